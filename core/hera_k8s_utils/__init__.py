@@ -1,0 +1,1 @@
+"""hera_k8s_utils."""

@@ -1,0 +1,96 @@
+"""What every declared function is given: the namespace, the platforms, HTTP, the experiment, the log."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .platforms import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey, Platforms, client
+
+if TYPE_CHECKING:
+    from .declarations import Credential
+    from .experiment import BuiltExperiment
+    from .http import HttpClient
+    from .options import Resolved
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True)
+class Demand:
+    """The most that a run may ask for at one time; None where it cannot be told.
+
+    cpu: cores. memory: bytes. pods: how many at once. fan_out: pods that may share a claim at once.
+    """
+
+    cpu: float | None = None
+    memory: int | None = None
+    pods: int | None = None
+    fan_out: int = 1
+
+
+class OpenedPlatforms:
+    """The platforms as a context sees them: `context.platforms[KEY]` opens on first use."""
+
+    def __init__(self, platforms: Platforms, context: Context) -> None:
+        self._platforms = platforms
+        self._context = context
+
+    def __getitem__(self, key: PlatformKey[C]) -> C:
+        return client(self._platforms, key, self._context)
+
+    def credential(self, target: str) -> Credential:
+        """The credential in use for a platform."""
+        return self._platforms.credential(target, self._context)
+
+    def renew(self, target: str) -> Credential:
+        """A fresh credential from the same provider."""
+        return self._platforms.renew(target, self._context)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Given to every declared function; cheap until a platform is asked for.
+
+    options: the effective options of all plugins; `context.options.of(SomeSettings)`.
+    experiment: what was built, None before that or without one.
+    demand: the most that the run may ask for.
+    """
+
+    options: Resolved
+    registry: Platforms = field(repr=False)
+    experiment: BuiltExperiment | None = field(default=None, repr=False)
+    demand: Demand = Demand()
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("hera_k8s_utils.plugins"), repr=False)
+
+    @property
+    def platforms(self) -> OpenedPlatforms:
+        """Clients by key, opened on first use."""
+        return OpenedPlatforms(self.registry, self)
+
+    @property
+    def kubernetes(self) -> Kubernetes:
+        """The Kubernetes API, opened on first use; raises `CredentialError` when nothing opens it."""
+        return self.platforms[KUBERNETES]
+
+    @property
+    def argo(self) -> Argo:
+        """The Argo server, opened on first use; raises `CredentialError` when nothing opens it."""
+        return self.platforms[ARGO]
+
+    @property
+    def namespace(self) -> str:
+        """The namespace: as set by an option, else the Kubernetes credential's, else `default`."""
+        from .settings import CoreSettings
+
+        stated = self.options.of(CoreSettings).namespace
+        if stated:
+            return stated
+        return self.platforms.credential(KUBERNETES.name).namespace or "default"
+
+    def http(self, url: str, **settings: Any) -> HttpClient:
+        """A client for any other server, under the one network policy: CA, proxy, timeouts, retries."""
+        from .http import HttpClient, NetworkSettings
+
+        return HttpClient(url, self.options.of(NetworkSettings), **settings)

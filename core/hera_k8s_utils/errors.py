@@ -1,0 +1,157 @@
+"""The errors a user can meet, each with what was wanted, what was found, what to do next, and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import ClassVar
+
+
+class HeraK8sError(Exception):
+    """An expected failure: never a bug, always something that the reader can act on.
+
+    wanted: what could not be done, as a sentence without a full stop.
+    found: what stood in the way.
+    hint: what to type or to change next.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, wanted: str, *, found: str = "", hint: str = "") -> None:
+        super().__init__(wanted, found, hint)
+        self.wanted = wanted
+        self.found = found
+        self.hint = hint
+
+    def __str__(self) -> str:
+        said = f"{self.wanted}: {self.found}" if self.found else self.wanted
+        return f"{said}\n  -> {self.hint}" if self.hint else said
+
+
+class OptionsError(HeraK8sError):
+    """A flag, a variable or a key of a configuration file cannot be used."""
+
+    exit_code = 2
+
+
+class PluginError(HeraK8sError):
+    """A plugin that was asked for is missing, broken or in conflict with another."""
+
+    exit_code = 3
+
+
+class CredentialError(HeraK8sError):
+    """No provider could give a credential, or the one that was asked for failed."""
+
+    exit_code = 4
+
+
+class ChecksFailed(HeraK8sError):
+    """The preflight found at least one thing that would make the run fail."""
+
+    exit_code = 5
+
+
+class BuildError(HeraK8sError):
+    """The experiment cannot be read, or its workflow cannot be built."""
+
+    exit_code = 6
+
+
+class SubmitError(HeraK8sError):
+    """The workflow was not accepted."""
+
+    exit_code = 7
+
+
+class WorkflowFailed(HeraK8sError):
+    """The workflow was submitted and ended otherwise than in success."""
+
+    exit_code = 8
+
+
+class Trouble(str, Enum):
+    """Why a server's answer is not the one that was wanted; each calls for another remedy."""
+
+    UNREACHABLE = "unreachable"
+    UNTRUSTED = "untrusted"
+    TIMEOUT = "timeout"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    MISSING = "missing"
+    CONFLICT = "conflict"
+    INVALID = "invalid"
+    THROTTLED = "throttled"
+    SERVER = "server"
+    PROTOCOL = "protocol"
+
+
+_TROUBLE_OF_STATUS = {
+    400: Trouble.INVALID,
+    401: Trouble.UNAUTHORIZED,
+    403: Trouble.FORBIDDEN,
+    404: Trouble.MISSING,
+    409: Trouble.CONFLICT,
+    410: Trouble.MISSING,
+    422: Trouble.INVALID,
+    429: Trouble.THROTTLED,
+    504: Trouble.TIMEOUT,
+}
+
+
+class PlatformError(HeraK8sError):
+    """A server could not be reached, or answered with an error.
+
+    trouble: what kind of failure it is.
+    status: the HTTP status, where one came.
+    reason: the server's own word for it (`AlreadyExists`, `NamespaceTerminating`), where it gave one.
+    """
+
+    exit_code = 9
+
+    def __init__(
+        self,
+        wanted: str,
+        *,
+        trouble: Trouble,
+        found: str = "",
+        hint: str = "",
+        status: int | None = None,
+        reason: str = "",
+    ) -> None:
+        super().__init__(wanted, found=found, hint=hint)
+        self.trouble = trouble
+        self.status = status
+        self.reason = reason
+
+    @staticmethod
+    def trouble_of(status: int) -> Trouble:
+        """The kind of failure that an HTTP status stands for."""
+        return _TROUBLE_OF_STATUS.get(status, Trouble.SERVER if status >= 500 else Trouble.PROTOCOL)
+
+
+class NotApplicable(Exception):
+    """Raised by a credential provider that has nothing to offer here; the reason is shown in the trace."""
+
+
+class Interrupted(HeraK8sError):
+    """The user pressed Ctrl-C; the message says what goes on and what does not."""
+
+    exit_code = 130
+
+
+class ScriptExit(HeraK8sError, SystemExit):
+    """A failure in the 0.1 API: scripts written for it expect the interpreter to end, with a message and a status."""
+
+    exit_code = 1
+
+    def __init__(self, wanted: str, *, found: str = "", hint: str = "", code: int | None = None) -> None:
+        HeraK8sError.__init__(self, wanted, found=found, hint=hint)
+        self.code = self.exit_code if code is None else code
+
+
+def listed(names: Sequence[str], *, most: int = 8) -> str:
+    """Names as a sentence holds them, cut after `most`."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"

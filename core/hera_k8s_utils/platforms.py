@@ -1,0 +1,355 @@
+"""Clients of the platforms: what they can do, opened once on first use, and the trace of how each credential was found."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
+
+from .declarations import Credential, CredentialProvider, Json, LogLine, Platform
+from .errors import CredentialError, HeraK8sError, NotApplicable, OptionsError
+
+if TYPE_CHECKING:
+    from .context import Context
+    from .options import Resolved
+
+C = TypeVar("C")
+Scope = Literal["namespace", "cluster"]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PlatformKey(Generic[C]):
+    """The name of a platform, and for a type checker the type of its client."""
+
+    name: str
+
+
+class Kubernetes(Protocol):
+    """A small client of the Kubernetes API: plain JSON in and out, `PlatformError` on anything but success.
+
+    `resource` is a plural, `configmaps`; `namespace` None means the client's own; scope `cluster` means none at all.
+    Safe to share between threads. Every request has a timeout.
+    """
+
+    namespace: str
+    server: str
+    identity: str
+
+    def get(
+        self, api_version: str, resource: str, name: str, *, namespace: str | None = None, scope: Scope = "namespace"
+    ) -> Json: ...
+
+    def list(
+        self,
+        api_version: str,
+        resource: str,
+        *,
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+        label_selector: str = "",
+        field_selector: str = "",
+        page: int = 500,
+    ) -> Iterator[Json]:
+        """The items one by one, fetched page by page."""
+
+    def create(
+        self,
+        api_version: str,
+        resource: str,
+        body: Json,
+        *,
+        name: str = "",
+        subresource: str = "",
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+        dry_run: bool = False,
+    ) -> Json:
+        """POST; with `name` and `subresource` to a subresource, such as serviceaccounts/NAME/token."""
+
+    def apply(
+        self,
+        api_version: str,
+        resource: str,
+        name: str,
+        body: Json,
+        *,
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+        dry_run: bool = False,
+        force: bool = False,
+    ) -> Json:
+        """Server-side apply, with this project as field manager."""
+
+    def patch(
+        self,
+        api_version: str,
+        resource: str,
+        name: str,
+        body: Json,
+        *,
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+    ) -> Json:
+        """JSON merge patch."""
+
+    def delete(
+        self,
+        api_version: str,
+        resource: str,
+        name: str,
+        *,
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+        propagation: str = "Background",
+    ) -> Json: ...
+
+    def watch(
+        self,
+        api_version: str,
+        resource: str,
+        *,
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str = "",
+        timeout: float = 300,
+    ) -> Iterator[tuple[str, Json]]:
+        """(type, object) pairs until the server ends the stream; an ERROR event is raised as `PlatformError`."""
+
+    def logs(
+        self, pod: str, *, namespace: str | None = None, container: str = "main", follow: bool = False
+    ) -> Iterator[str]:
+        """Lines of a container's output."""
+
+    def version(self) -> Json: ...
+
+
+class Argo(Protocol):
+    """A client of the Argo server, with the manners of `Kubernetes` above. `namespace` None means the client's own."""
+
+    namespace: str
+    server: str
+    identity: str
+
+    def version(self) -> str: ...
+    def info(self) -> Json: ...
+    def userinfo(self) -> Json: ...
+    def create(self, workflow: Json, *, namespace: str | None = None, dry_run: bool = False) -> Json: ...
+    def lint(self, workflow: Json, *, namespace: str | None = None) -> Json: ...
+    def get(self, name: str, *, namespace: str | None = None, fields: str = "") -> Json: ...
+    def list(
+        self, *, namespace: str | None = None, label_selector: str = "", limit: int = 0, fields: str = ""
+    ) -> Iterator[Json]: ...
+    def delete(self, name: str, *, namespace: str | None = None) -> None: ...
+    def act(self, name: str, verb: str, *, namespace: str | None = None) -> Json:
+        """PUT one of the verbs `stop`, `terminate`, `retry`, `resubmit`, `suspend`, `resume`."""
+
+    def watch(self, name: str, *, namespace: str | None = None, fields: str = "") -> Iterator[tuple[str, Json]]: ...
+    def logs(
+        self, name: str, *, pod: str = "", container: str = "main", namespace: str | None = None, follow: bool = False
+    ) -> Iterator[LogLine]: ...
+    def url(self, name: str, *, namespace: str | None = None) -> str:
+        """The page of a workflow in Argo's user interface."""
+
+
+KUBERNETES: PlatformKey[Kubernetes] = PlatformKey("kubernetes")
+ARGO: PlatformKey[Argo] = PlatformKey("argo")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One provider that was asked for a credential: taken, or the reason why it was passed over."""
+
+    target: str
+    provider: str
+    taken: bool
+    reason: str
+
+
+class Platforms:
+    """Opens each platform once, under a lock, and closes them in reverse order.
+
+    platforms, providers: the declarations, each list already in order of preference.
+    resolved: the effective options.
+    chosen: target -> provider, from `--credentials argo=service-account-token`.
+    """
+
+    def __init__(
+        self,
+        platforms: Sequence[Platform],
+        providers: Sequence[CredentialProvider],
+        resolved: Resolved,
+        chosen: Mapping[str, str] | None = None,
+    ) -> None:
+        self._declared = _by_key(platforms)
+        self._providers = providers
+        self._resolved = resolved
+        self._chosen = dict(chosen or {})
+        self._lock = threading.RLock()
+        self._clients: dict[str, Any] = {}
+        self._failures: dict[str, HeraK8sError] = {}
+        self._credentials: dict[str, Credential] = {}
+        self._source: dict[str, CredentialProvider] = {}
+        self._opening: list[str] = []
+        self.trace: list[Attempt] = []
+        self._check_choices()
+
+    def __getitem__(self, key: PlatformKey[C]) -> C:
+        raise LookupError("a platform is opened through a context: context.platforms[KEY]")
+
+    @property
+    def names(self) -> list[str]:
+        """The platforms that can be asked for."""
+        return sorted(self._declared)
+
+    @property
+    def opened(self) -> list[str]:
+        """The platforms that were opened, in order."""
+        return list(self._clients)
+
+    def declared(self, name: str) -> Platform:
+        """The declaration that serves a platform; raises `OptionsError` for a name nobody declares."""
+        try:
+            return self._declared[name]
+        except KeyError:
+            raise OptionsError(
+                f"no plugin declares a platform called {name}",
+                found=f"there are: {', '.join(self.names) or 'none'}",
+                hint="hera-k8s plugins",
+            ) from None
+
+    def settings(self, declaration: Any) -> Any:
+        """The resolved settings of a declaration, None where it has none."""
+        return self._resolved.of(declaration.settings) if declaration.settings else None
+
+    def open(self, name: str, context: Context) -> Any:
+        """The client of a platform. A failure is kept, so that it is found once and told the same way again."""
+        with self._lock:
+            if name in self._clients:
+                return self._clients[name]
+            if name in self._failures:
+                raise self._failures[name]
+            try:
+                self._clients[name] = self._open(name, context)
+            except HeraK8sError as error:
+                self._failures[name] = error
+                raise
+            return self._clients[name]
+
+    def _open(self, name: str, context: Context) -> Any:
+        declaration = self.declared(name)
+        self._guard_cycle(name)
+        self._opening.append(name)
+        try:
+            for needed in declaration.needs:
+                self.open(needed, context)
+            credential = self.credential(name, context)
+            return declaration.open(self.settings(declaration), credential, context)
+        finally:
+            self._opening.pop()
+
+    def credential(self, target: str, context: Context) -> Credential:
+        """The credential that opens a platform, from the first provider that has one."""
+        with self._lock:
+            if target not in self._credentials:
+                provider, credential = self._find(target, context)
+                self._source[target] = provider
+                self._credentials[target] = credential
+            return self._credentials[target]
+
+    def renew(self, target: str, context: Context) -> Credential:
+        """Ask the provider that gave the credential for a fresh one."""
+        with self._lock:
+            self.credential(target, context)
+            provider = self._source[target]
+            fresh = self._load(provider, context)
+            self._credentials[target] = fresh
+            log.info("renewed the credential for %s from %s", target, provider.name)
+            return fresh
+
+    def _find(self, target: str, context: Context) -> tuple[CredentialProvider, Credential]:
+        for provider in self._candidates(target):
+            try:
+                credential = self._load(provider, context)
+            except NotApplicable as reason:
+                self.trace.append(Attempt(target, provider.name, False, str(reason)))
+                continue
+            self.trace.append(Attempt(target, provider.name, True, credential.source))
+            return provider, credential
+        tried = [f"{a.provider}: {a.reason}" for a in self.trace if a.target == target]
+        raise CredentialError(
+            f"no credential for {target}",
+            found="; ".join(tried) or "no plugin provides one",
+            hint=_how_to_get(target),
+        )
+
+    def _load(self, provider: CredentialProvider, context: Context) -> Credential:
+        try:
+            credential = provider.load(self.settings(provider), context)
+        except (NotApplicable, HeraK8sError):
+            raise
+        except Exception as error:  # a provider is somebody's code: name it, keep the program
+            log.debug("credential provider %s failed", provider.name, exc_info=True)
+            raise CredentialError(
+                f"credential provider {provider.name} failed",
+                found=f"{type(error).__name__} while loading (details with --debug)",
+                hint=f"hera-k8s plugins, or --credentials {provider.target}=ANOTHER",
+            ) from error
+        return credential if credential.source else replace(credential, source=provider.name)
+
+    def _candidates(self, target: str) -> list[CredentialProvider]:
+        """What was asked for explicitly comes first: flag, then environment, then config; then by priority."""
+        mine = [provider for provider in self._providers if provider.target == target]
+        if target in self._chosen:
+            return [provider for provider in mine if provider.name == self._chosen[target]]
+        return sorted(mine, key=lambda p: (self._resolved.selected(p.settings), -p.priority, p.name))
+
+    def _check_choices(self) -> None:
+        for target, name in self._chosen.items():
+            mine = sorted(p.name for p in self._providers if p.target == target)
+            if name not in mine:
+                raise OptionsError(
+                    f"--credentials {target}={name}",
+                    found=f"credential providers for {target}: {', '.join(mine) or 'none'}",
+                    hint="hera-k8s plugins",
+                )
+
+    def _guard_cycle(self, name: str) -> None:
+        if name in self._opening:
+            chain = " -> ".join([*self._opening[self._opening.index(name) :], name])
+            raise CredentialError("credentials need each other", found=chain, hint=f"--credentials {name}=PROVIDER")
+
+    def close(self) -> None:
+        """Close what was opened, the last first; a failure to close is logged."""
+        with self._lock:
+            for name in reversed(list(self._clients)):
+                closing = self._declared[name].close
+                client = self._clients.pop(name)
+                try:
+                    if closing is not None:
+                        closing(client)
+                except Exception:
+                    log.warning("closing %s failed", name, exc_info=True)
+
+
+def _by_key(platforms: Sequence[Platform]) -> dict[str, Platform]:
+    own = {platform.name: platform for platform in platforms if platform.replaces is None}
+    for platform in platforms:
+        if platform.replaces is not None:
+            own[platform.replaces] = platform
+    return own
+
+
+def _how_to_get(target: str) -> str:
+    if target == "kubernetes":
+        return "set KUBECONFIG, or try without a cluster: --sandbox"
+    return f"hera-k8s login, or --credentials {target}=PROVIDER, or try without a cluster: --sandbox"
+
+
+def client(platforms: Platforms, key: PlatformKey[C], context: Context) -> C:
+    """The client of a platform with the type that its key promises."""
+    return cast("C", platforms.open(key.name, context))

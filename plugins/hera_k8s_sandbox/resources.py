@@ -1,0 +1,187 @@
+"""Resources: the table of what the sandbox serves, one row a kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+READ_VERBS: Final = ("get", "list", "watch")
+CORE = ""
+RBAC = "rbac.authorization.k8s.io"
+ARGO = "argoproj.io"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind of object and where it is served.
+
+    group: empty for the core group. subresources: names below an object, such as `status`.
+    generation: `metadata.generation` counts the changes of what is not metadata. custom: defined by a
+    CustomResourceDefinition, which shows in lists. selectable: the fields, besides name and namespace,
+    that a fieldSelector may name.
+    """
+
+    group: str
+    version: str
+    plural: str
+    singular: str
+    kind: str
+    namespaced: bool = True
+    subresources: tuple[str, ...] = ()
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
+    generation: bool = False
+    custom: bool = False
+    selectable: tuple[str, ...] = ()
+
+    @property
+    def api_version(self) -> str:
+        """`v1`, `rbac.authorization.k8s.io/v1`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def qualified(self) -> str:
+        """`configmaps`, `workflows.argoproj.io`: how messages name it."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+def _core(plural: str, kind: str, **more: object) -> Resource:
+    return Resource(CORE, "v1", plural, kind.lower(), kind, **more)  # type: ignore[arg-type]
+
+
+def _rbac(plural: str, kind: str, **more: object) -> Resource:
+    return Resource(RBAC, "v1", plural, kind.lower(), kind, **more)  # type: ignore[arg-type]
+
+
+def _argo(plural: str, kind: str, short: tuple[str, ...] = (), **more: object) -> Resource:
+    return Resource(
+        ARGO,
+        "v1alpha1",
+        plural,
+        kind.lower(),
+        kind,
+        short_names=short,
+        generation=True,
+        custom=True,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+CONFIG_MAPS: Final = _core("configmaps", "ConfigMap", short_names=("cm",))
+EVENTS: Final = _core(
+    "events",
+    "Event",
+    short_names=("ev",),
+    selectable=(
+        "involvedObject.kind",
+        "involvedObject.namespace",
+        "involvedObject.name",
+        "involvedObject.uid",
+        "involvedObject.apiVersion",
+        "involvedObject.resourceVersion",
+        "involvedObject.fieldPath",
+        "reason",
+        "reportingComponent",
+        "source",
+        "type",
+    ),
+)
+NAMESPACES: Final = _core(
+    "namespaces",
+    "Namespace",
+    namespaced=False,
+    short_names=("ns",),
+    subresources=("status",),
+    selectable=("status.phase",),
+)
+NODES: Final = _core("nodes", "Node", namespaced=False, short_names=("no",), subresources=("status",))
+CLAIMS: Final = _core(
+    "persistentvolumeclaims", "PersistentVolumeClaim", short_names=("pvc",), subresources=("status",)
+)
+PERSISTENT_VOLUMES: Final = _core(
+    "persistentvolumes", "PersistentVolume", namespaced=False, short_names=("pv",), subresources=("status",)
+)
+PODS: Final = _core(
+    "pods",
+    "Pod",
+    short_names=("po",),
+    categories=("all",),
+    subresources=("log", "status"),
+    selectable=(
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "status.phase",
+        "status.podIP",
+        "status.nominatedNodeName",
+    ),
+)
+SECRETS: Final = _core("secrets", "Secret", selectable=("type",))
+SERVICE_ACCOUNTS: Final = _core(
+    "serviceaccounts", "ServiceAccount", short_names=("sa",), subresources=("token",)
+)
+STORAGE_CLASSES: Final = Resource(
+    "storage.k8s.io",
+    "v1",
+    "storageclasses",
+    "storageclass",
+    "StorageClass",
+    namespaced=False,
+    short_names=("sc",),
+)
+CUSTOM_RESOURCE_DEFINITIONS: Final = Resource(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "customresourcedefinition",
+    "CustomResourceDefinition",
+    namespaced=False,
+    short_names=("crd", "crds"),
+    categories=("api-extensions",),
+    subresources=("status",),
+    verbs=READ_VERBS,
+)
+ROLES: Final = _rbac("roles", "Role")
+ROLE_BINDINGS: Final = _rbac("rolebindings", "RoleBinding")
+CLUSTER_ROLES: Final = _rbac("clusterroles", "ClusterRole", namespaced=False)
+CLUSTER_ROLE_BINDINGS: Final = _rbac("clusterrolebindings", "ClusterRoleBinding", namespaced=False)
+WORKFLOWS: Final = _argo("workflows", "Workflow", ("wf",))
+WORKFLOW_TEMPLATES: Final = _argo("workflowtemplates", "WorkflowTemplate", ("wftmpl",))
+CLUSTER_WORKFLOW_TEMPLATES: Final = _argo(
+    "clusterworkflowtemplates", "ClusterWorkflowTemplate", ("clusterwftmpl", "cwft"), namespaced=False
+)
+CRON_WORKFLOWS: Final = _argo("cronworkflows", "CronWorkflow", ("cwf", "cronwf"))
+WORKFLOW_TASK_RESULTS: Final = _argo("workflowtaskresults", "WorkflowTaskResult")
+
+RESOURCES: Final = (
+    CONFIG_MAPS,
+    EVENTS,
+    NAMESPACES,
+    NODES,
+    CLAIMS,
+    PERSISTENT_VOLUMES,
+    PODS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    STORAGE_CLASSES,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    ROLES,
+    ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CLUSTER_ROLE_BINDINGS,
+    WORKFLOWS,
+    WORKFLOW_TEMPLATES,
+    CLUSTER_WORKFLOW_TEMPLATES,
+    CRON_WORKFLOWS,
+    WORKFLOW_TASK_RESULTS,
+)
+
+_BY_PLACE: Final = {(one.group, one.version, one.plural): one for one in RESOURCES}
+
+
+def find_resource(group: str, version: str, plural: str) -> Resource | None:
+    """The row that is served at this place, or None."""
+    return _BY_PLACE.get((group, version, plural))
