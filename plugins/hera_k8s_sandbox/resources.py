@@ -12,7 +12,7 @@ RBAC = "rbac.authorization.k8s.io"
 ARGO = "argoproj.io"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # rows are compared and hashed by identity, which is fast
 class Resource:
     """One kind of object and where it is served.
 

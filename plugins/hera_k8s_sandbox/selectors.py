@@ -91,7 +91,9 @@ def _label_condition(term: str, whole: str) -> Condition:
     if found := _EQUAL.match(term):
         operator = {"=": "in", "==": "in", "!=": "notin"}.get(found["operator"], found["operator"])
         if operator in "<>" and not found["value"].isdigit():
-            raise bad_request(f"unable to parse requirement: for 'Gt', 'Lt' operators, the value must be an integer: {term}")
+            raise bad_request(
+                f"unable to parse requirement: for 'Gt', 'Lt' operators, the value must be an integer: {term}"
+            )
         return Condition(found["key"], operator, frozenset([found["value"]]))
     raise bad_request(f"unable to parse requirement: found '{term}' in '{whole}', expected: a selector term")
 

@@ -1,0 +1,534 @@
+"""The store: objects with their versions, in memory for reading and in SQLite for surviving.
+
+Everything happens on one thread, the event loop's. What a method returns must be treated as frozen: it is the
+store's own. To change an object, pass a whole new one to `replace`, or a function to `change`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sqlite3
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from hera_k8s_sandbox.errors import already_exists, conflict, expired, not_found
+from hera_k8s_sandbox.resources import RESOURCES, Resource
+from hera_k8s_sandbox.selectors import Selector
+
+Json = dict[str, Any]
+Objects = list[Json]
+Key = tuple[str, str]  # namespace ("" for what is cluster-scoped), name
+
+HISTORY_CHANGES: Final = 8_192  # kept for each resource, for watches that come back
+HISTORY_BYTES: Final = 16 << 20
+BACKLOG: Final = 65_536  # events that a slow watcher may be behind
+_SUFFIX_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # the API server's: no vowels, no words
+_SUFFIX_LENGTH: Final = 5
+_NAME_ATTEMPTS: Final = 8
+_LONGEST_BASE: Final = 63 - _SUFFIX_LENGTH
+
+
+class Entry:
+    """One version of one object: its metadata apart from its body, each also as JSON text."""
+
+    def __init__(self, resource: Resource, meta: Json, body: bytes) -> None:
+        self.resource = resource
+        self.meta = meta
+        self.body = body  # the object without apiVersion, kind and metadata, as a JSON object
+        self.version = int(meta["resourceVersion"])
+
+    @property
+    def key(self) -> Key:
+        """Namespace and name."""
+        return self.meta.get("namespace", ""), self.meta["name"]
+
+    @cached_property
+    def meta_text(self) -> bytes:
+        """The metadata as JSON."""
+        return dumps(self.meta)
+
+    @property
+    def item_text(self) -> bytes:
+        """The object as JSON without apiVersion and kind: an item of a list of a built-in kind."""
+        return b'{"metadata":' + self.meta_text + self._tail
+
+    @property
+    def text(self) -> bytes:
+        """The whole object as JSON."""
+        head = b'{"kind":"%s","apiVersion":"%s","metadata":' % (
+            self.resource.kind.encode(),
+            self.resource.api_version.encode(),
+        )
+        return head + self.meta_text + self._tail
+
+    @property
+    def _tail(self) -> bytes:
+        return b"}" if self.body == b"{}" else b"," + self.body[1:]
+
+    @cached_property
+    def object(self) -> Json:
+        """The whole object, parsed when first asked for."""
+        return self._headed(self.meta)
+
+    def copy(self) -> Json:
+        """The whole object, the caller's to change."""
+        return self._headed(json.loads(self.meta_text))
+
+    def _headed(self, meta: Json) -> Json:
+        head = {"apiVersion": self.resource.api_version, "kind": self.resource.kind, "metadata": meta}
+        body: Json = json.loads(self.body)
+        return head | body
+
+    def label(self, key: str) -> str | None:
+        """A label's value, or None."""
+        value: str | None = (self.meta.get("labels") or {}).get(key)
+        return value
+
+    def field(self, path: str) -> str:
+        """The value at a dotted path as a field selector compares it; empty when there is none."""
+        head, _, rest = path.partition(".")
+        if head == "metadata":
+            return str(self.meta.get(rest) or "")
+        value: Any = self.object
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return "" if value is None else str(value)
+
+    def selected(self, namespace: str | None, labels: Selector | None, fields: Selector | None) -> bool:
+        """Whether the object lies in the namespace (None: any) and satisfies both selectors."""
+        if namespace is not None and self.meta.get("namespace", "") != namespace:
+            return False
+        if labels is not None and not labels.matches(self.label):
+            return False
+        return fields is None or fields.matches(self.field)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A change as a watcher sees it; type: ADDED, MODIFIED or DELETED."""
+
+    type: str
+    entry: Entry
+
+    @property
+    def object(self) -> Json:
+        """The object after the change, or its last state; parsed when first asked for."""
+        return self.entry.object
+
+    @property
+    def version(self) -> int:
+        """The resourceVersion of the change."""
+        return self.entry.version
+
+    @property
+    def text(self) -> bytes:
+        """The object as JSON."""
+        return self.entry.text
+
+
+class Change(NamedTuple):
+    """What happened at one version; before: None for a creation; deleted: `after` is the last state."""
+
+    before: Entry | None
+    after: Entry
+    deleted: bool
+
+
+@dataclass
+class _Table:
+    resource: Resource
+    entries: dict[Key, Entry] = field(default_factory=dict)
+    history: deque[Change] = field(default_factory=deque)
+    history_bytes: int = 0
+    oldest: int = 0  # changes up to this version are forgotten
+    subscriptions: set[Subscription] = field(default_factory=set)
+
+
+class Subscription:
+    """A watch: `async for event in subscription`, until it is closed; ApiError 410 when it fell behind."""
+
+    def __init__(
+        self, table: _Table, namespace: str | None, labels: Selector | None, fields: Selector | None
+    ) -> None:
+        self._table = table
+        self._scope = (namespace, labels, fields)
+        self._events: deque[Event] = deque()
+        self._wake: asyncio.Future[None] | None = None
+        self._closed = False
+        self._lost = False
+        table.subscriptions.add(self)
+
+    def offer(self, change: Change) -> None:
+        """Take a change, as the event that it is for this watch's scope."""
+        now = change.after.selected(*self._scope) and not change.deleted
+        before = change.before is not None and change.before.selected(*self._scope)
+        if not now and not before:
+            return
+        kind = ("MODIFIED" if before else "ADDED") if now else "DELETED"
+        self._put(Event(kind, change.after))
+
+    def start_with(self, entry: Entry) -> None:
+        """Take an object that is there already as an ADDED event."""
+        self._put(Event("ADDED", entry))
+
+    def pending(self) -> list[Event]:
+        """Take what has arrived, without waiting."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    async def wait(self) -> bool:
+        """Wait until something has arrived; False when the watch is closed. Raises ApiError 410."""
+        while not self._events:
+            if self._lost:
+                raise expired(0, self._table.oldest)
+            if self._closed:
+                return False
+            self._wake = asyncio.get_running_loop().create_future()
+            await self._wake
+        return True
+
+    def close(self) -> None:
+        """End the watch; safe to repeat."""
+        self._closed = True
+        self._table.subscriptions.discard(self)
+        self._notify()
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> Event:
+        if await self.wait():
+            return self._events.popleft()
+        raise StopAsyncIteration
+
+    def _put(self, event: Event) -> None:
+        if len(self._events) >= BACKLOG:
+            self._lost = True
+            self._events.clear()
+            self._table.subscriptions.discard(self)
+        else:
+            self._events.append(event)
+        self._notify()
+
+    def _notify(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+
+class Store:
+    """All objects of one sandbox.
+
+    path: the SQLite file, made when missing; None keeps everything in memory.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._tables = {resource: _Table(resource) for resource in RESOURCES}
+        self._dependents: defaultdict[str, set[tuple[Resource, Key]]] = defaultdict(set)
+        self._unsaved: dict[tuple[Resource, Key], Entry | None] = {}
+        self._flush_planned = False
+        self.version = 1
+        self._database = _open(path)
+        self._load()
+        for table in self._tables.values():
+            table.oldest = self.version
+
+    # Reading
+
+    def find(self, resource: Resource, namespace: str, name: str) -> Json | None:
+        """The object, or None."""
+        entry = self._tables[resource].entries.get((namespace, name))
+        return None if entry is None else entry.object
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Json:
+        """The object. Raises ApiError 404."""
+        return self.entry(resource, namespace, name).object
+
+    def entry(self, resource: Resource, namespace: str, name: str) -> Entry:
+        """The object with its JSON text. Raises ApiError 404."""
+        entry = self._tables[resource].entries.get((namespace, name))
+        if entry is None:
+            raise not_found(resource, name)
+        return entry
+
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: Selector | None = None,
+        fields: Selector | None = None,
+    ) -> Objects:
+        """The objects of a namespace (None: of all), sorted by namespace and name."""
+        return [entry.object for entry in self.entries(resource, namespace, labels=labels, fields=fields)]
+
+    def entries(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: Selector | None = None,
+        fields: Selector | None = None,
+    ) -> builtin_list[Entry]:
+        """As `list`, with the JSON texts."""
+        found = self._tables[resource].entries
+        return [found[key] for key in sorted(found) if found[key].selected(namespace, labels, fields)]
+
+    def count(self, resource: Resource) -> int:
+        """How many objects there are, in all namespaces."""
+        return len(self._tables[resource].entries)
+
+    def watch(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        since: int | None = None,
+        labels: Selector | None = None,
+        fields: Selector | None = None,
+    ) -> Subscription:
+        """Follow changes.
+
+        since: only what changed after this version; None: first an ADDED event for all that is there.
+        Raises ApiError 410 when changes after `since` are forgotten.
+        """
+        table = self._tables[resource]
+        if since is not None and since < table.oldest:
+            raise expired(since, table.oldest)
+        subscription = Subscription(table, namespace, labels, fields)
+        if since is None:
+            for entry in self.entries(resource, namespace, labels=labels, fields=fields):
+                subscription.start_with(entry)
+        else:
+            for change in table.history:
+                if change.after.version > since:
+                    subscription.offer(change)
+        return subscription
+
+    # Writing
+
+    def create(self, resource: Resource, obj: Json) -> Json:
+        """Add an object; sets name from generateName, uid, creationTimestamp and resourceVersion.
+
+        Raises ApiError 409 AlreadyExists.
+        """
+        return self.insert(resource, obj).object
+
+    def insert(self, resource: Resource, obj: Json) -> Entry:
+        """As `create`, with the JSON text."""
+        meta = dict(obj["metadata"])
+        table = self._tables[resource]
+        namespace = meta.get("namespace", "")
+        if not meta.get("name") and meta.get("generateName"):
+            meta["name"] = self._free_name(table, namespace, meta["generateName"])
+        if (namespace, meta["name"]) in table.entries:
+            raise already_exists(resource, meta["name"])
+        meta["uid"] = str(uuid.uuid4())
+        meta["creationTimestamp"] = now_text()
+        if resource.generation:
+            meta["generation"] = 1
+        return self._write(table, None, meta, _body(obj))
+
+    def replace(self, resource: Resource, obj: Json) -> Json:
+        """Write a whole new state; what the server owns of the metadata stays as it was.
+
+        Raises ApiError 404, and 409 Conflict when metadata.resourceVersion is given and stale, or the uid
+        is another object's.
+        """
+        given = obj["metadata"]
+        entry = self.entry(resource, given.get("namespace", ""), given["name"])
+        self._require_current(entry, given)
+        return self._update(entry, obj).object
+
+    def change(self, resource: Resource, namespace: str, name: str, edit: Callable[[Json], None]) -> Json:
+        """Read, let `edit` alter the object in place, write; nothing happens when nothing was altered.
+
+        Raises ApiError 404, or what `edit` raises.
+        """
+        entry = self.entry(resource, namespace, name)
+        obj = entry.copy()
+        edit(obj)
+        return self._update(entry, obj).object
+
+    def delete(self, resource: Resource, namespace: str, name: str, *, cascade: bool = True) -> Json:
+        """Remove an object and, with `cascade`, those that it owns; returns its last state.
+
+        Raises ApiError 404.
+        """
+        entry = self.entry(resource, namespace, name)
+        table = self._tables[resource]
+        last = Entry(resource, entry.meta | {"resourceVersion": str(self._next())}, entry.body)
+        del table.entries[entry.key]
+        self._disown(entry)
+        self._publish(table, Change(entry, last, deleted=True))
+        if cascade:
+            for owned, (owned_namespace, owned_name) in sorted(
+                self._dependents.pop(entry.meta["uid"], ()), key=str
+            ):
+                if (owned_namespace, owned_name) in self._tables[owned].entries:
+                    self.delete(owned, owned_namespace, owned_name)
+        return last.object
+
+    def flush(self) -> None:
+        """Commit what is not yet in the file; after this, kill -9 loses nothing."""
+        self._flush_planned = False
+        if not self._unsaved:
+            return
+        gone = [_row_key(*key) for key, entry in self._unsaved.items() if entry is None]
+        kept = [
+            (*_row_key(*key), entry.version, entry.text)
+            for key, entry in self._unsaved.items()
+            if entry is not None
+        ]
+        self._unsaved.clear()
+        with self._database as transaction:
+            transaction.execute("BEGIN")
+            transaction.executemany(
+                "DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?", gone
+            )
+            transaction.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", kept)
+            transaction.execute("UPDATE version SET value = ?", (self.version,))
+
+    def close(self) -> None:
+        """End all watches, commit, close the file."""
+        for table in self._tables.values():
+            for subscription in builtin_list(table.subscriptions):
+                subscription.close()
+        self.flush()
+        self._database.close()
+
+    # Inside
+
+    def _require_current(self, entry: Entry, given: Json) -> None:
+        version = given.get("resourceVersion")
+        if version and version != entry.meta["resourceVersion"]:
+            raise conflict(entry.resource, entry.meta["name"])
+        uid = given.get("uid")
+        if uid and uid != entry.meta["uid"]:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {entry.meta['uid']}"
+            raise conflict(entry.resource, entry.meta["name"], why)
+
+    def _update(self, entry: Entry, obj: Json) -> Entry:
+        meta = dict(obj["metadata"])
+        for owned in ("name", "namespace", "uid", "creationTimestamp", "resourceVersion", "generation"):
+            if owned in entry.meta:
+                meta[owned] = entry.meta[owned]
+            else:
+                meta.pop(owned, None)
+        body = _body(obj)
+        if body == entry.body and meta == entry.meta:
+            return entry
+        if entry.resource.generation and body != entry.body:
+            meta["generation"] = entry.meta.get("generation", 0) + 1
+        return self._write(self._tables[entry.resource], entry, meta, body)
+
+    def _write(self, table: _Table, before: Entry | None, meta: Json, body: bytes) -> Entry:
+        meta["resourceVersion"] = str(self._next())
+        entry = Entry(table.resource, json.loads(dumps(meta)), body)
+        if before is not None:
+            self._disown(before)
+        table.entries[entry.key] = entry
+        for owner in entry.meta.get("ownerReferences") or ():
+            self._dependents[owner.get("uid", "")].add((table.resource, entry.key))
+        self._publish(table, Change(before, entry, deleted=False))
+        return entry
+
+    def _disown(self, entry: Entry) -> None:
+        for owner in entry.meta.get("ownerReferences") or ():
+            dependents = self._dependents.get(owner.get("uid", ""))
+            if dependents is not None:
+                dependents.discard((entry.resource, entry.key))
+
+    def _publish(self, table: _Table, change: Change) -> None:
+        self._unsaved[table.resource, change.after.key] = None if change.deleted else change.after
+        self._plan_flush()
+        _remember(table, change)
+        for subscription in builtin_list(table.subscriptions):
+            subscription.offer(change)
+
+    def _plan_flush(self) -> None:
+        if self._flush_planned:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+        else:
+            self._flush_planned = True
+            loop.call_soon(self.flush)
+
+    def _next(self) -> int:
+        self.version += 1
+        return self.version
+
+    def _free_name(self, table: _Table, namespace: str, base: str) -> str:
+        for _ in range(_NAME_ATTEMPTS):
+            suffix = "".join(random.choices(_SUFFIX_ALPHABET, k=_SUFFIX_LENGTH))  # noqa: S311  a name, no secret
+            name = base[:_LONGEST_BASE] + suffix
+            if (namespace, name) not in table.entries:
+                return name
+        raise already_exists(table.resource, name)
+
+    def _load(self) -> None:
+        known = {resource.qualified: resource for resource in RESOURCES}
+        (self.version,) = self._database.execute("SELECT value FROM version").fetchone()
+        for qualified, text in self._database.execute("SELECT resource, body FROM objects"):
+            resource = known.get(qualified)
+            if resource is None:  # written by a version of the sandbox that served more
+                continue
+            obj = json.loads(text)
+            entry = Entry(resource, obj["metadata"], _body(obj))
+            self._tables[resource].entries[entry.key] = entry
+            for owner in entry.meta.get("ownerReferences") or ():
+                self._dependents[owner.get("uid", "")].add((resource, entry.key))
+
+
+builtin_list = list  # `Store.list` hides the name inside the class
+
+
+def dumps(value: Any) -> bytes:
+    """Compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def now_text() -> str:
+    """This second in UTC, as the API writes times: 2026-11-20T10:42:00Z."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _body(obj: Json) -> bytes:
+    return dumps({key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")})
+
+
+def _remember(table: _Table, change: Change) -> None:
+    table.history.append(change)
+    table.history_bytes += len(change.after.body)
+    while len(table.history) > HISTORY_CHANGES or table.history_bytes > HISTORY_BYTES:
+        forgotten = table.history.popleft()
+        table.history_bytes -= len(forgotten.after.body)
+        table.oldest = forgotten.after.version
+
+
+def _row_key(resource: Resource, key: Key) -> tuple[str, str, str]:
+    return (resource.qualified, *key)
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    database = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS objects (resource TEXT, namespace TEXT, name TEXT, version INTEGER, "
+        "body BLOB, PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID"
+    )
+    database.execute("CREATE TABLE IF NOT EXISTS version (value INTEGER)")
+    database.execute("INSERT INTO version SELECT 1 WHERE NOT EXISTS (SELECT * FROM version)")
+    return database
