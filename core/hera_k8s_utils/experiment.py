@@ -214,7 +214,10 @@ def bind_requirements(
 
 
 def _bound(
-    requirement: Requirement, all_of_them: Sequence[Requirement], bindings: Mapping[str, str], named: Mapping[str, str]
+    requirement: Requirement,
+    all_of_them: Sequence[Requirement],
+    bindings: Mapping[str, str],
+    named: Mapping[str, str],
 ) -> Requirement:
     if requirement.role in bindings:
         return requirement.bind(bindings[requirement.role])
@@ -248,6 +251,7 @@ def requirement_fields(requirement: Requirement) -> dict[str, Any]:
         **{
             f.name: getattr(requirement, f.name)
             for f in fields(requirement)
-            if f.name not in ("role", "bound", "data") and isinstance(getattr(requirement, f.name), (str, int, float, bool))
+            if f.name not in ("role", "bound", "data")
+            and isinstance(getattr(requirement, f.name), (str, int, float, bool))
         },
     }

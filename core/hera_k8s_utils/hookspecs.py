@@ -39,9 +39,9 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 def credential_providers() -> Iterable[CredentialProvider]:
     """Ways to a credential.
 
-        @hookimpl
-        def credential_providers():
-            yield CredentialProvider(name="acme-vault", target="kubernetes", load=token_from_vault, settings=Vault)
+    @hookimpl
+    def credential_providers():
+        yield CredentialProvider(name="acme-vault", target="kubernetes", load=token_from_vault, settings=Vault)
     """
     return ()
 
@@ -50,9 +50,9 @@ def credential_providers() -> Iterable[CredentialProvider]:
 def platforms() -> Iterable[Platform]:
     """Servers that a client can be opened for.
 
-        @hookimpl
-        def platforms():
-            yield Platform(name="acme-argo", open=open_behind_gateway, replaces="argo")
+    @hookimpl
+    def platforms():
+        yield Platform(name="acme-argo", open=open_behind_gateway, replaces="argo")
     """
     return ()
 
@@ -61,9 +61,9 @@ def platforms() -> Iterable[Platform]:
 def resource_checkers() -> Iterable[ResourceChecker[Any]]:
     """Kinds of resource that an experiment can ask for.
 
-        @hookimpl
-        def resource_checkers():
-            yield ResourceChecker(kind="Quota", requirement=Quota, check=check_quota)
+    @hookimpl
+    def resource_checkers():
+        yield ResourceChecker(kind="Quota", requirement=Quota, check=check_quota)
     """
     return ()
 
@@ -72,9 +72,9 @@ def resource_checkers() -> Iterable[ResourceChecker[Any]]:
 def layout_strategies() -> Iterable[LayoutStrategy]:
     """Ways of naming directories after points.
 
-        @hookimpl
-        def layout_strategies():
-            yield LayoutStrategy(name="dated", build=dated)
+    @hookimpl
+    def layout_strategies():
+        yield LayoutStrategy(name="dated", build=dated)
     """
     return ()
 
@@ -83,9 +83,9 @@ def layout_strategies() -> Iterable[LayoutStrategy]:
 def execution_engines() -> Iterable[ExecutionEngine]:
     """Ways to run a manifest.
 
-        @hookimpl
-        def execution_engines():
-            yield ExecutionEngine(name="jobs", open=open_jobs, runs=["Job"], platforms=["kubernetes"])
+    @hookimpl
+    def execution_engines():
+        yield ExecutionEngine(name="jobs", open=open_jobs, runs=["Job"], platforms=["kubernetes"])
     """
     return ()
 
@@ -94,9 +94,9 @@ def execution_engines() -> Iterable[ExecutionEngine]:
 def commands() -> Iterable[Command]:
     """Commands of `hera-k8s`.
 
-        @hookimpl
-        def commands():
-            yield Command(name="acme quota", run=show_quota, summary="what is left of the group's quota")
+    @hookimpl
+    def commands():
+        yield Command(name="acme quota", run=show_quota, summary="what is left of the group's quota")
     """
     return ()
 
@@ -105,9 +105,9 @@ def commands() -> Iterable[Command]:
 def sites() -> Iterable[Site]:
     """What a platform team settles for its users.
 
-        @hookimpl
-        def sites():
-            yield Site(name="acme", defaults={"registry": "harbor.acme.example"}, requires=[Quota()])
+    @hookimpl
+    def sites():
+        yield Site(name="acme", defaults={"registry": "harbor.acme.example"}, requires=[Quota()])
     """
     return ()
 
@@ -116,9 +116,9 @@ def sites() -> Iterable[Site]:
 def configure_container(container: Any) -> None:
     """May override providers of the container before anything is built.
 
-        @hookimpl
-        def configure_container(container):
-            container.runs.override(providers.Singleton(RunsInADatabase))
+    @hookimpl
+    def configure_container(container):
+        container.runs.override(providers.Singleton(RunsInADatabase))
     """
 
 
@@ -126,8 +126,8 @@ def configure_container(container: Any) -> None:
 def on_event(event: LifecycleEvent) -> None:
     """Observes the life of a run; what it raises is logged and never ends the run.
 
-        @hookimpl
-        def on_event(event):
-            if event.name == "finished":
-                notify(event.data["phase"])
+    @hookimpl
+    def on_event(event):
+        if event.name == "finished":
+            notify(event.data["phase"])
     """

@@ -39,7 +39,13 @@ class Kubernetes(Protocol):
     identity: str
 
     def get(
-        self, api_version: str, resource: str, name: str, *, namespace: str | None = None, scope: Scope = "namespace"
+        self,
+        api_version: str,
+        resource: str,
+        name: str,
+        *,
+        namespace: str | None = None,
+        scope: Scope = "namespace",
     ) -> Json: ...
 
     def list(
@@ -150,7 +156,13 @@ class Argo(Protocol):
 
     def watch(self, name: str, *, namespace: str | None = None, fields: str = "") -> Iterator[tuple[str, Json]]: ...
     def logs(
-        self, name: str, *, pod: str = "", container: str = "main", namespace: str | None = None, follow: bool = False
+        self,
+        name: str,
+        *,
+        pod: str = "",
+        container: str = "main",
+        namespace: str | None = None,
+        follow: bool = False,
     ) -> Iterator[LogLine]: ...
     def url(self, name: str, *, namespace: str | None = None) -> str:
         """The page of a workflow in Argo's user interface."""

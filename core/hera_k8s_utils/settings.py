@@ -36,13 +36,15 @@ class CoreSettings:
     )
     layout: str = option("", help="layout strategy, instead of the experiment's own", metavar="NAME[:PATTERN]")
     set: tuple[str, ...] = option(
-        (), help="values of a parameter or a constant, instead of the experiment's own", metavar="NAME=V1[,V2...]"
+        (),
+        help="values of a parameter or a constant, instead of the experiment's own",
+        metavar="NAME=V1[,V2...]",
     )
     points: str = option("", help="CSV or JSON file with one point of the sweep a row", metavar="FILE")
-    credentials: tuple[str, ...] = option(
-        (), help="use this provider for this platform", metavar="PLATFORM=PROVIDER"
+    credentials: tuple[str, ...] = option((), help="use this provider for this platform", metavar="PLATFORM=PROVIDER")
+    engine: str = option(
+        "", help="execution engine; without it, the first that runs this kind of object", metavar="NAME"
     )
-    engine: str = option("", help="execution engine; without it, the first that runs this kind of object", metavar="NAME")
     run_id: str = option("", help="name of this run; submitting the same run twice makes one workflow", metavar="ID")
     runs_dir: str = option("runs", help="directory for the records of runs", metavar="DIR")
     concurrency: int = option(32, help="how many checks run at once", metavar="N")

@@ -1,0 +1,382 @@
+"""Plugins: found once through entry points, loaded one by one, validated, and blamed by name when they fail."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import ModuleType
+from typing import Any, Final, Generic, TypeVar
+
+import pluggy
+
+from . import hookspecs
+from .declarations import (
+    Command,
+    CredentialProvider,
+    ExecutionEngine,
+    LayoutStrategy,
+    LifecycleEvent,
+    Platform,
+    ResourceChecker,
+    Site,
+)
+from .errors import PluginError, listed
+from .hookspecs import HOOK_API, PROJECT
+from .naming import nearest
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+RECORDS: Final[Mapping[str, type]] = {
+    "credential_providers": CredentialProvider,
+    "platforms": Platform,
+    "resource_checkers": ResourceChecker,
+    "layout_strategies": LayoutStrategy,
+    "execution_engines": ExecutionEngine,
+    "commands": Command,
+    "sites": Site,
+}
+"""The hooks that declare, and the type of record that each returns."""
+
+_CALLBACKS: Final = ("configure_container", "on_event")
+LOAD_TIMEOUT: Final = 10.0
+"""Seconds that one plugin may take to be imported and to declare."""
+
+
+@dataclass(frozen=True)
+class Declared(Generic[T]):
+    """A record and who declared it."""
+
+    record: T
+    plugin: str
+    distribution: str
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """A plugin as `hera-k8s plugins` lists it.
+
+    state: `loaded`, `disabled`, `broken`, `refused` or `declares nothing`. reason: why it is not loaded.
+    declares: names of records by hook.
+    """
+
+    name: str
+    distribution: str
+    module: str
+    state: str
+    reason: str = ""
+    declares: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def blame(self) -> str:
+        """How a message names it: `acme (acme-hera-k8s 1.2)`."""
+        return f"{self.name} ({self.distribution})"
+
+
+class _Refused(Exception):
+    """This plugin cannot be used, for a reason that is not its code failing."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    name: str
+    module: str
+    distribution: str
+    load: Callable[[], Any]
+
+    @property
+    def own(self) -> bool:
+        return self.distribution.split(" ")[0].replace("_", "-").lower() == "hera-k8s-utils"
+
+
+class Plugins:
+    """The plugins of this interpreter, and what they declare."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self._infos: list[PluginInfo] = []
+        self._declared: dict[str, list[Declared[Any]]] = {hook: [] for hook in RECORDS}
+        self._clashes: list[str] = []
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        disabled: Iterable[str] = (),
+        strict: bool = False,
+        environ: Mapping[str, str] = os.environ,
+        extra: Mapping[str, Any] | None = None,
+        timeout: float = LOAD_TIMEOUT,
+    ) -> Plugins:
+        """Load every plugin that is installed and not disabled.
+
+        disabled: names to leave out, besides those in `HERA_K8S_DISABLE_PLUGINS` (separated by commas).
+        strict: raise `PluginError` for the first that cannot be used, rather than skip it.
+        extra: modules or objects by name that count as plugins without being installed.
+        timeout: seconds for each plugin.
+        """
+        plugins = cls()
+        off = {*disabled, *_split(environ.get("HERA_K8S_DISABLE_PLUGINS", ""))}
+        found = [*_installed(), *_given(extra or {})]
+        for candidate in _without_clashes(found, plugins):
+            plugins._take(candidate, off, timeout)
+        plugins._warn_of_unknown(off, [candidate.name for candidate in found])
+        plugins._drop_repeated()
+        if strict and plugins.problems:
+            raise PluginError("a plugin cannot be used", found=plugins.problems[0], hint="hera-k8s plugins")
+        return plugins
+
+    # --- what others ask ---------------------------------------------------------------------------------------
+
+    def all(self, hook: str) -> list[Declared[Any]]:
+        """What was declared through a hook, those of the same name once, in a stable order."""
+        return list(self._declared[hook])
+
+    def records(self, hook: str, kind: type[T]) -> list[T]:
+        """The records of a hook alone; `kind` is their type."""
+        return [declared.record for declared in self._declared[hook] if isinstance(declared.record, kind)]
+
+    def named(self, hook: str, name: str) -> Any:
+        """One record by its name; raises `PluginError` with the nearest name, and with what failed to load."""
+        for declared in self._declared[hook]:
+            if record_name(declared.record) == name:
+                return declared.record
+        names = [record_name(declared.record) for declared in self._declared[hook]]
+        near = nearest(name, names)
+        what = hook.rstrip("s").replace("_", " ").replace("strategie", "strategy")
+        broken = f"; not loaded: {listed([i.blame for i in self._unusable()])}" if self._unusable() else ""
+        raise PluginError(
+            f"no {what} is called {name}",
+            found=f"there are: {listed(sorted(names)) or 'none'}{broken}",
+            hint=f"did you mean {near}?" if near else "hera-k8s plugins",
+        )
+
+    def settings(self) -> list[Declared[type]]:
+        """Every settings class, once for each plugin that declares it."""
+        classes: dict[tuple[type, str], Declared[type]] = {}
+        for declarations in self._declared.values():
+            for declared in declarations:
+                settings = getattr(declared.record, "settings", None)
+                if settings is not None:
+                    key = (settings, declared.plugin)
+                    classes.setdefault(key, Declared(settings, declared.plugin, declared.distribution))
+        return list(classes.values())
+
+    def listing(self) -> list[PluginInfo]:
+        """Every plugin that was found, also those not loaded, by name."""
+        return sorted(self._infos, key=lambda info: (info.name, info.distribution))
+
+    @property
+    def problems(self) -> list[str]:
+        """One sentence for each thing that could not be used."""
+        sentences = {
+            "broken": "plugin {} failed while loading: {}",
+            "refused": "plugin {} was refused: {}",
+            "declares nothing": "plugin {} declares nothing: {}",
+        }
+        said = [sentences[i.state].format(i.blame, i.reason) for i in self.listing() if i.state in sentences]
+        return said + self._clashes
+
+    def configure(self, container: Any) -> None:
+        """Let plugins override providers of the container."""
+        for name, caller in self._callers("configure_container"):
+            try:
+                caller(container=container)
+            except Exception as error:
+                raise PluginError(
+                    f"plugin {name} failed while configuring the container",
+                    found=f"{type(error).__name__}: {error}",
+                    hint=f"--no-plugin {name}",
+                ) from error
+
+    def tell(self, name: str, **data: Any) -> None:
+        """Tell the observers of an event; what they raise is logged."""
+        event = LifecycleEvent(name, data)
+        for plugin, caller in self._callers("on_event"):
+            try:
+                caller(event=event)
+            except Exception:
+                log.warning("plugin %s failed on the event %s", plugin, name, exc_info=log.isEnabledFor(logging.DEBUG))
+
+    # --- loading -----------------------------------------------------------------------------------------------
+
+    def _take(self, found: _Found, off: set[str], timeout: float) -> None:
+        info = PluginInfo(found.name, found.distribution, found.module, "loaded")
+        if found.name in off:
+            self._infos.append(replace(info, state="disabled", reason="by --no-plugin or HERA_K8S_DISABLE_PLUGINS"))
+            return
+        try:
+            declared = _within(timeout, lambda: self._load(found))
+        except _Refused as refusal:
+            self._infos.append(replace(info, state="refused", reason=str(refusal)))
+        except BaseException as error:
+            log.debug("plugin %s failed while loading", info.blame, exc_info=True)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            self._infos.append(replace(info, state="broken", reason=f"{type(error).__name__}: {error}"))
+        else:
+            self._accept(info, declared)
+            return
+        if self._manager.has_plugin(found.name):
+            self._manager.unregister(name=found.name)
+
+    def _accept(self, info: PluginInfo, declared: dict[str, list[Any]]) -> None:
+        for hook, records in declared.items():
+            self._declared[hook] += [Declared(record, info.name, info.distribution) for record in records]
+        names = {hook: [record_name(record) for record in records] for hook, records in declared.items() if records}
+        silent = not names and not self._implements(info.name, _CALLBACKS)
+        if silent:
+            info = replace(info, state="declares nothing", reason="no function of it is marked with @hookimpl")
+        self._infos.append(replace(info, declares=names))
+
+    def _load(self, found: _Found) -> dict[str, list[Any]]:
+        plugin = found.load()
+        _refuse_other_api(plugin)
+        self._manager.register(plugin, name=found.name)
+        self._refuse_unknown_hooks(plugin)
+        return {hook: self._collect(found.name, hook, kind) for hook, kind in RECORDS.items()}
+
+    def _refuse_unknown_hooks(self, plugin: Any) -> None:
+        for caller in self._manager.get_hookcallers(plugin) or ():
+            if not caller.has_spec():
+                near = nearest(caller.name, [*RECORDS, *_CALLBACKS])
+                raise _Refused(f"there is no hook {caller.name}" + (f"; did you mean {near}?" if near else ""))
+
+    def _collect(self, plugin: str, hook: str, kind: type) -> list[Any]:
+        records: list[Any] = []
+        for implementation in self._manager.hook.__getattribute__(hook).get_hookimpls():
+            if implementation.plugin_name == plugin:
+                records += list(implementation.function() or ())
+        for record in records:
+            if not isinstance(record, kind):
+                raise _Refused(f"{hook} returned a {type(record).__name__}, not a {kind.__name__}")
+        return records
+
+    def _implements(self, plugin: str, hooks: Iterable[str]) -> bool:
+        callers = (self._manager.hook.__getattribute__(hook) for hook in hooks)
+        return any(impl.plugin_name == plugin for caller in callers for impl in caller.get_hookimpls())
+
+    def _callers(self, hook: str) -> list[tuple[str, Any]]:
+        implementations = reversed(self._manager.hook.__getattribute__(hook).get_hookimpls())
+        every = [impl.plugin for impl in self._manager.hook.__getattribute__(hook).get_hookimpls()]
+        return [
+            (
+                impl.plugin_name,
+                self._manager.subset_hook_caller(hook, [p for p in every if p is not impl.plugin]),
+            )
+            for impl in implementations
+        ]
+
+    def _drop_repeated(self) -> None:
+        for hook, declared in self._declared.items():
+            kept: dict[str, Declared[Any]] = {}
+            for each in sorted(declared, key=_precedence):
+                name = record_name(each.record)
+                if name not in kept:
+                    kept[name] = each
+                    continue
+                self._clashes.append(
+                    f"{hook}: {name} is declared by {kept[name].plugin} ({kept[name].distribution}) and by "
+                    f"{each.plugin} ({each.distribution}); the first one is used"
+                )
+            self._declared[hook] = list(kept.values())
+
+    def _warn_of_unknown(self, off: set[str], names: Sequence[str]) -> None:
+        for name in sorted(off.difference(names)):
+            near = nearest(name, names)
+            log.warning("no plugin is called %s%s", name, f"; did you mean {near}?" if near else "")
+
+    def _unusable(self) -> list[PluginInfo]:
+        return [info for info in self.listing() if info.state != "loaded"]
+
+
+def record_name(record: Any) -> str:
+    """What a record is called: its name, a checker's kind; a credential provider's includes its platform."""
+    if isinstance(record, CredentialProvider):
+        return f"{record.target}={record.name}"
+    return str(getattr(record, "name", None) or getattr(record, "kind", ""))
+
+
+def _precedence(declared: Declared[Any]) -> tuple[bool, int, str, str]:
+    own = declared.distribution.startswith("hera-k8s-utils ")
+    return (
+        not own,
+        -int(getattr(declared.record, "priority", 0)),
+        declared.plugin,
+        record_name(declared.record),
+    )
+
+
+def _refuse_other_api(plugin: Any) -> None:
+    stated = getattr(plugin, "hera_k8s_hook_api", HOOK_API)
+    try:
+        major = int(stated[0])
+    except (TypeError, ValueError, IndexError, KeyError):
+        raise _Refused("hera_k8s_hook_api is not a pair of numbers such as (1, 0)") from None
+    if major != HOOK_API[0]:
+        raise _Refused(f"it was built for version {major} of the hooks, this is version {HOOK_API[0]}")
+
+
+def _within(timeout: float, work: Callable[[], T]) -> T:
+    """Do the work in a daemon thread: one that hangs is left behind and does not keep the program alive."""
+    outcome: list[T] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:  # handed on to the caller's thread
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="plugin", daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if thread.is_alive():
+        raise TimeoutError(f"still loading after {timeout:g} s")
+    if failure:
+        raise failure[0]
+    return outcome[0]
+
+
+def _installed() -> list[_Found]:
+    found = [_of_entry_point(entry) for entry in importlib.metadata.entry_points(group=PROJECT)]
+    return sorted(found, key=lambda each: (not each.own, each.name, each.distribution))
+
+
+def _of_entry_point(entry: importlib.metadata.EntryPoint) -> _Found:
+    dist = entry.dist
+    distribution = f"{dist.name} {dist.version}" if dist is not None else "unknown distribution"
+    return _Found(entry.name, entry.value, distribution, entry.load)
+
+
+def _given(extra: Mapping[str, Any]) -> list[_Found]:
+    return [
+        _Found(name, _module_of(plugin), "given by the program", lambda p=plugin: p) for name, plugin in extra.items()
+    ]
+
+
+def _module_of(plugin: Any) -> str:
+    return plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__qualname__
+
+
+def _without_clashes(found: Sequence[_Found], plugins: Plugins) -> list[_Found]:
+    """Of plugins with one name, ours is kept; of two strangers none is, since nobody can tell which was meant."""
+    usable = []
+    for candidate in found:
+        rivals = [other for other in found if other.name == candidate.name and other is not candidate]
+        if not rivals or (candidate.own and not any(rival.own for rival in rivals)):
+            usable.append(candidate)
+            continue
+        theirs = listed([rival.distribution for rival in rivals])
+        reason = f"{theirs} has a plugin of the same name; uninstall one of them"
+        plugins._infos.append(PluginInfo(candidate.name, candidate.distribution, candidate.module, "refused", reason))
+    return usable
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
