@@ -1,0 +1,263 @@
+"""A workflow as plain data: what is rendered, measured, checked and submitted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import cached_property
+from typing import Any, Final
+
+from .declarations import Json
+from .errors import BuildError
+from .yaml_text import dump_yaml
+
+DIGEST_LABEL: Final = "hera-k8s-utils/digest"
+
+Source = Callable[..., Any]
+"""A Python function whose body became the source of a script template."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """An object of the cluster's, usually a Workflow, as plain data. Treat the body as read-only.
+
+    sources: functions that script templates were made from, by template, where the workflow was built with Hera.
+    """
+
+    body: Json
+    sources: Mapping[str, Source] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, workflow: Any) -> Manifest:
+        """The manifest of a Hera Workflow (or WorkflowTemplate, CronWorkflow, ...) or of a dict, copied deeply.
+
+        Raises `BuildError` when the object cannot be built or holds what JSON cannot say.
+        """
+        if isinstance(workflow, Manifest):
+            return workflow
+        body = plain(_as_mapping(workflow))
+        if not isinstance(body.get("kind"), str) or not isinstance(body.get("metadata", {}), dict):
+            raise BuildError(
+                "the workflow cannot be read",
+                found="it has no kind, or its metadata is no mapping",
+                hint="return a Hera Workflow, or a dict with apiVersion, kind, metadata and spec",
+            )
+        return cls(body, _sources(workflow))
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    # --- what it is ---
+
+    @property
+    def kind(self) -> str:
+        """`Workflow`, `WorkflowTemplate`, `CronWorkflow`, ..."""
+        return str(self.body["kind"])
+
+    @property
+    def name(self) -> str:
+        """The object's name, empty when the server is to make one from `generateName`."""
+        return str(self.metadata.get("name") or "")
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the object itself names, or empty."""
+        return str(self.metadata.get("namespace") or "")
+
+    @property
+    def metadata(self) -> Json:
+        """Names, labels and annotations."""
+        return self.body.get("metadata") or {}
+
+    @property
+    def spec(self) -> Json:
+        """The specification of the workflow; for a CronWorkflow, of the workflows that it makes."""
+        spec = self.body.get("spec") or {}
+        return (spec.get("workflowSpec") or {}) if self.kind == "CronWorkflow" else spec
+
+    def templates(self) -> Iterator[tuple[str, Json]]:
+        """Name and body of each template, those written inside a task or a step as `parent.task`."""
+        for template in self.spec.get("templates") or ():
+            name = str(template.get("name") or "")
+            yield name, template
+            for call in calls(template):
+                if isinstance(call.get("inline"), dict):
+                    yield f"{name}.{call.get('name') or ''}", call["inline"]
+
+    # --- what is written ---
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """JSON text, compact unless an indent is given."""
+        separators = (",", ":") if indent is None else (",", ": ")
+        return json.dumps(self.body, ensure_ascii=False, separators=separators, indent=indent)
+
+    def to_yaml(self) -> str:
+        """YAML text for people; sources of scripts stand as they were written."""
+        return dump_yaml(self.body)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in hex, over the JSON with sorted keys; our own digest label is left out."""
+        text = json.dumps(self._undigested(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _undigested(self) -> Json:
+        labels = self.metadata.get("labels") or {}
+        if DIGEST_LABEL not in labels:
+            return self.body
+        rest = {key: value for key, value in labels.items() if key != DIGEST_LABEL}
+        metadata = {key: value for key, value in self.metadata.items() if key != "labels"}
+        return {**self.body, "metadata": {**metadata, "labels": rest} if rest else metadata}
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of compact JSON as a Go server writes it: `<`, `>` and `&` take six bytes each."""
+        text = self.to_json()
+        escaped = sum(map(text.count, "<>&"))
+        return len(text.encode()) + 5 * escaped
+
+    # --- what may be changed ---
+
+    def replace(self, body: Mapping[str, Any]) -> Manifest:
+        """Another body under the same sources, copied deeply; raises `BuildError` as `of` does."""
+        return replace(Manifest.of(body), sources=self.sources)
+
+    def with_(
+        self,
+        *,
+        name: str = "",
+        namespace: str = "",
+        labels: Mapping[str, str] | None = None,
+        annotations: Mapping[str, str] | None = None,
+        spec: Mapping[str, Any] | None = None,
+    ) -> Manifest:
+        """A copy with a name, a namespace, further labels, annotations and fields of the workflow's spec.
+
+        name: takes the place of `generateName` too. labels, annotations: beat those of the same name.
+        spec: lists are appended to what is there, without repeating it; maps are merged; a scalar that the author
+        wrote stays.
+        """
+        metadata = dict(self.metadata)
+        if name:
+            metadata.pop("generateName", None)
+            metadata["name"] = name
+        if namespace:
+            metadata["namespace"] = namespace
+        for key, added in (("labels", labels), ("annotations", annotations)):
+            if added:
+                metadata[key] = {**(metadata.get(key) or {}), **added}
+        body = {**self.body, "metadata": metadata}
+        return replace(self, body=_with_spec(body, plain(dict(spec))) if spec else body)
+
+
+def calls(template: Mapping[str, Any]) -> Iterator[Json]:
+    """The tasks of a dag template, or the steps of a steps template."""
+    dag = template.get("dag")
+    if isinstance(dag, dict):
+        yield from dag.get("tasks") or ()
+    for group in template.get("steps") or ():
+        yield from group if isinstance(group, list) else (group,)
+
+
+def plain(data: Mapping[str, Any]) -> Json:
+    """A deep copy made of dicts, lists, strings, numbers, booleans and None.
+
+    Raises `BuildError` naming the place of what JSON cannot say.
+    """
+    try:
+        copied: Json = json.loads(json.dumps(data, allow_nan=False, default=_plain_value))
+        return copied
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BuildError(
+            "the workflow cannot be written as JSON",
+            found=_first_trouble(data) or str(error),
+            hint="use strings, numbers, booleans, None, lists and dicts; float(x) or int(x) for numpy scalars",
+        ) from error
+
+
+def _plain_value(value: Any) -> Any:
+    """What `json` does not know but can be said: any mapping, members of enumerations, dates as RFC 3339."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Enum):
+        return value.value
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+def _first_trouble(value: Any, place: str = "", depth: int = 0) -> str:
+    """Where the first thing is that JSON cannot say; empty when there is none."""
+    if depth > 200:
+        return f"it holds itself, or is nested too deeply, at {place[:80]}"
+    if isinstance(value, Mapping):
+        children = [(f"{place}.{key}" if place else str(key), child) for key, child in value.items()]
+    elif isinstance(value, (list, tuple)):
+        children = [(f"{place}[{index}]", child) for index, child in enumerate(value)]
+    else:
+        try:
+            json.dumps(value, allow_nan=False, default=_plain_value)
+        except (TypeError, ValueError):
+            shown = repr(value) if isinstance(value, float) else f"a {type(value).__name__}"
+            return f"{shown} at {place}"
+        return ""
+    return next(filter(None, (_first_trouble(child, at, depth + 1) for at, child in children)), "")
+
+
+def _as_mapping(workflow: Any) -> Mapping[str, Any]:
+    """A workflow's own dict: itself, or as Hera's classes and models give it."""
+    if isinstance(workflow, Mapping):
+        return workflow
+    try:
+        if callable(getattr(workflow, "to_dict", None)):
+            built = workflow.to_dict()
+        elif callable(getattr(workflow, "model_dump", None)):
+            built = workflow.model_dump(mode="json", by_alias=True, exclude_none=True)
+        else:
+            built = None
+    except Exception as error:
+        raise BuildError(
+            f"the {type(workflow).__name__} cannot be built", found=f"{type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(built, Mapping):
+        raise BuildError(
+            "no workflow was returned",
+            found=f"a {type(workflow).__name__}",
+            hint="the function must return a Hera Workflow, or the dict of one",
+        )
+    return built
+
+
+def _sources(workflow: Any) -> dict[str, Source]:
+    """The functions behind script templates, as Hera's objects hold them (`.templates[].name`, `.source`)."""
+    found: dict[str, Source] = {}
+    templates = () if isinstance(workflow, Mapping) else getattr(workflow, "templates", ())
+    for template in templates if isinstance(templates, Sequence) else ():
+        name, source = getattr(template, "name", None), getattr(template, "source", None)
+        if isinstance(name, str) and callable(source):
+            found[name] = source
+    return found
+
+
+def _with_spec(body: Json, added: Json) -> Json:
+    spec = body.get("spec") or {}
+    if body["kind"] == "CronWorkflow":
+        return {**body, "spec": {**spec, "workflowSpec": _merged(spec.get("workflowSpec") or {}, added)}}
+    return {**body, "spec": _merged(spec, added)}
+
+
+def _merged(stated: Json, added: Json) -> Json:
+    """`stated` completed with `added`: lists are joined, maps merged, scalars kept as stated."""
+    merged = dict(stated)
+    for key, value in added.items():
+        present = merged.get(key)
+        if present is None:
+            merged[key] = value
+        elif isinstance(present, list) and isinstance(value, list):
+            merged[key] = [*present, *(item for item in value if item not in present)]
+        elif isinstance(present, dict) and isinstance(value, dict):
+            merged[key] = _merged(present, value)
+    return merged
