@@ -66,9 +66,7 @@ class ApiError(Exception):
 
 def not_found(resource: Resource, name: str) -> ApiError:
     """404: no such object."""
-    return ApiError(
-        404, "NotFound", f'{resource.qualified} "{name}" not found', details=_details(resource, name)
-    )
+    return ApiError(404, "NotFound", f'{resource.qualified} "{name}" not found', details=_details(resource, name))
 
 
 def already_exists(resource: Resource, name: str) -> ApiError:
@@ -80,9 +78,7 @@ def already_exists(resource: Resource, name: str) -> ApiError:
 def conflict(
     resource: Resource,
     name: str,
-    why: str = (
-        "the object has been modified; please apply your changes to the latest version and try again"
-    ),
+    why: str = ("the object has been modified; please apply your changes to the latest version and try again"),
 ) -> ApiError:
     """409: somebody else wrote in between, or a precondition does not hold."""
     message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}'

@@ -97,9 +97,7 @@ NAMESPACES: Final = _core(
     selectable=("status.phase",),
 )
 NODES: Final = _core("nodes", "Node", namespaced=False, short_names=("no",), subresources=("status",))
-CLAIMS: Final = _core(
-    "persistentvolumeclaims", "PersistentVolumeClaim", short_names=("pvc",), subresources=("status",)
-)
+CLAIMS: Final = _core("persistentvolumeclaims", "PersistentVolumeClaim", short_names=("pvc",), subresources=("status",))
 PERSISTENT_VOLUMES: Final = _core(
     "persistentvolumes", "PersistentVolume", namespaced=False, short_names=("pv",), subresources=("status",)
 )
@@ -120,9 +118,7 @@ PODS: Final = _core(
     ),
 )
 SECRETS: Final = _core("secrets", "Secret", selectable=("type",))
-SERVICE_ACCOUNTS: Final = _core(
-    "serviceaccounts", "ServiceAccount", short_names=("sa",), subresources=("token",)
-)
+SERVICE_ACCOUNTS: Final = _core("serviceaccounts", "ServiceAccount", short_names=("sa",), subresources=("token",))
 STORAGE_CLASSES: Final = Resource(
     "storage.k8s.io",
     "v1",

@@ -76,8 +76,7 @@ def labels_of(selector: dict[str, object]) -> Selector | None:
     assert isinstance(expressions, list)
     conditions = [Condition(key, "in", frozenset([value])) for key, value in labels.items()]
     conditions += [
-        Condition(term["key"], operators[term["operator"]], frozenset(term.get("values") or ()))
-        for term in expressions
+        Condition(term["key"], operators[term["operator"]], frozenset(term.get("values") or ())) for term in expressions
     ]
     return Selector(tuple(conditions)) if conditions else None
 

@@ -43,7 +43,7 @@ class Entry:
         self.resource = resource
         self.meta = meta
         self.body = body  # the object without apiVersion, kind and metadata, as a JSON object
-        self.version = int(meta["resourceVersion"])
+        self.version = int(meta.get("resourceVersion", 0))  # 0: only tried, never stored
 
     @property
     def key(self) -> Key:
@@ -155,9 +155,7 @@ class _Table:
 class Subscription:
     """A watch: `async for event in subscription`, until it is closed; ApiError 410 when it fell behind."""
 
-    def __init__(
-        self, table: _Table, namespace: str | None, labels: Selector | None, fields: Selector | None
-    ) -> None:
+    def __init__(self, table: _Table, namespace: str | None, labels: Selector | None, fields: Selector | None) -> None:
         self._table = table
         self._scope = (namespace, labels, fields)
         self._events: deque[Event] = deque()
@@ -322,8 +320,8 @@ class Store:
         """
         return self.insert(resource, obj).object
 
-    def insert(self, resource: Resource, obj: Json) -> Entry:
-        """As `create`, with the JSON text."""
+    def insert(self, resource: Resource, obj: Json, *, dry_run: bool = False) -> Entry:
+        """As `create`, with the JSON text; with `dry_run` nothing is kept."""
         meta = dict(obj["metadata"])
         table = self._tables[resource]
         namespace = meta.get("namespace", "")
@@ -335,6 +333,8 @@ class Store:
         meta["creationTimestamp"] = now_text()
         if resource.generation:
             meta["generation"] = 1
+        if dry_run:
+            return Entry(resource, meta, _body(obj))
         return self._write(table, None, meta, _body(obj))
 
     def replace(self, resource: Resource, obj: Json) -> Json:
@@ -343,10 +343,14 @@ class Store:
         Raises ApiError 404, and 409 Conflict when metadata.resourceVersion is given and stale, or the uid
         is another object's.
         """
+        return self.put(resource, obj).object
+
+    def put(self, resource: Resource, obj: Json, *, dry_run: bool = False) -> Entry:
+        """As `replace`, with the JSON text; with `dry_run` nothing is kept."""
         given = obj["metadata"]
         entry = self.entry(resource, given.get("namespace", ""), given["name"])
         self._require_current(entry, given)
-        return self._update(entry, obj).object
+        return self._update(entry, obj, dry_run=dry_run)
 
     def change(self, resource: Resource, namespace: str, name: str, edit: Callable[[Json], None]) -> Json:
         """Read, let `edit` alter the object in place, write; nothing happens when nothing was altered.
@@ -370,9 +374,7 @@ class Store:
         self._disown(entry)
         self._publish(table, Change(entry, last, deleted=True))
         if cascade:
-            for owned, (owned_namespace, owned_name) in sorted(
-                self._dependents.pop(entry.meta["uid"], ()), key=str
-            ):
+            for owned, (owned_namespace, owned_name) in sorted(self._dependents.pop(entry.meta["uid"], ()), key=str):
                 if (owned_namespace, owned_name) in self._tables[owned].entries:
                     self.delete(owned, owned_namespace, owned_name)
         return last.object
@@ -384,16 +386,12 @@ class Store:
             return
         gone = [_row_key(*key) for key, entry in self._unsaved.items() if entry is None]
         kept = [
-            (*_row_key(*key), entry.version, entry.text)
-            for key, entry in self._unsaved.items()
-            if entry is not None
+            (*_row_key(*key), entry.version, entry.text) for key, entry in self._unsaved.items() if entry is not None
         ]
         self._unsaved.clear()
         with self._database as transaction:
             transaction.execute("BEGIN")
-            transaction.executemany(
-                "DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?", gone
-            )
+            transaction.executemany("DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?", gone)
             transaction.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", kept)
             transaction.execute("UPDATE version SET value = ?", (self.version,))
 
@@ -416,7 +414,7 @@ class Store:
             why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {entry.meta['uid']}"
             raise conflict(entry.resource, entry.meta["name"], why)
 
-    def _update(self, entry: Entry, obj: Json) -> Entry:
+    def _update(self, entry: Entry, obj: Json, *, dry_run: bool = False) -> Entry:
         meta = dict(obj["metadata"])
         for owned in ("name", "namespace", "uid", "creationTimestamp", "resourceVersion", "generation"):
             if owned in entry.meta:
@@ -428,6 +426,8 @@ class Store:
             return entry
         if entry.resource.generation and body != entry.body:
             meta["generation"] = entry.meta.get("generation", 0) + 1
+        if dry_run:
+            return Entry(entry.resource, meta, body)
         return self._write(self._tables[entry.resource], entry, meta, body)
 
     def _write(self, table: _Table, before: Entry | None, meta: Json, body: bytes) -> Entry:

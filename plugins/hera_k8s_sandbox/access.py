@@ -1,0 +1,296 @@
+"""Access: who sends a request, and what the roles allow them to do."""
+
+from __future__ import annotations
+
+import csv
+import hmac
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from hera_k8s_sandbox import tokens
+from hera_k8s_sandbox.errors import ApiError, forbidden, unauthorized
+from hera_k8s_sandbox.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    ROLE_BINDINGS,
+    ROLES,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    Resource,
+)
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from hera_k8s_sandbox.store import Store
+
+Json = dict[str, Any]
+
+ADMIN: Final = "sandbox-admin"
+MASTERS: Final = "system:masters"
+AUTHENTICATED: Final = "system:authenticated"
+UNAUTHENTICATED: Final = "system:unauthenticated"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """As whom a request is made; expires_at: seconds since the epoch, None for never."""
+
+    name: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: Mapping[str, list[str]] = field(default_factory=dict)
+    expires_at: float | None = None
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether no token was presented."""
+        return UNAUTHENTICATED in self.groups
+
+
+ANONYMOUS: Final = Identity("system:anonymous", groups=(UNAUTHENTICATED,))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule that applies to an identity; namespace: where (None: everywhere)."""
+
+    namespace: str | None
+    rule: Json
+
+
+class Access:
+    """Authentication by token and authorization by the served roles and bindings.
+
+    users: identities by their fixed tokens. key: signs service account tokens. longest_token: seconds that a
+    requested token lives at most, whatever was asked for; None leaves it to the request.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        users: Mapping[str, Identity],
+        key: bytes,
+        longest_token: float | None = None,
+    ) -> None:
+        self._store = store
+        self._users = dict(users)
+        self._key = key
+        self._claims: dict[str, Json] = {}
+        self.longest_token = longest_token
+
+    # Who
+
+    def authenticate(self, request: web.Request, *, bare: bool = False) -> Identity:
+        """The identity behind a request's token; no token: system:anonymous.
+
+        bare: also accept a token without the word Bearer, as the Argo server does.
+        Raises ApiError 401 for a token that is unknown or has expired.
+        """
+        header = request.headers.get("Authorization", "").strip()
+        word, _, rest = header.partition(" ")
+        if word.lower() == "bearer" and rest.strip():
+            return self.identify(rest.strip())
+        if bare and header and not rest:
+            return self.identify(header)
+        return ANONYMOUS
+
+    def identify(self, token: str) -> Identity:
+        """The identity of a token. Raises ApiError 401."""
+        for known, identity in self._users.items():
+            if hmac.compare_digest(known.encode(), token.encode()):
+                return identity
+        identity = self._account(token)
+        if identity is None:
+            raise unauthorized()
+        return identity
+
+    def issue(
+        self, account: Json, audiences: list[str], lifetime: float, bound: Json | None = None
+    ) -> tuple[str, float]:
+        """A new token for a service account and when it expires (seconds since the epoch)."""
+        if self.longest_token is not None:
+            lifetime = min(lifetime, self.longest_token)
+        claims = tokens.request_claims(account, audiences or [tokens.AUDIENCE], lifetime, bound)
+        return tokens.sign(claims, self._key), float(claims["exp"])
+
+    def issue_for_secret(self, account: Json, secret_name: str) -> str:
+        """The lasting token that belongs into a service account token Secret."""
+        return tokens.sign(tokens.secret_claims(account, secret_name), self._key)
+
+    def _account(self, token: str) -> Identity | None:
+        claims = self._claims.get(token)
+        if claims is None:
+            claims = tokens.verify(token, self._key)
+            if claims is None:
+                return None
+            self._claims[token] = claims
+        expires_at = claims.get("exp")
+        if expires_at is not None and (expires_at <= time.time() or tokens.AUDIENCE not in claims["aud"]):
+            return None
+        _, _, namespace, name = claims["sub"].split(":")
+        account = self._store.find(SERVICE_ACCOUNTS, namespace, name)
+        if account is None or account["metadata"]["uid"] != _account_uid(claims):
+            return None
+        if not self._secret_is_there(claims, namespace):
+            return None
+        return Identity(
+            name=claims["sub"],
+            uid=account["metadata"]["uid"],
+            groups=("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED),
+            extra={"authentication.kubernetes.io/credential-id": [f"JTI={claims['jti']}"]} if "jti" in claims else {},
+            expires_at=expires_at,
+        )
+
+    def _secret_is_there(self, claims: Json, namespace: str) -> bool:
+        name = claims.get("kubernetes.io/serviceaccount/secret.name")
+        return name is None or self._store.find(SECRETS, namespace, name) is not None
+
+    # What
+
+    def allowed(
+        self,
+        identity: Identity,
+        verb: str,
+        group: str,
+        plural: str,
+        namespace: str | None,
+        name: str = "",
+        subresource: str = "",
+    ) -> bool:
+        """Whether a role lets the identity do this; namespace None or empty: at the cluster scope."""
+        if MASTERS in identity.groups:
+            return True
+        resource = f"{plural}/{subresource}" if subresource else plural
+        return any(
+            _covers_resource(rule, verb, group, resource, name) for rule in self._rules(identity, namespace or None)
+        )
+
+    def allowed_path(self, identity: Identity, verb: str, path: str) -> bool:
+        """Whether a role lets the identity do this to a path that is no resource, such as /version."""
+        if MASTERS in identity.groups:
+            return True
+        return any(_covers_path(rule, verb, path) for rule in self._rules(identity, None))
+
+    def require(
+        self,
+        identity: Identity,
+        verb: str,
+        resource: Resource,
+        namespace: str | None,
+        name: str = "",
+        subresource: str = "",
+    ) -> None:
+        """Raises ApiError 403, with the API server's sentence, unless it is allowed."""
+        group, plural = resource.group, resource.plural
+        if self.allowed(identity, verb, group, plural, namespace, name, subresource):
+            return
+        raise forbidden(resource, name, refusal(identity, verb, group, plural, namespace, subresource))
+
+    def require_path(self, identity: Identity, verb: str, path: str) -> None:
+        """As `require`, for a path that is no resource."""
+        if not self.allowed_path(identity, verb, path):
+            message = f'forbidden: User "{identity.name}" cannot {verb} path "{path}"'
+            raise ApiError(403, "Forbidden", message, details={})
+
+    def rules(self, identity: Identity, namespace: str) -> list[Json]:
+        """All rules that hold for the identity in a namespace, as a SelfSubjectRulesReview lists them."""
+        everything: list[Json] = [
+            {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+            {"verbs": ["*"], "nonResourceURLs": ["*"]},
+        ]
+        found = list(self._rules(identity, namespace))
+        return everything + found if MASTERS in identity.groups else found
+
+    def _rules(self, identity: Identity, namespace: str | None) -> Iterator[Json]:
+        for binding in self._store.list(CLUSTER_ROLE_BINDINGS):
+            if _binds(binding, identity):
+                yield from self._role_rules(binding, None)
+        if namespace is None:
+            return
+        for binding in self._store.list(ROLE_BINDINGS, namespace):
+            if _binds(binding, identity):
+                yield from self._role_rules(binding, namespace)
+
+    def _role_rules(self, binding: Json, namespace: str | None) -> Iterable[Json]:
+        wanted = binding["roleRef"]
+        if wanted["kind"] == "ClusterRole":
+            role = self._store.find(CLUSTER_ROLES, "", wanted["name"])
+        else:
+            role = self._store.find(ROLES, namespace or "", wanted["name"])
+        return () if role is None else role.get("rules") or ()
+
+
+def refusal(
+    identity: Identity, verb: str, group: str, plural: str, namespace: str | None, subresource: str = ""
+) -> str:
+    """The API server's sentence about what somebody may not do."""
+    what = f"{plural}/{subresource}" if subresource else plural
+    where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
+    return f'User "{identity.name}" cannot {verb} resource "{what}" in API group "{group}" {where}'
+
+
+def read_users(path: Path) -> dict[str, Identity]:
+    """Fixed tokens from a file in the API server's `--token-auth-file` format: token,user,uid,"group1,group2"."""
+    users = {}
+    with path.open(newline="", encoding="utf-8") as lines:
+        for row in csv.reader(lines):
+            if len(row) < 3:
+                continue
+            groups = tuple(row[3].split(",")) if len(row) > 3 and row[3] else ()
+            users[row[0]] = Identity(row[1], row[2], (*groups, AUTHENTICATED))
+    return users
+
+
+def admin(token: str) -> dict[str, Identity]:
+    """The one identity that the sandbox is born with."""
+    return {token: Identity(ADMIN, groups=(MASTERS, AUTHENTICATED))}
+
+
+def _account_uid(claims: Json) -> str:
+    modern = claims.get("kubernetes.io")
+    if modern is not None:
+        return str(modern["serviceaccount"]["uid"])
+    return str(claims["kubernetes.io/serviceaccount/service-account.uid"])
+
+
+def _binds(binding: Json, identity: Identity) -> bool:
+    namespace = binding["metadata"].get("namespace", "")
+    return any(_is_subject(one, identity, namespace) for one in binding.get("subjects") or ())
+
+
+def _is_subject(subject: Json, identity: Identity, namespace: str) -> bool:
+    kind, name = subject.get("kind"), subject.get("name", "")
+    if kind == "User":
+        return bool(name == identity.name)
+    if kind == "Group":
+        return name in identity.groups
+    return identity.name == tokens.subject(subject.get("namespace") or namespace, name)
+
+
+def _covers_resource(rule: Json, verb: str, group: str, resource: str, name: str) -> bool:
+    return (
+        _has(rule.get("verbs"), verb)
+        and _has(rule.get("apiGroups"), group)
+        and _has_resource(rule.get("resources") or (), resource)
+        and (not rule.get("resourceNames") or name in rule["resourceNames"])
+    )
+
+
+def _has_resource(resources: Iterable[str], wanted: str) -> bool:
+    _, _, subresource = wanted.partition("/")
+    return any(one in ("*", wanted) or (subresource and one == f"*/{subresource}") for one in resources)
+
+
+def _covers_path(rule: Json, verb: str, path: str) -> bool:
+    return _has(rule.get("verbs"), verb) and any(
+        one == path or (one.endswith("*") and path.startswith(one[:-1])) for one in rule.get("nonResourceURLs") or ()
+    )
+
+
+def _has(values: Iterable[str] | None, wanted: str) -> bool:
+    return any(value in ("*", wanted) for value in values or ())

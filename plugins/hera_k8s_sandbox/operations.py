@@ -1,0 +1,241 @@
+"""Operations: what the API does when an object is created, updated or deleted, wherever the request came from.
+
+Both APIs and the workflow controller write through these, so that the same rules hold for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from hera_k8s_sandbox import accounts, claims
+from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, conflict, forbidden, invalid, not_found
+from hera_k8s_sandbox.resources import (
+    CLAIMS,
+    CLUSTER_ROLES,
+    NAMESPACES,
+    PODS,
+    RESOURCES,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    STORAGE_CLASSES,
+    Resource,
+)
+from hera_k8s_sandbox.roles import aggregate
+from hera_k8s_sandbox.state import SandboxState
+from hera_k8s_sandbox.store import Entry, now_text
+from hera_k8s_sandbox.validation import check_types, complete, required, validate, validate_update
+
+Json = dict[str, Any]
+Reaction = Callable[[SandboxState, Json], None]
+
+_SYSTEM_NAMESPACES: Final = frozenset({"default", "kube-system", "kube-public"})
+
+
+def create(state: SandboxState, resource: Resource, namespace: str, obj: Json, *, dry_run: bool = False) -> Entry:
+    """Add an object as the API would; `obj` is completed in place.
+
+    Raises ApiError: 400 (not of its kind), 403, 404 (no such namespace), 409 (exists), 422 (invalid).
+    """
+    meta = _own_metadata(resource, namespace, obj)
+    _require_namespace(state, resource, namespace, meta)
+    if meta.get("resourceVersion"):
+        raise bad_request("resourceVersion should not be set on objects to be created")
+    for owned in ("uid", "creationTimestamp", "resourceVersion", "generation", "selfLink"):
+        meta.pop(owned, None)
+    if not meta.get("name") and not meta.get("generateName"):
+        raise invalid(resource, "", [required("metadata.name", "name or generateName is required")])
+    _prepare(state, resource, obj)
+    named = obj if meta.get("name") else obj | {"metadata": meta | {"name": f"{meta['generateName']}xxxxx"}}
+    if causes := validate(resource, named):
+        raise invalid(resource, meta.get("name", ""), causes)
+    _admit(state, resource, obj)
+    entry = state.store.insert(resource, obj, dry_run=dry_run)
+    if not dry_run:
+        _react(_AFTER_WRITE.get(resource), state, entry.object)
+    return entry
+
+
+def update(
+    state: SandboxState,
+    resource: Resource,
+    old: Entry,
+    obj: Json,
+    *,
+    subresource: str = "",
+    dry_run: bool = False,
+) -> Entry:
+    """Write a new state of an object as the API would; with subresource `status`, of its status only.
+
+    Raises ApiError: 400, 404, 409 (stale resourceVersion or another uid), 422.
+    """
+    namespace, name = old.key
+    meta = _own_metadata(resource, namespace, obj)
+    if meta.setdefault("name", name) != name:
+        told = f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
+        raise bad_request(told)
+    if subresource == "status":
+        obj = old.object | {"status": obj.get("status"), "metadata": old.meta | _preconditions(meta)}
+    else:
+        if "status" in resource.subresources and "status" in old.object:
+            obj["status"] = old.object["status"]
+        _prepare(state, resource, obj)
+        if causes := validate_update(resource, old.object, obj):
+            raise invalid(resource, name, causes)
+        if "deletionTimestamp" in old.meta:
+            meta["deletionTimestamp"] = old.meta["deletionTimestamp"]
+    entry = state.store.put(resource, obj, dry_run=dry_run)
+    if not dry_run:
+        if "deletionTimestamp" in entry.meta and not entry.meta.get("finalizers"):
+            _remove(state, resource, entry, cascade=True)
+        else:
+            _react(_AFTER_WRITE.get(resource), state, entry.object)
+    return entry
+
+
+def delete(
+    state: SandboxState,
+    resource: Resource,
+    namespace: str,
+    name: str,
+    *,
+    preconditions: Mapping[str, str] | None = None,
+    orphan: bool = False,
+    dry_run: bool = False,
+) -> tuple[Json, bool]:
+    """Remove an object as the API would, with what it owns unless `orphan`.
+
+    Returns the last state, and whether it is gone (False: a finalizer holds it). Raises ApiError 404, 403, 409.
+    """
+    entry = state.store.entry(resource, namespace, name)
+    for field, wanted in (preconditions or {}).items():
+        found = entry.meta[field]
+        if found != wanted:
+            told = {"uid": "UID", "resourceVersion": "ResourceVersion"}[field]
+            why = f"Precondition failed: {told} in precondition: {wanted}, {told} in object meta: {found}"
+            raise conflict(resource, name, why)
+    if resource is NAMESPACES and name in _SYSTEM_NAMESPACES:
+        raise forbidden(resource, name, "this namespace may not be deleted")
+    if dry_run:
+        return entry.object, True
+    if resource is NAMESPACES:
+        return _delete_namespace(state, name), True
+    if entry.meta.get("finalizers"):
+        return state.store.change(resource, namespace, name, _mark_deleted), False
+    return _remove(state, resource, entry, cascade=not orphan), True
+
+
+def _own_metadata(resource: Resource, namespace: str, obj: Json) -> Json:
+    meta = obj.setdefault("metadata", {})
+    if not isinstance(meta, dict):
+        raise bad_request(f"{resource.kind} has a metadata that is not an object")
+    if not resource.namespaced:
+        meta.pop("namespace", None)
+        return meta
+    if meta.get("namespace") and meta["namespace"] != namespace:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    meta["namespace"] = namespace
+    return meta
+
+
+def _require_namespace(state: SandboxState, resource: Resource, namespace: str, meta: Json) -> None:
+    if not resource.namespaced:
+        return
+    found = state.store.find(NAMESPACES, "", namespace)
+    if found is None:
+        raise not_found(NAMESPACES, namespace)
+    if found["status"]["phase"] != "Terminating":
+        return
+    why = f"unable to create new content in namespace {namespace} because it is being terminated"
+    error = forbidden(resource, meta.get("name", ""), why)
+    cause = Cause("metadata.namespace", f"namespace {namespace} is being terminated", "NamespaceTerminating")
+    error.details = (error.details or {}) | {"causes": [cause.as_json()]}
+    raise error
+
+
+def _prepare(state: SandboxState, resource: Resource, obj: Json) -> None:
+    check_types(resource, obj)
+    complete(resource, obj)
+    if resource is CLAIMS:
+        claims.choose_class(state, obj)
+
+
+def _admit(state: SandboxState, resource: Resource, obj: Json) -> None:
+    if resource is not PODS:
+        return
+    meta, account = obj["metadata"], obj["spec"]["serviceAccountName"]
+    if state.store.find(SERVICE_ACCOUNTS, meta["namespace"], account) is None:
+        why = f'error looking up service account {meta["namespace"]}/{account}: serviceaccount "{account}" not found'
+        raise forbidden(PODS, meta.get("name") or meta["generateName"], why)
+
+
+def _preconditions(meta: Json) -> Json:
+    return {key: meta[key] for key in ("resourceVersion", "uid") if meta.get(key)}
+
+
+def _mark_deleted(obj: Json) -> None:
+    obj["metadata"].setdefault("deletionTimestamp", now_text())
+    obj["metadata"].setdefault("deletionGracePeriodSeconds", 0)
+
+
+def _remove(state: SandboxState, resource: Resource, entry: Entry, *, cascade: bool) -> Json:
+    last = state.store.delete(resource, *entry.key, cascade=cascade)
+    _react(_AFTER_DELETE.get(resource), state, last)
+    return last
+
+
+def _delete_namespace(state: SandboxState, name: str) -> Json:
+    def terminate(obj: Json) -> None:
+        _mark_deleted(obj)
+        obj["status"]["phase"] = "Terminating"
+
+    last = state.store.change(NAMESPACES, "", name, terminate)
+    for resource in RESOURCES:
+        if not resource.namespaced:
+            continue
+        for entry in state.store.entries(resource, name):
+            with contextlib.suppress(ApiError):  # gone already with its owner
+                _remove(state, resource, entry, cascade=True)
+    state.store.delete(NAMESPACES, "", name)
+    return last
+
+
+def _react(reaction: Reaction | None, state: SandboxState, obj: Json) -> None:
+    """Let a controller react soon after, as in a cluster: the answer to the request shows the state before."""
+    if reaction is None:
+        return
+
+    def run() -> None:
+        with contextlib.suppress(ApiError):  # the object changed again, or is gone
+            reaction(state, obj)
+
+    try:
+        asyncio.get_running_loop().call_soon(run)
+    except RuntimeError:  # no loop: the sandbox is being set up
+        run()
+
+
+def _after_namespace(state: SandboxState, obj: Json) -> None:
+    accounts.ensure_default(state, obj["metadata"]["name"])
+
+
+def _after_account_deleted(state: SandboxState, obj: Json) -> None:
+    accounts.drop_secrets(state, obj)
+    if obj["metadata"]["name"] == "default":
+        accounts.ensure_default(state, obj["metadata"]["namespace"])
+
+
+_AFTER_WRITE: Final[Mapping[Resource, Reaction]] = {
+    NAMESPACES: _after_namespace,
+    SECRETS: accounts.fill_secret,
+    CLAIMS: claims.settle,
+    STORAGE_CLASSES: lambda state, _: claims.settle_all(state),
+    CLUSTER_ROLES: lambda state, _: aggregate(state.store),
+}
+_AFTER_DELETE: Final[Mapping[Resource, Reaction]] = {
+    SERVICE_ACCOUNTS: _after_account_deleted,
+    CLAIMS: claims.release,
+    CLUSTER_ROLES: lambda state, _: aggregate(state.store),
+}

@@ -1,0 +1,61 @@
+"""Event objects: what controllers tell about an object, as `kubectl describe` shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hera_k8s_sandbox.resources import EVENTS
+from hera_k8s_sandbox.store import Store, now_text
+
+Json = dict[str, Any]
+
+
+def record_event(store: Store, about: Json, *, reason: str, message: str, component: str, type: str = "Normal") -> None:
+    """Tell something about an object; what was told before is counted up.
+
+    reason: one word in CamelCase. component: who tells, such as `kubelet`. type: Normal or Warning.
+    """
+    meta = about["metadata"]
+    namespace = meta.get("namespace", "default")
+    name = f"{meta['name'][:220]}.{_digest(meta['uid'], reason, message, component)}"
+    if store.find(EVENTS, namespace, name) is not None:
+        store.change(EVENTS, namespace, name, _count_up)
+        return
+    store.create(EVENTS, _event(about, name, namespace, reason, message, component, type))
+
+
+def _event(about: Json, name: str, namespace: str, reason: str, message: str, component: str, type: str) -> Json:
+    meta, now = about["metadata"], now_text()
+    involved = {
+        "kind": about["kind"],
+        "namespace": meta.get("namespace"),
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "apiVersion": about["apiVersion"],
+        "resourceVersion": meta.get("resourceVersion"),
+    }
+    return {
+        "metadata": {"name": name, "namespace": namespace},
+        "involvedObject": {key: value for key, value in involved.items() if value},
+        "reason": reason,
+        "message": message,
+        "source": {"component": component},
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+        "type": type,
+        "eventTime": None,
+        "reportingComponent": component,
+        "reportingInstance": "",
+    }
+
+
+def _count_up(event: Json) -> None:
+    event["count"] = event.get("count", 1) + 1
+    event["lastTimestamp"] = now_text()
+
+
+def _digest(*parts: str) -> str:
+    import hashlib
+
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

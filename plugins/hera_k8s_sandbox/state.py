@@ -1,0 +1,36 @@
+"""The state that every part of a running sandbox is handed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hera_k8s_sandbox.access import Access
+    from hera_k8s_sandbox.store import Store
+
+
+@dataclass(frozen=True)
+class SandboxState:
+    """What belongs to one sandbox.
+
+    directory: where its files are. runner_kind: how tasks see their mounts: `auto`, `bubblewrap` or `rewrite`.
+    concurrency: how many tasks run at a time. images: a file that maps more images to local commands.
+    """
+
+    directory: Path
+    store: Store
+    access: Access
+    runner_kind: str = "auto"
+    concurrency: int = 2 * (os.cpu_count() or 1)
+    images: Path | None = None
+
+    def claim_directory(self, namespace: str, claim: str) -> Path:
+        """Where the files of a persistent volume claim are; made when the claim is bound."""
+        return self.directory / "claims" / namespace / claim
+
+    def pod_directory(self, namespace: str, pod: str) -> Path:
+        """Where the files and logs of a pod are."""
+        return self.directory / "pods" / namespace / pod
