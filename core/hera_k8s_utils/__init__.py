@@ -1,1 +1,148 @@
-"""hera_k8s_utils."""
+"""Write a numerical experiment once, as Hera code, and run it on any Kubernetes cluster.
+
+    from hera_k8s_utils import Experiment, Inputs, build_container, linspace
+
+What plugins declare is in `hera_k8s_utils.declarations`, their hooks in `hera_k8s_utils.hookspecs`; both are here too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+from .context import Context, Demand
+from .declarations import (
+    CheckResult,
+    Command,
+    Credential,
+    CredentialProvider,
+    Engine,
+    ExecutionEngine,
+    Finding,
+    LayoutStrategy,
+    LifecycleEvent,
+    LogLine,
+    Naming,
+    NodeState,
+    Platform,
+    ResourceChecker,
+    RunSummary,
+    RunUpdate,
+    Site,
+    Submission,
+    Verdict,
+    fail,
+    ok,
+    unknown,
+    warn,
+)
+from .errors import (
+    BuildError,
+    ChecksFailed,
+    CredentialError,
+    HeraK8sError,
+    NoCredential,
+    NotApplicable,
+    OptionsError,
+    PlatformError,
+    PluginError,
+    SubmitError,
+    Trouble,
+    WorkflowFailed,
+)
+from .hookspecs import HOOK_API, hookimpl
+from .options import option
+from .platforms import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey
+
+if TYPE_CHECKING:
+    from .container import build_container, connect
+    from .experiment import BuiltExperiment, Environment, Experiment, Requirement
+    from .inputs import Inputs, Point, linspace
+    from .layout import Layout
+    from .manifest import Manifest
+
+_LATER = {
+    "build_container": "container",
+    "connect": "container",
+    "BuiltExperiment": "experiment",
+    "Environment": "experiment",
+    "Experiment": "experiment",
+    "Requirement": "experiment",
+    "Inputs": "inputs",
+    "Point": "inputs",
+    "linspace": "inputs",
+    "Layout": "layout",
+    "Manifest": "manifest",
+}
+"""Names that `hera-k8s --help` does without: their modules are imported on first use."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+__all__ = [
+    "ARGO",
+    "HOOK_API",
+    "KUBERNETES",
+    "Argo",
+    "BuildError",
+    "BuiltExperiment",
+    "CheckResult",
+    "ChecksFailed",
+    "Command",
+    "Context",
+    "Credential",
+    "CredentialError",
+    "CredentialProvider",
+    "Demand",
+    "Engine",
+    "Environment",
+    "ExecutionEngine",
+    "Experiment",
+    "Finding",
+    "HeraK8sError",
+    "Inputs",
+    "Kubernetes",
+    "Layout",
+    "LayoutStrategy",
+    "LifecycleEvent",
+    "LogLine",
+    "Manifest",
+    "Naming",
+    "NoCredential",
+    "NodeState",
+    "NotApplicable",
+    "OptionsError",
+    "Platform",
+    "PlatformError",
+    "PlatformKey",
+    "PluginError",
+    "Point",
+    "Requirement",
+    "ResourceChecker",
+    "RunSummary",
+    "RunUpdate",
+    "Site",
+    "Submission",
+    "SubmitError",
+    "Trouble",
+    "Verdict",
+    "WorkflowFailed",
+    "__version__",
+    "build_container",
+    "connect",
+    "fail",
+    "hookimpl",
+    "linspace",
+    "ok",
+    "option",
+    "unknown",
+    "warn",
+]

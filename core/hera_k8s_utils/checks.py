@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .declarations import CheckResult, Finding, Json, Verdict, fail, unknown
-from .errors import ChecksFailed, CredentialError, HeraK8sError, PlatformError, Trouble
+from .errors import ChecksFailed, HeraK8sError, PlatformError, Trouble
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +31,13 @@ class Check:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a report. `seconds`: how long it took."""
+    """One line of a report. `seconds`: how long it took. `trouble`: why a server did not answer as wanted."""
 
     section: str
     title: str
     result: CheckResult
     seconds: float = 0.0
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Report:
         return self.of(*verdicts)
 
     def raise_if_failed(self, *, strict: bool = False) -> None:
-        """Raise `ChecksFailed`, or `CredentialError` when no credential was found at all, naming all that is wrong."""
+        """Raise `ChecksFailed`, naming all that is wrong."""
         failures = self.failures(strict=strict)
         if not failures:
             return
@@ -181,6 +182,7 @@ class _Pool:
 
 def _rows(check: Check) -> list[Row]:
     began = time.monotonic()
+    trouble: Trouble | None = None
     try:
         answer = check.run()
         findings = [Finding(check.title, answer)] if isinstance(answer, CheckResult) else list(answer)
@@ -188,16 +190,15 @@ def _rows(check: Check) -> list[Row]:
         if wrong:
             findings = [Finding(check.title, _crashed(TypeError(f"it returned a {type(wrong[0]).__name__}")))]
     except PlatformError as error:
+        trouble = error.trouble
         findings = [Finding(check.title, verdict_of(error))]
-    except CredentialError as error:
-        findings = [Finding(check.title, fail(_sentence(error), hint=error.hint))]
     except HeraK8sError as error:
         findings = [Finding(check.title, fail(_sentence(error), hint=error.hint))]
     except Exception as error:
         log.debug("the check %s broke", check.title, exc_info=True)
         findings = [Finding(check.title, _crashed(error))]
     seconds = time.monotonic() - began
-    return [Row(check.section, finding.title, finding.result, seconds) for finding in findings]
+    return [Row(check.section, finding.title, finding.result, seconds, trouble) for finding in findings]
 
 
 def verdict_of(error: PlatformError) -> CheckResult:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .errors import NoCredential
 from .platforms import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey, Platforms, client
 
 if TYPE_CHECKING:
@@ -87,7 +88,10 @@ class Context:
         stated = self.options.of(CoreSettings).namespace
         if stated:
             return stated
-        return self.platforms.credential(KUBERNETES.name).namespace or "default"
+        try:
+            return self.platforms.credential(KUBERNETES.name).namespace or "default"
+        except NoCredential:  # with an Argo token alone
+            return "default"
 
     def http(self, url: str, **settings: Any) -> HttpClient:
         """A client for any other server, under the one network policy: CA, proxy, timeouts, retries."""

@@ -46,6 +46,10 @@ class CredentialError(HeraK8sError):
     exit_code = 4
 
 
+class NoCredential(CredentialError):
+    """Every provider passed: this platform is not configured here, which is not the same as configured and broken."""
+
+
 class ChecksFailed(HeraK8sError):
     """The preflight found at least one thing that would make the run fail."""
 

@@ -49,6 +49,15 @@ class Requirement:
         """How a report names it."""
         return f"{self.word or self.kind} {self.role}"
 
+    @property
+    def identity(self) -> str:
+        """Two requirements of one kind with the same identity are one."""
+        return self.name
+
+    def combine(self: Q, other: Requirement) -> Q:
+        """This requirement with what another one of the same kind and identity asks for besides."""
+        return self
+
     def bind(self: Q, name: str) -> Q:
         """The same requirement under a cluster's name for it."""
         return replace(self, bound=name)

@@ -1,4 +1,4 @@
-"""Clients of the platforms: what they can do, opened once on first use, and the trace of how each credential was found."""
+"""Clients of the platforms: what they can do, opened once on first use, and how each credential was found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 
 from .declarations import Credential, CredentialProvider, Json, LogLine, Platform
-from .errors import CredentialError, HeraK8sError, NotApplicable, OptionsError
+from .errors import CredentialError, HeraK8sError, NoCredential, NotApplicable, OptionsError
 
 if TYPE_CHECKING:
     from .context import Context
@@ -210,9 +210,6 @@ class Platforms:
         self.trace: list[Attempt] = []
         self._check_choices()
 
-    def __getitem__(self, key: PlatformKey[C]) -> C:
-        raise LookupError("a platform is opened through a context: context.platforms[KEY]")
-
     @property
     def names(self) -> list[str]:
         """The platforms that can be asked for."""
@@ -293,7 +290,7 @@ class Platforms:
             self.trace.append(Attempt(target, provider.name, True, credential.source))
             return provider, credential
         tried = [f"{a.provider}: {a.reason}" for a in self.trace if a.target == target]
-        raise CredentialError(
+        raise NoCredential(
             f"no credential for {target}",
             found="; ".join(tried) or "no plugin provides one",
             hint=_how_to_get(target),

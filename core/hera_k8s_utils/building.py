@@ -1,0 +1,199 @@
+"""From an experiment and the effective options to what is submitted; everything here works without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from .context import Context
+from .declarations import LayoutStrategy, Site
+from .errors import BuildError, HeraK8sError, OptionsError
+from .experiment import (
+    BuiltExperiment,
+    Environment,
+    Experiment,
+    Requirement,
+    Workflow,
+    bind_requirements,
+    complete_image,
+    parse_bindings,
+)
+from .inputs import Inputs
+from .layout import Layout, open_layout
+from .loading import Loaded, failure
+from .manifest import Manifest
+from .runs import workflow_name
+from .settings import CoreSettings
+
+if TYPE_CHECKING:
+    from .options import Resolved
+    from .plugins import Plugins
+
+FILE_RANK: Final = 2
+"""Rank of an option's origin from which on it was not said for this command alone: files, sites, defaults."""
+LABELS: Final = "hera-k8s-utils/"
+"""Prefix of the labels that say which experiment, run and digest an object belongs to."""
+
+
+def make_inputs(experiment: Experiment, core: CoreSettings) -> Inputs:
+    """The experiment's inputs, with `--points` and `--set` in their place."""
+    inputs = experiment.inputs
+    if core.points:
+        inputs = Inputs(points=Inputs.from_file(core.points).points, constants=dict(inputs.constants))
+    return inputs.override(pairs(core.set, "--set")) if core.set else inputs
+
+
+def make_environment(
+    experiment: Experiment, core: CoreSettings, resolved: Resolved, sites: Sequence[Site]
+) -> Environment:
+    """Names bound, images completed; no credential is asked for."""
+    wanted = [*experiment.requires, *(r for site in sites for r in site.requires)]
+    return Environment(
+        requirements=bind_requirements(wanted, _bindings(core, resolved, wanted), _named(wanted, resolved)),
+        image=complete_image(core.image or experiment.image, core.registry),
+        registry=core.registry,
+        service_account=core.service_account,
+        namespace=core.namespace,
+        options=resolved.of(experiment.options) if experiment.options else None,
+    )
+
+
+def make_layout(
+    experiment: Experiment, core: CoreSettings, inputs: Inputs, plugins: Plugins, resolved: Resolved, run_id: str
+) -> Layout:
+    """The strategy that the option or the experiment names, below the results' mount."""
+    name, _, argument = (core.layout or experiment.layout).partition(":")
+    strategy: LayoutStrategy = plugins.named("layout_strategies", name)
+    settings = resolved.of(strategy.settings) if strategy.settings else None
+    mounted = experiment.results_requirement
+    root = None
+    if mounted is not None:
+        root = "/".join([str(getattr(mounted, "mount_path", "")).rstrip("/"), experiment.name, run_id])
+    return open_layout(strategy, settings, inputs, argument, root)
+
+
+def make_workflow(loaded: Loaded, environment: Environment, inputs: Inputs, layout: Layout) -> Workflow:
+    """What the experiment's own function returns; its failure is told with the line of the user's file."""
+    try:
+        return loaded.experiment.workflow(environment, inputs, layout)
+    except HeraK8sError:
+        raise
+    except Exception as error:
+        raise BuildError(
+            f"building the workflow of {loaded.experiment.name} failed",
+            found=failure(error, _file_of(loaded.experiment.workflow)),
+            hint=_build_hint(loaded, error),
+        ) from error
+
+
+def make_manifest(
+    workflow: Workflow,
+    experiment: Experiment,
+    environment: Environment,
+    run_id: str,
+    sites: Sequence[Site],
+    context: Callable[[], Context],
+) -> Manifest:
+    """The workflow as plain data, named, labelled and amended by the sites; the digest label comes last."""
+    manifest = Manifest.of(workflow)
+    if manifest.kind == "Workflow":
+        manifest = manifest.named(workflow_name(experiment.name, run_id))
+    manifest = manifest.labelled({LABELS + "experiment": experiment.name, LABELS + "run": _label(run_id)})
+    manifest = manifest.with_spec(_spec_additions(manifest, environment))
+    for site in sites:
+        if site.amend is not None:
+            manifest = _amended(site, manifest, context())
+    return manifest.labelled({LABELS + "digest": manifest.digest[:40]})
+
+
+def build(
+    loaded: Loaded,
+    run_id: str,
+    inputs: Inputs,
+    layout: Layout,
+    environment: Environment,
+    workflow: Workflow,
+    manifest: Manifest,
+) -> BuiltExperiment:
+    """All of it together."""
+    return BuiltExperiment(
+        name=manifest.name or loaded.experiment.name,
+        run_id=run_id,
+        experiment=loaded.experiment,
+        inputs=inputs,
+        layout=layout,
+        environment=environment,
+        workflow=workflow,
+        manifest=manifest,
+        source=loaded.source,
+    )
+
+
+def _spec_additions(manifest: Manifest, environment: Environment) -> dict[str, Any]:
+    """What configuration and requirements add to the workflow's spec; what the workflow says itself stays."""
+    spec: Mapping[str, Any] = manifest.body.get("spec") or {}
+    additions: dict[str, Any] = {}
+    if environment.service_account and not spec.get("serviceAccountName"):
+        additions["serviceAccountName"] = environment.service_account
+    for requirement in environment.requirements:
+        for key, value in requirement.workflow_fields().items():
+            before = additions.get(key, spec.get(key) or [])
+            additions[key] = [*before, *(v for v in value if v not in before)] if isinstance(value, list) else value
+    return additions
+
+
+def _amended(site: Site, manifest: Manifest, context: Context) -> Manifest:
+    try:
+        amended = site.amend(manifest, context) if site.amend else manifest
+    except HeraK8sError:
+        raise
+    except Exception as error:
+        raise BuildError(
+            f"site {site.name} failed while amending the workflow", found=failure(error), hint="hera-k8s plugins"
+        ) from error
+    if not isinstance(amended, Manifest):
+        raise BuildError(f"site {site.name} amended the workflow into a {type(amended).__name__}, not a Manifest")
+    return amended
+
+
+def _bindings(core: CoreSettings, resolved: Resolved, wanted: Sequence[Requirement]) -> dict[str, str]:
+    """The bindings. A configuration file serves many experiments, so that it may bind roles that this one lacks;
+    what stands on the command line or in the environment must be meant for this one."""
+    bindings = parse_bindings(core.bind)
+    if resolved.origin(CoreSettings, "bind").rank < FILE_RANK:
+        return bindings
+    roles = {requirement.role for requirement in wanted}
+    return {role: name for role, name in bindings.items() if role in roles}
+
+
+def _named(wanted: Sequence[Requirement], resolved: Resolved) -> dict[str, str]:
+    names = {r.binding_option for r in wanted if r.binding_option}
+    return {name: str(value) for name in names if (value := resolved.by_name(name))}
+
+
+def pairs(texts: Sequence[str], flag: str) -> dict[str, str]:
+    """`NAME=VALUE` texts as a mapping; raises `OptionsError` for any other form."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise OptionsError(
+                f"{flag} {text!r}", found="not of the form NAME=VALUE[,VALUE...]", hint=f"{flag} seed=1,2"
+            )
+        pairs[name.strip()] = value
+    return pairs
+
+
+def _label(run_id: str) -> str:
+    return run_id[:63].rstrip("-_.")
+
+
+def _file_of(function: Any) -> Any:
+    code = getattr(function, "__code__", None)
+    return code.co_filename if code is not None else None
+
+
+def _build_hint(loaded: Loaded, error: Exception) -> str:
+    if loaded.future_annotations and isinstance(error, TypeError):
+        return f"remove `from __future__ import annotations` from {loaded.source}: Hera's @script reads annotations"
+    return "--debug shows the traceback"

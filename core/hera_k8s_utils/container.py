@@ -1,0 +1,249 @@
+"""The container: from an experiment, options and plugins to a BuiltExperiment, its report and its engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dependency_injector import containers, providers
+
+from . import building, preflight
+from .checks import Report, Row
+from .context import Context, Demand
+from .declarations import Engine, ExecutionEngine, ResourceChecker, Site
+from .errors import BuildError, HeraK8sError
+from .experiment import BuiltExperiment, Environment, Experiment, Workflow
+from .inputs import Inputs
+from .layout import Layout
+from .loading import Loaded, as_experiment, load_experiment
+from .manifest import Manifest
+from .options import Resolved
+from .platforms import Platforms
+from .plugins import Plugins
+from .resolve import resolve_for
+from .runs import Runs, new_run_id
+from .settings import CoreSettings
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `build_container` was asked for."""
+
+    target: Any
+    argv: Sequence[str] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    config: Path | str | None = None
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunningEngine:
+    """An engine and its declaration, opened for one context."""
+
+    declaration: ExecutionEngine
+    engine: Engine
+
+
+class ExperimentContainer(containers.DeclarativeContainer):
+    """Every part of a run, made once on first use. The first rows need no server, those below `context` may ask one.
+
+    Each provider can be overridden, in a test or by a plugin's `configure_container`.
+    """
+
+    request: providers.Dependency[Request] = providers.Dependency(instance_of=Request)
+    plugins: providers.Dependency[Plugins] = providers.Dependency(instance_of=Plugins)
+
+    definition: providers.Singleton[Loaded | None] = providers.Singleton(lambda r: _definition(r), request)
+    settings: providers.Singleton[Resolved] = providers.Singleton(
+        lambda *a: _settings(*a), request, plugins, definition
+    )
+    core: providers.Singleton[CoreSettings] = providers.Singleton(lambda s: s.of(CoreSettings), settings)
+    sites: providers.Singleton[list[Site]] = providers.Singleton(lambda p: p.records("sites", Site), plugins)
+    runs: providers.Singleton[Runs] = providers.Singleton(lambda core: Runs(Path(core.runs_dir)), core)
+    run_id: providers.Singleton[str] = providers.Singleton(lambda core: core.run_id or new_run_id(), core)
+
+    platforms: providers.Singleton[Platforms] = providers.Singleton(lambda *a: _platforms(*a), plugins, settings, core)
+    offline: providers.Singleton[Context] = providers.Singleton(Context, settings, platforms)
+
+    described: providers.Singleton[Experiment] = providers.Singleton(lambda d: _wanted(d).experiment, definition)
+    inputs: providers.Singleton[Inputs] = providers.Singleton(building.make_inputs, described, core)
+    environment: providers.Singleton[Environment] = providers.Singleton(
+        building.make_environment, described, core, settings, sites
+    )
+    layout: providers.Singleton[Layout] = providers.Singleton(
+        building.make_layout, described, core, inputs, plugins, settings, run_id
+    )
+    workflow: providers.Singleton[Workflow] = providers.Singleton(
+        building.make_workflow, definition, environment, inputs, layout
+    )
+    manifest: providers.Singleton[Manifest] = providers.Singleton(
+        building.make_manifest, workflow, described, environment, run_id, sites, offline.provider
+    )
+    experiment: providers.Singleton[BuiltExperiment] = providers.Singleton(
+        building.build, definition, run_id, inputs, layout, environment, workflow, manifest
+    )
+    checkers: providers.Singleton[list[ResourceChecker[Any]]] = providers.Singleton(
+        lambda p: p.records("resource_checkers", ResourceChecker), plugins
+    )
+    requirements: providers.Singleton[list[preflight.Wanted]] = providers.Singleton(
+        preflight.gather, experiment, checkers
+    )
+
+    context: providers.Singleton[Context] = providers.Singleton(
+        lambda *a: _context(*a), settings, platforms, definition, experiment.provider
+    )
+    running: providers.Singleton[RunningEngine] = providers.Singleton(
+        lambda *a: _running(*a), plugins, core, platforms, context, definition, manifest.provider
+    )
+    engine: providers.Singleton[Engine] = providers.Singleton(lambda running: running.engine, running)
+    report: providers.Factory[Report] = providers.Factory(
+        lambda *a, **k: _report(*a, **k), experiment, requirements, running, platforms, context, core
+    )
+
+
+@contextmanager
+def build_container(
+    experiment: Any = None,
+    *,
+    argv: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    config: Path | str | None = None,
+    plugins: Plugins | None = None,
+    **settings: Any,
+) -> Iterator[ExperimentContainer]:
+    """A container for one experiment; what it opened is closed at the end of the `with` block.
+
+        with build_container("experiment.py") as container:
+            built = container.experiment()
+            container.report().raise_if_failed()
+            submission = container.engine().submit(built)
+
+    experiment: FILE[:NAME], an `Experiment`, a Hera Workflow, or None for a container that only talks to servers.
+    argv: flags, as on a command line; `sys.argv` is never read. environ: variables, by default the process's own.
+    config: a configuration file, stronger than those found. plugins: loaded already; by default all are loaded now.
+    settings: options by name (`sandbox=True`, `namespace="vcity"`), as strong as flags.
+
+    Raises `PluginError`, `OptionsError` or `BuildError`, here or when a provider is first called.
+    """
+    connected = connect(experiment, argv=argv, environ=environ, config=config, plugins=plugins, **settings)
+    try:
+        yield connected.container
+    finally:
+        connected.close()
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A container without a `with` block, for notebooks: `close()` when done."""
+
+    container: ExperimentContainer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.container, name)
+
+    def close(self) -> None:
+        """Close the platforms that were opened."""
+        self.container.platforms().close()
+
+
+def connect(
+    experiment: Any = None,
+    *,
+    argv: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    config: Path | str | None = None,
+    plugins: Plugins | None = None,
+    **settings: Any,
+) -> Connection:
+    """`build_container` without a `with` block; the same parameters."""
+    environ = os.environ if environ is None else environ
+    plugins = Plugins.load(environ=environ) if plugins is None else plugins
+    request = Request(experiment, tuple(argv), environ, config, settings)
+    container = ExperimentContainer(
+        request=providers.Object(request),
+        plugins=providers.Object(plugins),
+    )
+    container.check_dependencies()
+    plugins.configure(container)
+    container.settings()  # wrong options are told at once, before anything is built
+    return Connection(container)
+
+
+def _definition(request: Request) -> Loaded | None:
+    target = request.target
+    if target is None:
+        return None
+    if isinstance(target, (str, Path)):
+        return load_experiment(target)
+    return Loaded(as_experiment(target), source="")
+
+
+def _wanted(definition: Loaded | None) -> Loaded:
+    if definition is None:
+        raise BuildError("there is no experiment here", hint="build_container('experiment.py')")
+    return definition
+
+
+def _settings(request: Request, plugins: Plugins, definition: Loaded | None) -> Resolved:
+    return resolve_for(
+        plugins,
+        experiment=definition.experiment if definition else None,
+        argv=request.argv,
+        environ=request.environ,
+        config=request.config,
+        keywords=request.keywords,
+    )
+
+
+def _platforms(plugins: Plugins, settings: Resolved, core: CoreSettings) -> Platforms:
+    from .declarations import CredentialProvider, Platform
+
+    chosen = building.pairs(core.credentials, "--credentials")
+    return Platforms(
+        plugins.records("platforms", Platform),
+        plugins.records("credential_providers", CredentialProvider),
+        settings,
+        chosen,
+    )
+
+
+def _context(
+    settings: Resolved, platforms: Platforms, definition: Loaded | None, experiment: Callable[[], BuiltExperiment]
+) -> Context:
+    if definition is None:
+        return Context(settings, platforms)
+    built = experiment()
+    return Context(settings, platforms, built, built.manifest.demand())
+
+
+def _running(
+    plugins: Plugins,
+    core: CoreSettings,
+    platforms: Platforms,
+    context: Context,
+    definition: Loaded | None,
+    manifest: Callable[[], Manifest],
+) -> RunningEngine:
+    kind = manifest().kind if definition is not None else ""
+    declaration = preflight.choose_engine(plugins, core, platforms, context, kind)
+    return RunningEngine(declaration, declaration.open(platforms.settings(declaration), context))
+
+
+def _report(
+    built: BuiltExperiment,
+    wanted: Sequence[preflight.Wanted],
+    running: RunningEngine,
+    platforms: Platforms,
+    context: Context,
+    core: CoreSettings,
+    on_row: Callable[[Row], None] | None = None,
+) -> Report:
+    pair = (running.declaration, running.engine)
+    return preflight.check_all(built, wanted, pair, platforms, context, core, on_row)
+
+
+__all__ = ["Connection", "Demand", "ExperimentContainer", "HeraK8sError", "Request", "build_container", "connect"]

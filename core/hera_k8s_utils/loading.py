@@ -1,0 +1,273 @@
+"""Experiment files: FILE[:NAME] is read, refused if importing it would submit something, and imported."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from .errors import BuildError, listed
+from .experiment import Experiment, suggest_name
+from .naming import nearest
+
+_SUBMITTING: Final = frozenset({"create", "submit", "create_workflow", "submit_workflow", "create_as_workflow"})
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An experiment and the file that it came from. `future_annotations`: the file has `from __future__ import
+    annotations`, which breaks Hera's typed `@script` (7.1)."""
+
+    experiment: Experiment
+    source: str
+    future_annotations: bool = False
+
+
+def load_experiment(target: str | Path) -> Loaded:
+    """The experiment that FILE[:NAME] names: an `Experiment`, or any Hera Workflow or the dict of one.
+
+    Raises `BuildError` when there is no such file, it does not parse, would submit on import, fails while it is
+    imported, or holds no experiment or more than one without a NAME.
+    """
+    path, name = _split(str(target))
+    text = _read(path)
+    tree = _parse(text, path)
+    _refuse_submission(tree, path)
+    module = _import(path)
+    found = _named(module, name, path) if name else _only(module, path)
+    return Loaded(as_experiment(found, fallback=path.stem), f"{path}:{name}" if name else str(path), _future(tree))
+
+
+def as_experiment(found: Any, *, fallback: str = "workflow") -> Experiment:
+    """An Experiment as it is; a Hera Workflow or a dict as an experiment without inputs that builds just that."""
+    if isinstance(found, Experiment):
+        return found
+    name = suggest_name(_workflow_name(found) or fallback)
+    return Experiment(name=name, workflow=lambda environment, inputs, layout: found)
+
+
+def is_workflow(value: Any) -> bool:
+    """Whether a value is one of Hera's workflow objects. Told by its type's home, so that Hera need not be imported."""
+    kind = type(value)
+    homes = (base.__module__.partition(".")[0] for base in kind.__mro__)
+    return "hera" in homes and hasattr(value, "to_dict") and hasattr(value, "templates")
+
+
+def _workflow_name(found: Any) -> str:
+    if isinstance(found, Mapping):
+        metadata = found.get("metadata") or {}
+        name = metadata.get("name") or metadata.get("generateName")
+    else:
+        name = getattr(found, "name", None) or getattr(found, "generate_name", None)
+    return name.rstrip("-") if isinstance(name, str) else ""
+
+
+def _split(target: str) -> tuple[Path, str]:
+    """FILE[:NAME]; the colon of a Windows drive is not one of ours."""
+    head, colon, name = target.rpartition(":")
+    if colon and name.isidentifier() and len(head) > 1:
+        return Path(head).expanduser(), name
+    return Path(target).expanduser(), ""
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        here = sorted(str(p) for p in Path().glob("*.py")) if path.parent == Path() else []
+        near = nearest(path.name, here)
+        raise BuildError(
+            f"no experiment file {path}",
+            found=f"in this directory: {listed(here)}" if here else f"the working directory is {Path.cwd()}",
+            hint=f"did you mean {near}?" if near else "name it: hera-k8s COMMAND path/to/experiment.py",
+        ) from None
+    except IsADirectoryError:
+        raise BuildError(f"{path} is a directory", hint=f"name the file: {path / 'experiment.py'}") from None
+    except UnicodeDecodeError:
+        raise BuildError(f"{path} is not a Python file", found="it is not text in UTF-8") from None
+    except OSError as error:
+        raise BuildError(f"{path} cannot be read", found=error.strerror or str(error)) from None
+
+
+def _parse(text: str, path: Path) -> ast.Module:
+    try:
+        return ast.parse(text, filename=str(path))
+    except SyntaxError as error:
+        line = (error.text or "").strip()
+        raise BuildError(
+            f"{path} is not valid Python",
+            found=f"line {error.lineno}: {error.msg}" + (f": {line}" if line else ""),
+            hint="mend the line; nothing was run",
+        ) from error
+    except ValueError as error:  # null bytes, before Python 3.12
+        raise BuildError(f"{path} is not a Python file", found=str(error)) from error
+
+
+# --- submission on import --------------------------------------------------------------------------------------
+
+
+def _refuse_submission(tree: ast.Module, path: Path) -> None:
+    if not _imports_hera(tree):
+        return
+    functions = {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    imported = {alias.asname or alias.name for node in ast.walk(tree) for alias in _aliases(node)}
+    for call in _reached(tree.body, functions, set()):
+        if _submits(call, imported):
+            raise BuildError(
+                f"{path} would submit a workflow when it is imported",
+                found=f"line {call.lineno}: {ast.unparse(call.func)}(...)",
+                hint="move it below `if __name__ == '__main__':`; nothing was run",
+            )
+
+
+def _imports_hera(tree: ast.Module) -> bool:
+    for node in ast.walk(tree):
+        names = [alias.name for alias in _aliases(node)]
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        if any(name.partition(".")[0] == "hera" for name in names):
+            return True
+    return False
+
+
+def _aliases(node: ast.AST) -> list[ast.alias]:
+    return node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+
+
+def _reached(
+    body: list[ast.stmt], functions: Mapping[str, ast.FunctionDef | ast.AsyncFunctionDef], seen: set[str]
+) -> Iterator[ast.Call]:
+    """The calls that importing the file would make, through the functions of the file that it calls."""
+    for statement in body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or _is_main_guard(statement):
+            continue
+        for call in _calls(statement):
+            yield call
+            name = call.func.id if isinstance(call.func, ast.Name) else ""
+            if name in functions and name not in seen:
+                seen.add(name)
+                yield from _reached(functions[name].body, functions, seen)
+
+
+def _calls(node: ast.AST) -> Iterator[ast.Call]:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+        return
+    if isinstance(node, ast.If) and _is_main_guard(node):
+        for statement in node.orelse:
+            yield from _calls(statement)
+        return
+    if isinstance(node, ast.Call):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _calls(child)
+
+
+def _is_main_guard(statement: ast.stmt) -> bool:
+    if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.Compare):
+        return False
+    sides = [statement.test.left, *statement.test.comparators]
+    return any(isinstance(side, ast.Name) and side.id == "__name__" for side in sides)
+
+
+def _submits(call: ast.Call, imported: set[str]) -> bool:
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in _SUBMITTING:
+        return False
+    receiver = call.func.value
+    return not (isinstance(receiver, ast.Name) and receiver.id in imported)
+
+
+def _future(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "__future__"
+        and any(alias.name == "annotations" for alias in node.names)
+        for node in tree.body
+    )
+
+
+# --- import ----------------------------------------------------------------------------------------------------
+
+
+def _import(path: Path) -> ModuleType:
+    full = path.resolve()
+    name = f"hera_k8s_experiment_{full.stem}"
+    spec = importlib.util.spec_from_file_location(name, full)
+    if spec is None or spec.loader is None:
+        raise BuildError(f"{path} cannot be imported", found="its name does not end in .py")
+    if str(full.parent) not in sys.path:  # so that the file finds its neighbours, now and when it builds
+        sys.path.insert(0, str(full.parent))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and inspect look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except BuildError:
+        raise
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: a script that ends itself when imported
+        raise BuildError(
+            f"{path} failed while it was imported", found=failure(error, full), hint="--debug shows the traceback"
+        ) from error
+    return module
+
+
+def failure(error: BaseException, path: Path | None = None) -> str:
+    """An exception in one line, with the last line of the user's file that it passed through."""
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    line = 0
+    trace = error.__traceback__
+    while trace is not None:
+        if path is not None and trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f"line {line}: {what}" if line else what
+
+
+# --- what the file holds ---------------------------------------------------------------------------------------
+
+
+def _named(module: ModuleType, name: str, path: Path) -> Any:
+    names = [n for n, value in vars(module).items() if _is_candidate(value)]
+    try:
+        found = getattr(module, name)
+    except AttributeError:
+        near = nearest(name, names)
+        raise BuildError(
+            f"{path} holds no {name}",
+            found=f"experiments and workflows in it: {listed(names) or 'none'}",
+            hint=f"did you mean {path}:{near}?" if near else "",
+        ) from None
+    if not _is_candidate(found) and not (isinstance(found, Mapping) and "spec" in found):
+        raise BuildError(
+            f"{path}:{name} is not an experiment",
+            found=f"it is a {type(found).__name__}; experiments and workflows in the file: {listed(names) or 'none'}",
+        )
+    return found
+
+
+def _only(module: ModuleType, path: Path) -> Any:
+    for chosen in (lambda v: isinstance(v, Experiment), is_workflow):
+        found = {id(value): (name, value) for name, value in vars(module).items() if chosen(value)}
+        if len(found) == 1:
+            return next(iter(found.values()))[1]
+        if found:
+            names = [name for name, _ in found.values()]
+            raise BuildError(
+                f"{path} holds more than one experiment",
+                found=listed(names),
+                hint=f"say which: {path}:{names[0]}",
+            )
+    raise BuildError(
+        f"{path} holds no experiment",
+        found="no Experiment and no Hera workflow among the names of the file",
+        hint="experiment = Experiment(name=..., workflow=...), or name one: FILE:NAME",
+    )
+
+
+def _is_candidate(value: Any) -> bool:
+    return isinstance(value, Experiment) or is_workflow(value)

@@ -1,0 +1,211 @@
+"""The preflight: what must hold before a run, gathered from the experiment, its manifest, the sites and the platforms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from .checks import ACCESS, ENVIRONMENT, WORKFLOW, Check, Report, Row, run_checks
+from .context import Context
+from .declarations import CheckResult, Engine, ExecutionEngine, ResourceChecker, Verdict, ok, unknown
+from .errors import CredentialError, NoCredential, PluginError, Trouble
+from .experiment import BuiltExperiment, Requirement
+from .lint import lint
+from .manifest import Unresolved
+
+if TYPE_CHECKING:
+    from .platforms import Platforms
+    from .plugins import Plugins
+    from .settings import CoreSettings
+
+_BLINDING = (Trouble.UNREACHABLE, Trouble.UNTRUSTED, Trouble.TIMEOUT, Trouble.UNAUTHORIZED, Trouble.PROTOCOL)
+"""Troubles that say nothing of the resource that was asked for: nothing on that platform can be looked at."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A requirement, and whether it was read out of the workflow rather than declared."""
+
+    requirement: Requirement | Unresolved
+    checker: ResourceChecker[Any] | None
+    derived: bool = False
+
+
+def gather(built: BuiltExperiment, checkers: Sequence[ResourceChecker[Any]]) -> list[Wanted]:
+    """What the experiment and the sites declare, and what the workflow itself uses besides. Works offline.
+
+    Two requirements of one kind and name are one; the declared one stays, with what the other knows more of.
+    """
+    by_type = {checker.requirement: checker for checker in checkers}
+    merged: dict[tuple[str, str], Wanted] = {}
+    for requirement in built.environment.requirements:
+        _merge(merged, Wanted(requirement, _checker_of(requirement, by_type)))
+    unresolved: list[Wanted] = []
+    for checker in checkers:
+        for found in checker.references(built.manifest) if checker.references else ():
+            if isinstance(found, Unresolved):
+                unresolved.append(Wanted(found, checker, derived=True))
+            else:
+                _merge(merged, Wanted(found, checker, derived=True))
+    return [*merged.values(), *unresolved]
+
+
+def _merge(merged: dict[tuple[str, str], Wanted], wanted: Wanted) -> None:
+    requirement = wanted.requirement
+    if isinstance(requirement, Unresolved):
+        return
+    key = (requirement.kind or type(requirement).__name__, requirement.identity)
+    before = merged.get(key)
+    if before is None or isinstance(before.requirement, Unresolved):
+        merged[key] = wanted
+    else:
+        merged[key] = replace(before, requirement=before.requirement.combine(requirement))
+
+
+def _checker_of(
+    requirement: Requirement, by_type: dict[type[Requirement], ResourceChecker[Any]]
+) -> ResourceChecker[Any]:
+    for kind in type(requirement).__mro__:
+        if kind in by_type:
+            return by_type[kind]
+    raise PluginError(
+        f"no plugin checks {type(requirement).__name__}",
+        found=f"it is required as {requirement.role!r}",
+        hint="hera-k8s plugins shows what is loaded, disabled or broken",
+    )
+
+
+# --- engines ---------------------------------------------------------------------------------------------------
+
+
+def choose_engine(
+    plugins: Plugins, core: CoreSettings, platforms: Platforms, context: Context, kind: str
+) -> ExecutionEngine:
+    """The engine that the option names, else the first whose platforms are configured. Opens those platforms.
+
+    A platform that is configured and fails is an error, never a reason to go another way.
+    """
+    if core.engine:
+        named: ExecutionEngine = plugins.named("execution_engines", core.engine)
+        _open_all(named, platforms, context)
+        return named
+    able = [e for e in plugins.records("execution_engines", ExecutionEngine) if not kind or kind in e.runs]
+    if not able:
+        raise PluginError(f"no execution engine runs a {kind}", hint="hera-k8s plugins")
+    missing: list[NoCredential] = []
+    for engine in sorted(able, key=lambda e: (-e.priority, e.name)):
+        try:
+            _open_all(engine, platforms, context)
+        except NoCredential as error:
+            missing.append(error)
+            continue
+        return engine
+    raise CredentialError(
+        "no cluster is configured",
+        found="; ".join(dict.fromkeys(f"{error.wanted}: {error.found}" for error in missing)),
+        hint="set KUBECONFIG or ARGO_SERVER, or try without a cluster: --sandbox",
+    )
+
+
+def _open_all(engine: ExecutionEngine, platforms: Platforms, context: Context) -> None:
+    for name in engine.platforms:
+        platforms.open(name, context)
+
+
+# --- the report ------------------------------------------------------------------------------------------------
+
+
+def check_all(
+    built: BuiltExperiment,
+    wanted: Sequence[Wanted],
+    engine: tuple[ExecutionEngine, Engine],
+    platforms: Platforms,
+    context: Context,
+    core: CoreSettings,
+    on_row: Callable[[Row], None] | None = None,
+) -> Report:
+    """Run every check at once and report all of them. Platforms are opened before any thread starts."""
+    declaration, running = engine
+    opened = _open_optional(platforms, context, declaration)
+    checks = [
+        *_access(platforms, context, opened),
+        *(_requirement(w, context, platforms) for w in wanted),
+        Check(WORKFLOW, "lint", lambda: lint(built.manifest, source=built.workflow)),
+        *_layout(built),
+        Check(WORKFLOW, f"{declaration.name} accepts it", lambda: running.preflight(built)),
+    ]
+    report = run_checks(checks, width=core.concurrency, timeout=core.check_timeout, on_row=on_row)
+    return replace(report, rows=_without_echoes(report.rows), head=head(platforms, context))
+
+
+def _open_optional(platforms: Platforms, context: Context, engine: ExecutionEngine) -> list[str]:
+    """Open what the engine does not need but requirements may; one that is simply not configured is left out."""
+    opened = []
+    for name in platforms.names:
+        try:
+            platforms.open(name, context)
+        except NoCredential:
+            if name in engine.platforms:
+                raise
+            continue
+        opened.append(name)
+    return opened
+
+
+def _access(platforms: Platforms, context: Context, opened: Sequence[str]) -> list[Check]:
+    return [
+        Check(ACCESS, name, partial(declared.probe, platforms.settings(declared), context))
+        for name in opened
+        if (declared := platforms.declared(name)).probe is not None
+    ]
+
+
+def _requirement(wanted: Wanted, context: Context, platforms: Platforms) -> Check:
+    requirement, checker = wanted.requirement, wanted.checker
+    if isinstance(requirement, Unresolved):
+        said = unknown(f"named by {requirement.text} in {requirement.where}, which is known only when it runs")
+        return Check(ENVIRONMENT, checker.kind if checker else "reference", lambda: said)
+    assert checker is not None  # only unresolved references have none
+    settings = platforms.settings(checker)
+
+    def look() -> CheckResult:
+        try:
+            result: CheckResult = checker.check(settings, context, requirement)
+        except NoCredential as error:
+            return unknown("not looked at: no credential for Kubernetes", hint=error.hint)
+        return result
+
+    return Check(ENVIRONMENT, requirement.title, look)
+
+
+def _layout(built: BuiltExperiment) -> Iterable[Check]:
+    if built.layout.used:
+        yield Check(WORKFLOW, f"layout {built.layout.name}", lambda: ok(built.layout.prove().detail))
+
+
+def _without_echoes(rows: Sequence[Row]) -> list[Row]:
+    """When a platform cannot be reached, say so once: what was to be looked at on it is unknown, not failed."""
+    if not any(row.section == ACCESS and row.result.verdict is Verdict.FAILED for row in rows):
+        return list(rows)
+    told = unknown("not looked at: see Access")
+    return [replace(row, result=told) if row.section != ACCESS and row.trouble in _BLINDING else row for row in rows]
+
+
+def head(platforms: Platforms, context: Context) -> list[dict[str, str]]:
+    """As whom and where: a line for each platform that was opened."""
+    lines = []
+    for name in platforms.opened:
+        credential, client = platforms.credential(name, context), platforms.open(name, context)
+        lines.append(
+            {
+                "platform": name,
+                "server": str(getattr(client, "server", "") or credential.server),
+                "namespace": str(getattr(client, "namespace", "") or ""),
+                "identity": str(getattr(client, "identity", "") or credential.identity),
+                "source": credential.source,
+                "expires_at": credential.expires_at.isoformat() if credential.expires_at else "",
+            }
+        )
+    return lines

@@ -1,0 +1,161 @@
+"""For authors of plugins: classes to inherit in tests, each of which holds one kind of declaration to its contract.
+
+    from hera_k8s_utils.testing import CheckerContract
+
+    class TestQuota(CheckerContract):
+        @pytest.fixture
+        def checker(self): return quota_checker
+        @pytest.fixture
+        def fit(self): return Quota("team")
+
+Loaded in every pytest run of the environment, as an entry point of pytest's: it imports nothing but pytest.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+_HEAVY = ("hera", "kubernetes", "requests", "aiohttp", "rich", "dependency_injector")
+
+
+class PluginContract:
+    """A plugin, installed under the name that `plugin` gives, loads cheaply and declares something.
+
+    Override the fixture `plugin`.
+    """
+
+    @pytest.fixture
+    def plugin(self) -> str:
+        """The name of the entry point."""
+        raise NotImplementedError("override the fixture `plugin`")
+
+    def test_it_is_loaded_and_declares_something(self, plugin: str) -> None:
+        from hera_k8s_utils.plugins import Plugins
+
+        listed = {info.name: info for info in Plugins.load().listing()}
+        assert plugin in listed, f"no plugin {plugin} is installed here; there are {sorted(listed)}"
+        assert (listed[plugin].state, listed[plugin].reason) == ("loaded", "")
+        assert listed[plugin].declares
+
+    def test_importing_it_imports_nothing_heavy(self, plugin: str) -> None:
+        code = (
+            "import importlib.metadata as m, json, sys\n"
+            f"[e.load() for e in m.entry_points(group='hera_k8s_utils') if e.name == {plugin!r}]\n"
+            f"print(json.dumps([name for name in {_HEAVY!r} if name in sys.modules]))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)  # noqa: S603
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == [], "import these inside the functions that need them"
+
+
+class CheckerContract:
+    """A checker passes what is fit and fails what is absent. Override `checker`, `context`, `fit` and `absent`."""
+
+    @pytest.fixture
+    def checker(self) -> Any:
+        """The `ResourceChecker`."""
+        raise NotImplementedError("override the fixture `checker`")
+
+    @pytest.fixture
+    def settings(self, checker: Any) -> Any:
+        """An instance of the checker's settings class, where it has one."""
+        return checker.settings() if checker.settings else None
+
+    @pytest.fixture
+    def context(self) -> Any:
+        """A `Context`, for example `build_container(sandbox=True)`'s."""
+        raise NotImplementedError("override the fixture `context`")
+
+    @pytest.fixture
+    def fit(self) -> Any:
+        """A requirement that the cluster of `context` meets."""
+        raise NotImplementedError("override the fixture `fit`")
+
+    @pytest.fixture
+    def absent(self) -> Any:
+        """A requirement that it does not meet."""
+        raise NotImplementedError("override the fixture `absent`")
+
+    def test_its_requirement_names_its_kind(self, checker: Any, fit: Any) -> None:
+        assert checker.kind
+        assert isinstance(fit, checker.requirement)
+
+    def test_what_is_fit_is_not_failed(self, checker: Any, settings: Any, context: Any, fit: Any) -> None:
+        assert self.verdict(checker, settings, context, fit) in ("passed", "warning")
+
+    def test_what_is_absent_fails(self, checker: Any, settings: Any, context: Any, absent: Any) -> None:
+        assert self.verdict(checker, settings, context, absent) == "failed"
+
+    @staticmethod
+    def verdict(checker: Any, settings: Any, context: Any, wanted: Any) -> str:
+        """The verdict as a run comes to it: through the same code, with the server's refusals translated."""
+        from hera_k8s_utils.checks import Check, run_checks
+
+        check = Check("Environment", wanted.title, lambda: checker.check(settings, context, wanted))
+        report = run_checks([check])
+        return str(report.rows[0].result.verdict.value)
+
+
+class LayoutContract:
+    """A layout strategy names every point apart, below its root, and reads the names back. Override `strategy`."""
+
+    @pytest.fixture
+    def strategy(self) -> Any:
+        """The `LayoutStrategy`."""
+        raise NotImplementedError("override the fixture `strategy`")
+
+    @pytest.fixture
+    def argument(self) -> str:
+        """What follows the colon in the layout's name."""
+        return ""
+
+    @pytest.fixture
+    def inputs(self) -> Any:
+        """A sweep with the values that make trouble in names."""
+        from hera_k8s_utils import Inputs
+
+        return Inputs(parameters={"text": ["plain", "a/b", "ü", ".."], "number": [1, 2.5, -3], "flag": [True, False]})
+
+    def test_it_fits_the_sweep(self, strategy: Any, argument: str, inputs: Any) -> None:
+        from hera_k8s_utils.layout import open_layout
+
+        settings = strategy.settings() if strategy.settings else None
+        layout = open_layout(strategy, settings, inputs, argument, "/results/contract/run")
+        layout.prove()
+        for point in inputs:
+            assert layout.path(point).startswith("/results/contract/run/")
+
+
+class CredentialProviderContract:
+    """A provider passes where it has nothing to offer, and keeps its secret. Override `provider`, `context`, `ready`."""
+
+    @pytest.fixture
+    def provider(self) -> Any:
+        """The `CredentialProvider`."""
+        raise NotImplementedError("override the fixture `provider`")
+
+    @pytest.fixture
+    def context(self) -> Any:
+        """A `Context`."""
+        raise NotImplementedError("override the fixture `context`")
+
+    @pytest.fixture
+    def ready(self) -> Any:
+        """Settings with which the provider has a credential."""
+        raise NotImplementedError("override the fixture `ready`")
+
+    def test_its_secret_is_not_shown(self, provider: Any, context: Any, ready: Any) -> None:
+        credential = provider.load(ready, context)
+        assert credential.secret or credential.handle is not None
+        assert not credential.secret or credential.secret not in repr(credential)
+
+    def test_without_settings_it_passes(self, provider: Any, context: Any) -> None:
+        from hera_k8s_utils import NotApplicable
+
+        with pytest.raises(NotApplicable):
+            provider.load(provider.settings() if provider.settings else None, context)
