@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
+
+from .errors import HeraK8sError, OptionsError, PluginError
+
+S = TypeVar("S")
 
 MISSING: Final = dataclasses.MISSING
-METADATA: Final = "hera_k8s_utils.option"
+REDACTED: Final = "<redacted>"
+NOT_SELECTED: Final = 9
+_METADATA: Final = "hera_k8s_utils.option"
+
+
+# --- declaring -------------------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,26 +28,28 @@ class OptionInfo:
     """What `option` was told, kept in the metadata of the field."""
 
     help: str
-    env: str | None
+    env: tuple[str, ...]
     aliases: tuple[str, ...]
-    short: str | None
-    metavar: str | None
+    short: str
+    metavar: str
     secret: bool
     choices: tuple[str, ...]
     selects: bool
+    keyed: bool
 
 
 def option(
     default: Any = MISSING,
     *,
     help: str,
-    env: str | None = None,
+    env: str | Sequence[str] | None = None,
     aliases: Sequence[str] = (),
     short: str | None = None,
     metavar: str | None = None,
     secret: bool = False,
     choices: Sequence[str] | None = None,
     selects: bool = False,
+    keyed: bool = False,
     factory: Callable[[], Any] | None = None,
 ) -> Any:
     """A field of a settings dataclass that is also a flag, a variable and a key of configuration files.
@@ -45,19 +60,336 @@ def option(
             url: str = option("https://vault.acme.example", help="Vault that mints Kubernetes tokens")
 
     makes `--vault-url`, `HERA_K8S_VAULT_URL` and `vault_url = ...`. Types: str, int, float, bool (`--x`, `--no-x`),
-    Path, any of these or None, and tuple[str, ...] (a flag that may be repeated, a list in a file).
+    Path, any of these or None, and tuple[str, ...] (a flag that may be repeated, a list in a file). A class without
+    `prefix` gets the name of its plugin, the options of an experiment get none.
 
-    env: the variable, instead of `HERA_K8S_` and the flag's name.
+    env: the variable, instead of `HERA_K8S_` and the flag's name; of several the first that is set counts.
     aliases: other flags, whole and without dashes in front (`argo_namespace`); keys in files too.
     short: one letter, for `-n`.
     secret: never shown; a warning when it stands on a command line or in a file that others may read.
     selects: setting it asks for the credential provider whose settings hold it.
+    keyed: the entries of a list are NAME=VALUE; what several sources say is merged, the strongest counts for a NAME.
     factory: makes the default, where that cannot be a constant.
     """
-    info = OptionInfo(help, env, tuple(aliases), short, metavar, secret, tuple(choices or ()), selects)
-    metadata = {METADATA: info}
+    variables = (env,) if isinstance(env, str) else tuple(env or ())
+    info = OptionInfo(
+        help=help,
+        env=variables,
+        aliases=tuple(aliases),
+        short=(short or "").lstrip("-"),
+        metavar=metavar or "",
+        secret=secret,
+        choices=tuple(choices or ()),
+        selects=selects,
+        keyed=keyed,
+    )
+    metadata = {_METADATA: info}
     if factory is not None:
         return dataclasses.field(default_factory=factory, metadata=metadata, repr=not secret)
     if default is MISSING:
         return dataclasses.field(metadata=metadata, repr=not secret)
     return dataclasses.field(default=default, metadata=metadata, repr=not secret)
+
+
+@dataclasses.dataclass(frozen=True)
+class Owner:
+    """Who declared a settings class.
+
+    plugin: its name; empty for the framework and for an experiment. distribution: `acme-hera-k8s 1.2`.
+    command: the only command whose flags these are; empty when they are flags of all.
+    title: what a message and the help call an owner that is no plugin.
+    """
+
+    settings: type
+    plugin: str = ""
+    distribution: str = ""
+    command: str = ""
+    title: str = ""
+
+    @property
+    def blame(self) -> str:
+        """How a message names it."""
+        if not self.plugin:
+            return self.title or "hera-k8s-utils"
+        return f"plugin {self.plugin} ({self.distribution})" if self.distribution else f"plugin {self.plugin}"
+
+
+class Kind(str, Enum):
+    """The types that an option can have."""
+
+    TEXT = "text"
+    WHOLE = "whole number"
+    NUMBER = "number"
+    SWITCH = "yes or no"
+    PATH = "path"
+    LIST = "list"
+
+
+_KINDS: Final[Mapping[Any, Kind]] = {
+    str: Kind.TEXT,
+    int: Kind.WHOLE,
+    float: Kind.NUMBER,
+    bool: Kind.SWITCH,
+    Path: Kind.PATH,
+    tuple[str, ...]: Kind.LIST,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class OptionSpec:
+    """One option as the command line, the environment and the files know it.
+
+    names: without dashes in front, words joined by dashes, the first is shown. env: variables, the strongest first.
+    default: `MISSING` when a value is required.
+    """
+
+    prefix: ClassVar[str] = "HERA_K8S_"
+
+    owner: Owner
+    field: str
+    info: OptionInfo
+    kind: Kind
+    optional: bool
+    names: tuple[str, ...]
+    env: tuple[str, ...]
+    default: Any
+
+    @property
+    def name(self) -> str:
+        """The flag without its dashes: `argo-server`."""
+        return self.names[0]
+
+    @property
+    def flag(self) -> str:
+        """The flag: `--argo-server`."""
+        return f"--{self.name}"
+
+    @property
+    def key(self) -> str:
+        """The key in a configuration file: `argo_server`."""
+        return self.name.replace("-", "_")
+
+
+def canonical(name: str) -> str:
+    """A flag, a key or an attribute in the one spelling they are compared in: `-` and `_` are one."""
+    return name.strip().lstrip("-_").replace("_", "-")
+
+
+def specs_of(owner: Owner) -> list[OptionSpec]:
+    """The options of a settings class; raises `PluginError` when it is not one."""
+    settings = owner.settings
+    if not (isinstance(settings, type) and dataclasses.is_dataclass(settings)):
+        raise PluginError(f"the settings of {owner.blame} are not a dataclass", found=repr(settings))
+    try:
+        hints = typing.get_type_hints(settings)
+    except Exception as error:
+        raise PluginError(
+            f"the settings {settings.__name__} of {owner.blame} cannot be read",
+            found=f"{type(error).__name__}: {error}",
+            hint="types of options must be importable from the module of the class",
+        ) from error
+    declared = [field for field in dataclasses.fields(settings) if _METADATA in field.metadata]
+    return [_spec(owner, field, hints[field.name]) for field in declared]
+
+
+def _spec(owner: Owner, field: dataclasses.Field[Any], hint: Any) -> OptionSpec:
+    info: OptionInfo = field.metadata[_METADATA]
+    kind, optional = _kind(owner, field.name, hint)
+    prefix = getattr(owner.settings, "prefix", owner.plugin)
+    name = canonical(f"{prefix}-{field.name}")
+    aliases = [canonical(alias) for alias in info.aliases]
+    return OptionSpec(
+        owner=owner,
+        field=field.name,
+        info=info,
+        kind=kind,
+        optional=optional,
+        names=tuple(dict.fromkeys([name, *aliases])),
+        env=info.env or (OptionSpec.prefix + name.replace("-", "_").upper(),),
+        default=field.default if field.default_factory is MISSING else field.default_factory(),
+    )
+
+
+def _kind(owner: Owner, field: str, hint: Any) -> tuple[Kind, bool]:
+    optional = False
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        members = [each for each in typing.get_args(hint) if each is not type(None)]
+        optional = len(members) < len(typing.get_args(hint))
+        hint = members[0] if len(members) == 1 else hint
+    if hint not in _KINDS:
+        raise PluginError(
+            f"option {field} of {owner.blame} has a type that no flag can have",
+            found=str(hint),
+            hint="str, int, float, bool, Path, any of these or None, or tuple[str, ...]",
+        )
+    return _KINDS[hint], optional
+
+
+# --- what they came to -----------------------------------------------------------------------------------------
+
+
+class Rank:
+    """Where a value can come from, the strongest first."""
+
+    GIVEN: Final = 0
+    ENVIRONMENT: Final = 1
+    FILE: Final = 2
+    SITE: Final = 3
+    DEFAULT: Final = 4
+
+
+class Origin(NamedTuple):
+    """Where a value came from.
+
+    rank: 0 a flag or a keyword of `build_container`, 1 environment, 2 configuration file, 3 site, 4 default.
+    where: as the user would say it: `--argo-server`, `ARGO_SERVER`, `./hera.config`.
+    """
+
+    rank: int
+    where: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Effective:
+    """The value of one option. `value` is `MISSING` when it is required and nobody gave it."""
+
+    spec: OptionSpec
+    value: Any = dataclasses.field(repr=False)
+    origin: Origin
+
+
+@dataclasses.dataclass(frozen=True)
+class OptionRow:
+    """An option as `hera-k8s config` shows it; the value of a secret is never in it.
+
+    value: plain data: text, number, bool, None or a list of texts.
+    """
+
+    name: str
+    value: Any
+    origin: Origin
+    owner: str
+    help: str
+    variables: Sequence[str]
+    secret: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Resolved:
+    """The effective options of everybody who declared some.
+
+    effective: by settings class and field. files: the configuration files that were read, the strongest first.
+    secrets: every secret that was met, also those that a stronger source overrode.
+    """
+
+    effective: Mapping[tuple[type, str], Effective] = dataclasses.field(repr=False)
+    files: Sequence[str] = ()
+    secrets: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
+    _made: dict[type, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def of(self, settings: type[S]) -> S:
+        """An instance of a settings class with its effective values.
+
+        Raises `PluginError` when nobody declared the class, `OptionsError` when a required option was not given or
+        when the class itself refuses a value.
+        """
+        if settings not in self._made:
+            self._made[settings] = self._make(settings)
+        made: S = self._made[settings]
+        return made
+
+    def origin(self, settings: type, field: str) -> Origin:
+        """Where the value of an option came from."""
+        return self._found(settings, field).origin
+
+    def selected(self, settings: type | None) -> int:
+        """The strongest rank among the `selects` options of a class that the user set; 9 when none was."""
+        ranks = [
+            each.origin.rank
+            for each in self._of_class(settings)
+            if each.spec.info.selects and each.origin.rank <= Rank.FILE and each.value not in (None, "", ())
+        ]
+        return min(ranks, default=NOT_SELECTED)
+
+    def by_name(self, name: str) -> Any | None:
+        """The value of an option by any of its names; None when it is unset or nobody declares it."""
+        wanted = canonical(name)
+        for each in self.effective.values():
+            if wanted in each.spec.names:
+                return None if each.value is MISSING else each.value
+        return None
+
+    def rows(self) -> list[OptionRow]:
+        """Every option, in the order in which they were declared."""
+        return [_row(each) for each in self.effective.values()]
+
+    def _of_class(self, settings: type | None) -> list[Effective]:
+        return [each for (cls, _), each in self.effective.items() if cls is settings]
+
+    def _found(self, settings: type, field: str) -> Effective:
+        try:
+            return self.effective[settings, field]
+        except KeyError:
+            raise _undeclared(f"{settings.__name__}.{field}") from None
+
+    def _make(self, settings: type[S]) -> S:
+        mine = self._of_class(settings)
+        if not mine and not (dataclasses.is_dataclass(settings) and not _has_options(settings)):
+            raise _undeclared(settings.__name__)
+        for each in mine:
+            if each.value is MISSING:
+                raise _required(each.spec)
+        try:
+            return settings(**{each.spec.field: each.value for each in mine})
+        except HeraK8sError:
+            raise
+        except (ValueError, TypeError) as error:
+            blame = mine[0].spec.owner.blame if mine else settings.__name__
+            hidden = any(each.spec.info.secret for each in mine)
+            raise OptionsError(
+                f"the options of {blame} cannot be used",
+                found=type(error).__name__ if hidden else str(error),
+                hint="hera-k8s config",
+            ) from error
+
+
+def _has_options(settings: type) -> bool:
+    return any(_METADATA in field.metadata for field in dataclasses.fields(settings))
+
+
+def _undeclared(name: str) -> PluginError:
+    return PluginError(
+        f"nobody declared the settings {name}",
+        hint="give them as settings= of a declaration, or as options= of the Experiment",
+    )
+
+
+def _required(spec: OptionSpec) -> OptionsError:
+    return OptionsError(
+        f"{spec.flag} is required by {spec.owner.blame}",
+        found=f"no flag, no {' or '.join(spec.env)}, no {spec.key} in a configuration file",
+        hint=f"{spec.flag} {spec.info.metavar or spec.field.upper()}",
+    )
+
+
+def _row(each: Effective) -> OptionRow:
+    spec = each.spec
+    return OptionRow(
+        name=spec.name,
+        value=_shown(each),
+        origin=each.origin,
+        owner=spec.owner.blame,
+        help=spec.info.help,
+        variables=spec.env,
+        secret=spec.info.secret,
+    )
+
+
+def _shown(each: Effective) -> Any:
+    if each.value is MISSING or each.value is None:
+        return None
+    if each.spec.info.secret:
+        return REDACTED if each.value not in ("", ()) else ""
+    if isinstance(each.value, Path):
+        return str(each.value)
+    return list(each.value) if isinstance(each.value, tuple) else each.value
