@@ -1,1 +1,112 @@
-"""x"""
+"""The commands of `hera-k8s`, one small module each, declared through the hook that plugins use too."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from argparse import Action, ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from ..declarations import Command
+from ..hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from ..console import Console
+    from ..container import ExperimentContainer
+    from ..options import Resolved
+    from ..plugins import Plugins
+
+EXPERIMENT_FILE: Final = "experiment.py"
+
+MODULES: Final = (
+    "config",
+    "plugins",
+)
+"""Modules of this package, in the order of the help; each holds `COMMAND: Command`. They are imported for their
+summaries by `--help`: what is heavy they import inside `run`."""
+
+
+@hookimpl
+def commands() -> Iterator[Command]:
+    """The built-in commands."""
+    for module in MODULES:
+        yield importlib.import_module(f"{__name__}.{module}").COMMAND
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What a command is run with.
+
+    command: its declaration. arguments: its own positionals and flags, as its `arguments` function added them.
+    options: the effective options; those that only an experiment declares are known to its container, not here.
+    plugins: what was loaded. argv: the flags of options that were given, also those that only an experiment knows.
+    config: the file named by `--config`. output: `json` for `--output json`. verbosity: how many `-v`.
+    """
+
+    command: Command
+    arguments: Namespace
+    options: Resolved
+    plugins: Plugins
+    argv: Sequence[str] = ()
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    config: str | None = None
+    output: Literal["text", "json"] = "text"
+    debug: bool = False
+    verbosity: int = 0
+
+    @property
+    def file(self) -> str:
+        """FILE[:NAME] of the experiment, for commands that called `experiment_argument`."""
+        return str(self.arguments.file)
+
+    @property
+    def json(self) -> bool:
+        """Whether results are for programs: one JSON document (or one a line) on stdout."""
+        return self.output == "json"
+
+    def console(self) -> Console:
+        """A console on the standard streams."""
+        from ..console import Console
+
+        return Console(environ=self.environ, output=self.output)
+
+    def container(self, experiment: Any = None, **settings: Any) -> AbstractContextManager[ExperimentContainer]:
+        """`build_container` under this command line.
+
+        experiment: usually `session.file`; None for commands that only talk to servers. settings: options by name,
+        as strong as flags.
+        """
+        from ..container import build_container
+
+        return build_container(
+            experiment,
+            argv=self.argv,
+            environ=self.environ,
+            config=self.config,
+            plugins=self.plugins,
+            **settings,
+        )
+
+
+def experiment_argument(parser: ArgumentParser, *, default: str | None = EXPERIMENT_FILE) -> Action:
+    """Add the positional `file`, FILE[:NAME], and let flags pass that only the experiment in it can know.
+
+    default: the file when none is named; None: the command does without one.
+    """
+    shown = f" (default: {default})" if default else ""
+    action = parser.add_argument(
+        "file",
+        nargs="?",
+        default=default,
+        metavar="FILE[:NAME]",
+        help=f"experiment, or any script with a Hera Workflow called NAME{shown}",
+    )
+    parser.set_defaults(**{TAKES_EXPERIMENT: True})
+    return action
+
+
+TAKES_EXPERIMENT: Final = "_takes_experiment"
+"""Attribute of a parsed command line: its unknown flags may be the experiment's own."""
