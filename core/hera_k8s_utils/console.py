@@ -1,0 +1,340 @@
+"""What people see: results on stdout, talk on stderr; colour and live progress on a terminal, plain text elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
+
+from .declarations import Verdict
+from .words import columns, counted, duration
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+    from .checks import Report, Row
+
+Output = Literal["text", "json"]
+Style = Literal["plain", "strong", "dim", "good", "warn", "bad", "hint"]
+
+_RICH_STYLE: Final[Mapping[Style, str]] = {
+    "plain": "",
+    "strong": "bold",
+    "dim": "dim",
+    "good": "green",
+    "warn": "yellow",
+    "bad": "red",
+    "hint": "cyan",
+}
+_STYLE_OF_VERDICT: Final[Mapping[Verdict, Style]] = {
+    Verdict.PASSED: "good",
+    Verdict.WARNING: "warn",
+    Verdict.UNKNOWN: "warn",
+    Verdict.FAILED: "bad",
+    Verdict.ERROR: "bad",
+}
+_TITLE_WIDTH: Final = (20, 34)
+"""The column of titles in a report is at least and at most this wide."""
+
+
+class Span(NamedTuple):
+    """A piece of a line in one style."""
+
+    text: str
+    style: Style = "plain"
+
+
+Piece = str | Span
+
+
+@dataclass(frozen=True)
+class Signs:
+    """The marks of a line; the plain ones where the encoding of the stream has no others."""
+
+    passed: str = "✔"
+    warning: str = "!"
+    unknown: str = "?"
+    failed: str = "✘"
+    ellipsis: str = "…"
+    branch: str = "├─ "
+    last: str = "└─ "
+    trunk: str = "│  "
+    plain: bool = False
+
+    def of(self, verdict: Verdict) -> str:
+        """The sign of a verdict."""
+        return {
+            Verdict.PASSED: self.passed,
+            Verdict.WARNING: self.warning,
+            Verdict.UNKNOWN: self.unknown,
+        }.get(verdict, self.failed)
+
+
+PLAIN_SIGNS: Final = Signs(passed="+", failed="x", ellipsis="...", branch="|- ", last="`- ", trunk="|  ", plain=True)
+
+
+class Stream:
+    """One of the two streams, and what it can show.
+
+    terminal: a person is looking at it. colour: styles are wanted (`NO_COLOR` and `TERM=dumb` forbid them,
+    `FORCE_COLOR` asks for them in a pipe).
+    """
+
+    def __init__(self, file: TextIO, environ: Mapping[str, str]) -> None:
+        self.file = file
+        dumb = environ.get("TERM", "") == "dumb"
+        self.terminal = _is_terminal(file) and not dumb
+        self.colour = not environ.get("NO_COLOR") and (self.terminal or bool(environ.get("FORCE_COLOR")))
+        self.encoding = getattr(file, "encoding", None) or "utf-8"
+        self.signs = Signs() if _can_show(Signs(), self.encoding) else PLAIN_SIGNS
+        self._rich: RichConsole | None = None
+
+    @property
+    def rich(self) -> RichConsole:
+        """The same stream for rich; made on first use, since importing it takes as long as a small command."""
+        if self._rich is None:
+            from rich.console import Console as RichConsole
+
+            self._rich = RichConsole(
+                file=self.file,
+                force_terminal=self.terminal or self.colour,
+                no_color=not self.colour,
+                highlight=False,
+                markup=False,
+                emoji=False,
+                soft_wrap=True,
+            )
+        return self._rich
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal, None where lines may be as long as they like."""
+        return self.rich.width if self.terminal else None
+
+    def line(self, pieces: Sequence[Piece]) -> None:
+        """Write one line; characters that the encoding lacks are written as escapes."""
+        spans = [piece if isinstance(piece, Span) else Span(piece) for piece in pieces]
+        if self.colour or self.terminal:
+            self._styled(spans)
+            return
+        text = "".join(span.text for span in spans)
+        self.file.write(self._encodable(text) + "\n")
+        self.file.flush()
+
+    def _styled(self, spans: Sequence[Span]) -> None:
+        from rich.text import Text
+
+        text = Text(end="\n")
+        for span in spans:
+            text.append(self._encodable(span.text), _RICH_STYLE[span.style])
+        self.rich.print(text, soft_wrap=True, crop=False)
+
+    def _encodable(self, text: str) -> str:
+        return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+
+
+class Console:
+    """Where commands speak.
+
+    out, err: streams for results and for talk. output: `json` silences results meant for people.
+    """
+
+    def __init__(
+        self,
+        *,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+        environ: Mapping[str, str] = os.environ,
+        output: Output = "text",
+        stdin: TextIO | None = None,
+    ) -> None:
+        self.out = Stream(out or sys.stdout, environ)
+        self.err = Stream(err or sys.stderr, environ)
+        self.output: Output = output
+        self._stdin = stdin
+
+    @property
+    def json(self) -> bool:
+        """Whether results are for programs."""
+        return self.output == "json"
+
+    # --- lines -------------------------------------------------------------------------------------------------
+
+    def result(self, *pieces: Piece) -> None:
+        """A line of the result, on stdout; nothing when results are JSON."""
+        if not self.json:
+            self.out.line(pieces)
+
+    def say(self, *pieces: Piece) -> None:
+        """A line of talk, on stderr."""
+        self.err.line(pieces)
+
+    def passed(self, *pieces: Piece) -> None:
+        """Talk: something went well."""
+        self.say(Span(self.err.signs.passed, "good"), " ", *pieces)
+
+    def warning(self, *pieces: Piece) -> None:
+        """Talk: something the reader should know."""
+        self.say(Span(self.err.signs.warning, "warn"), " ", *pieces)
+
+    def failed(self, *pieces: Piece) -> None:
+        """Talk: something went wrong."""
+        self.say(Span(self.err.signs.failed, "bad"), " ", *pieces)
+
+    def hint(self, text: str, *, indent: int = 2) -> None:
+        """Talk: what can be typed next."""
+        self.say(" " * indent, Span("-> ", "dim"), Span(text, "hint"))
+
+    # --- for programs ------------------------------------------------------------------------------------------
+
+    def document(self, data: Any) -> None:
+        """One JSON document on stdout."""
+        self.out.file.write(json.dumps(data, indent=2, ensure_ascii=True, default=str) + "\n")
+        self.out.file.flush()
+
+    def record(self, data: Any) -> None:
+        """One line of newline-delimited JSON on stdout."""
+        self.out.file.write(json.dumps(data, ensure_ascii=True, default=str, separators=(",", ":")) + "\n")
+        self.out.file.flush()
+
+    def raw(self, text: str) -> None:
+        """Text on stdout as it is: YAML, logs."""
+        self.out.file.write(self.out._encodable(text))
+        self.out.file.flush()
+
+    # --- questions ---------------------------------------------------------------------------------------------
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a person to ask: the question and the answer both go through a terminal."""
+        stdin = self._stdin or sys.stdin
+        return self.err.terminal and stdin is not None and _is_terminal(stdin)
+
+    def confirm(self, question: str) -> bool:
+        """Ask for a yes; anything else, an end of input included, is a no."""
+        self.err.file.write(f"{question} [y/N] ")
+        self.err.file.flush()
+        answer = (self._stdin or sys.stdin).readline()
+        return answer.strip().lower() in ("y", "yes")
+
+    # --- reports -----------------------------------------------------------------------------------------------
+
+    def head(self, lines: Iterable[Sequence[str]], *, talk: bool = False) -> None:
+        """As whom and where: (name, where, source) for the experiment and for each platform."""
+        rows = [list(line) for line in lines]
+        names = [row[0].ljust(13) for row in rows]
+        for name, rest in zip(names, columns([row[1:] for row in rows], gap=3), strict=True):
+            self._line(talk, [Span(f"{name}  ", "strong"), rest])
+
+    def report(self, report: Report, *, talk: bool = False, closing: str = "") -> None:
+        """The whole report: sections, a line for each check, hints below, and what it came to."""
+        stream = self.err if talk else self.out
+        for section, rows in _sections(report.rows):
+            self._line(talk, [Span(section, "strong")])
+            for pieces in report_lines(rows, stream.signs, _title_width(report.rows), stream.width):
+                self._line(talk, pieces)
+        if report.rows:
+            self._line(talk, [])
+        self._line(talk, [report_summary(report) + (f" {closing}" if closing else "")])
+
+    def remarks(self, report: Report) -> None:
+        """Talk: only what is not simply well."""
+        rows = [row for row in report.rows if row.result.verdict is not Verdict.PASSED]
+        for pieces in report_lines(rows, self.err.signs, _title_width(rows), self.err.width):
+            self.say(*pieces)
+
+    def _line(self, talk: bool, pieces: Sequence[Piece]) -> None:
+        if talk:
+            self.say(*pieces)
+        else:
+            self.result(*pieces)
+
+    # --- live --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def live(self, renderable: Any) -> Iterator[None]:
+        """Keep a renderable of rich at the foot of the terminal; lines said meanwhile go above it."""
+        from rich.live import Live
+
+        shown = Live(
+            renderable,
+            console=self.err.rich,
+            refresh_per_second=4,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        with shown:
+            yield
+
+
+def report_lines(
+    rows: Iterable[Row], signs: Signs, title_width: int, width: int | None = None
+) -> Iterator[list[Piece]]:
+    """The lines of some checks: sign, title, detail, and below them what can be typed.
+
+    width: columns of the terminal, in which details are wrapped; None leaves them whole, one line for grep.
+    """
+    column = 4 + title_width + 1
+    for row in rows:
+        style = _STYLE_OF_VERDICT[row.result.verdict]
+        details = _wrapped(row.result.detail, None if width is None else width - column)
+        title = row.title.ljust(title_width)
+        yield ["  ", Span(signs.of(row.result.verdict), style), f" {title} ", details[0]]
+        for line in details[1:]:
+            yield [" " * column, line]
+        for line in row.result.hint.splitlines():
+            yield [" " * column, Span("-> ", "dim"), Span(line, "hint")]
+        if row.result.url:
+            yield [" " * column, Span(row.result.url, "dim")]
+
+
+def report_summary(report: Report) -> str:
+    """`9 checks in 0.31 s: 5 passed, 1 warning, 1 unknown, 2 failed.`"""
+    counts = report.counts
+    said = [
+        f"{counts['passed']} passed",
+        counted(counts["warning"], "warning") if counts["warning"] else "",
+        f"{counts['unknown']} unknown" if counts["unknown"] else "",
+        f"{counts['failed']} failed" if counts["failed"] else "",
+        f"{counts['error']} broken" if counts["error"] else "",
+    ]
+    many = counted(len(report.rows), "check")
+    return f"{many} in {duration(report.seconds)}: {', '.join(part for part in said if part)}."
+
+
+def _sections(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    for section in dict.fromkeys(row.section for row in rows):
+        yield section, [row for row in rows if row.section == section]
+
+
+def _title_width(rows: Iterable[Row]) -> int:
+    narrowest, widest = _TITLE_WIDTH
+    return max(narrowest, min(widest, max((len(row.title) for row in rows), default=0)))
+
+
+def _wrapped(text: str, width: int | None) -> list[str]:
+    lines = text.splitlines() or [""]
+    if width is None or width < 20:
+        return lines
+    wrapped = (textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""] for line in lines)
+    return [part for parts in wrapped for part in parts]
+
+
+def _is_terminal(file: TextIO) -> bool:
+    try:
+        return file.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def _can_show(signs: Signs, encoding: str) -> bool:
+    try:
+        "".join((signs.passed, signs.failed, signs.ellipsis, signs.branch, "━╸")).encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

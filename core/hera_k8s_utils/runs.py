@@ -1,0 +1,404 @@
+"""The record of each run: what was submitted, from which sources, what was checked, what happened, how it ended.
+
+runs/20261120-1042-k3f9/
+    run.json         names, server, digest, versions, git commit
+    manifest.json    what was submitted
+    inputs.json      parameters, constants or points
+    report.json      the checks before it
+    events.jsonl     changes of the run's tasks, appended as they pass
+    outcome.json     how it ended
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import re
+import secrets as random
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .declarations import Json, NodeState, RunUpdate, Submission
+from .errors import HeraK8sError, OptionsError, listed
+from .naming import is_dns_label
+from .words import now, stamp
+
+if TYPE_CHECKING:
+    from .checks import Report
+    from .experiment import BuiltExperiment
+
+log = logging.getLogger(__name__)
+
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+_OURS: Final = re.compile(r"\d{8}-\d{4}-([a-z0-9]{4})")
+_FROM_OUTSIDE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+_NODE_FIELDS: Final = tuple(f.name for f in fields(NodeState))
+_SHORTEST_SECRET: Final = 4
+"""Shorter secrets are not looked for in records: they would match everywhere."""
+
+
+# --- names -----------------------------------------------------------------------------------------------------
+
+
+def new_run_id(at: datetime | None = None) -> str:
+    """A name for a run that sorts by time and ends in four random characters: `20261120-1042-k3f9`."""
+    tail = "".join(random.choice(_LETTERS) for _ in range(4))
+    return f"{(at or now()):%Y%m%d-%H%M}-{tail}"
+
+
+def short_id(run_id: str) -> str:
+    """What people type: the random end of an id of ours, the whole of any other."""
+    ours = _OURS.fullmatch(run_id)
+    return ours[1] if ours else run_id
+
+
+def workflow_name(experiment: str, run_id: str) -> str:
+    """The name of a run's workflow: always the same for one experiment and run id.
+
+    Raises `OptionsError` when the two do not make a DNS label of at most 63 characters.
+    """
+    name = f"{experiment}-{short_id(run_id)}"
+    if not is_dns_label(run_id) or not is_dns_label(name):
+        longest = 63 - 1 - len(experiment)
+        raise OptionsError(
+            f"a run cannot be called {run_id!r}",
+            found=f"lower-case letters, digits and dashes are wanted, at most {longest}, no dash at either end",
+            hint="--run-id trial-7",
+        )
+    return name
+
+
+def _require_safe(text: str) -> str:
+    """An id as it came from outside; it is about to become part of a path and of a URL."""
+    if _FROM_OUTSIDE.fullmatch(text) and ".." not in text:
+        return text
+    raise OptionsError(
+        f"{text!r} is not the name of a run",
+        found="letters, digits, dashes, dots and underscores are wanted",
+        hint="hera-k8s runs",
+    )
+
+
+# --- one record ------------------------------------------------------------------------------------------------
+
+
+class RunRecord:
+    """The directory of one run. Files are written whole or not at all; events are appended."""
+
+    def __init__(self, path: Path, *, secrets: Iterable[str] = ()) -> None:
+        self.path = path
+        self._secrets = tuple(secrets)
+        self._known: dict[str, NodeState] | None = None
+        self._phase = ""
+
+    def __repr__(self) -> str:
+        return f"RunRecord({str(self.path)!r})"
+
+    @property
+    def id(self) -> str:
+        """The run's id: the name of its directory."""
+        return self.path.name
+
+    @property
+    def about(self) -> Json:
+        """Names, server, digest, versions; empty when the record is damaged."""
+        return self.read("run") or {}
+
+    @property
+    def name(self) -> str:
+        """The name of the run's workflow."""
+        return str(self.about.get("workflow") or self.id)
+
+    @property
+    def outcome(self) -> Json | None:
+        """How it ended, None while that is not known here."""
+        return self.read("outcome")
+
+    @property
+    def submission(self) -> Json | None:
+        """What the server answered to the submission, None when nothing was submitted, or that is not known."""
+        return self.read("submission")
+
+    def read(self, what: str) -> Json | None:
+        """One of the record's documents, None when it is not there or damaged."""
+        try:
+            found = json.loads((self.path / f"{what}.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            log.warning("%s cannot be read: %s", self.path / f"{what}.json", error)
+            return None
+        return found if isinstance(found, dict) else None
+
+    def write(self, what: str, data: Mapping[str, Any]) -> None:
+        """Write one of the record's documents, whole or not at all."""
+        write_json(self.path / f"{what}.json", data, secrets=self._secrets)
+
+    def submitted(self, submission: Submission, *, engine: str) -> None:
+        """Keep what the server answered."""
+        self.write(
+            "submission",
+            {
+                "name": submission.name,
+                "namespace": submission.namespace,
+                "uid": submission.uid,
+                "url": submission.url,
+                "existed": submission.existed,
+                "engine": engine,
+                "at": stamp(now()),
+            },
+        )
+
+    def append(self, update: RunUpdate) -> None:
+        """Keep what is new in an update; what is already recorded, by an earlier follower too, is left out."""
+        known = self.nodes
+        changed = [node for node in update.nodes if known.get(node.id) != node]
+        if not changed and update.phase == self._phase and not update.gone:
+            return
+        for node in changed:
+            known[node.id] = node
+        self._phase = update.phase
+        line = {
+            "at": stamp(now()),
+            "phase": update.phase,
+            "message": update.message,
+            "progress": update.progress,
+            "gone": update.gone,
+            "nodes": [_node_to_json(node) for node in changed],
+        }
+        text = _redacted(json.dumps({k: v for k, v in line.items() if v}, separators=(",", ":")), self._secrets)
+        with open(self.path / "events.jsonl", "a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+    def events(self) -> Iterator[Json]:
+        """The recorded changes, oldest first; a line that was cut short by a crash is left out."""
+        try:
+            file = open(self.path / "events.jsonl", encoding="utf-8")  # noqa: SIM115
+        except FileNotFoundError:
+            return
+        with file:
+            for line in file:
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(event, dict):
+                    yield event
+
+    @property
+    def nodes(self) -> dict[str, NodeState]:
+        """The last that was recorded of each task, by its id."""
+        if self._known is None:
+            self._known = {}
+            for event in self.events():
+                self._phase = str(event.get("phase", ""))
+                for node in event.get("nodes", ()):
+                    state = _node_from_json(node)
+                    self._known[state.id] = state
+        return self._known
+
+
+def _node_to_json(node: NodeState) -> Json:
+    pairs = ((name, getattr(node, name)) for name in _NODE_FIELDS)
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in pairs if value}
+
+
+def _node_from_json(data: Mapping[str, Any]) -> NodeState:
+    return NodeState(**{"id": "", "name": "", **{k: v for k, v in data.items() if k in _NODE_FIELDS}})
+
+
+# --- all records -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Runs:
+    """The records below one directory.
+
+    secrets: texts that no record may hold; they are written as `<redacted>`.
+    """
+
+    directory: Path
+    secrets: Iterable[str] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        self.directory = Path(self.directory)
+        self.secrets = tuple(text for text in self.secrets if len(text) >= _SHORTEST_SECRET)
+
+    def start(
+        self, built: BuiltExperiment, report: Report | None = None, *, details: Mapping[str, Any] | None = None
+    ) -> RunRecord:
+        """Record what is about to be submitted. The directory appears whole, or not at all.
+
+        details: more for `run.json`: engine, namespace, plugins, options that lead back to the server.
+        A run that is already recorded is taken up again when its manifest is the same; raises `OptionsError` when it
+        is another one: a record is never overwritten.
+        """
+        record = self._record(self.directory / _require_safe(built.run_id))
+        if record.path.exists():
+            _require_same(record, built)
+            if report is not None:
+                record.write("report", report.to_json())
+            return record
+        fresh = self._record(self.directory / f".{built.run_id}.{os.getpid()}.new")
+        try:
+            fresh.path.mkdir(parents=True)
+            _fill(fresh, built, report, details or {})
+            fresh.path.rename(record.path)
+        except OSError as error:
+            shutil.rmtree(fresh.path, ignore_errors=True)
+            raise HeraK8sError(
+                f"the run cannot be recorded in {record.path}",
+                found=error.strerror or str(error),
+                hint="--runs-dir DIR names another directory; nothing was submitted",
+            ) from error
+        return record
+
+    def all(self) -> list[RunRecord]:
+        """Every record, the newest first."""
+        try:
+            paths = [p for p in self.directory.iterdir() if not p.name.startswith(".") and (p / "run.json").is_file()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        records = [self._record(path) for path in paths]
+        return sorted(records, key=lambda record: (str(record.about.get("created_at", "")), record.id), reverse=True)
+
+    def find(self, text: str = "") -> RunRecord:
+        """The record that a text names: an id or a workflow's name, or the beginning or end of one; else the latest.
+
+        Raises `OptionsError` when there is none, or more than one.
+        """
+        found = self.matching(text)
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise self._nothing(text)
+        names = listed([record.id for record in found], most=5)
+        raise OptionsError(f"{text} may be one of {len(found)} runs", found=names, hint="type more of it")
+
+    def matching(self, text: str = "") -> list[RunRecord]:
+        """The records that a text may name; the latest alone for an empty one."""
+        if not text:
+            return self.all()[:1]
+        records, wanted = self.all(), _require_safe(text)
+        exact = [record for record in records if wanted in (record.id, record.name)]
+        if exact:
+            return exact
+        return [r for r in records if any(n.startswith(wanted) or n.endswith(wanted) for n in (r.id, r.name))]
+
+    def _nothing(self, text: str) -> OptionsError:
+        latest = [short_id(record.id) for record in self.all()[:5]]
+        found = f"the latest in {self.directory}: {', '.join(latest)}" if latest else f"{self.directory} holds no run"
+        if not text:
+            return OptionsError("there is no run yet", found=found, hint="hera-k8s run, or --runs-dir DIR")
+        return OptionsError(f"no run is called {text}", found=found, hint="hera-k8s runs, or hera-k8s runs --server")
+
+    def _record(self, path: Path) -> RunRecord:
+        return RunRecord(path, secrets=self.secrets)
+
+
+def _require_same(record: RunRecord, built: BuiltExperiment) -> None:
+    recorded = record.about.get("digest")
+    if recorded == built.manifest.digest:
+        return
+    raise OptionsError(
+        f"run {built.run_id} is already recorded, with another workflow",
+        found=f"{record.path} holds digest {str(recorded)[:12]}, this one has {built.manifest.digest[:12]}",
+        hint="another --run-id; nothing was submitted and the record is as it was",
+    )
+
+
+def _fill(record: RunRecord, built: BuiltExperiment, report: Report | None, details: Mapping[str, Any]) -> None:
+    record.write("manifest", built.manifest.body)
+    record.write("inputs", built.inputs.to_json())
+    if report is not None:
+        record.write("report", report.to_json())
+    record.write(
+        "run",
+        {
+            "run": built.run_id,
+            "workflow": built.name,
+            "experiment": built.experiment.name,
+            "source": built.source,
+            "created_at": stamp(now()),
+            "digest": built.manifest.digest,
+            "inputs": built.inputs.describe(),
+            "points": len(built.inputs),
+            "layout": built.layout.name,
+            "root": built.layout.root if built.layout.root_known else "",
+            "versions": versions(),
+            "git": git_state(Path(built.source).parent if built.source else Path()),
+            **details,
+        },
+    )
+
+
+# --- files -----------------------------------------------------------------------------------------------------
+
+
+def write_json(path: Path, data: Any, *, secrets: Iterable[str] = ()) -> None:
+    """Write a JSON document through a temporary file beside it, so that it is never seen half written."""
+    text = _redacted(json.dumps(data, indent=2, default=str), secrets)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(unfinished, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _redacted(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(json.dumps(secret)[1:-1], "<redacted>")
+    return text
+
+
+# --- where it came from ----------------------------------------------------------------------------------------
+
+
+def versions() -> dict[str, str]:
+    """Versions of the interpreter and of the libraries that shape a run."""
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for distribution in ("hera-k8s-utils", "hera", "kubernetes", "pluggy", "dependency-injector", "ConfigArgParse"):
+        try:
+            found[distribution] = metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state(directory: Path) -> dict[str, Any] | None:
+    """The commit that the experiment's file belongs to, and whether tracked files differ from it; None without git."""
+    commit = _git(directory, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changed = _git(directory, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if changed is None else bool(changed)}
+
+
+def _git(directory: Path, *arguments: str) -> str | None:
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(directory), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

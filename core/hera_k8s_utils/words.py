@@ -1,0 +1,130 @@
+"""Times, durations, sizes and numbers as a person says them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Final
+
+from .errors import OptionsError
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_UNITS: Final = {"": 1, "s": 1, "min": _MINUTE, "m": _MINUTE, "h": _HOUR, "d": _DAY}
+_PART: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(d|h|min|m|s|)")
+
+
+def duration(seconds: float) -> str:
+    """How long something took: `0.31 s`, `3.2 s`, `51 s`, `1 min 14 s`, `2 h 3 min`, `3 d 4 h`."""
+    seconds = max(0.0, seconds)
+    if seconds < 0.995:
+        return f"{seconds:.2g} s" if seconds >= 0.0095 else "0.01 s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return _pair(whole, _MINUTE, "min", 1, "s")
+    if whole < _DAY:
+        return _pair(whole, _HOUR, "h", _MINUTE, "min")
+    return _pair(whole, _DAY, "d", _HOUR, "h")
+
+
+def _pair(whole: int, large: int, large_name: str, small: int, small_name: str) -> str:
+    many, rest = divmod(whole, large)
+    few = rest // small
+    return f"{many} {large_name} {few} {small_name}" if few else f"{many} {large_name}"
+
+
+def clock(seconds: float) -> str:
+    """A running time of fixed shape: `0:51`, `12:03`, `1:02:03`."""
+    minutes, second = divmod(int(max(0.0, seconds)), _MINUTE)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from `90`, `90s`, `10m`, `1h30m`, `2 h`; raises `OptionsError` for anything else."""
+    position, total = 0, 0.0
+    stripped = text.strip().lower()
+    while position < len(stripped):
+        part = _PART.match(stripped, position)
+        if part is None:
+            position = -1
+            break
+        total += float(part[1]) * _UNITS[part[2]]
+        position = part.end()
+    if position <= 0:
+        raise OptionsError(f"{text!r} is not a duration", hint="seconds, or such as 90s, 10m, 1h30m")
+    return total
+
+
+def moment(text: str) -> datetime | None:
+    """A time as servers write it (RFC 3339, with `Z`), None when it is not one. Always timezone-aware."""
+    try:
+        found = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", text.strip()))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def now() -> datetime:
+    """This moment, timezone-aware, in local time."""
+    return datetime.now(timezone.utc).astimezone()
+
+
+def stamp(at: datetime) -> str:
+    """A time for records: RFC 3339 in UTC, to the millisecond."""
+    return at.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def ago(then: datetime, at: datetime | None = None) -> str:
+    """How long ago it was: `just now`, `4 min ago`, `2 h ago`, and from a week on the day: `20 Nov 2026`."""
+    seconds = ((at or now()) - then).total_seconds()
+    if seconds < 10:
+        return "just now"
+    if seconds >= 7 * _DAY:
+        local = then.astimezone()
+        return f"{local.day} {local:%b %Y}"
+    for large, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= large:
+            return f"{int(seconds // large)} {name} ago"
+    return f"{int(seconds)} s ago"
+
+
+def size(count: int) -> str:
+    """A number of bytes: `812 B`, `20.8 kB`, `1.1 MB` (powers of ten)."""
+    if count < 1000:
+        return f"{count} B"
+    amount = float(count)
+    for unit in ("kB", "MB", "GB"):
+        amount /= 1000
+        if amount < 999.95:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / 1000:.1f} TB"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: `1 check`, `9 checks`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
+
+
+def shortened(text: str, width: int, mark: str = "...") -> str:
+    """Text cut in its middle to at most `width` characters: beginnings and ends say most."""
+    if len(text) <= width or width <= len(mark):
+        return text[:width] if width <= len(mark) else text
+    kept = width - len(mark)
+    head = (kept + 1) // 2
+    return text[:head] + mark + text[len(text) - (kept - head) :]
+
+
+def columns(rows: Sequence[Sequence[str]], *, gap: int = 2) -> list[str]:
+    """Rows of text with their columns aligned; trailing spaces are left out."""
+    if not rows:
+        return []
+    many = max(len(row) for row in rows)
+    widths = [max((len(row[i]) for row in rows if i < len(row)), default=0) for i in range(many)]
+    return [
+        (" " * gap).join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows
+    ]
