@@ -1,0 +1,376 @@
+"""How far a run is: counts of its tasks by template, as a live table on a terminal and as lines elsewhere."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from .declarations import Json, NodeState, RunUpdate
+from .words import clock, moment, now
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_LEAVES: Final = frozenset({"", "Pod", "Retry", "Suspend", "HTTP", "Plugin", "Skipped"})
+"""Types of Argo's nodes that stand for work; the others only hold them together."""
+_INNER: Final = ("dag", "steps")
+_ATTEMPT: Final = re.compile(r"(.+)\(\d+\)")
+"""A pod under a Retry node is called `task(0)`, `task(1)`; a fan-out's always have a colon: `task(0:item)`."""
+_TASK_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
+_FAILED: Final = ("Failed", "Error")
+_SKIPPED: Final = ("Skipped", "Omitted")
+MOST_ROWS: Final = 8
+"""A live table shows no more templates than these, those at work first."""
+
+
+# --- what is to come -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The tasks of one template, as far as the manifest tells.
+
+    total: how many; None when that is known only at run time. after: templates that must end before.
+    """
+
+    template: str
+    total: int | None
+    after: tuple[str, ...] = ()
+
+
+def plan(manifest: Json) -> list[Planned]:
+    """The templates that a workflow runs, in the order of its text, with the number of tasks of each."""
+    raw = manifest.get("spec") or {}
+    spec = raw.get("workflowSpec") or raw
+    templates = {t.get("name"): t for t in spec.get("templates") or () if isinstance(t, dict)}
+    planner = _Planner(templates)
+    planner.walk(str(spec.get("entrypoint") or ""), 1, ())
+    return [Planned(name, planner.totals[name], tuple(planner.after[name])) for name in planner.totals]
+
+
+class _Planner:
+    def __init__(self, templates: Mapping[Any, Json]) -> None:
+        self._templates = templates
+        self.totals: dict[str, int | None] = {}
+        self.after: dict[str, dict[str, None]] = {}
+
+    def walk(self, name: str, times: int | None, within: tuple[str, ...]) -> set[str]:
+        """Count the work below a template that runs so many times; returns the templates of that work."""
+        template = self._templates.get(name)
+        if template is None:
+            return set()
+        if name in within:  # it calls itself: only the run knows how often
+            self.totals.update(dict.fromkeys(self.totals, None))
+            return set()
+        if not any(template.get(inner) for inner in _INNER):
+            before = self.totals.get(name, 0)
+            self.totals[name] = None if times is None or before is None else before + times
+            self.after.setdefault(name, {})
+            return {name}
+        within = (*within, name)
+        if template.get("dag"):
+            return self._dag(template["dag"].get("tasks") or (), times, within)
+        return self._steps(template.get("steps") or (), times, within)
+
+    def _dag(self, tasks: Sequence[Json], times: int | None, within: tuple[str, ...]) -> set[str]:
+        below: dict[str, set[str]] = {}
+        for task in tasks:
+            below[str(task.get("name"))] = self._call(task, times, within)
+        for task in tasks:
+            names = task.get("dependencies") or _TASK_NAME.findall(re.sub(r"\.\w+", "", task.get("depends") or ""))
+            for dependency in names:
+                self._order(below[str(task.get("name"))], below.get(dependency, set()))
+        return set().union(*below.values()) if below else set()
+
+    def _steps(self, groups: Sequence[Any], times: int | None, within: tuple[str, ...]) -> set[str]:
+        everything: set[str] = set()
+        before: set[str] = set()
+        for group in groups:
+            steps = group if isinstance(group, list) else [group]
+            here = set().union(*(self._call(step, times, within) for step in steps))
+            self._order(here, before)
+            everything |= here
+            before = here
+        return everything
+
+    def _call(self, call: Json, times: int | None, within: tuple[str, ...]) -> set[str]:
+        many = _times(call)
+        return self.walk(
+            str(call.get("template") or ""), None if times is None or many is None else times * many, within
+        )
+
+    def _order(self, later: Iterable[str], earlier: Iterable[str]) -> None:
+        for name in later:
+            self.after[name].update(dict.fromkeys(sorted(set(earlier) - {name})))
+
+
+def _times(call: Json) -> int | None:
+    """How often a task runs; None when that is computed by the run."""
+    if isinstance(call.get("withItems"), list):
+        return len(call["withItems"])
+    if call.get("withParam"):
+        return None
+    sequence = call.get("withSequence")
+    if not sequence:
+        return 1
+    try:
+        if sequence.get("count") is not None:
+            return int(sequence["count"])
+        return abs(int(sequence["end"]) - int(sequence.get("start") or 0)) + 1
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+# --- what has passed -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How the tasks of one template stand. `total` is None when nobody knows it yet."""
+
+    template: str
+    total: int | None = None
+    succeeded: int = 0
+    running: int = 0
+    pending: int = 0
+    failed: int = 0
+    skipped: int = 0
+    waits_for: tuple[str, ...] = ()
+    started: datetime | None = None
+    finished: datetime | None = None
+
+    @property
+    def seen(self) -> int:
+        """Tasks that exist."""
+        return self.succeeded + self.running + self.pending + self.failed + self.skipped
+
+    @property
+    def over(self) -> int:
+        """Tasks that need no more waiting."""
+        return self.succeeded + self.failed + self.skipped
+
+    @property
+    def complete(self) -> bool:
+        """Whether no task is left."""
+        return self.seen > 0 and self.over >= max(self.seen, self.total or 0)
+
+    def amount(self) -> str:
+        """`118 of 152`, or `118 so far`."""
+        return (
+            f"{self.succeeded} of {max(self.total, self.seen)}"
+            if self.total is not None
+            else f"{self.succeeded} so far"
+        )
+
+    def state(self) -> str:
+        """`20 running, 0 failed`, or what it waits for."""
+        if not self.seen:
+            return f"waits for {', '.join(self.waits_for)}" if self.waits_for else "not started"
+        said = [
+            f"{self.running} running" if not self.complete else "",
+            f"{self.pending} pending" if self.pending else "",
+            f"{self.failed} failed",
+            f"{self.skipped} skipped" if self.skipped else "",
+        ]
+        return ", ".join(part for part in said if part)
+
+
+class Tally:
+    """The tasks of a run, counted by template; `apply` is told of changes, from one thread, others may read."""
+
+    def __init__(self, planned: Sequence[Planned] = ()) -> None:
+        self._planned = {each.template: each for each in planned}
+        self._lock = threading.Lock()
+        self._nodes: dict[str, NodeState] = {}
+        self._counts: dict[str, Counter[str]] = {name: Counter() for name in self._planned}
+        self._started: dict[str, datetime] = {}
+        self._finished: dict[str, datetime] = {}
+        self._again: set[str] = set()
+        self.phase = ""
+
+    def apply(self, update: RunUpdate) -> None:
+        """Take up an update."""
+        with self._lock:
+            self.phase = update.phase or self.phase
+            for node in update.nodes:
+                self._take(node)
+
+    def recall(self, nodes: Iterable[NodeState]) -> None:
+        """Take up what was recorded earlier."""
+        with self._lock:
+            for node in nodes:
+                self._take(node)
+
+    def _take(self, node: NodeState) -> None:
+        attempt = _ATTEMPT.fullmatch(node.name) if node.type == "Pod" else None
+        if attempt and not node.name.endswith("(0)"):
+            self._again.add(attempt[1])
+        if attempt or not self._is_work(node):
+            return
+        if node.retries:
+            self._again.add(node.name)
+        before = self._nodes.get(node.id)
+        counts = self._counts.setdefault(node.template, Counter())
+        if before is not None:
+            counts[before.phase] -= 1
+        counts[node.phase] += 1
+        self._nodes[node.id] = node
+        self._note_times(node)
+
+    def _is_work(self, node: NodeState) -> bool:
+        return node.type in _LEAVES and (not self._planned or node.template in self._planned)
+
+    def _note_times(self, node: NodeState) -> None:
+        started, finished = moment(node.started_at), moment(node.finished_at)
+        name = node.template
+        if started:
+            self._started[name] = min(started, self._started.get(name, started))
+        if finished:
+            self._finished[name] = max(finished, self._finished.get(name, finished))
+
+    # --- what it comes to --------------------------------------------------------------------------------------
+
+    def rows(self) -> list[Counts]:
+        """A row for each template, those that the manifest plans first and in its order."""
+        with self._lock:
+            rows = [self._row(name, counts) for name, counts in self._counts.items()]
+        unfinished = {row.template for row in rows if not row.complete}
+        return [replace(row, waits_for=tuple(n for n in row.waits_for if n in unfinished)) for row in rows]
+
+    def _row(self, name: str, counts: Counter[str]) -> Counts:
+        planned = self._planned.get(name)
+        return Counts(
+            template=name,
+            total=planned.total if planned else None,
+            succeeded=counts["Succeeded"],
+            running=counts["Running"],
+            pending=counts["Pending"] + counts[""],
+            failed=sum(counts[phase] for phase in _FAILED),
+            skipped=sum(counts[phase] for phase in _SKIPPED),
+            waits_for=planned.after if planned else (),
+            started=self._started.get(name),
+            finished=self._finished.get(name),
+        )
+
+    def failed(self) -> list[NodeState]:
+        """The tasks that failed, in the order of their ends."""
+        with self._lock:
+            found = [node for node in self._nodes.values() if node.phase in _FAILED]
+        return sorted(found, key=lambda node: (node.finished_at, node.name))
+
+    def pending(self) -> list[NodeState]:
+        """The tasks that exist and have not started."""
+        with self._lock:
+            return [node for node in self._nodes.values() if node.phase in ("Pending", "")]
+
+    def retried(self) -> int:
+        """How many tasks needed more than one attempt."""
+        with self._lock:
+            return len(self._again)
+
+    def to_json(self) -> list[Json]:
+        """The rows as plain data."""
+        return [
+            {
+                "template": row.template,
+                "total": row.total,
+                "succeeded": row.succeeded,
+                "running": row.running,
+                "pending": row.pending,
+                "failed": row.failed,
+                "skipped": row.skipped,
+            }
+            for row in self.rows()
+        ]
+
+
+# --- how it looks ----------------------------------------------------------------------------------------------
+
+
+class LiveTable:
+    """The tally as a renderable of rich: name, bar, amount, state and time of each template."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+
+    def __rich__(self) -> Table:
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+        for _ in range(6):
+            table.add_column(no_wrap=True)
+        rows = self._tally.rows()
+        shown = _most_active(rows)
+        for row in shown:
+            table.add_row("", row.template, *_cells(row))
+        if len(rows) > len(shown):
+            table.add_row("", f"and {len(rows) - len(shown)} more templates")
+        if not rows:
+            table.add_row("", self._tally.phase or "waiting for the first task")
+        return table
+
+
+def _cells(row: Counts) -> Iterator[Any]:
+    from rich.progress_bar import ProgressBar
+
+    if not row.seen:
+        yield row.state()
+        return
+    total = max(row.total, row.seen) if row.total is not None else None
+    style = "red" if row.failed else "green"
+    yield ProgressBar(total=total, completed=row.over, width=34, complete_style=style, finished_style=style)
+    yield row.amount()
+    yield row.state()
+    yield clock(_elapsed(row))
+
+
+def _elapsed(row: Counts) -> float:
+    if row.started is None:
+        return 0.0
+    end = row.finished if row.complete and row.finished else now()
+    return (end - row.started).total_seconds()
+
+
+def _most_active(rows: Sequence[Counts]) -> list[Counts]:
+    if len(rows) <= MOST_ROWS:
+        return list(rows)
+    busy = sorted(rows, key=lambda row: (not (row.running or row.pending), row.complete, not row.failed))
+    kept = {row.template for row in busy[:MOST_ROWS]}
+    return [row for row in rows if row.template in kept]
+
+
+class ProgressLines:
+    """The tally as lines: one whenever the phase or the set of templates at work changes, else now and then.
+
+    soonest: seconds between two lines at first; they grow rarer as a run grows longer, up to once a minute.
+    """
+
+    def __init__(self, tally: Tally, *, soonest: float = 5.0) -> None:
+        self._tally = tally
+        self._soonest = soonest
+        self._last_text = ""
+        self._last_stage: object = None
+        self._last_at: float | None = None
+        self._began: float | None = None
+
+    def line(self, at: float) -> str | None:
+        """The next line, if one is due at this (monotonic) time, in seconds."""
+        self._began = at if self._began is None else self._began
+        rows = self._tally.rows()
+        stage = (self._tally.phase, tuple(row.template for row in rows if row.seen), tuple(r.complete for r in rows))
+        pause = min(60.0, max(self._soonest, (at - self._began) / 20))
+        due = self._last_at is None or at - self._last_at >= pause or stage != self._last_stage
+        text = "; ".join(_sentence(row) for row in _most_active(rows) if row.seen) or self._tally.phase
+        if not due or not text or text == self._last_text:
+            return None
+        self._last_text, self._last_stage, self._last_at = text, stage, at
+        return f"  {clock(at - self._began)}  {text}"
+
+
+def _sentence(row: Counts) -> str:
+    return f"{row.template} {row.amount()}, {row.state()}"
