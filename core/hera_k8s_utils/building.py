@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from .context import Context
@@ -21,16 +21,14 @@ from .experiment import (
 from .inputs import Inputs
 from .layout import Layout, open_layout
 from .loading import Loaded, failure
-from .manifest import Manifest
+from .manifest import DIGEST_LABEL, Manifest
+from .options import Rank, Resolved
 from .runs import workflow_name
 from .settings import CoreSettings
 
 if TYPE_CHECKING:
-    from .options import Resolved
     from .plugins import Plugins
 
-FILE_RANK: Final = 2
-"""Rank of an option's origin from which on it was not said for this command alone: files, sites, defaults."""
 LABELS: Final = "hera-k8s-utils/"
 """Prefix of the labels that say which experiment, run and digest an object belongs to."""
 
@@ -96,14 +94,15 @@ def make_manifest(
 ) -> Manifest:
     """The workflow as plain data, named, labelled and amended by the sites; the digest label comes last."""
     manifest = Manifest.of(workflow)
-    if manifest.kind == "Workflow":
-        manifest = manifest.named(workflow_name(experiment.name, run_id))
-    manifest = manifest.labelled({LABELS + "experiment": experiment.name, LABELS + "run": _label(run_id)})
-    manifest = manifest.with_spec(_spec_additions(manifest, environment))
+    manifest = manifest.with_(
+        name=workflow_name(experiment.name, run_id) if manifest.kind == "Workflow" else "",
+        labels={LABELS + "experiment": experiment.name, LABELS + "run": _label(run_id)},
+        spec=_spec_additions(environment),
+    )
     for site in sites:
         if site.amend is not None:
             manifest = _amended(site, manifest, context())
-    return manifest.labelled({LABELS + "digest": manifest.digest[:40]})
+    return manifest.with_(labels={DIGEST_LABEL: manifest.digest[:40]})
 
 
 def build(
@@ -129,16 +128,14 @@ def build(
     )
 
 
-def _spec_additions(manifest: Manifest, environment: Environment) -> dict[str, Any]:
-    """What configuration and requirements add to the workflow's spec; what the workflow says itself stays."""
-    spec: Mapping[str, Any] = manifest.body.get("spec") or {}
+def _spec_additions(environment: Environment) -> dict[str, Any]:
+    """What configuration and requirements add to the workflow's spec."""
     additions: dict[str, Any] = {}
-    if environment.service_account and not spec.get("serviceAccountName"):
+    if environment.service_account:
         additions["serviceAccountName"] = environment.service_account
     for requirement in environment.requirements:
         for key, value in requirement.workflow_fields().items():
-            before = additions.get(key, spec.get(key) or [])
-            additions[key] = [*before, *(v for v in value if v not in before)] if isinstance(value, list) else value
+            additions[key] = [*additions.get(key, []), *value] if isinstance(value, list) else value
     return additions
 
 
@@ -160,7 +157,7 @@ def _bindings(core: CoreSettings, resolved: Resolved, wanted: Sequence[Requireme
     """The bindings. A configuration file serves many experiments, so that it may bind roles that this one lacks;
     what stands on the command line or in the environment must be meant for this one."""
     bindings = parse_bindings(core.bind)
-    if resolved.origin(CoreSettings, "bind").rank < FILE_RANK:
+    if resolved.origin(CoreSettings, "bind").rank < Rank.FILE:
         return bindings
     roles = {requirement.role for requirement in wanted}
     return {role: name for role, name in bindings.items() if role in roles}
