@@ -111,15 +111,16 @@ class Plugins:
         strict: bool = False,
         environ: Mapping[str, str] = os.environ,
         extra: Mapping[str, Any] | None = None,
-        timeout: float = LOAD_TIMEOUT,
+        timeout: float | None = None,
     ) -> Plugins:
         """Load every plugin that is installed and not disabled.
 
         disabled: names to leave out, besides those in `HERA_K8S_DISABLE_PLUGINS` (separated by commas).
         strict: raise `PluginError` for the first that cannot be used, rather than skip it.
         extra: modules or objects by name that count as plugins without being installed.
-        timeout: seconds for each plugin.
+        timeout: seconds for each plugin; without it `HERA_K8S_PLUGIN_TIMEOUT`, else 10.
         """
+        timeout = _load_timeout(environ) if timeout is None else timeout
         plugins = cls()
         off = {*disabled, *_split(environ.get("HERA_K8S_DISABLE_PLUGINS", ""))}
         found = [*_installed(), *_given(extra or {})]
@@ -376,6 +377,14 @@ def _without_clashes(found: Sequence[_Found], plugins: Plugins) -> list[_Found]:
         reason = f"{theirs} has a plugin of the same name; uninstall one of them"
         plugins._infos.append(PluginInfo(candidate.name, candidate.distribution, candidate.module, "refused", reason))
     return usable
+
+
+def _load_timeout(environ: Mapping[str, str]) -> float:
+    stated = environ.get("HERA_K8S_PLUGIN_TIMEOUT", "")
+    try:
+        return float(stated) if stated else LOAD_TIMEOUT
+    except ValueError:
+        raise PluginError("HERA_K8S_PLUGIN_TIMEOUT is not a number of seconds", hint="unset it, or say 10") from None
 
 
 def _split(names: str) -> list[str]:
