@@ -1,4 +1,4 @@
-"""Fixtures that more than one test file uses: a sandbox of the test's own, and a command line that meets nothing else."""
+"""Fixtures that more than one test file uses: a sandbox, an empty directory, an environment without surprises."""
 
 from __future__ import annotations
 

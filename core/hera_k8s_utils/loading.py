@@ -12,7 +12,9 @@ from types import ModuleType
 from typing import Any, Final
 
 from .errors import BuildError, listed
-from .experiment import Experiment, suggest_name
+from .experiment import Environment, Experiment, suggest_name
+from .inputs import Inputs
+from .layout import Layout
 from .naming import nearest
 
 _SUBMITTING: Final = frozenset({"create", "submit", "create_workflow", "submit_workflow", "create_as_workflow"})
@@ -48,7 +50,11 @@ def as_experiment(found: Any, *, fallback: str = "workflow") -> Experiment:
     if isinstance(found, Experiment):
         return found
     name = suggest_name(_workflow_name(found) or fallback)
-    return Experiment(name=name, workflow=lambda environment, inputs, layout: found)
+
+    def just_that(environment: Environment, inputs: Inputs, layout: Layout) -> Any:
+        return found
+
+    return Experiment(name=name, workflow=just_that)
 
 
 def is_workflow(value: Any) -> bool:
@@ -251,7 +257,7 @@ def _named(module: ModuleType, name: str, path: Path) -> Any:
 
 
 def _only(module: ModuleType, path: Path) -> Any:
-    for chosen in (lambda v: isinstance(v, Experiment), is_workflow):
+    for chosen in (_is_experiment, is_workflow):
         found = {id(value): (name, value) for name, value in vars(module).items() if chosen(value)}
         if len(found) == 1:
             return next(iter(found.values()))[1]
@@ -267,6 +273,10 @@ def _only(module: ModuleType, path: Path) -> Any:
         found="no Experiment and no Hera workflow among the names of the file",
         hint="experiment = Experiment(name=..., workflow=...), or name one: FILE:NAME",
     )
+
+
+def _is_experiment(value: Any) -> bool:
+    return isinstance(value, Experiment)
 
 
 def _is_candidate(value: Any) -> bool:

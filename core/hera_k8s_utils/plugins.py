@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import ModuleType
 from typing import Any, Final, Generic, TypeVar
 
@@ -357,8 +358,13 @@ def _of_entry_point(entry: importlib.metadata.EntryPoint) -> _Found:
 
 def _given(extra: Mapping[str, Any]) -> list[_Found]:
     return [
-        _Found(name, _module_of(plugin), "given by the program", lambda p=plugin: p) for name, plugin in extra.items()
+        _Found(name, _module_of(plugin), "given by the program", partial(_same, plugin))
+        for name, plugin in extra.items()
     ]
+
+
+def _same(plugin: Any) -> Any:
+    return plugin
 
 
 def _module_of(plugin: Any) -> str:

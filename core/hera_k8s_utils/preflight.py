@@ -1,4 +1,4 @@
-"""The preflight: what must hold before a run, gathered from the experiment, its manifest, the sites and the platforms."""
+"""The preflight: what must hold before a run, gathered from the experiment, its manifest, sites and platforms."""
 
 from __future__ import annotations
 

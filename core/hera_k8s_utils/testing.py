@@ -48,7 +48,7 @@ class PluginContract:
             f"[e.load() for e in m.entry_points(group='hera_k8s_utils') if e.name == {plugin!r}]\n"
             f"print(json.dumps([name for name in {_HEAVY!r} if name in sys.modules]))"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)  # noqa: S603
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout) == [], "import these inside the functions that need them"
 
@@ -132,7 +132,7 @@ class LayoutContract:
 
 
 class CredentialProviderContract:
-    """A provider passes where it has nothing to offer, and keeps its secret. Override `provider`, `context`, `ready`."""
+    """A provider passes where it has nothing, and keeps its secret. Override `provider`, `context`, `ready`."""
 
     @pytest.fixture
     def provider(self) -> Any:

@@ -7,6 +7,7 @@ Every point of the sweep iterates x <- r x (1 - x) and keeps where the orbit set
 """
 
 from hera.workflows import DAG, Resources, Workflow, script
+
 from hera_k8s_kube import ConfigMap, PersistentVolumeClaim, Secret
 from hera_k8s_utils import Experiment, Inputs, linspace
 
@@ -34,7 +35,7 @@ def simulate(growth_rate: float, seed: int, output: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(unfinished, os.path.join(output, "orbit.json"))
-    print(f"growth rate {growth_rate}, seed {seed}: {len(set(round(x, 9) for x in orbit))} distinct values")
+    print(f"growth rate {growth_rate}, seed {seed}: {len({round(x, 9) for x in orbit})} distinct values")
 
 
 def draw(results: str, expected: int) -> None:

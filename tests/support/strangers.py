@@ -1,4 +1,4 @@
-"""Distributions of strangers: built and installed for real into a directory of their own, met in a fresh interpreter."""
+"""Distributions of strangers: built and installed for real, met in a fresh interpreter."""
 
 from __future__ import annotations
 
@@ -59,8 +59,5 @@ class Site:
         assert done.returncode == 0, done.stderr
         listed: dict[str, Any] = {}
         for plugin in json.loads(done.stdout)["plugins"]:
-            before = listed.get(plugin["name"])
-            listed[plugin["name"]] = (
-                plugin if before is None else [*([before] if isinstance(before, dict) else before), plugin]
-            )
-        return listed
+            listed.setdefault(plugin["name"], []).append(plugin)
+        return {name: found[0] if len(found) == 1 else found for name, found in listed.items()}

@@ -57,9 +57,8 @@ class Vault:
 def token_from_vault(settings: Vault, context: Context) -> Credential:
     if not settings.token_file:
         raise NotApplicable("no --acme-token-file")
-    return Credential(
-        secret=Path(settings.token_file).read_text().strip(), server=settings.server, namespace="default", source="vault"
-    )
+    token = Path(settings.token_file).read_text().strip()
+    return Credential(secret=token, server=settings.server, namespace="default", source="vault")
 
 
 class ByGroup:
