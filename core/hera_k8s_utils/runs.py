@@ -175,8 +175,7 @@ class RunRecord:
             "nodes": [_node_to_json(node) for node in changed],
         }
         text = _redacted(json.dumps({k: v for k, v in line.items() if v}, separators=(",", ":")), self._secrets)
-        with open(self.path / "events.jsonl", "a", encoding="utf-8") as file:
-            file.write(text + "\n")
+        _append_line(self.path / "events.jsonl", text)
 
     def events(self) -> Iterator[Json]:
         """The recorded changes, oldest first; a line that was cut short by a crash is left out."""
@@ -356,6 +355,15 @@ def write_json(path: Path, data: Any, *, secrets: Iterable[str] = ()) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def _append_line(path: Path, text: str) -> None:
+    """Append a line in one write; a line that a crash cut short before it gets its end, so that it spoils no other."""
+    with open(path, "ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        torn = size > 0 and file.read(1) != b"\n"
+        file.write(f"{chr(10) if torn else ''}{text}\n".encode())
 
 
 def _redacted(text: str, secrets: Iterable[str]) -> str:

@@ -1,0 +1,168 @@
+"""Following a run: progress as it comes, why tasks wait, and what Ctrl-C or the end of patience leaves behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from .console import Console
+from .declarations import Engine, RunUpdate
+from .errors import HeraK8sError, Interrupted
+from .progress import LiveTable, ProgressLines, Tally
+from .waiting import ExplainPod, Reason, Waiting
+from .words import duration, moment
+
+if TYPE_CHECKING:
+    from .runs import RunRecord
+
+log = logging.getLogger(__name__)
+
+_TICK: Final = 0.5
+"""Seconds between looks at the clock while nothing comes."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How following ended: with the run's last state, or because the time was up."""
+
+    update: RunUpdate
+    timed_out: bool = False
+
+
+@dataclass
+class Follower:
+    """Follows one run.
+
+    engine: read in a thread of its own, so that the clock and Ctrl-C are heard while nothing comes.
+    record: where changes are kept, if anywhere. timeout: seconds; None waits for as long as it takes.
+    explain: looks up why a pod does not start, where the task itself does not say.
+    on_update: told of each update, after it was recorded and counted.
+    come_back: what brings one back to this run; stop: what ends it.
+    """
+
+    engine: Engine
+    name: str
+    console: Console
+    tally: Tally
+    record: RunRecord | None = None
+    timeout: float | None = None
+    explain: ExplainPod | None = None
+    on_update: Callable[[RunUpdate], None] | None = None
+    come_back: str = ""
+    stop: str = ""
+    _arrivals: queue.SimpleQueue[RunUpdate | BaseException | Reason | None] = field(
+        default_factory=queue.SimpleQueue, init=False
+    )
+
+    def run(self) -> Ended:
+        """Follow until the run ends or the time is up.
+
+        Raises `Interrupted` at Ctrl-C, and what the engine raises; in both cases the run itself goes on.
+        """
+        threading.Thread(target=self._read, name="follow", daemon=True).start()
+        try:
+            with ExitStack() as stack:
+                lines = None if self._goes_live(stack) else ProgressLines(self.tally)
+                return self._consume(lines)
+        except KeyboardInterrupt:
+            _next_interrupt_leaves()
+            raise Interrupted(
+                f"stopped following; {self.name} goes on",
+                hint=f"{self.come_back} comes back, {self.stop} ends it",
+            ) from None
+
+    def _goes_live(self, stack: ExitStack) -> bool:
+        if self.console.json or not self.console.err.terminal:
+            return False
+        stack.enter_context(self.console.live(LiveTable(self.tally)))
+        return True
+
+    def _read(self) -> None:
+        try:
+            for update in self.engine.follow(self.name):
+                self._arrivals.put(update)
+                if update.finished:
+                    break
+            self._arrivals.put(None)
+        except BaseException as error:  # handed on to the main thread
+            self._arrivals.put(error)
+
+    def _consume(self, lines: ProgressLines | None) -> Ended:
+        deadline = None if self.timeout is None else time.monotonic() + self.timeout
+        waiting = Waiting(self.tally, self.explain, self._arrivals.put)
+        last = RunUpdate(phase="")
+        while True:
+            arrived = self._next(deadline)
+            if isinstance(arrived, BaseException):
+                raise self._lost(arrived)
+            if isinstance(arrived, RunUpdate):
+                last = self._took(arrived, last)
+            self._tell(waiting, arrived if isinstance(arrived, Reason) else None, lines)
+            if arrived is None or last.finished:
+                return Ended(last)
+            if deadline is not None and time.monotonic() >= deadline:
+                return Ended(last, timed_out=True)
+
+    def _next(self, deadline: float | None) -> RunUpdate | BaseException | Reason | _Nothing | None:
+        left = _TICK if deadline is None else min(_TICK, max(0.0, deadline - time.monotonic()))
+        try:
+            return self._arrivals.get(timeout=left)
+        except queue.Empty:
+            return _NOTHING
+
+    def _took(self, update: RunUpdate, last: RunUpdate) -> RunUpdate:
+        self.tally.apply(update)
+        if self.record is not None:
+            self.record.append(update)
+        if self.on_update is not None:
+            self.on_update(update)
+        if update.gone and not update.phase:
+            return RunUpdate(phase=last.phase, message=last.message, gone=True)
+        return update
+
+    def _tell(self, waiting: Waiting, reason: Reason | None, lines: ProgressLines | None) -> None:
+        news = waiting.news(time.monotonic()) if reason is None else waiting.learned(reason)
+        for text in news:
+            self.console.warning(text)
+        line = lines.line(time.monotonic()) if lines is not None and not self.console.json else None
+        if line is not None:
+            self.console.say(line)
+
+    def _lost(self, error: BaseException) -> BaseException:
+        if not isinstance(error, HeraK8sError):
+            return error
+        log.debug("following %s failed", self.name, exc_info=error)
+        self.console.warning(f"{self.name} is out of sight, and goes on; {self.come_back} comes back")
+        return error
+
+
+class _Nothing:
+    """Nothing came within a tick; None is the end of the stream."""
+
+
+_NOTHING: Final = _Nothing()
+
+
+def _next_interrupt_leaves() -> None:
+    """From now on Ctrl-C ends the program at once, without closing anything."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, lambda _signum, _frame: os._exit(Interrupted.exit_code))
+
+
+def took(update: RunUpdate, fallback: float) -> float:
+    """Seconds that a run took by its server's clock, else by ours."""
+    started, finished = moment(update.started_at), moment(update.finished_at)
+    return (finished - started).total_seconds() if started and finished else fallback
+
+
+def patience_ended(name: str, seconds: float) -> str:
+    """What is said when `--timeout` is up."""
+    return f"no longer following {name} after {duration(seconds)}: it goes on"

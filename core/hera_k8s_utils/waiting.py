@@ -1,0 +1,113 @@
+"""Why tasks do not start: told once, from what the task says, else from its pod."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .declarations import NodeState
+from .progress import Tally
+
+log = logging.getLogger(__name__)
+
+_PATIENCE: Final = 10.0
+"""Seconds that a task may be pending before somebody wants to know why."""
+_PAUSE: Final = 1.0
+"""Seconds between two looks at what is pending."""
+_MOST_REASONS: Final = 5
+"""Different reasons that are told of one template; a cluster under load has many."""
+_USUAL: Final = ("", "ContainerCreating", "PodInitializing")
+_TELLING: Final = ("not found", "couldn't find", "Error", "BackOff", "forbidden", "exceeded")
+"""Words of messages that name a fault rather than the usual steps of a start."""
+
+ExplainPod = Callable[[str], str]
+"""The name of a pod -> why it does not start, empty when it cannot be told. May ask a server."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a pod of a template does not start."""
+
+    template: str
+    text: str
+
+
+class Waiting:
+    """Finds out why tasks stay pending.
+
+    explain: asked about a pod whose task says nothing, in a thread of its own; what it says goes to `arrived`.
+    """
+
+    def __init__(self, tally: Tally, explain: ExplainPod | None, arrived: Callable[[Reason], None]) -> None:
+        self._tally = tally
+        self._explain = explain
+        self._arrived = arrived
+        self._since: dict[str, float] = {}
+        self._told: dict[str, set[str]] = {}
+        self._asked: set[str] = set()
+        self._looked: float | None = None
+
+    def news(self, at: float) -> list[str]:
+        """Sentences about reasons that were not told yet, at this (monotonic) time in seconds."""
+        if self._looked is not None and at - self._looked < _PAUSE:
+            return []
+        self._looked = at
+        late = self._late(at)
+        self._ask_for(late)
+        reasons = Counter(Reason(node.template, node.message) for node in late if node.message not in _USUAL)
+        return [sentence for reason, many in reasons.items() for sentence in self._sentence(reason, many)]
+
+    def learned(self, reason: Reason) -> list[str]:
+        """The sentence about a reason that `explain` found, unless it was told already."""
+        return self._sentence(reason, 1)
+
+    def _late(self, at: float) -> list[NodeState]:
+        pending = self._tally.pending()
+        self._since = {node.id: self._since.get(node.id, at) for node in pending}
+        return [node for node in pending if at - self._since[node.id] >= _PATIENCE or _is_telling(node.message)]
+
+    def _ask_for(self, late: list[NodeState]) -> None:
+        if self._explain is None:
+            return
+        for node in late:
+            if node.message in _USUAL and node.pod and node.template not in self._asked:
+                self._asked.add(node.template)
+                threading.Thread(target=self._look, args=(node, self._explain), name="why", daemon=True).start()
+
+    def _look(self, node: NodeState, explain: ExplainPod) -> None:
+        try:
+            text = explain(node.pod)
+        except Exception:  # a courtesy: what may not be looked at is not worth a word
+            log.debug("pod %s cannot be looked at", node.pod, exc_info=True)
+            return
+        if text:
+            self._arrived(Reason(node.template, text))
+
+    def _sentence(self, reason: Reason, many: int) -> list[str]:
+        told = self._told.setdefault(reason.template, set())
+        if reason.text in told or len(told) >= _MOST_REASONS:
+            return []
+        told.add(reason.text)
+        who = f"{reason.template} waits" if many == 1 else f"{many} tasks of {reason.template} wait"
+        return [f"{who}: {reason.text}"]
+
+
+def _is_telling(message: str) -> bool:
+    return any(word in message for word in _TELLING)
+
+
+def describe_wait(pod: Mapping[str, Any]) -> str:
+    """Why a pod does not start, from its own status: a container's reason for waiting, or an unmet condition."""
+    status = pod.get("status") or {}
+    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason", "") not in _USUAL:
+            return ": ".join(part for part in (waiting["reason"], waiting.get("message")) if part)
+    for condition in status.get("conditions") or ():
+        if condition.get("status") == "False" and condition.get("message"):
+            return f"{condition.get('reason') or condition.get('type')}: {condition['message']}"
+    return ""
