@@ -397,11 +397,15 @@ class Store:
 
     def close(self) -> None:
         """End all watches, commit, close the file."""
+        self.end_watches()
+        self.flush()
+        self._database.close()
+
+    def end_watches(self) -> None:
+        """Close every subscription."""
         for table in self._tables.values():
             for subscription in builtin_list(table.subscriptions):
                 subscription.close()
-        self.flush()
-        self._database.close()
 
     # Inside
 

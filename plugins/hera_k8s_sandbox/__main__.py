@@ -1,0 +1,53 @@
+"""`python -m hera_k8s_sandbox`: serve one sandbox until told to end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from hera_k8s_sandbox.launch import BUSY
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve; 0 at a clean end, BUSY when the directory is served already."""
+    given = _parser().parse_args(arguments)
+    from hera_k8s_sandbox.server import Options, SandboxBusyError, serve
+
+    options = Options(
+        directory=given.state.resolve(),
+        port=given.port,
+        until_idle=given.until_idle,
+        lifetime=given.lifetime,
+        users=given.users,
+        longest_token=given.longest_token,
+        runner_kind=given.runner,
+        concurrency=given.concurrency,
+        images=given.images,
+    )
+    try:
+        asyncio.run(serve(options, lambda url: print(url, flush=True)))
+    except SandboxBusyError as error:
+        print(error, file=sys.stderr)
+        return BUSY
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m hera_k8s_sandbox", description=__doc__)
+    parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="where everything is kept")
+    parser.add_argument("--port", type=int, default=0, help="loopback port; default: any free one")
+    parser.add_argument("--until-idle", type=float, metavar="SECONDS", help="end after so long without work")
+    parser.add_argument("--lifetime", type=float, metavar="SECONDS", help="end after so long in any case")
+    parser.add_argument("--runner", choices=("auto", "bubblewrap", "rewrite"), default="auto")
+    parser.add_argument("--concurrency", type=int, default=2 * (os.cpu_count() or 1), help="tasks at a time")
+    parser.add_argument("--images", type=Path, metavar="FILE", help="maps more images to local commands")
+    parser.add_argument("--users", type=Path, metavar="FILE", help='lines of token,user,uid,"group1,group2"')
+    parser.add_argument("--longest-token", type=float, metavar="SECONDS", help="limit of issued tokens' life")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+"""Server-side apply: who owns which fields, so that what an applier drops is removed and nobody is overwritten.
+
+Owners are recorded for appliers only; what is written by other verbs belongs to nobody, so that it never conflicts.
+Fields are sets of paths, a path being the keys of `fieldsV1` from the top: ("f:data", "f:colour").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from hera_k8s_sandbox.errors import ApiError, bad_request
+from hera_k8s_sandbox.patches import MERGE_KEYS, SET_FIELDS, is_keyed_list
+from hera_k8s_sandbox.resources import Resource
+from hera_k8s_sandbox.store import now_text
+
+Json = dict[str, Any]
+Path = tuple[str, ...]
+
+_IDENTITY: Final = frozenset({("f:apiVersion",), ("f:kind",), ("f:metadata", "f:name"), ("f:metadata", "f:namespace")})
+
+
+def apply(resource: Resource, live: Json | None, wanted: Json, *, manager: str, force: bool) -> Json:
+    """The object after an applier's declaration; `live` is None when it does not exist yet.
+
+    manager: the applier's name. force: take over fields that other appliers own.
+    Raises ApiError 400 (not a declaration), 409 (conflicts).
+    """
+    if (wanted.get("metadata") or {}).get("managedFields") is not None:
+        raise bad_request("metadata.managedFields must be nil")
+    wanted_paths = set(paths_of(wanted)) - _IDENTITY
+    if live is None:
+        return _owned(dict(wanted), resource, {(manager, ""): wanted_paths}, {})
+    owners = _owners(live)
+    before = owners.pop((manager, ""), set())
+    _settle_conflicts(resource, live, wanted, wanted_paths, owners, force=force)
+    others: set[Path] = set().union(*owners.values()) if owners else set()
+    result = _merged(live, wanted)
+    for path in sorted(before - wanted_paths - others, key=len, reverse=True):
+        _drop(result, path)
+    return _owned(result, resource, {**owners, (manager, ""): wanted_paths}, live)
+
+
+def paths_of(value: Any, field: str = "") -> Iterator[Path]:
+    """The paths of all leaves of a value."""
+    for step, child, name in _children(value, field):
+        below = list(paths_of(child, name))
+        if not below:
+            yield (step,)
+        for path in below:
+            yield (step, *path)
+
+
+def _children(value: Any, field: str) -> Iterator[tuple[str, Any, str]]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield f"f:{key}", child, key
+    elif isinstance(value, list) and value and is_keyed_list(field, value):
+        key = MERGE_KEYS[field]
+        for item in value:
+            yield f"k:{json.dumps({key: item[key]}, separators=(',', ':'))}", item, ""
+    elif isinstance(value, list) and field in SET_FIELDS:
+        for item in value:
+            yield f"v:{json.dumps(item)}", None, ""
+
+
+def _owners(live: Json) -> dict[tuple[str, str], set[Path]]:
+    fields = live["metadata"].get("managedFields") or ()
+    return {
+        (one["manager"], one.get("subresource", "")): set(_flat(one["fieldsV1"]))
+        for one in fields
+        if one.get("operation") == "Apply"
+    }
+
+
+def _flat(tree: Json) -> Iterator[Path]:
+    for step, below in tree.items():
+        if step == ".":
+            continue
+        paths = list(_flat(below))
+        if not paths:
+            yield (step,)
+        for path in paths:
+            yield (step, *path)
+
+
+def _tree(paths: set[Path]) -> Json:
+    tree: Json = {}
+    for path in sorted(paths):
+        node = tree
+        for step in path:
+            node = node.setdefault(step, {".": {}} if step.startswith("k:") else {})
+    return tree
+
+
+def _settle_conflicts(
+    resource: Resource,
+    live: Json,
+    wanted: Json,
+    paths: set[Path],
+    owners: dict[tuple[str, str], set[Path]],
+    *,
+    force: bool,
+) -> None:
+    changed = {path for path in paths if _at(live, path) != _at(wanted, path)}
+    clashes = {owner: owned & changed for owner, owned in owners.items() if owned & changed}
+    if not clashes:
+        return
+    if not force:
+        raise _conflict(resource, clashes)
+    for owner, taken in clashes.items():
+        owners[owner] -= taken
+
+
+def _conflict(resource: Resource, clashes: dict[tuple[str, str], set[Path]]) -> ApiError:
+    causes = [
+        {
+            "reason": "FieldManagerConflict",
+            "message": f'conflict with "{owner[0]}"',
+            "field": "".join(_shown(step) for step in path),
+        }
+        for owner, paths in clashes.items()
+        for path in sorted(paths)
+    ]
+    noun = "conflict" if len(causes) == 1 else "conflicts"
+    told = "; ".join(f"{cause['message']}: {cause['field']}" for cause in causes)
+    message = f"Apply failed with {len(causes)} {noun}: {told}"
+    return ApiError(409, "Conflict", message, details={"causes": causes})
+
+
+def _shown(step: str) -> str:
+    return f".{step[2:]}" if step.startswith("f:") else f"[{step[2:]}]"
+
+
+def _at(value: Any, path: Path) -> Any:
+    for step in path:
+        value = _child(value, step)
+        if value is None:
+            return None
+    return value
+
+
+def _child(value: Any, step: str) -> Any:
+    if step.startswith("f:"):
+        return value.get(step[2:]) if isinstance(value, dict) else None
+    wanted = json.loads(step[2:])
+    if not isinstance(value, list):
+        return None
+    return next((item for item in value if _is_item(item, step, wanted)), None)
+
+
+def _is_item(item: Any, step: str, wanted: Any) -> bool:
+    if step.startswith("v:"):
+        return bool(item == wanted)
+    return isinstance(item, dict) and all(item.get(key) == value for key, value in wanted.items())
+
+
+def _merged(live: Any, wanted: Any, field: str = "") -> Any:
+    if isinstance(live, dict) and isinstance(wanted, dict):
+        return live | {key: _merged(live.get(key), value, key) for key, value in wanted.items()}
+    if isinstance(live, list) and isinstance(wanted, list) and wanted and is_keyed_list(field, wanted):
+        key = MERGE_KEYS[field]
+        found = {item.get(key): item for item in live}
+        for item in wanted:
+            found[item[key]] = _merged(found.get(item[key], {}), item)
+        return list(found.values())
+    if isinstance(live, list) and isinstance(wanted, list) and field in SET_FIELDS:
+        return [*live, *(item for item in wanted if item not in live)]
+    return wanted
+
+
+def _drop(obj: Json, path: Path) -> None:
+    parent = _at(obj, path[:-1])
+    step = path[-1]
+    if isinstance(parent, dict):
+        parent.pop(step[2:], None)
+    elif isinstance(parent, list):
+        wanted = json.loads(step[2:])
+        parent[:] = [item for item in parent if not _is_item(item, step, wanted)]
+    if len(path) > 1 and not parent and not path[-2].startswith("f:metadata"):
+        _drop(obj, path[:-1])
+
+
+def _owned(obj: Json, resource: Resource, owners: dict[tuple[str, str], set[Path]], live: Json) -> Json:
+    kept = (live.get("metadata") or {}).get("managedFields") or ()
+    times = {(one["manager"], one.get("subresource", "")): one for one in kept}
+    entries = [one for one in kept if one.get("operation") != "Apply"]
+    for owner, paths in owners.items():
+        if not paths:
+            continue
+        tree = _tree(paths)
+        before = times.get(owner)
+        same = before is not None and before["fieldsV1"] == tree
+        entry = {
+            "manager": owner[0],
+            "operation": "Apply",
+            "apiVersion": resource.api_version,
+            "time": before["time"] if same and before is not None else now_text(),
+            "fieldsType": "FieldsV1",
+            "fieldsV1": tree,
+        }
+        entries.append(entry | ({"subresource": owner[1]} if owner[1] else {}))
+    obj["metadata"] = obj["metadata"] | {"managedFields": entries}
+    return obj

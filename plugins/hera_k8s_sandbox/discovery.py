@@ -1,0 +1,167 @@
+"""Discovery: what the server says about itself: version, groups, resources, and OpenAPI as far as kubectl needs it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from typing import Any, Final
+
+from hera_k8s_sandbox.resources import RESOURCES, Resource
+from hera_k8s_sandbox.reviews import REVIEWS
+
+Json = dict[str, Any]
+
+KUBERNETES_VERSION: Final = "v1.36.2"  # the server that the answers were compared with
+
+_SERVED: Final[tuple[Resource, ...]] = (*RESOURCES, *REVIEWS)
+_GROUP_VERSIONS: Final = sorted({(one.group, one.version) for one in _SERVED})
+_SUBRESOURCES: Final = {
+    "status": ("", "", ("get", "patch", "update")),
+    "log": ("Pod", "", ("get",)),
+    "token": ("TokenRequest", "authentication.k8s.io/v1", ("create",)),
+}
+
+
+def known_group_version(group: str, version: str) -> bool:
+    """Whether anything is served under this group and version."""
+    return (group, version) in _GROUP_VERSIONS
+
+
+def version() -> Json:
+    """The answer of /version."""
+    major, minor, _ = KUBERNETES_VERSION[1:].split(".")
+    return {
+        "major": major,
+        "minor": minor,
+        "gitVersion": KUBERNETES_VERSION,
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "",
+        "compiler": "hera-k8s-sandbox",
+        "platform": f"{platform.system().lower()}/{platform.machine()}",
+    }
+
+
+def core_versions(address: str) -> Json:
+    """The answer of /api; address: host:port."""
+    return {
+        "kind": "APIVersions",
+        "versions": ["v1"],
+        "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}],
+    }
+
+
+def groups() -> Json:
+    """The answer of /apis."""
+    names = sorted({group for group, _ in _GROUP_VERSIONS if group})
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in names]}
+
+
+def group(name: str) -> Json | None:
+    """The answer of /apis/NAME, or None for an unknown group."""
+    if name and any(known == name for known, _ in _GROUP_VERSIONS):
+        return {"kind": "APIGroup", "apiVersion": "v1"} | _group(name)
+    return None
+
+
+def resources(group: str, version: str) -> Json:
+    """The answer of /api/v1 and of /apis/GROUP/VERSION."""
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": _group_version(group, version),
+        "resources": [
+            described for one in _SERVED if (one.group, one.version) == (group, version) for described in _describe(one)
+        ],
+    }
+
+
+def openapi_index() -> Json:
+    """The answer of /openapi/v3: where each group's document is."""
+    places = [f"api/{version}" if not group else f"apis/{group}/{version}" for group, version in _GROUP_VERSIONS]
+    return {"paths": {place: {"serverRelativeURL": f"/openapi/v3/{place}"} for place in places}}
+
+
+def openapi_v3(group: str, version: str) -> Json:
+    """One group's OpenAPI 3 document: it tells kubectl that dry run and field validation happen here."""
+    return {"openapi": "3.0.0", "info": _info()} | {
+        "paths": dict(_paths(group, version, "schema")),
+        "components": {"schemas": {}},
+    }
+
+
+def openapi_v2() -> Json:
+    """The OpenAPI 2 document."""
+    paths = {path: item for group, version in _GROUP_VERSIONS for path, item in _paths(group, version, "type")}
+    return {"swagger": "2.0", "info": _info(), "paths": paths, "definitions": {}}
+
+
+def _info() -> Json:
+    return {"title": "Kubernetes", "version": KUBERNETES_VERSION}
+
+
+def _group_version(group: str, version: str) -> str:
+    return f"{group}/{version}" if group else version
+
+
+def _group(name: str) -> Json:
+    versions = [
+        {"groupVersion": f"{name}/{version}", "version": version} for group, version in _GROUP_VERSIONS if group == name
+    ]
+    return {"name": name, "versions": versions, "preferredVersion": versions[0]}
+
+
+def _describe(resource: Resource) -> Iterator[Json]:
+    described: Json = {
+        "name": resource.plural,
+        "singularName": resource.singular,
+        "namespaced": resource.namespaced,
+        "kind": resource.kind,
+        "verbs": list(resource.verbs),
+    }
+    if resource.short_names:
+        described["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        described["categories"] = list(resource.categories)
+    yield described
+    for name in resource.subresources:
+        kind, group_version, verbs = _SUBRESOURCES[name]
+        below: Json = {
+            "name": f"{resource.plural}/{name}",
+            "singularName": "",
+            "namespaced": resource.namespaced,
+            "kind": kind or resource.kind,
+            "verbs": list(verbs),
+        }
+        if group_version:
+            below["group"], _, below["version"] = group_version.partition("/")
+        yield below
+
+
+def _paths(group: str, version: str, _: str) -> Iterator[tuple[str, Json]]:
+    root = f"/api/{version}" if not group else f"/apis/{group}/{version}"
+    for resource in RESOURCES:
+        if (resource.group, resource.version) != (group, version):
+            continue
+        where = f"{root}/namespaces/{{namespace}}" if resource.namespaced else root
+        gvk = {"group": group, "kind": resource.kind, "version": version}
+        operations = {
+            verb: {
+                "parameters": [{"in": "query", "name": name} for name in names],
+                "responses": {"200": {"description": "OK"}},
+                "x-kubernetes-action": verb,
+                "x-kubernetes-group-version-kind": gvk,
+            }
+            for verb, names in _PARAMETERS.items()
+        }
+        yield f"{where}/{resource.plural}/{{name}}", operations
+
+
+_WRITE_PARAMETERS: Final = ("dryRun", "fieldManager", "fieldValidation")
+_PARAMETERS: Final = {
+    "get": (),
+    "put": _WRITE_PARAMETERS,
+    "patch": (*_WRITE_PARAMETERS, "force"),
+    "delete": ("dryRun",),
+}

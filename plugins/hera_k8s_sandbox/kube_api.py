@@ -1,0 +1,506 @@
+"""The Kubernetes API: paths and verbs over the resources that are served."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from hera_k8s_sandbox import discovery, operations, reviews, tables, watches
+from hera_k8s_sandbox.access import Identity
+from hera_k8s_sandbox.apply import apply
+from hera_k8s_sandbox.errors import (
+    ApiError,
+    Cause,
+    bad_request,
+    method_not_allowed,
+    no_such_resource,
+    unsupported,
+)
+from hera_k8s_sandbox.files import PID_HEADER
+from hera_k8s_sandbox.patches import json_patch, merge_patch, strategic_merge
+from hera_k8s_sandbox.requests import (
+    Query,
+    Target,
+    as_object,
+    check_fields,
+    flag,
+    number,
+    parse_target,
+    read_body,
+    read_object,
+    read_version,
+)
+from hera_k8s_sandbox.resources import (
+    CLAIMS,
+    NAMESPACES,
+    PERSISTENT_VOLUMES,
+    PODS,
+    SERVICE_ACCOUNTS,
+    STORAGE_CLASSES,
+    Resource,
+)
+from hera_k8s_sandbox.selectors import parse_fields
+from hera_k8s_sandbox.state import SandboxState
+from hera_k8s_sandbox.store import Entry, Event, dumps
+from hera_k8s_sandbox.validation import cannot_be_handled, unknown_fields
+
+if TYPE_CHECKING:
+    from hera_k8s_sandbox.store import Json
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authorized request for a resource."""
+
+    request: web.Request
+    identity: Identity
+    resource: Resource
+    target: Target
+
+
+Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+# A deletion answers with the object for these, with a Status for all others.
+_RETURNS_DELETED: Final = frozenset({PODS, NAMESPACES, CLAIMS, PERSISTENT_VOLUMES, SERVICE_ACCOUNTS, STORAGE_CLASSES})
+_OPEN_PATHS: Final = ("/healthz", "/livez", "/readyz")
+
+
+def add_routes(app: web.Application, state: SandboxState) -> None:
+    """Serve the Kubernetes API. Comes after all other routes, for it takes every path that is left."""
+    app.router.add_route("*", "/{path:.*}", KubeApi(state).handle)
+
+
+class KubeApi:
+    """Answers the requests; errors become Status objects."""
+
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
+        self._store = state.store
+        self._verbs: dict[str, Handler] = {
+            "get": self._get,
+            "list": self._list,
+            "watch": self._watch,
+            "create": self._create,
+            "update": self._update,
+            "patch": self._patch,
+            "delete": self._delete,
+            "deletecollection": self._delete_collection,
+        }
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        try:
+            return await self._route(request)
+        except ApiError as error:
+            return _json(error.status(), error.code, error.headers)
+
+    async def _route(self, request: web.Request) -> web.StreamResponse:
+        identity = self._state.access.authenticate(request)
+        segments = request.rel_url.raw_path.strip("/").split("/")
+        group = version = None
+        if segments[0] == "api" and len(segments) > 2:
+            group, version, rest = "", segments[1], segments[2:]
+        elif segments[0] == "apis" and len(segments) > 3:
+            group, version, rest = segments[1], segments[2], segments[3:]
+        if group is None or version is None:
+            return self._plain(request, identity)
+        if not discovery.known_group_version(group, version):
+            return _no_page()
+        target = parse_target(group, version, rest)
+        if target is None:
+            raise no_such_resource()
+        return await self._serve(request, identity, target)
+
+    async def _serve(self, request: web.Request, identity: Identity, target: Target) -> web.StreamResponse:
+        watch = request.method == "GET" and flag(request, "watch")
+        verb = target.verb(request.method, watch=watch)
+        resource = target.resource
+        named = resource or Resource(target.group, target.version, target.plural, "", "")
+        self._state.access.require(identity, verb, named, target.namespace, target.name, target.subresource)
+        if resource is None:
+            raise no_such_resource()
+        if resource in reviews.REVIEWS:
+            return await self._review(Call(request, identity, resource, target))
+        if target.subresource and target.subresource not in resource.subresources:
+            raise no_such_resource()
+        if target.subresource == "token":
+            return await self._token(request, target)
+        if target.subresource == "log":
+            return await self._log(request, target)
+        if verb not in resource.verbs:
+            raise method_not_allowed()
+        if verb == "create" and (target.name or (resource.namespaced and not target.namespace)):
+            raise method_not_allowed()
+        place = target if resource.namespaced else Target(*_where(target), "", target.name, target.subresource)
+        return await self._verbs[verb](Call(request, identity, resource, place))
+
+    # Reading
+
+    async def _get(self, call: Call) -> web.StreamResponse:
+        request, resource, target = call.request, call.resource, call.target
+        if request.query_string:
+            read_version(request.query.get("resourceVersion", ""), self._store.version)
+        entry = self._store.entry(resource, target.namespace, target.name)
+        return self._object(request, entry)
+
+    async def _list(self, call: Call) -> web.StreamResponse:
+        request, resource, target = call.request, call.resource, call.target
+        query = Query.read(request)
+        check_fields(resource, query.fields)
+        namespace = target.namespace or None
+        found = self._store.entries(resource, namespace, labels=query.labels, fields=query.fields)
+        meta: Json = {"resourceVersion": str(self._store.version)}
+        if request.query_string:
+            read_version(request.query.get("resourceVersion", ""), self._store.version)
+            found, meta = _page(request, found, meta)
+        form = _wanted_form(request)
+        if form == "Table":
+            shown = tables.table(resource, found, objects=_row_objects(request), version=self._store.version)
+            return _json(shown | {"metadata": meta})
+        if form.startswith("PartialObjectMetadata"):
+            head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta}
+            return _json(head | {"items": [tables.partial(entry) for entry in found]})
+        items = b",".join(entry.text if resource.custom else entry.item_text for entry in found)
+        body = b'{"kind":"%sList","apiVersion":"%s","metadata":%s,"items":[%s]}' % (
+            resource.kind.encode(),
+            resource.api_version.encode(),
+            dumps(meta),
+            items,
+        )
+        return _raw(body)
+
+    async def _watch(self, call: Call) -> web.StreamResponse:
+        request, resource, target = call.request, call.resource, call.target
+        query = Query.read(request)
+        check_fields(resource, query.fields)
+        since = read_version(request.query.get("resourceVersion", ""), self._store.version) or None
+        initial = flag(request, "sendInitialEvents")
+        fields = query.fields
+        if target.name:
+            fields = parse_fields(f"metadata.name={target.name}")
+        seconds = number(request, "timeoutSeconds")
+        stream = watches.Stream(
+            resource,
+            _event_renderer(request, resource),
+            initial,
+            flag(request, "allowWatchBookmarks"),
+            watches.default_timeout() if seconds is None else seconds,
+        )
+        try:
+            subscription = self._store.watch(
+                resource,
+                target.namespace or None,
+                since=None if initial else since,
+                labels=query.labels,
+                fields=fields,
+            )
+        except ApiError as error:  # too old: told within the stream, as the API server does
+            return _raw(watches.error_line(error))
+        return await watches.serve(request, self._store, subscription, stream)
+
+    # Writing
+
+    async def _create(self, call: Call) -> web.StreamResponse:
+        request, resource, target = call.request, call.resource, call.target
+        query = Query.read(request)
+        obj = await read_object(request, resource)
+        warnings = _check_unknown(request, resource, obj)
+        entry = operations.create(self._state, resource, target.namespace, obj, dry_run=query.dry_run)
+        return self._object(request, entry, 201, warnings)
+
+    async def _update(self, call: Call) -> web.StreamResponse:
+        request, resource, target = call.request, call.resource, call.target
+        query = Query.read(request)
+        obj = await read_object(request, resource)
+        warnings = _check_unknown(request, resource, obj)
+        old = self._store.entry(resource, target.namespace, target.name)
+        entry = operations.update(
+            self._state, resource, old, obj, subresource=target.subresource, dry_run=query.dry_run
+        )
+        return self._object(request, entry, 200, warnings)
+
+    async def _patch(self, call: Call) -> web.StreamResponse:
+        request, resource, target = call.request, call.resource, call.target
+        query = Query.read(request)
+        kind = request.content_type
+        patch = await read_body(request)
+        if kind in ("application/apply-patch+yaml", "application/apply-patch+cbor"):
+            return await self._apply(call, as_object(patch, resource), query)
+        old = self._store.entry(resource, target.namespace, target.name)
+        obj = _patched(kind, resource, old.copy(), patch)
+        warnings = _check_unknown(request, resource, obj)
+        entry = operations.update(
+            self._state, resource, old, obj, subresource=target.subresource, dry_run=query.dry_run
+        )
+        return self._object(request, entry, 200, warnings)
+
+    async def _apply(self, call: Call, wanted: Json, query: Query) -> web.StreamResponse:
+        request, resource, target = call.request, call.resource, call.target
+        manager = request.query.get("fieldManager", "")
+        if not manager:
+            raise _manager_missing()
+        warnings = _check_unknown(request, resource, wanted)
+        found = self._store.find(resource, target.namespace, target.name)
+        old = None if found is None else self._store.entry(resource, target.namespace, target.name)
+        meta = wanted.setdefault("metadata", {})
+        if meta.setdefault("name", target.name) != target.name:
+            told = f"name in URL does not match name in object: {target.name} != {meta['name']}"
+            raise bad_request(told)
+        live = None if old is None else old.copy()
+        obj = apply(resource, live, wanted, manager=manager, force=flag(request, "force"))
+        if old is None:
+            self._state.access.require(call.identity, "create", resource, target.namespace, target.name)
+            entry = operations.create(self._state, resource, target.namespace, obj, dry_run=query.dry_run)
+            return self._object(request, entry, 201, warnings)
+        entry = operations.update(
+            self._state, resource, old, obj, subresource=target.subresource, dry_run=query.dry_run
+        )
+        return self._object(request, entry, 200, warnings)
+
+    async def _delete(self, call: Call) -> web.StreamResponse:
+        request, resource, target = call.request, call.resource, call.target
+        query = Query.read(request)
+        options = await self._delete_options(request)
+        last, gone = operations.delete(
+            self._state,
+            resource,
+            target.namespace,
+            target.name,
+            preconditions=options.get("preconditions"),
+            orphan=_orphans(request, options),
+            dry_run=query.dry_run or options.get("dryRun") == ["All"],
+        )
+        self._store.flush()
+        if not gone or resource in _RETURNS_DELETED:
+            return _json(last)
+        details = {
+            "name": target.name,
+            "group": resource.group,
+            "kind": resource.plural,
+            "uid": last["metadata"]["uid"],
+        }
+        status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+        return _json(status | {"details": {key: value for key, value in details.items() if value}})
+
+    async def _delete_collection(self, call: Call) -> web.StreamResponse:
+        request, resource, target = call.request, call.resource, call.target
+        query = Query.read(request)
+        check_fields(resource, query.fields)
+        options = await self._delete_options(request)
+        if resource.namespaced and not target.namespace:
+            raise method_not_allowed()
+        found = self._store.entries(resource, target.namespace or None, labels=query.labels, fields=query.fields)
+        for entry in found:
+            if self._store.find(resource, *entry.key) is not None:
+                operations.delete(
+                    self._state,
+                    resource,
+                    *entry.key,
+                    orphan=_orphans(request, options),
+                    dry_run=query.dry_run or options.get("dryRun") == ["All"],
+                )
+        self._store.flush()
+        meta = {"resourceVersion": str(self._store.version)}
+        head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta}
+        return _json(head | {"items": [entry.object for entry in found]})
+
+    async def _delete_options(self, request: web.Request) -> Json:
+        options = await read_body(request)
+        if options is None:
+            return {}
+        if not isinstance(options, dict):
+            raise bad_request("the request body is not a DeleteOptions object")
+        return options
+
+    # Other resources
+
+    async def _review(self, call: Call) -> web.StreamResponse:
+        request, resource, target = call.request, call.resource, call.target
+        if request.method != "POST" or target.name:
+            raise method_not_allowed()
+        question = await read_object(request, resource)
+        return _json(reviews.answer(self._state, call.identity, resource, target.namespace, question), 201)
+
+    async def _token(self, request: web.Request, target: Target) -> web.StreamResponse:
+        if request.method != "POST":
+            raise method_not_allowed()
+        question = await read_object(request, reviews.TOKEN_REQUESTS)
+        return _json(reviews.request_token(self._state, target.namespace, target.name, question), 201)
+
+    async def _log(self, request: web.Request, target: Target) -> web.StreamResponse:
+        pod = self._store.get(PODS, target.namespace, target.name)
+        raise unsupported(f"logs of pod {pod['metadata']['name']}")
+
+    # Paths that are no resources
+
+    def _plain(self, request: web.Request, identity: Identity) -> web.StreamResponse:
+        path = request.path
+        self._state.access.require_path(identity, request.method.lower(), path)
+        if path.startswith(_OPEN_PATHS):
+            return web.Response(text="ok", headers={PID_HEADER: str(os.getpid())})
+        answer = self._discover(path.strip("/").split("/"), request.host)
+        return _no_page() if answer is None else _json(answer)
+
+    def _discover(self, segments: list[str], host: str) -> Json | None:
+        match segments:
+            case ["version"]:
+                return discovery.version()
+            case ["api"]:
+                return discovery.core_versions(host)
+            case ["apis"]:
+                return discovery.groups()
+            case ["apis", group]:
+                return discovery.group(group)
+            case ["api", version] if discovery.known_group_version("", version):
+                return discovery.resources("", version)
+            case ["apis", group, version] if discovery.known_group_version(group, version):
+                return discovery.resources(group, version)
+            case ["openapi", "v2"]:
+                return discovery.openapi_v2()
+            case ["openapi", "v3"]:
+                return discovery.openapi_index()
+            case ["openapi", "v3", "api", version] if discovery.known_group_version("", version):
+                return discovery.openapi_v3("", version)
+            case ["openapi", "v3", "apis", group, version] if discovery.known_group_version(group, version):
+                return discovery.openapi_v3(group, version)
+            case [""]:
+                return {"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]}
+        return None
+
+    def _object(
+        self, request: web.Request, entry: Entry, code: int = 200, warnings: list[str] | None = None
+    ) -> web.StreamResponse:
+        self._store.flush()
+        headers = [("Warning", f'299 - "{text}"') for text in warnings or ()]
+        form = _wanted_form(request)
+        if form == "Table":
+            version = entry.version
+            shown = tables.table(entry.resource, [entry], objects=_row_objects(request), version=version)
+            return _json(shown, code, headers)
+        if form.startswith("PartialObjectMetadata"):
+            return _json(tables.partial(entry), code, headers)
+        return _raw(entry.text, code, headers)
+
+
+def _where(target: Target) -> tuple[str, str, str]:
+    return target.group, target.version, target.plural
+
+
+def _raw(body: bytes, code: int = 200, headers: Any = None) -> web.Response:
+    return web.Response(body=body, status=code, headers=headers, content_type="application/json")
+
+
+def _json(value: Any, code: int = 200, headers: Any = None) -> web.Response:
+    return _raw(dumps(value), code, headers)
+
+
+def _no_page() -> web.Response:
+    return web.Response(text="404 page not found\n", status=404)
+
+
+def _wanted_form(request: web.Request) -> str:
+    """The form that the client likes best and we have: Table, PartialObjectMetadata(List), or empty for plain."""
+    accept = request.headers.get("Accept", "")
+    if "as=" not in accept:
+        return ""
+    for choice in accept.split(","):
+        kind, *parameters = (part.strip() for part in choice.split(";"))
+        given = dict(part.split("=", 1) for part in parameters if "=" in part)
+        if kind != "application/json":
+            continue
+        form = given.get("as", "")
+        if not form:
+            return ""
+        if given.get("g") == "meta.k8s.io" and given.get("v") == "v1":
+            return form
+    return ""
+
+
+def _row_objects(request: web.Request) -> str:
+    return request.query.get("includeObject", "Metadata") if request.query_string else "Metadata"
+
+
+def _event_renderer(request: web.Request, resource: Resource) -> Callable[[Event], bytes]:
+    form, objects = _wanted_form(request), _row_objects(request)
+    if form == "Table":
+        return lambda event: dumps(tables.table(resource, [event.entry], objects=objects, version=None))
+    if form.startswith("PartialObjectMetadata"):
+        return lambda event: dumps(tables.partial(event.entry))
+    return lambda event: event.text
+
+
+def _page(request: web.Request, found: list[Entry], meta: Json) -> tuple[list[Entry], Json]:
+    token, limit = request.query.get("continue", ""), number(request, "limit")
+    if token:
+        version, namespace, name = _read_continue(token)
+        meta = {"resourceVersion": version}
+        found = [entry for entry in found if entry.key > (namespace, name)]
+    if not limit or len(found) <= limit:
+        return found, meta
+    page = found[:limit]
+    mark = json.dumps([meta["resourceVersion"], *page[-1].key]).encode()
+    more = {"continue": base64.urlsafe_b64encode(mark).decode()}
+    if not request.query.get("labelSelector") and not request.query.get("fieldSelector"):
+        more["remainingItemCount"] = len(found) - limit
+    return page, meta | more
+
+
+def _read_continue(token: str) -> tuple[str, str, str]:
+    try:
+        version, namespace, name = json.loads(base64.urlsafe_b64decode(token))
+    except (ValueError, binascii.Error):
+        raise bad_request("continue key is not valid: the continue token is not one of this server's") from None
+    return version, namespace, name
+
+
+def _patched(content_type: str, resource: Resource, obj: Json, patch: Any) -> Json:
+    if content_type == "application/json-patch+json":
+        return json_patch(obj, patch)
+    if not isinstance(patch, dict):
+        raise bad_request("error decoding patch: it is not an object")
+    if content_type == "application/merge-patch+json":
+        merged: Json = merge_patch(obj, patch)
+        return merged
+    if content_type == "application/strategic-merge-patch+json" and not resource.custom:
+        return strategic_merge(obj, patch)
+    accepted = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]
+    if not resource.custom:
+        accepted.insert(2, "application/strategic-merge-patch+json")
+    message = f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
+    raise ApiError(415, "UnsupportedMediaType", message, details={})
+
+
+def _check_unknown(request: web.Request, resource: Resource, obj: Json) -> list[str]:
+    """Drop the fields that the kind does not have; refuse or warn as the client asked."""
+    unknown = unknown_fields(resource, obj)
+    if not unknown:
+        return []
+    told = [f'unknown field "{name}"' for name in unknown]
+    wish = request.query.get("fieldValidation", "Warn") if request.query_string else "Warn"
+    if wish == "Strict":
+        raise cannot_be_handled(resource, f"strict decoding error: {', '.join(told)}")
+    for name in unknown:
+        del obj[name]
+    return [text.replace('"', '\\"') for text in told] if wish == "Warn" else []
+
+
+def _orphans(request: web.Request, options: Json) -> bool:
+    policy = options.get("propagationPolicy") or request.query.get("propagationPolicy")
+    return policy == "Orphan" or options.get("orphanDependents") is True
+
+
+def _manager_missing() -> ApiError:
+    cause = Cause("fieldManager", "Required value: is required for apply patch", "FieldValueRequired")
+    return ApiError(
+        422,
+        "Invalid",
+        f'PatchOptions.meta.k8s.io "" is invalid: {cause.field}: {cause.message}',
+        details={"group": "meta.k8s.io", "kind": "PatchOptions", "causes": [cause.as_json()]},
+    )

@@ -1,0 +1,165 @@
+"""Launching: find the server of a state directory, start one, stop it. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from hera_k8s_sandbox import files
+
+BUSY: Final = 75  # exit code of a server whose directory is served already
+START_TIMEOUT: Final = 30.0  # seconds
+STOP_TIMEOUT: Final = 15.0  # seconds
+_PROBE_TIMEOUT: Final = 2.0  # seconds
+_LOG_TAIL: Final = 2000  # characters
+
+
+class LaunchError(Exception):
+    """A sandbox did not start or did not end."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a sandbox is, and the token of its administrator."""
+
+    url: str
+    token: str = field(repr=False)
+
+
+def find(directory: Path) -> Address | None:
+    """The live server of a state directory, or None; a file left by a killed server is not believed."""
+    told = files.read_server(directory)
+    if told is None or not _answers(told):
+        return None
+    return Address(told.url, told.admin_token.read_text(encoding="ascii").strip())
+
+
+def ensure_running(directory: Path, *, timeout: float = START_TIMEOUT, **options: object) -> Address:
+    """The live server of a state directory, started when there is none.
+
+    options: as the command line of `python -m hera_k8s_sandbox`, such as `until_idle=600`. They hold for a
+    server that is started, not for one that is there. timeout: seconds. Raises LaunchError.
+    """
+    directory = directory.resolve()
+    deadline = time.monotonic() + timeout
+    child: subprocess.Popen[bytes] | None = None
+    while time.monotonic() < deadline:
+        address = find(directory)
+        if address is not None:
+            return address
+        if child is None:
+            child = _start(directory, options)
+        elif child.poll() == BUSY:  # somebody else was quicker, or is just ending
+            child = None
+        elif child.poll() is not None:
+            raise LaunchError(f"the sandbox ended with code {child.returncode} at its start\n{_tail(directory)}")
+        time.sleep(0.02)
+    raise LaunchError(f"the sandbox in {directory} was not ready after {timeout:g} s\n{_tail(directory)}")
+
+
+def stop(directory: Path, *, timeout: float = STOP_TIMEOUT) -> bool:
+    """End the server of a state directory; False when there was none. timeout: seconds. Raises LaunchError."""
+    told = files.read_server(directory)
+    if told is None or not _answers(told):
+        return False
+    os.kill(told.pid, signal.SIGTERM)
+    deadline = time.monotonic() + timeout
+    while _is_alive(told.pid):
+        if time.monotonic() > deadline:
+            raise LaunchError(f"the sandbox (process {told.pid}) has not ended after {timeout:g} s")
+        time.sleep(0.02)
+    return True
+
+
+@contextlib.contextmanager
+def running(directory: Path, *, timeout: float = START_TIMEOUT, **options: object) -> Iterator[Address]:
+    """A server of our own for as long as the block lasts, as a child on a free port.
+
+    options: as for `ensure_running`. timeout: seconds until ready. Raises LaunchError.
+    """
+    directory = directory.resolve()
+    child = _start(directory, options)
+    try:
+        yield _wait_for(child, directory, timeout)
+    finally:
+        _end(child)
+
+
+def _wait_for(child: subprocess.Popen[bytes], directory: Path, timeout: float) -> Address:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        told = files.read_server(directory)
+        if told is not None and told.pid == child.pid and (address := find(directory)) is not None:
+            return address
+        if child.poll() is not None:
+            raise LaunchError(f"the sandbox ended with code {child.returncode} at its start\n{_tail(directory)}")
+        time.sleep(0.02)
+    raise LaunchError(f"the sandbox in {directory} was not ready after {timeout:g} s\n{_tail(directory)}")
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(STOP_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _start(directory: Path, options: dict[str, object]) -> subprocess.Popen[bytes]:
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    command = [sys.executable, "-m", "hera_k8s_sandbox", "--state", str(directory)]
+    for name, value in options.items():
+        if value is not None:
+            command += [f"--{name.replace('_', '-')}", str(value)]
+    descriptor = os.open(directory / files.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "wb") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # a Ctrl-C at the launcher is not meant for it
+        )
+
+
+def _answers(told: files.ServerFile) -> bool:
+    if not _is_alive(told.pid):
+        return False
+    place = urlsplit(told.url)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=_PROBE_TIMEOUT)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        return answer.status == 200 and answer.getheader(files.PID_HEADER) == str(told.pid)
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _tail(directory: Path) -> str:
+    try:
+        return (directory / files.LOG).read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:].strip()
+    except OSError:
+        return ""

@@ -1,0 +1,189 @@
+"""Requests: what a path, a query and a body of the Kubernetes API ask for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+from hera_k8s_sandbox.errors import ApiError, bad_request, method_not_allowed, too_new
+from hera_k8s_sandbox.resources import Resource, find_resource
+from hera_k8s_sandbox.reviews import find_review
+from hera_k8s_sandbox.selectors import Selector, parse_fields, parse_labels
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+Json = dict[str, Any]
+
+_NAMESPACE_SUBRESOURCES: Final = ("status", "finalize")
+_OBJECT_VERBS: Final = {"GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_COLLECTION_VERBS: Final = {"GET": "list", "HEAD": "list", "POST": "create", "DELETE": "deletecollection"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a path names: plural, and an object or a collection of it.
+
+    namespace: empty for cluster-scoped resources and for collections over all namespaces.
+    """
+
+    group: str
+    version: str
+    plural: str
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+    @property
+    def resource(self) -> Resource | None:
+        """The kind that is served there, or None."""
+        place = (self.group, self.version, self.plural)
+        return find_resource(*place) or find_review(*place)
+
+    def verb(self, method: str, *, watch: bool) -> str:
+        """The verb that roles speak of. Raises ApiError 405."""
+        if self.subresource and method == "POST":
+            return "create"
+        verb = (_OBJECT_VERBS if self.name else _COLLECTION_VERBS).get(method)
+        if verb is None:
+            raise method_not_allowed()
+        return "watch" if watch and verb in ("list", "get") else verb
+
+
+def parse_target(group: str, version: str, segments: list[str]) -> Target | None:
+    """What the part of a path after the version names; None when it names nothing."""
+    parts = [unquote(segment) for segment in segments]
+    namespace = ""
+    if len(parts) > 2 and parts[0] == "namespaces" and parts[2] not in _NAMESPACE_SUBRESOURCES:
+        namespace, parts = parts[1], parts[2:]
+    if not 1 <= len(parts) <= 3 or not all(parts):
+        return None
+    plural, name, subresource = (*parts, "", "")[:3]
+    if (group, plural) == ("", "namespaces") and name:
+        namespace = name
+    return Target(group, version, plural, namespace, name, subresource)
+
+
+@dataclass(frozen=True)
+class Query:
+    """The parameters that reads and writes have in common."""
+
+    labels: Selector | None = None
+    fields: Selector | None = None
+    dry_run: bool = False
+
+    @staticmethod
+    def read(request: web.Request) -> Query:
+        """From a request. Raises ApiError 400."""
+        if not request.query_string:
+            return _PLAIN
+        query = request.query
+        dry_run = query.getall("dryRun", [])
+        if any(value not in ("All", "") for value in dry_run):
+            told = f'Invalid value: ["{dry_run[0]}"]: Unsupported value: supported values: "All"'
+            raise bad_request(f"dryRun: {told}")
+        return Query(
+            parse_labels(query.get("labelSelector", "")),
+            parse_fields(query.get("fieldSelector", "")),
+            "All" in dry_run,
+        )
+
+
+_PLAIN: Final = Query()
+
+
+def check_fields(resource: Resource, selector: Selector | None) -> None:
+    """Refuse a field selector that names what the kind cannot be selected by. Raises ApiError 400."""
+    for condition in selector.conditions if selector else ():
+        if condition.key not in ("metadata.name", "metadata.namespace", *resource.selectable):
+            told = f"field label not supported: {condition.key}"
+            if not resource.custom:
+                told = f'"{condition.key}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+                told = told if not resource.selectable else f"field label not supported: {condition.key}"
+            raise bad_request(told)
+
+
+def read_version(text: str, current: int) -> int | None:
+    """A `resourceVersion` parameter; None when it is not given. Raises ApiError 400, 504."""
+    if not text:
+        return None
+    if not text.isdigit():
+        message = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise bad_request(f"resourceVersion: {message}")
+    if int(text) > current:
+        raise too_new(int(text), current)
+    return int(text)
+
+
+def flag(request: web.Request, name: str) -> bool:
+    """A boolean parameter."""
+    return bool(request.query_string) and request.query.get(name, "").lower() in ("true", "1")
+
+
+def number(request: web.Request, name: str) -> int | None:
+    """A whole, not negative number as a parameter; None when it is not given. Raises ApiError 400."""
+    text = request.query.get(name, "") if request.query_string else ""
+    if not text:
+        return None
+    if not text.isdigit():
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+async def read_body(request: web.Request) -> Any:
+    """The request's body, JSON or YAML by its content type; None when it is empty. Raises ApiError 400, 415."""
+    raw = await request.read()
+    if not raw:
+        return None
+    kind = request.content_type
+    if "yaml" in kind:
+        return _read_yaml(raw)
+    if "json" in kind or kind == "application/octet-stream":
+        return _read_json(raw)
+    message = (
+        "the body of the request was in an unknown format - accepted media types include: application/json, "
+        "application/yaml"
+    )
+    raise ApiError(415, "UnsupportedMediaType", message, details={})
+
+
+def _read_json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+
+
+def _read_yaml(raw: bytes) -> Any:
+    import yaml
+
+    try:
+        return yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
+    except yaml.YAMLError as error:
+        raise bad_request(f"error decoding YAML: {error}") from None
+
+
+async def read_object(request: web.Request, resource: Resource) -> Json:
+    """The object that a request brings. Raises ApiError 400 when it is not of this kind."""
+    body = await read_body(request)
+    return as_object(body, resource)
+
+
+def as_object(body: Any, resource: Resource) -> Json:
+    """A body as an object of the kind. Raises ApiError 400."""
+    if not isinstance(body, dict):
+        raise bad_request(f"the request body is not an object of kind {resource.kind}")
+    kind, version = body.get("kind"), body.get("apiVersion")
+    if resource.custom and (not kind or not version):
+        raise bad_request("Object 'Kind' or 'apiVersion' is missing")
+    if kind not in (None, "", resource.kind):
+        raise bad_request(
+            f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+            f'the body is of kind "{kind}"'
+        )
+    if version not in (None, "", resource.api_version):
+        told = f"the API version in the data ({version}) does not match the expected API version"
+        raise bad_request(f"{told} ({resource.api_version})")
+    return body

@@ -1,0 +1,167 @@
+"""Reviews: questions to the server about access, answered and not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from hera_k8s_sandbox import tokens
+from hera_k8s_sandbox.access import Identity, refusal
+from hera_k8s_sandbox.errors import ApiError, invalid
+from hera_k8s_sandbox.resources import PODS, SECRETS, SERVICE_ACCOUNTS, Resource
+from hera_k8s_sandbox.state import SandboxState
+from hera_k8s_sandbox.store import now_text
+from hera_k8s_sandbox.validation import required, wrong
+
+Json = dict[str, Any]
+Review = Callable[[SandboxState, Identity, str, Json], Json]  # state, who asks, namespace, question -> answer
+
+_AUTHORIZATION: Final = "authorization.k8s.io"
+_AUTHENTICATION: Final = "authentication.k8s.io"
+
+
+def _review(group: str, plural: str, kind: str, *, namespaced: bool = False) -> Resource:
+    return Resource(group, "v1", plural, kind.lower(), kind, namespaced=namespaced, verbs=("create",))
+
+
+TOKEN_REQUESTS: Final = _review(_AUTHENTICATION, "tokenrequests", "TokenRequest", namespaced=True)
+
+
+def answer(state: SandboxState, identity: Identity, resource: Resource, namespace: str, question: Json) -> Json:
+    """The review with its status. Raises ApiError 422 when the question is incomplete."""
+    head = {"kind": resource.kind, "apiVersion": resource.api_version}
+    question.setdefault("metadata", {"creationTimestamp": None})
+    return head | question | {"status": REVIEWS[resource](state, identity, namespace, question)}
+
+
+def request_token(state: SandboxState, namespace: str, name: str, question: Json) -> Json:
+    """The answer to a TokenRequest for a service account. Raises ApiError 404, 409, 422."""
+    account = state.store.get(SERVICE_ACCOUNTS, namespace, name)
+    spec = question.get("spec") or {}
+    seconds = spec.get("expirationSeconds", 3600)
+    if not isinstance(seconds, int) or seconds < tokens.SHORTEST:
+        why = "may not specify a duration less than 10 minutes"
+        raise invalid(TOKEN_REQUESTS, "", [wrong("spec.expirationSeconds", seconds, why)])
+    if seconds > tokens.LONGEST:
+        why = "may not specify a duration larger than 2^32 seconds"
+        raise invalid(TOKEN_REQUESTS, "", [wrong("spec.expirationSeconds", seconds, why)])
+    audiences = spec.get("audiences") or [tokens.AUDIENCE]
+    bound = _bound_object(state, namespace, spec.get("boundObjectRef"))
+    token, expires_at = state.access.issue(account, audiences, seconds, bound)
+    expires = datetime.fromtimestamp(expires_at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "kind": "TokenRequest",
+        "apiVersion": f"{_AUTHENTICATION}/v1",
+        "metadata": {"name": name, "namespace": namespace, "creationTimestamp": now_text()},
+        "spec": {
+            "audiences": audiences,
+            "expirationSeconds": seconds,
+            "boundObjectRef": spec.get("boundObjectRef"),
+        },
+        "status": {"token": token, "expirationTimestamp": expires},
+    }
+
+
+def _bound_object(state: SandboxState, namespace: str, wanted: Json | None) -> Json | None:
+    if not wanted:
+        return None
+    resource = {"Pod": PODS, "Secret": SECRETS}.get(wanted.get("kind", ""))
+    if resource is None:
+        why = "supported kinds are Pod and Secret"
+        raise invalid(TOKEN_REQUESTS, "", [wrong("spec.boundObjectRef", wanted.get("kind"), why)])
+    meta = state.store.get(resource, namespace, wanted["name"])["metadata"]
+    if wanted.get("uid") not in (None, "", meta["uid"]):
+        why = f"the UID in the bound object reference ({wanted['uid']}) does not match the UID in record"
+        raise ApiError(409, "Conflict", f"{why} ({meta['uid']})")
+    return {"kind": wanted["kind"], "name": wanted["name"], "uid": meta["uid"]}
+
+
+def _decision(state: SandboxState, identity: Identity, spec: Json) -> Json:
+    attributes, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if (attributes is None) == (path is None):
+        raise invalid(
+            _SELF_SUBJECT,
+            "",
+            [required("spec.resourceAttributes", "exactly one of nonResourceAttributes or resourceAttributes")],
+        )
+    if path is not None:
+        allowed = state.access.allowed_path(identity, path.get("verb", ""), path.get("path", ""))
+        return {"allowed": allowed}
+    assert attributes is not None
+    verb, group = attributes.get("verb", ""), attributes.get("group", "")
+    plural, _, sub = attributes.get("resource", "").partition("/")
+    sub = attributes.get("subresource", "") or sub
+    namespace, name = attributes.get("namespace", ""), attributes.get("name", "")
+    if state.access.allowed(identity, verb, group, plural, namespace, name, sub):
+        return {"allowed": True}
+    return {"allowed": False, "reason": refusal(identity, verb, group, plural, namespace, sub)}
+
+
+def _review_self(state: SandboxState, identity: Identity, namespace: str, question: Json) -> Json:
+    return _decision(state, identity, question.get("spec") or {})
+
+
+def _review_subject(state: SandboxState, identity: Identity, namespace: str, question: Json) -> Json:
+    spec = question.get("spec") or {}
+    if not spec.get("user") and not spec.get("groups"):
+        raise invalid(_SUBJECT, "", [required("spec.user", "at least one of user or group must be specified")])
+    return _decision(state, _subject_of(spec), spec)
+
+
+def _subject_of(spec: Json) -> Identity:
+    name, groups = spec.get("user", ""), list(spec.get("groups") or ())
+    return Identity(name, spec.get("uid", ""), tuple(groups))
+
+
+def _review_rules(state: SandboxState, identity: Identity, namespace: str, question: Json) -> Json:
+    wanted = (question.get("spec") or {}).get("namespace")
+    if not wanted:
+        raise ApiError(400, "BadRequest", "no namespace on request")
+    rules = state.access.rules(identity, wanted)
+    return {
+        "resourceRules": [rule for rule in rules if not rule.get("nonResourceURLs")],
+        "nonResourceRules": [rule for rule in rules if rule.get("nonResourceURLs")],
+        "incomplete": False,
+    }
+
+
+def _review_whoami(state: SandboxState, identity: Identity, namespace: str, question: Json) -> Json:
+    return {"userInfo": _user(identity)}
+
+
+def _review_token(state: SandboxState, identity: Identity, namespace: str, question: Json) -> Json:
+    spec = question.get("spec") or {}
+    try:
+        found = state.access.identify(spec.get("token", ""))
+    except ApiError:
+        return {"user": {}, "error": "invalid bearer token"}
+    return {"authenticated": True, "user": _user(found), "audiences": spec.get("audiences") or [tokens.AUDIENCE]}
+
+
+def _user(identity: Identity) -> Json:
+    user: Json = {"username": identity.name, "groups": list(identity.groups)}
+    if identity.uid:
+        user["uid"] = identity.uid
+    if identity.extra:
+        user["extra"] = dict(identity.extra)
+    return user
+
+
+_SELF_SUBJECT: Final = _review(_AUTHORIZATION, "selfsubjectaccessreviews", "SelfSubjectAccessReview")
+_SUBJECT: Final = _review(_AUTHORIZATION, "subjectaccessreviews", "SubjectAccessReview")
+
+REVIEWS: Final[Mapping[Resource, Review]] = {
+    _SELF_SUBJECT: _review_self,
+    _SUBJECT: _review_subject,
+    _review(_AUTHORIZATION, "localsubjectaccessreviews", "LocalSubjectAccessReview", namespaced=True): _review_subject,
+    _review(_AUTHORIZATION, "selfsubjectrulesreviews", "SelfSubjectRulesReview"): _review_rules,
+    _review(_AUTHENTICATION, "selfsubjectreviews", "SelfSubjectReview"): _review_whoami,
+    _review(_AUTHENTICATION, "tokenreviews", "TokenReview"): _review_token,
+}
+_BY_PLACE: Final = {(one.group, one.version, one.plural): one for one in REVIEWS}
+
+
+def find_review(group: str, version: str, plural: str) -> Resource | None:
+    """The review that is served at this place, or None."""
+    return _BY_PLACE.get((group, version, plural))

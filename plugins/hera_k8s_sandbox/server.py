@@ -1,0 +1,214 @@
+"""The server: one loopback port for the Kubernetes API and the Argo server, and the controller that runs workflows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from aiohttp import web
+
+from hera_k8s_sandbox import files, kube_api
+from hera_k8s_sandbox.access import Access, admin, read_users
+from hera_k8s_sandbox.bootstrap import furnish
+from hera_k8s_sandbox.state import SandboxState
+from hera_k8s_sandbox.store import Store
+
+__all__ = ["Options", "SandboxBusyError", "SandboxState", "create_app", "open_state", "serve"]
+
+LARGEST_REQUEST: Final = 8 << 20  # bytes; an object itself may have 1.5 MiB in a cluster
+_SHUTDOWN: Final = 2.0  # seconds that open requests get to end
+_IDLE_CHECK: Final = 0.25  # seconds
+
+if TYPE_CHECKING:
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class SandboxBusyError(Exception):
+    """Another server already serves this state directory."""
+
+
+class Controller(Protocol):
+    """What runs the workflows."""
+
+    async def start(self) -> None:
+        """Begin; goes on with what was running when the sandbox last ended."""
+
+    async def stop(self) -> None:
+        """End, and end all tasks."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no workflow and no pod is running."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sandbox is started.
+
+    port: 0 for any free one. until_idle: end after so many seconds without an open request and without a running
+    workflow. lifetime: end after so many seconds in any case. users: a file with fixed tokens, one
+    `token,user,uid,"group1,group2"` a line. longest_token: seconds that issued tokens live at most.
+    """
+
+    directory: Path
+    port: int = 0
+    until_idle: float | None = None
+    lifetime: float | None = None
+    users: Path | None = None
+    longest_token: float | None = None
+    runner_kind: str = "auto"
+    concurrency: int = 2 * (os.cpu_count() or 1)
+    images: Path | None = None
+
+
+@dataclass
+class Activity:
+    """Requests under way, and when the last one ended (monotonic seconds)."""
+
+    open: int = 0
+    last: float = 0.0
+
+    @contextlib.contextmanager
+    def request(self) -> Iterator[None]:
+        """Count one request while it lasts."""
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
+            self.last = time.monotonic()
+
+
+def open_state(options: Options) -> SandboxState:
+    """Open, or found, the sandbox in a directory."""
+    directory = options.directory
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = files.secret(directory / files.SIGNING_KEY, lambda: secrets.token_hex(32))
+    users = admin(files.secret(directory / files.ADMIN_TOKEN, lambda: secrets.token_urlsafe(32)))
+    if options.users is not None:
+        users |= read_users(options.users)
+    store = Store(directory / files.DATABASE)
+    access = Access(store, users=users, key=key.encode(), longest_token=options.longest_token)
+    state = SandboxState(
+        directory=directory,
+        store=store,
+        access=access,
+        runner_kind=options.runner_kind,
+        concurrency=options.concurrency,
+        images=options.images,
+    )
+    furnish(state)
+    return state
+
+
+def create_app(state: SandboxState, activity: Activity | None = None) -> web.Application:
+    """The application that serves a sandbox and runs its workflows."""
+    counted = activity or Activity()
+
+    @web.middleware
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        with counted.request():
+            return await handler(request)
+
+    app = web.Application(middlewares=[count], client_max_size=LARGEST_REQUEST)
+    controller = _argo(app, state)
+    kube_api.add_routes(app, state)
+
+    async def run_controller(_: web.Application) -> AsyncIterator[None]:
+        if controller is not None:
+            await controller.start()
+        yield
+        if controller is not None:
+            await controller.stop()
+        state.store.close()
+
+    async def end_watches(_: web.Application) -> None:
+        state.store.end_watches()
+
+    app[CONTROLLER] = controller
+    app.cleanup_ctx.append(run_controller)
+    app.on_shutdown.append(end_watches)
+    return app
+
+
+CONTROLLER: Final = web.AppKey("controller", object)
+
+
+async def serve(options: Options, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until a signal, idleness or the end of the lifetime; `ready` is told the URL.
+
+    Raises SandboxBusyError when the directory is served already.
+    """
+    with _lock(options.directory):
+        (options.directory / files.SERVER).unlink(missing_ok=True)  # of a server that was killed
+        state = open_state(options)
+        activity = Activity(last=time.monotonic())
+        app = create_app(state, activity)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, "127.0.0.1", options.port)
+            await site.start()
+            url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            files.write_server(options.directory, url)
+            if ready is not None:
+                ready(url)
+            await _until_over(options, activity, app)
+        finally:
+            files.remove_server(options.directory)
+            await runner.cleanup()
+
+
+async def _until_over(options: Options, activity: Activity, app: web.Application) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopped.set)
+    ends_at = None if options.lifetime is None else time.monotonic() + options.lifetime
+    while not stopped.is_set():
+        now = time.monotonic()
+        if ends_at is not None and now >= ends_at:
+            return
+        if options.until_idle is not None and _idle_since(activity, app, now) >= options.until_idle:
+            return
+        pause = None if ends_at is None and options.until_idle is None else _IDLE_CHECK
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(stopped.wait(), pause)
+
+
+def _idle_since(activity: Activity, app: web.Application, now: float) -> float:
+    controller = app[CONTROLLER]
+    if activity.open or (controller is not None and not controller.idle):  # type: ignore[attr-defined]
+        activity.last = now
+    return now - activity.last
+
+
+def _argo(app: web.Application, state: SandboxState) -> Controller | None:
+    """Add the Argo server's routes and make the controller."""
+    try:
+        from hera_k8s_sandbox import argo_api
+        from hera_k8s_sandbox.controller import Controller as WorkflowController
+    except ImportError:
+        return None
+    argo_api.add_routes(app, state)
+    return WorkflowController(state)
+
+
+@contextlib.contextmanager
+def _lock(directory: Path) -> Iterator[None]:
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (directory / files.LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SandboxBusyError(f"another sandbox already serves {directory}") from None
+        yield

@@ -1,0 +1,271 @@
+"""Tables: the columns in which `kubectl get` prints each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from hera_k8s_sandbox.resources import (
+    CLAIMS,
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CONFIG_MAPS,
+    CRON_WORKFLOWS,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    EVENTS,
+    NAMESPACES,
+    NODES,
+    PERSISTENT_VOLUMES,
+    PODS,
+    ROLE_BINDINGS,
+    ROLES,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    STORAGE_CLASSES,
+    WORKFLOWS,
+    Resource,
+)
+from hera_k8s_sandbox.store import Entry
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; priority 1 shows with `-o wide` only."""
+
+    name: str
+    cell: Callable[[Json], object]
+    priority: int = 0
+    type: str = "string"
+    format: str = ""
+
+
+def table(resource: Resource, entries: Iterable[Entry], *, objects: str, version: int | None) -> Json:
+    """The entries as a meta.k8s.io/v1 Table.
+
+    objects: what each row carries: `None`, `Metadata` or `Object`. version: of the list; None inside a watch.
+    """
+    columns = (_NAME, *COLUMNS.get(resource, (_AGE,)))
+    return {
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": {} if version is None else {"resourceVersion": str(version)},
+        "columnDefinitions": [_definition(column) for column in columns],
+        "rows": [_row(columns, entry, objects) for entry in entries],
+    }
+
+
+def partial(entry: Entry) -> Json:
+    """The entry as PartialObjectMetadata."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": entry.meta}
+
+
+def age(text: str | None) -> str:
+    """How long ago a time was, in the short form of kubectl: 45s, 3m20s, 5h, 2d."""
+    if not text:
+        return "<unknown>"
+    then = datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    return duration(max(0, int((datetime.now(timezone.utc) - then).total_seconds())))
+
+
+def duration(seconds: int) -> str:
+    """A duration in the short form of kubectl; seconds: whole."""
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if seconds < 120:
+        return f"{seconds}s"
+    if minutes < 10:
+        return f"{minutes}m{seconds % 60}s" if seconds % 60 else f"{minutes}m"
+    if hours < 3:
+        return f"{minutes}m"
+    if hours < 8:
+        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
+    if hours < 48:
+        return f"{hours}h"
+    if days < 8:
+        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
+    return f"{days}d" if days < 730 else f"{days // 365}y{days % 365}d"
+
+
+def _definition(column: Column) -> Json:
+    return {
+        "name": column.name,
+        "type": column.type,
+        "format": column.format,
+        "description": "",
+        "priority": column.priority,
+    }
+
+
+def _row(columns: tuple[Column, ...], entry: Entry, objects: str) -> Json:
+    row: Json = {"cells": [column.cell(entry.object) for column in columns]}
+    if objects == "Object":
+        row["object"] = entry.object
+    elif objects != "None":
+        row["object"] = partial(entry)
+    return row
+
+
+def _path(path: str, default: object = "") -> Callable[[Json], object]:
+    def cell(obj: Json) -> object:
+        value: Any = obj
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return default if value is None else value
+
+    return cell
+
+
+def _age_of(path: str) -> Callable[[Json], object]:
+    read = _path(path)
+    return lambda obj: age(str(read(obj)))
+
+
+def _joined(path: str) -> Callable[[Json], object]:
+    short = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
+    read = _path(path, ())
+    return lambda obj: ",".join(short.get(mode, mode) for mode in read(obj))  # type: ignore[attr-defined]
+
+
+def _number_of(*paths: str) -> Callable[[Json], object]:
+    reads = [_path(path, {}) for path in paths]
+    return lambda obj: sum(len(read(obj)) for read in reads)  # type: ignore[misc, arg-type]
+
+
+def _ready(pod: Json) -> str:
+    statuses = pod.get("status", {}).get("containerStatuses") or []
+    ready = sum(bool(one.get("ready")) for one in statuses)
+    return f"{ready}/{len(pod['spec'].get('containers') or ())}"
+
+
+def _pod_status(pod: Json) -> str:
+    status = pod.get("status") or {}
+    if "deletionTimestamp" in pod["metadata"]:
+        return "Terminating"
+    for one in status.get("containerStatuses") or ():
+        state = one.get("state") or {}
+        reason = (state.get("waiting") or {}).get("reason") or (state.get("terminated") or {}).get("reason")
+        if reason:
+            return str(reason)
+    return str(status.get("reason") or status.get("phase") or "Unknown")
+
+
+def _restarts(pod: Json) -> int:
+    return sum(one.get("restartCount", 0) for one in pod.get("status", {}).get("containerStatuses") or ())
+
+
+def _involved(event: Json) -> str:
+    about = event.get("involvedObject") or {}
+    return f"{str(about.get('kind', '')).lower()}/{about.get('name', '')}"
+
+
+def _bound_claim(volume: Json) -> str:
+    claim = volume["spec"].get("claimRef") or {}
+    return f"{claim.get('namespace', '')}/{claim.get('name', '')}" if claim else ""
+
+
+def _role(binding: Json) -> str:
+    return f"{binding['roleRef']['kind']}/{binding['roleRef']['name']}"
+
+
+def _subjects(kind: str) -> Callable[[Json], object]:
+    def cell(binding: Json) -> str:
+        found = [one for one in binding.get("subjects") or () if one.get("kind") == kind]
+        if kind == "ServiceAccount":
+            return ", ".join(f"{one.get('namespace', '')}/{one['name']}" for one in found)
+        return ", ".join(one["name"] for one in found)
+
+    return cell
+
+
+def _class_name(storage_class: Json) -> str:
+    annotations = storage_class["metadata"].get("annotations") or {}
+    default = annotations.get("storageclass.kubernetes.io/is-default-class") == "true"
+    return storage_class["metadata"]["name"] + (" (default)" if default else "")
+
+
+def _node_status(node: Json) -> str:
+    conditions = node.get("status", {}).get("conditions") or ()
+    return "Ready" if any(one["type"] == "Ready" and one["status"] == "True" for one in conditions) else "NotReady"
+
+
+_NAME: Final = Column(
+    "Name",
+    lambda obj: _class_name(obj) if obj["kind"] == "StorageClass" else obj["metadata"]["name"],
+    format="name",
+)
+_AGE: Final = Column("Age", _age_of("metadata.creationTimestamp"))
+_BINDING: Final = (
+    Column("Role", _role),
+    _AGE,
+    Column("Users", _subjects("User"), priority=1),
+    Column("Groups", _subjects("Group"), priority=1),
+    Column("ServiceAccounts", _subjects("ServiceAccount"), priority=1),
+)
+
+COLUMNS: Final[Mapping[Resource, tuple[Column, ...]]] = {
+    CONFIG_MAPS: (Column("Data", _number_of("data", "binaryData"), type="integer"), _AGE),
+    SECRETS: (Column("Type", _path("type")), Column("Data", _number_of("data"), type="integer"), _AGE),
+    CLAIMS: (
+        Column("Status", _path("status.phase")),
+        Column("Volume", _path("spec.volumeName")),
+        Column("Capacity", _path("status.capacity.storage")),
+        Column("Access Modes", _joined("status.accessModes")),
+        Column("StorageClass", _path("spec.storageClassName")),
+        Column("VolumeAttributesClass", _path("spec.volumeAttributesClassName", "<unset>")),
+        _AGE,
+        Column("VolumeMode", _path("spec.volumeMode"), priority=1),
+    ),
+    PERSISTENT_VOLUMES: (
+        Column("Capacity", _path("spec.capacity.storage")),
+        Column("Access Modes", _joined("spec.accessModes")),
+        Column("Reclaim Policy", _path("spec.persistentVolumeReclaimPolicy")),
+        Column("Status", _path("status.phase")),
+        Column("Claim", _bound_claim),
+        Column("StorageClass", _path("spec.storageClassName")),
+        _AGE,
+    ),
+    STORAGE_CLASSES: (
+        Column("Provisioner", _path("provisioner")),
+        Column("ReclaimPolicy", _path("reclaimPolicy")),
+        Column("VolumeBindingMode", _path("volumeBindingMode")),
+        Column("AllowVolumeExpansion", _path("allowVolumeExpansion", False)),
+        _AGE,
+    ),
+    SERVICE_ACCOUNTS: (Column("Secrets", _number_of("secrets"), type="integer"), _AGE),
+    PODS: (
+        Column("Ready", _ready),
+        Column("Status", _pod_status),
+        Column("Restarts", _restarts),
+        _AGE,
+        Column("IP", _path("status.podIP", "<none>"), priority=1),
+        Column("Node", _path("spec.nodeName", "<none>"), priority=1),
+    ),
+    EVENTS: (
+        Column("Last Seen", _age_of("lastTimestamp")),
+        Column("Type", _path("type")),
+        Column("Reason", _path("reason")),
+        Column("Object", _involved),
+        Column("Message", lambda event: str(event.get("message") or "").strip()),
+    ),
+    NAMESPACES: (Column("Status", _path("status.phase")), _AGE),
+    NODES: (
+        Column("Status", _node_status),
+        Column("Roles", lambda _: "<none>"),
+        _AGE,
+        Column("Version", _path("status.nodeInfo.kubeletVersion")),
+    ),
+    CUSTOM_RESOURCE_DEFINITIONS: (Column("Created At", _path("metadata.creationTimestamp"), type="date"),),
+    ROLES: (Column("Created At", _path("metadata.creationTimestamp")),),
+    CLUSTER_ROLES: (Column("Created At", _path("metadata.creationTimestamp")),),
+    ROLE_BINDINGS: _BINDING,
+    CLUSTER_ROLE_BINDINGS: _BINDING,
+    WORKFLOWS: (
+        Column("Status", _path("status.phase")),
+        Column("Age", _age_of("status.startedAt"), type="date"),
+        Column("Message", _path("status.message")),
+    ),
+    CRON_WORKFLOWS: (Column("Schedule", _path("spec.schedule")), _AGE),
+}
