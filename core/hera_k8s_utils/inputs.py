@@ -1,0 +1,464 @@
+"""The inputs of an experiment: constants, and the parameters or points that it sweeps over."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import product, repeat
+from pathlib import Path
+from typing import Any, Final, TypeVar, overload
+
+from .codec import TYPES, Column, Value, as_value, identity, plain, shown
+from .errors import BuildError, OptionsError, listed
+from .naming import nearest
+
+V = TypeVar("V", covariant=True)
+
+_NAME: Final = re.compile(r"[-a-zA-Z0-9_]+")
+"""What Argo accepts as the name of a parameter."""
+_SHORT: Final = 4096
+"""Ranges up to this length are kept as their values; longer ones stay ranges, which cost no memory."""
+
+
+class Point(Mapping[str, Value]):
+    """One point of a sweep: immutable, hashable, its values by `point["seed"]` or `point.seed`.
+
+    Two points are equal when their names, values and the types of these are: `1`, `1.0` and `True` differ. A parameter
+    that is called like a method of mappings (`items`) is reached by `point["items"]` only.
+    """
+
+    __slots__ = ("names", "values_tuple")
+
+    names: tuple[str, ...]
+    values_tuple: tuple[Value, ...]
+
+    def __init__(self, names: tuple[str, ...], values: tuple[Value, ...]) -> None:
+        self.names = names
+        self.values_tuple = values
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> Point:
+        """A point of any mapping; raises `BuildError` for what is no value."""
+        return cls(tuple(values), tuple(as_value(value, f"parameter {name}") for name, value in values.items()))
+
+    def __getitem__(self, name: str) -> Value:
+        try:
+            return self.values_tuple[self.names.index(name)]
+        except ValueError:
+            raise KeyError(name) from None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name not in self.names:
+            raise AttributeError(f"a point has no {name}; it has {', '.join(self.names) or 'no parameters'}")
+        return self[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        if self.keys() != other.keys():
+            return False
+        return all(
+            type(other[name]) is type(value) and identity(other[name]) == identity(value)
+            for name, value in zip(self.names, self.values_tuple, strict=True)
+        )
+
+    def __hash__(self) -> int:
+        return hash(frozenset(zip(self.names, self.values_tuple, strict=True)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Point, (self.names, self.values_tuple)
+
+    def __repr__(self) -> str:
+        return f"Point({self})"
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={shown(self[name])}" for name in self.names)
+
+
+class Named(Mapping[str, V]):
+    """An immutable mapping whose values are attributes too: `inputs.constants.tile` is `inputs.constants["tile"]`."""
+
+    __slots__ = ("_values", "_what")
+
+    def __init__(self, values: Mapping[str, V], what: str) -> None:
+        self._values = dict(values)
+        self._what = what
+
+    def __getitem__(self, name: str) -> V:
+        return self._values[name]
+
+    def __getattr__(self, name: str) -> V:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self._values[name]
+        except KeyError:
+            near = nearest(name, self._values)
+            meant = f"did you mean {near}?" if near else f"there are: {', '.join(self._values) or 'none'}"
+            raise AttributeError(f"no {self._what} is called {name}; {meant}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Named, (self._values, self._what)
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+
+class Inputs(Sequence[Point]):
+    """What an experiment is computed from.
+
+    parameters: name -> values; the sweep is their product, the last one varying fastest.
+    constants: name -> one value of any type, for the function that builds the workflow.
+    points: instead of parameters, the points themselves, each a mapping with the same names.
+
+    A sequence of `Point`, made one by one as they are asked for. Without parameters there is one point, which is empty.
+    Raises `BuildError` for a parameter without values, a name that Argo would not accept, a value that is no `Value`.
+    """
+
+    __slots__ = ("_columns", "_rows", "axes", "constants", "names")
+
+    names: tuple[str, ...]
+    axes: Mapping[str, Sequence[Value]] | None
+    constants: Named[Any]
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Iterable[Any]] | None = None,
+        constants: Mapping[str, Any] | None = None,
+        points: Iterable[Mapping[str, Any]] | None = None,
+    ) -> None:
+        if points is not None and parameters:
+            raise BuildError("inputs have parameters or points, not both", hint="put all parameters into the points")
+        self.constants = Named(constants or {}, "constant")
+        self._rows: tuple[tuple[Value, ...], ...] = ()
+        if points is not None:
+            self.axes = None
+            self.names, self._rows = _rows(points)
+        else:
+            self.axes = Named({name: _axis(name, values) for name, values in (parameters or {}).items()}, "parameter")
+            self.names = tuple(self.axes)
+        self._refuse_names()
+        self._columns = {name: Column.of(name, self._values(name)) for name in self.names}
+
+    def _refuse_names(self) -> None:
+        for name in self.names:
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise BuildError(
+                    f"a parameter cannot be called {name!r}", found="names are letters, digits, dashes and underscores"
+                )
+            if name in self.constants:
+                raise BuildError(f"{name} is both a parameter and a constant", hint="give one of them another name")
+
+    def _values(self, name: str) -> Sequence[Value]:
+        if self.axes is not None:
+            return self.axes[name]
+        position = self.names.index(name)
+        return [row[position] for row in self._rows]
+
+    # --- a sequence of points ----------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        if self.axes is None:
+            return len(self._rows)
+        return math.prod(len(values) for values in self.axes.values())
+
+    def __iter__(self) -> Iterator[Point]:
+        return map(Point, repeat(self.names), self._tuples())
+
+    def _tuples(self) -> Iterator[tuple[Value, ...]]:
+        if self.axes is None:
+            return iter(self._rows)
+        values = tuple(self.axes.values())
+        # product() keeps the values of a long range; a single axis needs no product
+        return zip(values[0], strict=True) if len(values) == 1 else product(*values)
+
+    @overload
+    def __getitem__(self, position: int) -> Point: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Point]: ...
+    def __getitem__(self, position: int | slice) -> Point | Sequence[Point]:
+        if isinstance(position, slice):
+            return [self[each] for each in range(*position.indices(len(self)))]
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"point {position} of {len(self)}")
+        rest = position % len(self)
+        if self.axes is None:
+            return Point(self.names, self._rows[rest])
+        found: list[Value] = []
+        for values in reversed(tuple(self.axes.values())):
+            rest, here = divmod(rest, len(values))
+            found.append(values[here])
+        return Point(self.names, tuple(reversed(found)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Inputs):
+            return NotImplemented
+        same = self.names == other.names and len(self) == len(other) and dict(self.constants) == dict(other.constants)
+        return same and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Inputs: {self.describe()}>"
+
+    # --- what it is made of ------------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Named[Sequence[Value]]:
+        """The values of each parameter, by `["seed"]` or `.seed`; of points, those that occur, in order, once each."""
+        if isinstance(self.axes, Named):
+            return self.axes
+        return Named({name: _once(self._values(name)) for name in self.names}, "parameter")
+
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        """How the values of each parameter are written and read back."""
+        return self._columns
+
+    def point(self, values: Mapping[str, object]) -> Point:
+        """A point with the names and types of this sweep, whether it belongs to it or not.
+
+        Raises `BuildError` for a missing or an unknown name, or a value of another type than the declared ones.
+        """
+        missing = [name for name in self.names if name not in values]
+        surplus = [name for name in values if name not in self._columns]
+        if missing or surplus:
+            lacks = [f"{name} is missing" for name in missing] + [f"{name} is not a parameter" for name in surplus]
+            raise BuildError(
+                f"not a point of these inputs: {Point(tuple(values), tuple(values.values()))}",  # type: ignore[arg-type]
+                found=listed(lacks),
+            )
+        return Point(self.names, tuple(self._columns[name].accept(values[name]) for name in self.names))
+
+    def describe(self) -> str:
+        """In a few words: `152 points: 76 growth_rate x 2 seed`."""
+        count = f"{len(self)} point{'' if len(self) == 1 else 's'}"
+        if not self.names:
+            return f"{count}, no parameters"
+        if self.axes is None:
+            return f"{count} of {listed(self.names)}"
+        return f"{count}: {' x '.join(f'{len(values)} {name}' for name, values in self.axes.items())}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for records: constants that are values, and parameters, or points where they were given."""
+        constants = {name: plain(value) for name, value in self.constants.items() if type(value) in TYPES}
+        if self.axes is None:
+            return {"constants": constants, "points": [_plain_point(point) for point in self]}
+        parameters = {name: [plain(value) for value in values] for name, values in self.axes.items()}
+        return {"constants": constants, "parameters": parameters}
+
+    # --- other inputs ------------------------------------------------------------------------------------------
+
+    def override(self, settings: Mapping[str, str | Sequence[Any]]) -> Inputs:
+        """The same inputs with other values: `{"seed": "1,2"}`, as `--set` gives them, or `{"seed": [1, 2]}`.
+
+        Texts are typed like the declared values. Those of a parameter are separated by commas; one that holds a comma is
+        put in double quotes. The text of a constant is one value. Raises `OptionsError` for an unknown name, with the
+        nearest, for a text of the wrong type, and for parameters of explicit points.
+        """
+        parameters: dict[str, Iterable[Any]] = dict(self.axes or {})
+        constants = dict(self.constants)
+        for name, given in settings.items():
+            if name in constants:
+                constants[name] = _set_constant(name, constants[name], given)
+            elif name in parameters:
+                parameters[name] = _set_parameter(self._columns[name], given)
+            else:
+                raise self._unknown(name)
+        if self.axes is None:
+            return Inputs(constants=constants, points=map(dict, self))
+        return Inputs(parameters, constants)
+
+    def _unknown(self, name: str) -> OptionsError:
+        if name in self.names:
+            return OptionsError(
+                f"--set {name}=...", found="this sweep is a list of points", hint="--points FILE replaces the list"
+            )
+        names = [*self.names, *self.constants]
+        near = nearest(name, names)
+        return OptionsError(
+            f"--set {name}=...: no parameter or constant is called {name}",
+            found=f"there are: {listed(names) or 'none'}",
+            hint=f"did you mean {near}?" if near else "",
+        )
+
+    @classmethod
+    def from_file(cls, path: str | Path, *, constants: Mapping[str, Any] | None = None) -> Inputs:
+        """Points from a CSV file (a header, then a point a row) or a JSON file (a list of objects).
+
+        Values of CSV columns are integers, numbers, booleans, dates or times where all of a column are, else texts; an empty
+        cell among those is None. A JSON file may also be an object with `parameters` or `points`, and `constants`.
+        Raises `BuildError` with the line or point that cannot be used.
+        """
+        from .pointfiles import read_inputs
+
+        found = read_inputs(Path(path))
+        return cls(found.parameters, {**(found.constants or {}), **(constants or {})}, found.points)
+
+    def with_points(self, path: str | Path) -> Inputs:
+        """These inputs over the points of a file; constants stay, values are typed like the declared ones.
+
+        Raises `BuildError` when the file has other columns than the parameters declared.
+        """
+        from .pointfiles import read_typed_points
+
+        if not self.names:
+            return Inputs.from_file(path, constants=self.constants)
+        return Inputs(constants=self.constants, points=read_typed_points(Path(path), self._columns))
+
+    # --- in a workflow -----------------------------------------------------------------------------------------
+
+    def fan_out(self, **extra: Any) -> dict[str, Any]:
+        """What a Hera task needs to run once for each point: `arguments` over `{{item.*}}`, and `with_items`.
+
+        extra: further arguments. A function of a point (`output=layout.path`) becomes one text over `{{item.*}}` when that
+        is proven to give the same for every point, else its values are put into the items. Anything else is passed as it is.
+
+        Items hold canonical texts, never numbers: a real API server writes 4.0 back as 4, and a path made of it
+        would be another one. Without parameters there are only `arguments`, for one task.
+        Raises `BuildError` for an extra with a parameter's name, and for values that hold `{{`, which Argo would fill in.
+        """
+        from .fanout import fan_out
+
+        return fan_out(self, extra)
+
+
+# --- axes and rows ---------------------------------------------------------------------------------------------
+
+
+def _axis(name: str, values: Iterable[Any]) -> Sequence[Value]:
+    _refuse_shapeless(name, values)
+    if isinstance(values, range) and len(values) > _SHORT:
+        return values
+    found = tuple(as_value(value, f"parameter {name}") for value in values)
+    if not found:
+        raise BuildError(f"parameter {name} has no values", hint=f"parameters={{{name!r}: [...]}} needs at least one")
+    return found
+
+
+def _refuse_shapeless(name: str, values: object) -> None:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise BuildError(
+            f"parameter {name} needs a list of values",
+            found=shown(values),
+            hint=f"parameters={{{name!r}: [{shown(values)}]}}, or a constant",
+        )
+    if isinstance(values, (Set, Mapping)):
+        raise BuildError(
+            f"parameter {name} needs a list of values",
+            found=f"a {type(values).__name__}, whose order is not that of values",
+            hint=f"parameters={{{name!r}: sorted(...)}}",
+        )
+
+
+def _rows(points: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tuple[tuple[Value, ...], ...]]:
+    names: tuple[str, ...] | None = None
+    rows: list[tuple[Value, ...]] = []
+    for number, point in enumerate(points, 1):
+        if not isinstance(point, Mapping):
+            raise BuildError(f"point {number} is no mapping of names to values", found=shown(point))
+        if names is None:
+            names = tuple(point)
+        elif point.keys() != set(names):
+            raise BuildError(f"point {number} has other names than the first", found=_difference(names, point))
+        rows.append(tuple(as_value(point[name], f"point {number}, {name},") for name in names))
+    if names is None:
+        raise BuildError("the sweep has no points", hint="points=[{...}] needs at least one")
+    return names, tuple(rows)
+
+
+def _difference(names: Iterable[str], point: Mapping[str, Any]) -> str:
+    lacks = [f"it lacks {name}" for name in names if name not in point]
+    adds = [f"it adds {name}" for name in point if name not in set(names)]
+    return listed([*lacks, *adds])
+
+
+def _once(values: Iterable[Value]) -> tuple[Value, ...]:
+    return tuple({identity(value): value for value in reversed(list(values))}.values())[::-1]
+
+
+def _plain_point(point: Point) -> dict[str, Any]:
+    return {name: plain(value) for name, value in point.items()}
+
+
+# --- overrides -------------------------------------------------------------------------------------------------
+
+
+def parse_overrides(texts: Sequence[str]) -> dict[str, str]:
+    """`NAME=V1,V2` texts as a mapping; raises `OptionsError` for any other form, or a name given twice."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        if not equals or not name.strip():
+            raise OptionsError(f"--set {text!r}", found="not of the form NAME=VALUE", hint="--set seed=1,2")
+        if name.strip() in found:
+            raise OptionsError(f"--set {name.strip()}=... is given twice", hint=f"--set {name.strip()}=V1,V2")
+        found[name.strip()] = values
+    return found
+
+
+def _set_parameter(column: Column, given: str | Sequence[Any]) -> Sequence[Value]:
+    if not isinstance(given, str):
+        return [column.accept(value) for value in given]
+    try:
+        texts = next(csv.reader(io.StringIO(given), strict=True, skipinitialspace=True), [""])
+    except csv.Error as error:
+        raise OptionsError(f"--set {column.name}=...", found=f"cannot be split at commas: {error}") from None
+    return [_read(column, text) for text in texts]
+
+
+def _set_constant(name: str, declared: Any, given: str | Sequence[Any]) -> Any:
+    if not isinstance(given, str):
+        return given
+    if type(declared) not in TYPES:
+        raise OptionsError(f"--set {name}=...", found=f"the constant is a {type(declared).__name__}, which has no text")
+    return _read(Column(name, frozenset({type(declared)})), given)
+
+
+def _read(column: Column, text: str) -> Value:
+    try:
+        return column.read(text)
+    except (ValueError, BuildError) as error:
+        reason = error.wanted if isinstance(error, BuildError) else str(error)
+        raise OptionsError(f"--set {column.name}=...: {shown(text)} cannot be used", found=reason) from None
+
+
+# --- making values ---------------------------------------------------------------------------------------------
+
+_DIGITS: Final = 12
+
+
+def linspace(start: float, stop: float, count: int) -> list[float]:
+    """`count` evenly spaced numbers from `start` to `stop`, both included.
+
+    Rounded to 12 digits of the larger end, so that `linspace(2.5, 4.0, 76)` holds 2.52 and not 2.5200000000000005;
+    not rounded where the step itself is so small that it would be seen. The ends are exact.
+    """
+    if not (math.isfinite(start) and math.isfinite(stop)):
+        raise BuildError(f"linspace({start}, {stop}, {count})", found="the ends must be finite numbers")
+    if count < 1:
+        raise BuildError(f"linspace({start}, {stop}, {count})", found="at least one number is needed")
+    if count == 1:
+        return [float(start)]
+    last = count - 1
+    numbers = [start * (1 - position / last) + stop * (position / last) for position in range(1, last)]
+    scale = max(abs(start), abs(stop))
+    places = _DIGITS - 1 - math.floor(math.log10(scale)) if scale else 0
+    if abs(stop / last - start / last) >= 1000 * 10.0**-places:
+        numbers = [round(number, places) + 0.0 for number in numbers]  # + 0.0: no -0.0
+    return [float(start), *numbers, float(stop)]

@@ -1,0 +1,171 @@
+"""Layout: where each point of a sweep keeps its results, and the proof that no two points share a place."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .codec import dns_name, label_value, plain, shown
+from .errors import BuildError
+from .inputs import Inputs, Point
+
+if TYPE_CHECKING:
+    from .declarations import LayoutStrategy, Naming
+
+PATH_LIMIT: Final = 4095
+"""Bytes of a path: PATH_MAX of Linux is 4096, with the NUL at its end."""
+READ_BACK: Final = 20_000
+"""Points of which every path is read back; of a longer sweep, this many, evenly spread, and its ends."""
+SIDECAR: Final = "point.json"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """That a layout fits a sweep: so many points, so many paths, and what was looked at in words."""
+
+    points: int
+    paths: int
+    detail: str
+
+
+class Layout:
+    """Where each point of a sweep keeps its results.
+
+    strategy: the name of the naming in use. sidecar: paths do not say the whole point, so tasks should write
+    `layout.sidecar_text(point)` into `point.json` beside their results.
+    """
+
+    def __init__(
+        self, naming: Naming, inputs: Inputs, root: str | None, *, strategy: str = "", sidecar: bool = False
+    ) -> None:
+        self.inputs = inputs
+        self.strategy = strategy or type(naming).__name__
+        self.sidecar = sidecar
+        self._naming = naming
+        self._names = inputs.names
+        self._root = None if root is None else posixpath.normpath(root)
+        if self._root is not None and not self._root.startswith("/"):
+            raise BuildError(f"results cannot lie below {root!r}", found="not an absolute path in the pod")
+
+    def __repr__(self) -> str:
+        return f"<Layout {self.strategy} below {self._root or 'nothing that is mounted'}>"
+
+    @property
+    def root(self) -> str:
+        """The directory of this run in the pod, absolute. Raises `BuildError` when no requirement is mounted."""
+        if self._root is None:
+            raise BuildError(
+                "the layout has no root",
+                found="nothing that the experiment requires is mounted",
+                hint='requires=[PersistentVolumeClaim("results", mount_path="/results")]',
+            )
+        return self._root
+
+    # --- from a point ------------------------------------------------------------------------------------------
+
+    def path(self, point: Mapping[str, Any]) -> str:
+        """The absolute path, in the pod, of a point's directory."""
+        relative = self.relative(point)
+        return f"{self.root}/{relative}" if relative else self.root
+
+    def relative(self, point: Mapping[str, Any]) -> str:
+        """The path of a point's directory below the root; empty for the one point of a sweep without parameters."""
+        if type(point) is Point and point.names is self._names:
+            return self._naming.encode(point)
+        return self._naming.encode(self.inputs.point(point))
+
+    def name(self, point: Mapping[str, Any]) -> str:
+        """A DNS label of at most 63 characters for a point, for containers and the like; one for each point."""
+        return dns_name(self._own(point))
+
+    def label(self, point: Mapping[str, Any]) -> str:
+        """A valid value of a label, of at most 63 characters, for a point; one for each point."""
+        return label_value(self._own(point))
+
+    def sidecar_text(self, point: Mapping[str, Any]) -> str:
+        """A point as JSON, for `point.json` beside its results."""
+        return json.dumps({name: plain(value) for name, value in self._own(point).items()}, ensure_ascii=False)
+
+    def _own(self, point: Mapping[str, Any]) -> Point:
+        return point if type(point) is Point and point.names is self._names else self.inputs.point(point)
+
+    # --- and back ----------------------------------------------------------------------------------------------
+
+    def point(self, path: str) -> Point:
+        """The point whose directory this is; absolute in the pod, or relative to the root.
+
+        Raises `BuildError` for a path that is not below the root, or not of this layout.
+        """
+        relative = self._relative(path)
+        found = self.inputs.point(self._naming.decode(relative))
+        if self._naming.encode(found) != relative:
+            raise BuildError(
+                f"{shown(path)} is no path of the layout {self.strategy}",
+                found=f"its point, {found}, belongs to {shown(self._naming.encode(found))}",
+            )
+        return found
+
+    def _relative(self, path: str) -> str:
+        if not path.startswith("/"):
+            return path.rstrip("/") if path != "." else ""
+        if path.rstrip("/") == self.root:
+            return ""
+        if not path.startswith(f"{self.root}/"):
+            raise BuildError(f"{shown(path)} is no path of this run", found=f"its root is {self.root}")
+        return path[len(self.root) + 1 :].rstrip("/")
+
+    def read_sidecar(self, directory: str | Path) -> Point:
+        """The point that the `point.json` of a directory on this machine holds. Raises `BuildError` without one."""
+        file = Path(directory, SIDECAR)
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BuildError(f"cannot read the point of {directory}", found=f"{SIDECAR}: {error}") from None
+        if not isinstance(found, dict):
+            raise BuildError(f"cannot read the point of {directory}", found=f"{SIDECAR} holds no object")
+        return self.inputs.point({name: self._unplain(name, value) for name, value in found.items()})
+
+    def _unplain(self, name: str, value: Any) -> Any:
+        column = self.inputs.columns.get(name)
+        if not isinstance(value, str) or column is None:
+            return value
+        try:
+            return column.parse(value)
+        except ValueError:
+            return value
+
+    # --- the proof ---------------------------------------------------------------------------------------------
+
+    def prove(self) -> Proof:
+        """Go through the sweep, in memory that does not grow with it beyond 4 bytes a point.
+
+        Every path stays below the root, keeps to the limits of file systems, and belongs to one point alone. Every path (of
+        more than 20,000, as many of them) is read back to its point. Raises `BuildError` naming the point, or both.
+        """
+        from .proof import refuse_collisions, refuse_unreadable
+
+        room = PATH_LIMIT - len(self._root.encode()) - 1 if self._root is not None else PATH_LIMIT
+        refuse_collisions(self, room)
+        count = len(self.inputs)
+        read = refuse_unreadable(self, READ_BACK)
+        below = f" below {self._root}" if self._root is not None else ""
+        sample = "" if read == count else f"; {read} of them, evenly spread, read back"
+        return Proof(count, count, f"{count} points, {count} paths{below}{sample}" if count != 1 else f"1 point{below}")
+
+    def paths(self) -> Iterator[str]:
+        """The relative path of each point, in the order of the sweep."""
+        return map(self._naming.encode, self.inputs)
+
+
+def open_layout(declaration: LayoutStrategy, settings: Any, inputs: Inputs, argument: str, root: str | None) -> Layout:
+    """The layout of one run.
+
+    declaration: the strategy. settings: an instance of its settings class, or None. argument: what follows the colon in
+    `template:{seed}`. root: the run's directory in the pod, None when nothing is mounted.
+    """
+    naming = declaration.build(settings, inputs, argument)
+    return Layout(naming, inputs, root, strategy=declaration.name, sidecar=declaration.sidecar)

@@ -1,0 +1,13 @@
+"""flat: one directory for each point, `vintage=2012,borough=3`."""
+
+from __future__ import annotations
+
+from hera_k8s_utils.inputs import Inputs
+
+from .pattern import Pattern, refuse_argument
+
+
+def build(settings: None, inputs: Inputs, argument: str) -> Pattern:
+    """The naming for one sweep; parameters in the order of their declaration."""
+    refuse_argument("flat", argument)
+    return Pattern(inputs, [(f"{',' if at else ''}{name}=", name) for at, name in enumerate(inputs.names)])
