@@ -10,9 +10,15 @@ from enum import Enum
 from functools import cached_property
 from typing import Any, Final
 
+from . import references
+from .context import Demand
 from .declarations import Json
+from .demand import peak_of
 from .errors import BuildError
+from .references import PodPart, Reference, Resolution, Resolver, ResourcePart, Unresolved
 from .yaml_text import dump_yaml
+
+__all__ = ["Manifest", "PodPart", "Reference", "Resolution", "ResourcePart", "Unresolved", "plain"]
 
 DIGEST_LABEL: Final = "hera-k8s-utils/digest"
 
@@ -80,12 +86,70 @@ class Manifest:
 
     def templates(self) -> Iterator[tuple[str, Json]]:
         """Name and body of each template, those written inside a task or a step as `parent.task`."""
-        for template in self.spec.get("templates") or ():
-            name = str(template.get("name") or "")
-            yield name, template
-            for call in calls(template):
-                if isinstance(call.get("inline"), dict):
-                    yield f"{name}.{call.get('name') or ''}", call["inline"]
+        return references.each_template(self.spec)
+
+    # --- what it uses ---
+
+    @cached_property
+    def resolver(self) -> Resolver:
+        """Follows variables through arguments, defaults and items."""
+        return Resolver(self.body, self.spec)
+
+    def resolve(self, template: str, text: str) -> Resolution:
+        """What a text in a template may stand for, over all its calls and items; an empty name is the workflow."""
+        return self.resolver.resolve(template, text)
+
+    def names(self, template: str, text: str, where: str) -> Iterator[str | Unresolved]:
+        """The names that a text in a template may stand for, sorted; then what cannot be told, with the place."""
+        found = self.resolve(template, text)
+        yield from sorted(found.values)
+        if found.unknown:
+            yield Unresolved(text, where)
+
+    def used_templates(self) -> Iterator[tuple[str, Json]]:
+        """The templates that a run can reach; all of them where others may call them too."""
+        if self.kind in ("Workflow", "CronWorkflow") and self.spec.get("entrypoint"):
+            reached = self.resolver.reached
+            return ((name, template) for name, template in self.templates() if name in reached)
+        return self.templates()
+
+    def pod_parts(self) -> Iterator[PodPart]:
+        """Each container of the templates that a run can reach, with the volumes of its pod."""
+        return references.pod_parts(self.spec, self.used_templates())
+
+    def service_accounts(self) -> Iterator[Reference]:
+        """The accounts that the workflow and its templates name; none when it is the namespace's default."""
+        return references.service_accounts(self.spec, self.used_templates())
+
+    def pull_secrets(self) -> Iterator[Reference]:
+        """The secrets that images are pulled with."""
+        return references.pull_secrets(self.spec)
+
+    def template_references(self) -> Iterator[Reference]:
+        """Workflow templates of the cluster that this workflow uses, whole or in part."""
+        return references.template_references(self.spec, self.used_templates())
+
+    def resources(self) -> Iterator[ResourcePart]:
+        """The objects that `resource` templates act upon."""
+        return references.resource_parts(self.used_templates())
+
+    # --- what it asks for ---
+
+    def demand(self) -> Demand:
+        """The most that a run may ask for at one time, from the requests of its containers and its parallelism.
+
+        An upper bound: tasks without an order between them count as running together.
+        """
+        return self._demand
+
+    @cached_property
+    def _demand(self) -> Demand:
+        return peak_of(self.spec, self.resolver)
+
+    @property
+    def fan_out(self) -> int:
+        """How many pods of one template may run at once; at least 2 where only the run will show the number."""
+        return self._demand.fan_out
 
     # --- what is written ---
 
@@ -125,41 +189,39 @@ class Manifest:
         """Another body under the same sources, copied deeply; raises `BuildError` as `of` does."""
         return replace(Manifest.of(body), sources=self.sources)
 
-    def with_(
-        self,
-        *,
-        name: str = "",
-        namespace: str = "",
-        labels: Mapping[str, str] | None = None,
-        annotations: Mapping[str, str] | None = None,
-        spec: Mapping[str, Any] | None = None,
-    ) -> Manifest:
-        """A copy with a name, a namespace, further labels, annotations and fields of the workflow's spec.
+    def named(self, name: str) -> Manifest:
+        """A copy under this name, which takes the place of `generateName` too."""
+        metadata = {key: value for key, value in self.metadata.items() if key != "generateName"}
+        return self._with_metadata({**metadata, "name": name})
 
-        name: takes the place of `generateName` too. labels, annotations: beat those of the same name.
-        spec: lists are appended to what is there, without repeating it; maps are merged; a scalar that the author
-        wrote stays.
+    def in_namespace(self, namespace: str) -> Manifest:
+        """A copy that names this namespace."""
+        return self._with_metadata({**self.metadata, "namespace": namespace})
+
+    def labelled(self, labels: Mapping[str, str]) -> Manifest:
+        """A copy with further labels, which beat those of the same name."""
+        return self._with_metadata({**self.metadata, "labels": {**(self.metadata.get("labels") or {}), **labels}})
+
+    def annotated(self, annotations: Mapping[str, str]) -> Manifest:
+        """A copy with further annotations, which beat those of the same name."""
+        before = self.metadata.get("annotations") or {}
+        return self._with_metadata({**self.metadata, "annotations": {**before, **annotations}})
+
+    def with_spec(self, fields: Mapping[str, Any]) -> Manifest:
+        """A copy with further fields in the workflow's spec.
+
+        Lists are appended to what is there, without repeating it; maps are merged; a scalar that is there stays.
         """
-        metadata = dict(self.metadata)
-        if name:
-            metadata.pop("generateName", None)
-            metadata["name"] = name
-        if namespace:
-            metadata["namespace"] = namespace
-        for key, added in (("labels", labels), ("annotations", annotations)):
-            if added:
-                metadata[key] = {**(metadata.get(key) or {}), **added}
-        body = {**self.body, "metadata": metadata}
-        return replace(self, body=_with_spec(body, plain(dict(spec))) if spec else body)
+        added = plain(dict(fields))
+        spec = self.body.get("spec") or {}
+        if self.kind == "CronWorkflow":
+            spec = {**spec, "workflowSpec": _merged(spec.get("workflowSpec") or {}, added)}
+        else:
+            spec = _merged(spec, added)
+        return replace(self, body={**self.body, "spec": spec})
 
-
-def calls(template: Mapping[str, Any]) -> Iterator[Json]:
-    """The tasks of a dag template, or the steps of a steps template."""
-    dag = template.get("dag")
-    if isinstance(dag, dict):
-        yield from dag.get("tasks") or ()
-    for group in template.get("steps") or ():
-        yield from group if isinstance(group, list) else (group,)
+    def _with_metadata(self, metadata: Json) -> Manifest:
+        return replace(self, body={**self.body, "metadata": metadata})
 
 
 def plain(data: Mapping[str, Any]) -> Json:
@@ -240,13 +302,6 @@ def _sources(workflow: Any) -> dict[str, Source]:
         if isinstance(name, str) and callable(source):
             found[name] = source
     return found
-
-
-def _with_spec(body: Json, added: Json) -> Json:
-    spec = body.get("spec") or {}
-    if body["kind"] == "CronWorkflow":
-        return {**body, "spec": {**spec, "workflowSpec": _merged(spec.get("workflowSpec") or {}, added)}}
-    return {**body, "spec": _merged(spec, added)}
 
 
 def _merged(stated: Json, added: Json) -> Json:

@@ -1,0 +1,495 @@
+"""What a workflow's texts stand for: parameters followed through arguments, defaults and items; parts of its pods."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+from .declarations import Json
+
+TAG: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+"""A variable of Argo's, `{{inputs.parameters.x}}`; group 1 is its name, perhaps with blanks around it."""
+
+_NEVER_KNOWN: Final = "{{=unknown}}"
+_MOST_TEXTS: Final = 100_000
+"""Texts looked at for one name before it is called unknown."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What a text may stand for. unknown: there may be other values, which only the run will show."""
+
+    values: frozenset[str]
+    unknown: bool = False
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """A name that only the run will show. text: as written. where: the template or field that holds it."""
+
+    text: str
+    where: str
+
+
+@dataclass(frozen=True)
+class PodPart:
+    """A container of a template's pod.
+
+    kind: `container`, `script`, `init` or `sidecar`. container: its body.
+    volumes: those of the template, and of the workflow as far as the pod mounts them.
+    """
+
+    template: str
+    kind: str
+    container: Json
+    volumes: Sequence[Json] = ()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A name that the workflow gives to something outside it.
+
+    text: as written; may hold variables. scope: the template whose variables they are, empty for the workflow's.
+    where: how a person calls the place. template: of a template reference, which one of the object's templates.
+    cluster: the object is cluster-scoped.
+    """
+
+    text: str
+    scope: str
+    where: str
+    template: str = ""
+    cluster: bool = False
+
+
+@dataclass(frozen=True)
+class ResourcePart:
+    """What a `resource` template does to an object of the cluster. Texts may hold variables.
+
+    action: get, create, apply, delete, replace or patch. body: None when the manifest cannot be read offline.
+    """
+
+    template: str
+    action: str
+    body: Json | None
+
+    @property
+    def kind(self) -> str:
+        """The object's kind, or empty."""
+        return str((self.body or {}).get("kind") or "")
+
+    @property
+    def api_version(self) -> str:
+        """The object's API version, or empty."""
+        return str((self.body or {}).get("apiVersion") or "")
+
+    @property
+    def name(self) -> str:
+        """The object's name, empty where it has `generateName`."""
+        return str(((self.body or {}).get("metadata") or {}).get("name") or "")
+
+    @property
+    def namespace(self) -> str:
+        """The object's namespace, or empty."""
+        return str(((self.body or {}).get("metadata") or {}).get("namespace") or "")
+
+
+class Call(NamedTuple):
+    """One use of a template. parent: the template that holds it, empty for the workflow itself.
+
+    body: the task or step, with its items. arguments: of this use, which may be a hook's.
+    """
+
+    parent: str
+    body: Mapping[str, Any]
+    arguments: Mapping[str, Any]
+
+
+# --- reading a workflow's spec ---------------------------------------------------------------------------------
+
+
+def calls(template: Mapping[str, Any]) -> Iterator[Json]:
+    """The tasks of a dag template, or the steps of a steps template."""
+    dag = template.get("dag")
+    if isinstance(dag, dict):
+        yield from dag.get("tasks") or ()
+    for group in template.get("steps") or ():
+        yield from group if isinstance(group, list) else (group,)
+
+
+def inline_name(parent: str, call: Mapping[str, Any]) -> str:
+    """How a template that is written inside a task or step is called here."""
+    return f"{parent}.{call.get('name') or ''}"
+
+
+def each_template(spec: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
+    """Name and body of each template, those written inside a task or a step as `parent.task`."""
+    for template in spec.get("templates") or ():
+        name = str(template.get("name") or "")
+        yield name, template
+        for call in calls(template):
+            if "inline" in call and isinstance(call["inline"], dict):
+                yield inline_name(name, call), call["inline"]
+
+
+def uses(parent: str, body: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """What a task, a step or the workflow calls: the holder of a template's name, and the arguments.
+
+    Hooks and `onExit` are uses of their own.
+    """
+    arguments = body.get("arguments") or {}
+    if "template" in body or "templateRef" in body or "inline" in body:
+        yield body, arguments
+    hooks = body.get("hooks")
+    if isinstance(hooks, dict):
+        for hook in hooks.values():
+            yield hook, hook.get("arguments") or {}
+    if body.get("onExit"):
+        yield {"template": body["onExit"]}, arguments if not parent else {}
+
+
+def as_text(value: Any) -> str:
+    """A parameter's value as Argo passes it: strings as they are, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # the API server re-encodes 4.0 as 4
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def tags(text: str) -> list[str]:
+    """The names of the variables in a text."""
+    return [tag.strip() for tag in TAG.findall(text)] if "{{" in text else []
+
+
+def parameter_texts(parameters: Iterable[Mapping[str, Any]] | None, key: str = "value") -> dict[str, str]:
+    """Text of each parameter that has one; a value that comes from elsewhere is a variable nobody knows."""
+    texts = {}
+    for parameter in parameters or ():
+        if parameter.get(key) is not None:
+            texts[str(parameter.get("name"))] = as_text(parameter[key])
+        elif "valueFrom" in parameter:
+            texts[str(parameter.get("name"))] = _NEVER_KNOWN
+    return texts
+
+
+# --- resolving -------------------------------------------------------------------------------------------------
+
+
+class Resolver:
+    """Follows the variables of one workflow. Made once for a manifest; keeps an index of who calls whom."""
+
+    def __init__(self, body: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
+        self._body = body
+        self._spec = spec
+        self.templates: Mapping[str, Json] = dict(each_template(spec))
+        self._known: dict[tuple[str, str], Resolution] = {}
+
+    def resolve(self, scope: str, text: str) -> Resolution:
+        """What a text in a template's scope may stand for, over all calls of the template and all items."""
+        if "{{" not in text:
+            return Resolution(frozenset((text,)))
+        key = (scope, text)
+        if key not in self._known:
+            self._known[key] = self._search(scope, text)
+        return self._known[key]
+
+    def _search(self, scope: str, text: str) -> Resolution:
+        """Rewrite the text into the scopes of the callers until no variable is left.
+
+        A whole text moves at once, so that two parameters of one call are never mixed with those of another.
+        """
+        values: set[str] = set()
+        unknown = False
+        waiting = [(scope, text)]
+        seen = set(waiting)
+        while waiting:
+            here, current = waiting.pop()
+            if not TAG.search(current):
+                values.add(current)
+                continue
+            nexts = self._rewrite(here, current)
+            unknown = unknown or None in nexts
+            for found in nexts:
+                if found is not None and found not in seen:
+                    seen.add(found)
+                    waiting.append(found)
+            if len(seen) > _MOST_TEXTS:
+                return Resolution(frozenset(values), unknown=True)
+        return Resolution(frozenset(values), unknown or not values)
+
+    def _rewrite(self, scope: str, text: str) -> list[tuple[str, str] | None]:
+        """The text one step nearer to its values; None stands for a value that is not known."""
+        names = tags(text)
+        if any(name.startswith("workflow.") for name in names):
+            return [(scope, substitute(text, self._globals, ("workflow.",)))]
+        if not all(name.startswith("inputs.parameters.") for name in names):
+            return [None]
+        if not scope:
+            return [None]
+        defaults = self._defaults(scope)
+        callers = self.callers.get(scope, ())
+        if not callers:
+            return [("", _inputs(text, defaults)), None]
+        found: list[tuple[str, str] | None] = []
+        for call in callers:
+            arguments = parameter_texts(call.arguments.get("parameters"))
+            rewritten = _inputs(text, {**defaults, **arguments})
+            found.extend(self._over_items(call, rewritten))
+        return found
+
+    def _over_items(self, call: Call, text: str) -> Iterable[tuple[str, str] | None]:
+        """The text once for each item of the call, when it speaks of items."""
+        if not any(name.startswith("item") for name in tags(text)):
+            return [(call.parent, text)]
+        items = self.items(call.parent, call.body)
+        if items is None:
+            return [None]
+        return dict.fromkeys((call.parent, substitute(text, item_texts(item), ("item",))) for item in items)
+
+    def items(self, scope: str, call: Mapping[str, Any]) -> list[Any] | None:
+        """What a task or step is repeated over: one None when it is not repeated, None when only the run will show."""
+        if call.get("withItems") is not None:
+            return list(call["withItems"])
+        if call.get("withSequence") is not None:
+            return self._sequence(scope, call["withSequence"])
+        if call.get("withParam") is not None:
+            return self._listed(scope, as_text(call["withParam"]))
+        return [None]
+
+    def _listed(self, scope: str, text: str) -> list[Any] | None:
+        found = self.resolve(scope, text)
+        items: list[Any] = []
+        for value in found.values:
+            try:
+                parsed = json.loads(value)
+            except ValueError:
+                return None
+            if not isinstance(parsed, list):
+                return None
+            items.extend(parsed)
+        return None if found.unknown else items
+
+    def _sequence(self, scope: str, sequence: Mapping[str, Any]) -> list[Any] | None:
+        """The numbers of `withSequence`, as text."""
+        numbers = {key: self._number(scope, sequence[key]) for key in ("start", "end", "count") if key in sequence}
+        if None in numbers.values():
+            return None
+        start = numbers.get("start") or 0
+        count = numbers.get("count")
+        if count is None:
+            end = numbers.get("end") or 0
+            step = 1 if end >= start else -1
+            count = abs(end - start) + 1
+        else:
+            step = 1
+        if count > _MOST_TEXTS:
+            return None
+        shape = str(sequence.get("format") or "%d")
+        try:
+            return [shape % number for number in range(start, start + step * count, step)]
+        except (TypeError, ValueError):
+            return None
+
+    def _number(self, scope: str, value: Any) -> int | None:
+        found = self.resolve(scope, as_text(value))
+        if found.unknown or len(found.values) != 1:
+            return None
+        try:
+            return int(next(iter(found.values)))
+        except ValueError:
+            return None
+
+    @cached_property
+    def callers(self) -> Mapping[str, Sequence[Call]]:
+        """Who uses each template of this workflow."""
+        index: dict[str, list[Call]] = {}
+        self._index(index, "", {"template": self._spec.get("entrypoint"), **_without_templates(self._spec)})
+        for name, template in self.templates.items():
+            for call in calls(template):
+                self._index(index, name, call)
+        return index
+
+    @cached_property
+    def reached(self) -> frozenset[str]:
+        """The templates that a run can come to, from the entry point, the exit handlers and the hooks."""
+        called: dict[str, list[str]] = {}
+        for name, callers in self.callers.items():
+            for call in callers:
+                called.setdefault(call.parent, []).append(name)
+        reached: set[str] = set()
+        waiting = [""]
+        while waiting:
+            for name in called.get(waiting.pop(), ()):
+                if name not in reached:
+                    reached.add(name)
+                    waiting.append(name)
+        return frozenset(reached)
+
+    def _index(self, index: dict[str, list[Call]], parent: str, body: Mapping[str, Any]) -> None:
+        for holder, arguments in uses(parent, body):
+            called = inline_name(parent, body) if "inline" in holder else holder.get("template")
+            if called and "templateRef" not in holder:
+                index.setdefault(str(called), []).append(Call(parent, body, arguments))
+
+    @cached_property
+    def _globals(self) -> Mapping[str, str]:
+        """Variables that mean the same everywhere in the workflow."""
+        metadata = self._body.get("metadata") or {}
+        known = {
+            f"workflow.parameters.{name}": text
+            for name, text in parameter_texts((self._spec.get("arguments") or {}).get("parameters")).items()
+        }
+        for kind in ("labels", "annotations"):
+            known.update({f"workflow.{kind}.{key}": str(v) for key, v in (metadata.get(kind) or {}).items()})
+        if self._body.get("kind") == "Workflow" and metadata.get("name"):
+            known["workflow.name"] = str(metadata["name"])
+        if metadata.get("namespace"):
+            known["workflow.namespace"] = str(metadata["namespace"])
+        if self._spec.get("serviceAccountName"):
+            known["workflow.serviceAccountName"] = str(self._spec["serviceAccountName"])
+        return known
+
+    def _defaults(self, scope: str) -> dict[str, str]:
+        inputs = (self.templates.get(scope) or {}).get("inputs") or {}
+        parameters = inputs.get("parameters")
+        return {**parameter_texts(parameters, "default"), **parameter_texts(parameters, "value")}
+
+
+def _without_templates(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: spec[key] for key in ("arguments", "hooks", "onExit") if key in spec}
+
+
+def substitute(text: str, known: Mapping[str, str], closed: tuple[str, ...]) -> str:
+    """Replace the variables that are known. closed: beginnings of names of which no other will ever be known."""
+
+    def replaced(match: re.Match[str]) -> str:
+        name = match[1].strip()
+        if name in known:
+            return known[name]
+        return _NEVER_KNOWN if name.startswith(closed) else match[0]
+
+    return TAG.sub(replaced, text)
+
+
+def _inputs(text: str, arguments: Mapping[str, str]) -> str:
+    """Replace the inputs of a template by what a call gives."""
+    prefix = "inputs.parameters."
+    return TAG.sub(lambda match: arguments.get(match[1].strip().removeprefix(prefix), _NEVER_KNOWN), text)
+
+
+def item_texts(item: Any) -> dict[str, str]:
+    """The variables that one item gives: `item`, and `item.key` for a map."""
+    known = {"item": as_text(item)}
+    if isinstance(item, dict):
+        known.update({f"item.{key}": as_text(value) for key, value in item.items()})
+    return known
+
+
+# --- what the workflow uses ------------------------------------------------------------------------------------
+
+
+def pod_parts(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) -> Iterator[PodPart]:
+    """The containers that the templates run."""
+    shared = spec.get("volumes") or ()
+    for name, template in templates:
+        parts = list(_containers(template))
+        mounted = {mount.get("name") for _, part in parts for mount in part.get("volumeMounts") or ()}
+        volumes = [*(template.get("volumes") or ()), *(volume for volume in shared if volume.get("name") in mounted)]
+        for kind, container in parts:
+            yield PodPart(name, kind, container, volumes)
+
+
+def _containers(template: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
+    for kind in ("container", "script"):
+        if isinstance(template.get(kind), dict):
+            yield kind, template[kind]
+    together = template.get("containerSet")
+    if isinstance(together, dict):
+        for container in together.get("containers") or ():
+            shared = [*(together.get("volumeMounts") or ()), *(container.get("volumeMounts") or ())]
+            yield "container", {**container, "volumeMounts": shared} if shared else container
+    for kind, key in (("init", "initContainers"), ("sidecar", "sidecars")):
+        for container in template.get(key) or ():
+            yield kind, container
+
+
+def service_accounts(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) -> Iterator[Reference]:
+    """The accounts that pods run as, and those that report results where they differ."""
+    for scope, where, holder in (("", "the workflow", spec), *((name, f"template {name}", t) for name, t in templates)):
+        if holder.get("serviceAccountName"):
+            yield Reference(str(holder["serviceAccountName"]), scope, where)
+        executor = holder.get("executor")
+        if isinstance(executor, dict) and executor.get("serviceAccountName"):
+            yield Reference(str(executor["serviceAccountName"]), scope, f"{where}, executor")
+
+
+def pull_secrets(spec: Mapping[str, Any]) -> Iterator[Reference]:
+    """The secrets that images are pulled with."""
+    for secret in spec.get("imagePullSecrets") or ():
+        if secret.get("name"):
+            yield Reference(str(secret["name"]), "", "imagePullSecrets")
+
+
+def template_references(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) -> Iterator[Reference]:
+    """The workflow templates of the cluster that the workflow, its tasks and its hooks use."""
+    whole = spec.get("workflowTemplateRef")
+    if isinstance(whole, dict):
+        yield _template_reference(whole, "", "the workflow")
+    for holder, _ in uses("", _without_templates(spec)):
+        if isinstance(holder.get("templateRef"), dict):
+            yield _template_reference(holder["templateRef"], "", "a hook of the workflow")
+    for name, template in templates:
+        for call in calls(template):
+            for holder, _ in uses(name, call):
+                if isinstance(holder.get("templateRef"), dict):
+                    yield _template_reference(holder["templateRef"], name, f"{name}.{call.get('name')}")
+
+
+def _template_reference(ref: Mapping[str, Any], scope: str, where: str) -> Reference:
+    name, template = str(ref.get("name") or ""), str(ref.get("template") or "")
+    return Reference(name, scope, where, template, bool(ref.get("clusterScope")))
+
+
+def resource_parts(templates: Iterable[tuple[str, Json]]) -> Iterator[ResourcePart]:
+    """The objects that `resource` templates act upon, one each."""
+    for name, template in templates:
+        resource = template.get("resource")
+        if isinstance(resource, dict):
+            action = str(resource.get("action") or "")
+            bodies = _documents(resource.get("manifest"))
+            for body in bodies or (None,):
+                yield ResourcePart(name, action, body)
+
+
+def _documents(text: Any) -> list[Json]:
+    """The objects in inline YAML. A bare `{{variable}}` is no YAML, so that each is a word while it is read."""
+    if not isinstance(text, str):
+        return []
+    import yaml
+
+    found: list[str] = []
+
+    def hide(match: re.Match[str]) -> str:
+        found.append(match[0])
+        return f"argo-variable-{len(found) - 1}-"
+
+    hidden = TAG.sub(hide, text)
+    try:
+        documents = list(yaml.safe_load_all(hidden))
+    except yaml.YAMLError:
+        return []
+    return [_shown(document, found) for document in documents if isinstance(document, dict)]
+
+
+def _shown(value: Any, hidden: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        return re.sub(r"argo-variable-([0-9]+)-", lambda match: hidden[int(match[1])], value)
+    if isinstance(value, dict):
+        return {_shown(key, hidden): _shown(child, hidden) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_shown(child, hidden) for child in value]
+    return value
