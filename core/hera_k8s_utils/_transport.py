@@ -1,0 +1,158 @@
+"""What `http` needs of requests and urllib3: an adapter with our retries, and what their errors mean.
+
+Apart, because it imports both, and `http` is imported by every command for its settings.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NewConnectionError
+from urllib3.util.retry import Retry
+
+from .errors import Trouble
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_BUSY = frozenset({429, 502, 503, 504})
+
+
+_LONGEST_WAIT = 30.0
+"""Seconds to which a server's `Retry-After` is cut: a longer one fails instead of seeming to hang."""
+
+
+class SafeRetry(Retry):
+    """urllib3's Retry; 429 with any method, since a throttled request had no effect; nothing after a time limit."""
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        if status_code == 429:
+            return bool(self.total) and bool(self.status)
+        return super().is_retry(method, status_code, has_retry_after)
+
+    def get_retry_after(self, response: Any) -> float | None:
+        seconds = super().get_retry_after(response)
+        return None if seconds is None else min(seconds, _LONGEST_WAIT)
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: Any = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: Any = None,
+    ) -> SafeRetry:
+        if isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(error, NewConnectionError):
+            raise error
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, context: ssl.SSLContext, **options: Any) -> None:
+        self._context = context
+        super().__init__(**options)
+
+    def init_poolmanager(self, *positional: Any, **options: Any) -> None:
+        super().init_poolmanager(*positional, ssl_context=self._context, **options)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        return super().proxy_manager_for(proxy, ssl_context=self._context, **options)
+
+
+def adapter(context: ssl.SSLContext, *, retries: int, width: int = 32) -> HTTPAdapter:
+    """An adapter that keeps up to `width` connections and repeats what is safe to repeat."""
+    retry = SafeRetry(
+        total=retries,
+        connect=min(1, retries),  # a refused connection seldom opens within a second
+        read=min(1, retries),
+        status=retries,
+        other=0,  # TLS failures among them
+        redirect=False,
+        allowed_methods=_SAFE,
+        status_forcelist=_BUSY,
+        backoff_factor=0.3,
+        raise_on_status=False,
+        respect_retry_after_header=True,
+    )
+    return _Adapter(context, max_retries=retry, pool_connections=4, pool_maxsize=width)
+
+
+def diagnose(error: BaseException, *, url: str, proxy: str, wait: float) -> tuple[Trouble, str, str]:
+    """The kind of trouble, what was found, and what to do about an error of requests or urllib3."""
+    chain = list(_causes(error))
+    host = urlsplit(url).netloc
+    if (verification := _first(chain, ssl.SSLCertVerificationError)) is not None:
+        return _untrusted(verification.verify_message)
+    if (tls := _first(chain, ssl.SSLError)) is not None and _first(chain, TimeoutError) is None:
+        return _tls_failure(tls, url)
+    if _first(chain, requests.exceptions.ProxyError) or _first(chain, urllib3.exceptions.ProxyError):
+        return Trouble.UNREACHABLE, f"the proxy {proxy} did not connect to it", "HTTPS_PROXY and NO_PROXY decide"
+    if _first(chain, urllib3.exceptions.NameResolutionError) or _first(chain, socket.gaierror):
+        return Trouble.UNREACHABLE, f"no address is known for {urlsplit(url).hostname}", "is the server's name right?"
+    if _first(chain, ConnectionRefusedError):
+        return Trouble.UNREACHABLE, f"{host} refused the connection", "is the address right, and is the server up?"
+    if _timed_out(chain):
+        return Trouble.TIMEOUT, f"no answer within {wait:g} s", "--http-timeout SECONDS waits longer"
+    if _first(chain, requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError, OSError):
+        return Trouble.UNREACHABLE, _lost(chain), "is the address right, and is the server up?"
+    return Trouble.PROTOCOL, f"{type(error).__name__}", "is the address right?"
+
+
+def _untrusted(why: str) -> tuple[Trouble, str, str]:
+    said = why or "it could not be verified"
+    hint = "--ca-file PEM names the authority that signed it"
+    if "expired" in said:
+        hint = "those who run the server must renew it"
+    elif "match" in said.lower():
+        hint = "is the server's name right?"
+    return Trouble.UNTRUSTED, f"its certificate is not trusted: {said}", hint
+
+
+def _tls_failure(error: ssl.SSLError, url: str) -> tuple[Trouble, str, str]:
+    reason = (error.reason or "").replace("_", " ").lower()
+    if reason in ("wrong version number", "record layer failure", "http request", "packet length too long"):
+        # the names that OpenSSL 1.1, 3.0 and 3.2 give to bytes that are no TLS
+        plain = url.replace("https://", "http://", 1)
+        return Trouble.PROTOCOL, "it does not speak TLS", f"if it is meant to be plain: {plain}"
+    return Trouble.UNTRUSTED, f"TLS failed: {reason or 'the connection was closed'}", "does it ask for other TLS?"
+
+
+def _timed_out(chain: list[BaseException]) -> bool:
+    timeouts = (
+        requests.exceptions.Timeout,
+        urllib3.exceptions.ReadTimeoutError,
+        urllib3.exceptions.ConnectTimeoutError,
+        TimeoutError,
+    )
+    unreachable = _first(chain, NewConnectionError)  # "no route" is a ConnectTimeoutError too
+    return _first(chain, *timeouts) is not None and unreachable is None
+
+
+def _lost(chain: list[BaseException]) -> str:
+    for cause in reversed(chain):
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
+            return cause.strerror.lower()
+    return "the connection was lost before the whole answer came"
+
+
+def _first(chain: list[BaseException], *kinds: type[Any]) -> Any:
+    return next((cause for cause in chain if isinstance(cause, kinds)), None)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it was made from: both libraries keep causes in `args` and `reason` as well."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        current = waiting.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inner = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+        waiting += [each for each in inner if isinstance(each, BaseException)]

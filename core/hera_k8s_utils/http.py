@@ -1,0 +1,413 @@
+"""HTTP under one network policy: time limits, retries of what is safe, certificates, proxies, errors that help.
+
+Nothing here shows a token: neither messages, nor reprs, nor logs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from .errors import HeraK8sError, NotApplicable, OptionsError, PlatformError, Trouble
+from .options import option
+from .proxies import proxy_for
+
+if TYPE_CHECKING:
+    from requests import Response, Session
+
+log = logging.getLogger(__name__)
+
+STREAM_SILENCE: Final = 45.0
+"""Seconds without a byte after which a stream counts as dead: three keepalives of an Argo server (15 s each)."""
+LONGEST_LINE: Final = 64 * 1024 * 1024
+"""Bytes of one line of a stream: an object of the Kubernetes API is at most 3 MiB, and so is never near this."""
+_CHUNK: Final = 65536
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """How every server is talked to. Proxies come from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`."""
+
+    prefix: ClassVar[str] = ""
+
+    ca_file: Path | None = option(  # noqa: RUF009 - it makes a field
+        None, help="PEM file of the authorities that sign servers' certificates, instead of the system's", metavar="PEM"
+    )
+    http_timeout: float = option(30.0, help="seconds to wait for a server's answer", metavar="SECONDS")
+    http_connect_timeout: float = option(5.0, help="seconds to wait for a connection", metavar="SECONDS")
+    http_retries: int = option(
+        3, help="how often a request that is safe to repeat is tried again, and how often any that was throttled"
+    )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A server's answer with a status of success. `url` has no query."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    url: str = ""
+    method: str = "GET"
+
+    @property
+    def text(self) -> str:
+        """The body as text; what is not UTF-8 is replaced."""
+        return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body, parsed; raises `PlatformError` (protocol) for anything else, such as the page of a login proxy."""
+        import json
+
+        try:
+            return json.loads(self.content)
+        except ValueError:
+            raise PlatformError(
+                f"{self.method} {self.url}",
+                found=f"answered {self.status} with {describe_body(self.content)}, not JSON",
+                hint="is the address (and its base path) right, and is there a login proxy in front of the server?",
+                trouble=Trouble.PROTOCOL,
+                status=self.status,
+            ) from None
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """How a request is sent. `wait`: seconds without a byte."""
+
+    method: str
+    path: str
+    wait: float
+    repeat: bool
+    streaming: bool = False
+
+
+class HttpClient:
+    """A client of one server; safe to share between threads; makes no request until it is asked for one.
+
+    url: the server's address; a base path is kept. settings: time limits, retries, CA file.
+    token: gives the bearer token for each request; none is sent when it gives "".
+    renew: called once when a server answers 401; the request is then repeated with what `token` gives. Raises
+        `NotApplicable` or another `HeraK8sError` when there is no other token.
+    verify: False leaves certificates unverified. ca_file: beats the settings' one.
+    proxy: beats the environment's; "" means none. hints: what to type for a kind of trouble, instead of the general.
+
+    Repeated are: requests that never reached the server, reads and PUT and DELETE (with the same result when done
+    twice), and any request that was answered 429. A POST whose answer was lost is never repeated here.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        settings: NetworkSettings | None = None,
+        *,
+        token: Callable[[], str] | None = None,
+        renew: Callable[[], object] | None = None,
+        verify: bool = True,
+        ca_file: str = "",
+        proxy: str | None = None,
+        hints: Mapping[Trouble, str] | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._settings = settings or NetworkSettings()
+        self._token = token
+        self._renew = renew
+        self._renewing = threading.Lock()
+        self._verify = verify
+        self._ca_file = ca_file or str(self._settings.ca_file or "")
+        self._proxy = proxy_for(self.url, environ) if proxy is None else proxy
+        self._hints = dict(hints or {})
+        self._sessions: dict[bool, Session] = {}
+        self._opening = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"HttpClient({self.url!r})"
+
+    # --- requests ----------------------------------------------------------------------------------------------
+
+    def get(self, path: str, **options: Any) -> Answer:
+        """GET; `options` are those of `request`."""
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Answer:
+        """POST; `options` are those of `request`."""
+        return self.request("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Answer:
+        """PUT; `options` are those of `request`."""
+        return self.request("PUT", path, **options)
+
+    def patch(self, path: str, **options: Any) -> Answer:
+        """PATCH; `options` are those of `request`."""
+        return self.request("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Answer:
+        """DELETE; `options` are those of `request`."""
+        return self.request("DELETE", path, **options)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        repeat: bool = True,
+    ) -> Answer:
+        """One request below the server's address; raises `PlatformError` on anything but success.
+
+        path: quoted where need be. json: a body to send as JSON. timeout: seconds without a byte, instead of the
+        settings'. repeat: False for a PUT or DELETE that would do something else when done twice.
+        """
+        wait = self._settings.http_timeout if timeout is None else timeout
+        sending = _Sending(method, path, wait, repeat=repeat)
+        response = self._authorised(sending, params=params, json=json, data=data, headers=headers)
+        return Answer(response.status_code, response.headers, response.content, self._at(path), method)
+
+    def stream(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        silence: float = STREAM_SILENCE,
+    ) -> Iterator[str]:
+        """The lines of an answer as they come, until the server ends it; closing the iterator ends the request.
+
+        silence: seconds without a byte (before the first one too) after which a `PlatformError` (timeout) is raised.
+        A stream that is cut raises `PlatformError` (unreachable). Nothing is repeated here.
+        """
+        asked = {"Accept-Encoding": "identity", **(headers or {})}
+        sending = _Sending("GET", path, silence, repeat=False, streaming=True)
+        response = self._authorised(sending, params=params, headers=asked)
+        try:
+            yield from _lines(response, lambda error: self._failure(sending, error))
+        finally:
+            response.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        with self._opening:
+            sessions = list(self._sessions.values())
+            self._sessions.clear()
+        for session in sessions:
+            session.close()
+
+    # --- how -----------------------------------------------------------------------------------------------------
+
+    def _authorised(self, sending: _Sending, **parts: Any) -> Response:
+        """Send; after a 401, once more with a renewed token (a refused request had no effect)."""
+        used = self._token() if self._token else ""
+        response = self._send(sending, used, **parts)
+        if response.status_code == 401 and self._renewed(used):
+            response.close()
+            used = self._token() if self._token else ""
+            response = self._send(sending, used, **parts)
+        if not 200 <= response.status_code < 300:
+            raise self._refusal(sending, response, used)
+        return response
+
+    def _renewed(self, used: str) -> bool:
+        """Whether there is now another token than the one that was refused; threads renew it once between them."""
+        if self._renew is None or self._token is None:
+            return False
+        with self._renewing:
+            if self._token() != used:
+                return True
+            try:
+                self._renew()
+            except (HeraK8sError, NotApplicable) as reason:
+                log.info("the token for %s was refused, and there is no other: %s", self.url, reason)
+                return False
+            return self._token() != used
+
+    def _send(self, sending: _Sending, token: str, **parts: Any) -> Response:
+        import requests
+        import urllib3
+
+        headers = {"Accept": "application/json", **(parts.pop("headers", None) or {})}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        try:
+            return self._session(sending.repeat).request(
+                sending.method,
+                self._at(sending.path),
+                headers=headers,
+                timeout=(min(self._settings.http_connect_timeout, sending.wait), sending.wait),
+                stream=sending.streaming,
+                allow_redirects=False,
+                **parts,
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._failure(sending, error) from _without_secrets(error)
+
+    def _session(self, repeat: bool) -> Session:
+        with self._opening:
+            if repeat not in self._sessions:
+                self._sessions[repeat] = self._make_session(self._settings.http_retries if repeat else 0)
+            return self._sessions[repeat]
+
+    def _make_session(self, retries: int) -> Session:
+        from http.cookiejar import DefaultCookiePolicy
+
+        import requests
+
+        from ._transport import adapter
+
+        context = tls_context(self._ca_file, verify=self._verify)
+        session = requests.Session()
+        session.trust_env = False  # it would let ~/.netrc take the place of the token; proxies are chosen here
+        session.verify = (self._ca_file or True) if self._verify else False
+        session.proxies = {"http": self._proxy, "https": self._proxy} if self._proxy else {}
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # a jar is not safe between threads
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, adapter(context, retries=retries))
+        return session
+
+    def _at(self, path: str) -> str:
+        return f"{self.url}/{path.lstrip('/')}" if path else self.url
+
+    # --- what went wrong -------------------------------------------------------------------------------------------
+
+    def _failure(self, sending: _Sending, error: BaseException) -> PlatformError:
+        from ._transport import diagnose
+
+        trouble, found, hint = diagnose(error, url=self.url, proxy=without_password(self._proxy), wait=sending.wait)
+        wanted = f"{sending.method} {self._at(sending.path)}"
+        return PlatformError(wanted, found=found, hint=self._hints.get(trouble, hint), trouble=trouble)
+
+    def _refusal(self, sending: _Sending, response: Response, token: str) -> PlatformError:
+        """The error of an answer whose status is not one of success."""
+        with response:
+            said, reason = _said(response)
+        status = response.status_code
+        trouble = PlatformError.trouble_of(status)
+        hint = self._hints.get(trouble, _HINTS.get(trouble, ""))
+        if 300 <= status < 400:
+            target = urlsplit(response.headers.get("Location", ""))
+            said = f"sends elsewhere, to {target.scheme}://{target.netloc}" if target.netloc else "sends elsewhere"
+            hint = "is the address right (https for http?), and is there a login proxy in front of the server?"
+        elif "HTTP request to an HTTPS server" in said:
+            trouble, hint = Trouble.PROTOCOL, f"it speaks TLS: https://{urlsplit(self.url).netloc}"
+        if token:
+            said = said.replace(token, "<redacted>")
+        return PlatformError(
+            f"{sending.method} {self._at(sending.path)}",
+            found=f"{said} ({status})" if said else f"answered {status}",
+            hint=hint,
+            trouble=trouble,
+            status=status,
+            reason=reason,
+        )
+
+
+_HINTS: Final = {
+    Trouble.UNAUTHORIZED: "the token was refused: it has expired, or is another server's",
+    Trouble.THROTTLED: "the server has too much to do: try again later",
+    Trouble.SERVER: "the server itself failed: try again, and if it stays ask those who run it",
+}
+
+
+def tls_context(ca_file: str = "", *, verify: bool = True) -> ssl.SSLContext:
+    """What a server's certificate is verified with: the file's authorities, or else the system's and certifi's.
+
+    Raises `OptionsError` for a file that is missing or holds no certificate.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        found = "no such file" if isinstance(error, FileNotFoundError) else "it holds no certificate that can be read"
+        raise OptionsError(f"the CA file {ca_file}", found=found, hint="--ca-file takes a PEM file") from None
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        _silence_urllib3()
+    elif not ca_file:
+        import certifi
+
+        context.load_verify_locations(certifi.where())  # on macOS and Windows OpenSSL may have no store of its own
+    return context
+
+
+def _silence_urllib3() -> None:
+    """Whoever asked for no verification need not be told at every connection; a check says it once."""
+    from urllib3.exceptions import InsecureRequestWarning
+
+    warnings.simplefilter("ignore", InsecureRequestWarning)
+
+
+def without_password(url: str) -> str:
+    """A URL without the user and password that it may hold."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def describe_body(content: bytes) -> str:
+    """What a body is, in a few words, for a message: a page by its title, a text by its beginning."""
+    text = content[:4096].decode("utf-8", "replace").strip()
+    if not text:
+        return "nothing"
+    head = text[:200].lower()
+    if head.startswith(("<!doctype html", "<html")) or "<head" in head:
+        title = text[text.lower().find("<title>") + 7 : text.lower().find("</title>")].strip()
+        return f"a web page titled {title[:60]!r}" if "<title>" in text.lower() and title else "a web page"
+    printable = "".join(c if c.isprintable() else " " for c in text[:80])
+    return f"{printable!r}"
+
+
+def _said(response: Response) -> tuple[str, str]:
+    """A server's own words and its reason: both APIs answer errors with a JSON object that holds `message`."""
+    import json
+
+    try:
+        content = response.content
+    except Exception:  # the connection may be lost while an error is being read: the status is known all the same
+        return "", ""
+    try:
+        body = json.loads(content)
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        said, reason = body.get("message") or body.get("error") or "", body.get("reason") or ""
+        return (said if isinstance(said, str) else ""), (reason if isinstance(reason, str) else "")
+    text = content[:300].decode("utf-8", "replace").strip()
+    plain = text and "<" not in text[:20] and text.isprintable()
+    return (text if plain else (f"answered with {describe_body(content)}" if content else "")), ""
+
+
+def _lines(response: Response, failure: Callable[[BaseException], PlatformError]) -> Iterator[str]:
+    """Lines at `\\n` only: text inside a frame may hold other separators that `splitlines` would split at."""
+    import urllib3
+
+    rest = b""
+    while True:
+        try:
+            chunk = response.raw.read1(_CHUNK, decode_content=True)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise failure(error) from _without_secrets(error)
+        if not chunk:
+            break
+        *whole, rest = (rest + chunk).split(b"\n") if b"\n" in chunk else (rest + chunk,)
+        for line in whole:
+            yield line.decode("utf-8", "replace").rstrip("\r")
+        if len(rest) > LONGEST_LINE:
+            raise PlatformError("reading a stream", found="one line has no end", trouble=Trouble.PROTOCOL)
+    if rest:
+        yield rest.decode("utf-8", "replace").rstrip("\r")
+
+
+def _without_secrets(error: BaseException) -> BaseException | None:
+    """The cause to chain: none for errors of the libraries, which may hold the request with its headers."""
+    return error if isinstance(error, OSError) and type(error).__module__ == "builtins" else None
