@@ -165,6 +165,14 @@ class OptionSpec:
         return f"--{self.name}"
 
     @property
+    def flags(self) -> list[str]:
+        """All its flags, those that turn it off and the short one included."""
+        long = [f"--{name}" for name in self.names]
+        negative = [f"--no-{name}" for name in self.names] if self.kind is Kind.SWITCH else []
+        short = [f"-{self.info.short}"] if self.info.short else []
+        return [*short, *long, *negative]
+
+    @property
     def key(self) -> str:
         """The key in a configuration file: `argo_server`."""
         return self.name.replace("-", "_")
@@ -251,11 +259,15 @@ class Origin(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Effective:
-    """The value of one option. `value` is `MISSING` when it is required and nobody gave it."""
+    """The value of one option. `value` is `MISSING` when it is required and nobody gave it.
+
+    origins: of a list whose sources were merged, where each of its entries came from.
+    """
 
     spec: OptionSpec
     value: Any = dataclasses.field(repr=False)
     origin: Origin
+    origins: tuple[Origin, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -301,6 +313,12 @@ class Resolved:
     def origin(self, settings: type, field: str) -> Origin:
         """Where the value of an option came from."""
         return self._found(settings, field).origin
+
+    def entries(self, settings: type, field: str) -> list[tuple[str, Origin]]:
+        """The entries of a list, and where each came from."""
+        found = self._found(settings, field)
+        origins = found.origins or (found.origin,) * len(found.value)
+        return list(zip(found.value, origins, strict=True))
 
     def selected(self, settings: type | None) -> int:
         """The strongest rank among the `selects` options of a class that the user set; 9 when none was."""

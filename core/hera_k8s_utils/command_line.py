@@ -1,0 +1,359 @@
+"""The command line: words common to all commands, one parser for each command, and what is said of unknown words.
+
+ConfigArgParse patches argparse when it is imported, which happens here and nowhere else in the framework.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from .errors import OptionsError, listed
+from .naming import nearest
+from .options import Kind, OptionSpec
+from .resolve import Given, Unloaded
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+else:
+    from configargparse import ArgumentParser
+
+_NEGATIVE_NUMBER: Final = re.compile(r"-\.?\d")
+_NAME: Final = re.compile(r"--?[A-Za-z][\w-]{0,40}$")
+_WIDEST: Final = 100
+OPTION: Final = "option "
+"""Beginning of the attribute of a parsed command line under which a flag of an option is kept."""
+
+
+# --- words common to all commands ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Common:
+    """What is read before plugins are loaded, wherever it stands on the line."""
+
+    config: str | None = None
+    no_plugin: tuple[str, ...] = ()
+    strict_plugins: bool = False
+    verbosity: int = 0
+    debug: bool = False
+    output: str = "text"
+
+
+COMMON_HELP: Final = (
+    ("--config FILE", "configuration file, stronger than those that are found"),
+    ("--output text|json", "results for people or for programs"),
+    ("--no-plugin NAME", "leave a plugin out; may be repeated"),
+    ("--strict-plugins", "fail when a plugin cannot be used, rather than skip it"),
+    ("-v, -vv", "say what is being done; say everything"),
+    ("--debug", "show where an error comes from"),
+    ("-h, --help", "this help"),
+)
+
+
+def split_common(words: Sequence[str]) -> tuple[Common, list[str]]:
+    """The common words of a line, and the rest of it in its order. Nothing after `--` is common.
+
+    Raises `OptionsError` when one lacks its value. A `--output` with another value is left for the command.
+    """
+    found: dict[str, Any] = {"no_plugin": (), "verbosity": 0}
+    rest: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            rest += [word, *left]
+            break
+        flag, equals, value = word.partition("=")
+        flag = _dashed(flag)
+        if flag in ("--config", "--no-plugin"):
+            found |= _with_value(found, flag, value if equals else _next(left, flag))
+        elif flag == "--output" and (value if equals else "".join(left[:1])) in ("text", "json"):
+            found["output"] = value if equals else left.pop(0)
+        elif word in ("--strict-plugins", "--strict_plugins", "--debug"):
+            found[flag.lstrip("-").replace("-", "_")] = True
+        elif word == "--verbose" or re.fullmatch("-v+", word):
+            found["verbosity"] += 1 if word == "--verbose" else len(word) - 1
+        else:
+            rest.append(word)
+    return Common(**found), rest
+
+
+def _with_value(found: Mapping[str, Any], flag: str, value: str) -> dict[str, Any]:
+    return {"config": value} if flag == "--config" else {"no_plugin": (*found["no_plugin"], value)}
+
+
+def _next(left: list[str], flag: str) -> str:
+    if not left or left[0].startswith("-"):
+        raise OptionsError(f"{flag} lacks its value", hint=f"{flag} {'FILE' if flag == '--config' else 'NAME'}")
+    return left.pop(0)
+
+
+# --- parsers ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    """A command line, taken apart.
+
+    arguments: the command's own. given: by flag, for the flags of options. unknown: flags that nobody knows, each
+    followed by the word that may be its value.
+    """
+
+    arguments: argparse.Namespace
+    given: Mapping[str, Sequence[Given]] = field(repr=False)
+    unknown: Sequence[str] = field(default=(), repr=False)
+
+    @property
+    def argv(self) -> list[str]:
+        """The flags of options as a command line of their own, with those that nobody knows."""
+        typed = sorted((each for many in self.given.values() for each in many), key=lambda each: each.position)
+        return [*(each.word for each in typed), *self.unknown]
+
+
+class CommandParser(ArgumentParser):
+    """A parser that raises `OptionsError`, repeats no value, and takes `-` and `_` in flags for the same."""
+
+    def __init__(self, program: str, description: str = "", epilog: str = "") -> None:
+        extras: dict[str, Any] = {} if TYPE_CHECKING else {"add_config_file_help": False, "add_env_var_help": False}
+        super().__init__(
+            prog=program,
+            description=description,
+            epilog=epilog,
+            usage=argparse.SUPPRESS,
+            formatter_class=HelpFormatter,
+            allow_abbrev=False,
+            add_help=False,
+            **extras,
+        )
+        self._positionals.title = "arguments"
+        self._optionals.title = "flags of this command"
+
+    def error(self, message: str) -> NoReturn:
+        raise OptionsError(_without_values(message), hint=f"{self.prog} --help")
+
+    def flags(self) -> list[str]:
+        """Every flag that is known."""
+        return list(self._option_string_actions)
+
+    def add_options(self, title: str, specs: Sequence[OptionSpec], *, hidden: bool = False) -> None:
+        """Add the flags of options under a title of the help; those that are there already stay as they are."""
+        group = self.add_argument_group(title)
+        for spec in specs:
+            flags = [flag for flag in spec.flags if flag not in self._option_string_actions]
+            if flags:
+                group.add_argument(
+                    *flags,
+                    action=_Keep,
+                    dest=OPTION + spec.name,
+                    default=argparse.SUPPRESS,
+                    nargs=0 if spec.kind is Kind.SWITCH else None,
+                    metavar=spec.info.metavar or _metavar(spec),
+                    help=argparse.SUPPRESS if hidden else option_help(spec),
+                )
+
+    def read(self, words: Sequence[str]) -> Line:
+        """Take a line apart; raises `OptionsError` for anything but an unknown flag."""
+        known, unknown = self._sorted(words)
+        parsed, leftover = self._parsed(known)
+        arguments = argparse.Namespace()
+        given: dict[str, list[Given]] = {}
+        for name, value in vars(parsed).items():
+            if name.startswith(OPTION):
+                for each in value:
+                    given.setdefault(each.flag, []).append(each)
+            else:
+                setattr(arguments, name, value)
+        if leftover:
+            raise _too_many(leftover, words, self.prog)
+        return Line(arguments, given, tuple(unknown))
+
+    def _parsed(self, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+        if TYPE_CHECKING:
+            return self.parse_known_args(list(words))
+        # Variables and files are read by `resolve`, which knows where each value came from and repeats none.
+        return self.parse_known_args(list(words), config_file_contents="", env_vars={})
+
+    def _sorted(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Words that the parser knows, with flags as it spells them, and unknown flags with what may be their value."""
+        known: list[str] = []
+        unknown: list[str] = []
+        left = list(words)
+        while left:
+            word = left.pop(0)
+            if word == "--":
+                return [*known, word, *left], unknown
+            if not is_flag(word):
+                known.append(word)
+                continue
+            spelled = self._spelled(word)
+            if spelled is not None:
+                known += self._with_its_value(spelled, left)
+                continue
+            unknown.append(word)
+            if "=" not in word and left and not is_flag(left[0]):
+                unknown.append(left.pop(0))
+        return known, unknown
+
+    def _spelled(self, word: str) -> str | None:
+        flag, equals, value = word.partition("=")
+        if not word.startswith("--"):
+            return word if word in self._option_string_actions or word[:2] in self._option_string_actions else None
+        for name in (flag, _dashed(flag), flag.replace("-", "_").replace("__", "--", 1)):
+            if name in self._option_string_actions:
+                return name + equals + value
+        return None
+
+    def _with_its_value(self, word: str, left: list[str]) -> list[str]:
+        """A long flag and its one value as one word, a switch with a value as a switch without."""
+        flag, equals, value = word.partition("=")
+        action = self._option_string_actions.get(flag)
+        if isinstance(action, _Keep) and action.nargs == 0 and equals:
+            return [_as_switch(flag, value)]
+        takes_one = action is not None and action.nargs is None and flag.startswith("--")
+        if takes_one and not equals and left and not is_flag(left[0]):
+            return [f"{flag}={left.pop(0)}"]
+        return [word]
+
+
+class _Keep(argparse.Action):
+    """Keeps the values of an option's flag as they were typed, with the flag; they are converted later."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002 (argparse gives it)
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        flag = option_string or self.option_strings[-1]
+        switch = self.nargs == 0
+        value = str(not flag.startswith("--no-")).lower() if switch else str(values)
+        position = sum(len(v) for name, v in vars(namespace).items() if name.startswith(OPTION))
+        given = Given(flag, value, position, flag if switch else f"{flag}={value}" if flag[1] == "-" else flag + value)
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest, []), given])
+
+
+def option_parser(specs: Sequence[OptionSpec]) -> CommandParser:
+    """A parser for the flags of options alone."""
+    parser = CommandParser("hera-k8s")
+    parser.add_options("options", specs)
+    return parser
+
+
+def is_flag(word: str) -> bool:
+    """Whether a word is a flag, rather than a dash or a negative number."""
+    return len(word) > 1 and word[0] == "-" and not _NEGATIVE_NUMBER.match(word)
+
+
+def _dashed(flag: str) -> str:
+    return "--" + flag[2:].replace("_", "-") if flag.startswith("--") else flag
+
+
+def _as_switch(flag: str, value: str) -> str:
+    from .resolve import switch
+
+    negative = flag.startswith("--no-")
+    plain = "--" + flag.removeprefix("--no-").removeprefix("--")
+    try:
+        on = switch(value) is not negative
+    except ValueError as error:
+        raise OptionsError(f"{flag} cannot be used", found=str(error), hint=f"{plain}, or --no-{plain[2:]}") from None
+    return plain if on else f"--no-{plain[2:]}"
+
+
+# --- what is said of unknown words -----------------------------------------------------------------------------
+
+
+def unknown_words(
+    unknown: Sequence[str], flags: Sequence[str], unloaded: Sequence[Unloaded], *, help: str = "hera-k8s --help"
+) -> OptionsError:
+    """The error for flags that nobody knows. Flags are named, values and words never: they may be secrets."""
+    first = next((word for word in unknown if is_flag(word)), "")
+    name = _dashed(first.partition("=")[0])
+    if not _NAME.match(name):
+        return OptionsError("a flag is unknown", found="it is not of the form --name", hint=help)
+    owner = next((each for each in unloaded if each.has(name.lstrip("-"))), None)
+    if owner is not None:
+        return OptionsError(
+            f"{name} is unknown", found=f"it belongs to plugin {owner.blame}, which is {owner.state}", hint=help
+        )
+    if name == "--output":
+        return OptionsError("--output cannot be used", found="not one of text, json")
+    if len(name) == 2 or not name.startswith("--"):
+        return OptionsError(f"{name[:2]} is unknown", hint=help)
+    near = nearest(name, [flag for flag in flags if flag.startswith("--")])
+    return OptionsError(f"{name} is unknown", hint=f"did you mean {near}?" if near else help)
+
+
+def _too_many(leftover: Sequence[str], words: Sequence[str], program: str) -> OptionsError:
+    flags = [word for word in leftover if is_flag(word)]
+    if flags:
+        return unknown_words(flags, [], [], help=f"{program} --help")
+    places = [str(words.index(word) + 1) for word in leftover if word in words]
+    return OptionsError(
+        f"{'a word' if len(leftover) == 1 else f'{len(leftover)} words'} too many",
+        found=f"word {listed(places)} after `{program}`" if places else "",
+        hint=f"{program} --help",
+    )
+
+
+def _without_values(message: str) -> str:
+    """argparse's messages without the value that was typed, which may be a secret after the wrong flag."""
+    message = re.sub(r"invalid choice: .*\(choose from (.*)\)$", r"not one of \1", message, flags=re.DOTALL)
+    message = re.sub(r"invalid (\S+) value: .*", r"not a valid \1", message, flags=re.DOTALL)
+    message = re.sub(r"ignored explicit argument .*", "takes no value", message, flags=re.DOTALL)
+    message = message.replace("expected one argument", "lacks its value (write --flag=VALUE if it begins with a dash)")
+    return message.removeprefix("argument ")
+
+
+# --- help ------------------------------------------------------------------------------------------------------
+
+
+def width() -> int:
+    """Columns for help: those of the terminal, within reason."""
+    return max(50, min(shutil.get_terminal_size().columns - 2, _WIDEST))
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal; of an option its first name, since the others only keep old files working."""
+
+    def __init__(self, prog: str, **settings: Any) -> None:
+        super().__init__(prog, **{**settings, "width": width(), "max_help_position": 34})
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not isinstance(action, _Keep):
+            return super()._format_action_invocation(action)
+        long = next(flag for flag in action.option_strings if flag.startswith("--"))
+        short = next((f"{flag}, " for flag in action.option_strings if not flag.startswith("--")), "")
+        if action.nargs == 0:
+            return f"{short}--[no-]{long[2:]}"
+        return f"{short}{long} {action.metavar}"
+
+
+def option_help(spec: OptionSpec) -> str:
+    """The help of one option: what it is, its default where there is one to tell, its variable."""
+    notes = [note for note in (_default_note(spec), _choices_note(spec), f"${spec.env[0]}") if note]
+    return f"{spec.info.help} [{'; '.join(notes)}]".replace("%", "%%")
+
+
+def _default_note(spec: OptionSpec) -> str:
+    if spec.kind is Kind.SWITCH:
+        return "default: on" if spec.default is True else ""
+    plain = isinstance(spec.default, (str, int, float)) and spec.default != ""
+    return f"default: {spec.default}" if plain and not spec.info.secret else ""
+
+
+def _choices_note(spec: OptionSpec) -> str:
+    return f"one of {', '.join(spec.info.choices)}" if spec.info.choices and spec.info.metavar else ""
+
+
+def _metavar(spec: OptionSpec) -> str:
+    if spec.info.choices:
+        return "|".join(spec.info.choices)
+    words = {Kind.WHOLE: "N", Kind.NUMBER: "NUMBER", Kind.PATH: "PATH"}
+    return words.get(spec.kind, spec.field.upper())

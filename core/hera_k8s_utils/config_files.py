@@ -1,0 +1,233 @@
+"""Configuration files: where they are looked for, how a line is read, and who else may read a secret in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .errors import OptionsError
+
+FILE_NAME: Final = "hera.config"
+FILE_VARIABLE: Final = "ARGOCONFIG"
+_LARGEST: Final = 1 << 20
+"""Bytes; what is longer is no configuration file, perhaps a device."""
+_KEY: Final = re.compile(r"-{0,2}([A-Za-z][\w-]{0,63})$")
+_SEPARATORS: Final = re.compile(r"[:=;#\s]")
+_COMMENT: Final = re.compile(r"(^|\s)[#;]")
+_GIT_SECONDS: Final = 2.0
+
+Value = str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One key of a file. value: None for a key that stands alone, which means yes. line: counted from 1."""
+
+    key: str
+    value: Value
+    line: int
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """A file that was read. shown: how a message names it."""
+
+    path: Path
+    shown: str
+    entries: Sequence[Entry]
+
+
+def read_config_files(
+    config: str | Path | None, environ: Mapping[str, str], directory: Path | None = None
+) -> list[ConfigFile]:
+    """The files that exist, the strongest first: `config`, `$ARGOCONFIG`, `./hera.config`, `~/hera.config`.
+
+    config: what `--config` names. The home directory is the one of `environ`; without one, none is looked at.
+    Raises `OptionsError` naming a file that was asked for and is missing, or that cannot be read.
+    """
+    found: dict[Path, ConfigFile] = {}
+    for path, shown, named in _candidates(config, environ, directory or Path.cwd()):
+        if not named and not path.exists():
+            continue
+        identity = path.resolve()
+        if identity not in found:
+            found[identity] = ConfigFile(path, shown, tuple(parse_config(_text(path, shown), shown)))
+    return list(found.values())
+
+
+def _candidates(
+    config: str | Path | None, environ: Mapping[str, str], directory: Path
+) -> Iterator[tuple[Path, str, bool]]:
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    if config:
+        yield _expanded(str(config), home, directory), str(config), True
+    variable = environ.get(FILE_VARIABLE, "").strip()
+    if variable:
+        yield _expanded(variable, home, directory), f"{variable} (${FILE_VARIABLE})", True
+    yield directory / FILE_NAME, f"./{FILE_NAME}", False
+    if home:
+        yield Path(home) / FILE_NAME, f"~/{FILE_NAME}", False
+
+
+def _expanded(text: str, home: str | None, directory: Path) -> Path:
+    if home and (text == "~" or text.startswith("~/")):
+        return Path(home, text[2:])
+    return directory / Path(text).expanduser()
+
+
+def _text(path: Path, shown: str) -> str:
+    wanted = f"the configuration file {shown} cannot be read"
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+        text = content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise OptionsError(wanted, found="there is no such file") from None
+    except IsADirectoryError:
+        raise OptionsError(wanted, found="it is a directory", hint=f"name the file: {path / FILE_NAME}") from None
+    except UnicodeDecodeError:
+        raise OptionsError(wanted, found="it is not text in UTF-8") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise OptionsError(wanted, found=getattr(error, "strerror", None) or type(error).__name__) from None
+    if "\0" in text or len(content) > _LARGEST:
+        raise OptionsError(wanted, found="it is not a text file of at most 1 MiB")
+    return text
+
+
+# --- the format ------------------------------------------------------------------------------------------------
+
+
+def parse_config(text: str, shown: str) -> Iterator[Entry]:
+    """The keys of a file in ConfigArgParse's own format, which files written for version 0.1 have.
+
+        key = value     key: value     key value     key      --key value
+        key = "quoted"  key = [a, "b, c"]  # a list may span lines; `#` and `;` begin comments
+
+    Section heads (`[name]`) and lines of dashes are ignored. Raises `OptionsError` naming the line; what stands in
+    it is never repeated, since it may be a secret.
+    """
+    lines = text.splitlines()
+    number = 0
+    while number < len(lines):
+        start, line = number, lines[number].strip()
+        number += 1
+        if not line or line[0] in "#;[" or line.startswith("---"):
+            continue
+        key, rest = _split(line, shown, start + 1)
+        if rest is None or not rest.startswith("["):
+            yield Entry(key, None if rest is None else _scalar(rest), start + 1)
+            continue
+        rest = _without_comment(rest)
+        while not rest.endswith("]") and number < len(lines):
+            rest = _without_comment(f"{rest}\n{lines[number]}")
+            number += 1
+        if not rest.endswith("]"):
+            raise OptionsError(f"{shown}, line {start + 1}", found=f"the list of {key} is not closed by a ]")
+        yield Entry(key, split_list(rest), start + 1)
+
+
+def _split(line: str, shown: str, number: int) -> tuple[str, str | None]:
+    separator = _SEPARATORS.search(line)
+    head = line if separator is None else line[: separator.start()]
+    key = _KEY.match(head)
+    if key is None:
+        raise OptionsError(f"{shown}, line {number}", found="not of the form key = value")
+    rest = line[len(head) :].lstrip()
+    if rest[:1] in (":", "="):
+        return key.group(1), rest[1:].strip()
+    return key.group(1), None if not rest or rest[0] in "#;" else rest
+
+
+def _scalar(text: str) -> str:
+    if text[:1] in ("'", '"'):
+        end = text.find(text[0], 1)
+        while end > 0:
+            after = text[end + 1 :]
+            if not after.strip() or _COMMENT.match(after):
+                return text[1:end]
+            end = text.find(text[0], end + 1)
+    comment = _COMMENT.search(text)
+    return (text if comment is None else text[: comment.start()]).strip()
+
+
+def _without_comment(text: str) -> str:
+    """The beginning of a list without the comment at its end, if there is one outside quotes."""
+    for position, character, quoted in _characters(text):
+        if character in "#;" and not quoted and text[position - 1].isspace():
+            return text[:position].rstrip()
+    return text.rstrip()
+
+
+def _characters(text: str) -> Iterator[tuple[int, str, bool]]:
+    """Each character of a list, and whether it stands in quotes; quotes inside a member are part of it."""
+    quote = ""
+    for position, character in enumerate(text):
+        begins = text[:position].rstrip()[-1:] in ("[", ",")
+        if quote and character == quote:
+            yield position, character, True
+            quote = ""
+            continue
+        if not quote and character in "'\"" and begins:
+            quote = character
+        yield position, character, bool(quote)
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """The members of `[a, "b, c"]`, as texts: numbers keep the digits they were written with."""
+    members = [""]
+    for position, character, quoted in _characters(text):
+        if position in (0, len(text) - 1):
+            continue
+        if character == "," and not quoted:
+            members.append("")
+        else:
+            members[-1] += character
+    return tuple(_unquoted(member.strip()) for member in members if member.strip())
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
+# --- who else may read it --------------------------------------------------------------------------------------
+
+
+def exposure(path: Path) -> list[str]:
+    """How a file that holds a secret is exposed, as sentences without a subject; empty when it is not."""
+    found = []
+    if _readable_by_others(path):
+        found.append(f"may be read by others on this machine (chmod 600 {path})")
+    if _tracked_by_git(path):
+        found.append("is tracked by git, so that everyone with the repository has it (git rm --cached)")
+    return found
+
+
+def _readable_by_others(path: Path) -> bool:
+    if os.name != "posix":
+        return False
+    mode = path.stat().st_mode
+    return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
+
+
+def _tracked_by_git(path: Path) -> bool:
+    full = path.resolve()
+    if not any((parent / ".git").exists() for parent in full.parents):
+        return False
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(full.parent), "ls-files", "--error-unmatch", "--", full.name],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_GIT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):  # no git here, or it hangs: nothing can be told
+        return False
+    return asked.returncode == 0

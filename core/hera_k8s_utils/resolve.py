@@ -1,0 +1,517 @@
+"""From flags, variables, files and sites to the one effective value of each option, and where it came from."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import logging
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .config_files import ConfigFile, Entry, exposure, read_config_files, split_list
+from .errors import OptionsError, PluginError, listed
+from .log import remember
+from .naming import nearest
+from .options import Effective, Kind, OptionSpec, Origin, Owner, Rank, Resolved, canonical, specs_of
+from .plugins import RECORDS, PluginInfo, Plugins
+
+if TYPE_CHECKING:
+    from .experiment import Experiment
+
+log = logging.getLogger(__name__)
+
+DISABLING: Final = "HERA_K8S_DISABLE_PLUGINS"
+_NEAR: Final = 0.82
+"""Likeness from which on an unknown key of a file is taken for a misspelt one; files may hold keys of others."""
+_LONGEST_KEY: Final = 40
+_YES: Final = frozenset({"true", "yes", "on", "1", "y"})
+_NO: Final = frozenset({"false", "no", "off", "0", "n"})
+
+
+@dataclass(frozen=True)
+class Given:
+    """A flag and its value as text; position: among all flags that were given. word: both, as one word of a line."""
+
+    flag: str
+    value: str = field(repr=False)
+    position: int
+    word: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Unloaded:
+    """A plugin whose options nobody knows now. names: its options, where they can be told."""
+
+    blame: str
+    plugin: str
+    state: str
+    names: frozenset[str] = frozenset()
+
+    def has(self, name: str) -> bool:
+        """Whether an option is probably this plugin's: it is one of its names, or begins with the plugin's."""
+        return name in self.names or name.startswith(canonical(self.plugin) + "-")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A value that one source offers for an option, as that source wrote it. said: the place, for an error."""
+
+    origin: Origin
+    value: Any = field(repr=False)
+    said: str = ""
+
+
+# --- the whole -------------------------------------------------------------------------------------------------
+
+
+def resolve(
+    owners: Sequence[Owner],
+    *,
+    argv: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    config: str | Path | None = None,
+    keywords: Mapping[str, Any] | None = None,
+    sites: Mapping[str, Mapping[str, Any]] | None = None,
+    unloaded: Callable[[], Sequence[Unloaded]] = tuple,
+    tolerant: bool = False,
+    directory: Path | None = None,
+) -> Resolved:
+    """The effective options of the owners: flag, then variable, then file, then site, then default.
+
+    owners: settings classes and who declared them; the first owner of a class is the one that is named.
+    argv: flags of these options, with `--config FILE`. environ: by default the process's own.
+    config: a configuration file, as `--config` names it. keywords: values by name, as strong as flags.
+    sites: defaults by name, for each site. unloaded: asked only when something is unknown.
+    tolerant: say nothing of unknown flags and keys, since more options will be known later.
+    directory: where `./hera.config` is looked for, by default the working directory.
+
+    Raises `OptionsError` for an unknown flag, a near miss of a key, or a value of the wrong type; never with a value
+    in its message. Raises `PluginError` when two owners declare the same flag.
+    """
+    variables = os.environ if environ is None else environ
+    specs = all_specs(owners)
+    given, config = _command_line(specs, argv, config, unloaded, tolerant)
+    files = read_config_files(config, variables, directory)
+    sources = _Sources(specs, given, dict(keywords or {}), variables, files, dict(sites or {}))
+    if not tolerant:
+        sources.refuse_unknown(unloaded)
+    sources.warn_of_exposed_secrets()
+    secrets = sources.secrets()
+    remember(secrets)
+    effective = {(spec.owner.settings, spec.field): sources.effective(spec) for spec in specs}
+    return Resolved(effective, tuple(file.shown for file in files), secrets)
+
+
+def resolve_for(
+    plugins: Plugins,
+    *,
+    experiment: Experiment | None = None,
+    argv: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    config: str | Path | None = None,
+    keywords: Mapping[str, Any] | None = None,
+    tolerant: bool = False,
+) -> Resolved:
+    """`resolve` for the framework's own options, those of all plugins, and those of an experiment."""
+    return resolve(
+        owners_of(plugins, experiment),
+        argv=argv,
+        environ=environ,
+        config=config,
+        keywords=keywords,
+        sites={each.record.name: each.record.defaults for each in plugins.all("sites")},
+        unloaded=lambda: unloaded_plugins(plugins),
+        tolerant=tolerant,
+    )
+
+
+# --- who declared options --------------------------------------------------------------------------------------
+
+
+def owners_of(plugins: Plugins, experiment: Experiment | None = None) -> list[Owner]:
+    """Everybody who declares options: the framework, the plugins, and the experiment where there is one."""
+    owners = [*core_owners(), *_plugin_owners(plugins), *_command_owners(plugins)]
+    if experiment is not None and experiment.options is not None:
+        owners.append(Owner(experiment.options, title=f"the experiment {experiment.name}"))
+    return owners
+
+
+def core_owners() -> list[Owner]:
+    """The options that belong to no plugin."""
+    from .http import NetworkSettings
+    from .settings import CoreSettings
+
+    return [Owner(CoreSettings), Owner(NetworkSettings)]
+
+
+def _plugin_owners(plugins: Plugins) -> list[Owner]:
+    hooks = [hook for hook in RECORDS if hook != "commands"]
+    return [
+        Owner(each.record.settings, each.plugin, each.distribution)
+        for hook in hooks
+        for each in plugins.all(hook)
+        if getattr(each.record, "settings", None) is not None
+    ]
+
+
+def _command_owners(plugins: Plugins) -> list[Owner]:
+    return [
+        Owner(each.record.settings, each.plugin, each.distribution, command=each.record.name)
+        for each in plugins.all("commands")
+        if each.record.settings is not None
+    ]
+
+
+def all_specs(owners: Sequence[Owner]) -> list[OptionSpec]:
+    """The options of the owners; raises `PluginError` when two declare the same flag."""
+    classes: dict[type, Owner] = {}
+    for owner in owners:
+        classes.setdefault(owner.settings, owner)
+    specs = [spec for owner in classes.values() for spec in specs_of(owner)]
+    _refuse_clashes(specs)
+    return specs
+
+
+def _refuse_clashes(specs: Sequence[OptionSpec]) -> None:
+    taken: dict[str, list[OptionSpec]] = {}
+    for spec in specs:
+        for name in spec.flags:
+            for other in taken.setdefault(name, []):
+                if _meet(spec.owner, other.owner):
+                    raise _clash(name, other, spec)
+            taken[name].append(spec)
+
+
+def _meet(one: Owner, other: Owner) -> bool:
+    """Whether the flags of two owners stand on the same command line; those of two commands never do."""
+    return not (one.command and other.command and one.command != other.command)
+
+
+def _clash(name: str, one: OptionSpec, other: OptionSpec) -> PluginError:
+    plugin = other.owner.plugin or one.owner.plugin
+    return PluginError(
+        f"two declare the flag {name}",
+        found=f"{one.owner.blame} ({one.owner.settings.__name__}.{one.field}) and "
+        f"{other.owner.blame} ({other.owner.settings.__name__}.{other.field})",
+        hint=f"--no-plugin {plugin}" if plugin else f"rename the field {other.field} or its aliases",
+    )
+
+
+def unloaded_plugins(plugins: Plugins) -> list[Unloaded]:
+    """The plugins that were not loaded. Those of this distribution that are merely disabled are asked for the names of
+    their options; others are somebody's code that was turned off for a reason, and only recognised by their prefix."""
+    return [
+        Unloaded(info.blame, info.name, info.state, _names_of(info))
+        for info in plugins.listing()
+        if info.state in ("disabled", "broken", "refused")
+    ]
+
+
+def _names_of(info: PluginInfo) -> frozenset[str]:
+    if info.state != "disabled" or not info.distribution.startswith("hera-k8s-utils "):
+        return frozenset()
+    module = importlib.import_module(info.module)
+    records = [record for hook in RECORDS if hasattr(module, hook) for record in getattr(module, hook)() or ()]
+    classes = {record.settings for record in records if getattr(record, "settings", None) is not None}
+    return frozenset(name for cls in classes for spec in specs_of(Owner(cls, info.name)) for name in spec.names)
+
+
+# --- the command line ------------------------------------------------------------------------------------------
+
+
+def _command_line(
+    specs: Sequence[OptionSpec],
+    argv: Sequence[str],
+    config: str | Path | None,
+    unloaded: Callable[[], Sequence[Unloaded]],
+    tolerant: bool,
+) -> tuple[Mapping[str, Sequence[Given]], str | Path | None]:
+    if not argv:
+        return {}, config
+    from .command_line import option_parser, split_common, unknown_words  # ConfigArgParse patches argparse: only now
+
+    common, rest = split_common(argv)
+    parser = option_parser(specs)
+    line = parser.read(rest)
+    if not tolerant and line.unknown:
+        raise unknown_words(line.unknown, parser.flags(), unloaded())
+    return line.given, common.config or config
+
+
+# --- the sources -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sources:
+    specs: Sequence[OptionSpec]
+    given: Mapping[str, Sequence[Given]] = field(repr=False)
+    keywords: Mapping[str, Any] = field(repr=False)
+    environ: Mapping[str, str] = field(repr=False)
+    files: Sequence[ConfigFile] = field(repr=False)
+    sites: Mapping[str, Mapping[str, Any]]
+
+    def effective(self, spec: OptionSpec) -> Effective:
+        """The strongest value of an option, or its default."""
+        candidates = list(self._candidates(spec))
+        if not candidates:
+            return Effective(spec, spec.default, Origin(Rank.DEFAULT, "default"))
+        if spec.kind is Kind.LIST and spec.info.keyed:
+            return _merged(spec, candidates)
+        return Effective(spec, converted(spec, candidates[0]), candidates[0].origin)
+
+    def secrets(self) -> frozenset[str]:
+        """Every text that any source offers for a secret."""
+        found: set[str] = set()
+        for spec in self.specs:
+            if spec.info.secret:
+                for candidate in self._candidates(spec):
+                    found.update(_texts(candidate.value))
+        return frozenset(text for text in found if text)
+
+    def _candidates(self, spec: OptionSpec) -> Iterator[Candidate]:
+        yield from self._from_keywords(spec)
+        yield from self._from_flags(spec)
+        yield from self._from_environment(spec)
+        yield from self._from_files(spec)
+        yield from self._from_sites(spec)
+
+    def _from_keywords(self, spec: OptionSpec) -> Iterator[Candidate]:
+        for name, value in self.keywords.items():
+            if canonical(name) in spec.names and value is not None:
+                yield Candidate(Origin(Rank.GIVEN, f"{name}="), value)
+
+    def _from_flags(self, spec: OptionSpec) -> Iterator[Candidate]:
+        typed = sorted((each for flag in spec.flags for each in self.given.get(flag, ())), key=lambda g: g.position)
+        if not typed:
+            return
+        value = tuple(each.value for each in typed) if spec.kind is Kind.LIST else typed[-1].value
+        yield Candidate(Origin(Rank.GIVEN, typed[-1].flag), value)
+
+    def _from_environment(self, spec: OptionSpec) -> Iterator[Candidate]:
+        for variable in spec.env:
+            if self.environ.get(variable):  # an empty variable is an unset one, as for kubectl
+                yield Candidate(Origin(Rank.ENVIRONMENT, variable), self.environ[variable])
+                return
+
+    def _from_files(self, spec: OptionSpec) -> Iterator[Candidate]:
+        for file in self.files:
+            entries = [entry for entry in file.entries if canonical(entry.key) in spec.names]
+            if not entries:
+                continue
+            last = entries[-1]
+            value = _joined(entries) if spec.kind is Kind.LIST else last.value
+            yield Candidate(Origin(Rank.FILE, file.shown), value, f"{file.shown}, line {last.line}: {last.key}")
+
+    def _from_sites(self, spec: OptionSpec) -> Iterator[Candidate]:
+        for site, defaults in self.sites.items():
+            for name, value in defaults.items():
+                if canonical(name) in spec.names and value is not None:
+                    yield Candidate(Origin(Rank.SITE, f"site {site}"), value)
+
+    # --- what is wrong with them -------------------------------------------------------------------------------
+
+    def refuse_unknown(self, unloaded: Callable[[], Sequence[Unloaded]]) -> None:
+        """Refuse unknown keywords and near misses of keys, warn of the rest."""
+        known = {name for spec in self.specs for name in spec.names}
+        self._refuse_keywords(known)
+        for file in self.files:
+            self._judge_file(file, known, unloaded)
+        for site, defaults in self.sites.items():
+            self._judge_site(site, defaults, known, unloaded)
+        self._judge_variables()
+
+    def _refuse_keywords(self, known: set[str]) -> None:
+        for name in self.keywords:
+            if canonical(name) not in known:
+                near = nearest(canonical(name), known)
+                raise OptionsError(
+                    f"no option is called {name}",
+                    hint=f"did you mean {near.replace('-', '_')}?" if near else "hera-k8s config lists the options",
+                )
+
+    def _judge_file(self, file: ConfigFile, known: set[str], unloaded: Callable[[], Sequence[Unloaded]]) -> None:
+        strange = [entry for entry in file.entries if canonical(entry.key) not in known]
+        ignored = []
+        for entry in strange:
+            name = canonical(entry.key)
+            owner = next((each for each in unloaded() if each.has(name)), None)
+            if owner is not None:
+                log.warning(
+                    "%s, line %d: %s belongs to plugin %s, which is %s",
+                    file.shown,
+                    entry.line,
+                    entry.key,
+                    owner.blame,
+                    owner.state,
+                )
+                continue
+            near = nearest_key(name, known)
+            if near is not None:
+                raise OptionsError(
+                    f"{file.shown}, line {entry.line}: no option is called {entry.key}",
+                    hint=f"did you mean {near.replace('-', '_')}?",
+                )
+            ignored.append(entry)
+        if ignored:
+            log.warning("%s: nothing here knows %s", file.shown, listed([_place(entry) for entry in ignored]))
+
+    def _judge_site(
+        self, site: str, defaults: Mapping[str, Any], known: set[str], unloaded: Callable[[], Sequence[Unloaded]]
+    ) -> None:
+        for name in defaults:
+            wanted = canonical(name)
+            if wanted in known or any(each.has(wanted) for each in unloaded()):
+                continue
+            near = nearest(wanted, known)
+            meant = f"; did it mean {near.replace('-', '_')}?" if near else ""
+            log.warning("site %s sets %s, which no option is called%s", site, name, meant)
+
+    def _judge_variables(self) -> None:
+        known = {variable for spec in self.specs for variable in spec.env} | {DISABLING}
+        for variable in self.environ:
+            if variable.startswith(OptionSpec.prefix) and variable not in known:
+                near = nearest_key(variable, known)
+                if near is not None:
+                    log.warning("%s is set, which nothing reads; did you mean %s?", variable, near)
+
+    def warn_of_exposed_secrets(self) -> None:
+        """Warn of secrets on the command line, and in files that others may read."""
+        secret = [spec for spec in self.specs if spec.info.secret]
+        for spec in secret:
+            for each in self._from_flags(spec):
+                log.warning(
+                    "%s: everybody on this machine can read it in the list of processes, and it stays in the history "
+                    "of the shell; set %s instead",
+                    each.origin.where,
+                    spec.env[0],
+                )
+        for file in self.files:
+            held = [e.key for e in file.entries if e.value and any(canonical(e.key) in s.names for s in secret)]
+            for danger in exposure(file.path) if held else ():
+                log.warning("%s holds %s and %s", file.shown, listed(held), danger)
+
+
+def nearest_key(name: str, known: Iterable[str]) -> str | None:
+    """The name that was almost certainly meant; None when it may as well be somebody else's."""
+    near = nearest(name, known)
+    alike = near is not None and difflib.SequenceMatcher(None, name, near).ratio() >= _NEAR
+    return near if alike else None
+
+
+def _place(entry: Entry) -> str:
+    # A key that stands alone may be the end of a value that was broken over two lines.
+    return f"line {entry.line}" if entry.value is None or len(entry.key) > _LONGEST_KEY else entry.key
+
+
+def _joined(entries: Sequence[Entry]) -> tuple[str, ...]:
+    texts: list[str] = []
+    for entry in entries:
+        texts += _texts(entry.value)
+    return tuple(texts)
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        is_list = value.startswith("[") and value.endswith("]")
+        return list(split_list(value)) if is_list else [value]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [str(each) for each in value]
+    return [] if value is None else [str(value)]
+
+
+# --- conversion ------------------------------------------------------------------------------------------------
+
+
+def _merged(spec: OptionSpec, candidates: Sequence[Candidate]) -> Effective:
+    """NAME=VALUE entries of all sources; for a NAME the strongest source counts, in one source the last entry."""
+    kept: dict[str, tuple[str, Origin]] = {}
+    for candidate in candidates:
+        mine = {text.partition("=")[0].strip(): (text, candidate.origin) for text in converted(spec, candidate)}
+        kept = {**mine, **kept}
+    origins = tuple(origin for _, origin in kept.values())
+    where = ", ".join(dict.fromkeys(origin.where for origin in sorted(origins)))
+    strongest = min((origin.rank for origin in origins), default=candidates[0].origin.rank)
+    shown = Origin(strongest, where or candidates[0].origin.where)
+    return Effective(spec, tuple(text for text, _ in kept.values()), shown, origins)
+
+
+def converted(spec: OptionSpec, candidate: Candidate) -> Any:
+    """A source's value in the option's type; raises `OptionsError` naming the source, never the value."""
+    try:
+        value = _convert(spec, candidate.value)
+        if spec.info.choices and any(str(each) not in spec.info.choices for each in _texts(value)):
+            raise ValueError(f"not one of {', '.join(spec.info.choices)}")
+    except (ValueError, OverflowError) as error:
+        raise OptionsError(
+            f"{candidate.said or candidate.origin.where} cannot be used",
+            found=str(error),
+            hint=f"{spec.flag}: {spec.info.help}",
+        ) from None
+    return value
+
+
+def _convert(spec: OptionSpec, value: Any) -> Any:
+    if spec.kind is Kind.LIST:
+        return tuple(_texts(value))
+    if value is None:  # a key that stands alone
+        if spec.kind is Kind.SWITCH:
+            return True
+        raise ValueError("it has no value")
+    if isinstance(value, (list, tuple)):
+        raise ValueError("a list, where one value is wanted")
+    if isinstance(value, str):
+        return None if spec.optional and not value else _FROM_TEXT[spec.kind](value)
+    return _of_type(spec.kind, value)
+
+
+def switch(text: str) -> bool:
+    """A yes or a no in the usual spellings; raises `ValueError` for anything else."""
+    word = text.strip().lower()
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise ValueError("neither true nor false")
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("not a whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError("not a number") from None
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
+
+
+_FROM_TEXT: Final[Mapping[Kind, Callable[[str], Any]]] = {
+    Kind.TEXT: str,
+    Kind.WHOLE: _whole,
+    Kind.NUMBER: _number,
+    Kind.SWITCH: switch,
+    Kind.PATH: lambda text: Path(text).expanduser(),
+}
+
+
+def _of_type(kind: Kind, value: Any) -> Any:
+    """A value that a program gave (a keyword, a site's default), checked."""
+    if kind is Kind.TEXT and isinstance(value, os.PathLike):
+        return str(value)
+    if kind is Kind.SWITCH and isinstance(value, bool):
+        return value
+    if kind is Kind.PATH and isinstance(value, os.PathLike):
+        return Path(value)
+    if kind is Kind.NUMBER and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _number(str(value))
+    if kind is Kind.WHOLE and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"a {type(value).__name__}, where a {kind.value} is wanted")
