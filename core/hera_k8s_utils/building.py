@@ -156,11 +156,10 @@ def _amended(site: Site, manifest: Manifest, context: Context) -> Manifest:
 def _bindings(core: CoreSettings, resolved: Resolved, wanted: Sequence[Requirement]) -> dict[str, str]:
     """The bindings. A configuration file serves many experiments, so that it may bind roles that this one lacks;
     what stands on the command line or in the environment must be meant for this one."""
-    bindings = parse_bindings(core.bind)
-    if resolved.origin(CoreSettings, "bind").rank < Rank.FILE:
-        return bindings
     roles = {requirement.role for requirement in wanted}
-    return {role: name for role, name in bindings.items() if role in roles}
+    said_for_all = [text for text, origin in resolved.entries(CoreSettings, "bind") if origin.rank >= Rank.FILE]
+    spare = parse_bindings(said_for_all).keys() - roles
+    return {role: name for role, name in parse_bindings(core.bind).items() if role not in spare}
 
 
 def _named(wanted: Sequence[Requirement], resolved: Resolved) -> dict[str, str]:
