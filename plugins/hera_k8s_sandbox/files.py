@@ -20,6 +20,10 @@ SIGNING_KEY: Final = "signing.key"
 
 PID_HEADER: Final = "X-Sandbox-Pid"  # by which a launcher knows that who answers is who wrote the file
 
+# kubectl sends no token over plain http (client-go reads credentials for https only): its kubeconfig holds the
+# token in the server's path, http://127.0.0.1:PORT/bearer/TOKEN.
+TOKEN_PATH: Final = "bearer"  # noqa: S105
+
 
 @dataclass(frozen=True)
 class ServerFile:

@@ -23,7 +23,7 @@ from hera_k8s_sandbox.errors import (
     no_such_resource,
     unsupported,
 )
-from hera_k8s_sandbox.files import PID_HEADER
+from hera_k8s_sandbox.files import PID_HEADER, TOKEN_PATH
 from hera_k8s_sandbox.patches import json_patch, merge_patch, strategic_merge
 from hera_k8s_sandbox.requests import (
     Query,
@@ -102,15 +102,19 @@ class KubeApi:
             return _json(error.status(), error.code, error.headers)
 
     async def _route(self, request: web.Request) -> web.StreamResponse:
-        identity = self._state.access.authenticate(request)
         segments = request.rel_url.raw_path.strip("/").split("/")
+        identity = self._state.access.authenticate(request)
+        if segments[0] == TOKEN_PATH and len(segments) > 1:
+            if identity.anonymous:
+                identity = self._state.access.identify(segments[1])
+            segments = segments[2:] or [""]
         group = version = None
         if segments[0] == "api" and len(segments) > 2:
             group, version, rest = "", segments[1], segments[2:]
         elif segments[0] == "apis" and len(segments) > 3:
             group, version, rest = segments[1], segments[2], segments[3:]
         if group is None or version is None:
-            return self._plain(request, identity)
+            return self._plain(request, identity, segments)
         if not discovery.known_group_version(group, version):
             return _no_page()
         target = parse_target(group, version, rest)
@@ -340,12 +344,12 @@ class KubeApi:
 
     # Paths that are no resources
 
-    def _plain(self, request: web.Request, identity: Identity) -> web.StreamResponse:
-        path = request.path
+    def _plain(self, request: web.Request, identity: Identity, segments: list[str]) -> web.StreamResponse:
+        path = "/" + "/".join(segments)
         self._state.access.require_path(identity, request.method.lower(), path)
         if path.startswith(_OPEN_PATHS):
             return web.Response(text="ok", headers={PID_HEADER: str(os.getpid())})
-        answer = self._discover(path.strip("/").split("/"), request.host)
+        answer = self._discover(segments, request.host)
         return _no_page() if answer is None else _json(answer)
 
     def _discover(self, segments: list[str], host: str) -> Json | None:

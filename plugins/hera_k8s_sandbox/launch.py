@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import signal
 import subprocess
@@ -79,6 +80,29 @@ def stop(directory: Path, *, timeout: float = STOP_TIMEOUT) -> bool:
             raise LaunchError(f"the sandbox (process {told.pid}) has not ended after {timeout:g} s")
         time.sleep(0.02)
     return True
+
+
+def kubeconfig(address: Address, *, namespace: str = "default", user: str = "sandbox-admin") -> str:
+    """The text of a kubeconfig, which holds the token: for files that only their owner may read.
+
+    kubectl sends no token over plain http, so the server's path holds it too.
+    """
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "sandbox", "cluster": {"server": f"{address.url}/{files.TOKEN_PATH}/{address.token}"}}],
+        "users": [{"name": user, "user": {"token": address.token}}],
+        "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": user, "namespace": namespace}}],
+        "current-context": "sandbox",
+    }
+    return json.dumps(config, indent=2) + "\n"  # JSON is YAML
+
+
+def write_kubeconfig(directory: Path, address: Address, *, namespace: str = "default") -> Path:
+    """Write the administrator's kubeconfig (0600) into the state directory; its path."""
+    path = directory.resolve() / files.KUBECONFIG
+    files.write_private(path, kubeconfig(address, namespace=namespace))
+    return path
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
+from hera_k8s_sandbox import protobuf
 from hera_k8s_sandbox.errors import ApiError, bad_request, method_not_allowed, too_new
 from hera_k8s_sandbox.resources import Resource, find_resource
 from hera_k8s_sandbox.reviews import find_review
@@ -142,11 +143,20 @@ async def read_body(request: web.Request) -> Any:
         return _read_yaml(raw)
     if "json" in kind or kind == "application/octet-stream":
         return _read_json(raw)
+    if kind == protobuf.MEDIA_TYPE:
+        return _read_protobuf(raw)
     message = (
         "the body of the request was in an unknown format - accepted media types include: application/json, "
         "application/yaml"
     )
     raise ApiError(415, "UnsupportedMediaType", message, details={})
+
+
+def _read_protobuf(raw: bytes) -> Any:
+    try:
+        return protobuf.decode(raw)
+    except ValueError as error:
+        raise ApiError(415, "UnsupportedMediaType", str(error), details={}) from None
 
 
 def _read_json(raw: bytes) -> Any:
