@@ -1,10 +1,12 @@
 """One codec for values: canonical text, path segment, DNS name, label, and back.
 
-A value's *text* is what a task receives: `3.82`, `1`, `true`, `null`, `2012-07-01`, `Infinity`; all but dates are also the
-value's JSON, which is how a Hera script reads its arguments. A value's *segment* is the same text made safe in any path:
-ASCII letters, digits and `_ . + -` stand for themselves, every other byte of its UTF-8 is `%XX`, and so is a dot at either
-end, since `.` and `..` mean something else in a path and leading dots hide files. `%00` is the empty text (NUL itself is
-refused: no process can be given one). Segments being ASCII, no file system normalises them into something else.
+A value's *text* is what a task receives: `3.82`, `1`, `true`, `null`, `2012-07-01`, `Infinity`. But for dates and
+strings it is the value's JSON, which is how a Hera script reads its arguments.
+
+A value's *segment* is its text made safe in any path: ASCII letters, digits and `_ . + -` stand for themselves, every
+other byte of its UTF-8 is `%XX`, and so is a dot at either end, since `.` and `..` mean something else in a path and
+leading dots hide files. `%00` is the empty text (NUL itself is refused: no process can be given one). Segments are
+ASCII, so no file system normalises them into something else.
 
 Types are not written into paths. They are recovered from the *column*: the types of the values that a parameter was
 declared with. The texts of the types other than `str` never coincide; a text that could be read back as one of
@@ -21,11 +23,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from types import NoneType
-from typing import Any, Final, Union
+from typing import Any, Final
 
 from .errors import BuildError
 
-Value = Union[str, int, float, bool, None, date, datetime]
+Value = str | int | float | bool | None | date | datetime
 """What a parameter can be."""
 
 
@@ -125,7 +127,7 @@ _TEXT: Final[dict[type, Callable[[Any], str]]] = {
     int: int.__repr__,
     float: _float_text,
     bool: lambda value: "true" if value else "false",
-    NoneType: lambda value: "null",
+    NoneType: lambda _: "null",
     date: date.isoformat,
     datetime: datetime.isoformat,
 }
@@ -259,8 +261,10 @@ class Column:
 
     @classmethod
     def of(cls, name: str, values: Iterable[Value]) -> Column:
-        """The column of some values (which are gone through twice). Raises `BuildError` for texts that would be read back
-        as values of another type among them."""
+        """The column of some values, which are gone through twice.
+
+        Raises `BuildError` for texts that would be read back as values of another type among them.
+        """
         types = frozenset({int}) if isinstance(values, range) else frozenset(map(type, values))
         column = cls(name, types)
         if str in types and len(types) > 1:
@@ -344,7 +348,7 @@ class Column:
 
 
 def fingerprint(point: Mapping[str, Value]) -> bytes:
-    """16 bytes that depend on a point's names, types and values, and on nothing else: not on the sweep, nor on order."""
+    """16 bytes that depend on the names, types and values of a point alone: not on their order, nor on the sweep."""
     parts = (f"{name}\0{type(value).__name__}\0{text_of(value)}" for name, value in sorted(point.items()))
     return hashlib.blake2b("\0\0".join(parts).encode(), digest_size=16).digest()
 
@@ -366,11 +370,11 @@ def dns_name(point: Mapping[str, Value]) -> str:
 
 
 def label_value(point: Mapping[str, Value]) -> str:
-    """A valid label value (at most 63 characters) for a point: `growth_rate_3.82_seed_1`; made unique as `dns_name` is."""
+    """A label's value (at most 63 characters) for a point: `growth_rate_3.82_seed_1`; made unique as in `dns_name`."""
     text = "_".join(f"{name}_{text_of(value)}" for name, value in point.items())
     slug = re.sub(r"[^A-Za-z0-9_.-]+|__+", "_", text).strip("_.-")
-    kept = all(re.fullmatch(r"[a-z0-9.+-]*[a-z0-9]", text_of(value)) for value in point.values()) and "__" not in text
-    return _fitted(slug, point, kept=kept and "+" not in text, between="__")
+    kept = all(re.fullmatch(r"[a-z0-9.-]*[a-z0-9]", text_of(value)) for value in point.values())
+    return _fitted(slug, point, kept=kept and text[:1].isalnum() and "__" not in text, between="__")
 
 
 def _fitted(slug: str, point: Mapping[str, Value], *, kept: bool, between: str) -> str:

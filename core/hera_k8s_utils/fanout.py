@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .codec import TYPES, Placeholder, shown, text_of
 from .errors import BuildError
-from .inputs import Point
+from .inputs import NAME, Point
 
 if TYPE_CHECKING:
     from .inputs import Inputs
@@ -21,6 +21,8 @@ def fan_out(inputs: Inputs, extra: Mapping[str, Any]) -> dict[str, Any]:
     for name in extra:
         if name in inputs.names:
             raise BuildError(f"fan_out({name}=...): {name} is a parameter already", hint="give it another name")
+        if not NAME.fullmatch(name):
+            raise BuildError(f"fan_out({name}=...)", found="names are letters, digits, dashes and underscores")
     arguments: dict[str, Any] = {name: _item(name) for name in inputs.names}
     items = [_texts(point) for point in inputs]
     for name, value in extra.items():
@@ -75,7 +77,10 @@ def _joined(parts: list[str], item: Mapping[str, str]) -> str | None:
 
 
 def _filled(value: Any, item: Mapping[str, str]) -> Any:
-    return _joined(_ITEM.split(value), item) or value if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    text = _joined(_ITEM.split(value), item)
+    return value if text is None else text
 
 
 def _results(inputs: Inputs, name: str, function: Callable[[Point], Any]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import product, repeat
 from pathlib import Path
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, NoReturn, TypeVar, overload
 
 from .codec import TYPES, Column, Value, as_value, identity, plain, shown
 from .errors import BuildError, OptionsError, listed
@@ -17,7 +17,7 @@ from .naming import nearest
 
 V = TypeVar("V", covariant=True)
 
-_NAME: Final = re.compile(r"[-a-zA-Z0-9_]+")
+NAME: Final = re.compile(r"[-a-zA-Z0-9_]+")
 """What Argo accepts as the name of a parameter."""
 _SHORT: Final = 4096
 """Ranges up to this length are kept as their values; longer ones stay ranges, which cost no memory."""
@@ -26,8 +26,10 @@ _SHORT: Final = 4096
 class Point(Mapping[str, Value]):
     """One point of a sweep: immutable, hashable, its values by `point["seed"]` or `point.seed`.
 
+    names: of the parameters. values_tuple: their values, in the same order.
+
     Two points are equal when their names, values and the types of these are: `1`, `1.0` and `True` differ. A parameter
-    that is called like a method of mappings (`items`) is reached by `point["items"]` only.
+    that is called like an attribute of every point (`items`, `names`) is reached by `point["items"]` only.
     """
 
     __slots__ = ("names", "values_tuple")
@@ -36,8 +38,14 @@ class Point(Mapping[str, Value]):
     values_tuple: tuple[Value, ...]
 
     def __init__(self, names: tuple[str, ...], values: tuple[Value, ...]) -> None:
-        self.names = names
-        self.values_tuple = values
+        _set_names(self, names)
+        _set_values(self, values)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a point cannot be changed")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a point cannot be changed")
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Point:
@@ -82,6 +90,11 @@ class Point(Mapping[str, Value]):
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={shown(self[name])}" for name in self.names)
+
+
+# The slots' own setters, as __setattr__ refuses: points are made by the million.
+_set_names: Final = Point.__dict__["names"].__set__
+_set_values: Final = Point.__dict__["values_tuple"].__set__
 
 
 class Named(Mapping[str, V]):
@@ -142,6 +155,8 @@ class Inputs(Sequence[Point]):
         constants: Mapping[str, Any] | None = None,
         points: Iterable[Mapping[str, Any]] | None = None,
     ) -> None:
+        _refuse_shape("parameters", parameters)
+        _refuse_shape("constants", constants)
         if points is not None and parameters:
             raise BuildError("inputs have parameters or points, not both", hint="put all parameters into the points")
         self.constants = Named(constants or {}, "constant")
@@ -157,7 +172,7 @@ class Inputs(Sequence[Point]):
 
     def _refuse_names(self) -> None:
         for name in self.names:
-            if not isinstance(name, str) or not _NAME.fullmatch(name):
+            if not isinstance(name, str) or not NAME.fullmatch(name):
                 raise BuildError(
                     f"a parameter cannot be called {name!r}", found="names are letters, digits, dashes and underscores"
                 )
@@ -267,9 +282,9 @@ class Inputs(Sequence[Point]):
     def override(self, settings: Mapping[str, str | Sequence[Any]]) -> Inputs:
         """The same inputs with other values: `{"seed": "1,2"}`, as `--set` gives them, or `{"seed": [1, 2]}`.
 
-        Texts are typed like the declared values. Those of a parameter are separated by commas; one that holds a comma is
-        put in double quotes. The text of a constant is one value. Raises `OptionsError` for an unknown name, with the
-        nearest, for a text of the wrong type, and for parameters of explicit points.
+        Texts are typed like the declared values. Those of a parameter are separated by commas; one that holds a comma
+        is put in double quotes. The text of a constant is one value. Raises `OptionsError` for an unknown name, with
+        the nearest, for a text of the wrong type, and for parameters of explicit points.
         """
         parameters: dict[str, Iterable[Any]] = dict(self.axes or {})
         constants = dict(self.constants)
@@ -301,8 +316,9 @@ class Inputs(Sequence[Point]):
     def from_file(cls, path: str | Path, *, constants: Mapping[str, Any] | None = None) -> Inputs:
         """Points from a CSV file (a header, then a point a row) or a JSON file (a list of objects).
 
-        Values of CSV columns are integers, numbers, booleans, dates or times where all of a column are, else texts; an empty
-        cell among those is None. A JSON file may also be an object with `parameters` or `points`, and `constants`.
+        The cells of a CSV column are integers, numbers, booleans, dates or times where all of them look so, an empty
+        one among those is None; else they are texts. `with_points` takes the types that were declared instead.
+        A JSON file may also be an object with `parameters` or `points`, and `constants`.
         Raises `BuildError` with the line or point that cannot be used.
         """
         from .pointfiles import read_inputs
@@ -326,12 +342,13 @@ class Inputs(Sequence[Point]):
     def fan_out(self, **extra: Any) -> dict[str, Any]:
         """What a Hera task needs to run once for each point: `arguments` over `{{item.*}}`, and `with_items`.
 
-        extra: further arguments. A function of a point (`output=layout.path`) becomes one text over `{{item.*}}` when that
-        is proven to give the same for every point, else its values are put into the items. Anything else is passed as it is.
+        extra: further arguments. A function of a point (`output=layout.path`) becomes one text over `{{item.*}}` when
+        that is proven to give the same for every point, else its values are put into the items. Anything else is
+        passed as it is.
 
         Items hold canonical texts, never numbers: a real API server writes 4.0 back as 4, and a path made of it
         would be another one. Without parameters there are only `arguments`, for one task.
-        Raises `BuildError` for an extra with a parameter's name, and for values that hold `{{`, which Argo would fill in.
+        Raises `BuildError` for an extra with a parameter's name, and for values that hold `{{`, which Argo fills in.
         """
         from .fanout import fan_out
 
@@ -349,6 +366,11 @@ def _axis(name: str, values: Iterable[Any]) -> Sequence[Value]:
     if not found:
         raise BuildError(f"parameter {name} has no values", hint=f"parameters={{{name!r}: [...]}} needs at least one")
     return found
+
+
+def _refuse_shape(what: str, given: object) -> None:
+    if given is not None and not isinstance(given, Mapping):
+        raise BuildError(f"the {what} of inputs need a mapping of names", found=shown(given))
 
 
 def _refuse_shapeless(name: str, values: object) -> None:
@@ -416,10 +438,12 @@ def _set_parameter(column: Column, given: str | Sequence[Any]) -> Sequence[Value
     if not isinstance(given, str):
         return [column.accept(value) for value in given]
     try:
-        texts = next(csv.reader(io.StringIO(given), strict=True, skipinitialspace=True), [""])
+        lines = list(csv.reader(io.StringIO(given, newline=""), strict=True, skipinitialspace=True))
     except csv.Error as error:
         raise OptionsError(f"--set {column.name}=...", found=f"cannot be split at commas: {error}") from None
-    return [_read(column, text) for text in texts]
+    if len(lines) > 1:
+        raise OptionsError(f"--set {column.name}=...", found="a line break between values; commas separate them")
+    return [_read(column, text) for text in (lines[0] if lines else [""])]
 
 
 def _set_constant(name: str, declared: Any, given: str | Sequence[Any]) -> Any:

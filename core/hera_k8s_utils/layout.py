@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .codec import dns_name, label_value, plain, shown
-from .errors import BuildError
+from .errors import BuildError, HeraK8sError
 from .inputs import Inputs, Point
 
 if TYPE_CHECKING:
@@ -143,15 +144,16 @@ class Layout:
     def prove(self) -> Proof:
         """Go through the sweep, in memory that does not grow with it beyond 4 bytes a point.
 
-        Every path stays below the root, keeps to the limits of file systems, and belongs to one point alone. Every path (of
-        more than 20,000, as many of them) is read back to its point. Raises `BuildError` naming the point, or both.
+        Every path stays below the root, keeps to the limits of file systems, and belongs to one point alone; every one
+        (of more than 20,000, as many of them) is read back to its point. Raises `BuildError` naming the point, or both.
         """
         from .proof import refuse_collisions, refuse_unreadable
 
-        room = PATH_LIMIT - len(self._root.encode()) - 1 if self._root is not None else PATH_LIMIT
-        refuse_collisions(self, room)
         count = len(self.inputs)
-        read = refuse_unreadable(self, READ_BACK)
+        room = PATH_LIMIT - len(self._root.encode()) - 1 if self._root is not None else PATH_LIMIT
+        with _blaming(self.strategy):
+            refuse_collisions(self, room)
+            read = refuse_unreadable(self, READ_BACK)
         below = f" below {self._root}" if self._root is not None else ""
         sample = "" if read == count else f"; {read} of them, evenly spread, read back"
         return Proof(count, count, f"{count} points, {count} paths{below}{sample}" if count != 1 else f"1 point{below}")
@@ -161,11 +163,23 @@ class Layout:
         return map(self._naming.encode, self.inputs)
 
 
+@contextmanager
+def _blaming(strategy: str) -> Iterator[None]:
+    """Whatever a strategy raises beside our own errors is a fault of its code, and is told as one."""
+    try:
+        yield
+    except HeraK8sError:
+        raise
+    except Exception as error:
+        raise BuildError(f"the layout {strategy} failed", found=f"{type(error).__name__}: {error}") from error
+
+
 def open_layout(declaration: LayoutStrategy, settings: Any, inputs: Inputs, argument: str, root: str | None) -> Layout:
     """The layout of one run.
 
     declaration: the strategy. settings: an instance of its settings class, or None. argument: what follows the colon in
     `template:{seed}`. root: the run's directory in the pod, None when nothing is mounted.
     """
-    naming = declaration.build(settings, inputs, argument)
+    with _blaming(declaration.name):
+        naming = declaration.build(settings, inputs, argument)
     return Layout(naming, inputs, root, strategy=declaration.name, sidecar=declaration.sidecar)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from .codec import shown
-from .errors import BuildError, HeraK8sError
+from .errors import BuildError
 from .inputs import Point
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ def refuse_collisions(layout: Layout, room: int) -> None:
     bits = min(_MOST_BITS, 1 << max(10, (len(layout.inputs) * _BITS_A_POINT - 1).bit_length()))
     seen = bytearray(bits // 8)
     suspects: set[int] = set()
+    short = min(SEGMENT_LIMIT, room)  # bytes; a character has at most 4
     for point, path in zip(layout.inputs, layout.paths(), strict=True):
-        if len(path) * 4 > SEGMENT_LIMIT or not _is_plain(path):
+        if not _is_plain(path) or len(path) * 4 > short:
             _refuse_unfit(layout, point, path, room)
         bit = hash(path) % bits
         mask = 1 << (bit & 7)
@@ -41,7 +42,10 @@ def refuse_collisions(layout: Layout, room: int) -> None:
 
 def _is_plain(path: str) -> bool:
     """A quick look that lets most paths pass: nothing in it can be one of the names that a closer look refuses."""
-    return "//" not in path and "./" not in path and path[:1] != "/" and path[-1:] not in ("/", ".", "")
+    if not isinstance(path, str):
+        return False
+    inside = "//" not in path and "./" not in path and "\0" not in path
+    return inside and path[:1] != "/" and path[-1:] not in ("/", ".", "")
 
 
 def _compare(layout: Layout, suspects: set[int], bits: int) -> None:
@@ -72,6 +76,8 @@ def _refuse_pair(layout: Layout, one: int, other: int, path: str) -> NoReturn:
 
 def _refuse_unfit(layout: Layout, point: Point, path: str, room: int) -> None:
     """Raise `BuildError` for a path that leaves the root or is too long; an empty one is the one point's own root."""
+    if not isinstance(path, str):
+        raise BuildError(f"the layout {layout.strategy} gives no path", found=f"({point}) has {shown(path)}")
     segments = path.split("/")
     wrong = ""
     if path.startswith("/"):
@@ -107,13 +113,12 @@ def _refuse_long(layout: Layout, point: Point, path: str, room: int) -> None:
 
 
 def refuse_unreadable(layout: Layout, most: int) -> int:
-    """Read paths back to their points, all or `most` of them; returns how many. Raises `BuildError` with the first that
-    comes back as another point."""
+    """Read paths back to their points, all or about `most` of them; returns how many.
+
+    Raises `BuildError` with the first that comes back as another point.
+    """
     count = len(layout.inputs)
-    if count <= most:
-        chosen = range(count)
-    else:
-        chosen = range(0, count, -(-count // most))
+    chosen = range(0, count, max(1, -(-count // most)))
     for position in chosen:
         _read_back(layout, layout.inputs[position])
     if chosen[-1] != count - 1:
@@ -126,7 +131,7 @@ def _read_back(layout: Layout, point: Point) -> None:
     path = layout.relative(point)
     try:
         found = layout.point(path)
-    except HeraK8sError as error:
+    except BuildError as error:
         raise BuildError(
             f"the layout {layout.strategy} cannot read its paths back",
             found=f"({point}) has {shown(path, most=200)}: {error.wanted}: {error.found}",

@@ -33,7 +33,7 @@ class Pattern:
 
     @property
     def readable(self) -> bool:
-        """Whether its text alone tells the values: all are in it, each apart from the next by what no value can hold."""
+        """Whether its text alone tells the values: all are in it, each set apart by what no value can hold."""
         apart = all(_SEPARATES.search(literal) for literal, _ in self._pieces[1:])
         return apart and {name for _, name in self._pieces} == set(self._inputs.names)
 
@@ -63,8 +63,8 @@ class Pattern:
 def _remembered(inputs: Inputs, literal: str, name: str) -> dict[int, str]:
     """Literal and encoded value by the value's identity, for the values that a sweep goes through again and again.
 
-    By identity rather than equality: `1`, `1.0` and `True` are equal, as are `0.0` and `-0.0`, and not the same value. The
-    values of a long range are made anew each time, so their identities mean nothing.
+    By identity rather than equality: `1`, `1.0` and `True` are equal, as are `0.0` and `-0.0`, and not the same value.
+    The values of a long range are made anew each time, so their identities mean nothing.
     """
     values = () if inputs.axes is None else inputs.axes[name]
     if len(values) > _MEMORY or not isinstance(values, tuple):

@@ -21,8 +21,8 @@ _EXAMPLE: Final = "--layout 'template:run-{seed}/r{growth_rate}'"
 class Template:
     """The naming for one sweep.
 
-    Read back from the text where that is unambiguous, else by going through the sweep: `{a}{b}` and patterns that leave out a
-    parameter are fine as long as no two points have one path, which the layout's proof finds out.
+    Read back from the text where that is unambiguous, else by going through the sweep: `{a}{b}` and patterns that leave
+    out a parameter are fine as long as no two points have one path, which the layout's proof finds out.
     """
 
     def __init__(self, inputs: Inputs, pattern: Pattern) -> None:
