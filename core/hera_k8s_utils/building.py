@@ -37,7 +37,7 @@ def make_inputs(experiment: Experiment, core: CoreSettings) -> Inputs:
     """The experiment's inputs, with `--points` and `--set` in their place."""
     inputs = experiment.inputs
     if core.points:
-        inputs = Inputs(points=Inputs.from_file(core.points).points, constants=dict(inputs.constants))
+        inputs = inputs.with_points(core.points)
     return inputs.override(pairs(core.set, "--set")) if core.set else inputs
 
 
