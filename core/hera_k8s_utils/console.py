@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
     from .checks import Report, Row
+    from .experiment import BuiltExperiment
 
 Output = Literal["text", "json"]
 Style = Literal["plain", "strong", "dim", "good", "warn", "bad", "hint"]
@@ -305,6 +306,34 @@ def report_summary(report: Report) -> str:
     ]
     many = counted(len(report.rows), "check")
     return f"{many} in {duration(report.seconds)}: {', '.join(part for part in said if part)}."
+
+
+def report_brief(report: Report) -> str:
+    """What is said of a report that lets a run go on: `9 checks in 0.3 s   argo.univ.example, as jdoe`."""
+    lines = [place(line) for line in report.head]
+    where = f"   {lines[-1]}" if lines and lines[-1] else ""
+    return f"{counted(len(report.rows), 'check')} in {duration(report.seconds)}{where}"
+
+
+def head_lines(
+    built: BuiltExperiment, report: Report | None = None, head: Sequence[Mapping[str, str]] | None = None
+) -> list[tuple[str, str, str]]:
+    """The head of a report: the experiment, then as whom and where on each platform, and how that was found."""
+    lines = [(built.experiment.name, built.inputs.describe(), built.source)]
+    for line in head if head is not None else (report.head if report else ()):
+        lines.append((line.get("platform", ""), place(line), line.get("source", "")))
+    return lines
+
+
+def place(line: Mapping[str, str]) -> str:
+    """`rancher.univ.example, namespace vcity, as u-x7k2`, leaving out what is not known."""
+    server = line.get("server", "").partition("://")[2] or line.get("server", "")
+    parts = [
+        server.rstrip("/"),
+        f"namespace {line['namespace']}" if line.get("namespace") else "",
+        f"as {line['identity']}" if line.get("identity") else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _sections(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:

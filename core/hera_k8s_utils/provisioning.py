@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .declarations import Json
-from .errors import PlatformError, Trouble
+from .errors import NoCredential, PlatformError, Trouble
 from .experiment import Requirement
+from .platforms import KUBERNETES
 
 if TYPE_CHECKING:
     from .context import Context
@@ -116,6 +117,14 @@ def carry_out(plan: Plan, context: Context) -> list[Step]:
         _send(step, context.kubernetes)
         done.append(step)
     return done
+
+
+def is_implied(platforms: Platforms, context: Context) -> bool:
+    """Whether the cluster is the user's own, so that what is missing is made without asking (the sandbox is)."""
+    try:
+        return platforms.credential(KUBERNETES.name, context).provisions
+    except NoCredential:
+        return False
 
 
 def _step(wanted: Wanted, context: Context, platforms: Platforms, experiment: str) -> Step | None:

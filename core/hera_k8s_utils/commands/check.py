@@ -1,0 +1,79 @@
+"""`hera-k8s check`: everything that a run needs, looked at at once, and all that is wrong named together."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from typing import TYPE_CHECKING
+
+from ..declarations import Command
+from . import Session, experiment_argument
+from .run import show_report
+
+if TYPE_CHECKING:
+    from ..checks import Report
+    from ..console import Console
+    from ..container import ExperimentContainer
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """What to check, and how patiently."""
+    experiment_argument(parser)
+    parser.add_argument("--strict", action="store_true", help="what may not be looked at counts as failed")
+    parser.add_argument(
+        "--wait", default="", metavar="TIME", help="check again until all is well, for so many seconds, or 5m"
+    )
+
+
+def run(session: Session) -> int:
+    """Check; the exit code is 0 only when a run may begin."""
+    from ..errors import ChecksFailed
+    from ..words import parse_duration
+
+    console = session.console()
+    patience = parse_duration(session.arguments.wait) if session.arguments.wait else 0.0
+    strict = session.arguments.strict
+    with session.container(session.file) as container:
+        built = container.experiment()
+        report = _report(container, console, patience, strict=strict)
+        failed = bool(report.failures(strict=strict))
+        if console.json:
+            console.document(
+                {
+                    "experiment": built.experiment.name,
+                    "source": built.source,
+                    "inputs": built.inputs.describe(),
+                    "passed": not failed,
+                    "strict": strict,
+                    **report.to_json(),
+                }
+            )
+        else:
+            show_report(built, report, console, closing="Nothing was submitted." if failed else "")
+        return ChecksFailed.exit_code if failed else 0
+
+
+def _report(container: ExperimentContainer, console: Console, patience: float, *, strict: bool) -> Report:
+    """The first report without failures, else the last before the time is up."""
+    deadline = time.monotonic() + patience
+    pause, told = 0.5, ""
+    while True:
+        report = container.report()
+        missing = ", ".join(row.title for row in report.failures(strict=strict))
+        left = deadline - time.monotonic()
+        if not missing or left <= 0:
+            return report
+        if missing != told:
+            console.say(f"waiting for {missing}")
+            told = missing
+        time.sleep(min(pause, left))
+        pause = min(5.0, pause * 1.5)
+
+
+COMMAND = Command(
+    name="check",
+    run=run,
+    summary="look at everything that a run needs; submit nothing",
+    example="hera-k8s check\nhera-k8s check script.py:w --strict --wait 5m",
+    arguments=arguments,
+)

@@ -1,0 +1,156 @@
+"""`hera-k8s follow`: come back to a run, see its progress, and end as it ends."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..declarations import Command, RunUpdate
+from ..targets import Target, find_target, run_argument
+from . import Session
+
+if TYPE_CHECKING:
+    from ..console import Console
+    from ..container import ExperimentContainer
+    from ..progress import Tally
+
+_PAUSE = 1.0
+"""Seconds between two lines of progress for programs."""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """The run, and how long to wait for it."""
+    run_argument(parser)
+    timeout_argument(parser)
+
+
+def timeout_argument(parser: ArgumentParser) -> None:
+    """Add `--timeout`."""
+    parser.add_argument(
+        "--timeout",
+        default="",
+        metavar="TIME",
+        help="stop following after so many seconds, or 10m, 1h30m; the run goes on, the exit code is 8",
+    )
+
+
+def run(session: Session) -> int:
+    """Follow a run until it ends; what was recorded as ended is told at once, without a server."""
+    from ..words import parse_duration
+
+    console = session.console()
+    timeout = parse_duration(session.arguments.timeout) if session.arguments.timeout else None
+    target = find_target(session, session.arguments.run)
+    recorded = target.record.outcome if target.record else None
+    if recorded is not None:
+        return tell_recorded(recorded, target, console)
+    with session.container(None, **target.settings) as container:
+        console.say(f"following {target.name}; Ctrl-C leaves it running")
+        return see_through(target, console, container, timeout)
+
+
+def see_through(target: Target, console: Console, container: ExperimentContainer, timeout: float | None = None) -> int:
+    """Follow a run to its end, record the outcome, and show it. Returns the exit code."""
+    from ..errors import HeraK8sError
+    from ..following import Follower, took
+    from ..outcome import conclude, keep, show
+    from ..progress import Tally, plan
+
+    tally = Tally(plan(target.manifest))
+    tally.recall(target.record.nodes.values() if target.record else ())
+    began = time.monotonic()
+    follower = Follower(
+        engine=container.engine(),
+        name=target.name,
+        console=console,
+        tally=tally,
+        record=target.record,
+        timeout=timeout,
+        explain=_explainer(container),
+        on_update=_observer(container, console, tally, target),
+        come_back=f"hera-k8s follow {target.short}",
+        stop=f"hera-k8s stop {target.short}",
+    )
+    ended = follower.run()
+    if ended.timed_out:
+        return _gave_up(target, console, timeout or 0.0)
+    if not ended.update.finished:
+        raise HeraK8sError(f"the news of {target.name} ended before it did", hint=follower.come_back)
+    points = int(target.record.about.get("points", 0)) if target.record else 0
+    seconds = took(ended.update, time.monotonic() - began)
+    outcome = conclude(target.name, ended.update, tally, points=points, seconds=seconds)
+    if target.record is not None:
+        keep(outcome, target.record)
+    container.plugins().tell("finished", **outcome.to_json())
+    if console.json:
+        console.record({"event": "finished", **outcome.to_json(), **_where(target)})
+    show(outcome, target, console)
+    return outcome.exit_code
+
+
+def tell_recorded(recorded: dict[str, object], target: Target, console: Console) -> int:
+    """Show an outcome that is recorded already. Returns its exit code."""
+    from ..errors import WorkflowFailed
+    from ..outcome import from_json, show
+
+    outcome = from_json(recorded, target.name)
+    if console.json:
+        console.record({"event": "finished", **outcome.to_json(), **_where(target)})
+    show(outcome, target, console)
+    return 0 if outcome.succeeded else WorkflowFailed.exit_code
+
+
+def _gave_up(target: Target, console: Console, seconds: float) -> int:
+    from ..errors import WorkflowFailed
+    from ..following import patience_ended
+
+    if console.json:
+        console.record({"event": "timeout", "workflow": target.name, "seconds": seconds, **_where(target)})
+    console.warning(patience_ended(target.name, seconds))
+    console.hint(f"hera-k8s follow {target.short} comes back, hera-k8s stop {target.short} ends it")
+    return WorkflowFailed.exit_code
+
+
+def _where(target: Target) -> dict[str, object]:
+    if target.record is None:
+        return {}
+    return {"run": target.record.id, "record": str(target.record.path), "results": target.record.about.get("results")}
+
+
+def _explainer(container: ExperimentContainer) -> Callable[[str], str]:
+    """Looks a pod up through Kubernetes, where there is a way to it."""
+
+    def explain(pod: str) -> str:
+        from ..waiting import describe_wait
+
+        return describe_wait(container.context().kubernetes.get("v1", "pods", pod))
+
+    return explain
+
+
+def _observer(
+    container: ExperimentContainer, console: Console, tally: Tally, target: Target
+) -> Callable[[RunUpdate], None]:
+    """Tells plugins of each update, and programs of some."""
+    last: list[tuple[float, str]] = []
+
+    def observe(update: RunUpdate) -> None:
+        container.plugins().tell("updated", workflow=target.name, phase=update.phase, tasks=tally.to_json())
+        now = time.monotonic()
+        if not console.json or (last and update.phase == last[-1][1] and now - last[-1][0] < _PAUSE):
+            return
+        last[:] = [(now, update.phase)]
+        console.record({"event": "updated", "workflow": target.name, "phase": update.phase, "tasks": tally.to_json()})
+
+    return observe
+
+
+COMMAND = Command(
+    name="follow",
+    run=run,
+    summary="come back to a run and end as it ends",
+    example="hera-k8s follow\nhera-k8s follow k3f9 --timeout 10m",
+    arguments=arguments,
+)

@@ -1,0 +1,119 @@
+"""`hera-k8s logs`: what the tasks of a run printed."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ..declarations import Command
+from ..targets import Target, find_target, run_argument, runs_of
+from . import Session
+
+if TYPE_CHECKING:
+    from ..console import Console
+    from ..declarations import Engine, NodeState
+
+_FAILED = ("Failed", "Error")
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Which run, which of its tasks, and for how long."""
+    run_argument(parser)
+    parser.add_argument(
+        "task",
+        nargs="?",
+        default="",
+        metavar="TASK",
+        help="a task, a template, a pod, or words of the point such as seed=2 (default: all)",
+    )
+    parser.add_argument("--failed", action="store_true", help="only tasks that failed")
+    parser.add_argument("--follow", "-f", action="store_true", help="go on as more is printed")
+
+
+def run(session: Session) -> int:
+    """Print the output of tasks; lines of several tasks carry the name of theirs."""
+    console = session.console()
+    target, task = _target(session)
+    with session.container(None, **target.settings) as container:
+        engine = container.engine()
+        if not task and not session.arguments.failed:
+            _print_all(engine, target, console, follow=session.arguments.follow)
+            return 0
+        chosen = _chosen(_nodes(engine, target), task, failed=session.arguments.failed)
+        _require_some(chosen, task, target)
+        for node in chosen:
+            _print_one(engine, target, node, console, named=len(chosen) > 1, follow=session.arguments.follow)
+    return 0
+
+
+def _target(session: Session) -> tuple[Target, str]:
+    """RUN and TASK; a single word that names no run is a task of the latest one."""
+    run, task = session.arguments.run, session.arguments.task
+    if run and not task and not runs_of(session).matching(run) and runs_of(session).all():
+        return find_target(session, ""), run
+    return find_target(session, run), task
+
+
+def _nodes(engine: Engine, target: Target) -> list[NodeState]:
+    """The tasks of a run, as recorded and, where that is not all, as the server tells now."""
+    recorded = dict(target.record.nodes) if target.record else {}
+    if target.record is None or target.record.outcome is None:
+        for update in engine.follow(target.name):
+            recorded.update({node.id: node for node in update.nodes})
+            break
+    return [node for node in recorded.values() if node.type in ("Pod", "") and node.pod]
+
+
+def _chosen(nodes: Sequence[NodeState], task: str, *, failed: bool) -> list[NodeState]:
+    alive = [node for node in nodes if not failed or node.phase in _FAILED]
+    if not task:
+        return alive
+    exact = [node for node in alive if task in (node.display_name, node.name, node.template, node.pod)]
+    return exact or [node for node in alive if _speaks_of(node, task)]
+
+
+def _speaks_of(node: NodeState, task: str) -> bool:
+    """Whether every word of the task is part of the node's name or one of its inputs, `seed=2`."""
+    said = [f"{name}={value}" for name, value in node.inputs.items()]
+    return all(word in node.display_name or word in said for word in task.replace("/", " ").split())
+
+
+def _require_some(chosen: Sequence[NodeState], task: str, target: Target) -> None:
+    from ..errors import OptionsError
+
+    if not chosen:
+        what = f"no task of {target.name} is {task}" if task else f"no task of {target.name} failed"
+        raise OptionsError(what, hint=f"hera-k8s logs {target.short} prints all")
+
+
+def _print_all(engine: Engine, target: Target, console: Console, *, follow: bool) -> None:
+    names = {node.pod: node.display_name for node in target.record.nodes.values()} if target.record else {}
+    for line in engine.logs(target.name, follow=follow):
+        _print(console, line.pod, names.get(line.pod, line.pod), line.text, named=True)
+
+
+def _print_one(engine: Engine, target: Target, node: NodeState, console: Console, *, named: bool, follow: bool) -> None:
+    lines: Iterator[str] = (line.text for line in engine.logs(target.name, pod=node.pod, follow=follow))
+    for text in lines:
+        _print(console, node.pod, node.display_name or node.name, text, named=named)
+
+
+def _print(console: Console, pod: str, task: str, text: str, *, named: bool) -> None:
+    if console.json:
+        console.record({"pod": pod, "task": task, "text": text})
+    elif named:
+        from ..console import Span
+
+        console.result(Span(f"{task}: ", "dim"), text)
+    else:
+        console.raw(f"{text}\n")
+
+
+COMMAND = Command(
+    name="logs",
+    run=run,
+    summary="what the tasks of a run printed",
+    example="hera-k8s logs\nhera-k8s logs k3f9 draw --follow\nhera-k8s logs k3f9 --failed",
+    arguments=arguments,
+)

@@ -1,0 +1,96 @@
+"""`hera-k8s provision`: show what an experiment declares and the cluster lacks, then create it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import TYPE_CHECKING
+
+from ..declarations import Command
+from . import Session, experiment_argument
+
+if TYPE_CHECKING:
+    from ..console import Console
+    from ..container import ExperimentContainer
+    from ..provisioning import Plan, Step
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """What for, and whether to ask."""
+    experiment_argument(parser)
+    parser.add_argument("--yes", "-y", action="store_true", help="create without asking")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be created")
+
+
+def run(session: Session) -> int:
+    """Show, ask, create. The exit code is 5 when something that is missing cannot be made."""
+    from ..errors import ChecksFailed
+    from ..provisioning import plan
+
+    console = session.console()
+    with session.container(session.file) as container:
+        container.running()
+        planned = plan(container.requirements(), container.context(), container.platforms())
+        _show(planned, container, console)
+        done = _create(planned, session, container, console)
+        if console.json:
+            steps = [step.to_json() for step in planned.steps]
+            console.document({"namespace": planned.namespace, "done": [s.name for s in done], "steps": steps})
+        return ChecksFailed.exit_code if planned.impossible else 0
+
+
+def _show(planned: Plan, container: ExperimentContainer, console: Console) -> None:
+    from ..console import Span, head_lines
+    from ..preflight import head
+
+    console.head(head_lines(container.experiment(), None, head(container.platforms(), container.context())), talk=True)
+    console.say()
+    signs = console.out.signs
+    for step in planned.steps:
+        if step.action == "cannot":
+            console.result("  ", Span(signs.failed, "bad"), f" {step.title}: {step.sentence()}")
+        elif step.action == "present":
+            console.result("  ", Span(signs.passed, "good"), f" {step.title}: {step.kind} {step.name} is there")
+        else:
+            console.result("  ", Span("+", "hint"), f" {step.title}: {step.sentence()}")
+    if not planned.steps:
+        console.result("the experiment declares nothing that can be created")
+
+
+def _create(planned: Plan, session: Session, container: ExperimentContainer, console: Console) -> list[Step]:
+    from ..provisioning import carry_out, is_implied
+    from ..words import counted
+
+    todo = len(planned.todo)
+    if not todo:
+        console.say("nothing to create")
+        return []
+    if session.arguments.dry_run:
+        console.say("nothing was created: --dry-run")
+        return []
+    agreed = session.arguments.yes or is_implied(container.platforms(), container.context())
+    if not agreed and not _asked(console, f"create {counted(todo, 'object')} in {planned.namespace}?"):
+        console.say("nothing was created")
+        return []
+    done = carry_out(planned, container.context())
+    container.plugins().tell("provisioned", steps=[step.to_json() for step in done])
+    console.passed(f"created {', '.join(step.title for step in done)} in {planned.namespace}")
+    return done
+
+
+def _asked(console: Console, question: str) -> bool:
+    from ..errors import OptionsError
+
+    if not console.can_ask:
+        raise OptionsError(
+            "provision asks before it creates", found="there is no terminal to ask on", hint="--yes, or --dry-run"
+        )
+    return console.confirm(question)
+
+
+COMMAND = Command(
+    name="provision",
+    run=run,
+    summary="create what an experiment declares and the cluster lacks",
+    example="hera-k8s provision\nhera-k8s provision --dry-run\nhera-k8s provision --yes --output json",
+    arguments=arguments,
+)

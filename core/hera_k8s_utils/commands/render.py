@@ -1,0 +1,35 @@
+"""`hera-k8s render`: the manifest that would be submitted, on stdout. Asks no server."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+
+from ..declarations import Command
+from . import Session, experiment_argument
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """What to render, and how."""
+    experiment_argument(parser)
+    parser.add_argument(
+        "--format", choices=("yaml", "json"), default="yaml", help="of the manifest (default: %(default)s)"
+    )
+
+
+def run(session: Session) -> int:
+    """Write the manifest as YAML, or as JSON."""
+    console = session.console()
+    with session.container(session.file) as container:
+        manifest = container.manifest()
+        as_json = console.json or session.arguments.format == "json"
+        console.raw(manifest.to_json(indent=2) + "\n" if as_json else manifest.to_yaml())
+    return 0
+
+
+COMMAND = Command(
+    name="render",
+    run=run,
+    summary="write the manifest that would be submitted; asks no server",
+    example="hera-k8s render > workflow.yaml\nhera-k8s render --run-id trial-7 --format json",
+    arguments=arguments,
+)

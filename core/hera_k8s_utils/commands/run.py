@@ -1,0 +1,260 @@
+"""`hera-k8s run`: build, check everything, submit once, follow, record."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..declarations import Command
+from . import Session, experiment_argument
+from .follow import see_through, timeout_argument
+
+if TYPE_CHECKING:
+    from ..checks import Report
+    from ..console import Console
+    from ..container import ExperimentContainer
+    from ..declarations import Submission
+    from ..experiment import BuiltExperiment
+    from ..runs import RunRecord
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """What to run, and how far to go."""
+    experiment_argument(parser)
+    parser.add_argument("--detach", action="store_true", help="leave as soon as it is submitted")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="build and look through the workflow here; ask no server, submit nothing"
+    )
+    parser.add_argument(
+        "--provision", action="store_true", help="first create what the experiment declares and the cluster lacks"
+    )
+    parser.add_argument("--strict", action="store_true", help="what may not be looked at counts as failed")
+    timeout_argument(parser)
+
+
+def run(session: Session) -> int:
+    """Run an experiment: its exit code is 0 only when its workflow succeeded."""
+    from ..errors import Interrupted
+    from ..words import parse_duration
+
+    console = session.console()
+    timeout = parse_duration(session.arguments.timeout) if session.arguments.timeout else None
+    with session.container(session.file) as container:
+        try:
+            built = container.experiment()
+            container.plugins().tell("built", workflow=built.name, experiment=built.experiment.name)
+            if session.arguments.dry_run:
+                return dry_run(built, container, console)
+            report = _checked(session, container, console)
+            if report is None:
+                return _CHECKS_FAILED
+            record = container.runs().start(built, report, details=_details(container))
+        except KeyboardInterrupt:
+            raise Interrupted("stopped; nothing was submitted") from None
+        submission = _submit(built, record, container)
+        return _after(submission, built, record, session, console, container, timeout)
+
+
+# --- before ----------------------------------------------------------------------------------------------------
+
+
+_CHECKS_FAILED = 5
+
+
+def _checked(session: Session, container: ExperimentContainer, console: Console) -> Report | None:
+    """The report of all checks; None when it forbids the run, which was then said."""
+    _provision(session, container, console)
+    report = container.report()
+    strict = session.arguments.strict
+    failures = report.failures(strict=strict)
+    container.plugins().tell("checked", **report.to_json())
+    if console.json:
+        console.record({"event": "checked", "passed": not failures, **report.to_json()})
+    if failures:
+        if not console.json:
+            show_report(container.experiment(), report, console, talk=True, closing="Nothing was submitted.")
+        return None
+    from ..console import report_brief
+
+    console.passed(report_brief(report))
+    console.remarks(report)
+    return report
+
+
+def _provision(session: Session, container: ExperimentContainer, console: Console) -> None:
+    """Create what is missing, when that was asked for, or where the cluster is the user's own."""
+    from ..errors import PlatformError
+    from ..provisioning import carry_out, is_implied, plan
+
+    asked = session.arguments.provision
+    container.running()  # credentials first: without any, say that and nothing else
+    if not asked and not is_implied(container.platforms(), container.context()):
+        return
+    try:
+        planned = plan(container.requirements(), container.context(), container.platforms())
+        done = carry_out(planned, container.context())
+    except PlatformError:
+        if asked:
+            raise
+        return  # the checks will say what is wrong with the server
+    if not done:
+        return
+    container.plugins().tell("provisioned", steps=[step.to_json() for step in done])
+    if console.json:
+        console.record({"event": "provisioned", "steps": [step.to_json() for step in done]})
+    else:
+        console.passed(f"created {', '.join(step.title for step in done)} in {planned.namespace}")
+
+
+def show_report(
+    built: BuiltExperiment, report: Report, console: Console, *, talk: bool = False, closing: str = ""
+) -> None:
+    """The head, as whom and where, then the whole report."""
+    from ..console import head_lines
+
+    console.head(head_lines(built, report), talk=talk)
+    if report.rows:
+        (console.say if talk else console.result)()
+    console.report(report, talk=talk, closing=closing)
+
+
+def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Console) -> int:
+    """Everything that can be told without a server: lint, layout, what would be required and submitted."""
+    from ..checks import WORKFLOW, Check, run_checks
+    from ..declarations import ok
+    from ..lint import lint
+
+    checks = [
+        Check(WORKFLOW, "lint", lambda: lint(built.manifest, source=built.workflow)),
+        Check(WORKFLOW, f"layout {built.layout.strategy}", lambda: ok(built.layout.prove().detail)),
+    ]
+    report = run_checks(checks)
+    failed = bool(report.failures())
+    if console.json:
+        console.document(
+            {"workflow": built.name, "passed": not failed, **report.to_json(), "manifest": built.manifest.body}
+        )
+    else:
+        show_report(built, report, console, closing="No server was asked, nothing was submitted.")
+        console.result()
+        console.result(f"would submit {built.manifest.kind} {built.name}, and needs")
+        for wanted in container.requirements():
+            console.result(f"  {requirement_line(wanted.requirement)}")
+    return _CHECKS_FAILED if failed else 0
+
+
+def requirement_line(requirement: Any) -> str:
+    """`claim results  (vcity-rwx), at /results`; what is known only when it runs is said so."""
+    from ..experiment import Requirement
+
+    if not isinstance(requirement, Requirement):
+        return f"{getattr(requirement, 'text', requirement)}, known only when it runs"
+    bound = f" ({requirement.name})" if requirement.name != requirement.role else ""
+    mounted = getattr(requirement, "mount_path", None)
+    return f"{requirement.title}{bound}{f', at {mounted}' if mounted else ''}"
+
+
+def _details(container: ExperimentContainer) -> dict[str, Any]:
+    """What a record holds besides the experiment: where it went, and what leads back there."""
+    from ..preflight import head
+    from ..targets import way_back
+
+    plugins = container.plugins()
+    return {
+        "engine": container.running().declaration.name,
+        "platforms": head(container.platforms(), container.context()),
+        "plugins": {info.name: info.distribution for info in plugins.listing() if info.state == "loaded"},
+        "back": way_back(container.settings(), plugins),
+        "results": results_of(container),
+    }
+
+
+def results_of(container: ExperimentContainer) -> Mapping[str, str]:
+    """Where the results will lie: the claim, the path in the pod, and the directory on this disk where there is one."""
+    from ..errors import HeraK8sError
+
+    built = container.experiment()
+    declared = built.experiment.results_requirement
+    if declared is None:
+        return {}
+    requirement = built.environment[declared.role]
+    mount = str(getattr(requirement, "mount_path", "")).rstrip("/")
+    path = built.layout.root
+    found = {"title": f"{requirement.word or requirement.kind} {requirement.name}", "path": path}
+    for wanted in container.requirements():
+        checker = wanted.checker
+        if wanted.requirement == requirement and checker is not None and checker.locate is not None:
+            try:
+                local = checker.locate(container.platforms().settings(checker), container.context(), requirement)
+            except HeraK8sError:
+                local = None
+            if local:
+                found["local"] = local.rstrip("/") + path[len(mount) :]
+    return found
+
+
+# --- submission and after --------------------------------------------------------------------------------------
+
+
+def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentContainer) -> Submission:
+    from ..errors import HeraK8sError, Interrupted
+
+    again = f"hera-k8s run --run-id {built.run_id}"
+    try:
+        submission = container.engine().submit(built)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped while submitting {built.name}; whether it arrived is not known",
+            hint=f"{again} finds out, and never makes a second one",
+        ) from None
+    except HeraK8sError as error:
+        record.write("submission_failed", {"wanted": error.wanted, "found": error.found})
+        raise
+    record.submitted(submission, engine=container.running().declaration.name)
+    return submission
+
+
+def _after(
+    submission: Submission,
+    built: BuiltExperiment,
+    record: RunRecord,
+    session: Session,
+    console: Console,
+    container: ExperimentContainer,
+    timeout: float | None,
+) -> int:
+    from ..targets import Target
+
+    target = Target(submission.name, record)
+    data = {
+        "workflow": submission.name,
+        "namespace": submission.namespace,
+        "url": submission.url,
+        "existed": submission.existed,
+        "run": record.id,
+        "record": str(record.path),
+    }
+    container.plugins().tell("submitted", **data)
+    if console.json:
+        console.record({"event": "submitted", **data})
+    had = "was submitted before" if submission.existed else "submitted"
+    url = f"   {submission.url}" if submission.url else ""
+    said = f"{submission.name} {had}{url}" if submission.existed else f"{had} {submission.name}{url}"
+    if session.arguments.detach or built.manifest.kind != "Workflow":
+        console.result(console.out.signs.passed, f" {said}")
+        console.hint(f"hera-k8s follow {target.short}")
+        return 0
+    console.passed(said)
+    console.say(f"  Ctrl-C leaves it running; `hera-k8s follow {target.short}` comes back.")
+    console.say()
+    return see_through(target, console, container, timeout)
+
+
+COMMAND = Command(
+    name="run",
+    run=run,
+    summary="check, submit and follow an experiment",
+    example="hera-k8s run --sandbox\nhera-k8s run experiment.py --set seed=1,2 --bind results=my-claim --detach",
+    arguments=arguments,
+)

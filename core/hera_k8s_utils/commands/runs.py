@@ -1,0 +1,122 @@
+"""`hera-k8s runs`: the runs that are recorded here, or those on the server."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import TYPE_CHECKING
+
+from ..declarations import Command, Json
+from ..targets import runs_of
+from . import Session
+
+if TYPE_CHECKING:
+    from ..console import Console
+    from ..runs import RunRecord
+
+_LABEL = "hera-k8s-utils/"
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Where to look, and how far back."""
+    parser.add_argument("--server", action="store_true", help="ask the server instead of the records in --runs-dir")
+    parser.add_argument("--experiment", default="", metavar="NAME", help="only runs of this experiment")
+    parser.add_argument(
+        "--limit", type=int, default=20, metavar="N", help="at most so many, the newest first (default: %(default)s)"
+    )
+
+
+def run(session: Session) -> int:
+    """List runs."""
+    console = session.console()
+    wanted, limit = session.arguments.experiment, max(1, session.arguments.limit)
+    rows = _on_server(session, wanted, limit) if session.arguments.server else _recorded(session, wanted, limit)
+    if console.json:
+        console.document(rows)
+    else:
+        _table(rows, console, server=session.arguments.server)
+    return 0
+
+
+def _recorded(session: Session, experiment: str, limit: int) -> list[Json]:
+    records = (r for r in runs_of(session).all() if not experiment or r.about.get("experiment") == experiment)
+    return [row_of(record) for _, record in zip(range(limit), records, strict=False)]
+
+
+def row_of(record: RunRecord) -> Json:
+    """A record as a listing shows it."""
+    about, outcome = record.about, record.outcome or {}
+    return {
+        "run": record.id,
+        "workflow": record.name,
+        "experiment": about.get("experiment", ""),
+        "phase": outcome.get("phase") or _last_heard(record),
+        "done": outcome.get("done"),
+        "total": outcome.get("total") or about.get("points"),
+        "unit": outcome.get("unit") or "point",
+        "created_at": about.get("created_at", ""),
+        "seconds": outcome.get("seconds"),
+        "record": str(record.path),
+    }
+
+
+def _last_heard(record: RunRecord) -> str:
+    """The phase of a run whose end is not recorded: it was left, or is followed by another program just now."""
+    if record.submission is None:
+        return "not submitted"
+    phase = ""
+    for event in record.events():
+        phase = str(event.get("phase") or phase)
+    return f"{phase or 'submitted'}, left"
+
+
+def _on_server(session: Session, experiment: str, limit: int) -> list[Json]:
+    selector = f"{_LABEL}experiment={experiment}" if experiment else f"{_LABEL}run"
+    with session.container(None) as container:
+        found = list(container.engine().runs(label_selector=selector, limit=limit))
+    rows = [
+        {
+            "run": summary.labels.get(f"{_LABEL}run", ""),
+            "workflow": summary.name,
+            "experiment": summary.labels.get(f"{_LABEL}experiment", ""),
+            "phase": summary.phase,
+            "progress": summary.progress,
+            "created_at": summary.started_at,
+            "finished_at": summary.finished_at,
+        }
+        for summary in found
+    ]
+    return sorted(rows, key=lambda row: str(row["created_at"]), reverse=True)[:limit]
+
+
+def _table(rows: list[Json], console: Console, *, server: bool) -> None:
+    from ..words import ago, columns, duration, moment
+
+    if not rows:
+        console.say("no run" + (" on the server" if server else " is recorded here"))
+        console.hint("hera-k8s runs --server" if not server else "hera-k8s run")
+        return
+    head = ("RUN", "EXPERIMENT", "PHASE", "DONE", "WHEN", "TOOK")
+    cells = [head]
+    for row in rows:
+        started = moment(str(row["created_at"] or ""))
+        ended = moment(str(row.get("finished_at") or ""))
+        seconds = row.get("seconds")
+        if seconds is None and started and ended:
+            seconds = (ended - started).total_seconds()
+        done = row.get("progress") or (f"{row['done']}/{row['total']}" if row.get("done") is not None else "")
+        when = ago(started) if started else ""
+        took = duration(float(seconds)) if seconds is not None else ""
+        cells.append(
+            (str(row["run"] or row["workflow"]), str(row["experiment"]), str(row["phase"]), str(done), when, took)
+        )
+    for line in columns(cells, gap=3):
+        console.result(line)
+
+
+COMMAND = Command(
+    name="runs",
+    run=run,
+    summary="list the runs that are recorded here, or those on the server",
+    example="hera-k8s runs\nhera-k8s runs --server --experiment logistic-map",
+    arguments=arguments,
+)

@@ -1,0 +1,39 @@
+"""`hera-k8s stop`: end a run on the server."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+
+from ..declarations import Command
+from ..targets import find_target, run_argument
+from . import Session
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Which run, and how abruptly."""
+    run_argument(parser, required=True)
+    parser.add_argument("--terminate", action="store_true", help="do not run the workflow's exit handlers")
+
+
+def run(session: Session) -> int:
+    """Ask the server to end the run; its tasks are ended by the server, a moment later."""
+    console = session.console()
+    target = find_target(session, session.arguments.run)
+    terminate = session.arguments.terminate
+    with session.container(None, **target.settings) as container:
+        container.engine().stop(target.name, terminate=terminate)
+    if console.json:
+        console.document({"workflow": target.name, "asked": "terminate" if terminate else "stop"})
+    handlers = "without its exit handlers" if terminate else "its exit handlers still run"
+    console.result(console.out.signs.passed, f" asked {target.name} to stop: {handlers}")
+    console.hint(f"hera-k8s follow {target.short}")
+    return 0
+
+
+COMMAND = Command(
+    name="stop",
+    run=run,
+    summary="end a run on the server",
+    example="hera-k8s stop k3f9\nhera-k8s stop k3f9 --terminate",
+    arguments=arguments,
+)

@@ -1,0 +1,110 @@
+"""Which run a command means, and the options that lead back to its server."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .declarations import CredentialProvider, Json, Platform
+from .options import MISSING, Effective, Rank
+from .runs import RunRecord, Runs, short_id
+from .settings import CoreSettings
+
+if TYPE_CHECKING:
+    from .commands import Session
+    from .options import Resolved
+    from .plugins import Plugins
+
+_OF_THE_CORE: Final = ("namespace", "credentials")
+"""Options of the framework that say where a run is; those of credentials and platforms all do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A run that a command was given.
+
+    name: of its workflow. record: None for one that only the server knows. settings: options, by name, for the
+    container that talks to its server.
+    """
+
+    name: str
+    record: RunRecord | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def short(self) -> str:
+        """What people type for it."""
+        return short_id(self.record.id) if self.record else self.name
+
+    @property
+    def manifest(self) -> Json:
+        """What was submitted, as far as it is recorded here."""
+        return (self.record.read("manifest") if self.record else None) or {}
+
+
+def run_argument(parser: ArgumentParser, *, required: bool = False) -> None:
+    """Add the positional `run`."""
+    latest = "" if required else " (default: the latest)"
+    parser.add_argument(
+        "run",
+        nargs=None if required else "?",
+        default="",
+        metavar="RUN",
+        help=f"id of a run, or the beginning or end of one, or a workflow's name{latest}",
+    )
+
+
+def runs_of(session: Session) -> Runs:
+    """The records below `--runs-dir`."""
+    core = session.options.of(CoreSettings)
+    return Runs(Path(core.runs_dir), session.options.secrets)
+
+
+def find_target(session: Session, text: str) -> Target:
+    """The run that a text names: recorded here, else a workflow of that very name on the server.
+
+    Raises `OptionsError` when several records match, or none is named and there is none.
+    """
+    runs = runs_of(session)
+    if text and not runs.matching(text):
+        return Target(text)
+    record = runs.find(text)
+    return Target(record.name, record, _settings(record, session))
+
+
+def _settings(record: RunRecord, session: Session) -> dict[str, Any]:
+    """What leads to the server of a record, unless this command line says where to look."""
+    if any(each.origin.rank == Rank.GIVEN for each in _leading(session.options, session.plugins)):
+        return {}
+    about, submission = record.about, record.submission or {}
+    settings = dict(about.get("back") or {})
+    for name, value in (("namespace", submission.get("namespace")), ("engine", submission.get("engine"))):
+        if value:
+            settings[name] = value
+    return settings
+
+
+def way_back(resolved: Resolved, plugins: Plugins) -> dict[str, Any]:
+    """The options given for this command that led to its server, without secrets, for the record of a run."""
+    return {
+        each.spec.key: _plain(each.value)
+        for each in _leading(resolved, plugins)
+        if each.origin.rank == Rank.GIVEN and not each.spec.info.secret and each.value is not MISSING
+    }
+
+
+def _leading(resolved: Resolved, plugins: Plugins) -> Iterator[Effective]:
+    classes = {record.settings for record in plugins.records("platforms", Platform)}
+    classes |= {record.settings for record in plugins.records("credential_providers", CredentialProvider)}
+    for (settings, name), each in resolved.effective.items():
+        if settings in classes or (settings is CoreSettings and name in _OF_THE_CORE):
+            yield each
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value.expanduser().resolve())
+    return list(value) if isinstance(value, tuple) else value
