@@ -150,6 +150,21 @@ class Access:
         name = claims.get("kubernetes.io/serviceaccount/secret.name")
         return name is None or self._store.find(SECRETS, namespace, name) is not None
 
+    def impersonated(self, request: web.Request, identity: Identity) -> Identity:
+        """As whom the identity wishes to act (`kubectl --as`), if at all. Raises ApiError 403."""
+        headers = request.headers
+        name = headers.get("Impersonate-User", "")
+        if not name:
+            return identity
+        groups = headers.getall("Impersonate-Group", [])
+        for plural, wanted in (("users", name), *(("groups", group) for group in groups)):
+            if not self.allowed(identity, "impersonate", "", plural, None, wanted):
+                subject = Resource("", "v1", plural, "", "")
+                raise forbidden(subject, wanted, refusal(identity, "impersonate", "", plural, None))
+        if name.startswith("system:serviceaccount:") and not groups:
+            groups = ["system:serviceaccounts", f"system:serviceaccounts:{name.split(':')[2]}"]
+        return Identity(name, headers.get("Impersonate-Uid", ""), (*groups, AUTHENTICATED))
+
     # What
 
     def allowed(

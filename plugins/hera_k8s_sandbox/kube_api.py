@@ -108,6 +108,7 @@ class KubeApi:
             if identity.anonymous:
                 identity = self._state.access.identify(segments[1])
             segments = segments[2:] or [""]
+        identity = self._state.access.impersonated(request, identity)
         group = version = None
         if segments[0] == "api" and len(segments) > 2:
             group, version, rest = "", segments[1], segments[2:]

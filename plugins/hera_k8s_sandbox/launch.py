@@ -42,7 +42,12 @@ def find(directory: Path) -> Address | None:
     told = files.read_server(directory)
     if told is None or not _answers(told):
         return None
-    return Address(told.url, told.admin_token.read_text(encoding="ascii").strip())
+    return Address(told.url, read_token(directory))
+
+
+def read_token(directory: Path) -> str:
+    """The administrator's token, once a server has been started in the directory."""
+    return (directory / files.ADMIN_TOKEN).read_text(encoding="ascii").strip()
 
 
 def ensure_running(directory: Path, *, timeout: float = START_TIMEOUT, **options: object) -> Address:

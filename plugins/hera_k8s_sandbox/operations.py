@@ -45,6 +45,8 @@ def create(state: SandboxState, resource: Resource, namespace: str, obj: Json, *
         raise bad_request("resourceVersion should not be set on objects to be created")
     for owned in ("uid", "creationTimestamp", "resourceVersion", "generation", "selfLink"):
         meta.pop(owned, None)
+    if "status" in resource.subresources:
+        obj.pop("status", None)
     if not meta.get("name") and not meta.get("generateName"):
         raise invalid(resource, "", [required("metadata.name", "name or generateName is required")])
     _prepare(state, resource, obj)

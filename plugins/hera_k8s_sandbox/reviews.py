@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from typing import Any, Final
 
 from hera_k8s_sandbox import tokens
-from hera_k8s_sandbox.access import Identity, refusal
+from hera_k8s_sandbox.access import Identity
 from hera_k8s_sandbox.errors import ApiError, invalid
 from hera_k8s_sandbox.resources import PODS, SECRETS, SERVICE_ACCOUNTS, Resource
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import now_text
+from hera_k8s_sandbox.store import now_text, time_text
 from hera_k8s_sandbox.validation import required, wrong
 
 Json = dict[str, Any]
@@ -49,7 +48,6 @@ def request_token(state: SandboxState, namespace: str, name: str, question: Json
     audiences = spec.get("audiences") or [tokens.AUDIENCE]
     bound = _bound_object(state, namespace, spec.get("boundObjectRef"))
     token, expires_at = state.access.issue(account, audiences, seconds, bound)
-    expires = datetime.fromtimestamp(expires_at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "kind": "TokenRequest",
         "apiVersion": f"{_AUTHENTICATION}/v1",
@@ -59,7 +57,7 @@ def request_token(state: SandboxState, namespace: str, name: str, question: Json
             "expirationSeconds": seconds,
             "boundObjectRef": spec.get("boundObjectRef"),
         },
-        "status": {"token": token, "expirationTimestamp": expires},
+        "status": {"token": token, "expirationTimestamp": time_text(expires_at)},
     }
 
 
@@ -95,7 +93,7 @@ def _decision(state: SandboxState, identity: Identity, spec: Json) -> Json:
     namespace, name = attributes.get("namespace", ""), attributes.get("name", "")
     if state.access.allowed(identity, verb, group, plural, namespace, name, sub):
         return {"allowed": True}
-    return {"allowed": False, "reason": refusal(identity, verb, group, plural, namespace, sub)}
+    return {"allowed": False}
 
 
 def _review_self(state: SandboxState, identity: Identity, namespace: str, question: Json) -> Json:

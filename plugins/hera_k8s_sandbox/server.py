@@ -19,14 +19,17 @@ from aiohttp import web
 from hera_k8s_sandbox import files, kube_api
 from hera_k8s_sandbox.access import Access, admin, read_users
 from hera_k8s_sandbox.bootstrap import furnish
+from hera_k8s_sandbox.resources import EVENTS
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Store
+from hera_k8s_sandbox.store import Store, time_text
 
 __all__ = ["Options", "SandboxBusyError", "SandboxState", "create_app", "open_state", "serve"]
 
 LARGEST_REQUEST: Final = 8 << 20  # bytes; an object itself may have 1.5 MiB in a cluster
 _SHUTDOWN: Final = 2.0  # seconds that open requests get to end
 _IDLE_CHECK: Final = 0.25  # seconds
+_EVENTS_KEPT: Final = 3600.0  # seconds
+_EVENTS_CHECK: Final = 60.0  # seconds
 
 if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -92,6 +95,7 @@ def open_state(options: Options) -> SandboxState:
     """Open, or found, the sandbox in a directory."""
     directory = options.directory
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (directory / ".gitignore").write_text("*\n", encoding="ascii")  # tokens and results are not for repositories
     key = files.secret(directory / files.SIGNING_KEY, lambda: secrets.token_hex(32))
     users = admin(files.secret(directory / files.ADMIN_TOKEN, lambda: secrets.token_urlsafe(32)))
     if options.users is not None:
@@ -131,11 +135,17 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
             await controller.stop()
         state.store.close()
 
+    async def expire_events(_: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(_expire_events(state.store))
+        yield
+        task.cancel()
+
     async def end_watches(_: web.Application) -> None:
         state.store.end_watches()
 
     app[CONTROLLER] = controller
     app.cleanup_ctx.append(run_controller)
+    app.cleanup_ctx.append(expire_events)
     app.on_shutdown.append(end_watches)
     return app
 
@@ -166,6 +176,16 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
         finally:
             files.remove_server(options.directory)
             await runner.cleanup()
+
+
+async def _expire_events(store: Store) -> None:
+    """Forget events after an hour, as the API server does."""
+    while True:
+        oldest = time_text(time.time() - _EVENTS_KEPT)
+        for event in store.list(EVENTS):
+            if event["lastTimestamp"] < oldest:
+                store.delete(EVENTS, event["metadata"]["namespace"], event["metadata"]["name"])
+        await asyncio.sleep(_EVENTS_CHECK)
 
 
 async def _until_over(options: Options, activity: Activity, app: web.Application) -> None:

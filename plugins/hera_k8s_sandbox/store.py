@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 import sqlite3
+import time
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -505,7 +506,12 @@ def dumps(value: Any) -> bytes:
 
 def now_text() -> str:
     """This second in UTC, as the API writes times: 2026-11-20T10:42:00Z."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time_text(time.time())
+
+
+def time_text(seconds: float) -> str:
+    """A time as the API writes it; seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _body(obj: Json) -> bytes:

@@ -1,0 +1,130 @@
+"""`hera-k8s sandbox`: keep a sandbox running, and say how to reach it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from hera_k8s_sandbox.settings import SandboxSettings
+from hera_k8s_utils import Command, HeraK8sError, OptionsError
+
+if TYPE_CHECKING:
+    from hera_k8s_sandbox.launch import Address
+
+WHAT_IT_IS_NOT: Final = (
+    "Not a cluster: tasks are processes of this machine, with your rights; they are not isolated from it.",
+    "Nothing is scheduled, and requests and limits of resources are not enforced.",
+    "Images are not pulled: they stand for commands that are installed here.",
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The command's own flags."""
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--status", action="store_true", help="say whether one runs, and how to reach it")
+    what.add_argument("--stop", action="store_true", help="end the one that runs; its state stays")
+    parser.add_argument("--port", type=int, default=0, help="loopback port (default: any free one)")
+    parser.add_argument("--images", type=Path, metavar="FILE", help="maps more images to local commands")
+
+
+def run(session: Any) -> int:
+    """Serve in the foreground, or tell about or end the server of the directory."""
+    from hera_k8s_sandbox import launch
+
+    directory = Path(session.options.of(SandboxSettings).sandbox_dir)
+    address = launch.find(directory)
+    if session.arguments.stop:
+        return _stop(session, directory)
+    if address is not None:
+        _tell(session, address, directory)
+        return 0
+    if session.arguments.status:
+        return _tell_nothing(session, directory)
+    return _serve(session, directory)
+
+
+def _serve(session: Any, directory: Path) -> int:
+    import asyncio
+
+    from hera_k8s_sandbox import launch
+    from hera_k8s_sandbox.server import Options, SandboxBusyError, serve
+
+    def ready(url: str) -> None:
+        address = launch.Address(url, launch.read_token(directory))
+        _tell(session, address, directory)
+        if not session.json:
+            session.console().say("\n  Ctrl-C ends it; what it holds is there again at the next start.")
+
+    options = Options(directory=directory.resolve(), port=session.arguments.port, images=session.arguments.images)
+    try:
+        asyncio.run(serve(options, ready))
+    except SandboxBusyError as error:
+        raise HeraK8sError("the sandbox cannot be started", found=str(error)) from error
+    except OSError as error:
+        raise OptionsError("the sandbox cannot be started", found=str(error), hint="--port 0") from error
+    return 0
+
+
+def _tell(session: Any, address: Address, directory: Path) -> None:
+    from hera_k8s_sandbox import files, launch
+
+    kubeconfig = launch.write_kubeconfig(directory, address)
+    host = urlsplit(address.url).netloc
+    token_file = directory.resolve() / files.ADMIN_TOKEN
+    console = session.console()
+    if session.json:
+        console.document(
+            {
+                "running": True,
+                "url": address.url,
+                "directory": str(directory.resolve()),
+                "kubeconfig": str(kubeconfig),
+                "token_file": str(token_file),
+            }
+        )
+        return
+    console.passed(f"sandbox at {address.url}, state in {directory}")
+    console.result("  hera-k8s run --sandbox")
+    console.result(f"  export KUBECONFIG={kubeconfig}")
+    console.result(f'  export ARGO_SERVER={host} ARGO_SECURE=false ARGO_TOKEN="Bearer $(cat {token_file})"')
+    for sentence in WHAT_IT_IS_NOT:
+        console.say(f"  {sentence}")
+
+
+def _tell_nothing(session: Any, directory: Path) -> int:
+    console = session.console()
+    if session.json:
+        console.document({"running": False, "directory": str(directory.resolve())})
+    else:
+        console.result(f"no sandbox runs in {directory}")
+    return 0
+
+
+def _stop(session: Any, directory: Path) -> int:
+    from hera_k8s_sandbox import launch
+
+    try:
+        was_running = launch.stop(directory)
+    except launch.LaunchError as error:
+        raise HeraK8sError("the sandbox cannot be stopped", found=str(error)) from error
+    console = session.console()
+    if session.json:
+        console.document({"running": False, "stopped": was_running, "directory": str(directory.resolve())})
+    elif was_running:
+        console.passed(f"ended the sandbox in {directory}; its state stays there")
+    else:
+        console.say(f"no sandbox runs in {directory}")
+    return 0
+
+
+COMMAND: Final = Command(
+    name="sandbox",
+    run=run,
+    summary="keep the embedded sandbox running, and say how kubectl and argo reach it",
+    example="hera-k8s sandbox\nhera-k8s sandbox --stop",
+    arguments=add_arguments,
+    configures=False,
+    settings=SandboxSettings,
+)

@@ -1,0 +1,64 @@
+"""The sandbox as a plugin: `--sandbox` opens both platforms on it, `hera-k8s sandbox` keeps one running."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from hera_k8s_sandbox.command import COMMAND
+from hera_k8s_sandbox.settings import SandboxSettings
+from hera_k8s_utils import (
+    Command,
+    Context,
+    Credential,
+    CredentialError,
+    CredentialProvider,
+    NotApplicable,
+    hookimpl,
+)
+
+if TYPE_CHECKING:
+    from hera_k8s_sandbox.launch import Address
+
+UNTIL_IDLE: Final = 600.0  # seconds after which a server that `--sandbox` started ends when nobody uses it
+IDENTITY: Final = "sandbox-admin"
+
+
+def credential(settings: SandboxSettings, context: Context) -> Credential:
+    """The administrator of the sandbox, which is started when it does not run."""
+    if not settings.sandbox:
+        raise NotApplicable("--sandbox was not given")
+    address = _running(Path(settings.sandbox_dir))
+    return Credential(
+        server=address.url,
+        secret=address.token,
+        identity=IDENTITY,
+        namespace="default",
+        source=f"sandbox {settings.sandbox_dir}",
+        provisions=True,
+    )
+
+
+@hookimpl
+def credential_providers() -> Iterator[CredentialProvider]:
+    """One for each platform: a single server is both."""
+    for target in ("kubernetes", "argo"):
+        yield CredentialProvider(name="sandbox", target=target, load=credential, settings=SandboxSettings)
+
+
+@hookimpl
+def commands() -> Iterator[Command]:
+    """`hera-k8s sandbox`."""
+    yield COMMAND
+
+
+def _running(directory: Path) -> Address:
+    from hera_k8s_sandbox.launch import LaunchError, ensure_running
+
+    try:
+        return ensure_running(directory, until_idle=UNTIL_IDLE)
+    except (LaunchError, OSError) as error:
+        raise CredentialError(
+            "the sandbox cannot be started", found=str(error), hint="hera-k8s sandbox --sandbox-dir DIR"
+        ) from error
