@@ -140,6 +140,13 @@ class CommandParser(ArgumentParser):
         """Every flag that is known."""
         return list(self._option_string_actions)
 
+    def positional_words(self) -> list[str]:
+        """The arguments as a usage line shows them."""
+        return [
+            f"[{action.metavar or action.dest}]" if action.nargs in ("?", "*") else str(action.metavar or action.dest)
+            for action in self._get_positional_actions()
+        ]
+
     def add_options(self, title: str, specs: Sequence[OptionSpec], *, hidden: bool = False) -> None:
         """Add the flags of options under a title of the help; those that are there already stay as they are."""
         group = self.add_argument_group(title)

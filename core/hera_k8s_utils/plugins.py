@@ -182,7 +182,12 @@ class Plugins:
             "declares nothing": "plugin {} declares nothing: {}",
         }
         said = [sentences[i.state].format(i.blame, i.reason) for i in self.listing() if i.state in sentences]
-        return said + self._clashes
+        return said + self.clashes
+
+    @property
+    def clashes(self) -> list[str]:
+        """One sentence for each name that two plugins declare."""
+        return list(self._clashes)
 
     def configure(self, container: Any) -> None:
         """Let plugins override providers of the container."""

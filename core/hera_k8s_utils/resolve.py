@@ -186,6 +186,11 @@ def _refuse_clashes(specs: Sequence[OptionSpec]) -> None:
             taken[name].append(spec)
 
 
+def owner_title(owner: Owner) -> str:
+    """How the help heads the options of an owner."""
+    return f"options of {owner.blame}"
+
+
 def _meet(one: Owner, other: Owner) -> bool:
     """Whether the flags of two owners stand on the same command line; those of two commands never do."""
     return not (one.command and other.command and one.command != other.command)

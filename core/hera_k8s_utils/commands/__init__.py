@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from ..declarations import Command
 from ..hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from argparse import Action, ArgumentParser, Namespace
+
     from ..console import Console
     from ..container import ExperimentContainer
     from ..options import Resolved
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 EXPERIMENT_FILE: Final = "experiment.py"
 
 MODULES: Final = (
+    "run",
+    "check",
+    "provision",
+    "render",
+    "layout",
+    "follow",
+    "logs",
+    "stop",
+    "runs",
     "config",
     "plugins",
 )
@@ -50,7 +60,7 @@ class Session:
     arguments: Namespace
     options: Resolved
     plugins: Plugins
-    argv: Sequence[str] = ()
+    argv: Sequence[str] = field(default=(), repr=False)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     config: str | None = None
     output: Literal["text", "json"] = "text"

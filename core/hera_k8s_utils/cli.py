@@ -1,0 +1,284 @@
+"""The command `hera-k8s`: finds the command, reads its line, runs it, and turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ._version import __version__
+from .command_line import Common, Line, is_flag, split_common, unknown_words
+from .errors import HeraK8sError, OptionsError, ScriptExit
+from .help import PROGRAM, command_help, command_parser, group_overview, overview
+from .log import logging_to_stderr, redact
+from .naming import nearest
+from .plugins import Plugins
+from .resolve import all_specs, owners_of, resolve, resolve_for, unloaded_plugins
+
+if TYPE_CHECKING:
+    from .commands import Session
+    from .declarations import Command
+    from .options import OptionSpec, Resolved
+    from .plugins import Declared
+
+log = logging.getLogger(__name__)
+
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
+"""What a shell reports of a program that wrote into a closed pipe (128 + SIGPIPE)."""
+_HELP: Final = ("-h", "--help")
+_LONGEST_MESSAGE: Final = 400
+_PYTHON_FILE: Final = re.compile(r"\.py(:\w+)?$")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code.
+
+    argv: the words after the program's name, by default the process's own.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    _write_what_the_encoding_lacks()
+    common = Common(output="json" if "--output=json" in words else "text")
+    try:
+        common, rest = split_common(words)
+        with logging_to_stderr(common.verbosity):
+            return _guarded(common, rest)
+    except HeraK8sError as error:
+        return _tell(error, common)
+
+
+def _guarded(common: Common, words: Sequence[str]) -> int:
+    try:
+        code = _run(common, words)
+        sys.stdout.flush()
+        return code
+    except HeraK8sError as error:
+        return _tell(error, common)
+    except SystemExit as leaving:
+        return _left(leaving)
+    except KeyboardInterrupt:
+        _say("interrupted", common)
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return BROKEN_PIPE
+    except Exception as error:
+        return _unexpected(error, common)
+
+
+def _run(common: Common, words: Sequence[str]) -> int:
+    if words and words[0] == "--version":
+        print(f"hera-k8s-utils {__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}")
+        return 0
+    plugins = Plugins.load(disabled=common.no_plugin, strict=common.strict_plugins)
+    commands: list[Declared[Command]] = plugins.all("commands")
+    if words and words[0] == "help":
+        words = [*words[1:], "--help"]
+    if not words or words[0] in _HELP:
+        _warn_of_problems(plugins)
+        print(overview(commands))
+        return 0
+    declared, rest = _find(commands, words)
+    if declared is None:
+        return _group(commands, words)
+    if declared.record.name != "plugins":
+        _warn_of_problems(plugins)
+    return _run_command(declared, rest, plugins, common)
+
+
+def _warn_of_problems(plugins: Plugins) -> None:
+    for problem in plugins.problems:
+        log.warning("%s", problem)
+
+
+# --- which command ---------------------------------------------------------------------------------------------
+
+
+def _find(
+    commands: Sequence[Declared[Command]], words: Sequence[str]
+) -> tuple[Declared[Command] | None, Sequence[str]]:
+    """The command with the longest name that the line begins with, and the words after it."""
+    by_words = {tuple(each.record.name.split()): each for each in commands}
+    for length in range(max(map(len, by_words), default=0), 0, -1):
+        found = by_words.get(tuple(words[:length]))
+        if found is not None:
+            return found, words[length:]
+    return None, words
+
+
+def _group(commands: Sequence[Declared[Command]], words: Sequence[str]) -> int:
+    """`hera-k8s arkouda` alone shows the commands that begin so; anything else is an unknown command."""
+    asked = [word for word in words if word not in _HELP]
+    mine = [each for each in commands if each.record.name.split()[: len(asked)] == asked]
+    if not mine:
+        raise _unknown_command(commands, words)
+    print(group_overview(asked, mine))
+    return 0 if len(asked) < len(words) else OptionsError.exit_code
+
+
+def _unknown_command(commands: Sequence[Declared[Command]], words: Sequence[str]) -> OptionsError:
+    first = words[0]
+    names = [each.record.name for each in commands]
+    if is_flag(first):
+        found = unknown_words([first], ["--help", "--version", "--config", "--no-plugin", "--strict-plugins"], [])
+        return OptionsError(found.wanted, found="before the command", hint=found.hint or f"{PROGRAM} COMMAND [flags]")
+    if _PYTHON_FILE.search(first):
+        return OptionsError("the command is missing", hint=f"{PROGRAM} check FILE, or {PROGRAM} run FILE")
+    if not re.fullmatch(r"[A-Za-z][\w-]{0,40}", first):
+        return OptionsError("there is no such command", hint=f"{PROGRAM} --help")
+    wanted = " ".join(word for word in words[:3] if re.fullmatch(r"[a-z][\w-]{0,40}", word))
+    near = nearest(wanted, names) or nearest(first, names)
+    return OptionsError(f"there is no command {first}", hint=f"did you mean {near}?" if near else f"{PROGRAM} --help")
+
+
+# --- one command -----------------------------------------------------------------------------------------------
+
+
+def _run_command(declared: Declared[Command], words: Sequence[str], plugins: Plugins, common: Common) -> int:
+    command = declared.record
+    specs = _specs_for(command, plugins)
+    parser = command_parser(declared, specs)
+    if _asks_for_help(words):
+        print(command_help(parser))
+        return 0
+    line = parser.read(words)
+    tolerant = bool(line.arguments.__dict__.pop("_takes_experiment", False))
+    line = _with_experiment_file(line, parser.get_default("file")) if tolerant else line
+    if line.unknown and not (tolerant and _is_there(line.arguments.file)):
+        flags = parser.flags()
+        raise unknown_words(line.unknown, flags, unloaded_plugins(plugins), help=f"{parser.prog} --help")
+    tolerant = tolerant and line.arguments.file is not None
+    session = _session(declared, line, plugins, common, _options(command, line, plugins, common, tolerant=tolerant))
+    return int(command.run(session) or 0)
+
+
+def _specs_for(command: Command, plugins: Plugins) -> list[OptionSpec]:
+    every = all_specs(owners_of(plugins))
+    return [
+        spec
+        for spec in every
+        if spec.owner.settings is command.settings
+        or spec.owner.command == command.name
+        or (command.configures and not spec.owner.command)
+    ]
+
+
+def _asks_for_help(words: Sequence[str]) -> bool:
+    before = words[: words.index("--")] if "--" in words else words
+    return any(word in _HELP for word in before)
+
+
+def _with_experiment_file(line: Line, default: str | None) -> Line:
+    """A Python file after a flag that only the experiment knows is the experiment: `run --fast experiment.py`."""
+    if line.arguments.file != default:
+        return line
+    files = [i for i, word in enumerate(line.unknown) if not is_flag(word) and _PYTHON_FILE.search(word)]
+    if len(files) != 1:
+        return line
+    line.arguments.file = line.unknown[files[0]]
+    rest = [word for i, word in enumerate(line.unknown) if i != files[0]]
+    return Line(line.arguments, line.given, rest)
+
+
+def _is_there(file: str | None) -> bool:
+    return file is not None and any(Path(name).exists() for name in (file, file.rpartition(":")[0]) if name)
+
+
+def _options(command: Command, line: Line, plugins: Plugins, common: Common, *, tolerant: bool) -> Resolved:
+    if command.configures:
+        return resolve_for(plugins, argv=line.argv, config=common.config, tolerant=tolerant)
+    own = [owner for owner in owners_of(plugins) if owner.settings is command.settings]
+    return resolve(own, argv=line.argv, config=common.config, tolerant=True)
+
+
+def _session(declared: Declared[Command], line: Line, plugins: Plugins, common: Common, options: Resolved) -> Session:
+    from .commands import Session
+
+    return Session(
+        command=declared.record,
+        arguments=line.arguments,
+        options=options,
+        plugins=plugins,
+        argv=tuple(line.argv),
+        config=common.config,
+        output="json" if common.output == "json" else "text",
+        debug=common.debug,
+        verbosity=common.verbosity,
+    )
+
+
+# --- how it ends -----------------------------------------------------------------------------------------------
+
+
+def _tell(error: HeraK8sError, common: Common) -> int:
+    code = error.code if isinstance(error, ScriptExit) and isinstance(error.code, int) else error.exit_code
+    if common.debug:
+        _write(redact("".join(traceback.format_exception(type(error), error, error.__traceback__))))
+    if common.output == "json":
+        _write_error(type(error).__name__, error.wanted, error.found, error.hint, code)
+    else:
+        _write(redact(f"{error}\n"))
+    return code
+
+
+def _unexpected(error: Exception, common: Common) -> int:
+    if common.debug:
+        _write(redact("".join(traceback.format_exception(type(error), error, error.__traceback__))))
+    message = " ".join(str(error).split())[:_LONGEST_MESSAGE]
+    said = f"unexpected: {type(error).__name__}: {message}" if message else f"unexpected: {type(error).__name__}"
+    hint = "please report" if common.debug else "--debug shows where; please report"
+    if common.output == "json":
+        _write_error(type(error).__name__, "unexpected", message, hint, 1)
+    else:
+        _write(redact(f"{said} ({hint})\n"))
+    return 1
+
+
+def _say(text: str, common: Common) -> None:
+    if common.output == "json":
+        _write_error("Interrupted", text, "", "", INTERRUPTED)
+    else:
+        _write(f"{text}\n")
+
+
+def _write_error(kind: str, wanted: str, found: str, hint: str, code: int) -> None:
+    fields: dict[str, Any] = {"type": kind, "wanted": wanted, "found": found, "hint": hint}
+    shown = {name: redact(text) for name, text in fields.items()}
+    _write(json.dumps({"error": {**shown, "exit_code": code}}) + "\n")
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError):  # nobody listens any more
+        return
+
+
+def _left(leaving: SystemExit) -> int:
+    if leaving.code is None or isinstance(leaving.code, int):
+        return leaving.code or 0
+    _write(redact(f"{leaving.code}\n"))
+    return 1
+
+
+def _forget_stdout() -> None:
+    """Point stdout elsewhere, so that Python's own flush at exit finds no closed pipe."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # not a real file, as in a test
+        return
+
+
+def _write_what_the_encoding_lacks() -> None:
+    """Characters that a terminal's encoding lacks become escapes, rather than an error in the middle of a report."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None and getattr(stream, "errors", "") == "strict":
+            reconfigure(errors="backslashreplace")

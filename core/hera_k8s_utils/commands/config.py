@@ -1,0 +1,83 @@
+"""`hera-k8s config`: every effective value and where it came from."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import TYPE_CHECKING, Any
+
+from ..declarations import Command
+from . import Session, experiment_argument
+
+if TYPE_CHECKING:
+    from ..options import OptionRow, Resolved
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """FILE, for the options that an experiment declares."""
+    experiment_argument(parser, default=None)
+    parser.add_argument("--set-only", action="store_true", help="leave out what is at its default")
+
+
+def run(session: Session) -> int:
+    """Show the options; those of an experiment too when one is named."""
+    resolved = _resolved(session)
+    rows = [row for row in resolved.rows() if not (session.arguments.set_only and row.origin.where == "default")]
+    if session.json:
+        session.console().document({"files": list(resolved.files), "options": [_plain(row) for row in rows]})
+        return 0
+    _show(session, resolved, rows)
+    return 0
+
+
+def _resolved(session: Session) -> Resolved:
+    if session.arguments.file is None:
+        return session.options
+    with session.container(session.file) as container:
+        return container.settings()
+
+
+def _plain(row: OptionRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "value": row.value,
+        "source": row.origin.where,
+        "rank": row.origin.rank,
+        "secret": row.secret,
+        "owner": row.owner,
+        "variables": list(row.variables),
+        "help": row.help,
+    }
+
+
+def _show(session: Session, resolved: Resolved, rows: list[OptionRow]) -> None:
+    from ..console import Span
+    from ..words import columns
+
+    console = session.console()
+    lines = columns([(row.name, _text(row.value), row.origin.where) for row in rows], gap=2)
+    owner = ""
+    for row, line in zip(rows, lines, strict=True):
+        if row.owner != owner:
+            console.result(Span(row.owner, "strong"))
+            owner = row.owner
+        given = row.origin.where != "default"
+        console.result("  ", line if given else Span(line, "dim"))
+    console.result()
+    console.result("configuration files: ", ", ".join(resolved.files) or "none")
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "" or value == []:
+        return "-"
+    if isinstance(value, list):
+        return f"[{', '.join(value)}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+COMMAND = Command(
+    name="config",
+    run=run,
+    summary="show every option, its value and where it comes from; secrets stay hidden",
+    example="hera-k8s config --set-only\nHERA_K8S_REGISTRY=harbor.example hera-k8s config --output json",
+    arguments=arguments,
+)

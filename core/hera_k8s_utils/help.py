@@ -1,0 +1,153 @@
+"""What `--help` shows: the list of commands by who declared them, and what holds for all commands."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from ._version import __version__
+from .command_line import COMMON_HELP, CommandParser, width
+from .errors import PluginError
+from .resolve import owner_title
+
+if TYPE_CHECKING:
+    from .declarations import Command
+    from .options import OptionSpec
+    from .plugins import Declared
+
+PROGRAM: Final = "hera-k8s"
+
+EXIT_CODES: Final = (
+    (0, "done"),
+    (1, "unexpected"),
+    (2, "options"),
+    (3, "plugins"),
+    (4, "credentials"),
+    (5, "checks failed"),
+    (6, "build"),
+    (7, "submit"),
+    (8, "workflow failed"),
+    (9, "a server refused or did not answer"),
+    (130, "interrupted"),
+)
+
+_OPTIONS: Final = """\
+An option is a flag (--argo-server), a variable ($ARGO_SERVER) or a key of a configuration file (argo_server = ...); the
+first of these counts, then the site's plugin, then the default. `-` and `_` are one. In files and variables a list is
+written [a, b]. Files, the strongest first: --config FILE, $ARGOCONFIG, ./hera.config, ~/hera.config. `hera-k8s config`
+shows what counts and why."""
+_VERSION: Final = ("--version", "version of this program")
+_JSON: Final = "With --output json an error is a JSON object on stderr."
+_EXAMPLES: Final = (
+    ("hera-k8s run --sandbox", "experiment.py of this directory, on this machine"),
+    ("hera-k8s check script.py:w", "what a Hera Workflow would lack on the cluster"),
+)
+
+
+def overview(commands: Sequence[Declared[Command]]) -> str:
+    """The help of the program."""
+    blocks = [
+        f"{PROGRAM} {__version__}: write a numerical experiment once, run it on any cluster with Argo Workflows",
+        f"  {PROGRAM} COMMAND [FILE[:NAME]] [flags]\n  {PROGRAM} COMMAND --help",
+        *_listings(commands),
+        "examples:\n" + _table(_EXAMPLES),
+        "flags of every command, anywhere on the line:\n" + _table([*COMMON_HELP, _VERSION]),
+        closing(),
+    ]
+    return "\n\n".join(blocks)
+
+
+def group_overview(words: Sequence[str], commands: Sequence[Declared[Command]]) -> str:
+    """The help of the first words of several commands."""
+    return "\n\n".join([f"{PROGRAM} {' '.join(words)} ...", *_listings(commands)])
+
+
+def _listings(commands: Sequence[Declared[Command]]) -> list[str]:
+    blocks = []
+    for title in dict.fromkeys(_title(each) for each in commands):
+        mine = [each.record for each in commands if _title(each) == title]
+        blocks.append(f"{title}:\n" + _table([(command.name, command.summary) for command in mine]))
+    return blocks
+
+
+def _title(declared: Declared[Command]) -> str:
+    own = declared.distribution.startswith("hera-k8s-utils ")
+    return "commands" if own else f"commands of plugin {declared.plugin} ({declared.distribution})"
+
+
+def closing() -> str:
+    """What holds for all commands: where options come from, and exit codes."""
+    codes = ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES)
+    return "\n\n".join([_filled("options", _OPTIONS), _filled("exit codes", f"{codes}. {_JSON}")])
+
+
+def _filled(title: str, text: str) -> str:
+    filled = textwrap.fill(text, width(), initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return f"{title}:\n{filled}"
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    rows = list(rows)
+    left = min(max(len(name) for name, _ in rows), 30)
+    indent = " " * (left + 4)
+    lines = []
+    for name, text in rows:
+        head = f"  {name.ljust(left)}  "
+        first = head if len(name) <= left else f"  {name}\n{indent}"
+        lines.append(first + textwrap.fill(text, max(20, width() - len(indent)), subsequent_indent=indent))
+    return "\n".join(lines)
+
+
+# --- one command -----------------------------------------------------------------------------------------------
+
+
+def command_parser(declared: Declared[Command], specs: Sequence[OptionSpec]) -> CommandParser:
+    """The parser of one command: its own arguments, then the options, by who declared them.
+
+    Raises `PluginError` when the command and an option want the same flag, or when adding arguments fails.
+    """
+    command = declared.record
+    program = f"{PROGRAM} {command.name}"
+    parser = CommandParser(program, _description(command), "")
+    if command.arguments is not None:
+        try:
+            command.arguments(parser)
+        except Exception as error:
+            raise PluginError(
+                f"command {command.name} of plugin {declared.plugin} ({declared.distribution}) has unusable arguments",
+                found=f"{type(error).__name__}: {error}",
+                hint=f"--no-plugin {declared.plugin}",
+            ) from error
+    _refuse_shared_flags(declared, parser.flags(), specs)
+    for title in dict.fromkeys(owner_title(spec.owner) for spec in specs):
+        parser.add_options(title, [spec for spec in specs if owner_title(spec.owner) == title])
+    return parser
+
+
+def command_help(parser: CommandParser) -> str:
+    """The help of one command."""
+    common = "flags of every command:\n" + _table(COMMON_HELP)
+    usage = " ".join(["usage:", parser.prog, *parser.positional_words(), "[flags]"])
+    return "\n\n".join([usage, parser.format_help().strip(), common, closing()])
+
+
+def _description(command: Command) -> str:
+    summary = textwrap.fill(command.summary[:1].upper() + command.summary[1:] + ".", width())
+    if not command.example:
+        return summary
+    lines = command.example.strip().splitlines()
+    return summary + "\n\nexample:\n" + "\n".join(f"  {line.strip()}" for line in lines)
+
+
+def _refuse_shared_flags(declared: Declared[Command], own: Sequence[str], specs: Sequence[OptionSpec]) -> None:
+    for spec in specs:
+        shared = [flag for flag in spec.flags if flag in own]
+        if shared:
+            plugin = spec.owner.plugin or declared.plugin
+            raise PluginError(
+                f"two declare the flag {shared[0]}",
+                found=f"command {declared.record.name} of plugin {declared.plugin} ({declared.distribution}) and "
+                f"{spec.owner.blame}",
+                hint=f"--no-plugin {plugin}",
+            )
