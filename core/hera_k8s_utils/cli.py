@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     common = Common(output="json" if "--output=json" in words else "text")
     try:
         common, rest = split_common(words)
-        with logging_to_stderr(common.verbosity):
+        with logging_to_stderr(common.verbosity, tracebacks=common.debug):
             return _guarded(common, rest)
     except HeraK8sError as error:
         return _tell(error, common)

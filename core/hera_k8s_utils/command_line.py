@@ -147,7 +147,7 @@ class CommandParser(ArgumentParser):
             for action in self._get_positional_actions()
         ]
 
-    def add_options(self, title: str, specs: Sequence[OptionSpec], *, hidden: bool = False) -> None:
+    def add_options(self, title: str, specs: Sequence[OptionSpec]) -> None:
         """Add the flags of options under a title of the help; those that are there already stay as they are."""
         group = self.add_argument_group(title)
         for spec in specs:
@@ -160,7 +160,7 @@ class CommandParser(ArgumentParser):
                     default=argparse.SUPPRESS,
                     nargs=0 if spec.kind is Kind.SWITCH else None,
                     metavar=spec.info.metavar or _metavar(spec),
-                    help=argparse.SUPPRESS if hidden else option_help(spec),
+                    help=option_help(spec),
                 )
 
     def read(self, words: Sequence[str]) -> Line:

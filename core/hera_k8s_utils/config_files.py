@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,6 +218,8 @@ def _tracked_by_git(path: Path) -> bool:
     full = path.resolve()
     if not any((parent / ".git").exists() for parent in full.parents):
         return False
+    import subprocess
+
     try:
         asked = subprocess.run(
             ["git", "-C", str(full.parent), "ls-files", "--error-unmatch", "--", full.name],

@@ -72,13 +72,13 @@ def redacting(handler: logging.Handler) -> logging.Handler:
 class _Terse(logging.Formatter):
     """`warning: ...` for people; with the name of the logger from -vv on. Tracebacks only when they were asked for."""
 
-    def __init__(self, *, names: bool) -> None:
+    def __init__(self, *, names: bool, tracebacks: bool) -> None:
         super().__init__("%(levelname)s %(name)s: %(message)s" if names else "%(levelname)s: %(message)s")
-        self._names = names
+        self._tracebacks = tracebacks
 
     def format(self, record: logging.LogRecord) -> str:
         shown = logging.makeLogRecord({**record.__dict__, "levelname": record.levelname.lower()})
-        if not self._names:
+        if not self._tracebacks:
             shown.exc_info, shown.exc_text, shown.stack_info = None, None, None
         return super().format(shown)
 
@@ -91,7 +91,7 @@ class _Once(logging.Filter):
         self._seen: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith("hera_k8s_utils.") or record.levelno < logging.WARNING:
+        if record.name != "hera_k8s_utils.resolve":
             return True
         message = record.getMessage()
         new = message not in self._seen
@@ -100,14 +100,16 @@ class _Once(logging.Filter):
 
 
 @contextmanager
-def logging_to_stderr(verbosity: int = 0) -> Iterator[None]:
+def logging_to_stderr(verbosity: int = 0, *, tracebacks: bool = False) -> Iterator[None]:
     """Log to stderr inside the `with` block: warnings; with 1 what is being done; with 2 everything of ours.
+
+    tracebacks: show those that came with a message, as with 2.
 
     Libraries stay at what is being done even then: kubernetes (37) logs whole response bodies, secrets included,
     when it is asked for everything.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(RedactingFormatter(_Terse(names=verbosity > 1)))
+    handler.setFormatter(RedactingFormatter(_Terse(names=verbosity > 1, tracebacks=tracebacks or verbosity > 1)))
     handler.addFilter(_Once())
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG)
     levels = {"": max(level, logging.INFO) if verbosity else logging.WARNING, **dict.fromkeys(_OURS, level)}

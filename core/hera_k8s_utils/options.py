@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 from .errors import HeraK8sError, OptionsError, PluginError
+from .log import REDACTED, redact
 
 S = TypeVar("S")
 
 MISSING: Final = dataclasses.MISSING
-REDACTED: Final = "<redacted>"
 NOT_SELECTED: Final = 9
 _METADATA: Final = "hera_k8s_utils.option"
 
@@ -408,6 +408,6 @@ def _shown(each: Effective) -> Any:
         return None
     if each.spec.info.secret:
         return REDACTED if each.value not in ("", ()) else ""
-    if isinstance(each.value, Path):
-        return str(each.value)
-    return list(each.value) if isinstance(each.value, tuple) else each.value
+    if isinstance(each.value, tuple):
+        return [redact(text) for text in each.value]
+    return redact(str(each.value)) if isinstance(each.value, (str, Path)) else each.value

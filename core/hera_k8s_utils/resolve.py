@@ -219,7 +219,10 @@ def unloaded_plugins(plugins: Plugins) -> list[Unloaded]:
 def _names_of(info: PluginInfo) -> frozenset[str]:
     if info.state != "disabled" or not info.distribution.startswith("hera-k8s-utils "):
         return frozenset()
-    module = importlib.import_module(info.module)
+    try:
+        module = importlib.import_module(info.module)
+    except ImportError:
+        return frozenset()
     records = [record for hook in RECORDS if hasattr(module, hook) for record in getattr(module, hook)() or ()]
     classes = {record.settings for record in records if getattr(record, "settings", None) is not None}
     return frozenset(name for cls in classes for spec in specs_of(Owner(cls, info.name)) for name in spec.names)
