@@ -18,7 +18,7 @@ from .errors import BuildError
 from .references import PodPart, Reference, Resolution, Resolver, ResourcePart, Unresolved
 from .yaml_text import dump_yaml
 
-__all__ = ["Manifest", "PodPart", "Reference", "Resolution", "ResourcePart", "Unresolved", "plain"]
+__all__ = ["Manifest", "PodPart", "Reference", "Resolution", "ResourcePart", "Unresolved", "plain", "sources_of"]
 
 DIGEST_LABEL: Final = "hera-k8s-utils/digest"
 
@@ -51,7 +51,7 @@ class Manifest:
                 found="it has no kind, or its metadata is no mapping",
                 hint="return a Hera Workflow, or a dict with apiVersion, kind, metadata and spec",
             )
-        return cls(body, _sources(workflow))
+        return cls(body, sources_of(workflow))
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -293,7 +293,7 @@ def _as_mapping(workflow: Any) -> Mapping[str, Any]:
     return built
 
 
-def _sources(workflow: Any) -> dict[str, Source]:
+def sources_of(workflow: Any) -> dict[str, Source]:
     """The functions behind script templates, as Hera's objects hold them (`.templates[].name`, `.source`)."""
     found: dict[str, Source] = {}
     templates = () if isinstance(workflow, Mapping) else getattr(workflow, "templates", ())

@@ -27,6 +27,9 @@ class Resolution:
     unknown: bool = False
 
 
+UNKNOWN: Final = Resolution(frozenset(), unknown=True)
+
+
 @dataclass(frozen=True)
 class Unresolved:
     """A name that only the run will show. text: as written. where: the template or field that holds it."""
@@ -187,6 +190,7 @@ class Resolver:
         self._spec = spec
         self.templates: Mapping[str, Json] = dict(each_template(spec))
         self._known: dict[tuple[str, str], Resolution] = {}
+        self._default_texts: dict[str, dict[str, str]] = {}
 
     def resolve(self, scope: str, text: str) -> Resolution:
         """What a text in a template's scope may stand for, over all calls of the template and all items."""
@@ -240,6 +244,21 @@ class Resolver:
             rewritten = _inputs(text, {**defaults, **arguments})
             found.extend(self._over_items(call, rewritten))
         return found
+
+    def argument(self, template: str, call: Call, parameter: str) -> str | None:
+        """The text of a template's parameter in one call: the argument, else the default, else None."""
+        given = parameter_texts(p for p in call.arguments.get("parameters") or () if p.get("name") == parameter)
+        return given.get(parameter, self._defaults(template).get(parameter))
+
+    def over_call(self, call: Call, text: str) -> Resolution:
+        """What a text in the arguments of one call may stand for."""
+        values: set[str] = set()
+        unknown = False
+        for found in self._over_items(call, text):
+            resolution = UNKNOWN if found is None else self.resolve(*found)
+            values |= resolution.values
+            unknown = unknown or resolution.unknown
+        return Resolution(frozenset(values), unknown)
 
     def _over_items(self, call: Call, text: str) -> Iterable[tuple[str, str] | None]:
         """The text once for each item of the call, when it speaks of items."""
@@ -354,6 +373,11 @@ class Resolver:
         return known
 
     def _defaults(self, scope: str) -> dict[str, str]:
+        if scope not in self._default_texts:
+            self._default_texts[scope] = self._read_defaults(scope)
+        return self._default_texts[scope]
+
+    def _read_defaults(self, scope: str) -> dict[str, str]:
         inputs = (self.templates.get(scope) or {}).get("inputs") or {}
         parameters = inputs.get("parameters")
         return {**parameter_texts(parameters, "default"), **parameter_texts(parameters, "value")}

@@ -1,0 +1,348 @@
+"""Who calls whom with what: templates, arguments, dependencies, and variables that stand for nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .declarations import Json
+from .depends import RESULTS, cycle, dependencies, in_order, results, well_formed
+from .lint_problem import Problem, doubt, failure, meant
+from .manifest import Manifest
+from .naming import nearest
+from .references import calls, inline_name, tags, uses
+
+_OF_ITEMS: Final = ("AnySucceeded", "AllFailed")
+_REPEATS: Final = ("withItems", "withParam", "withSequence")
+_ROOTS: Final = ("inputs", "outputs", "workflow", "tasks", "steps", "item", "pod", "node", "retries", "lastRetry")
+_PLACES: Final = ("name", "path", "mode", "from", "fromExpression", "optional", "archive", "description", "globalName")
+"""Fields of an artifact that do not say where its content comes from."""
+
+
+@dataclass(frozen=True)
+class _Signature:
+    """What a template wants and gives. needs: inputs without a value of their own."""
+
+    inputs: frozenset[str]
+    needs: frozenset[str]
+    artifacts: frozenset[str]
+    needs_artifacts: frozenset[str]
+    outputs: frozenset[str]
+    output_artifacts: frozenset[str]
+
+    @classmethod
+    def of(cls, template: Json) -> _Signature:
+        """Read from a template's body."""
+        inputs, outputs = template.get("inputs") or {}, template.get("outputs") or {}
+        parameters = inputs.get("parameters") or ()
+        artifacts = inputs.get("artifacts") or ()
+        return cls(
+            frozenset(_names(parameters)),
+            frozenset(_names(p for p in parameters if not _has_value(p))),
+            frozenset(_names(artifacts)),
+            frozenset(_names(a for a in artifacts if not a.get("optional") and not set(a) - set(_PLACES))),
+            frozenset(_names(outputs.get("parameters") or ())),
+            frozenset(_names(outputs.get("artifacts") or ())),
+        )
+
+
+def call_problems(manifest: Manifest) -> Iterator[Problem]:
+    """Everything that is wrong with calls, arguments, order and variables."""
+    checker = _Calls(manifest)
+    yield from checker.roots()
+    yield from checker.recursion()
+    for name, template in manifest.templates():
+        if "dag" in template:
+            yield from checker.dag(name, template)
+        elif "steps" in template:
+            yield from checker.steps(name, template)
+        yield from checker.variables(name, template)
+
+
+class _Calls:
+    """The calls of one workflow, looked at template by template."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._spec = manifest.spec
+        self._templates = dict(manifest.templates())
+        self._signatures = {name: _Signature.of(template) for name, template in self._templates.items()}
+        self._outer = "workflowTemplateRef" in self._spec
+        """The templates and the parameters of the workflow are, in part, those of an object on the cluster."""
+        self._parameters = frozenset(_names((self._spec.get("arguments") or {}).get("parameters") or ()))
+
+    # --- the workflow itself ---
+
+    def roots(self) -> Iterator[Problem]:
+        """The entry point, exit handlers and hooks, and the values of the workflow's own parameters."""
+        if not self._spec.get("entrypoint") and not self._outer and self._manifest.kind in ("Workflow", "CronWorkflow"):
+            yield failure("the workflow has no entrypoint", hint=meant("", self._templates))
+        root = {"template": self._spec.get("entrypoint"), **self._spec}
+        if not root["template"]:
+            del root["template"]
+        fixed = self._manifest.kind in ("Workflow", "CronWorkflow") and not self._outer
+        for holder, arguments in uses("", root):
+            yield from self._use("the workflow", "", holder, arguments, whole=fixed, known=self._parameters)
+        for parameter in (self._spec.get("arguments") or {}).get("parameters") or ():
+            if fixed and not _has_value(parameter):
+                yield failure(f"parameter {parameter.get('name')} of the workflow has no value")
+
+    def recursion(self) -> Iterator[Problem]:
+        """Templates that call themselves without a condition never end."""
+        graph: dict[str, set[str]] = {}
+        for name, template in self._templates.items():
+            called = graph.setdefault(name, set())
+            for call in calls(template):
+                if "when" not in call:
+                    called.add(inline_name(name, call) if "inline" in call else str(call.get("template")))
+        circle = _circle(graph)
+        if circle:
+            yield failure(f"templates call each other without end: {' -> '.join(circle)}", hint="a step needs a `when`")
+
+    # --- one template ---
+
+    def dag(self, name: str, template: Json) -> Iterator[Problem]:
+        """Tasks: what they call, wait for and read."""
+        tasks = {str(task.get("name")): task for task in calls(template)}
+        graph = {task: dependencies(body) for task, body in tasks.items()}
+        waits = any("depends" in body for body in tasks.values())
+        for task, body in tasks.items():
+            yield from self._call(name, body)
+            if waits:
+                yield from _mixed(name, body)
+            for wanted in graph[task]:
+                if wanted not in tasks:
+                    yield failure(f"{name}.{task} waits for {wanted}, which is no task", hint=meant(wanted, tasks))
+            if body.get("depends"):
+                yield from _depends(name, body, tasks)
+        order = in_order(graph)
+        if len(order) < len(graph):
+            yield failure(f"tasks of {name} wait for each other: {' -> '.join(cycle(graph, order))}")
+        for target in str((template.get("dag") or {}).get("target") or "").split():
+            if target not in tasks and "{{" not in target:
+                yield failure(f"target {target} of {name} is no task", hint=meant(target, tasks))
+        yield from _fail_fast(name, template)
+        yield from self._reads(name, template, "tasks", tasks, graph)
+
+    def steps(self, name: str, template: Json) -> Iterator[Problem]:
+        """Steps: what they call and read; a step sees those of the groups before its own."""
+        seen: dict[str, Json] = {}
+        graph: dict[str, list[str]] = {}
+        for group in template.get("steps") or ():
+            steps = group if isinstance(group, list) else [group]
+            before = list(seen)
+            for step in steps:
+                seen[str(step.get("name"))] = step
+                graph[str(step.get("name"))] = before
+                yield from self._call(name, step)
+        yield from self._reads(name, template, "steps", seen, graph)
+        yield from _retried(name, template)
+
+    # --- one call ---
+
+    def _call(self, parent: str, call: Json) -> Iterator[Problem]:
+        where = f"{parent}.{call.get('name')}"
+        used = False
+        for holder, arguments in uses(parent, call):
+            used = True
+            yield from self._use(where, inline_name(parent, call), holder, arguments)
+        if not used:
+            yield failure(f"{where} calls no template", hint="template=, template_ref= or inline=")
+        repeats = [key for key in _REPEATS if key in call]
+        if len(repeats) > 1:
+            yield failure(f"{where} has {' and '.join(repeats)}; Argo takes one of them")
+
+    def _use(
+        self,
+        where: str,
+        inline: str,
+        holder: Mapping[str, Any],
+        arguments: Mapping[str, Any],
+        *,
+        whole: bool = True,
+        known: Iterable[str] = (),
+    ) -> Iterator[Problem]:
+        """A template that is called with arguments. known: arguments that need not be the template's."""
+        if "templateRef" in holder:
+            return
+        called = inline if "inline" in holder else str(holder.get("template"))
+        signature = self._signatures.get(called)
+        if signature is None:
+            if not self._outer and "{{" not in called:
+                yield failure(
+                    f"{where} calls template {called}, which is not there", hint=meant(called, self._templates)
+                )
+            return
+        if not (signature.inputs or signature.needs_artifacts or arguments):
+            return
+        given = {str(p.get("name")) for p in arguments.get("parameters") or () if _has_value(p)}
+        if whole:
+            for name in sorted(signature.needs - given):
+                yield failure(f"{where} gives {called} no {name}", hint=f"arguments={{{name!r}: ...}}, or a default")
+        for name in sorted(given - signature.inputs - frozenset(known)):
+            yield doubt(f"{where} gives {called} {name}, which it does not take", hint=meant(name, signature.inputs))
+        if whole and signature.needs_artifacts:
+            brought = frozenset(_names(arguments.get("artifacts") or ()))
+            for name in sorted(signature.needs_artifacts - brought):
+                yield failure(f"{where} gives {called} no artifact {name}")
+
+    # --- variables ---
+
+    def variables(self, name: str, template: Json) -> Iterator[Problem]:
+        """Inputs that a template does not declare, parameters that the workflow does not have, misspelt variables."""
+        signature = self._signatures[name]
+        for tag in _all_tags(template):
+            yield from self._variable(name, signature, tag)
+
+    def _variable(self, name: str, signature: _Signature, tag: str) -> Iterator[Problem]:
+        parts = tag.split(".")
+        root, kind, last = parts[0], ".".join(parts[:2]), ".".join(parts[2:])
+        if kind == "inputs.parameters" and last and last not in signature.inputs:
+            yield failure(f"{name} reads {{{{{tag}}}}}, which is no input of it", hint=meant(last, signature.inputs))
+        elif kind == "inputs.artifacts" and last and parts[2] not in signature.artifacts:
+            hint = meant(parts[2], signature.artifacts)
+            yield failure(f"{name} reads {{{{{tag}}}}}, which is no input of it", hint=hint)
+        elif kind == "workflow.parameters" and last and last not in self._parameters and not self._outer:
+            yield failure(f"{name} reads {{{{{tag}}}}}, which the workflow has not", hint=meant(last, self._parameters))
+        elif root not in _ROOTS and len(parts) > 1 and (near := nearest(root, _ROOTS)):
+            yield doubt(f"{name} holds {{{{{tag}}}}}, which is no variable of Argo's", hint=f"did you mean {near}?")
+
+    def _reads(
+        self, name: str, template: Json, word: str, called: Mapping[str, Json], graph: Mapping[str, Sequence[str]]
+    ) -> Iterator[Problem]:
+        """Outputs of other tasks or steps, and items, as far as arguments and conditions speak of them."""
+        if not any(tag.startswith((f"{word}.", "item")) for tag in _all_tags(template)):
+            return
+        for caller, call in called.items():
+            for tag in _own_tags(call):
+                if tag.startswith("item"):
+                    yield from _item(f"{name}.{caller}", call, tag)
+                elif tag.startswith(f"{word}."):
+                    yield from self._output(name, caller, tag, called, graph)
+
+    def _output(
+        self, name: str, caller: str, tag: str, called: Mapping[str, Json], graph: Mapping[str, Sequence[str]]
+    ) -> Iterator[Problem]:
+        word, _, path = tag.partition(".")
+        other, _, path = path.partition(".")
+        where, said = f"{name}.{caller}", f"{{{{{tag}}}}}"
+        if other not in called:
+            yield failure(f"{where} reads {said}, and there is no {other}", hint=meant(other, called))
+            return
+        if not _waits(graph, caller, other):
+            hint = "add it to its dependencies" if word == "tasks" else "move it to a later group"
+            yield failure(f"{where} reads {said} without waiting for {other}", hint=hint)
+        call = called[other]
+        template = inline_name(name, call) if "inline" in call else str(call.get("template"))
+        signature = self._signatures.get(template)
+        if signature is None or "templateRef" in call:
+            return
+        kind, _, output = path.removeprefix("outputs.").partition(".")
+        has = {"parameters": signature.outputs, "artifacts": signature.output_artifacts}.get(kind)
+        if path.startswith("outputs.") and has is not None and output and output not in has:
+            yield failure(f"{where} reads {said}, which {template} does not give", hint=meant(output, has))
+
+
+# --- small parts -----------------------------------------------------------------------------------------------
+
+
+def _names(things: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    return (str(thing.get("name") or "") for thing in things)
+
+
+def _has_value(parameter: Mapping[str, Any]) -> bool:
+    return any(parameter.get(key) is not None for key in ("value", "default", "valueFrom"))
+
+
+def _all_tags(template: Json) -> Iterable[str]:
+    """Every variable in a template, each once; those of templates written inside it are theirs."""
+    text = json.dumps(template, default=str)
+    if '"inline"' in text:
+        text = json.dumps([{**call, "inline": None} for call in calls(template)])
+    return dict.fromkeys(tag for tag in tags(text) if not tag.startswith("="))
+
+
+def _own_tags(call: Json) -> Iterable[str]:
+    if "inline" in call:
+        call = {**call, "inline": None}
+    return dict.fromkeys(tag for tag in tags(json.dumps(call)) if not tag.startswith("="))
+
+
+def _circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    known = {name: [called for called in wanted if called in graph] for name, wanted in graph.items()}
+    return cycle(known, in_order(known))
+
+
+def _waits(graph: Mapping[str, Sequence[str]], task: str, other: str) -> bool:
+    """Whether a task comes after another."""
+    if other in graph[task]:
+        return True
+    seen: set[str] = set()
+    waiting = list(graph[task])
+    while waiting:
+        current = waiting.pop()
+        if current == other:
+            return True
+        if current not in seen:
+            seen.add(current)
+            waiting.extend(graph.get(current, ()))
+    return False
+
+
+def _mixed(name: str, task: Json) -> Iterator[Problem]:
+    """What Argo does not take beside `depends` in one dag."""
+    if task.get("dependencies"):
+        yield failure(f"{name}.{task.get('name')} has dependencies where others have depends; Argo takes one of them")
+    if task.get("continueOn"):
+        hint = "name the results that are enough: depends='a.Succeeded || a.Failed'"
+        yield failure(f"{name}.{task.get('name')} has continueOn beside depends", hint=hint)
+
+
+def _depends(name: str, task: Json, tasks: Mapping[str, Json]) -> Iterator[Problem]:
+    where, depends = f"{name}.{task.get('name')}", str(task["depends"])
+    if depends in tasks:
+        return
+    if not well_formed(depends):
+        yield failure(f"depends of {where} cannot be read: {depends[:80]}", hint="a && (b.Succeeded || !c.Failed)")
+        return
+    if "." not in depends:
+        return
+    for wanted, result in results(depends):
+        if result and result not in RESULTS:
+            yield failure(f"{where} waits for {wanted}.{result}", hint=meant(result, RESULTS))
+        elif result in _OF_ITEMS and wanted in tasks and not any(key in tasks[wanted] for key in _REPEATS):
+            yield failure(f"{where} waits for {wanted}.{result}, and {wanted} has no items")
+
+
+def _item(where: str, call: Json, tag: str) -> Iterator[Problem]:
+    """A variable of the item in a call: of one that is repeated, and over maps that have the key."""
+    if tag != "item" and not tag.startswith(("item.", "item[")):
+        return
+    if not any(key in call for key in _REPEATS):
+        yield failure(
+            f"{where} reads {{{{{tag}}}}} and is not repeated", hint="with_items=, with_param= or with_sequence="
+        )
+    key = tag.removeprefix("item.")
+    if tag.startswith("item.") and "." not in key and call.get("withItems"):
+        without = [item for item in call["withItems"] if not isinstance(item, dict) or key not in item]
+        if without:
+            shown = json.dumps(without[0], ensure_ascii=False)[:60]
+            keys = without[0] if isinstance(without[0], dict) else ()
+            yield failure(f"{where} reads {{{{{tag}}}}}, which item {shown} has not", hint=meant(key, keys))
+
+
+def _fail_fast(name: str, template: Json) -> Iterator[Problem]:
+    """Argo stops a dag at the first failure unless told otherwise."""
+    repeated = [str(task.get("name")) for task in calls(template) if any(key in task for key in _REPEATS)]
+    if repeated and (template.get("dag") or {}).get("failFast") is not False:
+        yield doubt(f"one failed point of {repeated[0]} stops all of dag {name}", hint="DAG(..., fail_fast=False)")
+    yield from _retried(name, template)
+
+
+def _retried(name: str, template: Json) -> Iterator[Problem]:
+    if template.get("retryStrategy"):
+        kind = "dag" if "dag" in template else "steps"
+        hint = "give the retry strategy to the templates that it calls"
+        yield doubt(f"a retry of {kind} {name} runs all of it again, what succeeded too", hint=hint)
