@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,18 +42,6 @@ class Target:
     def manifest(self) -> Json:
         """What was submitted, as far as it is recorded here."""
         return (self.record.read("manifest") if self.record else None) or {}
-
-
-def run_argument(parser: ArgumentParser, *, required: bool = False) -> None:
-    """Add the positional `run`."""
-    latest = "" if required else " (default: the latest)"
-    parser.add_argument(
-        "run",
-        nargs=None if required else "?",
-        default="",
-        metavar="RUN",
-        help=f"id of a run, or the beginning or end of one, or a workflow's name{latest}",
-    )
 
 
 def runs_of(session: Session) -> Runs:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
 from ..declarations import Command
@@ -11,6 +10,8 @@ from . import Session, experiment_argument
 from .run import show_report
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from ..checks import Report
     from ..console import Console
     from ..container import ExperimentContainer

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..declarations import Command, RunUpdate
-from ..targets import Target, find_target, run_argument
 from . import Session
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from ..console import Console
     from ..container import ExperimentContainer
     from ..progress import Tally
+    from ..targets import Target
 
 _PAUSE = 1.0
 """Seconds between two lines of progress for programs."""
@@ -24,6 +25,18 @@ def arguments(parser: ArgumentParser) -> None:
     """The run, and how long to wait for it."""
     run_argument(parser)
     timeout_argument(parser)
+
+
+def run_argument(parser: ArgumentParser, *, required: bool = False) -> None:
+    """Add the positional `run`."""
+    latest = "" if required else " (default: the latest)"
+    parser.add_argument(
+        "run",
+        nargs=None if required else "?",
+        default="",
+        metavar="RUN",
+        help=f"id of a run, or the beginning or end of one, or a workflow's name{latest}",
+    )
 
 
 def timeout_argument(parser: ArgumentParser) -> None:
@@ -38,6 +51,7 @@ def timeout_argument(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Follow a run until it ends; what was recorded as ended is told at once, without a server."""
+    from ..targets import find_target
     from ..words import parse_duration
 
     console = session.console()

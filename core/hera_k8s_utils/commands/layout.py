@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +10,8 @@ from ..declarations import Command
 from . import Session, experiment_argument
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from ..console import Console, Signs
     from ..container import ExperimentContainer
 

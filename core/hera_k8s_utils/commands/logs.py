@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..declarations import Command
-from ..targets import Target, find_target, run_argument, runs_of
 from . import Session
+from .follow import run_argument
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from ..console import Console
     from ..declarations import Engine, NodeState
+    from ..targets import Target
 
 _FAILED = ("Failed", "Error")
 
@@ -49,6 +51,8 @@ def run(session: Session) -> int:
 
 def _target(session: Session) -> tuple[Target, str]:
     """RUN and TASK; a single word that names no run is a task of the latest one."""
+    from ..targets import find_target, runs_of
+
     run, task = session.arguments.run, session.arguments.task
     if run and not task and not runs_of(session).matching(run) and runs_of(session).all():
         return find_target(session, ""), run

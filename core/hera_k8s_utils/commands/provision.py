@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
 from ..declarations import Command
 from . import Session, experiment_argument
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from ..console import Console
     from ..container import ExperimentContainer
     from ..provisioning import Plan, Step

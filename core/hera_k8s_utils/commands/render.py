@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from typing import TYPE_CHECKING
 
 from ..declarations import Command
 from . import Session, experiment_argument
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 
 def arguments(parser: ArgumentParser) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ from . import Session, experiment_argument
 from .follow import see_through, timeout_argument
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from ..checks import Report
     from ..console import Console
     from ..container import ExperimentContainer

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
 from ..declarations import Command, Json
-from ..targets import runs_of
 from . import Session
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from ..console import Console
     from ..runs import RunRecord
 
@@ -38,6 +38,8 @@ def run(session: Session) -> int:
 
 
 def _recorded(session: Session, experiment: str, limit: int) -> list[Json]:
+    from ..targets import runs_of
+
     records = (r for r in runs_of(session).all() if not experiment or r.about.get("experiment") == experiment)
     return [row_of(record) for _, record in zip(range(limit), records, strict=False)]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from typing import TYPE_CHECKING
 
 from ..declarations import Command
-from ..targets import find_target, run_argument
 from . import Session
+from .follow import run_argument
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -17,6 +20,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Ask the server to end the run; its tasks are ended by the server, a moment later."""
+    from ..targets import find_target
+
     console = session.console()
     target = find_target(session, session.arguments.run)
     terminate = session.arguments.terminate

@@ -1,0 +1,133 @@
+"""How far a run is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hera_k8s_utils import NodeState, RunUpdate
+from hera_k8s_utils.progress import ProgressLines, Tally, plan
+
+SWEEP: dict[str, Any] = {
+    "spec": {
+        "entrypoint": "sweep",
+        "templates": [
+            {
+                "name": "sweep",
+                "dag": {
+                    "tasks": [
+                        {"name": "points", "template": "simulate", "withItems": [1, 2, 3]},
+                        {"name": "picture", "template": "draw", "depends": "points.Succeeded"},
+                    ]
+                },
+            },
+            {"name": "simulate", "container": {}},
+            {"name": "draw", "container": {}},
+        ],
+    }
+}
+
+
+def pod(name: str, phase: str, template: str = "simulate", **more: Any) -> NodeState:
+    return NodeState(id=name, name=name, type=more.pop("type", "Pod"), template=template, phase=phase, **more)
+
+
+def tally_of(*nodes: NodeState, phase: str = "Running") -> Tally:
+    tally = Tally(plan(SWEEP))
+    tally.apply(RunUpdate(phase=phase, nodes=nodes))
+    return tally
+
+
+def test_the_manifest_tells_what_is_to_come() -> None:
+    planned = {each.template: (each.total, each.after) for each in plan(SWEEP)}
+    assert planned == {"simulate": (3, ()), "draw": (1, ("simulate",))}
+
+
+def test_nested_fan_outs_multiply() -> None:
+    nested = {
+        "spec": {
+            "entrypoint": "outer",
+            "templates": [
+                {"name": "outer", "steps": [[{"name": "a", "template": "inner", "withSequence": {"count": "4"}}]]},
+                {"name": "inner", "dag": {"tasks": [{"name": "b", "template": "work", "withItems": [1, 2]}]}},
+                {"name": "work", "script": {}},
+            ],
+        }
+    }
+    assert [(each.template, each.total) for each in plan(nested)] == [("work", 8)]
+
+
+def test_what_only_the_run_knows_has_no_total() -> None:
+    for several in ({"withParam": "{{steps.list.outputs.result}}"}, {"withSequence": {"count": "{{n}}"}}):
+        body = {
+            "spec": {
+                "entrypoint": "o",
+                "templates": [
+                    {"name": "o", "steps": [[{"name": "a", "template": "work", **several}]]},
+                    {"name": "work", "container": {}},
+                ],
+            }
+        }
+        assert [each.total for each in plan(body)] == [None]
+
+
+def test_a_template_that_calls_itself_ends_the_count() -> None:
+    body = {
+        "spec": {
+            "entrypoint": "flip",
+            "templates": [
+                {"name": "flip", "steps": [[{"name": "toss", "template": "toss"}], [{"name": "again", "template": "flip"}]]},
+                {"name": "toss", "container": {}},
+            ],
+        }
+    }
+    assert [(each.template, each.total) for each in plan(body)] == [("toss", None)]
+
+
+def test_tasks_are_counted_by_template_and_phase() -> None:
+    tally = tally_of(pod("w.a", "Succeeded"), pod("w.b", "Running"), pod("w.c", "Pending"))
+    simulate, draw = tally.rows()
+    assert (simulate.amount(), simulate.state()) == ("1 of 3", "1 running, 1 pending, 0 failed")
+    assert draw.state() == "waits for simulate"
+
+
+def test_a_changed_task_is_counted_once() -> None:
+    tally = tally_of(pod("w.a", "Running"))
+    tally.apply(RunUpdate(phase="Running", nodes=[pod("w.a", "Succeeded")]))
+    assert (tally.rows()[0].succeeded, tally.rows()[0].running) == (1, 0)
+
+
+def test_attempts_count_as_one_task_that_was_retried() -> None:
+    tally = tally_of(
+        pod("w.a(0)", "Failed"), pod("w.a(1)", "Succeeded"), pod("w.a", "Succeeded", type="Retry"), pod("w.b(0:x)", "Failed")
+    )
+    row = tally.rows()[0]
+    assert (row.succeeded, row.failed, tally.retried()) == (1, 1, 1)
+    assert [node.name for node in tally.failed()] == ["w.b(0:x)"]
+
+
+def test_nodes_that_only_hold_others_are_not_work() -> None:
+    tally = tally_of(pod("w", "Running", "sweep", type="DAG"), pod("w.points", "Running", "simulate", type="TaskGroup"))
+    assert all(row.seen == 0 for row in tally.rows())
+
+
+def test_without_a_manifest_templates_appear_as_they_come() -> None:
+    tally = Tally()
+    tally.apply(RunUpdate(phase="Running", nodes=[pod("w.a", "Succeeded", "surprise")]))
+    assert [(row.template, row.amount()) for row in tally.rows()] == [("surprise", "1 so far")]
+
+
+def test_a_finished_template_is_no_longer_waited_for() -> None:
+    tally = tally_of(*(pod(f"w.{n}", "Succeeded") for n in "abc"))
+    assert tally.rows()[1].state() == "not started"
+
+
+def test_lines_come_at_changes_of_stage_and_else_rarely() -> None:
+    tally = tally_of(pod("w.a", "Running"))
+    lines = ProgressLines(tally, soonest=5)
+    assert lines.line(100.0) == "  0:00  simulate 0 of 3, 1 running, 0 failed"
+    tally.apply(RunUpdate(phase="Running", nodes=[pod("w.b", "Running")]))
+    assert lines.line(101.0) is None
+    assert lines.line(105.0) == "  0:05  simulate 0 of 3, 2 running, 0 failed"
+    tally.apply(RunUpdate(phase="Running", nodes=[pod("w.d", "Running", "draw")]))
+    assert lines.line(105.1) is not None
+    assert lines.line(200.0) is None, "nothing changed"
