@@ -389,6 +389,8 @@ def _refuse_shapeless(name: str, values: object) -> None:
 
 
 def _rows(points: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tuple[tuple[Value, ...], ...]]:
+    if isinstance(points, str) or not isinstance(points, Iterable):
+        raise BuildError("points of inputs need a list of mappings", found=shown(points))
     names: tuple[str, ...] | None = None
     rows: list[tuple[Value, ...]] = []
     for number, point in enumerate(points, 1):
@@ -473,16 +475,17 @@ def linspace(start: float, stop: float, count: int) -> list[float]:
     Rounded to 12 digits of the larger end, so that `linspace(2.5, 4.0, 76)` holds 2.52 and not 2.5200000000000005;
     not rounded where the step itself is so small that it would be seen. The ends are exact.
     """
-    if not (math.isfinite(start) and math.isfinite(stop)):
-        raise BuildError(f"linspace({start}, {stop}, {count})", found="the ends must be finite numbers")
+    width = stop - start
+    if not math.isfinite(width):
+        raise BuildError(f"linspace({start}, {stop}, {count})", found="the ends, and their distance, must be finite")
     if count < 1:
         raise BuildError(f"linspace({start}, {stop}, {count})", found="at least one number is needed")
     if count == 1:
         return [float(start)]
     last = count - 1
-    numbers = [start * (1 - position / last) + stop * (position / last) for position in range(1, last)]
+    numbers = [start + width * (position / last) for position in range(1, last)]
     scale = max(abs(start), abs(stop))
     places = _DIGITS - 1 - math.floor(math.log10(scale)) if scale else 0
-    if abs(stop / last - start / last) >= 1000 * 10.0**-places:
+    if abs(width / last) >= 1000 * 10.0**-places:
         numbers = [round(number, places) + 0.0 for number in numbers]  # + 0.0: no -0.0
     return [float(start), *numbers, float(stop)]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from unicodedata import normalize
 
 from .codec import dns_name, label_value, plain, shown
 from .errors import BuildError, HeraK8sError
@@ -103,10 +104,11 @@ class Layout:
         """
         relative = self._relative(path)
         found = self.inputs.point(self._naming.decode(relative))
-        if self._naming.encode(found) != relative:
+        belongs = self._naming.encode(found)
+        if belongs != relative and normalize("NFC", belongs) != normalize("NFC", relative):
             raise BuildError(
                 f"{shown(path)} is no path of the layout {self.strategy}",
-                found=f"its point, {found}, belongs to {shown(self._naming.encode(found))}",
+                found=f"its point, {found}, belongs to {shown(belongs)}",
             )
         return found
 
