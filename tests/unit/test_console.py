@@ -33,7 +33,11 @@ REPORT = Report(
     [
         Row(ACCESS, "kubernetes", ok("1.36.2")),
         Row(ACCESS, "argo server", warn("token expires in 12 min")),
-        Row(ENVIRONMENT, "config map settings", fail("not found in vcity", hint="hera-k8s provision\n--bind settings=NAME")),
+        Row(
+            ENVIRONMENT,
+            "config map settings",
+            fail("not found in vcity", hint="hera-k8s provision\n--bind settings=NAME"),
+        ),
         Row(ENVIRONMENT, "account default", unknown("not ours to ask (403)", url="https://docs.example/rights")),
         Row(WORKFLOW, "names", ok("2 templates")),
     ],
@@ -138,7 +142,9 @@ def test_records_are_one_line_each() -> None:
     assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["submitted", "finished"]
 
 
-@pytest.mark.parametrize(("answer", "agreed"), [("y\n", True), ("Yes\n", True), ("\n", False), ("", False), ("no\n", False)])
+@pytest.mark.parametrize(
+    ("answer", "agreed"), [("y\n", True), ("Yes\n", True), ("\n", False), ("", False), ("no\n", False)]
+)
 def test_only_a_yes_is_a_yes(answer: str, agreed: bool) -> None:
     console = Console(out=io.StringIO(), err=io.StringIO(), environ={}, stdin=io.StringIO(answer))
     assert console.confirm("create 3 objects?") is agreed

@@ -75,7 +75,10 @@ def test_a_template_that_calls_itself_ends_the_count() -> None:
         "spec": {
             "entrypoint": "flip",
             "templates": [
-                {"name": "flip", "steps": [[{"name": "toss", "template": "toss"}], [{"name": "again", "template": "flip"}]]},
+                {
+                    "name": "flip",
+                    "steps": [[{"name": "toss", "template": "toss"}], [{"name": "again", "template": "flip"}]],
+                },
                 {"name": "toss", "container": {}},
             ],
         }
@@ -98,7 +101,10 @@ def test_a_changed_task_is_counted_once() -> None:
 
 def test_attempts_count_as_one_task_that_was_retried() -> None:
     tally = tally_of(
-        pod("w.a(0)", "Failed"), pod("w.a(1)", "Succeeded"), pod("w.a", "Succeeded", type="Retry"), pod("w.b(0:x)", "Failed")
+        pod("w.a(0)", "Failed"),
+        pod("w.a(1)", "Succeeded"),
+        pod("w.a", "Succeeded", type="Retry"),
+        pod("w.b(0:x)", "Failed"),
     )
     row = tally.rows()[0]
     assert (row.succeeded, row.failed, tally.retried()) == (1, 1, 1)

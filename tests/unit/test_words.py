@@ -61,7 +61,8 @@ def test_a_stamp_reads_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(3, "just now"), (42, "42 s ago"), (240, "4 min ago"), (7200, "2 h ago"), (86400 * 3, "3 d ago")]
+    ("seconds", "said"),
+    [(3, "just now"), (42, "42 s ago"), (240, "4 min ago"), (7200, "2 h ago"), (86400 * 3, "3 d ago")],
 )
 def test_how_long_ago_is_said_in_words(seconds: float, said: str) -> None:
     at = words.now()
