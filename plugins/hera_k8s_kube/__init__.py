@@ -1,1 +1,29 @@
-"""x"""
+"""Kubernetes for experiments: what a cluster must have, how it is asked, and as whom."""
+
+from .requirements import (
+    ConfigMap,
+    CustomResourceDefinition,
+    Namespace,
+    PersistentVolumeClaim,
+    PullSecret,
+    Right,
+    Rule,
+    Secret,
+    ServiceAccount,
+    StorageClass,
+    WorkflowTemplate,
+)
+
+__all__ = [
+    "ConfigMap",
+    "CustomResourceDefinition",
+    "Namespace",
+    "PersistentVolumeClaim",
+    "PullSecret",
+    "Right",
+    "Rule",
+    "Secret",
+    "ServiceAccount",
+    "StorageClass",
+    "WorkflowTemplate",
+]
