@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import ssl
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,8 @@ from .options import option
 from .proxies import proxy_for
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from requests import Response, Session
 
 log = logging.getLogger(__name__)
@@ -320,11 +321,13 @@ _HINTS: Final = {
 }
 
 
-def tls_context(ca_file: str = "", *, verify: bool = True) -> ssl.SSLContext:
+def tls_context(ca_file: str = "", *, verify: bool = True) -> SSLContext:
     """What a server's certificate is verified with: the file's authorities, or else the system's and certifi's.
 
     Raises `OptionsError` for a file that is missing or holds no certificate.
     """
+    import ssl
+
     try:
         context = ssl.create_default_context(cafile=ca_file or None)
     except (OSError, ssl.SSLError) as error:

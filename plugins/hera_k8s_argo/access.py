@@ -1,0 +1,84 @@
+"""Access to the Argo server: reachable, trusted, of which version, for this namespace, and authorised until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+from hera_k8s_utils import ARGO, CheckResult, Context, Credential, Finding, PlatformError, Trouble, fail, ok, warn
+from hera_k8s_utils.proxies import is_loopback
+
+from .address import parse_address
+from .settings import ArgoSettings
+
+SOON: Final = timedelta(minutes=30)
+"""A token that expires within this time is worth a word before a run is started."""
+_CHEAP: Final = "items.metadata.name"
+_TITLE: Final = "argo"
+
+
+def probe_argo(settings: ArgoSettings, context: Context) -> Iterator[Finding]:
+    """Whether workflows can be run there. A server that cannot be talked to at all is raised as `PlatformError`."""
+    yield Finding(_TITLE, _look(settings, context))
+
+
+def _look(settings: ArgoSettings, context: Context) -> CheckResult:
+    argo, credential = context.argo, context.platforms.credential(ARGO.name)
+    version = argo.version().removeprefix("v") or "version unknown"
+    managed = argo.info().get("managedNamespace") or ""
+    if managed and managed != argo.namespace:
+        return fail(f"{version}, manages namespace {managed} alone, not {argo.namespace}", hint=f"-n {managed}")
+    expired = _expired(credential)
+    try:
+        next(argo.list(limit=1, fields=_CHEAP), None)
+    except PlatformError as error:
+        if error.trouble is Trouble.UNAUTHORIZED and expired:
+            return fail(f"{version}, {expired}", hint="hera-k8s login, or a fresh ARGO_TOKEN")
+        if error.trouble is Trouble.FORBIDDEN:
+            return fail(f"{version}, but not authorised: {error.found}", hint=error.hint)
+        raise
+    credential = context.platforms.credential(ARGO.name)  # it may have been renewed meanwhile
+    return _judged(f"{version}, authorised", [*_worries(settings, credential, argo)])
+
+
+def _judged(detail: str, worries: list[tuple[str, str]]) -> CheckResult:
+    if not worries:
+        return ok(detail)
+    said = "; ".join([detail, *(worry for worry, _ in worries)])
+    return warn(said, hint=next((hint for _, hint in worries if hint), ""))
+
+
+def _worries(settings: ArgoSettings, credential: Credential, argo: Any) -> Iterator[tuple[str, str]]:
+    """What may go wrong later, each with what to do."""
+    expiry = _expired(credential) or _expires_soon(credential)
+    if expiry:
+        yield expiry, "hera-k8s login"
+    address = parse_address(argo.server)
+    if address.scheme == "http" and credential.secret and not is_loopback(address.host):
+        yield "the token travels unencrypted", f"https://{address.netloc} if it is served there"
+    if settings.insecure_skip_verify and address.scheme == "https":
+        yield "its certificate is not verified", "--ca-file PEM instead of --argo-insecure-skip-verify"
+
+
+def _expired(credential: Credential) -> str:
+    left = _left(credential)
+    return f"token expired {_minutes(-left)} ago" if left is not None and left <= timedelta(0) else ""
+
+
+def _expires_soon(credential: Credential) -> str:
+    left = _left(credential)
+    return f"token expires in {_minutes(left)}" if left is not None and left <= SOON else ""
+
+
+def _left(credential: Credential) -> timedelta | None:
+    return None if credential.expires_at is None else credential.expires_at - datetime.now(timezone.utc)
+
+
+def _minutes(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    if minutes >= 48 * 60:
+        return f"{minutes // 1440} days"
+    if minutes >= 120:
+        return f"{minutes // 60} h"
+    return f"{minutes} min" if minutes else "less than a minute"

@@ -1,0 +1,248 @@
+"""A client of the Argo server's REST API (4.1): plain JSON in and out, tokens renewed, streams that may be cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final
+from urllib.parse import quote
+
+from hera_k8s_utils import (
+    ARGO,
+    Context,
+    Credential,
+    LogLine,
+    NoCredential,
+    OptionsError,
+    PlatformError,
+    Trouble,
+)
+from hera_k8s_utils.http import HttpClient, NetworkSettings
+from hera_k8s_utils.naming import is_dns_subdomain
+
+from .events import results
+from .settings import ArgoSettings
+from .tokens import bare_token
+
+Json = dict[str, Any]
+
+VERBS: Final = ("stop", "terminate", "retry", "resubmit", "suspend", "resume")
+_NOT_TWICE: Final = ("retry", "resubmit")
+"""Verbs that would do something else when their answer is lost and they are sent again."""
+_PAGE: Final = 500
+_STREAM: Final = {"Accept": "text/event-stream"}
+_HINTS: Final = {
+    Trouble.UNAUTHORIZED: "hera-k8s login, or a fresh ARGO_TOKEN",
+    Trouble.FORBIDDEN: "is it the right namespace (-n NAME)? else ask those who run the cluster for the right",
+}
+
+
+def open_argo(settings: ArgoSettings, credential: Credential, context: Context) -> ArgoClient:
+    """A client of the server that the credential or the settings name.
+
+    Raises `NoCredential` when neither does: Argo is not configured then, whatever tokens there are.
+    """
+    server = credential.server or str(settings.address or "")
+    if not server:
+        raise NoCredential("no Argo server is named", found="ARGO_SERVER is not set", hint="--argo-server HOST:PORT")
+
+    def token() -> str:
+        secret = context.platforms.credential(ARGO.name).secret
+        return bare_token(secret) if secret else ""
+
+    http = HttpClient(
+        server,
+        context.options.of(NetworkSettings),
+        token=token,
+        renew=lambda: context.platforms.renew(ARGO.name),
+        verify=not settings.insecure_skip_verify,
+        ca_file=credential.certificate_authority,
+        hints=_HINTS,
+    )
+    return ArgoClient(http, context, identity=credential.identity)
+
+
+def close_argo(client: ArgoClient) -> None:
+    """Close the connections of a client."""
+    client.close()
+
+
+class ArgoClient:
+    """The `Argo` of `hera_k8s_utils.platforms`; safe to share between threads."""
+
+    def __init__(self, http: HttpClient, context: Context, *, identity: str = "") -> None:
+        self._http = http
+        self._context = context
+        self.server = http.url
+        self.identity = identity
+
+    def __repr__(self) -> str:
+        return f"ArgoClient({self.server!r})"
+
+    @cached_property
+    def namespace(self) -> str:
+        """The namespace that is meant where none is named."""
+        return self._context.namespace
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._http.close()
+
+    # --- the server ------------------------------------------------------------------------------------------------
+
+    def version(self) -> str:
+        """The server's version, `v4.1.2`."""
+        return str(self._object("api/v1/version").get("version") or "")
+
+    def info(self) -> Json:
+        """What the server says of itself, `managedNamespace` among it."""
+        return self._object("api/v1/info")
+
+    def userinfo(self) -> Json:
+        """As whom the server sees the caller."""
+        return self._object("api/v1/userinfo")
+
+    # --- workflows -------------------------------------------------------------------------------------------------
+
+    def create(self, workflow: Json, *, namespace: str | None = None, dry_run: bool = False) -> Json:
+        """Create a workflow, or with `dry_run` let the server and the cluster judge it."""
+        where = namespace or self.namespace
+        body = {"namespace": where, "serverDryRun": dry_run, "workflow": workflow}
+        created: Json = self._http.post(self._path(where), json=body).json()
+        return created
+
+    def lint(self, workflow: Json, *, namespace: str | None = None) -> Json:
+        """Let the server judge a workflow by its own rules alone."""
+        where = namespace or self.namespace
+        body = {"namespace": where, "workflow": workflow}
+        linted: Json = self._http.post(self._path(where, "lint"), json=body).json()
+        return linted
+
+    def get(self, name: str, *, namespace: str | None = None, fields: str = "") -> Json:
+        """A workflow, from the archive where the cluster has it no more. fields: `status.phase,...`; empty: all."""
+        return self._object(self._path(namespace, _checked(name)), **({"fields": fields} if fields else {}))
+
+    def list(
+        self, *, namespace: str | None = None, label_selector: str = "", limit: int = 0, fields: str = ""
+    ) -> Iterator[Json]:
+        """Workflows one by one, fetched page by page. limit: the most; 0: all. fields: as in `items.status.phase`."""
+        left = limit or None
+        query = {"listOptions.labelSelector": label_selector, "fields": f"metadata,{fields}" if fields else ""}
+        resume = ""
+        while True:
+            size = _PAGE if left is None else min(left, _PAGE)
+            asked = {**query, "listOptions.limit": str(size), "listOptions.continue": resume}
+            page = self._object(self._path(namespace), **{key: value for key, value in asked.items() if value})
+            items = page.get("items") or []
+            yield from items[:left]
+            left = None if left is None else left - len(items)
+            resume = (page.get("metadata") or {}).get("continue") or ""
+            if not resume or not items or (left is not None and left <= 0):
+                return
+
+    def delete(self, name: str, *, namespace: str | None = None) -> None:
+        """Delete a workflow; its pods go with it."""
+        self._http.delete(self._path(namespace, _checked(name)))
+
+    def act(self, name: str, verb: str, *, namespace: str | None = None) -> Json:
+        """Do one of `VERBS` to a workflow."""
+        if verb not in VERBS:
+            raise OptionsError(f"a workflow cannot be told to {verb}", found=f"there are: {', '.join(VERBS)}")
+        where = namespace or self.namespace
+        body = {"namespace": where, "name": name}
+        path = self._path(where, _checked(name), verb)
+        changed: Json = self._http.put(path, json=body, repeat=verb not in _NOT_TWICE).json()
+        return changed
+
+    def watch(self, name: str, *, namespace: str | None = None, fields: str = "") -> Iterator[tuple[str, Json]]:
+        """(type, workflow) pairs until the server ends the stream, the workflow as it is first.
+
+        fields: of the workflow, `status.phase,...`; empty: all.
+        """
+        where = namespace or self.namespace
+        query = {"listOptions.fieldSelector": f"metadata.name={_checked(name)}"}
+        if fields:  # without `error` the server would filter its own error frames out (4.1)
+            wanted = [f"result.object.{field}" for field in fields.split(",")]
+            query["fields"] = ",".join(["error", "result.type", *wanted])
+        path = f"api/v1/workflow-events/{quote(where, safe='')}"
+        lines = self._http.stream(path, params=query, headers=_STREAM)
+        for event in results(lines, wanted=f"following {name}"):
+            if isinstance(event.get("object"), dict):
+                yield str(event.get("type") or ""), event["object"]
+
+    def logs(
+        self,
+        name: str,
+        *,
+        pod: str = "",
+        container: str = "main",
+        namespace: str | None = None,
+        follow: bool = False,
+    ) -> Iterator[LogLine]:
+        """Lines of a workflow's pods, or of one; with `follow` until they end. A cut stream raises `PlatformError`."""
+        for line, _ in self.timed_logs(name, pod=pod, container=container, namespace=namespace, follow=follow):
+            yield line
+
+    def timed_logs(
+        self,
+        name: str,
+        *,
+        pod: str = "",
+        container: str = "main",
+        namespace: str | None = None,
+        follow: bool = False,
+        timestamps: bool = False,
+    ) -> Iterator[tuple[LogLine, str]]:
+        """As `logs`, each line with the time at which it was written (RFC 3339; "" where the server gave none)."""
+        asked = {
+            "logOptions.container": container,
+            "logOptions.follow": "true" if follow else "",
+            "logOptions.timestamps": "true" if timestamps else "",
+            "podName": pod,
+        }
+        path = self._path(namespace, _checked(name), "log")
+        query = {key: value for key, value in asked.items() if value}
+        lines = self._http.stream(path, params=query, headers=_STREAM)
+        for entry in results(lines, wanted=f"logs of {name}"):
+            content, moment = str(entry.get("content") or ""), ""
+            if timestamps:
+                moment, content = split_timestamp(content)
+            yield LogLine(str(entry.get("podName") or ""), content), moment
+
+    def url(self, name: str, *, namespace: str | None = None) -> str:
+        """The page of a workflow in Argo's user interface."""
+        return f"{self.server}/workflows/{quote(namespace or self.namespace)}/{quote(name)}"
+
+    # --- how -------------------------------------------------------------------------------------------------------
+
+    def _path(self, namespace: str | None, *parts: str) -> str:
+        segments = [namespace or self.namespace, *parts]
+        return "/".join(["api/v1/workflows", *(quote(segment, safe="") for segment in segments)])
+
+    def _object(self, path: str, **query: str) -> Json:
+        found: Any = self._http.get(path, params=_nothing_to_none(query)).json()
+        if not isinstance(found, dict):
+            raise PlatformError(f"GET {self.server}/{path}", found="not an object", trouble=Trouble.PROTOCOL)
+        return found
+
+
+def split_timestamp(content: str) -> tuple[str, str]:
+    """A line's time and its text; a line without a time is left whole."""
+    moment, blank, text = content.partition(" ")
+    timed = bool(blank) and len(moment) >= 20 and moment[:4].isdigit() and moment[10] == "T"
+    return (moment, text) if timed else ("", content)
+
+
+def _nothing_to_none(query: Mapping[str, str]) -> Mapping[str, str] | None:
+    return query or None
+
+
+def _checked(name: str) -> str:
+    """A name that makes one segment of a path; anything else would ask for another page of the server."""
+    if not is_dns_subdomain(name):
+        raise OptionsError(
+            f"no workflow can be called {name[:80]!r}",
+            found="names are lower-case letters, digits, dashes and dots",
+            hint="hera-k8s runs --server lists those that are there",
+        )
+    return name

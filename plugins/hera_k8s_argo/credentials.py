@@ -1,0 +1,73 @@
+"""Credentials for the Argo server: a token of the user's, or none where the user says that none is needed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from hera_k8s_utils import Context, Credential, CredentialError, NotApplicable
+
+from .address import Address
+from .logins import user_logins
+from .settings import ArgoSettings
+from .tokens import bare_token, facts_of
+
+
+def load_token(settings: ArgoSettings, context: Context) -> Credential:
+    """The token from an option or its variable, from a file, or from `hera-k8s login`."""
+    server = _server(settings)
+    if settings.anonymous:
+        raise NotApplicable("no token is to be sent (--argo-anonymous)")
+    text, source = _token(settings, context, server)
+    token = bare_token(text, origin=source)
+    facts = facts_of(token)
+    return Credential(
+        secret=token, server=str(server), identity=facts.identity, expires_at=facts.expires_at, source=source
+    )
+
+
+def load_anonymous(settings: ArgoSettings, context: Context) -> Credential:
+    """No token, when that was said; the last provider to be asked, so that a server without a token is an error."""
+    server = _server(settings)
+    if settings.anonymous:
+        return Credential(server=str(server), identity="the server's own account", source="no token")
+    raise CredentialError(
+        f"no token for the Argo server {server}",
+        found=f"ARGO_TOKEN is not set, no token file is named, and nobody logged in to {server.netloc}",
+        hint="hera-k8s login, or --argo-anonymous if the server asks for none",
+    )
+
+
+def _server(settings: ArgoSettings) -> Address:
+    address = settings.address
+    if address is None:
+        raise NotApplicable("no Argo server is named (ARGO_SERVER)")
+    return address
+
+
+def _token(settings: ArgoSettings, context: Context, server: Address) -> tuple[str, str]:
+    """The token as it is written, and where; the option that was set more explicitly counts."""
+    stated, file = (context.options.origin(ArgoSettings, field) for field in ("token", "token_file"))
+    if settings.token and (settings.token_file is None or stated.rank <= file.rank):
+        return settings.token, stated.where
+    if settings.token_file is not None:
+        return _read(settings.token_file), f"file {settings.token_file}"
+    login = user_logins().find(str(server))
+    if login is None:
+        raise NotApplicable(f"ARGO_TOKEN is not set, no token file is named, and nobody logged in to {server.netloc}")
+    return login.token, f"login, {_shortly(login.saved)}"
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.expanduser().read_text("utf-8")
+    except OSError as error:
+        found = error.strerror or "it cannot be read"
+    except ValueError:
+        found = "it is not text"
+    raise CredentialError(f"the token file {file} cannot be read", found=found, hint="--argo-token-file FILE")
+
+
+def _shortly(moment: datetime) -> str:
+    local, now = moment.astimezone(), datetime.now().astimezone()
+    return f"{local:%H:%M}" if local.date() == now.date() else f"{local:%Y-%m-%d}"

@@ -1,0 +1,79 @@
+"""The engine `argo`: workflows through the Argo server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from hera_k8s_utils import Context, Finding, LogLine, RunSummary, RunUpdate, Submission
+
+from .client import ArgoClient
+from .following import FIELDS, Patience, Source, follow
+from .logs import continued
+from .settings import ArgoSettings
+from .submission import Desk, prepared, submit_once
+from .verdicts import summary, tried
+
+if TYPE_CHECKING:
+    from hera_k8s_utils import BuiltExperiment
+
+log = logging.getLogger(__name__)
+
+_IDENTITY: Final = "metadata.name,metadata.namespace,metadata.uid,metadata.labels"
+_SUMMARY: Final = "items.metadata.name,items.metadata.labels,items.metadata.creationTimestamp,items.status.phase"
+_TIMES: Final = "items.status.progress,items.status.startedAt,items.status.finishedAt"
+
+
+@dataclass(frozen=True)
+class ArgoEngine:
+    """Runs workflows through the Argo server. `instance`: of the controller, where there are several."""
+
+    argo: ArgoClient
+    instance: str = ""
+    patience: Patience = field(default_factory=Patience)
+
+    def submit(self, built: BuiltExperiment) -> Submission:
+        """Exactly once; raises `SubmitError`."""
+        workflow = prepared(built, self.argo.namespace, instance=self.instance)
+        desk = Desk(
+            self.argo.namespace,
+            create=self.argo.create,
+            read=partial(self.argo.get, fields=_IDENTITY),
+            url=self.argo.url,
+            pause=self.patience.pause,
+        )
+        return submit_once(workflow, desk)
+
+    def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
+        """Let the server create it without keeping it: its rules, admission and the right to create are all tried."""
+        workflow = prepared(built, self.argo.namespace, instance=self.instance)
+        yield Finding("argo accepts it", tried(partial(self.argo.create, workflow, dry_run=True)))
+
+    def follow(self, name: str) -> Iterator[RunUpdate]:
+        """Updates as they come, until a final phase."""
+        fields = ",".join(FIELDS)
+        source = Source(read=partial(self.argo.get, fields=fields), watch=partial(self.argo.watch, fields=fields))
+        return follow(source, name, self.patience)
+
+    def logs(self, name: str, *, pod: str = "", follow: bool = False) -> Iterator[LogLine]:
+        """What the tasks printed; with `follow` until the workflow ends, a cut stream being taken up where it was."""
+        stream = partial(self.argo.timed_logs, name, pod=pod, follow=follow, timestamps=True)
+        return continued(stream, name, self.patience)
+
+    def stop(self, name: str, *, terminate: bool = False) -> None:
+        """Let exit handlers run (stop) or not (terminate)."""
+        self.argo.act(name, "terminate" if terminate else "stop")
+
+    def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
+        """The runs that carry the labels, the newest first as the server lists them."""
+        for workflow in self.argo.list(label_selector=label_selector, limit=limit, fields=f"{_SUMMARY},{_TIMES}"):
+            yield summary(workflow)
+
+
+def open_argo_engine(settings: ArgoSettings, context: Context) -> ArgoEngine:
+    """The engine over the context's Argo server."""
+    client: Any = context.argo
+    return ArgoEngine(client, settings.instanceid)

@@ -1,0 +1,83 @@
+"""The engine `kubernetes`: the same through Workflow objects, where the Argo server is out of reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from hera_k8s_utils import Context, Finding, Kubernetes, LogLine, RunSummary, RunUpdate, Submission
+
+from .following import Patience, Source, follow
+from .pod_logs import logs_of
+from .settings import ArgoSettings
+from .submission import INSTANCE, Desk, prepared, submit_once
+from .verdicts import summary, tried
+
+if TYPE_CHECKING:
+    from hera_k8s_utils import BuiltExperiment
+
+Json = dict[str, Any]
+
+API: Final = "argoproj.io/v1alpha1"
+WORKFLOWS: Final = "workflows"
+
+
+@dataclass(frozen=True)
+class KubernetesEngine:
+    """Runs workflows by creating Workflow objects. `instance`: of the controller, where there are several."""
+
+    kubernetes: Kubernetes
+    instance: str = ""
+    patience: Patience = field(default_factory=Patience)
+
+    def submit(self, built: BuiltExperiment) -> Submission:
+        """Exactly once; raises `SubmitError`."""
+        desk = Desk(
+            self.kubernetes.namespace,
+            create=partial(self.kubernetes.create, API, WORKFLOWS),
+            read=self._read,
+            pause=self.patience.pause,
+        )
+        return submit_once(self._prepared(built), desk)
+
+    def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
+        """Let the API server admit it without keeping it; the controller's own rules are tried only when it runs."""
+        dry_run = partial(self.kubernetes.create, API, WORKFLOWS, self._prepared(built), dry_run=True)
+        yield Finding("kubernetes accepts it", tried(dry_run))
+
+    def follow(self, name: str) -> Iterator[RunUpdate]:
+        """Updates as they come, until a final phase."""
+        return follow(Source(read=self._read, watch=self._watch), name, self.patience)
+
+    def logs(self, name: str, *, pod: str = "", follow: bool = False) -> Iterator[LogLine]:
+        """What the tasks' pods printed, as far as the pods are still there."""
+        return logs_of(self.kubernetes, name, pod=pod, follow=follow)
+
+    def stop(self, name: str, *, terminate: bool = False) -> None:
+        """Let exit handlers run (stop) or not (terminate)."""
+        body = {"spec": {"shutdown": "Terminate" if terminate else "Stop"}}
+        self.kubernetes.patch(API, WORKFLOWS, name, body)
+
+    def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
+        """The runs that carry the labels."""
+        labels = ",".join(filter(None, [label_selector, f"{INSTANCE}={self.instance}" if self.instance else ""]))
+        page = min(limit, 500) or 500
+        found = self.kubernetes.list(API, WORKFLOWS, label_selector=labels, page=page)
+        return (summary(workflow) for workflow in islice(found, limit or None))
+
+    def _prepared(self, built: BuiltExperiment) -> Json:
+        return prepared(built, self.kubernetes.namespace, instance=self.instance)
+
+    def _read(self, name: str) -> Json:
+        return self.kubernetes.get(API, WORKFLOWS, name)
+
+    def _watch(self, name: str) -> Iterator[tuple[str, Json]]:
+        return self.kubernetes.watch(API, WORKFLOWS, field_selector=f"metadata.name={name}")
+
+
+def open_kubernetes_engine(settings: ArgoSettings, context: Context) -> KubernetesEngine:
+    """The engine over the context's Kubernetes API."""
+    return KubernetesEngine(context.kubernetes, settings.instanceid)

@@ -1,0 +1,269 @@
+"""Following one workflow to its end over a stream that may be cut: what changed, told once."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hera_k8s_utils import NodeState, PlatformError, RunUpdate, Trouble
+
+Json = dict[str, Any]
+log = logging.getLogger(__name__)
+
+FIELDS: Final = (
+    "metadata.name",
+    "metadata.uid",
+    "metadata.annotations.workflows.argoproj.io/pod-name-format",
+    "status.phase",
+    "status.message",
+    "status.progress",
+    "status.startedAt",
+    "status.finishedAt",
+    "status.nodes",
+)
+"""What following needs of a workflow. Argo's filter cannot look into `nodes`, whose keys are the nodes' ids (4.1)."""
+FINAL: Final = frozenset({"Succeeded", "Failed", "Error"})
+
+_REFUSALS: Final = frozenset({Trouble.FORBIDDEN, Trouble.UNTRUSTED, Trouble.INVALID})
+_HOPELESS: Final = _REFUSALS | {Trouble.UNAUTHORIZED, Trouble.MISSING, Trouble.CONFLICT}
+"""Troubles that waiting does not mend; an expired token has been renewed by the client before it tells."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a broken stream is taken up again.
+
+    failures: how many in a row are borne. A stream that lived for `healthy` seconds, or brought an event, is none.
+    first, most: seconds before the first and before later tries; they double, and vary by a quarter.
+    pause: waits for that many seconds.
+    """
+
+    failures: int = 10
+    first: float = 0.5
+    most: float = 30.0
+    healthy: float = 5.0
+    pause: Callable[[float], None] = time.sleep
+
+    def wait(self, failures: int) -> None:
+        """Wait before the next try, after this many failures in a row."""
+        seconds = min(self.most, self.first * 2 ** max(0, failures - 1))
+        self.pause(seconds * random.uniform(0.75, 1.25))  # noqa: S311 - spreads clients, keeps no secret
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a workflow is heard of: `read` gives it as it is, `watch` (type, workflow) pairs, as it is first."""
+
+    read: Callable[[str], Json]
+    watch: Callable[[str], Iterator[tuple[str, Json]]]
+
+
+def follow(source: Source, name: str, patience: Patience | None = None) -> Iterator[RunUpdate]:
+    """Updates until the workflow's phase is final or it is gone; each holds only what changed.
+
+    Raises `PlatformError` when the workflow is not there to begin with, when the server says that it is not ours to
+    follow, and when the connection failed too often in a row.
+    """
+    state = _State(name)
+    strain = _Strain(name, patience or Patience())
+    while not state.ended:
+        try:
+            yield from state.take(source.read(name))
+            if not state.ended:
+                yield from _watched(source, name, state, strain)
+        except PlatformError as error:
+            if error.trouble is Trouble.MISSING and state.known:
+                yield state.gone()
+                return
+            strain.bear(error)
+
+
+def _watched(source: Source, name: str, state: _State, strain: _Strain) -> Iterator[RunUpdate]:
+    """One stream, until it ends; one that ends at once, and so would be asked for without end, is a failure."""
+    began, heard = time.monotonic(), False
+    error = PlatformError(f"following {name}", found="the stream ended at once", trouble=Trouble.SERVER)
+    try:
+        for kind, workflow in source.watch(name):
+            heard = True
+            yield from state.take(workflow, deleted=kind == "DELETED")
+            if state.ended:
+                return
+    except PlatformError as caught:
+        if caught.trouble in _REFUSALS:
+            raise
+        error = caught
+    if heard or time.monotonic() - began >= strain.patience.healthy:
+        log.debug("the stream of %s ended (%s): taking it up again", name, error.found)
+        strain.relieve()
+    elif error.trouble is not Trouble.UNAUTHORIZED:  # reading it says whether the token is beyond renewal
+        strain.bear(error)
+
+
+class _Strain:
+    """Counts failures in a row, waits between them, and has enough at some point."""
+
+    def __init__(self, name: str, patience: Patience) -> None:
+        self.patience = patience
+        self._name = name
+        self._failures = 0
+
+    def relieve(self) -> None:
+        """All is well again."""
+        self._failures = 0
+
+    def bear(self, error: PlatformError) -> None:
+        """One more failure, and a pause; raises when waiting does not mend it, or when it is one too many."""
+        if error.trouble in _HOPELESS:
+            raise error
+        self._failures += 1
+        if self._failures > self.patience.failures:
+            raise PlatformError(
+                f"following {self._name} failed {self._failures} times in a row",
+                found=f"{error.wanted}: {error.found}",
+                hint=f"the workflow goes on without being followed; hera-k8s follow {self._name}",
+                trouble=error.trouble,
+                status=error.status,
+            ) from error
+        log.info("following %s: %s; once more", self._name, error.found or error.wanted)
+        self.patience.wait(self._failures)
+
+
+@dataclass
+class _State:
+    """What was heard so far. Of each node a few short texts are kept, whatever its events bring along."""
+
+    name: str
+    uid: str = ""
+    known: bool = False
+    ended: bool = False
+    _summary: tuple[str, ...] = ("", "", "", "", "")
+    _nodes: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def take(self, workflow: Json, *, deleted: bool = False) -> Iterator[RunUpdate]:
+        """What a newer state of the workflow changes; nothing when it changes nothing."""
+        uid = (workflow.get("metadata") or {}).get("uid") or ""
+        if self.known and uid and self.uid and uid != self.uid:  # deleted, and another one made under its name
+            yield self.gone()
+            return
+        first, self.known, self.uid = not self.known, True, uid or self.uid
+        status = workflow.get("status") or {}
+        summary = self._summarised(status)
+        nodes = self._changed(workflow, status)
+        lost = deleted and summary[0] not in FINAL
+        self.ended = lost or summary[0] in FINAL
+        news = first or lost or bool(nodes) or summary != self._summary
+        self._summary = summary
+        if news:
+            yield _update(summary, nodes, gone=lost)
+
+    def gone(self) -> RunUpdate:
+        """The last update of a workflow that is no more."""
+        self.ended = True
+        return _update(self._summary, [], gone=True)
+
+    def _summarised(self, status: Json) -> tuple[str, ...]:
+        phase, *rest = (str(status.get(key) or "") for key in _SUMMARY)
+        return (phase or self._summary[0] or "Pending", *rest)
+
+    def _changed(self, workflow: Json, status: Json) -> list[NodeState]:
+        changed = []
+        for key, node in nodes_of(status).items():
+            mark = _mark(node)
+            if self._nodes.get(key) != mark:
+                self._nodes[key] = mark
+                changed.append(node_state(key, node, workflow))
+        return changed
+
+
+_SUMMARY: Final = ("phase", "message", "progress", "startedAt", "finishedAt")
+
+
+def _update(summary: tuple[str, ...], nodes: list[NodeState], *, gone: bool) -> RunUpdate:
+    phase, message, progress, started, finished = summary
+    return RunUpdate(
+        phase=phase,
+        message=message,
+        nodes=nodes,
+        progress=progress,
+        started_at=started,
+        finished_at=finished,
+        gone=gone,
+    )
+
+
+def _mark(node: Json) -> tuple[Any, ...]:
+    return (node.get("phase"), node.get("message"), node.get("startedAt"), node.get("finishedAt"), _retries(node))
+
+
+def nodes_of(status: Json) -> Mapping[str, Json]:
+    """The nodes of a workflow's status; the controller compresses them when the object grows large.
+
+    The Argo server unpacks them itself; those that the controller offloads to a database are only to be had there.
+    """
+    packed = status.get("compressedNodes")
+    if not packed:
+        return status.get("nodes") or {}
+    try:
+        nodes = json.loads(gzip.decompress(base64.b64decode(packed)))
+    except (ValueError, OSError, EOFError):
+        log.warning("the compressed nodes of the workflow cannot be read")
+        return {}
+    return nodes if isinstance(nodes, dict) else {}
+
+
+def node_state(key: str, node: Json, workflow: Json) -> NodeState:
+    """A node of `status.nodes` as the core knows it."""
+    parameters = (node.get("inputs") or {}).get("parameters") or ()
+    return NodeState(
+        id=key,
+        name=str(node.get("name") or ""),
+        display_name=str(node.get("displayName") or ""),
+        type=str(node.get("type") or ""),
+        template=_template(node),
+        phase=str(node.get("phase") or ""),
+        message=str(node.get("message") or ""),
+        pod=pod_name(key, node, workflow) if node.get("type") == "Pod" else "",
+        started_at=str(node.get("startedAt") or ""),
+        finished_at=str(node.get("finishedAt") or ""),
+        retries=_retries(node),
+        inputs={str(p["name"]): str(p.get("value", "")) for p in parameters if isinstance(p, dict) and p.get("name")},
+    )
+
+
+def _template(node: Json) -> str:
+    return str(node.get("templateName") or (node.get("templateRef") or {}).get("template") or "")
+
+
+def _retries(node: Json) -> int:
+    """A Retry node's children are its tries."""
+    return max(0, len(node.get("children") or ()) - 1) if node.get("type") == "Retry" else 0
+
+
+def pod_name(key: str, node: Json, workflow: Json) -> str:
+    """The name that the controller (4.1) gives to a node's pod: the workflow, the template, and a hash of the node."""
+    metadata = workflow.get("metadata") or {}
+    if (metadata.get("annotations") or {}).get("workflows.argoproj.io/pod-name-format") == "v1":
+        return key
+    owner, name = str(metadata.get("name") or ""), str(node.get("name") or "")
+    if name == owner:
+        return owner
+    prefix = owner if ".inline" in name else f"{owner}-{_template(node)}"
+    return f"{prefix[:_LONGEST_PREFIX]}-{_fnv32a(name.encode())}"
+
+
+_LONGEST_PREFIX: Final = 253 - 10 - 1
+"""A pod's name has at most 253 characters, of which a hash takes 10 and the dash one."""
+
+
+def _fnv32a(data: bytes) -> int:
+    value = 0x811C9DC5
+    for byte in data:
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return value

@@ -1,0 +1,90 @@
+"""`hera-k8s login`: keeps a token for an Argo server, so that it stands in no configuration file and no history."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from datetime import datetime, timezone
+from typing import Any, TextIO
+
+from hera_k8s_utils import Command, CredentialError, OptionsError
+
+from .address import Address
+from .logins import user_logins
+from .settings import ArgoSettings
+from .tokens import TokenFacts, bare_token, facts_of
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The flags that only this command has."""
+    parser.add_argument("--remove", action="store_true", help="forget the token that is kept for this server")
+
+
+def login(session: Any) -> int:
+    """Read a token from the terminal without showing it, or from standard input, and keep it for the server."""
+    address = session.options.of(ArgoSettings).address
+    if address is None:
+        raise OptionsError("log in to which Argo server?", hint="--argo-server HOST:PORT, or set ARGO_SERVER")
+    logins = user_logins()
+    if session.arguments.remove:
+        return _removed(session, address, logins.remove(str(address)))
+    token = bare_token(read_token(address, sys.stdin), origin="what was given")
+    facts = facts_of(token)
+    if facts.expires_at is not None and facts.expires_at <= datetime.now(timezone.utc):
+        raise CredentialError(
+            "the token was not kept",
+            found=f"it expired at {_moment(facts.expires_at)}",
+            hint="`argo auth token` or the Argo page `User` gives a fresh one",
+        )
+    logins.save(str(address), token)
+    return _saved(session, address, facts, str(logins.path))
+
+
+def read_token(address: Address, stdin: TextIO) -> str:
+    """A token from standard input; at a terminal one line of it, asked for and not shown."""
+    if not stdin.isatty():
+        return stdin.read()
+    import getpass
+
+    try:
+        return getpass.getpass(f"Token for {address.netloc} (not shown): ")
+    except EOFError:
+        return ""
+
+
+def _saved(session: Any, address: Address, facts: TokenFacts, path: str) -> int:
+    console = session.console()
+    expires = facts.expires_at.isoformat() if facts.expires_at else None
+    if session.json:
+        console.document({"server": str(address), "identity": facts.identity, "expires_at": expires, "path": path})
+        return 0
+    who = f" as {facts.identity}" if facts.identity else ""
+    until = f"until {_moment(facts.expires_at)}" if facts.expires_at else "for how long it does not say"
+    console.passed(f"logged in to {address}{who}, {until}")
+    console.hint(f"kept in {path}, readable by you alone; hera-k8s check tries it")
+    return 0
+
+
+def _removed(session: Any, address: Address, there_was_one: bool) -> int:
+    console = session.console()
+    if session.json:
+        console.document({"server": str(address), "removed": there_was_one})
+    elif there_was_one:
+        console.passed(f"forgot the token for {address}")
+    else:
+        console.say(f"no token was kept for {address}")
+    return 0
+
+
+def _moment(when: datetime) -> str:
+    return f"{when.astimezone():%Y-%m-%d %H:%M}"
+
+
+COMMAND = Command(
+    name="login",
+    run=login,
+    summary="keep a token for the Argo server, outside configuration files",
+    example="hera-k8s login --argo-server argo.example:2746\nargo auth token | hera-k8s login",
+    arguments=add_arguments,
+    settings=ArgoSettings,
+)

@@ -1,0 +1,114 @@
+"""Tokens that `hera-k8s login` keeps: one file of the user's own, outside any repository, readable by nobody else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from hera_k8s_utils import CredentialError
+
+
+@dataclass(frozen=True)
+class Login:
+    """A kept token, and when it was saved."""
+
+    token: str = field(repr=False)
+    saved: datetime
+
+
+class Logins:
+    """The store, by the server's address. directory: where it lies; made when the first token is saved."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "logins.json"
+
+    def find(self, server: str) -> Login | None:
+        """The token for a server, None when there is none."""
+        entry = self._read().get(server)
+        if not isinstance(entry, dict) or not isinstance(entry.get("token"), str):
+            return None
+        return Login(entry["token"], _moment(entry.get("saved")))
+
+    def save(self, server: str, token: str) -> None:
+        """Keep a token. Raises `CredentialError` when the directory lies in a repository or cannot be written."""
+        repository = _repository_around(self.path.parent)
+        if repository is not None:
+            raise CredentialError(
+                "the token was not saved",
+                found=f"{self.path.parent} lies in the repository {repository}",
+                hint="XDG_CONFIG_HOME=DIRECTORY names another one; or give the token by ARGO_TOKEN",
+            )
+        kept = self._read()
+        kept[server] = {"token": token, "saved": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+        self._write(kept)
+
+    def remove(self, server: str) -> bool:
+        """Forget a token; whether there was one."""
+        kept = self._read()
+        if kept.pop(server, None) is None:
+            return False
+        self._write(kept)
+        return True
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            kept = json.loads(self.path.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise self._unusable(error) from None
+        if not isinstance(kept, dict):
+            raise self._unusable(ValueError())
+        return kept
+
+    def _write(self, kept: Mapping[str, Any]) -> None:
+        """Replace the file in one step: another process reads the old one or the new one, never half of it."""
+        import tempfile
+
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".logins-")  # 0600 by its contract
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    json.dump(kept, file, indent=1)
+                os.replace(temporary, self.path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+                raise
+        except OSError as error:
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: Exception) -> CredentialError:
+        found = f"{error.strerror}" if isinstance(error, OSError) else "it is not what hera-k8s login writes"
+        return CredentialError(f"the store of tokens {self.path} cannot be used", found=found, hint="mend or remove it")
+
+
+def user_logins(environ: Mapping[str, str] = os.environ) -> Logins:
+    """The store of this user: below `$XDG_CONFIG_HOME`, else `~/.config`; below `%APPDATA%` on Windows."""
+    stated = environ.get("XDG_CONFIG_HOME", "")
+    if not stated and sys.platform == "win32":
+        stated = environ.get("APPDATA", "")
+    base = Path(stated) if stated and Path(stated).is_absolute() else Path.home() / ".config"
+    return Logins(base / "hera-k8s")
+
+
+def _repository_around(directory: Path) -> Path | None:
+    for parent in [directory, *directory.parents]:
+        if (parent / ".git").exists():
+            return parent
+    return None
+
+
+def _moment(text: Any) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return datetime.fromtimestamp(0, timezone.utc)

@@ -1,0 +1,70 @@
+"""Log streams that were cut, taken up again: the server replays them from the start, and what was seen is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from hera_k8s_utils import LogLine, PlatformError, Trouble
+
+from .following import Patience
+
+_TRANSIENT = frozenset({Trouble.UNREACHABLE, Trouble.TIMEOUT, Trouble.THROTTLED, Trouble.SERVER, Trouble.PROTOCOL})
+
+
+def continued(stream: Callable[[], Iterator[tuple[LogLine, str]]], name: str, patience: Patience) -> Iterator[LogLine]:
+    """The lines of a stream, each once, although it is opened again whenever it is cut.
+
+    stream: opens it from the start; gives each line with its time ("" where unknown: such a line is never left out).
+    """
+    seen: dict[str, _Seen] = {}
+    failures = 0
+    while True:
+        for pod in seen.values():
+            pod.rewind()
+        try:
+            for line, moment in stream():
+                if seen.setdefault(line.pod, _Seen()).is_new(moment):
+                    failures = 0
+                    yield line
+            return
+        except PlatformError as error:
+            failures += 1
+            if error.trouble not in _TRANSIENT or failures > patience.failures:
+                raise
+            patience.wait(failures)
+
+
+@dataclass
+class _Seen:
+    """How far one pod's log was read: the time of its last line, and how many lines bear that time."""
+
+    last: tuple[str, str] = ("", "")
+    at_last: int = 0
+    _replayed: int = field(default=0, repr=False)
+
+    def rewind(self) -> None:
+        """The stream begins anew."""
+        self._replayed = 0
+
+    def is_new(self, moment: str) -> bool:
+        """Whether a line of this time has not been seen; lines come in the order of their times."""
+        if not moment:
+            return True
+        when = _sortable(moment)
+        if when < self.last:
+            return False
+        if when > self.last:
+            self.last, self.at_last, self._replayed = when, 1, 1
+            return True
+        self._replayed += 1
+        if self._replayed <= self.at_last:
+            return False
+        self.at_last = self._replayed
+        return True
+
+
+def _sortable(moment: str) -> tuple[str, str]:
+    """An RFC 3339 time as texts that sort by time: the fraction of a second is written without its trailing zeros."""
+    fraction = moment[19:].rstrip("Z").partition(".")[2]
+    return moment[:19], fraction

@@ -1,0 +1,49 @@
+"""The options of the Argo server, under the names that Argo's own command line gives them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from hera_k8s_utils import option
+
+from .address import Address, parse_address
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArgoSettings:
+    """Where the Argo server is, and how to be let in."""
+
+    prefix: ClassVar[str] = "argo"
+
+    server: str = option("", help="the Argo server: HOST:PORT or a full URL", env="ARGO_SERVER", metavar="ADDRESS")
+    token: str = option(
+        "",
+        help="token for the Argo server, with or without the word Bearer",
+        env="ARGO_TOKEN",
+        metavar="TOKEN",
+        secret=True,
+        selects=True,
+    )
+    token_file: Path | None = option(  # noqa: RUF009 - it makes a field
+        None, help="file that holds the token; read again when the token is refused", metavar="FILE", selects=True
+    )
+    anonymous: bool = option(
+        False, help="send no token: the server acts with its own account (auth mode `server`)", selects=True
+    )
+    secure: bool = option(True, help="speak TLS where the address does not say http or https", env="ARGO_SECURE")
+    base_href: str = option("", help="path below which the server is reached", env="ARGO_BASE_HREF", metavar="/PATH")
+    insecure_skip_verify: bool = option(
+        False, help="do not verify the server's certificate", env="ARGO_INSECURE_SKIP_VERIFY"
+    )
+    instanceid: str = option(
+        "", help="instance of the workflow controller to run on", env="ARGO_INSTANCEID", metavar="ID"
+    )
+
+    @property
+    def address(self) -> Address | None:
+        """The server's address, None when none is named; raises `OptionsError` when it cannot be one."""
+        if not self.server.strip():
+            return None
+        return parse_address(self.server, secure=self.secure, base_href=self.base_href)
