@@ -45,9 +45,9 @@ class OpenedPlatforms:
         """The credential in use for a platform."""
         return self._platforms.credential(target, self._context)
 
-    def renew(self, target: str) -> Credential:
-        """A fresh credential from the same provider."""
-        return self._platforms.renew(target, self._context)
+    def renew(self, target: str, refused: Credential | None = None) -> Credential:
+        """A fresh credential from the same provider, or the present one when it is not the refused one any more."""
+        return self._platforms.renew(target, self._context, refused)
 
 
 @dataclass(frozen=True)

@@ -270,10 +270,15 @@ class Platforms:
                 self._credentials[target] = credential
             return self._credentials[target]
 
-    def renew(self, target: str, context: Context) -> Credential:
-        """Ask the provider that gave the credential for a fresh one."""
+    def renew(self, target: str, context: Context, refused: Credential | None = None) -> Credential:
+        """Ask the provider that gave the credential for a fresh one.
+
+        refused: the credential that no longer works; when another thread has renewed it meanwhile, that one is given.
+        """
         with self._lock:
-            self.credential(target, context)
+            present = self.credential(target, context)
+            if refused is not None and present is not refused:
+                return present
             provider = self._source[target]
             fresh = self._load(provider, context)
             self._credentials[target] = fresh
