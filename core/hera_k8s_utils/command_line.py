@@ -175,9 +175,9 @@ class CommandParser(ArgumentParser):
                     given.setdefault(each.flag, []).append(each)
             else:
                 setattr(arguments, name, value)
-        if leftover:
+        if leftover and not unknown:
             raise _too_many(leftover, words, self.prog)
-        return Line(arguments, given, tuple(unknown))
+        return Line(arguments, given, (*unknown, *leftover))
 
     def _parsed(self, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         if TYPE_CHECKING:
