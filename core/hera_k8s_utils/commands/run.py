@@ -183,16 +183,14 @@ def results_of(container: ExperimentContainer) -> Mapping[str, str]:
     mount = str(getattr(requirement, "mount_path", "")).rstrip("/")
     path = built.layout.root
     found = {"title": f"{requirement.word or requirement.kind} {requirement.name}", "path": path}
-    for wanted in container.requirements():
-        checker = wanted.checker
-        if wanted.requirement == requirement and checker is not None and checker.locate is not None:
-            try:
-                local = checker.locate(container.platforms().settings(checker), container.context(), requirement)
-            except HeraK8sError:
-                local = None
-            if local:
-                found["local"] = local.rstrip("/") + path[len(mount) :]
-    return found
+    checker = next((c for c in container.checkers() if isinstance(requirement, c.requirement)), None)
+    if checker is None or checker.locate is None:
+        return found
+    try:
+        local = checker.locate(container.platforms().settings(checker), container.context(), requirement)
+    except HeraK8sError:  # a courtesy: not knowing it stops nothing
+        return found
+    return {**found, "local": local.rstrip("/") + path[len(mount) :]} if local else found
 
 
 # --- submission and after --------------------------------------------------------------------------------------
