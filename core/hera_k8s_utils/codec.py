@@ -117,9 +117,10 @@ def shown(value: object, *, most: int = 80) -> str:
 
 
 def _float_text(value: float) -> str:
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"  # as JSON in Python has it; float() reads it too
-    return repr(value)
+    text = repr(value)
+    if text[-1] != "f":
+        return text
+    return "Infinity" if value > 0 else "-Infinity"  # as JSON in Python has it; float() reads it too
 
 
 _TEXT: Final[dict[type, Callable[[Any], str]]] = {
@@ -228,14 +229,32 @@ SEGMENT: Final = f"[{SAFE}%]+"
 _EMPTY: Final = "%00"
 _UNSAFE: Final = re.compile(rf"[^{SAFE}]|^\.|\.$".encode())
 _ESCAPED: Final = re.compile(r"%([0-9A-F]{2})")
-_NEEDS_ESCAPES: Final = frozenset({str, datetime})
+_CLEAN: Final = re.compile(rf"(?!\.)[{SAFE}]+(?<!\.)")
 
 
 def escape(text: str) -> str:
     """A text as a segment, or a part of one."""
+    if _CLEAN.fullmatch(text):
+        return text
     if not text:
         return _EMPTY
     return _UNSAFE.sub(lambda found: b"%%%02X" % found.group()[0], text.encode()).decode("ascii")
+
+
+_SEGMENT: Final[dict[type, Callable[[Any], str]]] = {
+    **_TEXT,
+    str: escape,
+    datetime: lambda value: escape(value.isoformat()),
+    Placeholder: str,
+}
+
+
+def segment_of(value: Value) -> str:
+    """A value as (a part of) a path segment; a placeholder as it is. Raises `BuildError` for what is no value."""
+    try:
+        return _SEGMENT[type(value)](value)
+    except (KeyError, ValueError):
+        return escape(text_of(value))
 
 
 def unescape(segment: str) -> str:
@@ -329,10 +348,7 @@ class Column:
 
     def encode(self, value: Value) -> str:
         """A value as (a part of) a path segment."""
-        if isinstance(value, Placeholder):
-            return value
-        text = text_of(value)
-        return escape(text) if type(value) in _NEEDS_ESCAPES else text
+        return segment_of(value)
 
     def decode(self, segment: str) -> Value:
         """The value that was encoded; raises `BuildError` for what no value of the column encodes to."""

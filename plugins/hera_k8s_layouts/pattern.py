@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from hera_k8s_utils.codec import SAFE, SEGMENT, Value
+from hera_k8s_utils.codec import SAFE, SEGMENT, Value, segment_of
 from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.inputs import Inputs, Point
 
@@ -26,9 +26,9 @@ class Pattern:
         self._inputs = inputs  # also keeps the values alive whose ids the tables hold
         self._pieces = tuple(pieces)
         self._tail = tail
-        self._places = [
-            (_remembered(inputs, literal, name), inputs.names.index(name)) for literal, name in self._pieces
-        ]
+        self._places = [(literal, inputs.names.index(name)) for literal, name in self._pieces]
+        tables = [_remembered(inputs, literal, name) for literal, name in self._pieces]
+        self._known = [(table, at) for table, (_, at) in zip(tables, self._places, strict=True)] if all(tables) else []
         self._shape = re.compile("".join(f"{re.escape(text)}({SEGMENT})" for text, _ in pieces) + re.escape(tail))
 
     @property
@@ -40,11 +40,12 @@ class Pattern:
     def encode(self, point: Point) -> str:
         """The pattern with a point's values."""
         values = point.values_tuple
-        try:
-            return "".join([table[id(values[at])] for table, at in self._places]) + self._tail
-        except KeyError:
-            columns = self._inputs.columns
-            return "".join(text + columns[name].encode(point[name]) for text, name in self._pieces) + self._tail
+        if self._known:
+            try:
+                return "".join([table[id(values[at])] for table, at in self._known]) + self._tail
+            except KeyError:
+                pass
+        return "".join([text + segment_of(values[at]) for text, at in self._places]) + self._tail
 
     def decode(self, path: str) -> dict[str, Value]:
         """The values that a text of this pattern holds; raises `BuildError` for any other text."""
@@ -69,8 +70,7 @@ def _remembered(inputs: Inputs, literal: str, name: str) -> dict[int, str]:
     values = () if inputs.axes is None else inputs.axes[name]
     if len(values) > _MEMORY or not isinstance(values, tuple):
         return {}
-    column = inputs.columns[name]
-    return {id(value): literal + column.encode(value) for value in values}
+    return {id(value): literal + segment_of(value) for value in values}
 
 
 def refuse_argument(strategy: str, argument: str) -> None:
