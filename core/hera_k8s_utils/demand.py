@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -10,12 +11,14 @@ from typing import Any, Final
 
 from .context import Demand
 from .declarations import Json
-from .depends import dependencies, in_order
 from .quantity import parse_quantity
-from .references import Resolver, as_text, calls, inline_name, uses
+from .references import Resolver, as_text, called_name, calls, uses
 
 _PODS: Final = ("container", "script", "containerSet", "resource", "data")
 """Templates that run as a pod; `http` and `plugin` share one agent, `suspend` needs none."""
+
+_SPECIAL: Final = frozenset(("templateRef", "inline", "hooks", "onExit", "withItems", "withParam", "withSequence"))
+"""What makes a call more than one run of one template."""
 
 Number = Fraction | float
 """Exact, or infinite where only the run will show it."""
@@ -76,45 +79,41 @@ class _Reader:
             groups = (group if isinstance(group, list) else [group] for group in body["steps"] or ())
             peak = _join(max, [_join(_add, [self._call(name, step) for step in group]) for group in groups])
         elif "dag" in body:
-            peak = self._dag(name, body)
+            peak = self._dag(name)
         else:
             return Peak()
         return self._children_limited(name, body, peak)
 
-    def _dag(self, name: str, body: Json) -> Peak:
+    def _dag(self, name: str) -> Peak:
         """An upper bound: tasks are laid into chains, of which one task each runs at a time."""
-        tasks = {str(task.get("name")): task for task in calls(body)}
-        graph = {task: dependencies(tasks[task]) for task in tasks}
-        if not any(graph.values()):
-            return _join(_add, [self._call(name, task) for task in tasks.values()])
-        chain_of: dict[str, int] = {}
+        dag = self._resolver.dag(name)
+        open_chains: dict[str, list[Peak]] = {}
         chains: list[list[Peak]] = []
-        ends: set[str] = set()
-        for task in in_order(graph):
-            before = next((wanted for wanted in graph[task] if wanted in ends), None)
+        for task in dag.order:
+            before = next((wanted for wanted in dag.graph[task] if wanted in open_chains), None)
             if before is None:
-                chain_of[task] = len(chains)
-                chains.append([])
+                chain: list[Peak] = []
+                chains.append(chain)
             else:
-                ends.discard(before)
-                chain_of[task] = chain_of[before]
-            ends.add(task)
-            chains[chain_of[task]].append(self._call(name, tasks[task]))
+                chain = open_chains.pop(before)
+            open_chains[task] = chain
+            chain.append(self._call(name, dag.tasks[task]))
         return _join(_add, [_join(max, chain) for chain in chains])
 
-    def _call(self, parent: str, call: Json) -> Peak:
+    def _call(self, parent: str, call: Mapping[str, Any]) -> Peak:
         """A task or step with all its items, or its hooks where they ask for more."""
+        if "template" in call and _SPECIAL.isdisjoint(call):
+            return self.template(call["template"])
         peaks = [self.use(parent, call, holder) for holder, _ in uses(parent, call)]
-        items = self._resolver.items(parent, call) if _repeated(call) else [None]
+        items = self._resolver.items(parent, call)
         return _times(_join(max, peaks), math.inf if items is None else len(items))
 
     def use(self, parent: str, body: Mapping[str, Any], holder: Mapping[str, Any]) -> Peak:
         """What one use of a template asks for."""
         if "templateRef" in holder:
             return _UNKNOWN
-        if "inline" in holder:
-            return self.template(inline_name(parent, body))
-        return self.template(str(holder["template"])) if holder.get("template") else Peak()
+        called = called_name(parent, body, holder)
+        return self.template(called) if called else Peak()
 
     def _children_limited(self, name: str, body: Json, peak: Peak) -> Peak:
         """A template's own parallelism counts the children that it runs at once, whatever they hold."""
@@ -165,10 +164,6 @@ def _of(body: Json, key: str) -> Json | None:
     return value if isinstance(value, dict) else None
 
 
-def _repeated(call: Json) -> bool:
-    return "withItems" in call or "withParam" in call or "withSequence" in call
-
-
 def _parallelism(body: Mapping[str, Any]) -> Number:
     """How many at once; a text is a variable, which bounds nothing that can be told."""
     value = body.get("parallelism")
@@ -181,6 +176,8 @@ def _add(values: Iterable[Number]) -> Number:
 
 def _join(combine: Callable[[Iterable[Number]], Number], peaks: list[Peak]) -> Peak:
     """Peaks combined number by number; the largest pod of several is always the largest."""
+    if len(peaks) > 1:
+        peaks = _distinct(combine, peaks)
     if len(peaks) < 2:
         return peaks[0] if peaks else Peak()
     by_template: dict[str, list[Number]] = {}
@@ -195,6 +192,13 @@ def _join(combine: Callable[[Iterable[Number]], Number], peaks: list[Peak]) -> P
         pod_memory=max(peak.pod_memory for peak in peaks),
         each={name: combine(counts) for name, counts in by_template.items()},
     )
+
+
+def _distinct(combine: Callable[[Iterable[Number]], Number], peaks: list[Peak]) -> list[Peak]:
+    """Each peak once, multiplied where they are added: thousands of tasks often share one template."""
+    number = Counter(map(id, peaks))
+    once = {id(peak): peak for peak in peaks}
+    return [_times(peak, number[key]) if combine is _add else peak for key, peak in once.items()]
 
 
 def _times(peak: Peak, number: Number) -> Peak:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_]*")
+_ALL_OF: Final = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_]*(?: *&& *[A-Za-z0-9_][-A-Za-z0-9_]*)*")
 _OPERAND: Final = re.compile(r"([A-Za-z0-9_][-A-Za-z0-9_]*)(?:\.([A-Za-z]+))?")
 _EXPRESSION: Final = re.compile(r"\s*(?:(&&|\|\||!|\(|\))|([A-Za-z0-9_][-A-Za-z0-9_]*(?:\.[A-Za-z]+)?))")
 
@@ -33,7 +35,7 @@ def results(depends: str) -> list[tuple[str, str]]:
 
 def well_formed(depends: str) -> bool:
     """Whether an expression of `depends` is one: names joined by `&&` and `||`, with `!` and brackets."""
-    if _NAME.fullmatch(depends):
+    if _ALL_OF.fullmatch(depends):
         return True
     open_brackets, wants_name, position = 0, True, 0
     text = depends.rstrip()
@@ -57,17 +59,37 @@ def well_formed(depends: str) -> bool:
     return not wants_name and open_brackets == 0
 
 
+@dataclass(frozen=True)
+class Dag:
+    """The tasks of a dag template.
+
+    graph: task -> what it waits for. order: tasks after all that they wait for, without those on or behind a cycle.
+    """
+
+    tasks: Mapping[str, Mapping[str, Any]]
+    graph: Mapping[str, Sequence[str]]
+    order: Sequence[str]
+
+    @classmethod
+    def of(cls, tasks: Iterable[Mapping[str, Any]]) -> Dag:
+        """Read from tasks as the manifest holds them."""
+        by_name = {str(task.get("name")): task for task in tasks}
+        graph = {name: dependencies(task) for name, task in by_name.items()}
+        return cls(by_name, graph, in_order(graph))
+
+
 def in_order(graph: Mapping[str, Iterable[str]]) -> list[str]:
     """Tasks after all that they wait for; those on a cycle, or behind one, are left out. Unknown names are ignored.
 
     graph: task -> the tasks that it waits for.
     """
-    waiting_for = {task: [name for name in wanted if name in graph] for task, wanted in graph.items()}
-    missing = {task: len(wanted) for task, wanted in waiting_for.items()}
+    missing = dict.fromkeys(graph, 0)
     followers: dict[str, list[str]] = {}
-    for task, wanted in waiting_for.items():
+    for task, wanted in graph.items():
         for name in wanted:
-            followers.setdefault(name, []).append(task)
+            if name in graph:
+                followers.setdefault(name, []).append(task)
+                missing[task] += 1
     order = [task for task, number in missing.items() if number == 0]
     for task in order:  # grows while it is read
         for follower in followers.get(task, ()):

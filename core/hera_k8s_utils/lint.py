@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from .declarations import CheckResult, Finding, Verdict, fail, ok, warn
@@ -71,14 +72,13 @@ def _size(manifest: Manifest) -> Iterator[CheckResult]:
 
 
 def _long_arguments(manifest: Manifest) -> Iterator[CheckResult]:
-    holders = [("the workflow", manifest.spec)]
-    holders += [
-        (f"{name}.{call.get('name')}", call) for name, template in manifest.templates() for call in calls(template)
-    ]
-    for where, holder in holders:
+    every = (call for _, template in manifest.templates() for call in calls(template))
+    for holder in chain([manifest.spec], every):
         for parameter in (holder.get("arguments") or {}).get("parameters") or ():
-            length = len(as_text(parameter.get("value") or "").encode())
+            value = parameter.get("value") or ""
+            length = len(value) if isinstance(value, str) else len(as_text(value))
             if length > _LONGEST_ARGUMENT:
+                where = holder.get("name") or "the workflow"
                 yield fail(
                     f"argument {parameter.get('name')} of {where} has {_kilobytes(length)}, 128 KiB is the most",
                     hint="put it into a config map, a file on the claim or an artifact",
@@ -88,12 +88,9 @@ def _long_arguments(manifest: Manifest) -> Iterator[CheckResult]:
 def _smaller(manifest: Manifest) -> str:
     """What would help most: the heaviest of items, tasks and sources."""
     every = [call for _, template in manifest.templates() for call in calls(template)]
-    items = [item for call in every for item in call.get("withItems") or ()]
-    weights = {
-        "items": sum(len(as_text(item)) for item in items),
-        "tasks": sum(len(as_text({**call, "withItems": None})) for call in every),
-        "sources": sum(len((t.get("script") or {}).get("source") or "") for _, t in manifest.templates()),
-    }
+    items = len(as_text([call["withItems"] for call in every if "withItems" in call]))
+    sources = sum(len((t.get("script") or {}).get("source") or "") for _, t in manifest.templates())
+    weights = {"items": items, "sources": sources, "tasks": manifest.size - items - sources}
     heaviest = max(weights, key=lambda kind: weights[kind])
     return {
         "items": "let items hold only what differs: a path is a template over {{item.*}} (inputs.fan_out does that); "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .declarations import Json
-from .depends import RESULTS, cycle, dependencies, in_order, results, well_formed
+from .depends import RESULTS, cycle, in_order, results, well_formed
 from .lint_problem import Problem, doubt, failure, meant
 from .manifest import Manifest
 from .naming import nearest
@@ -16,6 +16,8 @@ from .references import calls, inline_name, tags, uses
 
 _OF_ITEMS: Final = ("AnySucceeded", "AllFailed")
 _REPEATS: Final = ("withItems", "withParam", "withSequence")
+_SPECIAL: Final = frozenset((*_REPEATS, "templateRef", "inline", "hooks", "onExit"))
+_MIXED: Final = frozenset(("dependencies", "continueOn"))
 _ROOTS: Final = ("inputs", "outputs", "workflow", "tasks", "steps", "item", "pod", "node", "retries", "lastRetry")
 _PLACES: Final = ("name", "path", "mode", "from", "fromExpression", "optional", "archive", "description", "globalName")
 """Fields of an artifact that do not say where its content comes from."""
@@ -58,7 +60,7 @@ def call_problems(manifest: Manifest) -> Iterator[Problem]:
             yield from checker.dag(name, template)
         elif "steps" in template:
             yield from checker.steps(name, template)
-        yield from checker.variables(name, template)
+        yield from checker.variables(name)
 
 
 class _Calls:
@@ -69,6 +71,7 @@ class _Calls:
         self._spec = manifest.spec
         self._templates = dict(manifest.templates())
         self._signatures = {name: _Signature.of(template) for name, template in self._templates.items()}
+        self._tags = {name: _all_tags(template) for name, template in self._templates.items()}
         self._outer = "workflowTemplateRef" in self._spec
         """The templates and the parameters of the workflow are, in part, those of an object on the cluster."""
         self._parameters = frozenset(_names((self._spec.get("arguments") or {}).get("parameters") or ()))
@@ -105,30 +108,30 @@ class _Calls:
 
     def dag(self, name: str, template: Json) -> Iterator[Problem]:
         """Tasks: what they call, wait for and read."""
-        tasks = {str(task.get("name")): task for task in calls(template)}
-        graph = {task: dependencies(body) for task, body in tasks.items()}
+        dag = self._manifest.resolver.dag(name)
+        tasks, graph = dag.tasks, dag.graph
         waits = any("depends" in body for body in tasks.values())
         for task, body in tasks.items():
-            yield from self._call(name, body)
-            if waits:
+            if not self._sound(body):
+                yield from self._call(name, body)
+            if waits and not _MIXED.isdisjoint(body):
                 yield from _mixed(name, body)
             for wanted in graph[task]:
                 if wanted not in tasks:
                     yield failure(f"{name}.{task} waits for {wanted}, which is no task", hint=meant(wanted, tasks))
             if body.get("depends"):
                 yield from _depends(name, body, tasks)
-        order = in_order(graph)
-        if len(order) < len(graph):
-            yield failure(f"tasks of {name} wait for each other: {' -> '.join(cycle(graph, order))}")
+        if len(dag.order) < len(graph):
+            yield failure(f"tasks of {name} wait for each other: {' -> '.join(cycle(graph, dag.order))}")
         for target in str((template.get("dag") or {}).get("target") or "").split():
             if target not in tasks and "{{" not in target:
                 yield failure(f"target {target} of {name} is no task", hint=meant(target, tasks))
         yield from _fail_fast(name, template)
-        yield from self._reads(name, template, "tasks", tasks, graph)
+        yield from self._reads(name, "tasks", tasks, graph)
 
     def steps(self, name: str, template: Json) -> Iterator[Problem]:
         """Steps: what they call and read; a step sees those of the groups before its own."""
-        seen: dict[str, Json] = {}
+        seen: dict[str, Mapping[str, Any]] = {}
         graph: dict[str, list[str]] = {}
         for group in template.get("steps") or ():
             steps = group if isinstance(group, list) else [group]
@@ -137,12 +140,21 @@ class _Calls:
                 seen[str(step.get("name"))] = step
                 graph[str(step.get("name"))] = before
                 yield from self._call(name, step)
-        yield from self._reads(name, template, "steps", seen, graph)
+        yield from self._reads(name, "steps", seen, graph)
         yield from _retried(name, template)
 
     # --- one call ---
 
-    def _call(self, parent: str, call: Json) -> Iterator[Problem]:
+    def _sound(self, call: Mapping[str, Any]) -> bool:
+        """Whether a task gives a template of this workflow just what it takes: so do most of ten thousand."""
+        signature = self._signatures.get(call.get("template", ""))
+        if signature is None or not _SPECIAL.isdisjoint(call) or signature.needs_artifacts:
+            return False
+        given = (call.get("arguments") or {}).get("parameters") or ()
+        names = [parameter["name"] for parameter in given if parameter.get("value") is not None]
+        return len(names) == len(given) == len(signature.inputs) and signature.inputs.issuperset(names)
+
+    def _call(self, parent: str, call: Mapping[str, Any]) -> Iterator[Problem]:
         where = f"{parent}.{call.get('name')}"
         used = False
         for holder, arguments in uses(parent, call):
@@ -190,10 +202,10 @@ class _Calls:
 
     # --- variables ---
 
-    def variables(self, name: str, template: Json) -> Iterator[Problem]:
+    def variables(self, name: str) -> Iterator[Problem]:
         """Inputs that a template does not declare, parameters that the workflow does not have, misspelt variables."""
         signature = self._signatures[name]
-        for tag in _all_tags(template):
+        for tag in self._tags[name]:
             yield from self._variable(name, signature, tag)
 
     def _variable(self, name: str, signature: _Signature, tag: str) -> Iterator[Problem]:
@@ -205,15 +217,20 @@ class _Calls:
             hint = meant(parts[2], signature.artifacts)
             yield failure(f"{name} reads {{{{{tag}}}}}, which is no input of it", hint=hint)
         elif kind == "workflow.parameters" and last and last not in self._parameters and not self._outer:
-            yield failure(f"{name} reads {{{{{tag}}}}}, which the workflow has not", hint=meant(last, self._parameters))
+            hint = meant(last, self._parameters) or f"Workflow(arguments={{{last!r}: ...}})"
+            yield failure(f"{name} reads {{{{{tag}}}}}, which the workflow has not", hint=hint)
         elif root not in _ROOTS and len(parts) > 1 and (near := nearest(root, _ROOTS)):
             yield doubt(f"{name} holds {{{{{tag}}}}}, which is no variable of Argo's", hint=f"did you mean {near}?")
 
     def _reads(
-        self, name: str, template: Json, word: str, called: Mapping[str, Json], graph: Mapping[str, Sequence[str]]
+        self,
+        name: str,
+        word: str,
+        called: Mapping[str, Mapping[str, Any]],
+        graph: Mapping[str, Sequence[str]],
     ) -> Iterator[Problem]:
         """Outputs of other tasks or steps, and items, as far as arguments and conditions speak of them."""
-        if not any(tag.startswith((f"{word}.", "item")) for tag in _all_tags(template)):
+        if not any(tag.startswith((f"{word}.", "item")) for tag in self._tags[name]):
             return
         for caller, call in called.items():
             for tag in _own_tags(call):
@@ -223,7 +240,12 @@ class _Calls:
                     yield from self._output(name, caller, tag, called, graph)
 
     def _output(
-        self, name: str, caller: str, tag: str, called: Mapping[str, Json], graph: Mapping[str, Sequence[str]]
+        self,
+        name: str,
+        caller: str,
+        tag: str,
+        called: Mapping[str, Mapping[str, Any]],
+        graph: Mapping[str, Sequence[str]],
     ) -> Iterator[Problem]:
         word, _, path = tag.partition(".")
         other, _, path = path.partition(".")
@@ -264,7 +286,7 @@ def _all_tags(template: Json) -> Iterable[str]:
     return dict.fromkeys(tag for tag in tags(text) if not tag.startswith("="))
 
 
-def _own_tags(call: Json) -> Iterable[str]:
+def _own_tags(call: Mapping[str, Any]) -> Iterable[str]:
     if "inline" in call:
         call = {**call, "inline": None}
     return dict.fromkeys(tag for tag in tags(json.dumps(call)) if not tag.startswith("="))
@@ -291,7 +313,7 @@ def _waits(graph: Mapping[str, Sequence[str]], task: str, other: str) -> bool:
     return False
 
 
-def _mixed(name: str, task: Json) -> Iterator[Problem]:
+def _mixed(name: str, task: Mapping[str, Any]) -> Iterator[Problem]:
     """What Argo does not take beside `depends` in one dag."""
     if task.get("dependencies"):
         yield failure(f"{name}.{task.get('name')} has dependencies where others have depends; Argo takes one of them")
@@ -300,7 +322,7 @@ def _mixed(name: str, task: Json) -> Iterator[Problem]:
         yield failure(f"{name}.{task.get('name')} has continueOn beside depends", hint=hint)
 
 
-def _depends(name: str, task: Json, tasks: Mapping[str, Json]) -> Iterator[Problem]:
+def _depends(name: str, task: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
     where, depends = f"{name}.{task.get('name')}", str(task["depends"])
     if depends in tasks:
         return
@@ -316,7 +338,7 @@ def _depends(name: str, task: Json, tasks: Mapping[str, Json]) -> Iterator[Probl
             yield failure(f"{where} waits for {wanted}.{result}, and {wanted} has no items")
 
 
-def _item(where: str, call: Json, tag: str) -> Iterator[Problem]:
+def _item(where: str, call: Mapping[str, Any], tag: str) -> Iterator[Problem]:
     """A variable of the item in a call: of one that is repeated, and over maps that have the key."""
     if tag != "item" and not tag.startswith(("item.", "item[")):
         return

@@ -238,7 +238,7 @@ def _argument_problems(manifest: Manifest, name: str, source: str, function: Sou
             continue
         values = islice(_values(manifest, name, parameter), _MOST_VALUES)
         found = (_value_problem(name, parameter, value, accepted) for value in values)
-        yield from islice(filter(None, found), 1)
+        yield from {problem.verdict: problem for problem in found if problem}.values()  # one of each weight
 
 
 def accepted_types(function: Source) -> dict[str, tuple[type, ...]]:

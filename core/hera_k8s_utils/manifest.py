@@ -86,7 +86,11 @@ class Manifest:
 
     def templates(self) -> Iterator[tuple[str, Json]]:
         """Name and body of each template, those written inside a task or a step as `parent.task`."""
-        return references.each_template(self.spec)
+        return iter(self._templates)
+
+    @cached_property
+    def _templates(self) -> tuple[tuple[str, Json], ...]:
+        return tuple(references.each_template(self.spec))
 
     # --- what it uses ---
 
@@ -162,26 +166,32 @@ class Manifest:
         """YAML text for people; sources of scripts stand as they were written."""
         return dump_yaml(self.body)
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """SHA-256, in hex, over the JSON with sorted keys; our own digest label is left out."""
-        text = json.dumps(self._undigested(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return self._measured[0]
 
-    def _undigested(self) -> Json:
-        labels = self.metadata.get("labels") or {}
-        if DIGEST_LABEL not in labels:
-            return self.body
-        rest = {key: value for key, value in labels.items() if key != DIGEST_LABEL}
-        metadata = {key: value for key, value in self.metadata.items() if key != "labels"}
-        return {**self.body, "metadata": {**metadata, "labels": rest} if rest else metadata}
-
-    @cached_property
+    @property
     def size(self) -> int:
         """Bytes of compact JSON as a Go server writes it: `<`, `>` and `&` take six bytes each."""
-        text = self.to_json()
-        escaped = sum(map(text.count, "<>&"))
-        return len(text.encode()) + 5 * escaped
+        return self._measured[1]
+
+    @cached_property
+    def _measured(self) -> tuple[str, int]:
+        """Digest and size, from one text: it takes a while to write for ten thousand tasks."""
+        metadata = self._undigested_metadata()
+        body = {**self.body, "metadata": metadata} if metadata is not self.metadata else self.body
+        text = _canonical(body)
+        label = len(_canonical(self.metadata)) - len(_canonical(metadata))
+        return hashlib.sha256(text).hexdigest(), len(text) + label + 5 * sum(map(text.count, (b"<", b">", b"&")))
+
+    def _undigested_metadata(self) -> Json:
+        labels = self.metadata.get("labels") or {}
+        if DIGEST_LABEL not in labels:
+            return self.metadata
+        rest = {key: value for key, value in labels.items() if key != DIGEST_LABEL}
+        metadata = {key: value for key, value in self.metadata.items() if key != "labels"}
+        return {**metadata, "labels": rest} if rest else metadata
 
     # --- what may be changed ---
 
@@ -224,13 +234,19 @@ class Manifest:
         return replace(self, body={**self.body, "metadata": metadata})
 
 
+def _canonical(data: Json) -> bytes:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 def plain(data: Mapping[str, Any]) -> Json:
     """A deep copy made of dicts, lists, strings, numbers, booleans and None.
 
     Raises `BuildError` naming the place of what JSON cannot say.
     """
     try:
-        copied: Json = json.loads(json.dumps(data, allow_nan=False, default=_plain_value))
+        text = json.dumps(data, allow_nan=False, ensure_ascii=False, default=_plain_value)
+        text.encode()  # half of a surrogate pair is no text
+        copied: Json = json.loads(text)
         return copied
     except (TypeError, ValueError, RecursionError) as error:
         raise BuildError(
@@ -261,9 +277,9 @@ def _first_trouble(value: Any, place: str = "", depth: int = 0) -> str:
         children = [(f"{place}[{index}]", child) for index, child in enumerate(value)]
     else:
         try:
-            json.dumps(value, allow_nan=False, default=_plain_value)
+            json.dumps(value, allow_nan=False, ensure_ascii=False, default=_plain_value).encode()
         except (TypeError, ValueError):
-            shown = repr(value) if isinstance(value, float) else f"a {type(value).__name__}"
+            shown = ascii(value)[:40] if isinstance(value, (float, str)) else f"a {type(value).__name__}"
             return f"{shown} at {place}"
         return ""
     return next(filter(None, (_first_trouble(child, at, depth + 1) for at, child in children)), "")

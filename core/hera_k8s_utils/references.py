@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from .declarations import Json
+from .depends import Dag
 
 TAG: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 """A variable of Argo's, `{{inputs.parameters.x}}`; group 1 is its name, perhaps with blanks around it."""
@@ -154,6 +155,22 @@ def uses(parent: str, body: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, An
         yield {"template": body["onExit"]}, arguments if not parent else {}
 
 
+def called_name(parent: str, body: Mapping[str, Any], holder: Mapping[str, Any]) -> str:
+    """The template of this workflow that a use names; empty for one that lies elsewhere."""
+    if "templateRef" in holder:
+        return ""
+    return inline_name(parent, body) if "inline" in holder else str(holder.get("template") or "")
+
+
+_NOT_SIMPLE: Final = frozenset(("templateRef", "inline", "hooks", "onExit"))
+
+
+def _called(parent: str, body: Mapping[str, Any]) -> Iterable[str]:
+    if "template" in body and _NOT_SIMPLE.isdisjoint(body):
+        return (body["template"],)
+    return filter(None, (called_name(parent, body, holder) for holder, _ in uses(parent, body)))
+
+
 def as_text(value: Any) -> str:
     """A parameter's value as Argo passes it: strings as they are, anything else as JSON."""
     if isinstance(value, str):
@@ -191,6 +208,7 @@ class Resolver:
         self.templates: Mapping[str, Json] = dict(each_template(spec))
         self._known: dict[tuple[str, str], Resolution] = {}
         self._default_texts: dict[str, dict[str, str]] = {}
+        self._dags: dict[str, Dag] = {}
 
     def resolve(self, scope: str, text: str) -> Resolution:
         """What a text in a template's scope may stand for, over all calls of the template and all items."""
@@ -326,7 +344,7 @@ class Resolver:
     def callers(self) -> Mapping[str, Sequence[Call]]:
         """Who uses each template of this workflow."""
         index: dict[str, list[Call]] = {}
-        self._index(index, "", {"template": self._spec.get("entrypoint"), **_without_templates(self._spec)})
+        self._index(index, "", self._root)
         for name, template in self.templates.items():
             for call in calls(template):
                 self._index(index, name, call)
@@ -335,24 +353,33 @@ class Resolver:
     @cached_property
     def reached(self) -> frozenset[str]:
         """The templates that a run can come to, from the entry point, the exit handlers and the hooks."""
-        called: dict[str, list[str]] = {}
-        for name, callers in self.callers.items():
-            for call in callers:
-                called.setdefault(call.parent, []).append(name)
         reached: set[str] = set()
-        waiting = [""]
+        waiting = [*_called("", self._root)]
         while waiting:
-            for name in called.get(waiting.pop(), ()):
-                if name not in reached:
-                    reached.add(name)
-                    waiting.append(name)
+            name = waiting.pop()
+            if name not in reached and name in self.templates:
+                reached.add(name)
+                found = {called for call in calls(self.templates[name]) for called in _called(name, call)}
+                waiting.extend(found)
         return frozenset(reached)
+
+    def dag(self, template: str) -> Dag:
+        """The tasks of a dag template and their order."""
+        if template not in self._dags:
+            self._dags[template] = Dag.of(calls(self.templates[template]))
+        return self._dags[template]
+
+    @property
+    def _root(self) -> dict[str, Any]:
+        """The workflow as a call: of its entry point, with its hooks."""
+        held = {key: self._spec[key] for key in ("arguments", "hooks", "onExit") if key in self._spec}
+        return {"template": self._spec["entrypoint"], **held} if self._spec.get("entrypoint") else held
 
     def _index(self, index: dict[str, list[Call]], parent: str, body: Mapping[str, Any]) -> None:
         for holder, arguments in uses(parent, body):
-            called = inline_name(parent, body) if "inline" in holder else holder.get("template")
-            if called and "templateRef" not in holder:
-                index.setdefault(str(called), []).append(Call(parent, body, arguments))
+            called = called_name(parent, body, holder)
+            if called:
+                index.setdefault(called, []).append(Call(parent, body, arguments))
 
     @cached_property
     def _globals(self) -> Mapping[str, str]:
@@ -381,10 +408,6 @@ class Resolver:
         inputs = (self.templates.get(scope) or {}).get("inputs") or {}
         parameters = inputs.get("parameters")
         return {**parameter_texts(parameters, "default"), **parameter_texts(parameters, "value")}
-
-
-def _without_templates(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: spec[key] for key in ("arguments", "hooks", "onExit") if key in spec}
 
 
 def substitute(text: str, known: Mapping[str, str], closed: tuple[str, ...]) -> str:
@@ -463,7 +486,7 @@ def template_references(spec: Mapping[str, Any], templates: Iterable[tuple[str, 
     whole = spec.get("workflowTemplateRef")
     if isinstance(whole, dict):
         yield _template_reference(whole, "", "the workflow")
-    for holder, _ in uses("", _without_templates(spec)):
+    for holder, _ in uses("", {"hooks": spec.get("hooks")}):
         if isinstance(holder.get("templateRef"), dict):
             yield _template_reference(holder["templateRef"], "", "a hook of the workflow")
     for name, template in templates:
