@@ -94,15 +94,14 @@ def make_manifest(
 ) -> Manifest:
     """The workflow as plain data, named, labelled and amended by the sites; the digest label comes last."""
     manifest = Manifest.of(workflow)
-    manifest = manifest.with_(
-        name=workflow_name(experiment.name, run_id) if manifest.kind == "Workflow" else "",
-        labels={LABELS + "experiment": experiment.name, LABELS + "run": _label(run_id)},
-        spec=_spec_additions(environment),
-    )
+    if manifest.kind == "Workflow":
+        manifest = manifest.named(workflow_name(experiment.name, run_id))
+    manifest = manifest.labelled({LABELS + "experiment": experiment.name, LABELS + "run": _label(run_id)})
+    manifest = manifest.with_spec(_spec_additions(environment))
     for site in sites:
         if site.amend is not None:
             manifest = _amended(site, manifest, context())
-    return manifest.with_(labels={DIGEST_LABEL: manifest.digest[:40]})
+    return manifest.labelled({DIGEST_LABEL: manifest.digest[:40]})
 
 
 def build(

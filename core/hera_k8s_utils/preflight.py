@@ -181,8 +181,8 @@ def _requirement(wanted: Wanted, context: Context, platforms: Platforms) -> Chec
 
 
 def _layout(built: BuiltExperiment) -> Iterable[Check]:
-    if built.layout.used:
-        yield Check(WORKFLOW, f"layout {built.layout.name}", lambda: ok(built.layout.prove().detail))
+    if built.inputs.names:
+        yield Check(WORKFLOW, f"layout {built.layout.strategy}", lambda: ok(built.layout.prove().detail))
 
 
 def _without_echoes(rows: Sequence[Row]) -> list[Row]:

@@ -76,7 +76,7 @@ class ByGroup:
 
 
 def add_toleration(manifest, context):
-    return manifest.with_(spec={"tolerations": [{"key": "acme", "operator": "Exists"}]})
+    return manifest.with_spec({"tolerations": [{"key": "acme", "operator": "Exists"}]})
 
 
 @hookimpl
