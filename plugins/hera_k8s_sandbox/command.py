@@ -52,7 +52,7 @@ def _serve(session: Any, directory: Path) -> int:
     from hera_k8s_sandbox.server import Options, SandboxBusyError, serve
 
     def ready(url: str) -> None:
-        address = launch.Address(url, launch.read_token(directory))
+        address = launch.Address(url, launch.read_token(directory), directory.resolve())
         _tell(session, address, directory)
         if not session.json:
             session.console().say("\n  Ctrl-C ends it; what it holds is there again at the next start.")

@@ -31,10 +31,11 @@ class LaunchError(Exception):
 
 @dataclass(frozen=True)
 class Address:
-    """Where a sandbox is, and the token of its administrator."""
+    """Where a sandbox is, the token of its administrator, and its state directory."""
 
     url: str
     token: str = field(repr=False)
+    directory: Path
 
 
 def find(directory: Path) -> Address | None:
@@ -42,7 +43,7 @@ def find(directory: Path) -> Address | None:
     told = files.read_server(directory)
     if told is None or not _answers(told):
         return None
-    return Address(told.url, read_token(directory))
+    return Address(told.url, read_token(directory), directory.resolve())
 
 
 def read_token(directory: Path) -> str:
@@ -80,7 +81,7 @@ def stop(directory: Path, *, timeout: float = STOP_TIMEOUT) -> bool:
         return False
     os.kill(told.pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
-    while _is_alive(told.pid):
+    while _is_served(directory):
         if time.monotonic() > deadline:
             raise LaunchError(f"the sandbox (process {told.pid}) has not ended after {timeout:g} s")
         time.sleep(0.02)
@@ -175,6 +176,18 @@ def _answers(told: files.ServerFile) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _is_served(directory: Path) -> bool:
+    """Whether a server holds the lock; that it is free is the last that a server does, even when nobody reaps it."""
+    import fcntl
+
+    with (directory / files.LOCK).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _is_alive(pid: int) -> bool:

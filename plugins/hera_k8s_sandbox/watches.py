@@ -70,7 +70,7 @@ async def _write(response: web.StreamResponse, store: Store, subscription: Subsc
         try:
             arrived = await asyncio.wait_for(subscription.wait(), min(left, BOOKMARK_EVERY))
         except asyncio.TimeoutError:
-            if stream.bookmarks:
+            if stream.bookmarks and time.monotonic() < ends_at:
                 await response.write(_bookmark(stream.resource, store.version))
             continue
         except ApiError as error:
