@@ -6,7 +6,8 @@
         ...
         assert [request.path for request in server.requests] == ["/version", "/version"]
 
-The answers of one route are given one after another; the last is repeated. A path that no route names is answered 404.
+The answers of one route are given one after another; the last is repeated. A path that no route names is answered by
+`server.otherwise`, which says 404 unless a test sets another answer.
 """
 
 from __future__ import annotations
@@ -124,6 +125,7 @@ class FaultServer:
         self._lock = threading.Lock()
         self.requests: list[Request] = []
         self.closing = threading.Event()
+        self.otherwise: Answer = _nothing_here
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
         self._server.tls = tls
@@ -156,7 +158,7 @@ class FaultServer:
             self.requests.append(request)
             answers = self._routes.get((request.method, request.path))
             if not answers:
-                return reply(404, {"code": 5, "message": f"nothing at {request.path}"})
+                return self.otherwise
             return answers.pop(0) if len(answers) > 1 else answers[0]
 
     def __enter__(self) -> FaultServer:
@@ -169,6 +171,10 @@ class FaultServer:
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+def _nothing_here(request: Request, handler: _Handler) -> None:
+    reply(404, {"code": 5, "message": f"nothing at {request.path}"})(request, handler)
 
 
 def refused_port() -> int:
