@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..declarations import Command
+from ..errors import ChecksFailed
 from . import Session, experiment_argument
 from .run import show_report
 
@@ -28,7 +29,6 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Check; the exit code is 0 only when a run may begin."""
-    from ..errors import ChecksFailed
     from ..words import parse_duration
 
     console = session.console()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..declarations import Command, RunUpdate
+from ..errors import HeraK8sError, WorkflowFailed
 from . import Session
 
 if TYPE_CHECKING:
@@ -67,7 +68,6 @@ def run(session: Session) -> int:
 
 def see_through(target: Target, console: Console, container: ExperimentContainer, timeout: float | None = None) -> int:
     """Follow a run to its end, record the outcome, and show it. Returns the exit code."""
-    from ..errors import HeraK8sError
     from ..following import Follower, took
     from ..outcome import conclude, keep, show
     from ..progress import Tally, plan
@@ -106,7 +106,6 @@ def see_through(target: Target, console: Console, container: ExperimentContainer
 
 def tell_recorded(recorded: dict[str, object], target: Target, console: Console) -> int:
     """Show an outcome that is recorded already. Returns its exit code."""
-    from ..errors import WorkflowFailed
     from ..outcome import from_json, show
 
     outcome = from_json(recorded, target.name)
@@ -117,7 +116,6 @@ def tell_recorded(recorded: dict[str, object], target: Target, console: Console)
 
 
 def _gave_up(target: Target, console: Console, seconds: float) -> int:
-    from ..errors import WorkflowFailed
     from ..following import patience_ended
 
     if console.json:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..declarations import Command
+from ..errors import OptionsError
 from . import Session
 from .follow import run_argument
 
@@ -84,7 +85,6 @@ def _speaks_of(node: NodeState, task: str) -> bool:
 
 
 def _require_some(chosen: Sequence[NodeState], task: str, target: Target) -> None:
-    from ..errors import OptionsError
 
     if not chosen:
         what = f"no task of {target.name} is {task}" if task else f"no task of {target.name} failed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..declarations import Command
+from ..errors import ChecksFailed, OptionsError
 from . import Session, experiment_argument
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Show, ask, create. The exit code is 5 when something that is missing cannot be made."""
-    from ..errors import ChecksFailed
     from ..provisioning import plan
 
     console = session.console()
@@ -79,7 +79,6 @@ def _create(planned: Plan, session: Session, container: ExperimentContainer, con
 
 
 def _asked(console: Console, question: str) -> bool:
-    from ..errors import OptionsError
 
     if not console.can_ask:
         raise OptionsError(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..declarations import Command
+from ..errors import ChecksFailed, HeraK8sError, Interrupted, PlatformError
 from . import Session, experiment_argument
 from .follow import see_through, timeout_argument
 
@@ -36,7 +37,6 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Run an experiment: its exit code is 0 only when its workflow succeeded."""
-    from ..errors import Interrupted
     from ..words import parse_duration
 
     console = session.console()
@@ -49,7 +49,7 @@ def run(session: Session) -> int:
                 return dry_run(built, container, console)
             report = _checked(session, container, console)
             if report is None:
-                return _CHECKS_FAILED
+                return ChecksFailed.exit_code
             record = container.runs().start(built, report, details=_details(container))
         except KeyboardInterrupt:
             raise Interrupted("stopped; nothing was submitted") from None
@@ -58,9 +58,6 @@ def run(session: Session) -> int:
 
 
 # --- before ----------------------------------------------------------------------------------------------------
-
-
-_CHECKS_FAILED = 5
 
 
 def _checked(session: Session, container: ExperimentContainer, console: Console) -> Report | None:
@@ -85,7 +82,6 @@ def _checked(session: Session, container: ExperimentContainer, console: Console)
 
 def _provision(session: Session, container: ExperimentContainer, console: Console) -> None:
     """Create what is missing, when that was asked for, or where the cluster is the user's own."""
-    from ..errors import PlatformError
     from ..provisioning import carry_out, is_implied, plan
 
     asked = session.arguments.provision
@@ -142,7 +138,7 @@ def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Con
         console.result(f"would submit {built.manifest.kind} {built.name}, and needs")
         for wanted in container.requirements():
             console.result(f"  {requirement_line(wanted.requirement)}")
-    return _CHECKS_FAILED if failed else 0
+    return ChecksFailed.exit_code if failed else 0
 
 
 def requirement_line(requirement: Any) -> str:
@@ -173,7 +169,6 @@ def _details(container: ExperimentContainer) -> dict[str, Any]:
 
 def results_of(container: ExperimentContainer) -> Mapping[str, str]:
     """Where the results will lie: the claim, the path in the pod, and the directory on this disk where there is one."""
-    from ..errors import HeraK8sError
 
     built = container.experiment()
     declared = built.experiment.results_requirement
@@ -197,7 +192,6 @@ def results_of(container: ExperimentContainer) -> Mapping[str, str]:
 
 
 def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentContainer) -> Submission:
-    from ..errors import HeraK8sError, Interrupted
 
     again = f"hera-k8s run --run-id {built.run_id}"
     try:
