@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import product, repeat
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final, overload
 
 from .codec import TYPES, Column, Value, as_value, identity, plain, shown
@@ -331,6 +332,10 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, str]:
 def _set_parameter(column: Column, given: str | Sequence[Any]) -> Sequence[Value]:
     if not isinstance(given, str):
         return [column.accept(value) for value in given]
+    if not given.strip() and not column.types & {str, NoneType}:
+        raise OptionsError(
+            f"--set {column.name}= leaves the parameter without values", hint=f"--set {column.name}=V1,V2"
+        )
     try:
         lines = list(csv.reader(io.StringIO(given, newline=""), strict=True, skipinitialspace=True))
     except csv.Error as error:

@@ -177,7 +177,7 @@ def test_set_booleans_dates_and_none_are_read() -> None:
         ({"sed": "1"}, "no parameter or constant is called sed: .*\n  -> did you mean seed"),
         ({"seed": "one"}, "--set seed=...: 'one' cannot be used: not an integer"),
         ({"seed": "2.5"}, "not an integer"),
-        ({"seed": ""}, "--set seed"),
+        ({"seed": ""}, "leaves the parameter without values"),
         ({"growth_rate": "nan"}, "cannot be NaN"),
         ({"seed": "1\n2"}, "line break"),
     ],
