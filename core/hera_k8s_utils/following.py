@@ -44,6 +44,7 @@ class Follower:
     engine: read in a thread of its own, so that the clock and Ctrl-C are heard while nothing comes.
     record: where changes are kept, if anywhere. timeout: seconds; None waits for as long as it takes.
     explain: looks up why a pod does not start, where the task itself does not say.
+    related: what the checks before the run said of the thing that a reason names, empty for nothing.
     on_update: told of each update, after it was recorded and counted.
     come_back: what brings one back to this run; stop: what ends it.
     """
@@ -55,6 +56,7 @@ class Follower:
     record: RunRecord | None = None
     timeout: float | None = None
     explain: ExplainPod | None = None
+    related: Callable[[str], str] | None = None
     on_update: Callable[[RunUpdate], None] | None = None
     come_back: str = ""
     stop: str = ""
@@ -132,6 +134,9 @@ class Follower:
         news = waiting.news(time.monotonic()) if reason is None else waiting.learned(reason)
         for text in news:
             self.console.warning(text)
+            said_before = self.related(text) if self.related is not None else ""
+            if said_before:
+                self.console.say(f"  {said_before}")
         line = lines.line(time.monotonic()) if lines is not None and not self.console.json else None
         if line is not None:
             self.console.say(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -98,6 +99,16 @@ class Waiting:
 
 def _is_telling(message: str) -> bool:
     return any(word in message for word in _TELLING)
+
+
+def what_checks_said(report: Mapping[str, Any], text: str) -> str:
+    """What a recorded report said of the thing that a reason names, where it was not simply well."""
+    for check in report.get("checks") or ():
+        role = str(check.get("title", "")).rpartition(" ")[2]
+        named = role and re.search(rf"(?<![\w.-]){re.escape(role)}(?![\w.-])", text)
+        if named and check.get("verdict") != "passed":
+            return f"the checks before the run said of {check['title']}: {check.get('verdict')}, {check.get('detail')}"
+    return ""
 
 
 def describe_wait(pod: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from hera_k8s_utils import NodeState, PlatformError, RunUpdate, Trouble
 from hera_k8s_utils.console import Console
 from hera_k8s_utils.following import Ended, Follower
 from hera_k8s_utils.progress import Tally
-from hera_k8s_utils.waiting import Reason, Waiting, describe_wait
+from hera_k8s_utils.waiting import Reason, Waiting, describe_wait, what_checks_said
 
 
 class Script:
@@ -135,6 +135,16 @@ def test_a_pods_status_says_why_it_waits() -> None:
     assert describe_wait({"status": {"conditions": [condition]}}) == "Unschedulable: 0/3 nodes"
     assert describe_wait({"status": {"phase": "Running"}}) == ""
     assert describe_wait({}) == ""
+
+
+def test_the_check_that_covers_a_waiting_task_is_recalled() -> None:
+    check = {"title": "secret salt", "verdict": "unknown", "detail": "not ours to look at (403)"}
+    fine = {"title": "config map sa", "verdict": "passed", "detail": "2 of 2 keys"}
+    report = {"checks": [fine, check]}
+    said = what_checks_said(report, 'simulate waits: secret "salt" not found')
+    assert said == "the checks before the run said of secret salt: unknown, not ours to look at (403)"
+    assert what_checks_said(report, 'secret "salt-2" not found') == ""
+    assert what_checks_said({}, "anything") == ""
 
 
 PROGRAM = """

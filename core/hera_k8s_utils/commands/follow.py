@@ -83,6 +83,7 @@ def see_through(target: Target, console: Console, container: ExperimentContainer
         record=target.record,
         timeout=timeout,
         explain=_explainer(container),
+        related=_related(target),
         on_update=_observer(container, console, tally, target),
         come_back=f"hera-k8s follow {target.short}",
         stop=f"hera-k8s stop {target.short}",
@@ -140,6 +141,18 @@ def _explainer(container: ExperimentContainer) -> Callable[[str], str]:
         return describe_wait(container.context().kubernetes.get("v1", "pods", pod))
 
     return explain
+
+
+def _related(target: Target) -> Callable[[str], str]:
+    """Finds what the checks before the run said of a thing that keeps tasks waiting."""
+    report = (target.record.read("report") if target.record else None) or {}
+
+    def related(text: str) -> str:
+        from ..waiting import what_checks_said
+
+        return what_checks_said(report, text)
+
+    return related
 
 
 def _observer(

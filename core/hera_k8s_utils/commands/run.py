@@ -126,6 +126,7 @@ def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Con
         Check(WORKFLOW, "lint", lambda: lint(built.manifest, source=built.workflow)),
         Check(WORKFLOW, f"layout {built.layout.strategy}", lambda: ok(built.layout.prove().detail)),
     ]
+    wanted = container.requirements()
     report = run_checks(checks)
     failed = bool(report.failures())
     if console.json:
@@ -136,8 +137,8 @@ def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Con
         show_report(built, report, console, closing="No server was asked, nothing was submitted.")
         console.result()
         console.result(f"would submit {built.manifest.kind} {built.name}, and needs")
-        for wanted in container.requirements():
-            console.result(f"  {requirement_line(wanted.requirement)}")
+        for each in wanted:
+            console.result(f"  {requirement_line(each.requirement)}")
     return ChecksFailed.exit_code if failed else 0
 
 
