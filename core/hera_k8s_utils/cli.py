@@ -10,10 +10,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from ._version import __version__
 from .command_line import Common, Line, is_flag, split_common, unknown_words
+from .commands import TAKES_EXPERIMENT, DefaultFile, Session
 from .errors import HeraK8sError, OptionsError, ScriptExit
 from .help import PROGRAM, command_help, command_parser, group_overview, overview
 from .log import logging_to_stderr, redact
@@ -22,7 +24,6 @@ from .plugins import Plugins
 from .resolve import all_specs, owners_of, resolve, resolve_for, unloaded_plugins
 
 if TYPE_CHECKING:
-    from .commands import Session
     from .declarations import Command
     from .options import OptionSpec, Resolved
     from .plugins import Declared
@@ -148,8 +149,8 @@ def _run_command(declared: Declared[Command], words: Sequence[str], plugins: Plu
         print(command_help(parser))
         return 0
     line = parser.read(words)
-    tolerant = bool(line.arguments.__dict__.pop("_takes_experiment", False))
-    line = _with_experiment_file(line, parser.get_default("file")) if tolerant else line
+    tolerant = bool(line.arguments.__dict__.pop(TAKES_EXPERIMENT, False))
+    line = _with_experiment_file(line) if tolerant else line
     if line.unknown and not (tolerant and _is_there(line.arguments.file)):
         flags = parser.flags()
         raise unknown_words(line.unknown, flags, unloaded_plugins(plugins), help=f"{parser.prog} --help")
@@ -174,9 +175,9 @@ def _asks_for_help(words: Sequence[str]) -> bool:
     return any(word in _HELP for word in before)
 
 
-def _with_experiment_file(line: Line, default: str | None) -> Line:
+def _with_experiment_file(line: Line) -> Line:
     """A Python file after a flag that only the experiment knows is the experiment: `run --fast experiment.py`."""
-    if line.arguments.file != default:
+    if not isinstance(line.arguments.file, (DefaultFile, NoneType)):
         return line
     files = [i for i, word in enumerate(line.unknown) if not is_flag(word) and _PYTHON_FILE.search(word)]
     if len(files) != 1:
@@ -198,8 +199,6 @@ def _options(command: Command, line: Line, plugins: Plugins, common: Common, *, 
 
 
 def _session(declared: Declared[Command], line: Line, plugins: Plugins, common: Common, options: Resolved) -> Session:
-    from .commands import Session
-
     return Session(
         command=declared.record,
         arguments=line.arguments,

@@ -16,7 +16,7 @@ FILE_NAME: Final = "hera.config"
 FILE_VARIABLE: Final = "ARGOCONFIG"
 _LARGEST: Final = 1 << 20
 """Bytes; what is longer is no configuration file, perhaps a device."""
-_KEY: Final = re.compile(r"-{0,2}([A-Za-z][\w-]{0,63})$")
+_KEY: Final = re.compile(r"-{0,2}([A-Za-z_][\w.-]{0,63})$")
 _SEPARATORS: Final = re.compile(r"[:=;#\s]")
 _COMMENT: Final = re.compile(r"(^|\s)[#;]")
 _GIT_SECONDS: Final = 2.0

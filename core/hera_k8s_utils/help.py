@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ._version import __version__
 from .command_line import COMMON_HELP, CommandParser, width
+from .commands import TAKES_EXPERIMENT
 from .errors import PluginError
 from .resolve import owner_title
 
@@ -37,8 +38,10 @@ An option is a flag (--argo-server), a variable ($ARGO_SERVER) or a key of a con
 first of these counts, then the site's plugin, then the default. `-` and `_` are one. In files and variables a list is
 written [a, b]. Files, the strongest first: --config FILE, $ARGOCONFIG, ./hera.config, ~/hera.config. `hera-k8s config`
 shows what counts and why."""
+_PURPOSE: Final = "write a numerical experiment once, run it on any cluster with Argo Workflows"
+_EXPERIMENT: Final = "\n       (the options that the experiment declares are flags too)"
 _VERSION: Final = ("--version", "version of this program")
-_JSON: Final = "With --output json an error is a JSON object on stderr."
+_JSON: Final = "With --output json an error is a JSON object, the last line on stderr."
 _EXAMPLES: Final = (
     ("hera-k8s run --sandbox", "experiment.py of this directory, on this machine"),
     ("hera-k8s check script.py:w", "what a Hera Workflow would lack on the cluster"),
@@ -48,7 +51,7 @@ _EXAMPLES: Final = (
 def overview(commands: Sequence[Declared[Command]]) -> str:
     """The help of the program."""
     blocks = [
-        f"{PROGRAM} {__version__}: write a numerical experiment once, run it on any cluster with Argo Workflows",
+        textwrap.fill(f"{PROGRAM} {__version__}: {_PURPOSE}", width()),
         f"  {PROGRAM} COMMAND [FILE[:NAME]] [flags]\n  {PROGRAM} COMMAND --help",
         *_listings(commands),
         "examples:\n" + _table(_EXAMPLES),
@@ -129,7 +132,8 @@ def command_help(parser: CommandParser) -> str:
     """The help of one command."""
     common = "flags of every command:\n" + _table(COMMON_HELP)
     usage = " ".join(["usage:", parser.prog, *parser.positional_words(), "[flags]"])
-    return "\n\n".join([usage, parser.format_help().strip(), common, closing()])
+    note = _EXPERIMENT if parser.get_default(TAKES_EXPERIMENT) else ""
+    return "\n\n".join(filter(None, [usage + note, parser.format_help().strip(), common, closing()]))
 
 
 def _description(command: Command) -> str:

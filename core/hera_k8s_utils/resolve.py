@@ -7,6 +7,7 @@ import importlib
 import logging
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from .config_files import ConfigFile, Entry, exposure, read_config_files, split_
 from .errors import OptionsError, PluginError, listed
 from .log import remember
 from .naming import nearest
-from .options import Effective, Kind, OptionSpec, Origin, Owner, Rank, Resolved, canonical, specs_of
+from .options import MISSING, Effective, Kind, OptionSpec, Origin, Owner, Rank, Resolved, canonical, specs_of
 from .plugins import RECORDS, PluginInfo, Plugins
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 DISABLING: Final = "HERA_K8S_DISABLE_PLUGINS"
 _NEAR: Final = 0.82
 """Likeness from which on an unknown key of a file is taken for a misspelt one; files may hold keys of others."""
-_LONGEST_KEY: Final = 40
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][\w-]{0,40}$")
 _YES: Final = frozenset({"true", "yes", "on", "1", "y"})
 _NO: Final = frozenset({"false", "no", "off", "0", "n"})
 
@@ -95,7 +96,7 @@ def resolve(
     variables = os.environ if environ is None else environ
     specs = all_specs(owners)
     given, config = _command_line(specs, argv, config, unloaded, tolerant)
-    files = read_config_files(config, variables, directory)
+    files = read_config_files(config, variables, directory) if specs else []
     sources = _Sources(specs, given, dict(keywords or {}), variables, files, dict(sites or {}))
     if not tolerant:
         sources.refuse_unknown(unloaded)
@@ -266,7 +267,7 @@ class _Sources:
         """The strongest value of an option, or its default."""
         candidates = list(self._candidates(spec))
         if not candidates:
-            return Effective(spec, spec.default, Origin(Rank.DEFAULT, "default"))
+            return Effective(spec, spec.default, Origin(Rank.DEFAULT, _default_origin(spec)))
         if spec.kind is Kind.LIST and spec.info.keyed:
             return _merged(spec, candidates)
         return Effective(spec, converted(spec, candidates[0]), candidates[0].origin)
@@ -403,6 +404,10 @@ class _Sources:
                 log.warning("%s holds %s and %s", file.shown, listed(held), danger)
 
 
+def _default_origin(spec: OptionSpec) -> str:
+    return "required, not set" if spec.default is MISSING else "default"
+
+
 def nearest_key(name: str, known: Iterable[str]) -> str | None:
     """The name that was almost certainly meant; None when it may as well be somebody else's."""
     near = nearest(name, known)
@@ -412,7 +417,7 @@ def nearest_key(name: str, known: Iterable[str]) -> str | None:
 
 def _place(entry: Entry) -> str:
     # A key that stands alone may be the end of a value that was broken over two lines.
-    return f"line {entry.line}" if entry.value is None or len(entry.key) > _LONGEST_KEY else entry.key
+    return entry.key if entry.value is not None and _PLAIN_KEY.match(entry.key) else f"line {entry.line}"
 
 
 def _joined(entries: Sequence[Entry]) -> tuple[str, ...]:
@@ -439,7 +444,7 @@ def _merged(spec: OptionSpec, candidates: Sequence[Candidate]) -> Effective:
     kept: dict[str, tuple[str, Origin]] = {}
     for candidate in candidates:
         mine = {text.partition("=")[0].strip(): (text, candidate.origin) for text in converted(spec, candidate)}
-        kept = {**mine, **kept}
+        kept = {**kept, **{name: entry for name, entry in mine.items() if name not in kept}}
     origins = tuple(origin for _, origin in kept.values())
     where = ", ".join(dict.fromkeys(origin.where for origin in sorted(origins)))
     strongest = min((origin.rank for origin in origins), default=candidates[0].origin.rank)

@@ -131,9 +131,9 @@ def test_a_misspelt_key_is_an_error_with_the_nearest() -> None:
 
 
 def test_a_key_of_something_else_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    Path("hera.config").write_text(f"vintages = [{VALUE}]\n{VALUE}\n", encoding="utf-8")
+    Path("hera.config").write_text(f"vintages = [{VALUE}]\n{VALUE}\neyJhbGciOi.{VALUE}.sig=", encoding="utf-8")
     resolve([Owner(Server, "argo")], environ={})
-    assert "./hera.config: nothing here knows vintages, line 2" in caplog.text
+    assert "./hera.config: nothing here knows vintages, line 2, line 3" in caplog.text
     assert VALUE not in caplog.text
 
 
@@ -276,7 +276,7 @@ def test_a_file_in_the_usual_place_that_cannot_be_read_is_an_error_too() -> None
     assert "./hera.config" in str(refused())
 
 
-@pytest.mark.parametrize("line", [f"= {VALUE}", f"???{VALUE}", f"eyJhbGciOi.{VALUE}.sig"])
+@pytest.mark.parametrize("line", [f"= {VALUE}", f"???{VALUE}", f"{'x' * 80}{VALUE}"])
 def test_a_line_that_cannot_be_read_is_counted_not_repeated(line: str) -> None:
     Path("hera.config").write_text(f"# mine\n{line}\n", encoding="utf-8")
     assert "./hera.config, line 2" in str(refused())

@@ -110,12 +110,18 @@ def experiment_argument(parser: ArgumentParser, *, default: str | None = EXPERIM
     action = parser.add_argument(
         "file",
         nargs="?",
-        default=default,
+        default=DefaultFile(default) if default else None,
         metavar="FILE[:NAME]",
         help=f"experiment, or any script with a Hera Workflow called NAME{shown}",
     )
     parser.set_defaults(**{TAKES_EXPERIMENT: True})
     return action
+
+
+class DefaultFile(str):
+    """The default file, told apart from the same name when it was typed."""
+
+    __slots__ = ()
 
 
 TAKES_EXPERIMENT: Final = "_takes_experiment"

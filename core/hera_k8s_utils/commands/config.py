@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
 from ..declarations import Command
+from ..options import Rank
 from . import Session, experiment_argument
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Show the options; those of an experiment too when one is named."""
     resolved = _resolved(session)
-    rows = [row for row in resolved.rows() if not (session.arguments.set_only and row.origin.where == "default")]
+    rows = [row for row in resolved.rows() if not (session.arguments.set_only and row.origin.rank == Rank.DEFAULT)]
     if session.json:
         session.console().document({"files": list(resolved.files), "options": [_plain(row) for row in rows]})
         return 0
@@ -60,8 +61,7 @@ def _show(session: Session, resolved: Resolved, rows: list[OptionRow]) -> None:
         if row.owner != owner:
             console.result(Span(row.owner, "strong"))
             owner = row.owner
-        given = row.origin.where != "default"
-        console.result("  ", line if given else Span(line, "dim"))
+        console.result("  ", Span(line, "dim" if row.origin.rank == Rank.DEFAULT else "plain"))
     console.result()
     console.result("configuration files: ", ", ".join(resolved.files) or "none")
 
