@@ -14,6 +14,8 @@ from .declarations import Json, NodeState, RunUpdate
 from .words import clock, moment, now
 
 if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.console import ConsoleOptions
     from rich.table import Table
 
 _LEAVES: Final = frozenset({"", "Pod", "Retry", "Suspend", "HTTP", "Plugin", "Skipped"})
@@ -24,6 +26,8 @@ _ATTEMPT: Final = re.compile(r"(.+)\(\d+\)")
 _TASK_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _FAILED: Final = ("Failed", "Error")
 _SKIPPED: Final = ("Skipped", "Omitted")
+_BAR, _BESIDE_BAR = 34, 64
+"""Columns of a bar at most, and of all that stands beside it."""
 MOST_ROWS: Final = 8
 """A live table shows no more templates than these, those at work first."""
 
@@ -298,7 +302,10 @@ class LiveTable:
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
 
-    def __rich__(self) -> Table:
+    def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> Iterator[Table]:
+        yield self._table(min(_BAR, max(8, options.max_width - _BESIDE_BAR)))
+
+    def _table(self, bar: int) -> Table:
         from rich.table import Table
 
         table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
@@ -307,7 +314,7 @@ class LiveTable:
         rows = self._tally.rows()
         shown = _most_active(rows)
         for row in shown:
-            table.add_row("", row.template, *_cells(row))
+            table.add_row("", row.template, *_cells(row, bar))
         if len(rows) > len(shown):
             table.add_row("", f"and {len(rows) - len(shown)} more templates")
         if not rows:
@@ -315,7 +322,7 @@ class LiveTable:
         return table
 
 
-def _cells(row: Counts) -> Iterator[Any]:
+def _cells(row: Counts, bar: int) -> Iterator[Any]:
     from rich.progress_bar import ProgressBar
 
     if not row.seen:
@@ -323,7 +330,7 @@ def _cells(row: Counts) -> Iterator[Any]:
         return
     total = max(row.total, row.seen) if row.total is not None else None
     style = "red" if row.failed else "green"
-    yield ProgressBar(total=total, completed=row.over, width=34, complete_style=style, finished_style=style)
+    yield ProgressBar(total=total, completed=row.over, width=bar, complete_style=style, finished_style=style)
     yield row.amount()
     yield row.state()
     yield clock(_elapsed(row))
