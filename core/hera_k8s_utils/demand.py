@@ -12,12 +12,12 @@ from typing import Any, Final
 from .context import Demand
 from .declarations import Json
 from .quantity import parse_quantity
-from .references import Resolver, as_text, called_name, calls, uses
+from .references import REPEATS, Resolver, as_text, called_name, calls, uses
 
 _PODS: Final = ("container", "script", "containerSet", "resource", "data")
 """Templates that run as a pod; `http` and `plugin` share one agent, `suspend` needs none."""
 
-_SPECIAL: Final = frozenset(("templateRef", "inline", "hooks", "onExit", "withItems", "withParam", "withSequence"))
+_SPECIAL: Final = REPEATS | {"templateRef", "inline", "hooks", "onExit"}
 """What makes a call more than one run of one template."""
 
 Number = Fraction | float

@@ -12,11 +12,10 @@ from .depends import RESULTS, cycle, in_order, results, well_formed
 from .lint_problem import Problem, doubt, failure, meant
 from .manifest import Manifest
 from .naming import nearest
-from .references import calls, inline_name, tags, uses
+from .references import REPEATS, calls, inline_name, tags, uses
 
 _OF_ITEMS: Final = ("AnySucceeded", "AllFailed")
-_REPEATS: Final = ("withItems", "withParam", "withSequence")
-_SPECIAL: Final = frozenset((*_REPEATS, "templateRef", "inline", "hooks", "onExit"))
+_SPECIAL: Final = frozenset((*REPEATS, "templateRef", "inline", "hooks", "onExit"))
 _MIXED: Final = frozenset(("dependencies", "continueOn"))
 _ROOTS: Final = ("inputs", "outputs", "workflow", "tasks", "steps", "item", "pod", "node", "retries", "lastRetry")
 _PLACES: Final = ("name", "path", "mode", "from", "fromExpression", "optional", "archive", "description", "globalName")
@@ -162,7 +161,7 @@ class _Calls:
             yield from self._use(where, inline_name(parent, call), holder, arguments)
         if not used:
             yield failure(f"{where} calls no template", hint="template=, template_ref= or inline=")
-        repeats = [key for key in _REPEATS if key in call]
+        repeats = sorted(REPEATS.intersection(call))
         if len(repeats) > 1:
             yield failure(f"{where} has {' and '.join(repeats)}; Argo takes one of them")
 
@@ -334,7 +333,7 @@ def _depends(name: str, task: Mapping[str, Any], tasks: Mapping[str, Mapping[str
     for wanted, result in results(depends):
         if result and result not in RESULTS:
             yield failure(f"{where} waits for {wanted}.{result}", hint=meant(result, RESULTS))
-        elif result in _OF_ITEMS and wanted in tasks and not any(key in tasks[wanted] for key in _REPEATS):
+        elif result in _OF_ITEMS and wanted in tasks and REPEATS.isdisjoint(tasks[wanted]):
             yield failure(f"{where} waits for {wanted}.{result}, and {wanted} has no items")
 
 
@@ -342,7 +341,7 @@ def _item(where: str, call: Mapping[str, Any], tag: str) -> Iterator[Problem]:
     """A variable of the item in a call: of one that is repeated, and over maps that have the key."""
     if tag != "item" and not tag.startswith(("item.", "item[")):
         return
-    if not any(key in call for key in _REPEATS):
+    if REPEATS.isdisjoint(call):
         yield failure(
             f"{where} reads {{{{{tag}}}}} and is not repeated", hint="with_items=, with_param= or with_sequence="
         )
@@ -357,7 +356,7 @@ def _item(where: str, call: Mapping[str, Any], tag: str) -> Iterator[Problem]:
 
 def _fail_fast(name: str, template: Json) -> Iterator[Problem]:
     """Argo stops a dag at the first failure unless told otherwise."""
-    repeated = [str(task.get("name")) for task in calls(template) if any(key in task for key in _REPEATS)]
+    repeated = [str(task.get("name")) for task in calls(template) if not REPEATS.isdisjoint(task)]
     if repeated and (template.get("dag") or {}).get("failFast") is not False:
         yield doubt(f"one failed point of {repeated[0]} stops all of dag {name}", hint="DAG(..., fail_fast=False)")
     yield from _retried(name, template)

@@ -15,9 +15,13 @@ from .depends import Dag
 TAG: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 """A variable of Argo's, `{{inputs.parameters.x}}`; group 1 is its name, perhaps with blanks around it."""
 
+REPEATS: Final = frozenset(("withItems", "withParam", "withSequence"))
+"""What makes a task or a step run once for each item."""
+
 _NEVER_KNOWN: Final = "{{=unknown}}"
 _MOST_TEXTS: Final = 100_000
-"""Texts looked at for one name before it is called unknown."""
+_MOST_CHARACTERS: Final = 20_000_000
+"""What is looked at for one name before it is called unknown: a template that calls itself may add to it for ever."""
 
 
 @dataclass(frozen=True)
@@ -228,6 +232,7 @@ class Resolver:
         unknown = False
         waiting = [(scope, text)]
         seen = set(waiting)
+        characters = 0
         while waiting:
             here, current = waiting.pop()
             if not TAG.search(current):
@@ -239,7 +244,8 @@ class Resolver:
                 if found is not None and found not in seen:
                     seen.add(found)
                     waiting.append(found)
-            if len(seen) > _MOST_TEXTS:
+                    characters += len(found[1])
+            if len(seen) > _MOST_TEXTS or characters > _MOST_CHARACTERS:
                 return Resolution(frozenset(values), unknown=True)
         return Resolution(frozenset(values), unknown or not values)
 
@@ -282,7 +288,7 @@ class Resolver:
         """The text once for each item of the call, when it speaks of items."""
         if not any(name.startswith("item") for name in tags(text)):
             return [(call.parent, text)]
-        items = self.items(call.parent, call.body)
+        items = self.items(call.parent, call.body) if not REPEATS.isdisjoint(call.body) else None
         if items is None:
             return [None]
         return dict.fromkeys((call.parent, substitute(text, item_texts(item), ("item",))) for item in items)

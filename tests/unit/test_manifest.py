@@ -156,6 +156,6 @@ def test_replacing_the_body_keeps_the_functions() -> None:
         st.none() | st.booleans() | st.integers() | st.text(), lambda s: st.lists(s) | st.dictionaries(st.text(), s)
     )
 )
-def test_json_and_yamlsay_the_same(data: Any) -> None:
+def test_json_and_yaml_say_the_same(data: Any) -> None:
     manifest = Manifest.of({"kind": "Workflow", "spec": {"data": data}})
     assert json.loads(manifest.to_json()) == manifest.body == yaml.safe_load(manifest.to_yaml())
