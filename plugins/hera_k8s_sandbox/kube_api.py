@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,8 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import discovery, operations, reviews, tables, watches
+from hera_k8s_sandbox import discovery, operations, pod_logs, reviews, tables, watches
 from hera_k8s_sandbox.access import Identity
+from hera_k8s_sandbox.answers import (
+    event_renderer,
+    json_answer,
+    no_page,
+    page_of,
+    raw_answer,
+    row_objects,
+    wanted_form,
+)
 from hera_k8s_sandbox.apply import apply
 from hera_k8s_sandbox.errors import (
     ApiError,
@@ -21,7 +27,6 @@ from hera_k8s_sandbox.errors import (
     bad_request,
     method_not_allowed,
     no_such_resource,
-    unsupported,
 )
 from hera_k8s_sandbox.files import PID_HEADER, TOKEN_PATH
 from hera_k8s_sandbox.patches import json_patch, merge_patch, strategic_merge
@@ -48,7 +53,7 @@ from hera_k8s_sandbox.resources import (
 )
 from hera_k8s_sandbox.selectors import parse_fields
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Entry, Event, dumps
+from hera_k8s_sandbox.store import Entry, dumps
 from hera_k8s_sandbox.validation import cannot_be_handled, unknown_fields
 
 if TYPE_CHECKING:
@@ -99,7 +104,7 @@ class KubeApi:
         try:
             return await self._route(request)
         except ApiError as error:
-            return _json(error.status(), error.code, error.headers)
+            return json_answer(error.status(), error.code, error.headers)
 
     async def _route(self, request: web.Request) -> web.StreamResponse:
         segments = request.rel_url.raw_path.strip("/").split("/")
@@ -117,7 +122,7 @@ class KubeApi:
         if group is None or version is None:
             return self._plain(request, identity, segments)
         if not discovery.known_group_version(group, version):
-            return _no_page()
+            return no_page()
         target = parse_target(group, version, rest)
         if target is None:
             raise no_such_resource()
@@ -138,7 +143,7 @@ class KubeApi:
         if target.subresource == "token":
             return await self._token(request, target)
         if target.subresource == "log":
-            return await self._log(request, target)
+            return await pod_logs.answer(request, self._state, target.namespace, target.name)
         if verb not in resource.verbs:
             raise method_not_allowed()
         if verb == "create" and (target.name or (resource.namespaced and not target.namespace)):
@@ -164,14 +169,14 @@ class KubeApi:
         meta: Json = {"resourceVersion": str(self._store.version)}
         if request.query_string:
             read_version(request.query.get("resourceVersion", ""), self._store.version)
-            found, meta = _page(request, found, meta)
-        form = _wanted_form(request)
+            found, meta = page_of(request, found, meta)
+        form = wanted_form(request)
         if form == "Table":
-            shown = tables.table(resource, found, objects=_row_objects(request), version=self._store.version)
-            return _json(shown | {"metadata": meta})
+            shown = tables.table(resource, found, objects=row_objects(request), version=self._store.version)
+            return json_answer(shown | {"metadata": meta})
         if form.startswith("PartialObjectMetadata"):
             head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta}
-            return _json(head | {"items": [tables.partial(entry) for entry in found]})
+            return json_answer(head | {"items": [tables.partial(entry) for entry in found]})
         items = b",".join(entry.text if resource.custom else entry.item_text for entry in found)
         body = b'{"kind":"%sList","apiVersion":"%s","metadata":%s,"items":[%s]}' % (
             resource.kind.encode(),
@@ -179,7 +184,7 @@ class KubeApi:
             dumps(meta),
             items,
         )
-        return _raw(body)
+        return raw_answer(body)
 
     async def _watch(self, call: Call) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
@@ -193,7 +198,7 @@ class KubeApi:
         seconds = number(request, "timeoutSeconds")
         stream = watches.Stream(
             resource,
-            _event_renderer(request, resource),
+            event_renderer(request, resource),
             initial,
             flag(request, "allowWatchBookmarks"),
             watches.default_timeout() if seconds is None else seconds,
@@ -207,7 +212,7 @@ class KubeApi:
                 fields=fields,
             )
         except ApiError as error:  # too old: told within the stream, as the API server does
-            return _raw(watches.error_line(error))
+            return raw_answer(watches.error_line(error))
         return await watches.serve(request, self._store, subscription, stream)
 
     # Writing
@@ -284,7 +289,7 @@ class KubeApi:
         )
         self._store.flush()
         if not gone or resource in _RETURNS_DELETED:
-            return _json(last)
+            return json_answer(last)
         details = {
             "name": target.name,
             "group": resource.group,
@@ -292,7 +297,7 @@ class KubeApi:
             "uid": last["metadata"]["uid"],
         }
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-        return _json(status | {"details": {key: value for key, value in details.items() if value}})
+        return json_answer(status | {"details": {key: value for key, value in details.items() if value}})
 
     async def _delete_collection(self, call: Call) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
@@ -314,7 +319,7 @@ class KubeApi:
         self._store.flush()
         meta = {"resourceVersion": str(self._store.version)}
         head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta}
-        return _json(head | {"items": [entry.object for entry in found]})
+        return json_answer(head | {"items": [entry.object for entry in found]})
 
     async def _delete_options(self, request: web.Request) -> Json:
         options = await read_body(request)
@@ -331,17 +336,13 @@ class KubeApi:
         if request.method != "POST" or target.name:
             raise method_not_allowed()
         question = await read_object(request, resource)
-        return _json(reviews.answer(self._state, call.identity, resource, target.namespace, question), 201)
+        return json_answer(reviews.answer(self._state, call.identity, resource, target.namespace, question), 201)
 
     async def _token(self, request: web.Request, target: Target) -> web.StreamResponse:
         if request.method != "POST":
             raise method_not_allowed()
         question = await read_object(request, reviews.TOKEN_REQUESTS)
-        return _json(reviews.request_token(self._state, target.namespace, target.name, question), 201)
-
-    async def _log(self, request: web.Request, target: Target) -> web.StreamResponse:
-        pod = self._store.get(PODS, target.namespace, target.name)
-        raise unsupported(f"logs of pod {pod['metadata']['name']}")
+        return json_answer(reviews.request_token(self._state, target.namespace, target.name, question), 201)
 
     # Paths that are no resources
 
@@ -351,7 +352,7 @@ class KubeApi:
         if path.startswith(_OPEN_PATHS):
             return web.Response(text="ok", headers={PID_HEADER: str(os.getpid())})
         answer = self._discover(segments, request.host)
-        return _no_page() if answer is None else _json(answer)
+        return no_page() if answer is None else json_answer(answer)
 
     def _discover(self, segments: list[str], host: str) -> Json | None:
         match segments:
@@ -384,85 +385,18 @@ class KubeApi:
     ) -> web.StreamResponse:
         self._store.flush()
         headers = [("Warning", f'299 - "{text}"') for text in warnings or ()]
-        form = _wanted_form(request)
+        form = wanted_form(request)
         if form == "Table":
             version = entry.version
-            shown = tables.table(entry.resource, [entry], objects=_row_objects(request), version=version)
-            return _json(shown, code, headers)
+            shown = tables.table(entry.resource, [entry], objects=row_objects(request), version=version)
+            return json_answer(shown, code, headers)
         if form.startswith("PartialObjectMetadata"):
-            return _json(tables.partial(entry), code, headers)
-        return _raw(entry.text, code, headers)
+            return json_answer(tables.partial(entry), code, headers)
+        return raw_answer(entry.text, code, headers)
 
 
 def _where(target: Target) -> tuple[str, str, str]:
     return target.group, target.version, target.plural
-
-
-def _raw(body: bytes, code: int = 200, headers: Any = None) -> web.Response:
-    return web.Response(body=body, status=code, headers=headers, content_type="application/json")
-
-
-def _json(value: Any, code: int = 200, headers: Any = None) -> web.Response:
-    return _raw(dumps(value), code, headers)
-
-
-def _no_page() -> web.Response:
-    return web.Response(text="404 page not found\n", status=404)
-
-
-def _wanted_form(request: web.Request) -> str:
-    """The form that the client likes best and we have: Table, PartialObjectMetadata(List), or empty for plain."""
-    accept = request.headers.get("Accept", "")
-    if "as=" not in accept:
-        return ""
-    for choice in accept.split(","):
-        kind, *parameters = (part.strip() for part in choice.split(";"))
-        given = dict(part.split("=", 1) for part in parameters if "=" in part)
-        if kind != "application/json":
-            continue
-        form = given.get("as", "")
-        if not form:
-            return ""
-        if given.get("g") == "meta.k8s.io" and given.get("v") == "v1":
-            return form
-    return ""
-
-
-def _row_objects(request: web.Request) -> str:
-    return request.query.get("includeObject", "Metadata") if request.query_string else "Metadata"
-
-
-def _event_renderer(request: web.Request, resource: Resource) -> Callable[[Event], bytes]:
-    form, objects = _wanted_form(request), _row_objects(request)
-    if form == "Table":
-        return lambda event: dumps(tables.table(resource, [event.entry], objects=objects, version=None))
-    if form.startswith("PartialObjectMetadata"):
-        return lambda event: dumps(tables.partial(event.entry))
-    return lambda event: event.text
-
-
-def _page(request: web.Request, found: list[Entry], meta: Json) -> tuple[list[Entry], Json]:
-    token, limit = request.query.get("continue", ""), number(request, "limit")
-    if token:
-        version, namespace, name = _read_continue(token)
-        meta = {"resourceVersion": version}
-        found = [entry for entry in found if entry.key > (namespace, name)]
-    if not limit or len(found) <= limit:
-        return found, meta
-    page = found[:limit]
-    mark = json.dumps([meta["resourceVersion"], *page[-1].key]).encode()
-    more = {"continue": base64.urlsafe_b64encode(mark).decode()}
-    if not request.query.get("labelSelector") and not request.query.get("fieldSelector"):
-        more["remainingItemCount"] = len(found) - limit
-    return page, meta | more
-
-
-def _read_continue(token: str) -> tuple[str, str, str]:
-    try:
-        version, namespace, name = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        raise bad_request("continue key is not valid: the continue token is not one of this server's") from None
-    return version, namespace, name
 
 
 def _patched(content_type: str, resource: Resource, obj: Json, patch: Any) -> Json:

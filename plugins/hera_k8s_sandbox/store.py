@@ -10,217 +10,26 @@ import asyncio
 import json
 import random
 import sqlite3
-import time
 import uuid
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
+from hera_k8s_sandbox.entries import Change, Entry, Event, Json, Key, body_of, dumps, now_text, time_text
 from hera_k8s_sandbox.errors import already_exists, conflict, expired, not_found
 from hera_k8s_sandbox.resources import RESOURCES, Resource
 from hera_k8s_sandbox.selectors import Selector
+from hera_k8s_sandbox.subscriptions import Subscription, Table
 
-Json = dict[str, Any]
+__all__ = ["Entry", "Event", "Json", "Store", "Subscription", "dumps", "now_text", "time_text"]
+
 Objects = list[Json]
-Key = tuple[str, str]  # namespace ("" for what is cluster-scoped), name
 
-HISTORY_CHANGES: Final = 8_192  # kept for each resource, for watches that come back
-HISTORY_BYTES: Final = 16 << 20
-BACKLOG: Final = 65_536  # events that a slow watcher may be behind
 _SUFFIX_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # the API server's: no vowels, no words
 _SUFFIX_LENGTH: Final = 5
 _NAME_ATTEMPTS: Final = 8
 _LONGEST_BASE: Final = 63 - _SUFFIX_LENGTH
-
-
-class Entry:
-    """One version of one object: its metadata apart from its body, each also as JSON text."""
-
-    def __init__(self, resource: Resource, meta: Json, body: bytes) -> None:
-        self.resource = resource
-        self.meta = meta
-        self.body = body  # the object without apiVersion, kind and metadata, as a JSON object
-        self.version = int(meta.get("resourceVersion", 0))  # 0: only tried, never stored
-
-    @property
-    def key(self) -> Key:
-        """Namespace and name."""
-        return self.meta.get("namespace", ""), self.meta["name"]
-
-    @cached_property
-    def meta_text(self) -> bytes:
-        """The metadata as JSON."""
-        return dumps(self.meta)
-
-    @property
-    def item_text(self) -> bytes:
-        """The object as JSON without apiVersion and kind: an item of a list of a built-in kind."""
-        return b'{"metadata":' + self.meta_text + self._tail
-
-    @property
-    def text(self) -> bytes:
-        """The whole object as JSON."""
-        head = b'{"kind":"%s","apiVersion":"%s","metadata":' % (
-            self.resource.kind.encode(),
-            self.resource.api_version.encode(),
-        )
-        return head + self.meta_text + self._tail
-
-    @property
-    def _tail(self) -> bytes:
-        return b"}" if self.body == b"{}" else b"," + self.body[1:]
-
-    @cached_property
-    def object(self) -> Json:
-        """The whole object, parsed when first asked for."""
-        return self._headed(self.meta)
-
-    def copy(self) -> Json:
-        """The whole object, the caller's to change."""
-        return self._headed(json.loads(self.meta_text))
-
-    def _headed(self, meta: Json) -> Json:
-        head = {"apiVersion": self.resource.api_version, "kind": self.resource.kind, "metadata": meta}
-        body: Json = json.loads(self.body)
-        return head | body
-
-    def label(self, key: str) -> str | None:
-        """A label's value, or None."""
-        value: str | None = (self.meta.get("labels") or {}).get(key)
-        return value
-
-    def field(self, path: str) -> str:
-        """The value at a dotted path as a field selector compares it; empty when there is none."""
-        head, _, rest = path.partition(".")
-        if head == "metadata":
-            return str(self.meta.get(rest) or "")
-        value: Any = self.object
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        return "" if value is None else str(value)
-
-    def selected(self, namespace: str | None, labels: Selector | None, fields: Selector | None) -> bool:
-        """Whether the object lies in the namespace (None: any) and satisfies both selectors."""
-        if namespace is not None and self.meta.get("namespace", "") != namespace:
-            return False
-        if labels is not None and not labels.matches(self.label):
-            return False
-        return fields is None or fields.matches(self.field)
-
-
-@dataclass(frozen=True)
-class Event:
-    """A change as a watcher sees it; type: ADDED, MODIFIED or DELETED."""
-
-    type: str
-    entry: Entry
-
-    @property
-    def object(self) -> Json:
-        """The object after the change, or its last state; parsed when first asked for."""
-        return self.entry.object
-
-    @property
-    def version(self) -> int:
-        """The resourceVersion of the change."""
-        return self.entry.version
-
-    @property
-    def text(self) -> bytes:
-        """The object as JSON."""
-        return self.entry.text
-
-
-class Change(NamedTuple):
-    """What happened at one version; before: None for a creation; deleted: `after` is the last state."""
-
-    before: Entry | None
-    after: Entry
-    deleted: bool
-
-
-@dataclass
-class _Table:
-    resource: Resource
-    entries: dict[Key, Entry] = field(default_factory=dict)
-    history: deque[Change] = field(default_factory=deque)
-    history_bytes: int = 0
-    oldest: int = 0  # changes up to this version are forgotten
-    subscriptions: set[Subscription] = field(default_factory=set)
-
-
-class Subscription:
-    """A watch: `async for event in subscription`, until it is closed; ApiError 410 when it fell behind."""
-
-    def __init__(self, table: _Table, namespace: str | None, labels: Selector | None, fields: Selector | None) -> None:
-        self._table = table
-        self._scope = (namespace, labels, fields)
-        self._events: deque[Event] = deque()
-        self._wake: asyncio.Future[None] | None = None
-        self._closed = False
-        self._lost = False
-        table.subscriptions.add(self)
-
-    def offer(self, change: Change) -> None:
-        """Take a change, as the event that it is for this watch's scope."""
-        now = change.after.selected(*self._scope) and not change.deleted
-        before = change.before is not None and change.before.selected(*self._scope)
-        if not now and not before:
-            return
-        kind = ("MODIFIED" if before else "ADDED") if now else "DELETED"
-        self._put(Event(kind, change.after))
-
-    def start_with(self, entry: Entry) -> None:
-        """Take an object that is there already as an ADDED event."""
-        self._put(Event("ADDED", entry))
-
-    def pending(self) -> list[Event]:
-        """Take what has arrived, without waiting."""
-        events = list(self._events)
-        self._events.clear()
-        return events
-
-    async def wait(self) -> bool:
-        """Wait until something has arrived; False when the watch is closed. Raises ApiError 410."""
-        while not self._events:
-            if self._lost:
-                raise expired(0, self._table.oldest)
-            if self._closed:
-                return False
-            self._wake = asyncio.get_running_loop().create_future()
-            await self._wake
-        return True
-
-    def close(self) -> None:
-        """End the watch; safe to repeat."""
-        self._closed = True
-        self._table.subscriptions.discard(self)
-        self._notify()
-
-    def __aiter__(self) -> Subscription:
-        return self
-
-    async def __anext__(self) -> Event:
-        if await self.wait():
-            return self._events.popleft()
-        raise StopAsyncIteration
-
-    def _put(self, event: Event) -> None:
-        if len(self._events) >= BACKLOG:
-            self._lost = True
-            self._events.clear()
-            self._table.subscriptions.discard(self)
-        else:
-            self._events.append(event)
-        self._notify()
-
-    def _notify(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
 
 
 class Store:
@@ -230,7 +39,7 @@ class Store:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._tables = {resource: _Table(resource) for resource in RESOURCES}
+        self._tables = {resource: Table(resource) for resource in RESOURCES}
         self._dependents: defaultdict[str, set[tuple[Resource, Key]]] = defaultdict(set)
         self._unsaved: dict[tuple[Resource, Key], Entry | None] = {}
         self._flush_planned = False
@@ -335,8 +144,8 @@ class Store:
         if resource.generation:
             meta["generation"] = 1
         if dry_run:
-            return Entry(resource, meta, _body(obj))
-        return self._write(table, None, meta, _body(obj))
+            return Entry(resource, meta, body_of(obj))
+        return self._write(table, None, meta, body_of(obj))
 
     def replace(self, resource: Resource, obj: Json) -> Json:
         """Write a whole new state; what the server owns of the metadata stays as it was.
@@ -426,7 +235,7 @@ class Store:
                 meta[owned] = entry.meta[owned]
             else:
                 meta.pop(owned, None)
-        body = _body(obj)
+        body = body_of(obj)
         if body == entry.body and meta == entry.meta:
             return entry
         if entry.resource.generation and body != entry.body:
@@ -435,7 +244,7 @@ class Store:
             return Entry(entry.resource, meta, body)
         return self._write(self._tables[entry.resource], entry, meta, body)
 
-    def _write(self, table: _Table, before: Entry | None, meta: Json, body: bytes) -> Entry:
+    def _write(self, table: Table, before: Entry | None, meta: Json, body: bytes) -> Entry:
         meta["resourceVersion"] = str(self._next())
         entry = Entry(table.resource, json.loads(dumps(meta)), body)
         if before is not None:
@@ -452,12 +261,10 @@ class Store:
             if dependents is not None:
                 dependents.discard((entry.resource, entry.key))
 
-    def _publish(self, table: _Table, change: Change) -> None:
+    def _publish(self, table: Table, change: Change) -> None:
         self._unsaved[table.resource, change.after.key] = None if change.deleted else change.after
         self._plan_flush()
-        _remember(table, change)
-        for subscription in builtin_list(table.subscriptions):
-            subscription.offer(change)
+        table.publish(change)
 
     def _plan_flush(self) -> None:
         if self._flush_planned:
@@ -474,7 +281,7 @@ class Store:
         self.version += 1
         return self.version
 
-    def _free_name(self, table: _Table, namespace: str, base: str) -> str:
+    def _free_name(self, table: Table, namespace: str, base: str) -> str:
         for _ in range(_NAME_ATTEMPTS):
             suffix = "".join(random.choices(_SUFFIX_ALPHABET, k=_SUFFIX_LENGTH))  # noqa: S311  a name, no secret
             name = base[:_LONGEST_BASE] + suffix
@@ -490,41 +297,13 @@ class Store:
             if resource is None:  # written by a version of the sandbox that served more
                 continue
             obj = json.loads(text)
-            entry = Entry(resource, obj["metadata"], _body(obj))
+            entry = Entry(resource, obj["metadata"], body_of(obj))
             self._tables[resource].entries[entry.key] = entry
             for owner in entry.meta.get("ownerReferences") or ():
                 self._dependents[owner.get("uid", "")].add((resource, entry.key))
 
 
 builtin_list = list  # `Store.list` hides the name inside the class
-
-
-def dumps(value: Any) -> bytes:
-    """Compact JSON."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def now_text() -> str:
-    """This second in UTC, as the API writes times: 2026-11-20T10:42:00Z."""
-    return time_text(time.time())
-
-
-def time_text(seconds: float) -> str:
-    """A time as the API writes it; seconds since the epoch."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _body(obj: Json) -> bytes:
-    return dumps({key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")})
-
-
-def _remember(table: _Table, change: Change) -> None:
-    table.history.append(change)
-    table.history_bytes += len(change.after.body)
-    while len(table.history) > HISTORY_CHANGES or table.history_bytes > HISTORY_BYTES:
-        forgotten = table.history.popleft()
-        table.history_bytes -= len(forgotten.after.body)
-        table.oldest = forgotten.after.version
 
 
 def _row_key(resource: Resource, key: Key) -> tuple[str, str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -48,7 +48,9 @@ def table(resource: Resource, entries: Iterable[Entry], *, objects: str, version
 
     objects: what each row carries: `None`, `Metadata` or `Object`. version: of the list; None inside a watch.
     """
-    columns = (_NAME, *COLUMNS.get(resource, (_AGE,)))
+    columns = COLUMNS.get(resource, (_AGE,))
+    if all(column.name != _NAME.name for column in columns):
+        columns = (_NAME, *columns)
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
@@ -118,9 +120,9 @@ def _path(path: str, default: object = "") -> Callable[[Json], object]:
     return cell
 
 
-def _age_of(path: str) -> Callable[[Json], object]:
+def _age_of(path: str, default: object = "<unknown>") -> Callable[[Json], object]:
     read = _path(path)
-    return lambda obj: age(str(read(obj)))
+    return lambda obj: age(str(read(obj))) if read(obj) else default
 
 
 def _joined(path: str) -> Callable[[Json], object]:
@@ -248,7 +250,11 @@ COLUMNS: Final[Mapping[Resource, tuple[Column, ...]]] = {
         Column("Type", _path("type")),
         Column("Reason", _path("reason")),
         Column("Object", _involved),
+        Column("Source", _path("source.component"), priority=1),
         Column("Message", lambda event: str(event.get("message") or "").strip()),
+        Column("First Seen", _age_of("firstTimestamp"), priority=1),
+        Column("Count", _path("count", 1), priority=1, type="integer"),
+        replace(_NAME, priority=1),
     ),
     NAMESPACES: (Column("Status", _path("status.phase")), _AGE),
     NODES: (
@@ -264,7 +270,7 @@ COLUMNS: Final[Mapping[Resource, tuple[Column, ...]]] = {
     CLUSTER_ROLE_BINDINGS: _BINDING,
     WORKFLOWS: (
         Column("Status", _path("status.phase")),
-        Column("Age", _age_of("status.startedAt"), type="date"),
+        Column("Age", _age_of("status.startedAt", None), type="date"),
         Column("Message", _path("status.message")),
     ),
     CRON_WORKFLOWS: (Column("Schedule", _path("spec.schedule")), _AGE),
