@@ -63,7 +63,9 @@ class ExperimentContainer(containers.DeclarativeContainer):
     )
     core: providers.Singleton[CoreSettings] = providers.Singleton(lambda s: s.of(CoreSettings), settings)
     sites: providers.Singleton[list[Site]] = providers.Singleton(lambda p: p.records("sites", Site), plugins)
-    runs: providers.Singleton[Runs] = providers.Singleton(lambda core: Runs(Path(core.runs_dir)), core)
+    runs: providers.Singleton[Runs] = providers.Singleton(
+        lambda core, settings: Runs(Path(core.runs_dir), settings.secrets), core, settings
+    )
     run_id: providers.Singleton[str] = providers.Singleton(lambda core: core.run_id or new_run_id(), core)
 
     platforms: providers.Singleton[Platforms] = providers.Singleton(lambda *a: _platforms(*a), plugins, settings, core)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from .console import Console
 from .declarations import Engine, RunUpdate
-from .errors import HeraK8sError, Interrupted
+from .errors import HeraK8sError, Interrupted, PlatformError, Trouble
 from .progress import LiveTable, ProgressLines, Tally
 from .waiting import ExplainPod, Reason, Waiting
 from .words import duration, moment
@@ -142,7 +142,8 @@ class Follower:
             self.console.say(line)
 
     def _lost(self, error: BaseException) -> BaseException:
-        if not isinstance(error, HeraK8sError):
+        missing = isinstance(error, PlatformError) and error.trouble is Trouble.MISSING
+        if missing or not isinstance(error, HeraK8sError):
             return error
         log.debug("following %s failed", self.name, exc_info=error)
         self.console.warning(f"{self.name} is out of sight, and goes on; {self.come_back} comes back")
