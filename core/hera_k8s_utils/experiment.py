@@ -54,7 +54,7 @@ class Requirement:
         """Two requirements of one kind with the same identity are one."""
         return self.name
 
-    def combine(self: Q, other: Requirement) -> Q:
+    def combine(self: Q, other: Requirement) -> Q:  # noqa: ARG002 - types derived from this one use it
         """This requirement with what another one of the same kind and identity asks for besides."""
         return self
 
