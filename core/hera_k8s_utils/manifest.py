@@ -16,6 +16,7 @@ from .declarations import Json
 from .demand import peak_of
 from .errors import BuildError
 from .references import PodPart, Reference, Resolution, Resolver, ResourcePart, Unresolved
+from .shape import misshapen
 from .yaml_text import dump_yaml
 
 __all__ = ["Manifest", "PodPart", "Reference", "Resolution", "ResourcePart", "Unresolved", "plain", "sources_of"]
@@ -45,10 +46,11 @@ class Manifest:
         if isinstance(workflow, Manifest):
             return workflow
         body = plain(_as_mapping(workflow))
-        if not isinstance(body.get("kind"), str) or not isinstance(body.get("metadata", {}), dict):
+        trouble = misshapen(body) if isinstance(workflow, Mapping) else ""
+        if trouble or not body.get("kind"):
             raise BuildError(
                 "the workflow cannot be read",
-                found="it has no kind, or its metadata is no mapping",
+                found=trouble or "it has no kind",
                 hint="return a Hera Workflow, or a dict with apiVersion, kind, metadata and spec",
             )
         return cls(body, sources_of(workflow))
