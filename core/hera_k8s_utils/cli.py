@@ -9,23 +9,18 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
-from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from ._version import __version__
-from .command_line import Common, Line, is_flag, split_common, unknown_words
-from .commands import TAKES_EXPERIMENT, DefaultFile, Session
+from .common_flags import Common, is_flag, split_common
 from .errors import HeraK8sError, OptionsError, ScriptExit
-from .help import PROGRAM, command_help, command_parser, group_overview, overview
+from .help import PROGRAM, group_overview, overview
 from .log import logging_to_stderr, redact
 from .naming import nearest
 from .plugins import Plugins
-from .resolve import all_specs, owners_of, resolve, resolve_for, unloaded_plugins
 
 if TYPE_CHECKING:
     from .declarations import Command
-    from .options import OptionSpec, Resolved
     from .plugins import Declared
 
 log = logging.getLogger(__name__)
@@ -90,7 +85,9 @@ def _run(common: Common, words: Sequence[str]) -> int:
         return _group(commands, words)
     if declared.record.name != "plugins":
         _warn_of_problems(plugins)
-    return _run_command(declared, rest, plugins, common)
+    from .dispatch import run_command  # not for the list of commands: it takes as long to import as the rest of this
+
+    return run_command(declared, rest, plugins, common)
 
 
 def _warn_of_problems(plugins: Plugins) -> None:
@@ -124,6 +121,8 @@ def _group(commands: Sequence[Declared[Command]], words: Sequence[str]) -> int:
 
 
 def _unknown_command(commands: Sequence[Declared[Command]], words: Sequence[str]) -> OptionsError:
+    from .command_line import unknown_words
+
     first = words[0]
     names = [each.record.name for each in commands]
     if is_flag(first):
@@ -136,80 +135,6 @@ def _unknown_command(commands: Sequence[Declared[Command]], words: Sequence[str]
     wanted = " ".join(word for word in words[:3] if re.fullmatch(r"[a-z][\w-]{0,40}", word))
     near = nearest(wanted, names) or nearest(first, names)
     return OptionsError(f"there is no command {first}", hint=f"did you mean {near}?" if near else f"{PROGRAM} --help")
-
-
-# --- one command -----------------------------------------------------------------------------------------------
-
-
-def _run_command(declared: Declared[Command], words: Sequence[str], plugins: Plugins, common: Common) -> int:
-    command = declared.record
-    specs = _specs_for(command, plugins)
-    parser = command_parser(declared, specs)
-    if _asks_for_help(words):
-        print(command_help(parser))
-        return 0
-    line = parser.read(words)
-    tolerant = bool(line.arguments.__dict__.pop(TAKES_EXPERIMENT, False))
-    line = _with_experiment_file(line) if tolerant else line
-    if line.unknown and not (tolerant and _is_there(line.arguments.file)):
-        flags = parser.flags()
-        raise unknown_words(line.unknown, flags, unloaded_plugins(plugins), help=f"{parser.prog} --help")
-    tolerant = tolerant and line.arguments.file is not None
-    session = _session(declared, line, plugins, common, _options(command, line, plugins, common, tolerant=tolerant))
-    return int(command.run(session) or 0)
-
-
-def _specs_for(command: Command, plugins: Plugins) -> list[OptionSpec]:
-    every = all_specs(owners_of(plugins))
-    return [
-        spec
-        for spec in every
-        if spec.owner.settings is command.settings
-        or spec.owner.command == command.name
-        or (command.configures and not spec.owner.command)
-    ]
-
-
-def _asks_for_help(words: Sequence[str]) -> bool:
-    before = words[: words.index("--")] if "--" in words else words
-    return any(word in _HELP for word in before)
-
-
-def _with_experiment_file(line: Line) -> Line:
-    """A Python file after a flag that only the experiment knows is the experiment: `run --fast experiment.py`."""
-    if not isinstance(line.arguments.file, (DefaultFile, NoneType)):
-        return line
-    files = [i for i, word in enumerate(line.unknown) if not is_flag(word) and _PYTHON_FILE.search(word)]
-    if len(files) != 1:
-        return line
-    line.arguments.file = line.unknown[files[0]]
-    rest = [word for i, word in enumerate(line.unknown) if i != files[0]]
-    return Line(line.arguments, line.given, rest)
-
-
-def _is_there(file: str | None) -> bool:
-    return file is not None and any(Path(name).exists() for name in (file, file.rpartition(":")[0]) if name)
-
-
-def _options(command: Command, line: Line, plugins: Plugins, common: Common, *, tolerant: bool) -> Resolved:
-    if command.configures:
-        return resolve_for(plugins, argv=line.argv, config=common.config, tolerant=tolerant)
-    own = [owner for owner in owners_of(plugins) if owner.settings is command.settings]
-    return resolve(own, argv=line.argv, config=common.config, tolerant=True)
-
-
-def _session(declared: Declared[Command], line: Line, plugins: Plugins, common: Common, options: Resolved) -> Session:
-    return Session(
-        command=declared.record,
-        arguments=line.arguments,
-        options=options,
-        plugins=plugins,
-        argv=tuple(line.argv),
-        config=common.config,
-        output="json" if common.output == "json" else "text",
-        debug=common.debug,
-        verbosity=common.verbosity,
-    )
 
 
 # --- how it ends -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The command line: words common to all commands, one parser for each command, and what is said of unknown words.
+"""The command line: one parser for each command, and what is said of unknown words.
 
 ConfigArgParse patches argparse when it is imported, which happens here and nowhere else in the framework.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from .common_flags import dashed, is_flag
 from .errors import OptionsError, listed
+from .help import width
 from .naming import nearest
 from .options import Kind, OptionSpec
 from .resolve import Given, Unloaded
@@ -22,75 +23,9 @@ if TYPE_CHECKING:
 else:
     from configargparse import ArgumentParser
 
-_NEGATIVE_NUMBER: Final = re.compile(r"-\.?\d")
 _NAME: Final = re.compile(r"--?[A-Za-z][\w-]{0,40}$")
-_WIDEST: Final = 100
 OPTION: Final = "option "
 """Beginning of the attribute of a parsed command line under which a flag of an option is kept."""
-
-
-# --- words common to all commands ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Common:
-    """What is read before plugins are loaded, wherever it stands on the line."""
-
-    config: str | None = None
-    no_plugin: tuple[str, ...] = ()
-    strict_plugins: bool = False
-    verbosity: int = 0
-    debug: bool = False
-    output: str = "text"
-
-
-COMMON_HELP: Final = (
-    ("--config FILE", "configuration file, stronger than those that are found"),
-    ("--output text|json", "results for people or for programs"),
-    ("--no-plugin NAME", "leave a plugin out; may be repeated"),
-    ("--strict-plugins", "fail when a plugin cannot be used, rather than skip it"),
-    ("-v, -vv", "say what is being done; say everything"),
-    ("--debug", "show where an error comes from"),
-    ("-h, --help", "this help"),
-)
-
-
-def split_common(words: Sequence[str]) -> tuple[Common, list[str]]:
-    """The common words of a line, and the rest of it in its order. Nothing after `--` is common.
-
-    Raises `OptionsError` when one lacks its value. A `--output` with another value is left for the command.
-    """
-    found: dict[str, Any] = {"no_plugin": (), "verbosity": 0}
-    rest: list[str] = []
-    left = list(words)
-    while left:
-        word = left.pop(0)
-        if word == "--":
-            rest += [word, *left]
-            break
-        flag, equals, value = word.partition("=")
-        flag = _dashed(flag)
-        if flag in ("--config", "--no-plugin"):
-            found |= _with_value(found, flag, value if equals else _next(left, flag))
-        elif flag == "--output" and (value if equals else "".join(left[:1])) in ("text", "json"):
-            found["output"] = value if equals else left.pop(0)
-        elif word in ("--strict-plugins", "--strict_plugins", "--debug"):
-            found[flag.lstrip("-").replace("-", "_")] = True
-        elif word == "--verbose" or re.fullmatch("-v+", word):
-            found["verbosity"] += 1 if word == "--verbose" else len(word) - 1
-        else:
-            rest.append(word)
-    return Common(**found), rest
-
-
-def _with_value(found: Mapping[str, Any], flag: str, value: str) -> dict[str, Any]:
-    return {"config": value} if flag == "--config" else {"no_plugin": (*found["no_plugin"], value)}
-
-
-def _next(left: list[str], flag: str) -> str:
-    if not left or left[0].startswith("-"):
-        raise OptionsError(f"{flag} lacks its value", hint=f"{flag} {'FILE' if flag == '--config' else 'NAME'}")
-    return left.pop(0)
 
 
 # --- parsers ---------------------------------------------------------------------------------------------------
@@ -210,7 +145,7 @@ class CommandParser(ArgumentParser):
         flag, equals, value = word.partition("=")
         if not word.startswith("--"):
             return word if word in self._option_string_actions or word[:2] in self._option_string_actions else None
-        for name in (flag, _dashed(flag), flag.replace("-", "_").replace("__", "--", 1)):
+        for name in (flag, dashed(flag), flag.replace("-", "_").replace("__", "--", 1)):
             if name in self._option_string_actions:
                 return name + equals + value
         return None
@@ -252,15 +187,6 @@ def option_parser(specs: Sequence[OptionSpec]) -> CommandParser:
     return parser
 
 
-def is_flag(word: str) -> bool:
-    """Whether a word is a flag, rather than a dash or a negative number."""
-    return len(word) > 1 and word[0] == "-" and not _NEGATIVE_NUMBER.match(word)
-
-
-def _dashed(flag: str) -> str:
-    return "--" + flag[2:].replace("_", "-") if flag.startswith("--") else flag
-
-
 def _as_switch(flag: str, value: str) -> str:
     from .resolve import switch
 
@@ -281,7 +207,7 @@ def unknown_words(
 ) -> OptionsError:
     """The error for flags that nobody knows. Flags are named, values and words never: they may be secrets."""
     first = next((word for word in unknown if is_flag(word)), "")
-    name = _dashed(first.partition("=")[0])
+    name = dashed(first.partition("=")[0])
     if not _NAME.match(name):
         return OptionsError("a flag is unknown", found="it is not of the form --name", hint=help)
     owner = next((each for each in unloaded if each.has(name.lstrip("-"))), None)
@@ -319,11 +245,6 @@ def _without_values(message: str) -> str:
 
 
 # --- help ------------------------------------------------------------------------------------------------------
-
-
-def width() -> int:
-    """Columns for help: those of the terminal, within reason."""
-    return max(50, min(shutil.get_terminal_size().columns - 2, _WIDEST))
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):

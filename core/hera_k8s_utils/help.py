@@ -1,23 +1,21 @@
-"""What `--help` shows: the list of commands by who declared them, and what holds for all commands."""
+"""What `hera-k8s --help` shows: the commands by who declared them, and what holds for all of them."""
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ._version import __version__
-from .command_line import COMMON_HELP, CommandParser, width
-from .commands import TAKES_EXPERIMENT
-from .errors import PluginError
-from .resolve import owner_title
+from .common_flags import COMMON_HELP
 
 if TYPE_CHECKING:
     from .declarations import Command
-    from .options import OptionSpec
     from .plugins import Declared
 
 PROGRAM: Final = "hera-k8s"
+_WIDEST: Final = 100
 
 EXIT_CODES: Final = (
     (0, "done"),
@@ -39,7 +37,6 @@ first of these counts, then the site's plugin, then the default. `-` and `_` are
 written [a, b]. Files, the strongest first: --config FILE, $ARGOCONFIG, ./hera.config, ~/hera.config. `hera-k8s config`
 shows what counts and why."""
 _PURPOSE: Final = "write a numerical experiment once, run it on any cluster with Argo Workflows"
-_EXPERIMENT: Final = "\n       (the options that the experiment declares are flags too)"
 _VERSION: Final = ("--version", "version of this program")
 _JSON: Final = "With --output json an error is a JSON object, the last line on stderr."
 _EXAMPLES: Final = (
@@ -54,8 +51,8 @@ def overview(commands: Sequence[Declared[Command]]) -> str:
         textwrap.fill(f"{PROGRAM} {__version__}: {_PURPOSE}", width()),
         f"  {PROGRAM} COMMAND [FILE[:NAME]] [flags]\n  {PROGRAM} COMMAND --help",
         *_listings(commands),
-        "examples:\n" + _table(_EXAMPLES),
-        "flags of every command, anywhere on the line:\n" + _table([*COMMON_HELP, _VERSION]),
+        "examples:\n" + table(_EXAMPLES),
+        "flags of every command, anywhere on the line:\n" + table([*COMMON_HELP, _VERSION]),
         closing(),
     ]
     return "\n\n".join(blocks)
@@ -70,7 +67,7 @@ def _listings(commands: Sequence[Declared[Command]]) -> list[str]:
     blocks = []
     for title in dict.fromkeys(_title(each) for each in commands):
         mine = [each.record for each in commands if _title(each) == title]
-        blocks.append(f"{title}:\n" + _table([(command.name, command.summary) for command in mine]))
+        blocks.append(f"{title}:\n" + table([(command.name, command.summary) for command in mine]))
     return blocks
 
 
@@ -90,7 +87,8 @@ def _filled(title: str, text: str) -> str:
     return f"{title}:\n{filled}"
 
 
-def _table(rows: Iterable[tuple[str, str]]) -> str:
+def table(rows: Iterable[tuple[str, str]]) -> str:
+    """Two columns, the second filled to the width of the terminal."""
     rows = list(rows)
     left = min(max(len(name) for name, _ in rows), 30)
     indent = " " * (left + 4)
@@ -102,56 +100,6 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
     return "\n".join(lines)
 
 
-# --- one command -----------------------------------------------------------------------------------------------
-
-
-def command_parser(declared: Declared[Command], specs: Sequence[OptionSpec]) -> CommandParser:
-    """The parser of one command: its own arguments, then the options, by who declared them.
-
-    Raises `PluginError` when the command and an option want the same flag, or when adding arguments fails.
-    """
-    command = declared.record
-    program = f"{PROGRAM} {command.name}"
-    parser = CommandParser(program, _description(command), "")
-    if command.arguments is not None:
-        try:
-            command.arguments(parser)
-        except Exception as error:
-            raise PluginError(
-                f"command {command.name} of plugin {declared.plugin} ({declared.distribution}) has unusable arguments",
-                found=f"{type(error).__name__}: {error}",
-                hint=f"--no-plugin {declared.plugin}",
-            ) from error
-    _refuse_shared_flags(declared, parser.flags(), specs)
-    for title in dict.fromkeys(owner_title(spec.owner) for spec in specs):
-        parser.add_options(title, [spec for spec in specs if owner_title(spec.owner) == title])
-    return parser
-
-
-def command_help(parser: CommandParser) -> str:
-    """The help of one command."""
-    common = "flags of every command:\n" + _table(COMMON_HELP)
-    usage = " ".join(["usage:", parser.prog, *parser.positional_words(), "[flags]"])
-    note = _EXPERIMENT if parser.get_default(TAKES_EXPERIMENT) else ""
-    return "\n\n".join(filter(None, [usage + note, parser.format_help().strip(), common, closing()]))
-
-
-def _description(command: Command) -> str:
-    summary = textwrap.fill(command.summary[:1].upper() + command.summary[1:] + ".", width())
-    if not command.example:
-        return summary
-    lines = command.example.strip().splitlines()
-    return summary + "\n\nexample:\n" + "\n".join(f"  {line.strip()}" for line in lines)
-
-
-def _refuse_shared_flags(declared: Declared[Command], own: Sequence[str], specs: Sequence[OptionSpec]) -> None:
-    for spec in specs:
-        shared = [flag for flag in spec.flags if flag in own]
-        if shared:
-            plugin = spec.owner.plugin or declared.plugin
-            raise PluginError(
-                f"two declare the flag {shared[0]}",
-                found=f"command {declared.record.name} of plugin {declared.plugin} ({declared.distribution}) and "
-                f"{spec.owner.blame}",
-                hint=f"--no-plugin {plugin}",
-            )
+def width() -> int:
+    """Columns for help: those of the terminal, within reason."""
+    return max(50, min(shutil.get_terminal_size().columns - 2, _WIDEST))

@@ -241,7 +241,8 @@ def _command_line(
 ) -> tuple[Mapping[str, Sequence[Given]], str | Path | None]:
     if not argv:
         return {}, config
-    from .command_line import option_parser, split_common, unknown_words  # ConfigArgParse patches argparse: only now
+    from .command_line import option_parser, unknown_words  # ConfigArgParse patches argparse: only now
+    from .common_flags import split_common
 
     common, rest = split_common(argv)
     parser = option_parser(specs)

@@ -1,0 +1,95 @@
+"""One command is run: its line is read, its options are resolved, and it gets a session."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Final
+
+from .command_help import command_help, command_parser
+from .command_line import Line, unknown_words
+from .commands import TAKES_EXPERIMENT, DefaultFile, Session
+from .common_flags import Common, is_flag
+from .resolve import all_specs, owners_of, resolve, resolve_for, unloaded_plugins
+
+if TYPE_CHECKING:
+    from .declarations import Command
+    from .options import OptionSpec, Resolved
+    from .plugins import Declared, Plugins
+
+HELP: Final = ("-h", "--help")
+PYTHON_FILE: Final = re.compile(r"\.py(:\w+)?$")
+
+
+def run_command(declared: Declared[Command], words: Sequence[str], plugins: Plugins, common: Common) -> int:
+    """Read the words after a command's name and run it; returns its exit code."""
+    command = declared.record
+    specs = _specs_for(command, plugins)
+    parser = command_parser(declared, specs)
+    if _asks_for_help(words):
+        print(command_help(parser))
+        return 0
+    line = parser.read(words)
+    tolerant = bool(line.arguments.__dict__.pop(TAKES_EXPERIMENT, False))
+    line = _with_experiment_file(line) if tolerant else line
+    if line.unknown and not (tolerant and _is_there(line.arguments.file)):
+        flags = parser.flags()
+        raise unknown_words(line.unknown, flags, unloaded_plugins(plugins), help=f"{parser.prog} --help")
+    tolerant = tolerant and line.arguments.file is not None
+    session = _session(declared, line, plugins, common, _options(command, line, plugins, common, tolerant=tolerant))
+    return int(command.run(session) or 0)
+
+
+def _specs_for(command: Command, plugins: Plugins) -> list[OptionSpec]:
+    every = all_specs(owners_of(plugins))
+    return [
+        spec
+        for spec in every
+        if spec.owner.settings is command.settings
+        or spec.owner.command == command.name
+        or (command.configures and not spec.owner.command)
+    ]
+
+
+def _asks_for_help(words: Sequence[str]) -> bool:
+    before = words[: words.index("--")] if "--" in words else words
+    return any(word in HELP for word in before)
+
+
+def _with_experiment_file(line: Line) -> Line:
+    """A Python file after a flag that only the experiment knows is the experiment: `run --fast experiment.py`."""
+    if not isinstance(line.arguments.file, (DefaultFile, NoneType)):
+        return line
+    files = [i for i, word in enumerate(line.unknown) if not is_flag(word) and PYTHON_FILE.search(word)]
+    if len(files) != 1:
+        return line
+    line.arguments.file = line.unknown[files[0]]
+    rest = [word for i, word in enumerate(line.unknown) if i != files[0]]
+    return Line(line.arguments, line.given, rest)
+
+
+def _is_there(file: str | None) -> bool:
+    return file is not None and any(Path(name).exists() for name in (file, file.rpartition(":")[0]) if name)
+
+
+def _options(command: Command, line: Line, plugins: Plugins, common: Common, *, tolerant: bool) -> Resolved:
+    if command.configures:
+        return resolve_for(plugins, argv=line.argv, config=common.config, tolerant=tolerant)
+    own = [owner for owner in owners_of(plugins) if owner.settings is command.settings]
+    return resolve(own, argv=line.argv, config=common.config, tolerant=True)
+
+
+def _session(declared: Declared[Command], line: Line, plugins: Plugins, common: Common, options: Resolved) -> Session:
+    return Session(
+        command=declared.record,
+        arguments=line.arguments,
+        options=options,
+        plugins=plugins,
+        argv=tuple(line.argv),
+        config=common.config,
+        output="json" if common.output == "json" else "text",
+        debug=common.debug,
+        verbosity=common.verbosity,
+    )
