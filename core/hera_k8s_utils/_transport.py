@@ -54,7 +54,7 @@ class SafeRetry(Retry):
 
 
 class _Adapter(HTTPAdapter):
-    def __init__(self, context: ssl.SSLContext, **options: Any) -> None:
+    def __init__(self, context: ssl.SSLContext | None, **options: Any) -> None:
         self._context = context
         super().__init__(**options)
 
@@ -65,7 +65,7 @@ class _Adapter(HTTPAdapter):
         return super().proxy_manager_for(proxy, ssl_context=self._context, **options)
 
 
-def adapter(context: ssl.SSLContext, *, retries: int, width: int = 32) -> HTTPAdapter:
+def adapter(context: ssl.SSLContext | None, *, retries: int, width: int = 32) -> HTTPAdapter:
     """An adapter that keeps up to `width` connections and repeats what is safe to repeat."""
     retry = SafeRetry(
         total=retries,

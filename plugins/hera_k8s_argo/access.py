@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
-from hera_k8s_utils import ARGO, CheckResult, Context, Credential, Finding, PlatformError, Trouble, fail, ok, warn
+from hera_k8s_utils import ARGO, Argo, CheckResult, Context, Credential, Finding, PlatformError, Trouble, fail, ok, warn
 from hera_k8s_utils.proxies import is_loopback
 
 from .address import parse_address
@@ -39,7 +39,19 @@ def _look(settings: ArgoSettings, context: Context) -> CheckResult:
             return fail(f"{version}, but not authorised: {error.found}", hint=error.hint)
         raise
     credential = context.platforms.credential(ARGO.name)  # it may have been renewed meanwhile
+    if not argo.identity:
+        argo.identity = _whom(argo)
     return _judged(f"{version}, authorised", [*_worries(settings, credential, argo)])
+
+
+def _whom(argo: Argo) -> str:
+    """As whom the server sees the caller, where it says so: under single sign-on, and for service accounts."""
+    try:
+        said = argo.userinfo()
+    except PlatformError:
+        return ""
+    account = f"service account {said['serviceAccountName']}" if said.get("serviceAccountName") else ""
+    return str(said.get("email") or said.get("name") or account or said.get("subject") or "")
 
 
 def _judged(detail: str, worries: list[tuple[str, str]]) -> CheckResult:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hera_k8s_utils import Context, Finding, Kubernetes, LogLine, RunSummary, RunUpdate, Submission
 
 from .following import Patience, Source, follow
-from .pod_logs import logs_of
+from .pod_logs import followed_logs, logs_of_pod, logs_of_workflow
 from .settings import ArgoSettings
 from .submission import INSTANCE, Desk, prepared, submit_once
 from .verdicts import summary, tried
@@ -53,8 +53,12 @@ class KubernetesEngine:
         return follow(Source(read=self._read, watch=self._watch), name, self.patience)
 
     def logs(self, name: str, *, pod: str = "", follow: bool = False) -> Iterator[LogLine]:
-        """What the tasks' pods printed, as far as the pods are still there."""
-        return logs_of(self.kubernetes, name, pod=pod, follow=follow)
+        """What the tasks' pods printed, as far as the pods are still there; with `follow` until the workflow ends."""
+        if pod:
+            return logs_of_pod(self.kubernetes, pod, follow=follow)
+        if follow:
+            return followed_logs(self.kubernetes, self.follow(name))
+        return logs_of_workflow(self.kubernetes, name)
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
         """Let exit handlers run (stop) or not (terminate)."""

@@ -4,114 +4,133 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from hera_k8s_utils import Kubernetes, LogLine, PlatformError, Trouble
+from hera_k8s_utils import Kubernetes, LogLine, PlatformError, RunUpdate, Trouble
 
 WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
 _WIDTH: Final = 20
-"""Logs that are followed at once: each holds a connection."""
+"""Logs that are read at once: each holds a connection."""
 _PENDING: Final = 1000
-"""Lines that wait to be taken, so that a slow reader slows the pods' streams and not the memory."""
+"""Lines that wait to be taken, so that a slow reader slows the pods' streams and fills no memory."""
+_BEGUN: Final = frozenset({"Running", "Succeeded", "Failed", "Error"})
 
 
-def logs_of(kubernetes: Kubernetes, name: str, *, pod: str = "", follow: bool = False) -> Iterator[LogLine]:
-    """Lines of one pod, or of every pod of a workflow. Raises `PlatformError` when there is no such pod."""
-    if pod:
-        yield from (LogLine(pod, line) for line in kubernetes.logs(pod, follow=follow))
-        return
-    pods = _pods(kubernetes, name)
+def logs_of_pod(kubernetes: Kubernetes, pod: str, *, follow: bool) -> Iterator[LogLine]:
+    """Lines of one pod; raises `PlatformError` when it is not there or has not begun."""
+    return (LogLine(pod, line) for line in kubernetes.logs(pod, follow=follow))
+
+
+def logs_of_workflow(kubernetes: Kubernetes, name: str) -> Iterator[LogLine]:
+    """Lines of the pods that there are, one pod after another; raises `PlatformError` when there is none."""
+    found = kubernetes.list("v1", "pods", label_selector=f"{WORKFLOW_LABEL}={name}")
+    pods = sorted((str(pod["metadata"].get("creationTimestamp") or ""), pod["metadata"]["name"]) for pod in found)
     if not pods:
         raise PlatformError(
             f"logs of {name}",
             found="it has no pods: they were deleted, or none has begun",
-            hint="hera-k8s follow shows how far it is",
+            hint=f"hera-k8s follow {name} shows how far it is",
             trouble=Trouble.MISSING,
         )
-    if follow:
-        yield from _side_by_side(kubernetes, pods)
-        return
-    for each in pods:
-        yield from _lines(kubernetes, each, follow=False)
+    for _, pod in pods:
+        yield from _lines(kubernetes, pod, follow=False)
 
 
-def _pods(kubernetes: Kubernetes, name: str) -> list[str]:
-    found = kubernetes.list("v1", "pods", label_selector=f"{WORKFLOW_LABEL}={name}")
-    started = sorted((_started(pod), pod["metadata"]["name"]) for pod in found)
-    return [pod for _, pod in started]
+def followed_logs(kubernetes: Kubernetes, updates: Iterable[RunUpdate]) -> Iterator[LogLine]:
+    """Lines of a workflow's pods as they come, of those too that begin later, until the workflow ends.
+
+    updates: of the workflow. A pod whose log breaks off raises once all others have ended.
+    """
+    exchange = _Exchange(kubernetes)
+    exchange.start(_beginning(updates))
+    try:
+        yield from exchange.taken()
+    finally:
+        exchange.stopped.set()
 
 
-def _started(pod: dict[str, object]) -> str:
-    metadata = pod.get("metadata")
-    return str(metadata.get("creationTimestamp") or "") if isinstance(metadata, dict) else ""
+def _beginning(updates: Iterable[RunUpdate]) -> Iterator[str]:
+    """Each pod, once it has begun."""
+    seen = set[str]()
+    for update in updates:
+        for node in update.nodes:
+            if node.pod and node.phase in _BEGUN and node.pod not in seen:
+                seen.add(node.pod)
+                yield node.pod
 
 
 def _lines(kubernetes: Kubernetes, pod: str, *, follow: bool) -> Iterator[LogLine]:
     """One pod's lines; none when it has not begun (400) or is gone (404)."""
     try:
-        for line in kubernetes.logs(pod, follow=follow):
-            yield LogLine(pod, line)
+        yield from logs_of_pod(kubernetes, pod, follow=follow)
     except PlatformError as error:
         if error.trouble not in (Trouble.MISSING, Trouble.INVALID):
             raise
 
 
-def _side_by_side(kubernetes: Kubernetes, pods: list[str]) -> Iterator[LogLine]:
-    """Lines of many pods as they come. A pod whose log breaks off raises once all others have ended."""
-    todo: queue.SimpleQueue[str] = queue.SimpleQueue()
-    lines: queue.Queue[LogLine | BaseException | None] = queue.Queue(_PENDING)
-    stopped = threading.Event()
-    for pod in pods:
-        todo.put(pod)
-    readers = min(_WIDTH, len(pods))
-    for _ in range(readers):
-        threading.Thread(target=_read, args=(kubernetes, todo, lines, stopped), name="logs", daemon=True).start()
-    failure: BaseException | None = None
-    try:
-        while readers:
-            line = lines.get()
-            if line is None:
-                readers -= 1
-            elif isinstance(line, BaseException):
-                failure = line
+class _Exchange:
+    """One thread finds pods, a few read their logs, and the caller takes the lines. All are daemons."""
+
+    def __init__(self, kubernetes: Kubernetes) -> None:
+        self.stopped = threading.Event()
+        self._kubernetes = kubernetes
+        self._pods: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._lines: queue.Queue[LogLine | BaseException | None] = queue.Queue(_PENDING)
+
+    def start(self, pods: Iterator[str]) -> None:
+        threading.Thread(target=self._find, args=(pods,), name="logs-find", daemon=True).start()
+        for _ in range(_WIDTH):
+            threading.Thread(target=self._read, name="logs-read", daemon=True).start()
+
+    def taken(self) -> Iterator[LogLine]:
+        """Lines until every thread has ended; the last failure of any is raised then."""
+        running, failure = _WIDTH + 1, None
+        while running:
+            item = self._lines.get()
+            if item is None:
+                running -= 1
+            elif isinstance(item, BaseException):
+                failure = item
             else:
-                yield line
-    finally:
-        stopped.set()
-    if failure is not None:
-        raise failure
+                yield item
+        if failure is not None:
+            raise failure
 
-
-def _read(
-    kubernetes: Kubernetes,
-    todo: queue.SimpleQueue[str],
-    lines: queue.Queue[LogLine | BaseException | None],
-    stopped: threading.Event,
-) -> None:
-    try:
-        while not stopped.is_set():
-            for line in _lines(kubernetes, todo.get_nowait(), follow=True):
-                if not _hand_over(line, lines, stopped):
-                    return
-    except queue.Empty:
-        pass
-    except Exception as error:
-        _hand_over(error, lines, stopped)
-    finally:
-        _hand_over(None, lines, stopped)
-
-
-def _hand_over(
-    item: LogLine | BaseException | None,
-    lines: queue.Queue[LogLine | BaseException | None],
-    stopped: threading.Event,
-) -> bool:
-    """Whether the item was taken before the reader stopped."""
-    while not stopped.is_set():
+    def _find(self, pods: Iterator[str]) -> None:
         try:
-            lines.put(item, timeout=0.2)
-        except queue.Full:
-            continue
-        return True
-    return False
+            for pod in pods:
+                self._pods.put(pod)
+                if self.stopped.is_set():
+                    break
+        except Exception as error:
+            self._hand_over(error)
+        finally:
+            for _ in range(_WIDTH):
+                self._pods.put(None)
+            self._hand_over(None)
+
+    def _read(self) -> None:
+        try:
+            while (pod := self._pods.get()) is not None and not self.stopped.is_set():
+                self._read_one(pod)
+        finally:
+            self._hand_over(None)
+
+    def _read_one(self, pod: str) -> None:
+        try:
+            for line in _lines(self._kubernetes, pod, follow=True):
+                if not self._hand_over(line):
+                    return
+        except Exception as error:
+            self._hand_over(error)
+
+    def _hand_over(self, item: LogLine | BaseException | None) -> bool:
+        """Whether the item found a place before the caller stopped."""
+        while not self.stopped.is_set():
+            try:
+                self._lines.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+            return True
+        return False

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from fault_server import Answer, FaultServer, Request, cut, reply
@@ -13,6 +14,7 @@ from fault_server import Answer, FaultServer, Request, cut, reply
 from hera_k8s_argo.engine_argo import ArgoEngine
 from hera_k8s_argo.following import Patience
 from hera_k8s_utils import Context, build_container
+from hera_k8s_utils.plugins import Plugins
 
 Json = dict[str, Any]
 
@@ -73,13 +75,19 @@ def refusal(status: int, message: str, code: int = 2, headers: Mapping[str, str]
     return reply(status, {"code": code, "message": message}, headers=headers)
 
 
+@cache
+def loaded() -> Plugins:
+    """The plugins, found once for all tests of a process."""
+    return Plugins.load(environ={})
+
+
 @contextmanager
 def connected(server: str, experiment: Any = None, **settings: Any) -> Iterator[Any]:
     """A container whose Argo server is the peer."""
-    given = {"argo_server": server, "namespace": NAMESPACE, "http_timeout": 10.0, **settings}
+    given = {"argo_server": server, "namespace": NAMESPACE, "http_timeout": 10.0, "http_retries": 1, **settings}
     if not {"argo_token", "argo_token_file", "argo_anonymous"} & given.keys():
         given["argo_token"] = TOKEN
-    with build_container(experiment, environ={}, **given) as container:
+    with build_container(experiment, environ={}, plugins=loaded(), **given) as container:
         yield container
 
 
