@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime, timezone
 from typing import Any
 
 
@@ -35,3 +36,8 @@ def _go_float(value: float) -> str:
         return f"{value:.20f}".rstrip("0")
     mantissa, _, exponent = text.partition("e")
     return f"{mantissa}e{exponent[0]}{exponent[1:].lstrip('0').rjust(2, '0')}"
+
+
+def seconds_of(text: str) -> float:
+    """A time as the API writes it, in seconds since the epoch."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()

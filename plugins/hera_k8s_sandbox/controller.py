@@ -1,0 +1,326 @@
+"""Controller: watches Workflow objects, however they came, and drives each to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Any, Final
+
+from hera_k8s_sandbox import operations
+from hera_k8s_sandbox.errors import ApiError
+from hera_k8s_sandbox.images import Images
+from hera_k8s_sandbox.kubelet import Kubelet
+from hera_k8s_sandbox.mounts import choose_view
+from hera_k8s_sandbox.recorder import record_event
+from hera_k8s_sandbox.resources import PODS, WORKFLOWS
+from hera_k8s_sandbox.runner import Runner
+from hera_k8s_sandbox.selectors import parse_labels
+from hera_k8s_sandbox.state import SandboxState
+from hera_k8s_sandbox.store import Event, now_text
+from hera_k8s_sandbox.workflows.operation import Operation
+from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
+from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
+from hera_k8s_sandbox.workflows.values import seconds_of
+
+Json = dict[str, Any]
+Key = tuple[str, str]  # namespace, name
+
+_WRITE_INTERVAL: Final = 0.1  # seconds between two writes of one workflow, at least
+_SHARE: Final = 10  # and this many times what the last advance and write took: a share of the loop's time
+_COMPONENT: Final = "workflow-controller"
+_TTL: Final = {"Succeeded": "secondsAfterSuccess", "Failed": "secondsAfterFailure", "Error": "secondsAfterFailure"}
+
+
+class Controller:
+    """Runs the workflows of a sandbox."""
+
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
+        self._store = state.store
+        self._kubelet: Kubelet | None = None
+        self._running: dict[Key, _Driven] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def idle(self) -> bool:
+        """Whether no workflow and no pod is under way."""
+        return not self._running and not (self._kubelet is not None and self._kubelet.busy)
+
+    async def start(self) -> None:
+        """Choose how tasks see their mounts and go on with what is there. Raises ValueError for a bad option."""
+        state = self._state
+        view = await asyncio.to_thread(choose_view, state.runner_kind, state.directory)
+        self._kubelet = Kubelet(state, Runner(view, state.concurrency), Images(state.images))
+        self._kubelet.start()
+        self._tasks = [asyncio.create_task(each) for each in (self._watch_workflows(), self._watch_pods())]
+
+    async def stop(self) -> None:
+        """Write the last states and kill what runs; the next start goes on from there."""
+        for driven in self._running.values():
+            driven.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._kubelet is not None:
+            await self._kubelet.close()
+
+    async def _watch_workflows(self) -> None:
+        with contextlib.closing(self._store.watch(WORKFLOWS)) as events:
+            async for event in events:
+                self._on_workflow(event)
+
+    def _on_workflow(self, event: Event) -> None:
+        key = event.entry.key
+        driven = self._running.get(key)
+        if event.type == "DELETED":
+            if driven is not None:
+                driven.close()
+                del self._running[key]
+            return
+        if driven is not None:
+            driven.on_change(event)
+        elif (event.entry.meta.get("labels") or {}).get(COMPLETED_LABEL) == "true":
+            self._plan_removal(event.object)
+        else:
+            self._begin(event.object)
+
+    def _begin(self, workflow: Json) -> None:
+        meta = workflow["metadata"]
+        key = (meta["namespace"], meta["name"])
+        assert self._kubelet is not None
+        try:
+            if not (workflow.get("status") or {}).get("phase"):
+                validate(workflow)
+            operation = Operation(workflow, _PodsOf(self._state, self._kubelet, workflow))
+        except (Unsupported, WorkflowInvalid) as error:
+            phase = "Error" if isinstance(error, Unsupported) else "Failed"
+            message = str(error) if isinstance(error, Unsupported) else f"invalid spec: {error}"
+            _refuse(self._state, workflow, phase, message)
+            return
+        driven = self._running[key] = _Driven(self._state, operation, self._on_end)
+        for pod in self._pods_of(workflow):
+            operation.observe(pod)
+        present = {pod["metadata"]["name"] for pod in self._pods_of(workflow)}
+        operation.forget_missing(present)
+        driven.advance_soon()
+
+    def _on_end(self, operation: Operation) -> None:
+        meta = operation.workflow["metadata"]
+        key = (meta["namespace"], meta["name"])
+        self._running.pop(key, None)
+        found = self._store.find(WORKFLOWS, *key)
+        if found is not None:
+            self._plan_removal(found)
+
+    def _pods_of(self, workflow: Json) -> list[Json]:
+        meta = workflow["metadata"]
+        pods = self._store.list(PODS, meta["namespace"], labels=parse_labels(f"{WORKFLOW_LABEL}={meta['name']}"))
+        return [pod for pod in pods if _owner(pod) == meta["uid"] and NODE_ID in pod["metadata"]["annotations"]]
+
+    async def _watch_pods(self) -> None:
+        with contextlib.closing(self._store.watch(PODS, labels=parse_labels(WORKFLOW_LABEL))) as events:
+            async for event in events:
+                key = (event.entry.meta["namespace"], event.entry.meta["labels"][WORKFLOW_LABEL])
+                driven = self._running.get(key)
+                if driven is not None and NODE_ID in (event.entry.meta.get("annotations") or {}):
+                    driven.on_pod(event)
+
+    def _plan_removal(self, workflow: Json) -> None:
+        """Delete a workflow that has ended when its ttlStrategy says."""
+        strategy, status = workflow["spec"].get("ttlStrategy") or {}, workflow.get("status") or {}
+        seconds = strategy.get(_TTL.get(status.get("phase", ""), ""), strategy.get("secondsAfterCompletion"))
+        if seconds is None or not status.get("finishedAt"):
+            return
+        meta = workflow["metadata"]
+        delay = max(0.0, seconds_of(status["finishedAt"]) + float(seconds) - time.time())
+        asyncio.get_running_loop().call_later(delay, self._remove, meta["namespace"], meta["name"], meta["uid"])
+
+    def _remove(self, namespace: str, name: str, uid: str) -> None:
+        with contextlib.suppress(ApiError):
+            operations.delete(self._state, WORKFLOWS, namespace, name, preconditions={"uid": uid})
+
+
+class _Driven:
+    """One workflow under way: when it is advanced and written.
+
+    Both cost time that grows with its nodes, so they wait until a share of the loop's time has passed.
+    """
+
+    def __init__(self, state: SandboxState, operation: Operation, on_end: Any) -> None:
+        self._state = state
+        self.operation = operation
+        self._on_end = on_end
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._not_before = 0.0
+        self._written = 0
+        self._finished_pods: dict[str, Json] = {}
+
+    def on_change(self, event: Event) -> None:
+        """Somebody wrote the workflow: they may want it stopped."""
+        if event.version == self._written:
+            return
+        workflow = event.object
+        self.operation.workflow = workflow
+        self.operation.spec = workflow["spec"]
+        self.advance_soon()
+
+    def on_pod(self, event: Event) -> None:
+        """One of its pods changed."""
+        if event.type == "DELETED":
+            self.operation.lose(event.object)
+        else:
+            self.operation.observe(event.object)
+            if event.object["status"].get("phase") in ("Succeeded", "Failed"):
+                self._finished_pods[event.entry.meta["name"]] = event.object
+        self.advance_soon()
+
+    def advance_soon(self) -> None:
+        """Advance as soon as it is this workflow's turn."""
+        self._plan(self._not_before)
+
+    def close(self) -> None:
+        """Stop driving; what is known is written."""
+        if self._timer is not None:
+            self._timer.cancel()
+        with contextlib.suppress(ApiError):
+            self._write()
+
+    def _plan(self, at: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if self._due <= at:
+                return
+            self._timer.cancel()
+        self._due = at
+        self._timer = loop.call_at(at, self._advance)
+
+    def _advance(self) -> None:
+        self._timer = None
+        loop, operation = asyncio.get_running_loop(), self.operation
+        began, first = loop.time(), not operation.phase
+        try:
+            operation.advance()
+        except Exception as error:  # a workflow that cannot be driven ends; the others go on
+            operation.end("Error", f"the sandbox failed on this workflow: {type(error).__name__}: {error}")
+        try:
+            self._write()
+        except ApiError:  # deleted meanwhile
+            return
+        if first:
+            self._tell("WorkflowRunning", "Workflow Running")
+        self._clean_up()
+        if operation.finished:
+            self._tell_end()
+            self._on_end(operation)
+            return
+        took = loop.time() - began
+        self._not_before = began + max(_WRITE_INTERVAL, _SHARE * took) if not first else began + took
+        if operation.wake_at is not None:
+            self._plan(loop.time() + max(0.0, operation.wake_at - time.time()))
+
+    def _write(self) -> None:
+        operation, store = self.operation, self._state.store
+        meta = operation.workflow["metadata"]
+        current = store.entry(WORKFLOWS, meta["namespace"], meta["name"]).meta
+        labels = dict(current.get("labels") or {})
+        if operation.phase:
+            labels[PHASE_LABEL] = operation.phase
+            labels[COMPLETED_LABEL] = "true" if operation.finished else "false"
+        obj = operation.workflow | {"metadata": current | {"labels": labels}, "status": operation.summarize()}
+        self._written = store.put(WORKFLOWS, obj).version
+
+    def _clean_up(self) -> None:
+        """Label and, as podGC says, delete pods whose end is written."""
+        finished, self._finished_pods = self._finished_pods, {}
+        operation, store = self.operation, self._state.store
+        namespace = operation.workflow["metadata"]["namespace"]
+        strategy = (operation.spec.get("podGC") or {}).get("strategy", "")
+        for name, pod in finished.items():
+            with contextlib.suppress(ApiError):
+                if _is_garbage(strategy, pod):
+                    operations.delete(self._state, PODS, namespace, name)
+                else:
+                    store.change(PODS, namespace, name, _label_completed)
+        if operation.finished and strategy in ("OnWorkflowCompletion", "OnWorkflowSuccess"):
+            if strategy == "OnWorkflowSuccess" and operation.phase != "Succeeded":
+                return
+            for node in operation.nodes:
+                if node["type"] == "Pod":
+                    with contextlib.suppress(ApiError):
+                        operations.delete(self._state, PODS, namespace, operation.pod_name(node))
+
+    def _tell_end(self) -> None:
+        phase, message = self.operation.phase, self.operation.status.get("message", "")
+        reason = "WorkflowSucceeded" if phase == "Succeeded" else "WorkflowFailed"
+        self._tell(reason, message or "Workflow completed", type="Normal" if phase == "Succeeded" else "Warning")
+
+    def _tell(self, reason: str, message: str, type: str = "Normal") -> None:
+        record_event(
+            self._state.store,
+            self.operation.workflow,
+            reason=reason,
+            message=message,
+            component=_COMPONENT,
+            type=type,
+        )
+
+
+class _PodsOf:
+    """The pods of one workflow, for its operation."""
+
+    def __init__(self, state: SandboxState, kubelet: Kubelet, workflow: Json) -> None:
+        self._state = state
+        self._kubelet = kubelet
+        self._namespace = workflow["metadata"]["namespace"]
+        self._uid = workflow["metadata"]["uid"]
+
+    def create(self, pod: Json) -> Json:
+        """Add a pod, or return the one of this name that the workflow owns already. Raises ApiError."""
+        try:
+            return operations.create(self._state, PODS, self._namespace, pod).object
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            found = self._state.store.get(PODS, self._namespace, pod["metadata"]["name"])
+            if _owner(found) != self._uid:
+                raise
+            return found
+
+    def stop(self, name: str) -> None:
+        """End a pod's processes, or keep them from starting."""
+        self._kubelet.stop(self._namespace, name)
+
+
+def _owner(pod: Json) -> str:
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), "")
+
+
+def _refuse(state: SandboxState, workflow: Json, phase: str, message: str) -> None:
+    """End a workflow before any of its tasks starts."""
+    meta = workflow["metadata"]
+
+    def end(obj: Json) -> None:
+
+        now = now_text()
+        obj["metadata"].setdefault("labels", {}).update({PHASE_LABEL: phase, COMPLETED_LABEL: "true"})
+        obj["status"] = {"phase": phase, "startedAt": now, "finishedAt": now, "message": message, "progress": "0/0"}
+        obj["status"]["conditions"] = [{"type": "Completed", "status": "True"}]
+
+    with contextlib.suppress(ApiError):
+        changed = state.store.change(WORKFLOWS, meta["namespace"], meta["name"], end)
+        record_event(
+            state.store, changed, reason="WorkflowFailed", message=message, component=_COMPONENT, type="Warning"
+        )
+
+
+def _is_garbage(strategy: str, pod: Json) -> bool:
+    if strategy == "OnPodSuccess":
+        return bool(pod["status"].get("phase") == "Succeeded")
+    return strategy == "OnPodCompletion"
+
+
+def _label_completed(pod: Json) -> None:
+    pod["metadata"]["labels"][COMPLETED_LABEL] = "true"

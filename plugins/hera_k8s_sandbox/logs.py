@@ -1,0 +1,186 @@
+"""Logs: what containers wrote, line by line with the time of each line.
+
+A container writes straight into files; nobody stands in between. What is kept beside them is how long they were at
+which time, noted by a sampler while the container runs and by every reader. So a line's time is known to a fraction
+of a second, and is the same whenever the line is read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+from hera_k8s_sandbox.errors import ApiError, bad_request
+from hera_k8s_sandbox.resources import PODS
+from hera_k8s_sandbox.state import SandboxState
+
+Json = dict[str, Any]
+
+OUTPUT: Final = "main.log"  # standard output, and standard error too unless that is apart
+ERRORS: Final = "main.err"  # standard error, when the standard output is an output of the workflow
+_TIMES: Final = ".times"
+_POLL: Final = 0.1  # seconds
+_CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """Which part of a log is wanted, and how.
+
+    tail_lines: only the last lines. since: only lines since then, in seconds since the epoch. limit_bytes: stop
+    after this many. timestamps: each line begins with its time.
+    """
+
+    follow: bool = False
+    timestamps: bool = False
+    tail_lines: int | None = None
+    since: float | None = None
+    limit_bytes: int | None = None
+
+
+def log_directory(pod_directory: Path) -> Path:
+    """Where the logs of a pod are."""
+    return pod_directory / "logs"
+
+
+def sample(directory: Path) -> None:
+    """Note how long a pod's log files are now."""
+    for name in (OUTPUT, ERRORS):
+        _Stream(directory / name).sample()
+
+
+async def read_log(
+    state: SandboxState, namespace: str, pod: str, container: str = "main", options: LogOptions | None = None
+) -> AsyncIterator[bytes]:
+    """The lines of a container's log, each with its newline; ends when the container has, if it follows.
+
+    Raises ApiError: 404 (no such pod), 400 (no such container, or it has not started).
+    """
+    options = options or LogOptions()
+    require_started(state, namespace, pod, container)
+    directory = log_directory(state.pod_directory(namespace, pod))
+    streams = [_Stream(directory / OUTPUT), _Stream(directory / ERRORS)]
+    ended = not _runs(state, namespace, pod)
+    lines = _merged(streams, at_end=ended)
+    if options.since is not None:
+        lines = [(at, line) for at, line in lines if at >= options.since]
+    if options.tail_lines is not None:
+        lines = lines[len(lines) - options.tail_lines :] if options.tail_lines < len(lines) else lines
+    left = options.limit_bytes
+    while True:
+        for at, line in lines:
+            text = f"{_time_text(at)} ".encode() + line if options.timestamps else line
+            if left is not None:
+                if left <= 0:
+                    return
+                text, left = text[:left], left - len(text)
+            yield text
+        if not options.follow or ended:
+            return
+        await asyncio.sleep(_POLL)
+        ended = not _runs(state, namespace, pod)
+        lines = _merged(streams, at_end=ended)
+
+
+def require_started(state: SandboxState, namespace: str, pod: str, container: str = "main") -> None:
+    """Raises ApiError: 404 (no such pod), 400 (no such container, or it waits to start)."""
+    found = state.store.get(PODS, namespace, pod)
+    names = [one["name"] for one in found["spec"]["containers"]]
+    if container and container not in names:
+        raise bad_request(f"container {container} is not valid for pod {pod}")
+    status = found.get("status") or {}
+    if status.get("phase", "Pending") != "Pending":
+        return
+    why = "ContainerCreating"
+    for one in status.get("containerStatuses") or ():
+        why = (one["state"].get("waiting") or {}).get("reason", why)
+    shown = container or names[0]
+    if why == "ContainerCreating":
+        raise bad_request(f'container "{shown}" in pod "{pod}" is waiting to start: {why}')
+    messages = [one["state"]["waiting"].get("message", "") for one in status["containerStatuses"]]
+    raise bad_request(f'container "{shown}" in pod "{pod}" is waiting to start: {messages[0] or why}')
+
+
+def read_result(path: Path, limit: int) -> str:
+    """A container's standard output without its last newline; of a longer one the last bytes."""
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        file.seek(max(0, size - limit - 1))
+        text = file.read()
+    return text.removesuffix(b"\n")[-limit:].decode("utf-8", "replace")
+
+
+class _Stream:
+    """One file of a log and the index of its times; reads on from where it was."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._index = path.with_name(path.name + _TIMES)
+        self._position = 0
+
+    def sample(self) -> int:
+        """Note the file's length, unless it is the one noted last; the length."""
+        try:
+            size = self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
+        if size and size != self._last_noted():
+            with self._index.open("a", encoding="ascii") as index:
+                index.write(f"{size:020d} {time.time_ns():020d}\n")
+        return size
+
+    def lines(self, *, at_end: bool) -> Iterator[tuple[float, bytes]]:
+        """New whole lines with their times; at the end also one that lacks its newline."""
+        size = self.sample()
+        if size <= self._position:
+            return
+        sizes, times = self._noted()
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            while self._position < size:
+                line = file.readline(min(_CHUNK, size - self._position))
+                if not line.endswith(b"\n") and len(line) < _CHUNK:
+                    if not at_end:
+                        return
+                    line += b"\n"
+                self._position = file.tell()
+                where = min(bisect_left(sizes, self._position), len(times) - 1)
+                yield times[where], line
+
+    def _last_noted(self) -> int:
+        try:
+            with self._index.open("rb") as index:
+                index.seek(-42, 2)
+                return int(index.read(20))
+        except (FileNotFoundError, OSError, ValueError):
+            return -1
+
+    def _noted(self) -> tuple[list[int], list[float]]:
+        rows = [line.split() for line in self._index.read_text(encoding="ascii").splitlines()]
+        return [int(size) for size, _ in rows], [int(at) / 1e9 for _, at in rows]
+
+
+def _merged(streams: list[_Stream], *, at_end: bool) -> list[tuple[float, bytes]]:
+    found = [line for stream in streams for line in stream.lines(at_end=at_end)]
+    return sorted(found, key=lambda line: line[0])  # stable: lines of one stream keep their order
+
+
+def _runs(state: SandboxState, namespace: str, pod: str) -> bool:
+    try:
+        status = state.store.get(PODS, namespace, pod).get("status") or {}
+    except ApiError:  # deleted meanwhile
+        return False
+    return status.get("phase") == "Running"
+
+
+def _time_text(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{round((seconds % 1) * 1e6):06d}000Z"

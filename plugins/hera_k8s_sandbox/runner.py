@@ -1,0 +1,207 @@
+"""Runner: starts tasks as local processes, each a group of its own, and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from hera_k8s_sandbox import watchdog
+from hera_k8s_sandbox.mounts import BUBBLEWRAP, Launch, Task, View
+
+_CANNOT_START: Final = 128  # the exit code that containerd reports for a command that cannot be started
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a task ended; times in seconds since the epoch. started: None when it could not be started."""
+
+    exit_code: int
+    message: str = ""
+    started: float | None = None
+    finished: float = 0.0
+
+
+class Runner:
+    """Runs a limited number of tasks at a time; view: how they see their mounts."""
+
+    def __init__(self, view: View, concurrency: int) -> None:
+        self.view = view
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="task")
+        self._running: dict[Path, _Process] = {}
+        self._watchdog: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+
+    async def run(
+        self, task: Task, *, output: Path, errors: Path | None, on_start: Callable[[Launch], None]
+    ) -> tuple[Ended, Launch]:
+        """Run a task to its end.
+
+        output: the file that takes its standard output, and its standard error too unless `errors` is given.
+        on_start: called on the loop as soon as the process runs.
+        """
+        loop = asyncio.get_running_loop()
+        launch = self.view.launch(task)
+        problem = _unstartable(launch, task)
+        if problem is not None:
+            return Ended(_CANNOT_START, problem, finished=time.time()), launch
+        process = self._running[task.directory] = _Process(launch, output, errors)
+
+        def started(group: int) -> None:
+            self._tell_watchdog("+", group)
+            loop.call_soon_threadsafe(on_start, launch)
+
+        try:
+            ended = await loop.run_in_executor(self._pool, process.run, started)
+        finally:
+            del self._running[task.directory]
+        if process.group:
+            self._tell_watchdog("-", process.group)
+        return ended, launch
+
+    def stop(self, directory: Path, grace: float) -> bool:
+        """Ask the task of a pod's directory to end, and kill it after some seconds; whether it was running."""
+        process = self._running.get(directory)
+        if process is None:
+            return False
+        process.signal(signal.SIGTERM)
+        asyncio.get_running_loop().call_later(grace, process.signal, signal.SIGKILL)
+        return True
+
+    async def close(self) -> None:
+        """Kill what still runs and wait for it."""
+        for process in list(self._running.values()):
+            process.signal(signal.SIGKILL)
+        while self._running:
+            await asyncio.sleep(0.01)
+        self._pool.shutdown()
+        if self._watchdog is not None and self._watchdog.stdin is not None:
+            self._watchdog.stdin.close()
+            self._watchdog.wait()
+
+    def _tell_watchdog(self, sign: str, group: int) -> None:
+        if self.view.kind == BUBBLEWRAP:  # which ends its tasks with --die-with-parent
+            return
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            if self._watchdog is None:
+                self._watchdog = _start_watchdog()
+            assert self._watchdog.stdin is not None
+            self._watchdog.stdin.write(f"{sign}{group}\n")
+            self._watchdog.stdin.flush()
+
+
+class _Process:
+    """One process group, from its start on a worker's thread to its end."""
+
+    def __init__(self, launch: Launch, output: Path, errors: Path | None) -> None:
+        self._launch = launch
+        self._output = output
+        self._errors = errors
+        self._lock = threading.Lock()
+        self._signalled: signal.Signals | None = None
+        self._ended = False
+        self.group = 0
+
+    def run(self, started: Callable[[int], None]) -> Ended:
+        """Start, wait, and leave nothing of the group behind."""
+        with contextlib.ExitStack() as files:
+            output = files.enter_context(self._output.open("ab"))
+            errors: IO[bytes] | int = subprocess.STDOUT
+            if self._errors is not None:
+                errors = files.enter_context(self._errors.open("ab"))
+            with self._lock:
+                if self._signalled is not None:
+                    return Ended(128 + self._signalled, "stopped before it started", finished=time.time())
+                began = time.time()
+                try:
+                    process = self._start(output, errors)
+                except OSError as error:
+                    return Ended(_CANNOT_START, _start_error(self._launch.argv[0], str(error)), finished=time.time())
+                self.group = process.pid
+        started(self.group)
+        code = process.wait()
+        with self._lock:
+            self._ended = True
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.group, signal.SIGKILL)  # what the task has left behind
+        return Ended(code if code >= 0 else 128 - code, started=began, finished=time.time())
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the group, or keep it from starting."""
+        with self._lock:
+            self._signalled = self._signalled or number
+            if not self.group or self._ended:
+                return
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if number == signal.SIGKILL or not _signal_members(self.group, number):
+                    os.killpg(self.group, number)
+
+    def _start(self, output: IO[bytes], errors: IO[bytes] | int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self._launch.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            cwd=self._launch.cwd,
+            env=dict(self._launch.env),
+            start_new_session=True,
+        )
+
+
+def _signal_members(group: int, number: signal.Signals) -> bool:
+    """Signal a group's processes except bubblewrap's own, which would end without waiting for the task.
+
+    Whether any was found; without /proc none is.
+    """
+    found = False
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/proc"):
+            if not name.isdigit():
+                continue
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                head, _, tail = Path(f"/proc/{name}/stat").read_text().rpartition(")")
+                if int(tail.split()[2]) == group and head.partition("(")[2] != "bwrap":
+                    os.kill(int(name), number)
+                    found = True
+    return found
+
+
+def _unstartable(launch: Launch, task: Task) -> str | None:
+    """Why a container runtime would refuse to start the command; None when it would not."""
+    program = task.command[0]
+    if "/" in program:
+        return None
+    path = launch.env.get("PATH", "")
+    local = path.replace("/.sandbox/bin", str(task.programs))
+    if shutil.which(program, path=local) is not None:
+        return None
+    return _start_error(program, "executable file not found in $PATH")
+
+
+def _start_error(program: str, why: str) -> str:
+    return (
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+        f'unable to start container process: error during container init: exec: "{program}": {why}'
+    )
+
+
+def _start_watchdog() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", watchdog.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    )

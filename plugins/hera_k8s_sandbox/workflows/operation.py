@@ -1,0 +1,359 @@
+"""Operation: drives one workflow, from the state of its nodes and pods to what happens next.
+
+As Argo's controller does, each advance walks the tree from the entrypoint: what has ended is passed over, what can
+start is started. Everything remembered besides the nodes can be derived again, so a restart loses nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from hera_k8s_sandbox.errors import ApiError
+from hera_k8s_sandbox.store import now_text
+from hera_k8s_sandbox.workflows import dag, retries, steps
+from hera_k8s_sandbox.workflows.assessment import assess
+from hera_k8s_sandbox.workflows.naming import pod_name
+from hera_k8s_sandbox.workflows.nodes import FULFILLED, NodeError, Nodes, ParallelismReached, fulfilled
+from hera_k8s_sandbox.workflows.pods import NODE_ID, build_pod
+from hera_k8s_sandbox.workflows.scope import ScopeError, bind_inputs, global_values
+from hera_k8s_sandbox.workflows.values import seconds_of, text_of
+
+Json = dict[str, Any]
+
+
+class Pods(Protocol):
+    """What an operation asks of those who keep and run pods."""
+
+    def create(self, pod: Json) -> Json:
+        """Add a pod, or return the one of this name that the workflow owns already. Raises ApiError."""
+
+    def stop(self, name: str) -> None:
+        """End a pod's processes, or keep them from starting."""
+
+
+class Operation:
+    """One workflow while it runs.
+
+    workflow: the object as stored; pods: those who run pods; clock: seconds since the epoch.
+    """
+
+    def __init__(self, workflow: Json, pods: Pods, clock: Callable[[], float] = time.time) -> None:
+        self.workflow = workflow
+        self.spec: Json = workflow["spec"]
+        self.status: Json = json.loads(json.dumps(workflow.get("status") or {}))
+        self.nodes = Nodes(workflow["metadata"]["name"], self.status.setdefault("nodes", {}))
+        self.templates: dict[str, Json] = {one["name"]: one for one in self.spec.get("templates") or ()}
+        self.globals = global_values(workflow)
+        self.wake_at: float | None = None
+        self.now = clock
+        self.memory: dict[str, Any] = {}  # what dag and steps keep of a node between advances
+        self._pods = pods
+        self._changed_pods: dict[str, Json] = {}
+        self._processed: dict[str, Json] = {}
+        self._texts: dict[str, str] = {}
+        self._add_global_outputs(self.status.get("outputs") or {})
+
+    @property
+    def name(self) -> str:
+        """The workflow's name."""
+        return str(self.workflow["metadata"]["name"])
+
+    @property
+    def phase(self) -> str:
+        """The workflow's phase; empty before the first advance."""
+        return str(self.status.get("phase", ""))
+
+    @property
+    def shutdown(self) -> str:
+        """`Stop`, `Terminate`, or empty while nobody has asked for either."""
+        return str(self.spec.get("shutdown") or "")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the workflow has ended."""
+        return self.phase in FULFILLED
+
+    @property
+    def deadline(self) -> float | None:
+        """When the workflow must have ended, in seconds since the epoch."""
+        seconds = self.spec.get("activeDeadlineSeconds")
+        started = self.status.get("startedAt")
+        return None if seconds is None or not started else seconds_of(started) + float(seconds)
+
+    def observe(self, pod: Json) -> None:
+        """Take note of the present state of one of the workflow's pods."""
+        self._changed_pods[pod["metadata"]["annotations"][NODE_ID]] = pod
+
+    def lose(self, pod: Json) -> None:
+        """Take note that a pod was deleted."""
+        node = self.nodes.by_id.get(pod["metadata"]["annotations"].get(NODE_ID, ""))
+        if node is not None and not fulfilled(node):
+            self._changed_pods.pop(node["id"], None)
+            self.nodes.mark(node, "Error", "pod deleted")
+
+    def forget_missing(self, present: set[str]) -> None:
+        """After a restart: nodes whose pods are gone are in error. present: the names of the pods that are there."""
+        for node in self.nodes:
+            if node["type"] == "Pod" and not fulfilled(node) and self.pod_name(node) not in present:
+                self.nodes.mark(node, "Error", "pod deleted")
+
+    def pod_name(self, node: Json) -> str:
+        """The name of a node's pod."""
+        return pod_name(self.name, node["name"], node["templateName"])
+
+    def advance(self) -> None:
+        """Do all that can be done now."""
+        if self.finished:
+            return
+        self.wake_at = None
+        if not self.phase:
+            self.status |= {"phase": "Running", "startedAt": now_text(), "finishedAt": None}
+        self._assess_pods()
+        self._control()
+        try:
+            root = self.execute(self.name, {"template": self.spec["entrypoint"]}, self.spec.get("arguments") or {}, "")
+        except ParallelismReached:
+            root = self.nodes.get(self.name)
+        except NodeError as error:
+            self.end("Error", str(error))
+            return
+        if root is not None and fulfilled(root):
+            self._end_with(root)
+
+    def end(self, phase: str, message: str = "") -> None:
+        """Finish the workflow."""
+        now = now_text()
+        self.status.setdefault("startedAt", now)
+        self.status |= {"phase": phase, "finishedAt": now, "progress": self.nodes.update_progress()}
+        if message:
+            self.status["message"] = message
+        self._set_condition("PodRunning", "False")
+        self._set_condition("Completed", "True")
+
+    def summarize(self) -> Json:
+        """The status as it is to be stored; frozen until the next advance."""
+        self.status["progress"] = self.nodes.update_progress()
+        return self.status
+
+    def wake(self, at: float) -> None:
+        """Ask to be advanced again at a time, in seconds since the epoch."""
+        self.wake_at = at if self.wake_at is None else min(self.wake_at, at)
+
+    # Executing templates; used by dag, steps and retries
+
+    def execute(self, name: str, holder: Json, arguments: Json, boundary: str, owner: str = "") -> Json | None:
+        """Execute a template as the node of this name; the node, or None when it was not made.
+
+        holder: the task or step. Raises ParallelismReached, and NodeError when the node's parent is in error too.
+        """
+        node = self.nodes.get(name)
+        if node is not None and (node["phase"] in FULFILLED or node["type"] == "Pod"):
+            return node
+        template = self.templates[holder["template"]]
+        if self.retry_strategy(template) is not None:
+            return retries.execute(self, name, template, holder, arguments, boundary, owner)
+        return self.execute_once(name, template, holder, arguments, boundary, owner)
+
+    def execute_once(
+        self,
+        name: str,
+        template: Json,
+        holder: Json,
+        arguments: Json,
+        boundary: str,
+        owner: str = "",
+        *,
+        local: Mapping[str, str] | None = None,
+    ) -> Json | None:
+        """As `execute`, without looking at the retry strategy; local: further values for tags."""
+        node = self.nodes.get(name)
+        if node is None:
+            self.require_room(template, boundary)
+        try:
+            processed = self._process(name, template, holder, arguments, local or {})
+        except ScopeError as error:
+            self._error_node(name, template, boundary, owner, str(error))
+            raise NodeError(str(error)) from None
+        flags = {"nodeFlag": {"retried": True}} if local else {}
+        if "dag" in processed or "steps" in processed:
+            if node is None:
+                kind = "DAG" if "dag" in processed else "Steps"
+                node = self._add(name, kind, processed, boundary, owner, "Running", **flags)
+            (dag if "dag" in processed else steps).execute(self, node, processed)
+            return node
+        if node is None:
+            node = self._add(name, "Pod", processed, boundary, owner, "Pending", **flags)
+            self._create_pod(node, processed, holder, boundary)
+        return node
+
+    def retry_strategy(self, template: Json) -> Json | None:
+        """How often a template is tried again; None: it is not."""
+        found = template.get("retryStrategy", self.spec.get("retryStrategy"))
+        return None if found is None else dict(found)
+
+    def add_retry_node(
+        self, name: str, template: Json, holder: Json, arguments: Json, boundary: str, owner: str
+    ) -> Json:
+        """The node around the attempts of a template. Raises NodeError."""
+        try:
+            processed = bind_inputs(template, arguments, self._values(name, template, holder, {}))
+        except ScopeError as error:
+            self._error_node(name, template, boundary, owner, str(error))
+            raise NodeError(str(error)) from None
+        return self._add(name, "Retry", processed, boundary, owner, "Running")
+
+    def values(self) -> dict[str, str]:
+        """What `{{workflow...}}` stands for now."""
+        return self.globals
+
+    def take_outputs(self, node: Json, outputs: Json | None) -> None:
+        """Give a node its outputs, and the workflow those with a globalName."""
+        if outputs:
+            self.nodes.set(node, outputs=outputs)
+            self._add_global_outputs(outputs)
+
+    # Pods
+
+    def _create_pod(self, node: Json, template: Json, holder: Json, boundary: str) -> None:
+        if self.shutdown:
+            self.nodes.mark(node, "Failed", f"workflow shutdown with strategy: {self.shutdown}")
+            return
+        name = pod_name(self.name, node["name"], template["name"])
+        pod = build_pod(
+            self.workflow, template, name=name, node=node, with_result=self._result_is_used(holder, boundary)
+        )
+        try:
+            made = self._pods.create(pod)
+        except ApiError as error:
+            self.nodes.mark(node, "Error", error.message)
+            raise NodeError(error.message) from None
+        self._judge(node, made)
+
+    def _assess_pods(self) -> None:
+        changed, self._changed_pods = self._changed_pods, {}
+        for key, pod in changed.items():
+            node = self.nodes.by_id.get(key)
+            if node is not None and not fulfilled(node):
+                self._judge(node, pod)
+        if changed or "conditions" not in self.status:
+            self._set_condition("PodRunning", "True" if self.nodes.active_pods else "False")
+
+    def _judge(self, node: Json, pod: Json) -> None:
+        verdict = assess(pod)
+        if verdict.outputs is not None:
+            self.take_outputs(node, verdict.outputs)
+        if pod["spec"].get("nodeName"):
+            self.nodes.set(node, hostNodeName=pod["spec"]["nodeName"])
+        if verdict.finished_at:
+            self.nodes.set(node, finishedAt=verdict.finished_at)
+        self.nodes.mark(node, verdict.phase, verdict.message)
+
+    def _control(self) -> None:
+        """End what runs when somebody asked for it or the time is over."""
+        if self.shutdown:
+            # Argo 4.1 writes two spaces for pods that were there already
+            self._stop_pods(f"workflow shutdown with strategy:  {self.shutdown}")
+            return
+        deadline = self.deadline
+        if deadline is None:
+            return
+        if self.now() < deadline:
+            self.wake(deadline)
+        else:
+            self._stop_pods("Step exceeded its deadline")
+
+    def _stop_pods(self, message: str) -> None:
+        if not self.nodes.active_pods:
+            return
+        for node in self.nodes:
+            if node["type"] == "Pod" and not fulfilled(node):
+                self._pods.stop(self.pod_name(node))
+                self.nodes.mark(node, "Failed", message)
+
+    # Inside
+
+    def _process(self, name: str, template: Json, holder: Json, arguments: Json, local: Mapping[str, str]) -> Json:
+        found = self._processed.get(name)
+        if found is None:
+            found = bind_inputs(template, arguments, self._values(name, template, holder, local))
+            if "dag" in template or "steps" in template:
+                self._processed[name] = found
+        return found
+
+    def _values(self, name: str, template: Json, holder: Json, local: Mapping[str, str]) -> dict[str, str]:
+        values = self.globals | dict(local)
+        values["node.name"] = name
+        if "dag" not in template and "steps" not in template:
+            values["pod.name"] = pod_name(self.name, name, template["name"])
+        if "name" in holder:
+            values["tasks.name"] = values["steps.name"] = holder["name"]
+        return values
+
+    def require_room(self, template: Json, boundary: str) -> None:
+        """Raises ParallelismReached when no further node may be made here now."""
+        limit = self.spec.get("parallelism")
+        is_pod = "dag" not in template and "steps" not in template
+        if is_pod and limit is not None and self.nodes.active_pods >= int(limit):
+            raise ParallelismReached
+        around = self.nodes.by_id.get(boundary)
+        if around is None:
+            return
+        limit = self.templates[around["templateName"]].get("parallelism")
+        if limit is not None and self.nodes.active_children(boundary) >= int(limit):
+            raise ParallelismReached
+
+    def _add(self, name: str, kind: str, template: Json, boundary: str, owner: str, phase: str, **more: Any) -> Json:
+        inputs = (template.get("inputs") or {}).get("parameters")
+        if inputs:
+            more["inputs"] = {"parameters": inputs}
+        return self.nodes.add(
+            name, kind, template=template["name"], boundary=boundary, owner=owner, phase=phase, **more
+        )
+
+    def _error_node(self, name: str, template: Json, boundary: str, owner: str, message: str) -> None:
+        if (node := self.nodes.get(name)) is not None:
+            self.nodes.mark(node, "Error", message)
+            return
+        more = {"template": template["name"], "boundary": boundary, "owner": owner}
+        self.nodes.add(name, "Skipped", phase="Error", message=message, **more)
+
+    def _result_is_used(self, holder: Json, boundary: str) -> bool:
+        """Argo keeps a task's standard output only where another refers to it."""
+        around = self.nodes.by_id.get(boundary)
+        if around is None or "name" not in holder:
+            return False
+        template_name = around["templateName"]
+        text = self._texts.get(template_name)
+        if text is None:
+            text = self._texts[template_name] = json.dumps(self.templates[template_name])
+        name = holder["name"].partition("(")[0]
+        return any(f"{kind}.{name}.outputs.result" in text for kind in ("steps", "tasks"))
+
+    def _add_global_outputs(self, outputs: Json) -> None:
+        for one in outputs.get("parameters") or ():
+            name = one.get("globalName") if "globalName" in one else None
+            if name is None or one.get("value") is None:
+                continue
+            self.globals[f"workflow.outputs.parameters.{name}"] = text_of(one["value"])
+            kept = self.status.setdefault("outputs", {}).setdefault("parameters", [])
+            if all(each["name"] != name for each in kept):
+                kept.append({"name": name, "value": one["value"]})
+
+    def _end_with(self, root: Json) -> None:
+        phase, message = root["phase"], root.get("message", "")
+        if phase in ("Skipped", "Omitted"):
+            phase = "Succeeded"
+        if self.shutdown and phase != "Succeeded":
+            phase, message = "Failed", f"Stopped with strategy '{self.shutdown}'"
+        self.end(phase, message)
+
+    def _set_condition(self, kind: str, status: str) -> None:
+        conditions = self.status.setdefault("conditions", [])
+        for condition in conditions:
+            if condition["type"] == kind:
+                condition["status"] = status
+                return
+        conditions.append({"type": kind, "status": status})

@@ -1,0 +1,118 @@
+"""Pods: the Pod object in which a template runs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+Json = dict[str, Any]
+
+PREFIX: Final = "workflows.argoproj.io/"
+WORKFLOW_LABEL: Final = f"{PREFIX}workflow"
+COMPLETED_LABEL: Final = f"{PREFIX}completed"
+PHASE_LABEL: Final = f"{PREFIX}phase"
+CREATOR_LABEL: Final = f"{PREFIX}creator"
+NODE_ID: Final = f"{PREFIX}node-id"
+NODE_NAME: Final = f"{PREFIX}node-name"
+TEMPLATE: Final = f"{PREFIX}template"  # where Argo before 3.4 kept it: what the runner needs beyond the container
+OUTPUTS: Final = f"{PREFIX}outputs"  # likewise: what the runner found when the container had ended
+SCRIPT_PATH: Final = "/argo/staging/script"
+MAIN: Final = "main"
+
+_POD_FIELDS: Final = (
+    "nodeSelector",
+    "tolerations",
+    "affinity",
+    "securityContext",
+    "automountServiceAccountToken",
+    "schedulerName",
+    "hostAliases",
+)
+_WORKFLOW_POD_FIELDS: Final = ("imagePullSecrets", "hostNetwork", "dnsPolicy", "dnsConfig")
+
+
+def build_pod(workflow: Json, template: Json, *, name: str, node: Json, with_result: bool) -> Json:
+    """The pod of a node; template: with its tags replaced; with_result: its standard output is an output."""
+    meta, spec = workflow["metadata"], workflow["spec"]
+    container = _main_container(template, node, with_result=with_result)
+    pod_spec: Json = {"restartPolicy": "Never", "containers": [container]}
+    volumes = _volumes(spec, template, container)
+    if volumes:
+        pod_spec["volumes"] = volumes
+    pod_spec["serviceAccountName"] = account_of(spec, template)
+    for field in _POD_FIELDS:
+        value = template.get(field, spec.get(field))
+        if value not in (None, {}, [], ""):
+            pod_spec[field] = value
+    for field in _WORKFLOW_POD_FIELDS:
+        if spec.get(field):
+            pod_spec[field] = spec[field]
+    if template.get("activeDeadlineSeconds") not in (None, ""):
+        pod_spec["activeDeadlineSeconds"] = int(template["activeDeadlineSeconds"])
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": meta["namespace"],
+            "labels": _own(spec, template, "labels") | {COMPLETED_LABEL: "false", WORKFLOW_LABEL: meta["name"]},
+            "annotations": _own(spec, template, "annotations")
+            | {
+                "kubectl.kubernetes.io/default-container": MAIN,
+                NODE_ID: node["id"],
+                NODE_NAME: node["name"],
+                TEMPLATE: json.dumps(_for_runner(template), separators=(",", ":"), ensure_ascii=False),
+            },
+            "ownerReferences": [
+                {
+                    "apiVersion": "argoproj.io/v1alpha1",
+                    "kind": "Workflow",
+                    "name": meta["name"],
+                    "uid": meta["uid"],
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": pod_spec,
+    }
+
+
+def account_of(spec: Json, template: Json) -> str:
+    """The service account that a template's pods run as."""
+    return str(template.get("serviceAccountName") or spec.get("serviceAccountName") or "default")
+
+
+def _main_container(template: Json, node: Json, *, with_result: bool) -> Json:
+    source = template.get("script") or template["container"]
+    container = {key: value for key, value in source.items() if key != "source"} | {"name": MAIN}
+    if "script" in template:
+        container["args"] = [*(source.get("args") or ()), SCRIPT_PATH]
+    own = [
+        {"name": "ARGO_CONTAINER_NAME", "value": MAIN},
+        {"name": "ARGO_NODE_ID", "value": node["id"]},
+        {"name": "ARGO_INCLUDE_SCRIPT_OUTPUT", "value": "true" if with_result else "false"},
+    ]
+    container["env"] = [*(source.get("env") or ()), *own]
+    return container
+
+
+def _volumes(spec: Json, template: Json, container: Json) -> list[Json]:
+    known = {volume["name"]: volume for volume in [*(spec.get("volumes") or ()), *(template.get("volumes") or ())]}
+    wanted = dict.fromkeys(mount["name"] for mount in container.get("volumeMounts") or ())
+    return [known[name] for name in wanted if name in known]
+
+
+def _own(spec: Json, template: Json, field: str) -> Json:
+    of_workflow = (spec.get("podMetadata") or {}).get(field) or {}
+    of_template = (template.get("metadata") or {}).get(field) or {}
+    return {**of_workflow, **of_template}
+
+
+def _for_runner(template: Json) -> Json:
+    kept: Json = {"name": template["name"]}
+    if template.get("outputs"):
+        kept["outputs"] = template["outputs"]
+    if "script" in template:
+        kept["script"] = {"source": template["script"].get("source", "")}
+    return kept

@@ -1,0 +1,150 @@
+"""Retries: a Retry node and the attempts below it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from hera_k8s_sandbox.workflows.nodes import NodeError, failed, fulfilled
+from hera_k8s_sandbox.workflows.values import seconds_of
+
+if TYPE_CHECKING:
+    from hera_k8s_sandbox.workflows.operation import Operation
+
+Json = dict[str, Any]
+
+_UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
+
+
+def execute(
+    operation: Operation, name: str, template: Json, holder: Json, arguments: Json, boundary: str, owner: str
+) -> Json:
+    """Execute a template again until it succeeds or its strategy is exhausted; the Retry node.
+
+    Raises ParallelismReached and NodeError.
+    """
+    nodes, strategy = operation.nodes, operation.retry_strategy(template) or {}
+    parent = nodes.get(name)
+    if parent is None:
+        operation.require_room(template, boundary)
+        parent = operation.add_retry_node(name, template, holder, arguments, boundary, owner)
+    while not fulfilled(parent):
+        attempts = _attempts(operation, parent)
+        last = attempts[-1] if attempts else None
+        if last is not None and fulfilled(last) and not _goes_on(operation, parent, strategy, attempts):
+            break
+        attempt_name = last["name"] if last is not None and not fulfilled(last) else f"{name}({len(attempts)})"
+        number = int(attempt_name.rpartition("(")[2][:-1])
+        local = {"retries": str(number)} | _last_values(attempts[:number])
+        try:
+            attempt = operation.execute_once(
+                attempt_name, template, holder, arguments, boundary, parent["id"], local=local
+            )
+        except NodeError:
+            attempt = nodes.get(attempt_name)  # in error; the strategy decides
+        if attempt is None:
+            break
+        nodes.connect(parent, attempt)
+        if not fulfilled(attempt):
+            break
+    return parent
+
+
+def duration_of(text: Any) -> float:
+    """Seconds of a duration: `10`, `"10"`, `"1m30s"`. Raises ValueError."""
+    text = str(text)
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f'time: invalid duration "{text}"')
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def _attempts(operation: Operation, parent: Json) -> list[Json]:
+    return operation.nodes.children(parent)
+
+
+def _last_values(attempts: list[Json]) -> dict[str, str]:
+    if not attempts:
+        return {}
+    last = attempts[-1]
+    return {
+        "lastRetry.exitCode": (last.get("outputs") or {}).get("exitCode", "-1"),
+        "lastRetry.status": last["phase"],
+        "lastRetry.message": last.get("message", ""),
+        "lastRetry.duration": str(int(seconds_of(last["finishedAt"]) - seconds_of(last["startedAt"]))),
+    }
+
+
+def _goes_on(operation: Operation, parent: Json, strategy: Json, attempts: list[Json]) -> bool:
+    """Whether another attempt is due now; otherwise the Retry node has ended or waits."""
+    nodes, last = operation.nodes, attempts[-1]
+    if not failed(last):
+        operation.take_outputs(parent, last.get("outputs"))
+        nodes.mark(parent, "Succeeded", "")
+        return False
+    why = _gives_up(operation, strategy, attempts)
+    if why is not None:
+        operation.take_outputs(parent, last.get("outputs"))
+        nodes.mark(parent, last["phase"], why)
+        return False
+    wait = _wait(strategy, attempts)
+    if wait is None:
+        return True
+    due = seconds_of(last["finishedAt"]) + wait
+    if operation.now() >= due:
+        nodes.mark(parent, parent["phase"], "")
+        return True
+    operation.wake(due)
+    nodes.mark(parent, parent["phase"], f"Backoff for {_humanized(wait)}")
+    return False
+
+
+def _gives_up(operation: Operation, strategy: Json, attempts: list[Json]) -> str | None:
+    """Why there is no further attempt, or None."""
+    last = attempts[-1]
+    deadline = operation.deadline
+    if operation.shutdown:
+        return f"Stopped with strategy '{operation.shutdown}'"
+    if deadline is not None and operation.now() > deadline:
+        return "retry exceeded workflow deadline"
+    longest = (strategy.get("backoff") or {}).get("maxDuration")
+    if longest:
+        end = seconds_of(attempts[0]["startedAt"]) + duration_of(longest)
+        if operation.now() > end:
+            return "Max duration limit exceeded"
+        if seconds_of(last["finishedAt"]) + (_wait(strategy, attempts) or 0) > end:
+            return "Backoff would exceed max duration limit"
+    policy = strategy.get("retryPolicy") or "OnFailure"
+    retried = {"Always": ("Failed", "Error"), "OnFailure": ("Failed",), "OnError": ("Error",)}[policy]
+    if last["phase"] not in retried:
+        return str(last.get("message", ""))
+    limit = strategy.get("limit")
+    if limit not in (None, "") and len(attempts) > int(limit):
+        return "No more retries left"
+    return None
+
+
+def _wait(strategy: Json, attempts: list[Json]) -> float | None:
+    backoff = strategy.get("backoff")
+    if not backoff:
+        return None
+    wait = duration_of(backoff.get("duration", "0"))
+    factor = backoff.get("factor")
+    if factor not in (None, "") and int(factor) > 0:
+        wait *= int(factor) ** (len(attempts) - 1)
+    return min(wait, duration_of(backoff["cap"])) if backoff.get("cap") else wait
+
+
+def _humanized(seconds: float) -> str:
+    """As Argo's controller says it: `1 minutes 5 seconds`."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} seconds"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} minutes {rest} seconds"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} hours {minutes} minutes"

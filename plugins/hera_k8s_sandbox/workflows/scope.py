@@ -1,0 +1,153 @@
+"""Scope: which values the tags of a template stand for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from hera_k8s_sandbox.workflows.pods import account_of
+from hera_k8s_sandbox.workflows.substitution import substitute, substitute_text
+from hera_k8s_sandbox.workflows.values import go_json, text_of
+
+Json = dict[str, Any]
+
+_INDEX: Final = re.compile(r"\((\d+)[:)]")
+
+
+class ScopeError(ValueError):
+    """A value that is needed is not there."""
+
+
+def global_values(workflow: Json) -> dict[str, str]:
+    """What `{{workflow...}}` stands for, except the workflow's outputs."""
+    meta, spec = workflow["metadata"], workflow["spec"]
+    labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
+    created = datetime.strptime(meta["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
+    parameters = (spec.get("arguments") or {}).get("parameters") or []
+    values = {
+        "workflow.name": meta["name"],
+        "workflow.namespace": meta["namespace"],
+        "workflow.uid": meta["uid"],
+        "workflow.serviceAccountName": account_of(spec, {}),
+        "workflow.mainEntrypoint": spec.get("entrypoint", ""),
+        "workflow.status": "Running",
+        "workflow.creationTimestamp": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "workflow.creationTimestamp.RFC3339": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "workflow.labels.json": go_json(labels),
+        "workflow.annotations.json": go_json(annotations),
+        "workflow.priority": str(spec.get("priority", "")),
+    }
+    values |= {f"workflow.creationTimestamp.{letter}": created.strftime(f"%{letter}") for letter in "YmdHMS"}
+    values |= {f"workflow.labels.{key}": value for key, value in labels.items()}
+    values |= {f"workflow.annotations.{key}": value for key, value in annotations.items()}
+    given = {one["name"]: substitute_text(text_of(one.get("value", "")), values) for one in parameters}
+    values |= {f"workflow.parameters.{name}": value for name, value in given.items()}
+    listed = [{"name": name, "value": value} for name, value in given.items()]
+    values["workflow.parameters"] = values["workflow.parameters.json"] = json.dumps(listed, separators=(",", ":"))
+    return values
+
+
+def bind_inputs(template: Json, arguments: Json, values: Mapping[str, str]) -> Json:
+    """The template with its inputs bound to arguments or defaults, and all known tags replaced.
+
+    values: what the tags stand for, apart from the inputs. Raises ScopeError for an input without a value.
+    """
+    given = {one["name"]: one for one in arguments.get("parameters") or ()}
+    bound = [_bound(one, given.get(one["name"])) for one in (template.get("inputs") or {}).get("parameters") or ()]
+    inputs = {one["name"]: substitute_text(one["value"], values) for one in bound}
+    known = dict(values)
+    known |= {f"inputs.parameters.{name}": value for name, value in inputs.items()}
+    listed = [{"name": name, "value": value} for name, value in inputs.items()]
+    known["inputs.parameters"] = json.dumps(listed, separators=(",", ":"))
+    known |= _output_paths(template)
+    if bound:
+        shown = [one | {"value": inputs[one["name"]]} for one in bound]
+        template = template | {"inputs": template["inputs"] | {"parameters": shown}}
+    result: Json = substitute(template, known)
+    return result
+
+
+def _bound(wanted: Json, given: Json | None) -> Json:
+    value = None if given is None else given.get("value")
+    if value is None:
+        value = wanted.get("value", wanted.get("default"))
+    if value is None:
+        raise ScopeError(f"inputs.parameters.{wanted['name']} was not supplied")
+    return {key: each for key, each in wanted.items() if key != "valueFrom"} | {"value": text_of(value)}
+
+
+def _output_paths(template: Json) -> dict[str, str]:
+    outputs = (template.get("outputs") or {}).get("parameters") or ()
+    return {
+        f"outputs.parameters.{one['name']}.path": one["valueFrom"]["path"]
+        for one in outputs
+        if (one.get("valueFrom") or {}).get("path")
+    }
+
+
+def values_of_node(prefix: str, node: Json) -> dict[str, str]:
+    """What `{{tasks.NAME...}}` or `{{steps.NAME...}}` stands for once the node has ended."""
+    values = {f"{prefix}.id": node["id"], f"{prefix}.status": node["phase"]}
+    for key in ("startedAt", "finishedAt", "hostNodeName"):
+        if node.get(key):
+            values[f"{prefix}.{key}"] = node[key]
+    outputs = node.get("outputs") or {}
+    for key in ("result", "exitCode"):
+        if key in outputs:
+            values[f"{prefix}.outputs.{key}"] = outputs[key]
+    for one in outputs.get("parameters") or ():
+        if one.get("value") is not None:
+            values[f"{prefix}.outputs.parameters.{one['name']}"] = text_of(one["value"])
+    return values
+
+
+def values_of_group(prefix: str, group: Json | None, members: Iterable[Json]) -> dict[str, str]:
+    """What they stand for when the task was fanned out: JSON lists, in the order of the items."""
+    results: list[Any] = []
+    parameters: list[dict[str, str]] = []
+    for member in sorted(members, key=_index):
+        outputs = member.get("outputs") or {}
+        if member["phase"] != "Succeeded":
+            continue
+        if "result" in outputs:
+            results.append(_json_or_text(outputs["result"]))
+        if outputs.get("parameters"):
+            parameters.append({one["name"]: text_of(one.get("value", "")) for one in outputs["parameters"]})
+    values = {} if group is None else {f"{prefix}.id": group["id"], f"{prefix}.status": group["phase"]}
+    values[f"{prefix}.outputs.result"] = go_json(results)
+    values[f"{prefix}.outputs.parameters"] = go_json(parameters)
+    for name in dict.fromkeys(name for one in parameters for name in one):
+        values[f"{prefix}.outputs.parameters.{name}"] = go_json([one[name] for one in parameters if name in one])
+    return values
+
+
+def template_outputs(template: Json, values: Mapping[str, str]) -> Json | None:
+    """The outputs that a DAG or Steps template takes from what ran inside it. Raises ScopeError."""
+    declared = (template.get("outputs") or {}).get("parameters") or ()
+    if not declared:
+        return None
+    return {"parameters": [_taken(one, values) for one in declared]}
+
+
+def _taken(declared: Json, values: Mapping[str, str]) -> Json:
+    source = declared.get("valueFrom") or {}
+    tag = str(source.get("parameter", "")).removeprefix("{{").removesuffix("}}").strip()
+    value = values.get(tag, source.get("default"))
+    if value is None:
+        raise ScopeError(f'unable to resolve outputs.parameters.{declared["name"]}: "{{{{{tag}}}}}" has no value')
+    return declared | {"value": text_of(value)}
+
+
+def _index(node: Json) -> int:
+    found = _INDEX.search(node["displayName"])
+    return int(found[1]) if found else 0
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

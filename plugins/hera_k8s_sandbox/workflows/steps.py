@@ -1,0 +1,152 @@
+"""Steps: groups of steps, one group after another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hera_k8s_sandbox.workflows.conditions import ConditionError, holds
+from hera_k8s_sandbox.workflows.expansion import ExpansionError, expand, expands
+from hera_k8s_sandbox.workflows.nodes import NodeError, Nodes, ParallelismReached, failed, fulfilled
+from hera_k8s_sandbox.workflows.scope import ScopeError, template_outputs, values_of_group, values_of_node
+from hera_k8s_sandbox.workflows.substitution import substitute
+
+if TYPE_CHECKING:
+    from hera_k8s_sandbox.workflows.operation import Operation
+
+Json = dict[str, Any]
+
+
+def execute(operation: Operation, node: Json, template: Json) -> None:
+    """Advance a Steps node: run its groups in order until one has not ended, or failed."""
+    nodes = operation.nodes
+    groups = template["steps"]
+    scope: dict[str, str] = {}
+    for index, group_steps in enumerate(groups):
+        group = _group_node(nodes, node, template, index)
+        if not fulfilled(group):
+            _execute_group(operation, node, group, group_steps, scope)
+        if not fulfilled(group):
+            return
+        if failed(group):
+            _leave(nodes, node, group)
+            nodes.mark(node, "Failed", group.get("message", ""))
+            return
+        for step in group_steps:
+            scope |= _values_of_step(nodes, group, step)
+    _leave(nodes, node, nodes.get(f"{node['name']}[{len(groups) - 1}]") or node)
+    try:
+        operation.take_outputs(node, template_outputs(template, operation.values() | scope))
+    except ScopeError as error:
+        nodes.mark(node, "Error", str(error))
+        return
+    nodes.mark(node, "Succeeded")
+
+
+def _group_node(nodes: Nodes, boundary: Json, template: Json, index: int) -> Json:
+    name = f"{boundary['name']}[{index}]"
+    group = nodes.get(name)
+    if group is not None:
+        return group
+    before = nodes.get(f"{boundary['name']}[{index - 1}]") if index else None
+    group = nodes.add(name, "StepGroup", boundary=boundary["id"], phase="Running")
+    if before is None:
+        nodes.connect(boundary, group)
+    elif not before.get("children"):
+        nodes.connect(before, group)
+    else:
+        for child in nodes.children(before):
+            for key in nodes.outbound(child):
+                nodes.connect(nodes.by_id[key], group)
+    return group
+
+
+def _execute_group(operation: Operation, boundary: Json, group: Json, steps: list[Json], scope: dict[str, str]) -> None:
+    nodes = operation.nodes
+    try:
+        members = _members(operation, group, steps, scope)
+        for step in members:
+            _start(operation, boundary, group, step)
+    except (ConditionError, ExpansionError, ScopeError) as error:
+        nodes.mark(group, "Error", str(error))
+        return
+    except NodeError as error:
+        nodes.mark(group, "Error", f"step group deemed errored due to child {error}")
+        return
+    except ParallelismReached:
+        return
+    children = nodes.children(group)
+    if any(not fulfilled(child) for child in children):
+        return
+    by_name = {f"{group['name']}.{step['name']}": step for step in members}
+    for child in children:
+        if failed(child) and not _continues_on(by_name.get(child["name"], {}), child["phase"]):
+            nodes.mark(group, "Failed", f"child '{child['id']}' failed")
+            return
+    nodes.mark(group, "Succeeded")
+
+
+def _members(operation: Operation, group: Json, steps: list[Json], scope: dict[str, str]) -> list[Json]:
+    """The steps of a group with outputs put in and items expanded; derived once."""
+    found: list[Json] | None = operation.memory.get(group["id"])
+    if found is not None:
+        return found
+    found, nodes = [], operation.nodes
+    values = operation.values() | scope
+    for step in steps:
+        resolved = substitute(step, values)
+        expanded = expand(resolved)
+        if not expanded:
+            more = {"template": step["template"], "boundary": group["boundaryID"], "owner": group["id"]}
+            name = f"{group['name']}.{step['name']}"
+            node = nodes.get(name) or nodes.add(
+                name, "Skipped", phase="Skipped", message="Skipped, empty params", **more
+            )
+            nodes.connect(group, node)
+        found.extend(expanded)
+    operation.memory[group["id"]] = found
+    return found
+
+
+def _start(operation: Operation, boundary: Json, group: Json, step: Json) -> None:
+    nodes, name = operation.nodes, f"{group['name']}.{step['name']}"
+    more = {"template": step["template"], "boundary": boundary["id"], "owner": group["id"]}
+    known = nodes.get(name)
+    if known is None and step.get("when"):
+        try:
+            wanted = holds(str(step["when"]))
+        except ConditionError as error:
+            nodes.connect(group, nodes.add(name, "Skipped", phase="Error", message=str(error), **more))
+            raise
+        if not wanted:
+            message = f"when '{step['when']}' evaluated false"
+            nodes.connect(group, nodes.add(name, "Skipped", phase="Skipped", message=message, **more))
+            return
+    try:
+        node = operation.execute(name, step, step.get("arguments") or {}, boundary["id"], group["id"])
+    except NodeError as error:
+        if (node := nodes.get(name)) is not None:
+            nodes.connect(group, node)
+        raise NodeError(f"{name} error: {error}") from None
+    if node is not None and known is None:
+        nodes.connect(group, node)
+
+
+def _values_of_step(nodes: Nodes, group: Json, step: Json) -> dict[str, str]:
+    name, prefix = f"{group['name']}.{step['name']}", f"steps.{step['name']}"
+    node = nodes.get(name)
+    if node is not None:
+        return values_of_node(prefix, node)
+    if not expands(step):
+        return {}
+    members = [child for child in nodes.children(group) if child["name"].startswith(f"{name}(")]
+    return values_of_group(prefix, None, [member for member in members if member["type"] != "Skipped"])
+
+
+def _leave(nodes: Nodes, node: Json, last: Json) -> None:
+    outbound = [key for child in nodes.children(last) for key in nodes.outbound(child)]
+    nodes.set(node, outboundNodes=outbound or None)
+
+
+def _continues_on(step: Json, phase: str) -> bool:
+    goes_on = step.get("continueOn") or {}
+    return bool(goes_on.get("failed") if phase == "Failed" else goes_on.get("error"))
