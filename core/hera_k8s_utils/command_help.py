@@ -11,7 +11,7 @@ from .commands import TAKES_EXPERIMENT
 from .common_flags import COMMON_HELP
 from .errors import PluginError
 from .help import PROGRAM, closing, table, width
-from .resolve import owner_title
+from .owners import owner_title
 
 if TYPE_CHECKING:
     from .declarations import Command

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .common_flags import dashed, is_flag
+from .conversion import switch
 from .errors import OptionsError, listed
 from .help import width
 from .naming import nearest
 from .options import Kind, OptionSpec
-from .resolve import Given, Unloaded
+from .owners import Unloaded
+from .resolve import Given
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -188,8 +190,6 @@ def option_parser(specs: Sequence[OptionSpec]) -> CommandParser:
 
 
 def _as_switch(flag: str, value: str) -> str:
-    from .resolve import switch
-
     negative = flag.startswith("--no-")
     plain = "--" + flag.removeprefix("--no-").removeprefix("--")
     try:

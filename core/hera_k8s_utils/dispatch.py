@@ -12,7 +12,8 @@ from .command_help import command_help, command_parser
 from .command_line import Line, unknown_words
 from .commands import TAKES_EXPERIMENT, DefaultFile, Session
 from .common_flags import Common, is_flag
-from .resolve import all_specs, owners_of, resolve, resolve_for, unloaded_plugins
+from .owners import all_specs, owners_of, unloaded_plugins
+from .resolve import resolve, resolve_for
 
 if TYPE_CHECKING:
     from .declarations import Command

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import logging
-import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,12 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .config_files import ConfigFile, Entry, exposure, read_config_files, split_list
-from .errors import OptionsError, PluginError, listed
+from .config_files import ConfigFile, Entry, exposure, read_config_files
+from .conversion import Candidate, converted, texts_of
+from .errors import OptionsError, listed
 from .log import remember
 from .naming import nearest
-from .options import MISSING, Effective, Kind, OptionSpec, Origin, Owner, Rank, Resolved, canonical, specs_of
-from .plugins import RECORDS, PluginInfo, Plugins
+from .options import MISSING, Effective, Kind, OptionSpec, Origin, Owner, Rank, Resolved, canonical
+from .owners import Unloaded, all_specs, owners_of, unloaded_plugins
+from .plugins import Plugins
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -29,8 +29,6 @@ DISABLING: Final = "HERA_K8S_DISABLE_PLUGINS"
 _NEAR: Final = 0.82
 """Likeness from which on an unknown key of a file is taken for a misspelt one; files may hold keys of others."""
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][\w-]{0,40}$")
-_YES: Final = frozenset({"true", "yes", "on", "1", "y"})
-_NO: Final = frozenset({"false", "no", "off", "0", "n"})
 
 
 @dataclass(frozen=True)
@@ -41,29 +39,6 @@ class Given:
     value: str = field(repr=False)
     position: int
     word: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True)
-class Unloaded:
-    """A plugin whose options nobody knows now. names: its options, where they can be told."""
-
-    blame: str
-    plugin: str
-    state: str
-    names: frozenset[str] = frozenset()
-
-    def has(self, name: str) -> bool:
-        """Whether an option is probably this plugin's: it is one of its names, or begins with the plugin's."""
-        return name in self.names or name.startswith(canonical(self.plugin) + "-")
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A value that one source offers for an option, as that source wrote it. said: the place, for an error."""
-
-    origin: Origin
-    value: Any = field(repr=False)
-    said: str = ""
 
 
 # --- the whole -------------------------------------------------------------------------------------------------
@@ -130,105 +105,6 @@ def resolve_for(
     )
 
 
-# --- who declared options --------------------------------------------------------------------------------------
-
-
-def owners_of(plugins: Plugins, experiment: Experiment | None = None) -> list[Owner]:
-    """Everybody who declares options: the framework, the plugins, and the experiment where there is one."""
-    owners = [*core_owners(), *_plugin_owners(plugins), *_command_owners(plugins)]
-    if experiment is not None and experiment.options is not None:
-        owners.append(Owner(experiment.options, title=f"the experiment {experiment.name}"))
-    return owners
-
-
-def core_owners() -> list[Owner]:
-    """The options that belong to no plugin."""
-    from .http import NetworkSettings
-    from .settings import CoreSettings
-
-    return [Owner(CoreSettings), Owner(NetworkSettings)]
-
-
-def _plugin_owners(plugins: Plugins) -> list[Owner]:
-    hooks = [hook for hook in RECORDS if hook != "commands"]
-    return [
-        Owner(each.record.settings, each.plugin, each.distribution)
-        for hook in hooks
-        for each in plugins.all(hook)
-        if getattr(each.record, "settings", None) is not None
-    ]
-
-
-def _command_owners(plugins: Plugins) -> list[Owner]:
-    return [
-        Owner(each.record.settings, each.plugin, each.distribution, command=each.record.name)
-        for each in plugins.all("commands")
-        if each.record.settings is not None
-    ]
-
-
-def all_specs(owners: Sequence[Owner]) -> list[OptionSpec]:
-    """The options of the owners; raises `PluginError` when two declare the same flag."""
-    classes: dict[type, Owner] = {}
-    for owner in owners:
-        classes.setdefault(owner.settings, owner)
-    specs = [spec for owner in classes.values() for spec in specs_of(owner)]
-    _refuse_clashes(specs)
-    return specs
-
-
-def _refuse_clashes(specs: Sequence[OptionSpec]) -> None:
-    taken: dict[str, list[OptionSpec]] = {}
-    for spec in specs:
-        for name in spec.flags:
-            for other in taken.setdefault(name, []):
-                if _meet(spec.owner, other.owner):
-                    raise _clash(name, other, spec)
-            taken[name].append(spec)
-
-
-def owner_title(owner: Owner) -> str:
-    """How the help heads the options of an owner."""
-    return f"options of {owner.blame}"
-
-
-def _meet(one: Owner, other: Owner) -> bool:
-    """Whether the flags of two owners stand on the same command line; those of two commands never do."""
-    return not (one.command and other.command and one.command != other.command)
-
-
-def _clash(name: str, one: OptionSpec, other: OptionSpec) -> PluginError:
-    plugin = other.owner.plugin or one.owner.plugin
-    return PluginError(
-        f"two declare the flag {name}",
-        found=f"{one.owner.blame} ({one.owner.settings.__name__}.{one.field}) and "
-        f"{other.owner.blame} ({other.owner.settings.__name__}.{other.field})",
-        hint=f"--no-plugin {plugin}" if plugin else f"rename the field {other.field} or its aliases",
-    )
-
-
-def unloaded_plugins(plugins: Plugins) -> list[Unloaded]:
-    """The plugins that were not loaded. Those of this distribution that are merely disabled are asked for the names of
-    their options; others are somebody's code that was turned off for a reason, and only recognised by their prefix."""
-    return [
-        Unloaded(info.blame, info.name, info.state, _names_of(info))
-        for info in plugins.listing()
-        if info.state in ("disabled", "broken", "refused")
-    ]
-
-
-def _names_of(info: PluginInfo) -> frozenset[str]:
-    if info.state != "disabled" or not info.distribution.startswith("hera-k8s-utils "):
-        return frozenset()
-    try:
-        module = importlib.import_module(info.module)
-    except ImportError:
-        return frozenset()
-    records = [record for hook in RECORDS if hasattr(module, hook) for record in getattr(module, hook)() or ()]
-    classes = {record.settings for record in records if getattr(record, "settings", None) is not None}
-    return frozenset(name for cls in classes for spec in specs_of(Owner(cls, info.name)) for name in spec.names)
-
-
 # --- the command line ------------------------------------------------------------------------------------------
 
 
@@ -279,7 +155,7 @@ class _Sources:
         for spec in self.specs:
             if spec.info.secret:
                 for candidate in self._candidates(spec):
-                    found.update(_texts(candidate.value))
+                    found.update(texts_of(candidate.value))
         return frozenset(text for text in found if text)
 
     def _candidates(self, spec: OptionSpec) -> Iterator[Candidate]:
@@ -424,20 +300,8 @@ def _place(entry: Entry) -> str:
 def _joined(entries: Sequence[Entry]) -> tuple[str, ...]:
     texts: list[str] = []
     for entry in entries:
-        texts += _texts(entry.value)
+        texts += texts_of(entry.value)
     return tuple(texts)
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, str):
-        is_list = value.startswith("[") and value.endswith("]")
-        return list(split_list(value)) if is_list else [value]
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [str(each) for each in value]
-    return [] if value is None else [str(value)]
-
-
-# --- conversion ------------------------------------------------------------------------------------------------
 
 
 def _merged(spec: OptionSpec, candidates: Sequence[Candidate]) -> Effective:
@@ -451,81 +315,3 @@ def _merged(spec: OptionSpec, candidates: Sequence[Candidate]) -> Effective:
     strongest = min((origin.rank for origin in origins), default=candidates[0].origin.rank)
     shown = Origin(strongest, where or candidates[0].origin.where)
     return Effective(spec, tuple(text for text, _ in kept.values()), shown, origins)
-
-
-def converted(spec: OptionSpec, candidate: Candidate) -> Any:
-    """A source's value in the option's type; raises `OptionsError` naming the source, never the value."""
-    try:
-        value = _convert(spec, candidate.value)
-        if spec.info.choices and any(str(each) not in spec.info.choices for each in _texts(value)):
-            raise ValueError(f"not one of {', '.join(spec.info.choices)}")
-    except (ValueError, OverflowError) as error:
-        raise OptionsError(
-            f"{candidate.said or candidate.origin.where} cannot be used",
-            found=str(error),
-            hint=f"{spec.flag}: {spec.info.help}",
-        ) from None
-    return value
-
-
-def _convert(spec: OptionSpec, value: Any) -> Any:
-    if spec.kind is Kind.LIST:
-        return tuple(_texts(value))
-    if value is None:  # a key that stands alone
-        if spec.kind is Kind.SWITCH:
-            return True
-        raise ValueError("it has no value")
-    if isinstance(value, (list, tuple)):
-        raise ValueError("a list, where one value is wanted")
-    if isinstance(value, str):
-        return None if spec.optional and not value else _FROM_TEXT[spec.kind](value)
-    return _of_type(spec.kind, value)
-
-
-def switch(text: str) -> bool:
-    """A yes or a no in the usual spellings; raises `ValueError` for anything else."""
-    word = text.strip().lower()
-    if word in _YES or word in _NO:
-        return word in _YES
-    raise ValueError("neither true nor false")
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("not a whole number") from None
-
-
-def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise ValueError("not a number") from None
-    if not math.isfinite(number):
-        raise ValueError("not a finite number")
-    return number
-
-
-_FROM_TEXT: Final[Mapping[Kind, Callable[[str], Any]]] = {
-    Kind.TEXT: str,
-    Kind.WHOLE: _whole,
-    Kind.NUMBER: _number,
-    Kind.SWITCH: switch,
-    Kind.PATH: lambda text: Path(text).expanduser(),
-}
-
-
-def _of_type(kind: Kind, value: Any) -> Any:
-    """A value that a program gave (a keyword, a site's default), checked."""
-    if kind is Kind.TEXT and isinstance(value, os.PathLike):
-        return str(value)
-    if kind is Kind.SWITCH and isinstance(value, bool):
-        return value
-    if kind is Kind.PATH and isinstance(value, os.PathLike):
-        return Path(value)
-    if kind is Kind.NUMBER and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _number(str(value))
-    if kind is Kind.WHOLE and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise ValueError(f"a {type(value).__name__}, where a {kind.value} is wanted")

@@ -14,7 +14,8 @@ import pytest
 
 from hera_k8s_utils import OptionsError, option
 from hera_k8s_utils.options import Owner
-from hera_k8s_utils.resolve import Unloaded, resolve
+from hera_k8s_utils.owners import Unloaded
+from hera_k8s_utils.resolve import resolve
 
 VALUE = "s3cr3t-value"
 

@@ -1,0 +1,114 @@
+"""From what a source wrote to a value of the option's type."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from .config_files import split_list
+from .errors import OptionsError
+from .options import Kind, OptionSpec, Origin
+
+_YES: Final = frozenset({"true", "yes", "on", "1", "y"})
+_NO: Final = frozenset({"false", "no", "off", "0", "n"})
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A value that one source offers for an option, as that source wrote it. said: the place, for an error."""
+
+    origin: Origin
+    value: Any = field(repr=False)
+    said: str = ""
+
+
+def texts_of(value: Any) -> list[str]:
+    """What a source wrote, as the texts of a list."""
+    if isinstance(value, str):
+        is_list = value.startswith("[") and value.endswith("]")
+        return list(split_list(value)) if is_list else [value]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [str(each) for each in value]
+    return [] if value is None else [str(value)]
+
+
+def converted(spec: OptionSpec, candidate: Candidate) -> Any:
+    """A source's value in the option's type; raises `OptionsError` naming the source, never the value."""
+    try:
+        value = _convert(spec, candidate.value)
+        if spec.info.choices and any(str(each) not in spec.info.choices for each in texts_of(value)):
+            raise ValueError(f"not one of {', '.join(spec.info.choices)}")
+    except (ValueError, OverflowError) as error:
+        raise OptionsError(
+            f"{candidate.said or candidate.origin.where} cannot be used",
+            found=str(error),
+            hint=f"{spec.flag}: {spec.info.help}",
+        ) from None
+    return value
+
+
+def _convert(spec: OptionSpec, value: Any) -> Any:
+    if spec.kind is Kind.LIST:
+        return tuple(texts_of(value))
+    if value is None:  # a key that stands alone
+        if spec.kind is Kind.SWITCH:
+            return True
+        raise ValueError("it has no value")
+    if isinstance(value, (list, tuple)):
+        raise ValueError("a list, where one value is wanted")
+    if isinstance(value, str):
+        return None if spec.optional and not value else _FROM_TEXT[spec.kind](value)
+    return _of_type(spec.kind, value)
+
+
+def switch(text: str) -> bool:
+    """A yes or a no in the usual spellings; raises `ValueError` for anything else."""
+    word = text.strip().lower()
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise ValueError("neither true nor false")
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("not a whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError("not a number") from None
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
+
+
+_FROM_TEXT: Final[Mapping[Kind, Callable[[str], Any]]] = {
+    Kind.TEXT: str,
+    Kind.WHOLE: _whole,
+    Kind.NUMBER: _number,
+    Kind.SWITCH: switch,
+    Kind.PATH: lambda text: Path(text).expanduser(),
+}
+
+
+def _of_type(kind: Kind, value: Any) -> Any:
+    """A value that a program gave (a keyword, a site's default), checked."""
+    if kind is Kind.TEXT and isinstance(value, os.PathLike):
+        return str(value)
+    if kind is Kind.SWITCH and isinstance(value, bool):
+        return value
+    if kind is Kind.PATH and isinstance(value, os.PathLike):
+        return Path(value)
+    if kind is Kind.NUMBER and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _number(str(value))
+    if kind is Kind.WHOLE and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"a {type(value).__name__}, where a {kind.value} is wanted")
