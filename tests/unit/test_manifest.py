@@ -70,7 +70,23 @@ def test_what_is_no_workflow_is_refused(returned: object) -> None:
         Manifest.of(returned)
 
 
-def test_an_object_that_cannot_be_builtsays_why() -> None:
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"templates": {"name": "a"}}, "spec.templates is a mapping, not a list"),
+        ({"templates": [{"dag": {"tasks": ["a"]}}]}, r"spec.templates\[0\].dag.tasks\[0\] is text, not a mapping"),
+        ({"templates": [{"steps": [{"name": "a"}]}]}, r"steps\[0\] is a mapping, not a list"),
+        ({"templates": [None]}, r"spec.templates\[0\] is null"),
+        ({"entrypoint": 3}, "spec.entrypoint is a number, not text"),
+        ("text", "spec is text, not a mapping"),
+    ],
+)
+def test_a_misshapen_dict_is_refused_with_the_place(spec: object, said: str) -> None:
+    with pytest.raises(BuildError, match=said):
+        Manifest.of({"kind": "Workflow", "metadata": {"name": "w"}, "spec": spec})
+
+
+def test_an_object_that_cannot_be_built_says_why() -> None:
     class Workflow:
         def to_dict(self) -> dict[str, Any]:
             raise KeyError("no such parameter")
