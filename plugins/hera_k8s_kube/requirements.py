@@ -278,7 +278,7 @@ class Right(KubeRequirement):
         Right("workflows.argoproj.io", verbs=("create", "get"))
 
     role: the resource. account: a service account that must be allowed; empty: whoever runs this.
-    object: the one object that it is about; empty: all of the resource.
+    only: the name of the one object that it is about; empty: all of the resource.
     """
 
     kind: ClassVar[str] = "Right"
@@ -286,7 +286,7 @@ class Right(KubeRequirement):
 
     verbs: tuple[str, ...] = field(default=("get",), kw_only=True)
     account: str = field(default="", kw_only=True)
-    object: str = field(default="", kw_only=True)
+    only: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         if isinstance(self.verbs, str):
@@ -302,7 +302,7 @@ class Right(KubeRequirement):
     @property
     def identity(self) -> str:
         """Who, what and on which resource."""
-        return " ".join((self.account, ",".join(self.verbs), self.name, self.object))
+        return " ".join((self.account, ",".join(self.verbs), self.name, self.only))
 
     @property
     def rule(self) -> Rule:

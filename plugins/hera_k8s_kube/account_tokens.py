@@ -1,0 +1,124 @@
+"""Tokens of service accounts for the Argo server: asked for by TokenRequest, or read from a token Secret."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+
+from hera_k8s_utils.context import Context
+from hera_k8s_utils.declarations import Credential, Json
+from hera_k8s_utils.errors import CredentialError, NoCredential, NotApplicable, PlatformError, Trouble
+from hera_k8s_utils.settings import CoreSettings
+
+from .settings import AccountTokenSettings
+from .tokens import expiry_of, parse_time, subject_of
+
+TOKEN_SECRET = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secret
+
+
+def account_token(settings: AccountTokenSettings, context: Context) -> Credential:
+    """A service account's token.
+
+    With `--argo-token-secret` it is read from that Secret, else the server is asked for a fresh one; where it refuses
+    that, the Secret that the account itself lists is read (clusters before Kubernetes 1.24 made one for each).
+    Raises `NotApplicable` when no account is named or there is no Argo server or no cluster to ask.
+    """
+    account = settings.account or context.options.of(CoreSettings).service_account
+    if not account and not settings.secret:
+        raise NotApplicable("no service account is named: --argo-token-account or --argo-service-account")
+    if not context.options.by_name("argo_server"):
+        raise NotApplicable("no Argo server is named: --argo-server")
+    try:
+        _ = context.kubernetes
+    except NoCredential:
+        raise NotApplicable("no cluster to ask for the account's token") from None
+    if settings.secret:
+        return _from_secret(context, settings.secret, account)
+    try:
+        return _requested(context, account, settings.lifetime)
+    except PlatformError as error:
+        if error.trouble is not Trouble.FORBIDDEN:
+            raise _failed(account, error) from error
+        return _from_listed_secret(context, account, error)
+
+
+def _requested(context: Context, account: str, lifetime: int) -> Credential:
+    body = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": lifetime},
+    }
+    answer = context.kubernetes.create("v1", "serviceaccounts", body, name=account, subresource="token")
+    status: Json = answer.get("status") or {}
+    token = str(status.get("token") or "")
+    if not token:
+        raise CredentialError(f"the token of service account {account}", found="the server's answer holds none")
+    end = parse_time(str(status.get("expirationTimestamp") or "")) or expiry_of(token)
+    return _credential(token, context, account, end, f"TokenRequest for {account}")
+
+
+def _from_listed_secret(context: Context, account: str, refused: PlatformError) -> Credential:
+    """The token in a Secret that the account lists; the refusal of TokenRequest stands when there is none."""
+    try:
+        listed = context.kubernetes.get("v1", "serviceaccounts", account).get("secrets") or ()
+    except PlatformError:
+        raise _failed(account, refused) from refused
+    for each in listed:
+        try:
+            return _from_secret(context, str(each.get("name") or ""), account)
+        except (CredentialError, PlatformError):
+            continue  # accounts list Secrets of other types too
+    raise _failed(account, refused) from refused
+
+
+def _from_secret(context: Context, name: str, account: str) -> Credential:
+    found = _secret(context, name)
+    if found.get("type") != TOKEN_SECRET:
+        raise CredentialError(
+            f"Secret {name} holds no service account's token",
+            found=f"its type is {found.get('type')}",
+            hint=f"its type must be {TOKEN_SECRET}",
+        )
+    owner = ((found.get("metadata") or {}).get("annotations") or {}).get("kubernetes.io/service-account.name", "")
+    if account and owner and owner != account:
+        raise CredentialError(f"Secret {name} holds the token of service account {owner}", found=f"{account} is wanted")
+    try:
+        token = base64.b64decode((found.get("data") or {}).get("token") or "").decode()
+    except ValueError:
+        token = ""
+    if not token:
+        raise CredentialError(
+            f"Secret {name} holds no token",
+            found="the cluster has not filled it in",
+            hint=f"kubectl -n {context.namespace} describe secret {name}",
+        )
+    return _credential(token, context, owner or account, expiry_of(token), f"Secret {name}")
+
+
+def _secret(context: Context, name: str) -> Json:
+    try:
+        return context.kubernetes.get("v1", "secrets", name)
+    except PlatformError as error:
+        if error.trouble in (Trouble.MISSING, Trouble.FORBIDDEN):
+            raise CredentialError(
+                f"the token in Secret {name} cannot be read", found=error.found, hint=error.hint
+            ) from error
+        raise
+
+
+def _credential(token: str, context: Context, account: str, end: datetime | None, source: str) -> Credential:
+    return Credential(
+        secret=token,
+        identity=subject_of(token) or f"system:serviceaccount:{context.kubernetes.namespace}:{account}",
+        namespace=context.kubernetes.namespace,
+        expires_at=end,
+        source=source,
+    )
+
+
+def _failed(account: str, error: PlatformError) -> CredentialError:
+    return CredentialError(
+        f"no token for service account {account}",
+        found=error.found or error.wanted,
+        hint=error.hint or "--argo-token-account NAME takes another account",
+    )

@@ -1,0 +1,130 @@
+"""What the API server's refusals and silences mean, as errors that say what was wanted and what to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from hera_k8s_utils.errors import PlatformError, Trouble, listed
+from hera_k8s_utils.http import describe_body
+
+Json = dict[str, Any]
+
+_HINTS: Final = {
+    Trouble.UNAUTHORIZED: "log in again as your cluster wants it, or --k8s-context NAME takes another identity",
+    Trouble.THROTTLED: "the server has too much to do: try again later, or with a smaller --concurrency",
+    Trouble.SERVER: "the server itself failed: try again, and if it stays ask those who run the cluster",
+}
+_PROXY_HINT: Final = "is the server's address right, and is there a login proxy in front of it?"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked, in the words of a message.
+
+    verb: of RBAC, `get`. resource: `configmaps`. name: empty for all. namespace: empty for objects of the cluster.
+    """
+
+    verb: str
+    resource: str
+    name: str = ""
+    namespace: str = ""
+    group: str = ""
+
+    def __str__(self) -> str:
+        what = f"{self.resource} {self.name}".strip()
+        return f"{self.verb} {what}" + (f" in {self.namespace}" if self.namespace else "")
+
+    @property
+    def can_i(self) -> str:
+        """The command that asks whether it is allowed."""
+        resource = f"{self.resource}.{self.group}" if self.group else self.resource
+        where = f" -n {self.namespace}" if self.namespace else ""
+        return f"kubectl auth can-i {self.verb} {resource}{where}"
+
+
+def refusal(request: Request, status: int, content: bytes, *, location: str = "", secret: str = "") -> PlatformError:
+    """The error of an answer whose status is not one of success. secret: what must not be repeated."""
+    body = _status_of(content)
+    said = str(body.get("message") or "") or _plain(content)
+    said = said.replace(secret, "<redacted>") if secret else said
+    trouble, hint = PlatformError.trouble_of(status), ""
+    if 300 <= status < 400:
+        trouble, said, hint = Trouble.PROTOCOL, f"the server sends elsewhere{_host_of(location)}", _PROXY_HINT
+    elif trouble is Trouble.FORBIDDEN and 'User "system:anonymous"' in said:
+        trouble, said = Trouble.UNAUTHORIZED, "no credential arrived: the server takes us for system:anonymous"
+    elif trouble is Trouble.FORBIDDEN:
+        hint = request.can_i
+    elif not body and _is_page(content) and trouble in (Trouble.MISSING, Trouble.INVALID):
+        trouble, hint = Trouble.PROTOCOL, _PROXY_HINT
+    elif trouble is Trouble.MISSING and said.startswith("404 page not found"):
+        said = f"the server has no API group {request.group}" if request.group else "the server has no such API"
+    return PlatformError(
+        str(request),
+        found=f"{said} ({status})" if said else f"answered {status}",
+        hint=hint or _HINTS.get(trouble, ""),
+        trouble=trouble,
+        status=status,
+        reason=str(body.get("reason") or ""),
+    )
+
+
+def event_error(request: Request, body: Json) -> PlatformError:
+    """The error of an ERROR event in a watch: it holds a Status, although the answer's own status was 200."""
+    status = int(body.get("code") or 500)
+    return refusal(request, status, json.dumps(body).encode())
+
+
+def parsed(request: Request, status: int, content: bytes) -> Json:
+    """The object in a successful answer; raises `PlatformError` for anything else, such as a login page."""
+    try:
+        body = json.loads(content)
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        return body
+    raise PlatformError(
+        str(request),
+        found=f"answered {status} with {describe_body(content)}, not with an object",
+        hint=_PROXY_HINT,
+        trouble=Trouble.PROTOCOL,
+        status=status,
+    )
+
+
+def lost(request: Request, error: BaseException, *, server: str, proxy: str, wait: float) -> PlatformError:
+    """The error of a request that got no whole answer. wait: seconds that it was given."""
+    from hera_k8s_utils._transport import diagnose
+
+    trouble, found, hint = diagnose(error, url=server, proxy=proxy, wait=wait)
+    return PlatformError(str(request), found=f"{urlsplit(server).netloc}: {found}", hint=hint, trouble=trouble)
+
+
+def _status_of(content: bytes) -> Json:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return {}
+    if not isinstance(body, dict):
+        return {}
+    causes = (body.get("details") or {}).get("causes") or ()
+    if body.get("reason") == "Invalid" and causes and not body.get("message"):
+        body["message"] = listed([str(cause.get("message")) for cause in causes])
+    return body
+
+
+def _plain(content: bytes) -> str:
+    if _is_page(content) or not content.strip():
+        return f"answered with {describe_body(content)}" if content.strip() else ""
+    return " ".join(content[:300].decode("utf-8", "replace").split())
+
+
+def _is_page(content: bytes) -> bool:
+    return content[:200].lstrip()[:1] == b"<"
+
+
+def _host_of(location: str) -> str:
+    parts = urlsplit(location)
+    return f", to {parts.scheme}://{parts.netloc}" if parts.netloc else ""

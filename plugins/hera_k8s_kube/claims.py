@@ -1,0 +1,163 @@
+"""Persistent volume claims: bound or about to be, large enough, and shareable by as many tasks as run at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from hera_k8s_utils.context import Context
+from hera_k8s_utils.declarations import CheckResult, Json, ResourceChecker, fail, ok, unknown, warn
+from hera_k8s_utils.errors import PlatformError, Trouble
+from hera_k8s_utils.manifest import Manifest, Unresolved
+from hera_k8s_utils.quantity import parse_quantity
+
+from .looking import absent, find, going, kubectl
+from .requirements import PersistentVolumeClaim
+from .usage import resolved, used_pods
+
+LOCAL_PATH: Final = "hera-k8s-utils/local-path"
+"""Annotation of a claim whose contents lie on this machine (the sandbox's): their directory."""
+_WRITABLE: Final = frozenset({"ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"})
+_STORAGE: Final = "storage.k8s.io/v1"
+
+
+def check_claim(settings: None, context: Context, wanted: PersistentVolumeClaim) -> CheckResult:
+    """Read the one named claim and, while it is not bound, its storage class."""
+    found = find(context, "v1", "persistentvolumeclaims", wanted.name)
+    if found is None:
+        return absent(context, wanted, can_be_made=bool(wanted.size))
+    if going(found):
+        return fail(f"{wanted.label}is being deleted", hint=f"--bind {wanted.role}=NAME takes another claim")
+    phase = (found.get("status") or {}).get("phase") or "Pending"
+    if phase == "Lost":
+        return fail(f"{wanted.label}Lost: its volume is gone", hint=kubectl(context, f"describe pvc {wanted.name}"))
+    misfit = _misfit(wanted, found, context)
+    if misfit is not None and misfit.verdict.value == "failed":
+        return misfit
+    if phase != "Bound":
+        return _pending(context, wanted, found, misfit)
+    return misfit or ok(f"{wanted.label}Bound, {', '.join(_modes(found))}, {_size(found)}")
+
+
+# --- whether it fits -------------------------------------------------------------------------------------------
+
+
+def _misfit(wanted: PersistentVolumeClaim, found: Json, context: Context) -> CheckResult | None:
+    """What of the claim's size and access modes is not as the experiment needs it."""
+    modes, size = _modes(found), _size(found)
+    rebind = f"--bind {wanted.role}=NAME takes another claim"
+    if wanted.size and size and parse_quantity(size) < parse_quantity(wanted.size):
+        return fail(f"{wanted.label}holds {size}, {wanted.size} are wanted", hint=rebind)
+    if not wanted.read_only and not _WRITABLE.intersection(modes):
+        return fail(f"{wanted.label}{', '.join(modes)}: tasks cannot write to it", hint=rebind)
+    together = context.demand.fan_out
+    if together > 1 and modes == ["ReadWriteOncePod"]:
+        return fail(f"{wanted.label}ReadWriteOncePod: {_tasks(together)} cannot share it", hint=rebind)
+    if together > 1 and not _shareable(modes, read_only=wanted.read_only):
+        return warn(
+            f"{wanted.label}{', '.join(modes)}: {_tasks(together)} run only where they all fit on one node", hint=rebind
+        )
+    if wanted.access_mode and wanted.access_mode not in modes:
+        return warn(f"{wanted.label}{', '.join(modes)}, not {wanted.access_mode}", hint=rebind)
+    return None
+
+
+def _tasks(number: int) -> str:
+    return f"{number} tasks at once"
+
+
+def _shareable(modes: list[str], *, read_only: bool) -> bool:
+    return "ReadWriteMany" in modes or (read_only and "ReadOnlyMany" in modes)
+
+
+def _modes(found: Json) -> list[str]:
+    """Those of the volume once there is one, else those that are asked for."""
+    bound = (found.get("status") or {}).get("accessModes")
+    return list(bound or (found.get("spec") or {}).get("accessModes") or ())
+
+
+def _size(found: Json) -> str:
+    bound = (found.get("status") or {}).get("capacity") or {}
+    asked = ((found.get("spec") or {}).get("resources") or {}).get("requests") or {}
+    return str(bound.get("storage") or asked.get("storage") or "")
+
+
+# --- while it is pending ---------------------------------------------------------------------------------------
+
+
+def _pending(context: Context, wanted: PersistentVolumeClaim, found: Json, misfit: CheckResult | None) -> CheckResult:
+    describe = kubectl(context, f"describe pvc {wanted.name}")
+    name = _class_of(found)
+    if not name:
+        why = "it names no storage class, and no volume fits it"
+        return fail(f"{wanted.label}Pending: {why}", hint=describe)
+    try:
+        storage_class = find(context, _STORAGE, "storageclasses", name, scope="cluster")
+    except PlatformError as error:
+        if error.trouble is not Trouble.FORBIDDEN:
+            raise
+        return unknown(f"{wanted.label}Pending; its storage class {name} may not be looked at (403)", hint=describe)
+    if storage_class is None:
+        return fail(f"{wanted.label}Pending: there is no storage class {name}", hint="kubectl get storageclass")
+    if storage_class.get("volumeBindingMode") == "WaitForFirstConsumer":
+        return misfit or ok(f"{wanted.label}waits for its first pod (WaitForFirstConsumer), {', '.join(_modes(found))}")
+    return fail(f"{wanted.label}Pending: storage class {name} has not given it a volume yet", hint=describe)
+
+
+def _class_of(found: Json) -> str:
+    annotations = (found.get("metadata") or {}).get("annotations") or {}
+    older = annotations.get("volume.beta.kubernetes.io/storage-class")  # what came before spec.storageClassName
+    return str(older or (found.get("spec") or {}).get("storageClassName") or "")
+
+
+# --- what a workflow uses, what can be made, where it lies -----------------------------------------------------
+
+
+def referenced_claims(manifest: Manifest) -> Iterable[PersistentVolumeClaim | Unresolved]:
+    """The claims that the workflow's pods mount."""
+    for pod in used_pods(manifest):
+        for volume in pod.volumes:
+            claim = volume.get("persistentVolumeClaim")
+            if isinstance(claim, dict) and claim.get("claimName"):
+                read_only = bool(claim.get("readOnly"))
+                for name in resolved(manifest, pod, claim["claimName"]):
+                    yield (
+                        name
+                        if isinstance(name, Unresolved)
+                        else PersistentVolumeClaim(name, where=pod.where, read_only=read_only)
+                    )
+
+
+def provide_claim(settings: None, context: Context, wanted: PersistentVolumeClaim) -> Json | None:
+    """The claim to create; None when its size is not said."""
+    if not wanted.size:
+        return None
+    spec: Json = {
+        "accessModes": [wanted.access_mode or "ReadWriteOnce"],
+        "resources": {"requests": {"storage": wanted.size}},
+    }
+    if wanted.storage_class:
+        spec["storageClassName"] = wanted.storage_class
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": wanted.name},
+        "spec": spec,
+    }
+
+
+def locate_claim(settings: None, context: Context, wanted: PersistentVolumeClaim) -> str | None:
+    """The directory on this machine that holds the claim's contents, where there is one."""
+    found = find(context, "v1", "persistentvolumeclaims", wanted.name) or {}
+    path = ((found.get("metadata") or {}).get("annotations") or {}).get(LOCAL_PATH)
+    return str(path) if path else None
+
+
+CHECKER: Final = ResourceChecker(
+    kind=PersistentVolumeClaim.kind,
+    requirement=PersistentVolumeClaim,
+    check=check_claim,
+    references=referenced_claims,  # type: ignore[arg-type]  # the core takes Unresolved too
+    provision=provide_claim,
+    locate=locate_claim,
+)

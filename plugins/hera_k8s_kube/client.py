@@ -1,0 +1,387 @@
+"""A small client of the Kubernetes API: plain JSON in and out, over the connections of the official one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from hera_k8s_utils.declarations import Credential, Json
+from hera_k8s_utils.errors import HeraK8sError, NotApplicable, PlatformError, Trouble
+from hera_k8s_utils.http import NetworkSettings
+from hera_k8s_utils.provisioning import MANAGER
+
+from .answers import Request, event_error, lost, parsed, refusal
+from .session import Session, open_session
+from .tokens import expires_within
+
+if TYPE_CHECKING:
+    from hera_k8s_utils.platforms import Scope
+
+log = logging.getLogger(__name__)
+
+_EARLY: Final = 60.0
+"""Seconds before its end at which a credential is renewed."""
+_PAUSE: Final = 10.0
+"""Seconds for which a credential that was just renewed, or could not be, is not renewed again."""
+_LOG_SILENCE: Final = 4 * 3600.0
+"""Seconds without a line of a followed log: a kubelet's own limit for idle streams."""
+_CHUNK: Final = 65536
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """How a request is sent. wait: seconds without a byte."""
+
+    request: Request
+    method: str
+    path: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    content_type: str = "application/json"
+    accept: str = "application/json"
+    wait: float | None = None
+
+
+class KubernetesClient:
+    """The client of `hera_k8s_utils.platforms.Kubernetes`; safe to share between threads.
+
+    namespace: of requests that name none. renew: refused credential -> a fresh one; None when there is none to get.
+    width: how many requests run at once; as many connections are kept.
+
+    Repeated are requests that never reached the server, GET and DELETE, and whatever was answered 429.
+    """
+
+    def __init__(
+        self,
+        credential: Credential,
+        *,
+        namespace: str = "default",
+        network: NetworkSettings | None = None,
+        width: int = 32,
+        renew: Callable[[Credential], Credential] | None = None,
+    ) -> None:
+        self.namespace = namespace
+        self._network = network or NetworkSettings()
+        self._width = width
+        self._renew = renew
+        self._identity = ""
+        self._swapping = threading.Lock()
+        self._session = open_session(credential, self._network, width=width)
+        self._left_alone: tuple[Session, float] | None = None
+
+    def __repr__(self) -> str:
+        return f"KubernetesClient({self.server!r}, namespace={self.namespace!r})"
+
+    @property
+    def server(self) -> str:
+        """The server's address, without secrets."""
+        return self._session.server
+
+    @property
+    def credential(self) -> Credential:
+        """The credential in use."""
+        return self._session.credential
+
+    @property
+    def identity(self) -> str:
+        """As whom the server takes us, once it was asked; until then what the credential says."""
+        return self._identity or self._session.credential.identity
+
+    @identity.setter
+    def identity(self, name: str) -> None:
+        self._identity = name
+
+    # --- objects -----------------------------------------------------------------------------------------------
+
+    def get(
+        self,
+        api_version: str,
+        resource: str,
+        name: str,
+        *,
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+    ) -> Json:
+        """The one named object."""
+        request = self._about("get", api_version, resource, name, namespace, scope)
+        return self._object(_Sending(request, "GET", _path(request, api_version)))
+
+    def list(
+        self,
+        api_version: str,
+        resource: str,
+        *,
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+        label_selector: str = "",
+        field_selector: str = "",
+        page: int = 500,
+    ) -> Iterator[Json]:
+        """The items one by one, fetched page by page, each with its kind, which the server leaves out."""
+        request = self._about("list", api_version, resource, None, namespace, scope)
+        query = {"limit": page, **_selectors(label_selector, field_selector)}
+        while True:
+            answer = self._object(_Sending(request, "GET", _path(request, api_version), query))
+            kind = str(answer.get("kind") or "").removesuffix("List")
+            for item in answer.get("items") or ():
+                yield {"apiVersion": answer.get("apiVersion", api_version), "kind": kind, **item}
+            more = (answer.get("metadata") or {}).get("continue")
+            if not more:
+                return
+            query["continue"] = more
+
+    def create(
+        self,
+        api_version: str,
+        resource: str,
+        body: Json,
+        *,
+        name: str = "",
+        subresource: str = "",
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+        dry_run: bool = False,
+    ) -> Json:
+        """POST; with `name` and `subresource` to a subresource. Never repeated once it may have arrived."""
+        request = self._about("create", api_version, resource, name or None, namespace, scope)
+        query = {"fieldManager": MANAGER, **_dry(dry_run)}
+        path = _path(request, api_version, subresource)
+        return self._object(_Sending(request, "POST", path, query, body))
+
+    def apply(
+        self,
+        api_version: str,
+        resource: str,
+        name: str,
+        body: Json,
+        *,
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+        dry_run: bool = False,
+        force: bool = False,
+    ) -> Json:
+        """Server-side apply. force: take over fields that another manager owns."""
+        request = self._about("patch", api_version, resource, name, namespace, scope)
+        query = {"fieldManager": MANAGER, "force": str(force).lower(), **_dry(dry_run)}
+        whole = {"apiVersion": api_version, **body}
+        path = _path(request, api_version)
+        return self._object(_Sending(request, "PATCH", path, query, whole, "application/apply-patch+yaml"))
+
+    def patch(
+        self,
+        api_version: str,
+        resource: str,
+        name: str,
+        body: Json,
+        *,
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+    ) -> Json:
+        """JSON merge patch."""
+        request = self._about("patch", api_version, resource, name, namespace, scope)
+        query, path = {"fieldManager": MANAGER}, _path(request, api_version)
+        return self._object(_Sending(request, "PATCH", path, query, body, "application/merge-patch+json"))
+
+    def delete(
+        self,
+        api_version: str,
+        resource: str,
+        name: str,
+        *,
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+        propagation: str = "Background",
+    ) -> Json:
+        """DELETE; the deleted object or a Status, as the server answers."""
+        request = self._about("delete", api_version, resource, name, namespace, scope)
+        return self._object(
+            _Sending(request, "DELETE", _path(request, api_version), body={"propagationPolicy": propagation})
+        )
+
+    def version(self) -> Json:
+        """What the server says of itself: `gitVersion` and more."""
+        return self._object(_Sending(Request("get", "version"), "GET", "/version"))
+
+    # --- streams -----------------------------------------------------------------------------------------------
+
+    def watch(
+        self,
+        api_version: str,
+        resource: str,
+        *,
+        namespace: str | None = None,
+        scope: Scope = "namespace",
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str = "",
+        timeout: float = 300,
+    ) -> Iterator[tuple[str, Json]]:
+        """(type, object) pairs until the server ends the stream after `timeout` seconds, or it is cut.
+
+        An ERROR event is raised as `PlatformError`: status 410 says that `resource_version` is too old.
+        """
+        request = self._about("watch", api_version, resource, None, namespace, scope)
+        query: dict[str, Any] = {"watch": "true", "timeoutSeconds": max(1, int(timeout))}
+        query.update(_selectors(label_selector, field_selector))
+        if resource_version:
+            query["resourceVersion"] = resource_version
+        wait = timeout + self._network.http_timeout
+        for line in self._lines(_Sending(request, "GET", _path(request, api_version), query, wait=wait)):
+            if not line.strip():
+                continue
+            event = parsed(request, 200, line)
+            if event.get("type") == "ERROR":
+                raise event_error(request, event.get("object") or {})
+            yield str(event.get("type")), event.get("object") or {}
+
+    def logs(
+        self, pod: str, *, namespace: str | None = None, container: str = "main", follow: bool = False
+    ) -> Iterator[str]:
+        """Lines of a container's output."""
+        request = self._about("get", "v1", "pods", pod, namespace, "namespace")
+        query = {"container": container, "follow": str(follow).lower()}
+        wait = _LOG_SILENCE if follow else None
+        sending = _Sending(request, "GET", _path(request, "v1", "log"), query, accept="*/*", wait=wait)
+        for line in self._lines(sending):
+            yield line.decode("utf-8", "replace")
+
+    # --- how -----------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        api: Any = self._session.api
+        api.close()
+
+    def _about(
+        self, verb: str, api_version: str, resource: str, name: str | None, namespace: str | None, scope: Scope
+    ) -> Request:
+        where = "" if scope == "cluster" else (namespace or self.namespace)
+        group = api_version.rpartition("/")[0]
+        request = Request(verb, resource, name or "", where, group)
+        if name is not None and (name in ("", ".", "..") or "/" in name):
+            # an empty name would list, and dots would lead to another path
+            raise PlatformError(
+                str(request), found=f"{name!r} names no object", trouble=Trouble.INVALID, hint="--bind ROLE=NAME"
+            )
+        return request
+
+    def _object(self, sending: _Sending) -> Json:
+        response, _ = self._answer(sending, streaming=False)
+        return parsed(sending.request, response.status, response.data)
+
+    def _lines(self, sending: _Sending) -> Iterator[bytes]:
+        """The lines of an answer as they come; closing the iterator ends the request."""
+        import urllib3
+
+        response, session = self._answer(sending, streaming=True)
+        rest = b""
+        try:
+            while chunk := response.response.read1(_CHUNK, decode_content=True):
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from whole
+            if rest:
+                yield rest
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._lost(sending, session, error) from None
+        finally:
+            response.response.close()
+
+    def _answer(self, sending: _Sending, *, streaming: bool) -> tuple[Any, Session]:
+        """A successful answer; after a 401 once more with a renewed credential (a refused request had no effect)."""
+        session = self._usable()
+        response = self._send(sending, session, streaming=streaming)
+        if response.status == 401 and (renewed := self._renewed(session)) is not None:
+            session = renewed
+            response = self._send(sending, session, streaming=streaming)
+        if not 200 <= response.status < 300:
+            location = response.headers.get("Location", "")
+            content = response.data or b""
+            raise refusal(sending.request, response.status, content, location=location, secret=session.secret)
+        return response, session
+
+    def _send(self, sending: _Sending, session: Session, *, streaming: bool) -> Any:
+        import urllib3
+        from kubernetes.client.exceptions import ApiException
+
+        wait = self._network.http_timeout if sending.wait is None else sending.wait
+        headers = {"Accept": sending.accept}
+        if sending.body is not None:
+            headers["Content-Type"] = sending.content_type
+        began = time.monotonic()
+        try:
+            prepared = session.api.param_serialize(
+                sending.method,
+                sending.path,
+                query_params=[(key, str(value)) for key, value in sending.query.items()],
+                header_params=headers,
+                body=sending.body,
+                auth_settings=["BearerToken"],
+            )
+            response: Any = session.api.call_api(
+                *prepared, _request_timeout=(min(self._network.http_connect_timeout, wait), wait)
+            )
+            if not streaming or not 200 <= response.status < 300:
+                response.read()
+        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._lost(sending, session, error) from None  # its causes may hold the request's headers
+        log.debug("%s -> %d in %.3f s", sending.request, response.status, time.monotonic() - began)
+        return response
+
+    def _lost(self, sending: _Sending, session: Session, error: BaseException) -> PlatformError:
+        wait = self._network.http_timeout if sending.wait is None else sending.wait
+        return lost(sending.request, error, server=session.server, proxy=session.proxy, wait=wait)
+
+    # --- renewal -------------------------------------------------------------------------------------------------
+
+    def _usable(self) -> Session:
+        """The session, renewed when its credential is about to end."""
+        session = self._session
+        if expires_within(session.credential, _EARLY):
+            return self._renewed(session) or session
+        return session
+
+    def _renewed(self, refused: Session) -> Session | None:
+        """A session with a fresh credential, None when there is none. No lock of ours is held while it is got."""
+        if self._renew is None:
+            return None
+        if self._session is not refused:
+            return self._session
+        if self._left_alone and self._left_alone[0] is refused and time.monotonic() - self._left_alone[1] < _PAUSE:
+            return None
+        try:
+            fresh = self._renew(refused.credential)
+        except (HeraK8sError, NotApplicable) as reason:
+            log.info("the credential for %s could not be renewed: %s", refused.server, reason)
+            self._left_alone = (refused, time.monotonic())
+            return None
+        with self._swapping:
+            if self._session.credential is not fresh:
+                self._session = open_session(fresh, self._network, width=self._width)
+                self._left_alone = (self._session, time.monotonic())
+            return self._session
+
+
+def _path(request: Request, api_version: str, subresource: str = "") -> str:
+    root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+    parts = [root]
+    if request.namespace:
+        parts.append(f"namespaces/{quote(request.namespace, safe='')}")
+    parts.append(request.resource)
+    if request.name:
+        parts.append(quote(request.name, safe=""))
+    if subresource:
+        parts.append(subresource)
+    return "/".join(parts)
+
+
+def _selectors(labels: str, fields: str) -> dict[str, Any]:
+    return {key: value for key, value in (("labelSelector", labels), ("fieldSelector", fields)) if value}
+
+
+def _dry(dry_run: bool) -> dict[str, str]:
+    return {"dryRun": "All"} if dry_run else {}

@@ -1,0 +1,109 @@
+"""Namespaces, storage classes, definitions of custom kinds, and Argo's workflow templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from hera_k8s_utils.context import Context
+from hera_k8s_utils.declarations import CheckResult, Json, ResourceChecker, fail, ok, warn
+from hera_k8s_utils.errors import listed
+from hera_k8s_utils.manifest import Manifest, Unresolved
+
+from .looking import absent, find, going, kubectl
+from .requirements import CustomResourceDefinition, Namespace, StorageClass, WorkflowTemplate
+
+_ARGO: Final = "argoproj.io/v1alpha1"
+_DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
+
+
+def check_namespace(settings: None, context: Context, wanted: Namespace) -> CheckResult:
+    """Read the one named namespace."""
+    found = find(context, "v1", "namespaces", wanted.name, scope="cluster")
+    if found is None:
+        return fail(f"{wanted.label}not found", hint=f"kubectl create namespace {wanted.name}    or  -n NAME")
+    phase = (found.get("status") or {}).get("phase") or "Active"
+    if going(found) or phase != "Active":
+        return fail(f"{wanted.label}{phase}: nothing can be created in it", hint="-n NAME takes another namespace")
+    return ok(f"{wanted.label}Active")
+
+
+def check_storage_class(settings: None, context: Context, wanted: StorageClass) -> CheckResult:
+    """Read the one named class."""
+    found = find(context, "storage.k8s.io/v1", "storageclasses", wanted.name, scope="cluster")
+    if found is None:
+        return fail(f"{wanted.label}not found", hint=f"kubectl get storageclass    or  --bind {wanted.role}=NAME")
+    annotations = (found.get("metadata") or {}).get("annotations") or {}
+    default = ", the default" if annotations.get(_DEFAULT_CLASS) == "true" else ""
+    return ok(f"{wanted.label}{found.get('volumeBindingMode') or 'Immediate'}{default}")
+
+
+def check_definition(settings: None, context: Context, wanted: CustomResourceDefinition) -> CheckResult:
+    """Read the one named definition."""
+    api, resource = "apiextensions.k8s.io/v1", "customresourcedefinitions"
+    found = find(context, api, resource, wanted.name, scope="cluster")
+    if found is None:
+        return fail(f"{wanted.label}not found", hint="its operator must be installed: ask those who run the cluster")
+    served = [v.get("name") for v in (found.get("spec") or {}).get("versions") or () if v.get("served")]
+    if wanted.version and wanted.version not in served:
+        return fail(f"{wanted.label}serves {listed(served) or 'no version'}, {wanted.version} is wanted")
+    if not _established(found):
+        return warn(f"{wanted.label}is not established yet", hint=f"kubectl describe crd {wanted.name}")
+    return ok(f"{wanted.label}serves {listed(served)}")
+
+
+def _established(found: Json) -> bool:
+    conditions = (found.get("status") or {}).get("conditions") or ()
+    return any(each.get("type") == "Established" and each.get("status") == "True" for each in conditions)
+
+
+def check_workflow_template(settings: None, context: Context, wanted: WorkflowTemplate) -> CheckResult:
+    """Read the one named template, and look for the parts of it that are used."""
+    resource = "clusterworkflowtemplates" if wanted.cluster else "workflowtemplates"
+    found = find(context, _ARGO, resource, wanted.name, scope="cluster" if wanted.cluster else "namespace")
+    if found is None:
+        verb = "cluster-template" if wanted.cluster else f"template -n {context.kubernetes.namespace}"
+        return absent(context, wanted, otherwise=f"argo {verb} create FILE")
+    names = {template.get("name") for template in (found.get("spec") or {}).get("templates") or ()}
+    missing = sorted(set(wanted.templates) - names)
+    if missing:
+        get = kubectl(context, f"get {resource} {wanted.name} -o yaml")
+        return fail(f"{wanted.subject}has no template {listed(missing)}", hint=get)
+    return ok(f"{wanted.label}{len(names)} templates" if len(names) != 1 else f"{wanted.label}1 template")
+
+
+def referenced_workflow_templates(manifest: Manifest) -> Iterable[WorkflowTemplate | Unresolved]:
+    """The workflow templates that the workflow uses, whole or in part."""
+    for reference in manifest.template_references():
+        for name in manifest.names(reference.scope, reference.text, reference.where):
+            if isinstance(name, Unresolved):
+                yield name
+                continue
+            used = (reference.template,) if reference.template and "{{" not in reference.template else ()
+            yield WorkflowTemplate(name, templates=used, cluster=reference.cluster, where=reference.where)
+
+
+def referenced_storage_classes(manifest: Manifest) -> Iterable[StorageClass | Unresolved]:
+    """The storage classes of the claims that the workflow makes for itself."""
+    for claim in manifest.spec.get("volumeClaimTemplates") or ():
+        name = (claim.get("spec") or {}).get("storageClassName")
+        for found in manifest.names("", str(name), "volumeClaimTemplates") if name else ():
+            yield found if isinstance(found, Unresolved) else StorageClass(found, where="volumeClaimTemplates")
+
+
+NAMESPACE_CHECKER: Final = ResourceChecker(kind=Namespace.kind, requirement=Namespace, check=check_namespace)
+STORAGE_CLASS_CHECKER: Final = ResourceChecker(
+    kind=StorageClass.kind,
+    requirement=StorageClass,
+    check=check_storage_class,
+    references=referenced_storage_classes,  # type: ignore[arg-type]  # the core takes Unresolved too
+)
+DEFINITION_CHECKER: Final = ResourceChecker(
+    kind=CustomResourceDefinition.kind, requirement=CustomResourceDefinition, check=check_definition
+)
+WORKFLOW_TEMPLATE_CHECKER: Final = ResourceChecker(
+    kind=WorkflowTemplate.kind,
+    requirement=WorkflowTemplate,
+    check=check_workflow_template,
+    references=referenced_workflow_templates,  # type: ignore[arg-type]
+)

@@ -1,0 +1,201 @@
+"""Credentials for Kubernetes: from a kubeconfig, and from the account of the pod that this runs in."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hera_k8s_utils.context import Context
+from hera_k8s_utils.declarations import Credential
+from hera_k8s_utils.errors import CredentialError, HeraK8sError, NotApplicable
+
+from . import kubeconfig
+from .exec_plugin import run_plugin
+from .kubeconfig import Choice
+from .session import Handle, shown, token_of
+from .settings import InClusterSettings, KubeSettings
+from .tokens import expiry_of, parse_time, read_certificate, subject_of
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
+
+Json = dict[str, Any]
+log = logging.getLogger(__name__)
+
+
+def from_kubeconfig(settings: KubeSettings, context: Context) -> Credential:
+    """The credential of the chosen context.
+
+    Raises `NotApplicable` when there is no kubeconfig, `CredentialError` when there is one that cannot be used.
+    """
+    asked = bool(settings.config_file.strip())
+    files = kubeconfig.find_files(settings.config_file, asked=asked)
+    if not asked and not settings.context and not any(file.stat().st_size for file in files):
+        raise NotApplicable("~/.kube/config is empty")
+    choice = kubeconfig.choose(kubeconfig.read(files), settings.context)
+    return credential_of(choice, exec_timeout=settings.exec_timeout)
+
+
+def credential_of(choice: Choice, *, exec_timeout: float) -> Credential:
+    """The credential of a context; runs its exec plugin, if it has one."""
+    user, expires_at = _user(choice, exec_timeout)
+    configuration = _configuration(choice, user)
+    token = token_of(configuration)
+    certificate_end, common_name = _client_certificate(choice, configuration)
+    ends = [end for end in (expires_at, expiry_of(token), certificate_end) if end is not None]
+    end = min(ends, default=None)
+    if end is not None and end <= datetime.now(timezone.utc):
+        raise CredentialError(
+            f"the token of context {choice.name} has expired",
+            found=f"on {end:%Y-%m-%d %H:%M} UTC",
+            hint="log in again as your cluster wants it, or get a fresh kubeconfig",
+        )
+    handle = Handle(
+        configuration,
+        proxy=str(choice.cluster.body.get("proxy-url") or ""),
+        renews=_renews(choice),
+        acts_as=_acts_as(choice),
+    )
+    return Credential(
+        handle=handle,
+        secret=token,
+        server=shown(configuration.host, token),
+        certificate_authority=configuration.ssl_ca_cert or "",
+        identity=handle.acts_as or subject_of(token) or common_name or choice.user_name,
+        namespace=choice.namespace,
+        expires_at=end,
+        source=choice.source,
+    )
+
+
+def _user(choice: Choice, exec_timeout: float) -> tuple[Json, datetime | None]:
+    """The user's entry with the answer of its exec plugin in the plugin's place, and when that ends."""
+    if choice.user is None:
+        return {}, None
+    user = dict(choice.user.body)
+    spec = user.pop("exec", None)
+    if not isinstance(spec, dict) or user.get("token") or user.get("tokenFile"):
+        return user, None
+    status = run_plugin(spec, choice.cluster.body, choice.user.file.absolute().parent, timeout=exec_timeout)
+    if status.get("token"):
+        user["token"] = status["token"]
+    if status.get("clientCertificateData"):
+        user["client-certificate-data"] = _encoded(status["clientCertificateData"])
+        user["client-key-data"] = _encoded(status.get("clientKeyData") or "")
+    return user, parse_time(str(status.get("expirationTimestamp") or ""))
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _configuration(choice: Choice, user: Json) -> Configuration:
+    """The official client's own reading of the context: certificates, token files, auth providers."""
+    from kubernetes import config as official
+    from kubernetes.client import Configuration
+
+    config = {
+        "current-context": "it",
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+        "clusters": [{"name": "it", "cluster": choice.cluster.body}],
+        "users": [{"name": "it", "user": user}],
+    }
+    configuration = Configuration(proxy="", no_proxy="")
+    try:
+        load: Any = official.load_kube_config_from_dict
+        load(config, client_configuration=configuration, persist_config=False)
+    except HeraK8sError:
+        raise
+    except Exception as error:  # it meets whatever people write into these files with any kind of error
+        log.debug("the kubeconfig cannot be used: %s", type(error).__name__)
+        told = str(error) if isinstance(error, official.ConfigException) else _in_words(error)
+        raise CredentialError(
+            f"context {choice.name} of the kubeconfig {choice.cluster.file} cannot be used",
+            found=told,
+            hint="get it again from those who run the cluster",
+        ) from None
+    return configuration
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename}: {(error.strerror or 'cannot be read').lower()}"
+    if isinstance(error, ValueError):
+        return "a certificate or key in it is not base64"
+    return f"it is not as the official client wants it ({type(error).__name__})"
+
+
+def _client_certificate(choice: Choice, configuration: Any) -> tuple[datetime | None, str]:
+    """When the client certificate ends, and whose it is. Raises `CredentialError` for one that is not valid now."""
+    if not configuration.cert_file:
+        return None, ""
+    found = read_certificate(Path(configuration.cert_file).read_bytes())
+    if found is None:
+        raise CredentialError(
+            f"the client certificate of context {choice.name} cannot be read",
+            found="it is no certificate in PEM form",
+            hint="get a fresh kubeconfig from those who run the cluster",
+        )
+    now = datetime.now(timezone.utc)
+    if not found.not_before <= now <= found.not_after:
+        late = now > found.not_after
+        raise CredentialError(
+            f"the client certificate of context {choice.name} {'has expired' if late else 'is not valid yet'}",
+            found=f"it was valid until {found.not_after:%Y-%m-%d %H:%M} UTC"
+            if late
+            else f"it is valid from {found.not_before:%Y-%m-%d %H:%M} UTC; is this machine's clock right?",
+            hint="get a fresh kubeconfig from those who run the cluster",
+        )
+    return found.not_after, found.common_name
+
+
+def _renews(choice: Choice) -> bool:
+    user = choice.user.body if choice.user else {}
+    return any(key in user for key in ("exec", "tokenFile", "auth-provider"))
+
+
+def _acts_as(choice: Choice) -> str:
+    user = choice.user.body if choice.user else {}
+    if user.get("as-groups") or user.get("as-user-extra") or user.get("as-uid"):
+        raise CredentialError(
+            f"context {choice.name} of the kubeconfig impersonates groups",
+            found="only `as`, a user's name, is supported",
+            hint="--k8s-context NAME takes another context",
+        )
+    return str(user.get("as") or "")
+
+
+def from_pod(settings: InClusterSettings, context: Context) -> Credential:
+    """The account of the pod that this runs in; its token is read afresh each time, since Kubernetes replaces it."""
+    if not settings.host:
+        raise NotApplicable("KUBERNETES_SERVICE_HOST is not set: not in a pod")
+    token = _read(settings.directory / "token")
+    if not token:
+        raise NotApplicable(f"no token in {settings.directory}: the pod has no account")
+    from kubernetes.client import Configuration
+
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    configuration = Configuration(host=f"https://{host}:{settings.port}", proxy="", no_proxy="")
+    authority = settings.directory / "ca.crt"
+    configuration.ssl_ca_cert = str(authority) if authority.exists() else None
+    configuration.api_key["BearerToken"] = f"Bearer {token}"
+    return Credential(
+        handle=Handle(configuration, renews=True),
+        secret=token,
+        server=configuration.host,
+        certificate_authority=configuration.ssl_ca_cert or "",
+        identity=subject_of(token),
+        namespace=_read(settings.directory / "namespace"),
+        expires_at=expiry_of(token),
+        source="in-cluster",
+    )
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,113 @@
+"""Exec plugins: the commands by which a kubeconfig gets a credential when it is needed.
+
+The official client (37.0) logs the failure of such a command and goes on as nobody; we stop and say what it said.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from hera_k8s_utils.errors import CredentialError
+
+Json = dict[str, Any]
+
+_GROUP: Final = "client.authentication.k8s.io/"
+_TAIL: Final = 400
+"""Characters of a command's last words that a message holds."""
+
+
+def run_plugin(spec: Json, cluster: Json, directory: Path, *, timeout: float) -> Json:
+    """The status that the command answers: `token`, or `clientCertificateData` and `clientKeyData`.
+
+    spec: the user's `exec` entry. cluster: its cluster's entry, told to commands that ask for it.
+    directory: of the kubeconfig; a command with a path is relative to it. timeout: seconds.
+    Raises `CredentialError`; the output, which holds the credential, is in no message.
+    """
+    command = _command(spec, directory)
+    mode = spec.get("interactiveMode") or "IfAvailable"
+    interactive = mode != "Never" and _has_terminal()
+    if mode == "Always" and not interactive:
+        raise _failed(spec, "it wants to ask you something, and there is no terminal")
+    try:
+        done = subprocess.run(
+            command,
+            env=_environment(spec, cluster, interactive=interactive),
+            stdin=None if interactive else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=None if interactive else subprocess.PIPE,  # a prompt must be seen
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise _failed(spec, "there is no such command", str(spec.get("installHint") or "")) from None
+    except subprocess.TimeoutExpired:
+        raise _failed(spec, f"no answer within {timeout:g} s", "--k8s-exec-timeout SECONDS waits longer") from None
+    except (OSError, ValueError) as error:
+        raise _failed(spec, getattr(error, "strerror", None) or type(error).__name__) from None
+    if done.returncode != 0:
+        said = " ".join((done.stderr or b"").decode("utf-8", "replace").split())[-_TAIL:]
+        raise _failed(spec, f"it ended with {done.returncode}" + (f": {said}" if said else ""))
+    return _status(spec, done.stdout)
+
+
+def _command(spec: Json, directory: Path) -> list[str]:
+    name, arguments = spec.get("command"), spec.get("args") or []
+    if not isinstance(name, str) or not name:
+        raise CredentialError("the kubeconfig's exec plugin cannot be run", found="it names no command")
+    if not isinstance(arguments, list):
+        raise _failed(spec, "its args are no list")
+    has_path = "/" in name or os.sep in name
+    return [str(directory / name) if has_path else name, *map(str, arguments)]
+
+
+def _environment(spec: Json, cluster: Json, *, interactive: bool) -> dict[str, str]:
+    asked: Json = {"interactive": interactive}
+    if spec.get("provideClusterInfo"):
+        asked["cluster"] = _cluster_info(cluster)
+    info = {"apiVersion": spec.get("apiVersion"), "kind": "ExecCredential", "spec": asked}
+    added = {str(each.get("name")): str(each.get("value")) for each in spec.get("env") or () if isinstance(each, dict)}
+    return {**os.environ, **added, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+
+
+def _cluster_info(cluster: Json) -> Json:
+    info = {key: value for key, value in cluster.items() if key not in ("extensions", "certificate-authority")}
+    for extension in cluster.get("extensions") or ():
+        if extension.get("name") == f"{_GROUP}exec":
+            info["config"] = extension.get("extension")
+    return info
+
+
+def _status(spec: Json, output: bytes) -> Json:
+    try:
+        answer = json.loads(output)
+    except ValueError:
+        raise _failed(spec, "its output is not JSON") from None
+    if not isinstance(answer, dict) or answer.get("kind") != "ExecCredential":
+        raise _failed(spec, "its output is no ExecCredential")
+    if answer.get("apiVersion") != spec.get("apiVersion"):
+        raise _failed(spec, f"it speaks {answer.get('apiVersion')}, the kubeconfig wants {spec.get('apiVersion')}")
+    status = answer.get("status")
+    if not isinstance(status, dict):
+        raise _failed(spec, "its output holds no status")
+    has_certificate = status.get("clientCertificateData") and status.get("clientKeyData")
+    if not status.get("token") and not has_certificate:
+        raise _failed(spec, "its output holds neither a token nor a certificate with its key")
+    return status
+
+
+def _has_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()
+
+
+def _failed(spec: Json, found: str, hint: str = "") -> CredentialError:
+    command = Path(str(spec.get("command"))).name
+    return CredentialError(
+        f"the kubeconfig's exec plugin {command} failed",
+        found=found,
+        hint=hint or f"run {command} by hand, or log in again as your cluster wants it",
+    )

@@ -1,0 +1,140 @@
+"""Config maps and secrets: there, of the right type, and holding the keys that tasks read. Values are never shown."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeVar
+
+from hera_k8s_utils.context import Context
+from hera_k8s_utils.declarations import CheckResult, Json, ResourceChecker, fail, ok
+from hera_k8s_utils.errors import listed
+from hera_k8s_utils.manifest import Manifest, Unresolved
+
+from .looking import absent, find, going, kubectl
+from .requirements import ConfigMap, KeyedRequirement, Secret
+from .usage import UsedPod, keyed_uses, resolved, used_pods
+
+Q = TypeVar("Q", ConfigMap, Secret)
+
+RANDOM_BYTES: Final = 24
+"""Of randomness in a generated value, which is their URL-safe base64: 32 characters."""
+
+
+def check_config_map(settings: None, context: Context, wanted: ConfigMap) -> CheckResult:
+    """Read the one named config map; listing would need a wider right."""
+    found = find(context, "v1", "configmaps", wanted.name)
+    if found is None:
+        by_hand = kubectl(context, f"create configmap {wanted.name}{_literals(wanted)}")
+        return absent(context, wanted, otherwise=by_hand, can_be_made=_can_be_made(wanted, set(wanted.data)))
+    return _fit(context, wanted, found, "configmap")
+
+
+def check_secret(settings: None, context: Context, wanted: Secret) -> CheckResult:
+    """Read the one named secret; only the names of its keys are looked at."""
+    found = find(context, "v1", "secrets", wanted.name)
+    if found is None:
+        by_hand = kubectl(context, f"create secret generic {wanted.name}{_literals(wanted)}")
+        values = {*wanted.data, *wanted.generate}
+        return absent(context, wanted, otherwise=by_hand, can_be_made=_can_be_made(wanted, values))
+    if wanted.type and found.get("type") != wanted.type:
+        return fail(
+            f"{wanted.label}is of type {found.get('type')}, {wanted.type} is wanted",
+            hint=f"--bind {wanted.role}=NAME takes another secret",
+        )
+    return _fit(context, wanted, found, "secret")
+
+
+def _fit(context: Context, wanted: KeyedRequirement, found: Json, resource: str) -> CheckResult:
+    if going(found):
+        return fail(f"{wanted.label}is being deleted", hint=f"--bind {wanted.role}=NAME takes another")
+    present = (found.get("data") or {}).keys() | (found.get("binaryData") or {}).keys()
+    missing = sorted(wanted.wanted_keys - present)
+    if missing:
+        keys = "keys" if len(missing) > 1 else "key"
+        edit = kubectl(context, f"edit {resource} {wanted.name}")
+        return fail(f"{wanted.subject}lacks {keys} {listed(missing)}", hint=edit)
+    number = len(wanted.wanted_keys)
+    detail = f"has {listed(sorted(wanted.wanted_keys), most=4)}" if number else f"there, {len(present)} keys"
+    return ok(f"{wanted.label}{detail}")
+
+
+def _literals(wanted: KeyedRequirement) -> str:
+    return "".join(f" --from-literal={key}=VALUE" for key in sorted(wanted.wanted_keys)[:4])
+
+
+def _can_be_made(wanted: KeyedRequirement, values: set[str]) -> bool:
+    return bool(values) and wanted.wanted_keys <= values
+
+
+# --- what a workflow uses ----------------------------------------------------------------------------------------
+
+
+def referenced_config_maps(manifest: Manifest) -> Iterable[ConfigMap | Unresolved]:
+    """The config maps, and their keys, without which the workflow's pods do not start."""
+    return _referenced(manifest, "configMap", ConfigMap)
+
+
+def referenced_secrets(manifest: Manifest) -> Iterable[Secret | Unresolved]:
+    """The secrets, and their keys, without which the workflow's pods do not start."""
+    return _referenced(manifest, "secret", Secret)
+
+
+def _referenced(manifest: Manifest, kind: str, requirement: type[Q]) -> Iterator[Q | Unresolved]:
+    for pod in used_pods(manifest):
+        for use in keyed_uses(pod, kind):
+            keys, unresolved = _keys(manifest, pod, use.keys)
+            yield from unresolved
+            for name in resolved(manifest, pod, use.name):
+                yield name if isinstance(name, Unresolved) else requirement(name, keys=keys, where=pod.where)
+
+
+def _keys(manifest: Manifest, pod: UsedPod, texts: Iterable[str]) -> tuple[list[str], list[Unresolved]]:
+    found = [key for text in texts for key in resolved(manifest, pod, text)]
+    return [key for key in found if isinstance(key, str)], [key for key in found if isinstance(key, Unresolved)]
+
+
+# --- what can be made --------------------------------------------------------------------------------------------
+
+
+def provide_config_map(settings: None, context: Context, wanted: ConfigMap) -> Json | None:
+    """The config map to create; None when the values of its keys are not all said."""
+    if not _can_be_made(wanted, set(wanted.data)):
+        return None
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": wanted.name},
+        "data": dict(wanted.data),
+    }
+
+
+def provide_secret(settings: None, context: Context, wanted: Secret) -> Json | None:
+    """The secret to create, with fresh random text for the keys of `generate`; None as for config maps."""
+    if not _can_be_made(wanted, {*wanted.data, *wanted.generate}):
+        return None
+    values = {**{key: secrets.token_urlsafe(RANDOM_BYTES) for key in wanted.generate}, **wanted.data}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": wanted.name},
+        "type": wanted.type or "Opaque",
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
+    }
+
+
+CONFIG_MAP_CHECKER: Final = ResourceChecker(
+    kind=ConfigMap.kind,
+    requirement=ConfigMap,
+    check=check_config_map,
+    references=referenced_config_maps,  # type: ignore[arg-type]  # the core takes Unresolved too
+    provision=provide_config_map,
+)
+SECRET_CHECKER: Final = ResourceChecker(
+    kind=Secret.kind,
+    requirement=Secret,
+    check=check_secret,
+    references=referenced_secrets,  # type: ignore[arg-type]
+    provision=provide_secret,
+)

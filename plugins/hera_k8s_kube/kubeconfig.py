@@ -1,0 +1,217 @@
+"""Kubeconfig files: found, merged as kubectl merges them, and the one context that is used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from hera_k8s_utils.errors import CredentialError, NotApplicable, listed
+from hera_k8s_utils.naming import nearest
+
+Json = dict[str, Any]
+
+_LARGEST: Final = 16 * 1024 * 1024
+"""Bytes of a kubeconfig; a larger file is something else."""
+_KINDS: Final = {"clusters": "cluster", "contexts": "context", "users": "user"}
+_FILES: Final = {"cluster": ("certificate-authority",), "user": ("client-certificate", "client-key", "tokenFile")}
+"""Keys that hold a path, relative to the file they stand in."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A cluster, a context or a user, and the file that it stands in."""
+
+    body: Json = field(repr=False)
+    file: Path
+
+
+@dataclass(frozen=True)
+class Kubeconfig:
+    """Several files as one. current: the context that is used when none is named."""
+
+    files: Sequence[Path]
+    current: str
+    entries: Mapping[str, Mapping[str, Entry]] = field(repr=False)
+
+    @property
+    def named(self) -> str:
+        """The files as a message names them."""
+        return listed([str(file) for file in self.files])
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The context that is used, with what it points at. `user` is None for one who is nobody."""
+
+    name: str
+    namespace: str
+    cluster: Entry
+    user: Entry | None
+    user_name: str
+    source: str
+
+
+def find_files(stated: str, *, asked: bool) -> list[Path]:
+    """The files to read.
+
+    stated: the option, perhaps a list. asked: somebody set it, so that a missing file is an error.
+    Raises `NotApplicable` when there is none, `CredentialError` when one that was asked for is missing.
+    """
+    if not stated.strip():
+        default = Path.home() / ".kube" / "config"
+        if not default.exists():
+            raise NotApplicable("no kubeconfig file: KUBECONFIG is not set, and there is no ~/.kube/config")
+        return [default]
+    names = [name for name in stated.split(os.pathsep) if name.strip()]
+    paths = [Path(name).expanduser() for name in names if not _is_nothing(name)]
+    if not paths:
+        raise NotApplicable(f"the kubeconfig is {os.devnull}, which means none")
+    present = [path for path in paths if path.exists()]  # as kubectl does, a list may name files that are not there
+    if present:
+        return present
+    missing = listed([str(path) for path in paths])
+    raise CredentialError(
+        f"the kubeconfig {missing} cannot be read",
+        found="no such file",
+        hint="--k8s-config-file or KUBECONFIG names it; KUBECONFIG=/dev/null means none",
+    )
+
+
+def _is_nothing(name: str) -> bool:
+    return name.strip() in ("/dev/null", os.devnull)
+
+
+def read(files: Sequence[Path]) -> Kubeconfig:
+    """The files merged: of two entries with one name, and of two current contexts, the first counts."""
+    entries: dict[str, dict[str, Entry]] = {kind: {} for kind in _KINDS}
+    current = ""
+    for file in files:
+        body = _load(file)
+        stated = body.get("current-context")
+        current = current or (stated if isinstance(stated, str) else "")
+        for kind, key in _KINDS.items():
+            for name, entry in _named(body.get(kind), key, file):
+                entries[kind].setdefault(name, Entry(entry, file))
+    config = Kubeconfig(tuple(files), current, entries)
+    if not entries["contexts"]:
+        raise _unusable(config, "it is empty" if _is_empty(files) else "it holds no context")
+    return config
+
+
+def _is_empty(files: Sequence[Path]) -> bool:
+    return not any(_text(file).strip() for file in files)
+
+
+def _load(file: Path) -> Json:
+    import yaml
+
+    text = _text(file)
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        body = yaml.load(text, Loader=loader)  # noqa: S506 - both loaders are safe ones
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark is not None else ""
+        raise CredentialError(
+            f"the kubeconfig {file} cannot be read",
+            found=f"it is not YAML{where}",
+            hint="get it again from those who run the cluster",
+        ) from None  # the error quotes the file, which holds secrets
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise CredentialError(f"the kubeconfig {file} cannot be read", found="it is no kubeconfig: no mapping of keys")
+    return body
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST + 1)
+    except OSError as error:
+        raise CredentialError(
+            f"the kubeconfig {file} cannot be read",
+            found=(error.strerror or type(error).__name__).lower(),
+            hint="is it a file of yours?",
+        ) from error
+    if len(content) > _LARGEST or b"\0" in content:
+        raise CredentialError(f"the kubeconfig {file} cannot be read", found="it is no text but binary data")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise CredentialError(f"the kubeconfig {file} cannot be read", found="it is no UTF-8 text") from None
+
+
+def _named(listing: Any, key: str, file: Path) -> list[tuple[str, Json]]:
+    """Names and bodies of a list of clusters, contexts or users."""
+    if listing is None:
+        return []
+    if not isinstance(listing, list):
+        raise CredentialError(f"the kubeconfig {file} cannot be used", found=f"its {key}s are no list")
+    found = []
+    for item in listing:
+        body = item.get(key) if isinstance(item, dict) else None
+        name = item.get("name") if isinstance(item, dict) else None
+        if not isinstance(name, str) or not isinstance(body, (dict, type(None))):
+            raise CredentialError(
+                f"the kubeconfig {file} cannot be used", found=f"a {key} in it has no name or no body"
+            )
+        found.append((name, body or {}))
+    return found
+
+
+def choose(config: Kubeconfig, wanted: str) -> Choice:
+    """The context that is named, or else the current one. Raises `CredentialError` when it is not there or is cut."""
+    contexts = config.entries["contexts"]
+    name = wanted or config.current
+    if not name:
+        raise _unusable(config, f"it has no current context; there are {listed(sorted(contexts))}")
+    if name not in contexts:
+        near = nearest(name, contexts)
+        raise CredentialError(
+            f"the kubeconfig {config.named} has no context {name}",
+            found=f"there are {listed(sorted(contexts))}",
+            hint=f"--k8s-context {near or sorted(contexts)[0]}",
+        )
+    context = contexts[name].body
+    cluster = _pointed_at(config, "clusters", context, name)
+    if cluster is None:
+        raise _unusable(config, f"its context {name} names no cluster")
+    if not isinstance(cluster.body.get("server"), str) or not cluster.body["server"]:
+        raise _unusable(config, f"the cluster of its context {name} has no server")
+    return Choice(
+        name=name,
+        namespace=str(context.get("namespace") or ""),
+        cluster=_absolute(cluster, "cluster"),
+        user=_absolute(user, "user") if (user := _pointed_at(config, "users", context, name)) else None,
+        user_name=str(context.get("user") or ""),
+        source=f"kubeconfig, context {name}",
+    )
+
+
+def _pointed_at(config: Kubeconfig, kind: str, context: Json, name: str) -> Entry | None:
+    key = _KINDS[kind]
+    pointed = context.get(key)
+    if not pointed:
+        return None
+    if pointed not in config.entries[kind]:
+        raise _unusable(config, f"its context {name} names the {key} {pointed}, which is not there")
+    return config.entries[kind][pointed]
+
+
+def _absolute(entry: Entry, key: str) -> Entry:
+    """The entry with its paths made absolute: they are relative to the file that holds them."""
+    body = dict(entry.body)
+    for each in _FILES[key]:
+        if isinstance(body.get(each), str) and body[each]:
+            body[each] = str(entry.file.absolute().parent / Path(body[each]).expanduser())
+    return Entry(body, entry.file)
+
+
+def _unusable(config: Kubeconfig, found: str) -> CredentialError:
+    contexts = sorted(config.entries["contexts"])
+    hint = f"--k8s-context {contexts[0]}" if contexts else "get it again from those who run the cluster"
+    return CredentialError(f"the kubeconfig {config.named} cannot be used", found=found, hint=hint)

@@ -1,0 +1,84 @@
+"""The platform `kubernetes`: how its client is opened, and what a look at it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from typing import Final
+
+from hera_k8s_utils.context import Context
+from hera_k8s_utils.declarations import CheckResult, Credential, Finding, ok, warn
+from hera_k8s_utils.errors import PlatformError, Trouble
+from hera_k8s_utils.http import NetworkSettings
+from hera_k8s_utils.platforms import KUBERNETES
+from hera_k8s_utils.settings import CoreSettings
+
+from .client import KubernetesClient
+from .session import Handle
+
+_SOON: Final = timedelta(minutes=15)
+"""A token that ends within this time is worth a warning."""
+
+
+def open_client(settings: None, credential: Credential, context: Context) -> KubernetesClient:
+    """A client for a credential, under the one network policy, with a connection for each check at once."""
+    return KubernetesClient(
+        credential,
+        namespace=context.namespace,
+        network=context.options.of(NetworkSettings),
+        width=context.options.of(CoreSettings).concurrency,
+        renew=lambda refused: context.platforms.renew(KUBERNETES.name, refused),
+    )
+
+
+def close_client(client: KubernetesClient) -> None:
+    """Close its connections."""
+    client.close()
+
+
+def probe(settings: None, context: Context) -> Iterable[Finding]:
+    """Whether the server answers, which version it is, whom it takes us for, and until when."""
+    client = context.kubernetes
+    version = str(client.version().get("gitVersion") or "").removeprefix("v") or "version unknown"
+    name = who_am_i(context)
+    if name:
+        client.identity = name
+    yield Finding("kubernetes", _told(version, context.platforms.credential(KUBERNETES.name)))
+
+
+def who_am_i(context: Context) -> str:
+    """The name by which the server knows us; empty where it will not say. Raises for a refused credential."""
+    api = "authentication.k8s.io/v1"
+    try:
+        answer = context.kubernetes.create(
+            api, "selfsubjectreviews", {"apiVersion": api, "kind": "SelfSubjectReview"}, scope="cluster"
+        )
+    except PlatformError as error:
+        if error.trouble not in (Trouble.MISSING, Trouble.FORBIDDEN):
+            raise
+        _prove_known(context)  # before Kubernetes 1.28 there was no such review
+        return ""
+    return str(((answer.get("status") or {}).get("userInfo") or {}).get("username") or "")
+
+
+def _prove_known(context: Context) -> None:
+    """Any review of our own rights is answered to whoever is known, and refused with 401 to others."""
+    api = "authorization.k8s.io/v1"
+    spec = {"resourceAttributes": {"namespace": context.kubernetes.namespace, "verb": "get", "resource": "pods"}}
+    body = {"apiVersion": api, "kind": "SelfSubjectAccessReview", "spec": spec}
+    context.kubernetes.create(api, "selfsubjectaccessreviews", body, scope="cluster")
+
+
+def _told(version: str, credential: Credential) -> CheckResult:
+    what = "certificate" if not credential.secret and credential.expires_at else "token"
+    end = credential.expires_at
+    handle = credential.handle
+    if isinstance(handle, Handle) and handle.renews:
+        return ok(f"{version}; {what} is renewed as it expires")
+    if end is None:
+        return ok(f"{version}; {what}'s expiry unknown (opaque)" if credential.secret else version)
+    left = end - datetime.now(timezone.utc)
+    if left < _SOON:
+        minutes = max(0, int(left.total_seconds() // 60))
+        return warn(f"{version}; {what} expires in {minutes} min", hint="log in again before a long run")
+    return ok(f"{version}; {what} expires {end:%Y-%m-%d %H:%M} UTC")

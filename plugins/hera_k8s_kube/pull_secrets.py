@@ -1,0 +1,91 @@
+"""Pull secrets: there, of a type that holds logins of registries, and covering the registry that images come from."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Final
+
+from hera_k8s_utils.context import Context
+from hera_k8s_utils.declarations import CheckResult, Json, ResourceChecker, fail, ok
+from hera_k8s_utils.errors import listed
+from hera_k8s_utils.manifest import Manifest, Unresolved
+from hera_k8s_utils.settings import CoreSettings
+
+from .looking import absent, find, going, kubectl
+from .requirements import PullSecret
+from .usage import resolved, used_pods
+
+_KEYS: Final = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
+"""The key of each type that holds logins."""
+_DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+
+
+def check_pull_secret(settings: None, context: Context, wanted: PullSecret) -> CheckResult:
+    """Read the one named secret; of its contents only the names of registries are looked at."""
+    found = find(context, "v1", "secrets", wanted.name)
+    host = registry_host(wanted.registry or context.options.of(CoreSettings).registry)
+    if found is None:
+        server = f" --docker-server={host}" if host else ""
+        create = f"create secret docker-registry {wanted.name}{server} --docker-username=NAME --docker-password=TOKEN"
+        return absent(context, wanted, otherwise=kubectl(context, create))
+    if going(found):
+        return fail(f"{wanted.label}is being deleted", hint=f"--bind {wanted.role}=NAME takes another")
+    kind = str(found.get("type") or "")
+    if kind not in _KEYS:
+        return fail(
+            f"{wanted.label}is of type {kind}, which holds no login of a registry",
+            hint=f"its type must be {next(iter(_KEYS))}",
+        )
+    covered = _registries(found, kind)
+    if covered is None:
+        return fail(f"{wanted.label}cannot be read as logins of registries", hint="create it again with kubectl")
+    if host and not any(_covers(each, host) for each in covered):
+        return fail(
+            f"{wanted.label}has no login for {host}, only for {listed(sorted(covered)) or 'none'}",
+            hint=f"--bind {wanted.role}=NAME takes another secret",
+        )
+    return ok(f"{wanted.label}covers {host or listed(sorted(covered))}")
+
+
+def _registries(found: Json, kind: str) -> list[str] | None:
+    try:
+        config = json.loads(base64.b64decode((found.get("data") or {}).get(_KEYS[kind]) or ""))
+        logins = config["auths"] if kind.endswith("dockerconfigjson") else config
+        return [registry_host(str(name)) for name in dict(logins)]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def registry_host(text: str) -> str:
+    """The host (and port) of a registry, from any of the forms in which people write one."""
+    return text.partition("://")[2].partition("/")[0] if "://" in text else text.partition("/")[0]
+
+
+def _covers(login: str, host: str) -> bool:
+    """Whether a login is for a host; kubelet lets `*` stand for a part of a name."""
+    if login in _DOCKER_HUB and host in _DOCKER_HUB:
+        return True
+    parts, wanted = login.split("."), host.split(".")
+    return len(parts) == len(wanted) and all(map(fnmatchcase, wanted, parts))
+
+
+def referenced_pull_secrets(manifest: Manifest) -> Iterable[PullSecret | Unresolved]:
+    """The pull secrets that the workflow, or a pod which it creates, names."""
+    for reference in manifest.pull_secrets():
+        for name in manifest.names(reference.scope, reference.text, reference.where):
+            yield name if isinstance(name, Unresolved) else PullSecret(name, where=reference.where)
+    for pod in used_pods(manifest):
+        for secret in pod.pull_secrets:
+            for name in resolved(manifest, pod, secret.get("name") or ""):
+                yield name if isinstance(name, Unresolved) else PullSecret(name, where=pod.where)
+
+
+CHECKER: Final = ResourceChecker(
+    kind=PullSecret.kind,
+    requirement=PullSecret,
+    check=check_pull_secret,
+    references=referenced_pull_secrets,  # type: ignore[arg-type]  # the core takes Unresolved too
+)
