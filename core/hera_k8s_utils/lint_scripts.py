@@ -34,6 +34,8 @@ _PYTHON: Final = re.compile(r"python[0-9.]*|pypy[0-9.]*")
 _ALWAYS_THERE: Final = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__", "__annotations__", "__builtins__"}
 _MAY_BE_JSON: Final = re.compile(r"""\s*(?:[-0-9\[{"]|true|false|null|NaN|Infinity)""")
 _ITEM: Final = re.compile(r"\{\{\s*item\.([-A-Za-z0-9_]+)\s*\}\}")
+_EXECUTED: Final = ("function", "class")
+"""Kinds of scopes whose names are looked up when the script runs; Python 3.14 has some that are not."""
 _MOST_VALUES: Final = 10_000
 """Values of one parameter that are looked at."""
 _WORD: Final[Mapping[type, str]] = {
@@ -147,7 +149,7 @@ def _given_and_wanted(module: symtable.SymbolTable) -> tuple[set[str], list[str]
     waiting = [module]
     while waiting:
         table = waiting.pop()
-        waiting.extend(table.get_children())
+        waiting.extend(child for child in table.get_children() if child.get_type() in _EXECUTED)
         top = table is module
         for symbol in table.get_symbols():
             binds = symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
@@ -243,7 +245,10 @@ def _argument_problems(manifest: Manifest, name: str, source: str, function: Sou
 
 def accepted_types(function: Source) -> dict[str, tuple[type, ...]]:
     """The plain types that each parameter's annotation allows; parameters with any other annotation are left out."""
-    annotations = getattr(function, "__annotations__", {})
+    try:
+        annotations = getattr(function, "__annotations__", {})
+    except NameError:  # Python 3.14 reads annotations when asked
+        return {}
     found = {name: _plain_types(annotation) for name, annotation in annotations.items() if name != "return"}
     return {name: accepted for name, accepted in found.items() if accepted}
 

@@ -43,7 +43,7 @@ def test_mappings_tuples_and_dates_become_plain_data() -> None:
     assert manifest.spec["at"] == ["2026-01-02T00:00:00+00:00"]
 
 
-def test_what_json_cannotsay_is_named_with_its_place() -> None:
+def test_what_json_cannot_say_is_named_with_its_place() -> None:
     body = workflow()
     body["spec"]["templates"][0]["inputs"] = {"parameters": [{"name": "x", "value": object()}]}
     with pytest.raises(BuildError, match=r"object at spec\.templates\[0\]\.inputs\.parameters\[0\]\.value"):
