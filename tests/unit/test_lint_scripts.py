@@ -140,7 +140,7 @@ def test_a_value_whose_type_json_changes_is_a_warning(kind: Any, value: str, sai
         print(x)
 
     typed.__annotations__["x"] = kind
-    if kind is not int | None:
+    if kind != (int | None):
         typed.__defaults__ = None
     verdict, detail, _ = only(built(typed, {"x": value}))
     assert verdict is Verdict.WARNING
