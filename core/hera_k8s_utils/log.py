@@ -113,6 +113,8 @@ def logging_to_stderr(verbosity: int = 0, *, tracebacks: bool = False) -> Iterat
     handler.addFilter(_Once())
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG)
     levels = {"": max(level, logging.INFO) if verbosity else logging.WARNING, **dict.fromkeys(_OURS, level)}
+    if not verbosity:  # it warns of each request that it repeats; one that failed in the end is told as an error
+        levels["urllib3"] = logging.ERROR
     before = {name: logging.getLogger(name).level for name in levels}
     root = logging.getLogger()
     root.addHandler(handler)

@@ -84,7 +84,7 @@ def test_an_account_without_rights_fails(peer: ArgoPeer) -> None:
     assert "namespace" in result.hint
 
 
-def test_the_report_of_a_run_names_the_server_once_when_it_is_down(peer: ArgoPeer) -> None:
+def test_trouble_of_the_server_is_left_to_the_report_to_name(peer: ArgoPeer) -> None:
     peer.on("GET", "/api/v1/version", reply(500, {"message": "broken"}))
     with pytest.raises(PlatformError, match="broken"):
         probed(peer)
