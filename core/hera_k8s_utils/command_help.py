@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from .command_line import CommandParser
 from .commands import TAKES_EXPERIMENT
-from .common_flags import COMMON_HELP
+from .common_flags import COMMON_HELP, RESERVED
 from .errors import PluginError
 from .help import PROGRAM, closing, table, width
 from .owners import owner_title
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .options import OptionSpec
     from .plugins import Declared
 
-_EXPERIMENT: Final = "\n       (the options that the experiment declares are flags too)"
+_EXPERIMENT: Final = "\n       (the options that the experiment declares are flags too, after FILE)"
 
 
 def command_parser(declared: Declared[Command], specs: Sequence[OptionSpec]) -> CommandParser:
@@ -39,6 +39,7 @@ def command_parser(declared: Declared[Command], specs: Sequence[OptionSpec]) -> 
                 hint=f"--no-plugin {declared.plugin}",
             ) from error
     _refuse_shared_flags(declared, parser.flags(), specs)
+    _refuse_reserved_flags(declared, parser.flags())
     for title in dict.fromkeys(owner_title(spec.owner) for spec in specs):
         parser.add_options(title, [spec for spec in specs if owner_title(spec.owner) == title])
     return parser
@@ -71,3 +72,13 @@ def _refuse_shared_flags(declared: Declared[Command], own: Sequence[str], specs:
                 f"{spec.owner.blame}",
                 hint=f"--no-plugin {plugin}",
             )
+
+
+def _refuse_reserved_flags(declared: Declared[Command], own: Sequence[str]) -> None:
+    reserved = sorted(RESERVED.intersection(own))
+    if reserved:
+        raise PluginError(
+            f"command {declared.record.name} of plugin {declared.plugin} ({declared.distribution}) cannot be used",
+            found=f"it declares {reserved[0]}, which is a flag of every command",
+            hint=f"--no-plugin {declared.plugin}",
+        )

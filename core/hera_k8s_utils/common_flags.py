@@ -34,6 +34,11 @@ COMMON_HELP: Final = (
     ("-h, --help", "this help"),
 )
 
+RESERVED: Final = frozenset(
+    {"--config", "--no-plugin", "--strict-plugins", "--debug", "--verbose", "-v", "--help", "-h", "--version"}
+)
+"""Flags that a command never sees; `--output` is shared, a command may give it other values than text and json."""
+
 
 def split_common(words: Sequence[str]) -> tuple[Common, list[str]]:
     """The common words of a line, and the rest of it in its order. Nothing after `--` is common.

@@ -73,11 +73,11 @@ def resolve(
     given, config = _command_line(specs, argv, config, unloaded, tolerant)
     files = read_config_files(config, variables, directory) if specs else []
     sources = _Sources(specs, given, dict(keywords or {}), variables, files, dict(sites or {}))
+    secrets = sources.secrets()
+    remember(secrets)
     if not tolerant:
         sources.refuse_unknown(unloaded)
     sources.warn_of_exposed_secrets()
-    secrets = sources.secrets()
-    remember(secrets)
     effective = {(spec.owner.settings, spec.field): sources.effective(spec) for spec in specs}
     return Resolved(effective, tuple(file.shown for file in files), secrets)
 

@@ -313,6 +313,20 @@ def test_a_flag_of_a_command_and_an_option_with_one_name_blame_both(
     assert "plugin rival (rival-hera-k8s 1.2)" in done.err
 
 
+def test_a_flag_of_every_command_belongs_to_none(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        "from hera_k8s_utils import Command, hookimpl\n"
+        "def words(parser):\n    parser.add_argument('--debug', action='store_true')\n"
+        "@hookimpl\ndef commands():\n"
+        "    yield Command(name='greedy', run=print, summary='x', arguments=words)\n"
+    )
+    install(tmp_path, source, "greedy")
+    monkeypatch.syspath_prepend(tmp_path)
+    done = run("greedy")
+    assert done.code == 3
+    assert "--debug, which is a flag of every command" in done.err
+
+
 # --- the options of an experiment ------------------------------------------------------------------------------
 
 
