@@ -51,6 +51,7 @@ class Identity:
         return UNAUTHENTICATED in self.groups
 
 
+_CLAIMS_KEPT: Final = 10_000  # verified tokens that are remembered
 ANONYMOUS: Final = Identity("system:anonymous", groups=(UNAUTHENTICATED,))
 
 
@@ -128,6 +129,8 @@ class Access:
             claims = tokens.verify(token, self._key)
             if claims is None:
                 return None
+            if len(self._claims) >= _CLAIMS_KEPT:
+                self._claims.clear()
             self._claims[token] = claims
         expires_at = claims.get("exp")
         if expires_at is not None and (expires_at <= time.time() or tokens.AUDIENCE not in claims["aud"]):

@@ -37,8 +37,9 @@ def apply(resource: Resource, live: Json | None, wanted: Json, *, manager: str, 
     _settle_conflicts(resource, live, wanted, wanted_paths, owners, force=force)
     others: set[Path] = set().union(*owners.values()) if owners else set()
     result = _merged(live, wanted)
-    for path in sorted(before - wanted_paths - others, key=len, reverse=True):
-        _drop(result, path)
+    kept = {path[:length] for path in wanted_paths | others for length in range(1, len(path) + 1)}
+    for path in sorted(before - kept, key=len, reverse=True):
+        _drop(result, path, kept)
     return _owned(result, resource, {**owners, (manager, ""): wanted_paths}, live)
 
 
@@ -115,22 +116,22 @@ def _settle_conflicts(
 
 def _conflict(resource: Resource, clashes: dict[tuple[str, str], set[Path]]) -> ApiError:
     causes = [
-        {
-            "reason": "FieldManagerConflict",
-            "message": f'conflict with "{owner[0]}"',
-            "field": "".join(_shown(step) for step in path),
-        }
+        {"reason": "FieldManagerConflict", "message": f'conflict with "{owner[0]}"', "field": _shown(path)}
         for owner, paths in clashes.items()
         for path in sorted(paths)
     ]
-    noun = "conflict" if len(causes) == 1 else "conflicts"
-    told = "; ".join(f"{cause['message']}: {cause['field']}" for cause in causes)
-    message = f"Apply failed with {len(causes)} {noun}: {told}"
-    return ApiError(409, "Conflict", message, details={"causes": causes})
+    if len(causes) == 1:
+        told = f"1 conflict: {causes[0]['message']}: {causes[0]['field']}"
+    else:
+        told = f"{len(causes)} conflicts: " + "\n".join(
+            "\n- ".join([f'conflicts with "{owner[0]}":', *(_shown(path) for path in sorted(paths))])
+            for owner, paths in clashes.items()
+        )
+    return ApiError(409, "Conflict", f"Apply failed with {told}", details={"causes": causes})
 
 
-def _shown(step: str) -> str:
-    return f".{step[2:]}" if step.startswith("f:") else f"[{step[2:]}]"
+def _shown(path: Path) -> str:
+    return "".join(f".{step[2:]}" if step.startswith("f:") else f"[{step[2:]}]" for step in path)
 
 
 def _at(value: Any, path: Path) -> Any:
@@ -170,16 +171,18 @@ def _merged(live: Any, wanted: Any, field: str = "") -> Any:
     return wanted
 
 
-def _drop(obj: Json, path: Path) -> None:
-    parent = _at(obj, path[:-1])
-    step = path[-1]
+def _drop(obj: Json, path: Path, kept: set[Path]) -> None:
+    """Remove a field that nobody declares any more, and what is left empty above it."""
+    parent, step = _at(obj, path[:-1]), path[-1]
     if isinstance(parent, dict):
+        if isinstance(parent.get(step[2:]), dict) and parent[step[2:]]:
+            return  # declared empty, filled by others
         parent.pop(step[2:], None)
     elif isinstance(parent, list):
         wanted = json.loads(step[2:])
         parent[:] = [item for item in parent if not _is_item(item, step, wanted)]
-    if len(path) > 1 and not parent and not path[-2].startswith("f:metadata"):
-        _drop(obj, path[:-1])
+    if len(path) > 1 and not parent and path[:-1] not in kept and path[:-1] != ("f:metadata",):
+        _drop(obj, path[:-1], kept)
 
 
 def _owned(obj: Json, resource: Resource, owners: dict[tuple[str, str], set[Path]], live: Json) -> Json:

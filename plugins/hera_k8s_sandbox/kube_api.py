@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from hera_k8s_sandbox.errors import (
     bad_request,
     method_not_allowed,
     no_such_resource,
+    unsupported,
 )
 from hera_k8s_sandbox.files import PID_HEADER, TOKEN_PATH
 from hera_k8s_sandbox.patches import json_patch, merge_patch, strategic_merge
@@ -70,10 +72,15 @@ class Call:
     target: Target
 
 
+log = logging.getLogger(__name__)
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 # A deletion answers with the object for these, with a Status for all others.
 _RETURNS_DELETED: Final = frozenset({PODS, NAMESPACES, CLAIMS, PERSISTENT_VOLUMES, SERVICE_ACCOUNTS, STORAGE_CLASSES})
+# What a cluster has and the sandbox has not, refused by its name.
+_REFUSED_SUBRESOURCES: Final = frozenset(
+    {"attach", "binding", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy", "resize", "scale"}
+)
 _OPEN_PATHS: Final = ("/healthz", "/livez", "/readyz")
 
 
@@ -105,6 +112,12 @@ class KubeApi:
             return await self._route(request)
         except ApiError as error:
             return json_answer(error.status(), error.code, error.headers)
+        except web.HTTPException:
+            raise
+        except Exception as error:  # a fault of ours is told as the API server tells its own
+            log.exception("%s %s failed", request.method, _shown_path(request))
+            fault = ApiError(500, "InternalError", f"Internal error occurred: {type(error).__name__}")
+            return json_answer(fault.status(), fault.code)
 
     async def _route(self, request: web.Request) -> web.StreamResponse:
         segments = request.rel_url.raw_path.strip("/").split("/")
@@ -138,6 +151,8 @@ class KubeApi:
             raise no_such_resource()
         if resource in reviews.REVIEWS:
             return await self._review(Call(request, identity, resource, target))
+        if target.subresource in _REFUSED_SUBRESOURCES:
+            raise unsupported(f"{resource.plural}/{target.subresource}")
         if target.subresource and target.subresource not in resource.subresources:
             raise no_such_resource()
         if target.subresource == "token":
@@ -393,6 +408,12 @@ class KubeApi:
         if form.startswith("PartialObjectMetadata"):
             return json_answer(tables.partial(entry), code, headers)
         return raw_answer(entry.text, code, headers)
+
+
+def _shown_path(request: web.Request) -> str:
+    """The path without the token that it may hold."""
+    path = request.path
+    return "/" + path.split("/", 3)[-1] if path.startswith(f"/{TOKEN_PATH}/") else path
 
 
 def _where(target: Target) -> tuple[str, str, str]:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from hera_k8s_sandbox import accounts, claims
-from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, conflict, forbidden, invalid, not_found
+from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, conflict, forbidden, invalid, not_found, unsupported
 from hera_k8s_sandbox.resources import (
     CLAIMS,
     CLUSTER_ROLES,
+    CRON_WORKFLOWS,
     NAMESPACES,
     PODS,
     RESOURCES,
@@ -26,7 +27,7 @@ from hera_k8s_sandbox.resources import (
 from hera_k8s_sandbox.roles import aggregate
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Entry, now_text
-from hera_k8s_sandbox.validation import check_types, complete, required, validate, validate_update
+from hera_k8s_sandbox.validation import cannot_be_handled, check_types, complete, required, validate, validate_update
 
 Json = dict[str, Any]
 Reaction = Callable[[SandboxState, Json], None]
@@ -49,9 +50,11 @@ def create(state: SandboxState, resource: Resource, namespace: str, obj: Json, *
         obj.pop("status", None)
     if not meta.get("name") and not meta.get("generateName"):
         raise invalid(resource, "", [required("metadata.name", "name or generateName is required")])
-    _prepare(state, resource, obj)
-    named = obj if meta.get("name") else obj | {"metadata": meta | {"name": f"{meta['generateName']}xxxxx"}}
-    if causes := validate(resource, named):
+    with _decoding(resource):
+        _prepare(state, resource, obj)
+        named = obj if meta.get("name") else obj | {"metadata": meta | {"name": f"{meta['generateName']}xxxxx"}}
+        causes = validate(resource, named)
+    if causes:
         raise invalid(resource, meta.get("name", ""), causes)
     _admit(state, resource, obj)
     entry = state.store.insert(resource, obj, dry_run=dry_run)
@@ -83,8 +86,10 @@ def update(
     else:
         if "status" in resource.subresources and "status" in old.object:
             obj["status"] = old.object["status"]
-        _prepare(state, resource, obj)
-        if causes := validate_update(resource, old.object, obj):
+        with _decoding(resource):
+            _prepare(state, resource, obj)
+            causes = validate_update(resource, old.object, obj)
+        if causes:
             raise invalid(resource, name, causes)
         if "deletionTimestamp" in old.meta:
             meta["deletionTimestamp"] = old.meta["deletionTimestamp"]
@@ -123,7 +128,7 @@ def delete(
     if dry_run:
         return entry.object, True
     if resource is NAMESPACES:
-        return _delete_namespace(state, name), True
+        return _delete_namespace(state, name), False
     if entry.meta.get("finalizers"):
         return state.store.change(resource, namespace, name, _mark_deleted), False
     return _remove(state, resource, entry, cascade=not orphan), True
@@ -157,6 +162,15 @@ def _require_namespace(state: SandboxState, resource: Resource, namespace: str, 
     raise error
 
 
+@contextlib.contextmanager
+def _decoding(resource: Resource) -> Iterator[None]:
+    """The API server decodes a body by the kind's schema before it looks into it; we find out by looking."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise cannot_be_handled(resource, f"a field is of another type than expected ({error})") from error
+
+
 def _prepare(state: SandboxState, resource: Resource, obj: Json) -> None:
     check_types(resource, obj)
     complete(resource, obj)
@@ -165,6 +179,8 @@ def _prepare(state: SandboxState, resource: Resource, obj: Json) -> None:
 
 
 def _admit(state: SandboxState, resource: Resource, obj: Json) -> None:
+    if resource is CRON_WORKFLOWS:  # it would lie there and never run
+        raise unsupported("CronWorkflow objects")
     if resource is not PODS:
         return
     meta, account = obj["metadata"], obj["spec"]["serviceAccountName"]
@@ -185,6 +201,7 @@ def _mark_deleted(obj: Json) -> None:
 def _remove(state: SandboxState, resource: Resource, entry: Entry, *, cascade: bool) -> Json:
     last = state.store.delete(resource, *entry.key, cascade=cascade)
     _react(_AFTER_DELETE.get(resource), state, last)
+    _finish_namespace(state, entry.key[0])
     return last
 
 
@@ -194,14 +211,24 @@ def _delete_namespace(state: SandboxState, name: str) -> Json:
         obj["status"]["phase"] = "Terminating"
 
     last = state.store.change(NAMESPACES, "", name, terminate)
-    for resource in RESOURCES:
-        if not resource.namespaced:
-            continue
-        for entry in state.store.entries(resource, name):
-            with contextlib.suppress(ApiError):  # gone already with its owner
-                _remove(state, resource, entry, cascade=True)
-    state.store.delete(NAMESPACES, "", name)
+    for entry in _content(state, name):
+        with contextlib.suppress(ApiError):  # gone already with its owner
+            delete(state, entry.resource, *entry.key)
+    _finish_namespace(state, name)
     return last
+
+
+def _finish_namespace(state: SandboxState, name: str) -> None:
+    """Remove a namespace that is being terminated, once nothing is left in it."""
+    found = state.store.find(NAMESPACES, "", name) if name else None
+    if found is not None and found["status"]["phase"] == "Terminating" and not _content(state, name):
+        state.store.delete(NAMESPACES, "", name)
+
+
+def _content(state: SandboxState, namespace: str) -> list[Entry]:
+    return [
+        entry for resource in RESOURCES if resource.namespaced for entry in state.store.entries(resource, namespace)
+    ]
 
 
 def _react(reaction: Reaction | None, state: SandboxState, obj: Json) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import importlib.util
 import os
 import secrets
 import signal
@@ -12,13 +13,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from hera_k8s_sandbox import files, kube_api
 from hera_k8s_sandbox.access import Access, admin, read_users
 from hera_k8s_sandbox.bootstrap import furnish
+from hera_k8s_sandbox.controller import Controller
 from hera_k8s_sandbox.resources import EVENTS
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Store, time_text
@@ -37,20 +39,6 @@ if TYPE_CHECKING:
 
 class SandboxBusyError(Exception):
     """Another server already serves this state directory."""
-
-
-class Controller(Protocol):
-    """What runs the workflows."""
-
-    async def start(self) -> None:
-        """Begin; goes on with what was running when the sandbox last ended."""
-
-    async def stop(self) -> None:
-        """End, and end all tasks."""
-
-    @property
-    def idle(self) -> bool:
-        """Whether no workflow and no pod is running."""
 
 
 @dataclass(frozen=True)
@@ -124,15 +112,15 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
             return await handler(request)
 
     app = web.Application(middlewares=[count], client_max_size=LARGEST_REQUEST)
-    controller = _argo(app, state)
+    controller = Controller(state)
+    if importlib.util.find_spec("hera_k8s_sandbox.argo_api"):
+        importlib.import_module("hera_k8s_sandbox.argo_api").add_routes(app, state)
     kube_api.add_routes(app, state)
 
     async def run_controller(_: web.Application) -> AsyncIterator[None]:
-        if controller is not None:
-            await controller.start()
+        await controller.start()
         yield
-        if controller is not None:
-            await controller.stop()
+        await controller.stop()
         state.store.close()
 
     async def expire_events(_: web.Application) -> AsyncIterator[None]:
@@ -150,7 +138,7 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
     return app
 
 
-CONTROLLER: Final = web.AppKey("controller", object)
+CONTROLLER: Final = web.AppKey("controller", Controller)
 
 
 async def serve(options: Options, ready: Callable[[str], None] | None = None) -> None:
@@ -206,21 +194,9 @@ async def _until_over(options: Options, activity: Activity, app: web.Application
 
 
 def _idle_since(activity: Activity, app: web.Application, now: float) -> float:
-    controller = app[CONTROLLER]
-    if activity.open or (controller is not None and not controller.idle):  # type: ignore[attr-defined]
+    if activity.open or not app[CONTROLLER].idle:
         activity.last = now
     return now - activity.last
-
-
-def _argo(app: web.Application, state: SandboxState) -> Controller | None:
-    """Add the Argo server's routes and make the controller."""
-    try:
-        from hera_k8s_sandbox import argo_api
-        from hera_k8s_sandbox.controller import Controller as WorkflowController
-    except ImportError:
-        return None
-    argo_api.add_routes(app, state)
-    return WorkflowController(state)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import sqlite3
 import uuid
@@ -311,6 +312,8 @@ def _row_key(resource: Resource, key: Key) -> tuple[str, str, str]:
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
+    if path is not None:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds Secrets; its journals take its mode
     database = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")

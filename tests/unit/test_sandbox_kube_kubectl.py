@@ -208,3 +208,12 @@ def test_versions_and_resources_are_told(kubectl: Kubectl) -> None:
     assert json.loads(kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"] == "v1.36.2"
     listed = kubectl("api-resources", "--api-group=argoproj.io", "-o", "name").split()
     assert "workflows.argoproj.io" in listed
+
+
+def test_logs_of_a_workflows_pod(kubectl: Kubectl) -> None:
+    kubectl("create", "-f", "-", stdin=TEMPLATE.replace("WorkflowTemplate", "Workflow"))
+    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "workflow/greet", "--timeout=30s")
+    assert kubectl("logs", "greet") == "hi\n"
+    assert kubectl("logs", "greet", "-c", "main", "--tail=1", "--timestamps").endswith("Z hi\n")
+    assert "container nope is not valid for pod greet" in kubectl("logs", "greet", "-c", "nope", fails=True)
+    assert kubectl("get", "wf").splitlines()[1].split()[:2] == ["greet", "Succeeded"]

@@ -355,6 +355,33 @@ def test_a_deleted_namespace_takes_its_objects_along(api: Api, space: str) -> No
     assert api.get(f"{space}/configmaps")["items"] == []
 
 
+def test_a_namespace_waits_for_what_a_finalizer_holds(api: Api, space: str) -> None:
+    body = config_map("held")
+    body["metadata"]["finalizers"] = ["acme.example/hold"]
+    api.create(f"{space}/configmaps", body)
+    api.send("DELETE", space)
+
+    status = refusal(api.send("POST", f"{space}/configmaps", config_map("late")), 403, "Forbidden")
+    assert status["details"]["causes"][0]["reason"] == "NamespaceTerminating"
+    assert "because it is being terminated" in status["message"]
+
+    api.patch(f"{space}/configmaps/held", {"metadata": {"finalizers": None}})
+    assert api.send("GET", space).status_code == 404
+
+
+# What the sandbox does not do
+
+
+def test_what_is_not_supported_is_refused_by_its_name(api: Api, space: str) -> None:
+    answer = api.send("POST", f"{space}/pods/p/exec?command=ls")
+    assert refusal(answer, 501, "NotImplemented")["message"] == "the sandbox does not support pods/exec"
+    path = space.replace("/api/v1", "/apis/argoproj.io/v1alpha1") + "/cronworkflows"
+    body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "CronWorkflow", "metadata": {"name": "c"}, "spec": {}}
+    assert "CronWorkflow" in refusal(api.send("POST", path, body), 501, "NotImplemented")["message"]
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    refusal(api.send("POST", path, {"metadata": {"name": "x"}}), 405, "MethodNotAllowed")
+
+
 # Claims, accounts, pods
 
 
