@@ -17,6 +17,7 @@ from .references import REPEATS, calls, inline_name, tags, uses
 _OF_ITEMS: Final = ("AnySucceeded", "AllFailed")
 _SPECIAL: Final = frozenset((*REPEATS, "templateRef", "inline", "hooks", "onExit"))
 _MIXED: Final = frozenset(("dependencies", "continueOn"))
+_HOOKED: Final = frozenset(("hooks", "onExit"))
 _ROOTS: Final = ("inputs", "outputs", "workflow", "tasks", "steps", "item", "pod", "node", "retries", "lastRetry")
 _PLACES: Final = ("name", "path", "mode", "from", "fromExpression", "optional", "archive", "description", "globalName")
 """Fields of an artifact that do not say where its content comes from."""
@@ -231,6 +232,11 @@ class _Calls:
         """Outputs of other tasks or steps, and items, as far as arguments and conditions speak of them."""
         if not any(tag.startswith((f"{word}.", "item")) for tag in self._tags[name]):
             return
+        for tag in _own_tags(self._templates[name].get("outputs") or {}):
+            other = tag.split(".")[1] if tag.startswith(f"{word}.") else ""
+            if other and other not in called:
+                hint = meant(other, called)
+                yield failure(f"outputs of {name} read {{{{{tag}}}}}, and there is no {other}", hint=hint)
         for caller, call in called.items():
             for tag in _own_tags(call):
                 if tag.startswith("item"):
@@ -252,7 +258,8 @@ class _Calls:
         if other not in called:
             yield failure(f"{where} reads {said}, and there is no {other}", hint=meant(other, called))
             return
-        if not _waits(graph, caller, other):
+        hooked = other == caller and not _HOOKED.isdisjoint(called[caller])  # a hook reads the task that it belongs to
+        if not hooked and not _waits(graph, caller, other):
             hint = "add it to its dependencies" if word == "tasks" else "move it to a later group"
             yield failure(f"{where} reads {said} without waiting for {other}", hint=hint)
         call = called[other]

@@ -106,13 +106,14 @@ def _parameters(
 def _calls(name: str, template: Json) -> Iterator[Problem]:
     names = []
     kind = "task" if "dag" in template else "step"
+    waits = any("depends" in call for call in calls(template))
     for call in calls(template):
         called = str(call.get("name") or "")
         names.append(called)
         if not _FIELD.fullmatch(called):
             yield failure(f"{name}: a {kind} cannot be called {called!r}", hint=_FIELD_RULE)
-        elif kind == "task" and called[0].isdigit():
-            yield failure(f"{name}: task {called} begins with a digit, which Argo refuses in a dag")
+        elif called[0].isdigit() and (waits or call.get("dependencies")):
+            yield failure(f"{name}: task {called} begins with a digit, which Argo refuses beside depends")
         arguments = call.get("arguments")
         if arguments:
             given = [argument.get("name") for argument in arguments.get("parameters") or ()]

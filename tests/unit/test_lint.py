@@ -103,7 +103,7 @@ def test_names_of_objects(metadata: dict[str, str], kind: str, said: str) -> Non
         (workflow({"name": "main"}), "says nothing to run", "container"),
         (workflow(leaf("main", script={"image": "x", "source": ""})), "more than one body: container, script", ""),
         (workflow(dag()), "dag main has no tasks", ""),
-        (workflow(dag(task("1st")), leaf()), "begins with a digit", ""),
+        (workflow(dag(task("1st"), task("b", depends="1st")), leaf()), "begins with a digit", ""),
         (workflow(dag(task("a_b")), leaf()), "task cannot be called 'a_b'", "letters"),
         (workflow(dag(task("a"), task("a")), leaf()), "2 tasks are called 'a'", ""),
         (workflow(dag(task(arguments={"a.b": "1"})), leaf("leaf", "a.b")), "parameter cannot be called 'a.b'", ""),
@@ -251,6 +251,21 @@ def test_steps_see_the_groups_before_their_own() -> None:
     late = {"name": "main", "steps": [[task("a", arguments={"x": ""})], [task("b", arguments=reads)]]}
     assert "without waiting for a" in only(workflow(early, leaf("leaf", "x")))[1]
     assert only(workflow(late, leaf("leaf", "x")))[0] is Verdict.PASSED
+
+
+def test_a_hook_reads_the_task_that_it_belongs_to() -> None:
+    arguments = {"parameters": [{"name": "x", "value": "{{tasks.a.status}}"}]}
+    hooked = task("a", arguments={"x": "1"}, hooks={"exit": {"template": "leaf", "arguments": arguments}})
+    assert only(workflow(dag(hooked), leaf("leaf", "x")))[0] is Verdict.PASSED
+
+
+def test_outputs_of_a_dag_come_from_its_tasks() -> None:
+    given = {"parameters": [{"name": "y", "valueFrom": {"parameter": "{{tasks.aa.outputs.result}}"}}]}
+    assert "outputs of main read {{tasks.aa.outputs.result}}" in only(workflow(dag(task(), outputs=given), leaf()))[1]
+
+
+def test_a_name_that_begins_with_a_digit_will_do_where_nothing_waits() -> None:
+    assert only(workflow(dag(task("1st")), leaf()))[0] is Verdict.PASSED
 
 
 def test_inputs_that_a_container_reads_are_declared() -> None:
