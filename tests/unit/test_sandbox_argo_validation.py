@@ -1,0 +1,142 @@
+"""What is refused of a workflow before any of its tasks starts, and with which words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sandbox_workflows import container, dag, task, workflow
+
+from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate, validate_template
+
+LEAF = container("leaf", "echo", "{{inputs.parameters.x}}", inputs={"parameters": [{"name": "x"}]})
+EASY = container("easy")
+
+
+def steps(*groups: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {"name": "main", "steps": list(groups), **more}
+
+
+GOOD = {
+    "a container": workflow(EASY),
+    "a chain": workflow(dag(task("a", "easy"), task("b", "easy", depends="a.Failed || a")), EASY),
+    "items": workflow(dag(task("a", "leaf", {"x": "{{item.v}}"}, withItems=[{"v": 1}])), LEAF),
+    "results": workflow(
+        dag(task("a", "easy"), task("b", "leaf", {"x": "{{tasks.a.outputs.result}}"}, depends="a")), EASY, LEAF
+    ),
+    "steps": workflow(steps([task("a", "easy")], [task("b", "leaf", {"x": "{{steps.a.outputs.result}}"})]), EASY, LEAF),
+    "an argument of the workflow": workflow(LEAF, arguments={"parameters": [{"name": "x", "value": 1}]}),
+    "braces in a script": workflow(
+        {"name": "main", "script": {"image": "python", "command": ["python"], "source": "print('{{unknown}}')"}}
+    ),
+    "harmless fields": workflow(
+        container("main", "true", nodeSelector={"a": "b"}, tolerations=[{}], retryStrategy={"limit": "2"}),
+        imagePullSecrets=[{"name": "p"}],
+        podGC={"strategy": "OnPodSuccess"},
+        ttlStrategy={"secondsAfterCompletion": 60},
+    ),
+}
+
+INVALID = {
+    "spec.entrypoint is required": workflow(EASY) | {"spec": {"templates": [EASY]}},
+    "template name 'gone' undefined": workflow(EASY, entrypoint="gone"),
+    "template name 'nowhere' undefined": workflow(dag(task("a", "nowhere"))),
+    "inputs.parameters.x was not supplied": workflow(dag(task("a", "leaf")), LEAF),
+    "templates.leaf inputs.parameters.x was not supplied": workflow(LEAF),
+    "dependency cycle detected: a->b->a": workflow(
+        dag(task("a", "easy", depends="b"), task("b", "easy", depends="a")), EASY
+    ),
+    "dependency 'z' not defined": workflow(dag(task("a", "easy", depends="z")), EASY),
+    "task result 'Done' for task 'b' is invalid": workflow(
+        dag(task("a", "easy", depends="b.Done"), task("b", "easy")), EASY
+    ),
+    "failed to resolve {{inputs.parameters.y}}": workflow(
+        dag(task("a", "leaf", {"x": "{{inputs.parameters.y}}"})), LEAF
+    ),
+    "failed to resolve {{workflow.parameters.y}}": workflow(container("main", "echo", "{{workflow.parameters.y}}")),
+    "failed to resolve {{tasks.a.outputs.result}}": workflow(
+        dag(task("a", "easy"), task("b", "leaf", {"x": "{{tasks.a.outputs.result}}"})), EASY, LEAF
+    ),
+    "failed to resolve {{steps.b.outputs.result}}": workflow(
+        steps([task("a", "leaf", {"x": "{{steps.b.outputs.result}}"})], [task("b", "easy")]), EASY, LEAF
+    ),
+    "name 'a' is not unique": workflow(dag(task("a", "easy"), task("a", "easy")), EASY),
+    "'no.good' is invalid": workflow(container("no.good")),
+    "template type unspecified": workflow({"name": "main"}),
+    "multiple template types": workflow({**EASY, "script": {"image": "x", "source": "y"}}),
+    "must have at least one task": workflow(dag()),
+    "cannot use 'continueOn' when using 'depends'": workflow(
+        dag(task("a", "easy"), task("b", "easy", depends="a", continueOn={"failed": True})), EASY
+    ),
+    "items-based condition": workflow(dag(task("a", "easy"), task("b", "easy", depends="a.AnySucceeded")), EASY),
+    "not a valid RetryPolicy": workflow(container("main", "true", retryStrategy={"retryPolicy": "Often"})),
+    "no base duration": workflow(container("main", "true", retryStrategy={"backoff": {"factor": 2}})),
+    "image may not be empty": workflow({"name": "main", "container": {"command": ["true"]}}),
+    "volume 'v' not found": workflow(
+        container("main", "true", container={"volumeMounts": [{"name": "v", "mountPath": "/v"}]})
+    ),
+    "podGC.strategy unknown strategy 'Never'": workflow(EASY, podGC={"strategy": "Never"}),
+    "path must be specified for Container": workflow(
+        container("main", "true", outputs={"parameters": [{"name": "p"}]})
+    ),
+    "spec.arguments.x.value": workflow(EASY, arguments={"parameters": [{"name": "x"}]}),
+    "enum list": workflow(EASY, arguments={"parameters": [{"name": "x", "value": "c", "enum": ["a", "b"]}]}),
+    "mutually exclusive": workflow(dag(task("a", "easy", withItems=[1], withParam="[1]")), EASY),
+}
+
+UNSUPPORTED = {
+    "templates.main.suspend": workflow({"name": "main", "suspend": {"duration": "1"}}),
+    "templates.main.resource": workflow({"name": "main", "resource": {"action": "get"}}),
+    "templates.main.http": workflow({"name": "main", "http": {"url": "http://x"}}),
+    "templates.main.containerSet": workflow({"name": "main", "containerSet": {"containers": []} | {"x": 1}}),
+    "templates.main.daemon": workflow(container("main", "true", daemon=True)),
+    "templates.main.sidecars": workflow(container("main", "true", sidecars=[{"name": "s"}])),
+    "templates.main.initContainers": workflow(container("main", "true", initContainers=[{"name": "s"}])),
+    "templates.main.memoize": workflow(container("main", "true", memoize={"key": "k"})),
+    "templates.main.outputs.artifacts": workflow(container("main", "true", outputs={"artifacts": [{"name": "a"}]})),
+    "templates.main.inputs.artifacts": workflow(container("main", "true", inputs={"artifacts": [{"name": "a"}]})),
+    "spec.onExit": workflow(EASY, onExit="easy"),
+    "spec.hooks": workflow(EASY, hooks={"exit": {"template": "easy"}}),
+    "spec.synchronization": workflow(EASY, synchronization={"mutexes": [{"name": "m"}]}),
+    "spec.volumeClaimTemplates": workflow(EASY, volumeClaimTemplates=[{"metadata": {"name": "v"}}]),
+    "spec.workflowTemplateRef": workflow(EASY, workflowTemplateRef={"name": "t"}),
+    "tasks.a.templateRef": workflow(dag({"name": "a", "templateRef": {"name": "t", "template": "u"}})),
+    "retryStrategy.expression": workflow(container("main", "true", retryStrategy={"expression": "true"})),
+    "expressions in tags": workflow(container("main", "echo", "{{=1+1}}")),
+    "volumes of hostPath": workflow(EASY, volumes=[{"name": "v", "hostPath": {"path": "/"}}]),
+}
+
+
+@pytest.mark.parametrize("manifest", GOOD.values(), ids=GOOD.keys())
+def test_what_the_sandbox_runs_is_taken(manifest: dict[str, Any]) -> None:
+    validate(manifest)
+
+
+@pytest.mark.parametrize(("words", "manifest"), INVALID.items(), ids=INVALID.keys())
+def test_what_breaks_a_rule_is_told(words: str, manifest: dict[str, Any]) -> None:
+    with pytest.raises(WorkflowInvalid) as refused:
+        validate(manifest)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(("words", "manifest"), UNSUPPORTED.items(), ids=UNSUPPORTED.keys())
+def test_what_the_sandbox_cannot_do_is_refused_by_name(words: str, manifest: dict[str, Any]) -> None:
+    with pytest.raises(Unsupported) as refused:
+        validate(manifest)
+    assert str(refused.value).startswith("the sandbox does not support ")
+    assert words in str(refused.value)
+
+
+def test_lint_does_not_ask_for_the_values_of_arguments() -> None:
+    validate(workflow(EASY, arguments={"parameters": [{"name": "x"}]}), lint=True)
+
+
+def test_a_chain_of_thousands_is_checked() -> None:
+    tasks = [task("t0", "easy"), *(task(f"t{i}", "easy", depends=f"t{i - 1}") for i in range(1, 3000))]
+    validate(workflow(dag(*tasks), EASY))
+
+
+def test_a_workflow_template_needs_no_entrypoint() -> None:
+    validate_template({"spec": {"templates": [EASY]}})
+    with pytest.raises(WorkflowInvalid):
+        validate_template({"spec": {"templates": [dag(task("a", "gone"))]}})
