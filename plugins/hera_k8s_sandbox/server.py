@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import importlib.util
 import os
 import secrets
 import signal
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import files, kube_api
+from hera_k8s_sandbox import argo_api, files, kube_api
 from hera_k8s_sandbox.access import Access, admin, read_users
 from hera_k8s_sandbox.bootstrap import furnish
 from hera_k8s_sandbox.controller import Controller
@@ -113,8 +112,7 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
 
     app = web.Application(middlewares=[count], client_max_size=LARGEST_REQUEST)
     controller = Controller(state)
-    if importlib.util.find_spec("hera_k8s_sandbox.argo_api"):
-        importlib.import_module("hera_k8s_sandbox.argo_api").add_routes(app, state)
+    argo_api.add_routes(app, state)
     kube_api.add_routes(app, state)
 
     async def run_controller(_: web.Application) -> AsyncIterator[None]:
