@@ -68,9 +68,11 @@ def draw(results: str, expected: int) -> None:
     for each in found:
         for number, x in enumerate(each["orbit"]):
             # samples of one orbit are spread over the width of its rate's column, so that bands look like bands
-            left = column[each["growth_rate"]] * step + number % step
-            hits[min(height - 1, int((1 - x) * height))][left] += 1
-    rows = b"".join(b"\0" + bytes(255 - min(255, 90 * count) for count in line) for line in hits)
+            left = column[each["growth_rate"]] * step + number // 4 % step
+            top = min(height - 2, int((1 - x) * height))
+            hits[top][left] += 1
+            hits[top + 1][left] += 1
+    rows = b"".join(b"\0" + bytes(255 - min(255, 60 * count) for count in line) for line in hits)
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -12,6 +12,8 @@ from hera_k8s_sandbox.state import SandboxState
 
 Json = dict[str, Any]
 
+LOCAL_PATH: Final = "hera-k8s-utils/local-path"
+"""Annotation of a bound claim: its directory on this disk, for clients that want to say where results lie."""
 PROVISIONER: Final = "hera-k8s.sandbox/directory"
 DEFAULT_MARK: Final = "storageclass.kubernetes.io/is-default-class"
 _CONTROLLER: Final = "persistentvolume-controller"
@@ -119,6 +121,7 @@ def _provision(state: SandboxState, claim: Json, storage_class: Json) -> None:
         annotations = found["metadata"].setdefault("annotations", {})
         annotations["pv.kubernetes.io/bind-completed"] = "yes"
         annotations["volume.kubernetes.io/storage-provisioner"] = PROVISIONER
+        annotations[LOCAL_PATH] = str(directory)
         found["spec"]["volumeName"] = volume["metadata"]["name"]
         found["status"] = {
             "phase": "Bound",
