@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils import Context, Finding, Kubernetes, LogLine, RunSummary, RunUpdate, Submission
@@ -23,6 +22,8 @@ Json = dict[str, Any]
 
 API: Final = "argoproj.io/v1alpha1"
 WORKFLOWS: Final = "workflows"
+_PAGE: Final = 50
+"""Workflows that are fetched at once: each comes whole, with all of its nodes."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,11 @@ class KubernetesEngine:
         self.kubernetes.patch(API, WORKFLOWS, name, body)
 
     def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
-        """The runs that carry the labels."""
+        """The runs that carry the labels, the newest first."""
         labels = ",".join(filter(None, [label_selector, f"{INSTANCE}={self.instance}" if self.instance else ""]))
-        page = min(limit, 500) or 500
-        found = self.kubernetes.list(API, WORKFLOWS, label_selector=labels, page=page)
-        return (summary(workflow) for workflow in islice(found, limit or None))
+        found = self.kubernetes.list(API, WORKFLOWS, label_selector=labels, page=_PAGE)
+        newest = sorted(map(summary, found), key=lambda run: (run.started_at, run.name), reverse=True)
+        yield from newest[: limit or None]
 
     def _prepared(self, built: BuiltExperiment) -> Json:
         return prepared(built, self.kubernetes.namespace, instance=self.instance)
