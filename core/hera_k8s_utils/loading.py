@@ -150,7 +150,7 @@ def _reached(
 ) -> Iterator[ast.Call]:
     """The calls that importing the file would make, through the functions of the file that it calls."""
     for statement in body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or _is_main_guard(statement):
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
         for call in _calls(statement):
             yield call
