@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -56,6 +57,10 @@ def commands() -> Iterator[Command]:
 def _running(directory: Path) -> Address:
     from hera_k8s_sandbox.launch import LaunchError, ensure_running
 
+    if os.name != "posix":
+        raise CredentialError(
+            "the sandbox cannot be started", found=f"it needs Linux or macOS, this is {os.name}", hint="set KUBECONFIG"
+        )
     try:
         return ensure_running(directory, until_idle=UNTIL_IDLE)
     except (LaunchError, OSError) as error:

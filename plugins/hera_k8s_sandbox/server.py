@@ -149,7 +149,8 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
         state = open_state(options)
         activity = Activity(last=time.monotonic())
         app = create_app(state, activity)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
+        # A watch whose client has left must end, or the server would never be idle.
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN, handler_cancellation=True)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", options.port)

@@ -110,6 +110,20 @@ def test_an_idle_server_ends_by_itself(directory: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_a_watch_keeps_the_server_until_its_client_leaves(directory: Path) -> None:
+    command = [sys.executable, "-m", "hera_k8s_sandbox", "--state", str(directory), "--until-idle", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()  # it says so when it is ready
+        address = ensure_running(directory)
+        events = Api(address.url, address.token).watch("/api/v1/namespaces?watch=true")
+        next(events)
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.wait(2)
+        events.close()
+        assert server.wait(30) == 0
+
+
 def test_a_lifetime_is_an_upper_bound(directory: Path) -> None:
     command = [sys.executable, "-m", "hera_k8s_sandbox", "--state", str(directory), "--lifetime", "0.2"]
     assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0

@@ -1,0 +1,85 @@
+"""The sandbox as a plugin: `--sandbox`, and the command `hera-k8s sandbox`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hera_k8s_sandbox import launch, plugin
+from hera_k8s_sandbox.settings import SandboxSettings
+from hera_k8s_utils import NotApplicable
+
+
+@pytest.fixture
+def directory(work: Path) -> Iterator[Path]:
+    """The default state directory below an empty working directory; its server is ended after the test."""
+    state = work / ".hera-k8s" / "sandbox"
+    yield state
+    launch.stop(state)
+
+
+def hera_k8s(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hera_k8s_utils", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_without_the_flag_it_has_nothing_to_offer() -> None:
+    for provider in plugin.credential_providers():
+        with pytest.raises(NotApplicable, match="--sandbox was not given"):
+            provider.load(SandboxSettings(), None)
+
+
+def test_the_flag_opens_both_platforms_on_one_server_that_is_started(directory: Path) -> None:
+    settings = SandboxSettings(sandbox=True, sandbox_dir=".hera-k8s/sandbox")
+    found = {provider.target: provider.load(settings, None) for provider in plugin.credential_providers()}
+    assert found["kubernetes"] == found["argo"]
+    credential = found["argo"]
+    assert credential.server == launch.find(directory).url
+    assert (credential.identity, credential.namespace, credential.provisions) == ("sandbox-admin", "default", True)
+    assert credential.source == "sandbox .hera-k8s/sandbox"
+    assert credential.secret not in repr(credential)
+
+
+def test_declaring_imports_no_server_and_no_client() -> None:
+    code = (
+        "import sys, hera_k8s_sandbox.plugin as p; list(p.credential_providers()); list(p.commands()); "
+        "print([name for name in ('aiohttp', 'kubernetes', 'hera', 'sqlite3', 'yaml') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_command_serves_until_interrupted_and_says_how_to_reach_it(directory: Path) -> None:
+    command = [sys.executable, "-m", "hera_k8s_utils", "sandbox"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            out = server.stdout.readline()  # it says so when it is ready
+            address = launch.find(directory)
+            status = json.loads(hera_k8s("sandbox", "--status", "--output", "json").stdout)
+            assert (status["running"], status["url"]) == (True, address.url)
+            again = hera_k8s("sandbox")
+            assert (again.returncode, address.url in again.stderr) == (0, True)
+        finally:
+            server.send_signal(signal.SIGINT)
+        rest, err = server.communicate(timeout=60)
+        out += rest
+    assert server.returncode == 0
+    assert f"export KUBECONFIG={directory}/kubeconfig" in out
+    assert f"ARGO_SERVER={address.url.removeprefix('http://')} ARGO_SECURE=false" in out
+    assert "not isolated" in err
+    assert address.token not in out + err
+
+
+def test_the_command_ends_what_runs(directory: Path) -> None:
+    launch.ensure_running(directory, lifetime=60)
+    assert hera_k8s("sandbox", "--stop").returncode == 0
+    assert launch.find(directory) is None
+    status = json.loads(hera_k8s("sandbox", "--status", "--output", "json").stdout)
+    assert status == {"running": False, "directory": str(directory)}
+    assert hera_k8s("sandbox", "--stop").returncode == 0
