@@ -15,7 +15,8 @@ from .context import Demand
 from .declarations import Json
 from .demand import peak_of
 from .errors import BuildError
-from .references import PodPart, Reference, Resolution, Resolver, ResourcePart, Unresolved
+from .references import PodPart, Reference, ResourcePart
+from .resolution import Resolution, Resolver, Unresolved, each_template
 from .shape import misshapen
 from .yaml_text import dump_yaml
 
@@ -92,7 +93,7 @@ class Manifest:
 
     @cached_property
     def _templates(self) -> tuple[tuple[str, Json], ...]:
-        return tuple(references.each_template(self.spec))
+        return tuple(each_template(self.spec))
 
     # --- what it uses ---
 

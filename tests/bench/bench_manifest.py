@@ -53,7 +53,18 @@ def best(run: Callable[[], Any], times: int = 5) -> float:
     return min(seconds)
 
 
-def ours(built: dict[str, Any]) -> None:
+class Built:
+    """A Hera workflow whose own work is done, so that only ours is measured."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self._data = data
+
+    def to_dict(self) -> dict[str, Any]:
+        """What Hera made, once."""
+        return self._data
+
+
+def ours(built: Built) -> None:
     """All that we do with what Hera built, short of writing it."""
     manifest = Manifest.of(built)
     assert len(manifest.digest) == 64
@@ -71,7 +82,7 @@ def main(tasks: int) -> None:
     hera_yaml = best(lambda: build(tasks).to_yaml(), times=1) - best(lambda: build(tasks).to_dict(), times=3)
     our_yaml = best(manifest.to_yaml)
     hera = best(lambda: build(tasks).to_dict())
-    added = best(lambda: ours(built))
+    added = best(lambda: ours(Built(built)))
     print(f"{tasks:,} tasks, {len(text) / 1e6:.2f} MB of YAML")
     print(f"YAML   Hera {hera_yaml:.3f} s, ours {our_yaml:.3f} s: {hera_yaml / our_yaml:.1f} times as fast (wanted: 3)")
     share = added / hera
