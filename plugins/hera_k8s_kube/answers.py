@@ -99,7 +99,9 @@ def lost(request: Request, error: BaseException, *, server: str, proxy: str, wai
     from hera_k8s_utils._transport import diagnose
 
     trouble, found, hint = diagnose(error, url=server, proxy=proxy, wait=wait)
-    return PlatformError(str(request), found=f"{urlsplit(server).netloc}: {found}", hint=hint, trouble=trouble)
+    parts = urlsplit(server)
+    named = found if parts.hostname and parts.hostname in found else f"{parts.netloc}: {found}"
+    return PlatformError(str(request), found=named, hint=hint, trouble=trouble)
 
 
 def _status_of(content: bytes) -> Json:

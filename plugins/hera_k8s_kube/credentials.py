@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import ssl
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ def credential_of(choice: Choice, *, exec_timeout: float) -> Credential:
     user, expires_at = _user(choice, exec_timeout)
     configuration = _configuration(choice, user)
     token = token_of(configuration)
+    _require_authority(choice, configuration)
     certificate_end, common_name = _client_certificate(choice, configuration)
     ends = [end for end in (expires_at, expiry_of(token), certificate_end) if end is not None]
     end = min(ends, default=None)
@@ -149,7 +151,36 @@ def _client_certificate(choice: Choice, configuration: Any) -> tuple[datetime | 
             else f"it is valid from {found.not_before:%Y-%m-%d %H:%M} UTC; is this machine's clock right?",
             hint="get a fresh kubeconfig from those who run the cluster",
         )
+    _require_key(choice, configuration)
     return found.not_after, found.common_name
+
+
+def _require_authority(choice: Choice, configuration: Any) -> None:
+    """A broken CA would otherwise be met at the first request, as a failure of TLS."""
+    if not configuration.ssl_ca_cert:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(configuration.ssl_ca_cert)
+    except (OSError, ssl.SSLError):
+        raise CredentialError(
+            f"the certificate authority of context {choice.name} cannot be read",
+            found="it holds no certificate in PEM form",
+            hint="get a fresh kubeconfig from those who run the cluster",
+        ) from None
+
+
+def _require_key(choice: Choice, configuration: Any) -> None:
+    try:
+        nobody_is_asked = ""  # for the password of an encrypted key
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
+            configuration.cert_file, configuration.key_file, password=nobody_is_asked
+        )
+    except (OSError, ssl.SSLError, ValueError):
+        raise CredentialError(
+            f"the client certificate of context {choice.name} cannot be used",
+            found="the key does not fit the client certificate, is missing or is encrypted",
+            hint="get a fresh kubeconfig from those who run the cluster",
+        ) from None
 
 
 def _renews(choice: Choice) -> bool:

@@ -53,6 +53,7 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
 
     handle = credential.handle
     configuration = handle.configuration if isinstance(handle, Handle) else _configuration(credential)
+    _require_address(configuration.host, credential)
     own = handle.proxy if isinstance(handle, Handle) else ""
     proxy = own or proxy_for(configuration.host)
     _apply_policy(configuration, network, proxy, width)
@@ -62,6 +63,20 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
         api.set_default_header("Impersonate-User", handle.acts_as)
     session = Session(credential, api, "", without_password(proxy))
     return Session(credential, api, shown(configuration.host, session.secret), session.proxy)
+
+
+def _require_address(server: str, credential: Credential) -> None:
+    try:
+        parts = urlsplit(server)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, or is too large
+        usable = False
+    if not usable:
+        raise CredentialError(
+            "the server's address cannot be used",
+            found=f"{credential.source or 'the credential'} names {server.rpartition('@')[2]!r}",
+            hint="https://HOST:PORT",
+        )
 
 
 def _configuration(credential: Credential) -> Configuration:
