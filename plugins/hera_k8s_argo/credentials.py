@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hera_k8s_utils import Context, Credential, CredentialError, NotApplicable
 from hera_k8s_utils.log import remember
+from hera_k8s_utils.settings import CoreSettings
 
 from .address import Address
 from .logins import user_logins
@@ -31,7 +32,7 @@ def load_token(settings: ArgoSettings, context: Context) -> Credential:
 def load_anonymous(settings: ArgoSettings, context: Context) -> Credential:
     """No token, when that was said; the last provider to be asked, so that a server without a token is an error."""
     server = _server(settings)
-    if settings.anonymous:
+    if settings.anonymous or "argo=anonymous" in context.options.of(CoreSettings).credentials:
         return Credential(server=str(server), identity="the server's own account", source="no token")
     raise CredentialError(
         f"no token for the Argo server {server}",

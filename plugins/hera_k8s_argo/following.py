@@ -40,12 +40,13 @@ _HOPELESS: Final = _REFUSALS | {Trouble.UNAUTHORIZED, Trouble.MISSING, Trouble.C
 class Patience:
     """How long a broken stream is taken up again.
 
-    failures: how many in a row are borne. A stream that lived for `healthy` seconds, or brought an event, is none.
+    failures: how many in a row are borne, by default for about six minutes. A stream that lived for `healthy`
+        seconds, or brought an event, is none.
     first, most: seconds before the first and before later tries; they double, and vary by a quarter.
     pause: waits for that many seconds.
     """
 
-    failures: int = 10
+    failures: int = 16
     first: float = 0.5
     most: float = 30.0
     healthy: float = 5.0

@@ -108,6 +108,10 @@ def test_no_token_is_sent_where_that_was_said() -> None:
     assert found.secret == ""
 
 
+def test_the_provider_can_be_asked_for_by_name() -> None:
+    assert credential(argo_server=SERVER, credentials=("argo=anonymous",)).secret == ""
+
+
 def test_no_message_shows_the_token() -> None:
     found = credential(argo_server=SERVER, argo_token=TOKEN)
     assert TOKEN not in repr(found)

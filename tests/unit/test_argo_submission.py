@@ -65,7 +65,7 @@ def test_an_answer_that_never_comes_makes_no_second_workflow(peer: ArgoPeer) -> 
         hang()(request, handler)
 
     peer.on("POST", WORKFLOWS, keep_and_wait)
-    with connected(peer.url, hello(), run_id="r1", http_timeout=0.3) as container:
+    with connected(peer.url, hello(), run_id="r1", http_timeout=1.0) as container:
         assert Run(container).submit().existed
     assert len(peer.asked("POST")) == 1
 

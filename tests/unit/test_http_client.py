@@ -284,6 +284,17 @@ def test_lines_of_a_stream_come_as_they_are_sent(server: FaultServer) -> None:
     assert list(lines) == ["three"]
 
 
+def test_a_line_may_come_in_pieces_that_split_a_character(server: FaultServer) -> None:
+    def pieces(request, handler) -> None:
+        handler.begin_stream(200, "text/plain")
+        for byte in "naïve\r\n\n→ end".encode():
+            handler.send_chunk(bytes([byte]))
+        handler.send_chunk(b"")
+
+    server.on("GET", "/x", pieces)
+    assert list(HttpClient(server.url, PATIENT).stream("x")) == ["naïve", "", "→ end"]
+
+
 def test_a_stream_that_is_cut_is_not_taken_for_one_that_ended(server: FaultServer) -> None:
     server.on("GET", "/x", stream(["one"], end="cut"))
     lines = HttpClient(server.url, PATIENT).stream("x")
@@ -295,7 +306,7 @@ def test_a_stream_that_is_cut_is_not_taken_for_one_that_ended(server: FaultServe
 
 def test_a_stream_that_falls_silent_is_a_timeout(server: FaultServer) -> None:
     server.on("GET", "/x", stream(["one"], end="silent"))
-    lines = HttpClient(server.url, PATIENT).stream("x", silence=0.3)
+    lines = HttpClient(server.url, PATIENT).stream("x", silence=1.0)
     assert next(lines) == "one"
     with pytest.raises(PlatformError) as caught:
         next(lines)
