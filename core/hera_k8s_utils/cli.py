@@ -17,7 +17,7 @@ from .errors import HeraK8sError, OptionsError, ScriptExit
 from .help import PROGRAM, group_overview, overview
 from .log import logging_to_stderr, redact
 from .naming import nearest
-from .plugins import Plugins
+from .plugins import Plugins, StrangersFault
 
 if TYPE_CHECKING:
     from .declarations import Command
@@ -151,14 +151,19 @@ def _tell(error: HeraK8sError, common: Common) -> int:
     return code
 
 
-def _unexpected(error: Exception, common: Common) -> int:
+def _unexpected(error: BaseException, common: Common) -> int:
+    where = ""
+    if isinstance(error, StrangersFault) and error.__cause__ is not None:
+        where, error = f" in {error}", error.__cause__
     if common.debug:
         _write(redact("".join(traceback.format_exception(type(error), error, error.__traceback__))))
     message = " ".join(str(error).split())[:_LONGEST_MESSAGE]
-    said = f"unexpected: {type(error).__name__}: {message}" if message else f"unexpected: {type(error).__name__}"
-    hint = "please report" if common.debug else "--debug shows where; please report"
+    kind = type(error).__name__
+    said = f"unexpected{where}: {kind}: {message}" if message else f"unexpected{where}: {kind}"
+    to_whom = "please report to its authors" if where else "please report"
+    hint = to_whom if common.debug else f"--debug shows where; {to_whom}"
     if common.output == "json":
-        _write_error(type(error).__name__, "unexpected", message, hint, 1)
+        _write_error(kind, f"unexpected{where}", message, hint, 1)
     else:
         _write(redact(f"{said} ({hint})\n"))
     return 1

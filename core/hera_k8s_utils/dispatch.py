@@ -12,7 +12,9 @@ from .command_help import command_help, command_parser
 from .command_line import Line, unknown_words
 from .commands import TAKES_EXPERIMENT, DefaultFile, Session
 from .common_flags import Common, is_flag
+from .errors import HeraK8sError
 from .owners import all_specs, owners_of, unloaded_plugins
+from .plugins import StrangersFault, is_own
 from .resolve import resolve, resolve_for
 
 if TYPE_CHECKING:
@@ -40,7 +42,14 @@ def run_command(declared: Declared[Command], words: Sequence[str], plugins: Plug
         raise unknown_words(line.unknown, flags, unloaded_plugins(plugins), help=f"{parser.prog} --help")
     tolerant = tolerant and line.arguments.file is not None
     session = _session(declared, line, plugins, common, _options(command, line, plugins, common, tolerant=tolerant))
-    return int(command.run(session) or 0)
+    try:
+        return int(command.run(session) or 0)
+    except (HeraK8sError, OSError):
+        raise
+    except Exception as error:
+        if is_own(declared.distribution):
+            raise
+        raise StrangersFault(f"plugin {declared.plugin} ({declared.distribution})") from error
 
 
 def _specs_for(command: Command, plugins: Plugins) -> list[OptionSpec]:

@@ -82,6 +82,10 @@ class _Refused(Exception):
     """This plugin cannot be used, for a reason that is not its code failing."""
 
 
+class StrangersFault(Exception):
+    """A command of somebody else's plugin failed unexpectedly; the argument names the plugin, the cause is why."""
+
+
 @dataclass(frozen=True)
 class _Found:
     name: str
@@ -307,6 +311,11 @@ def record_name(record: Any) -> str:
     if isinstance(record, CredentialProvider):
         return f"{record.target}={record.name}"
     return str(getattr(record, "name", None) or getattr(record, "kind", ""))
+
+
+def is_own(distribution: str) -> bool:
+    """Whether `name version` is this distribution, rather than a stranger's."""
+    return distribution.startswith("hera-k8s-utils ")
 
 
 def _precedence(declared: Declared[Any]) -> tuple[bool, int, str, str]:

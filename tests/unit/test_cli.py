@@ -399,7 +399,8 @@ def test_an_unexpected_failure_is_one_redacted_line(run: Run, acme: Path, monkey
     done = run("acme", "crash")
     assert done.code == 1
     assert done.err.splitlines() == [
-        "unexpected: RuntimeError: no luck with Bearer <redacted> and <redacted> (--debug shows where; please report)"
+        "unexpected in plugin acme (acme-hera-k8s 1.2): RuntimeError: no luck with Bearer <redacted> and <redacted> "
+        "(--debug shows where; please report to its authors)"
     ]
     assert json.loads(run("acme", "crash", "--output=json").err)["error"]["exit_code"] == 1
 
