@@ -24,7 +24,7 @@ from hera_k8s_sandbox.resources import (
 from hera_k8s_sandbox.selectors import Selector, parse_fields, parse_labels
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.workflows.nodes import FULFILLED
-from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, CREATOR_LABEL, PHASE_LABEL, WORKFLOW_LABEL
+from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, CREATOR_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate, validate_template
 
 Json = dict[str, Any]
@@ -180,7 +180,7 @@ class ArgoApi:
         )
         if resource is WORKFLOWS:  # Argo's server shows the newest first
             found.sort(key=lambda entry: (entry.meta["creationTimestamp"], entry.version), reverse=True)
-        offset = int(request.query.get("listOptions.continue") or options["offset"])
+        offset = int(request.query.get("listOptions.continue") or 0)
         limit = int(request.query.get("listOptions.limit") or 0)
         page = found[offset : offset + limit] if limit else found[offset:]
         meta: Json = {"resourceVersion": str(self._store.version)}
@@ -239,22 +239,23 @@ class ArgoApi:
         options = _list_options(request)
         since = request.query.get("listOptions.resourceVersion") or None
         stream = _Stream(request)
-        subscription = self._store.watch(
-            WORKFLOWS,
-            namespace or None,
-            since=None if since in (None, "0") else int(since),
-            labels=options["labels"],
-            fields=_own_fields(options["fields"]),
-        )
-        with contextlib.closing(subscription):
-            try:
+        try:
+            subscription = self._store.watch(
+                WORKFLOWS,
+                namespace or None,
+                since=None if since in (None, "0") else int(since),
+                labels=options["labels"],
+                fields=_own_fields(options["fields"]),
+            )
+            with contextlib.closing(subscription):
                 while await stream.alive(subscription.wait()):
                     for event in subscription.pending():
                         await stream.send({"type": event.type, "object": event.object})
-            except ApiError as error:
-                await stream.fail(error)
-            # a stream that the server ends says so like this; clients connect again
-            await stream.fail(ApiError(429, "ResourceExhausted", "EOF"))
+        except ApiError as error:  # the version is too old, or the client fell too far behind
+            await stream.fail(error)
+            return stream.response
+        # a stream that the server ends says so like this; clients connect again
+        await stream.fail(ApiError(429, "ResourceExhausted", "EOF"))
         return stream.response
 
     async def log(self, request: web.Request) -> web.StreamResponse:
@@ -424,7 +425,7 @@ class _LogReader:
                     yield {"content": content, "podName": pod}
 
     def _pods(self) -> list[str]:
-        """The pods that have started, in the order of their creation."""
+        """The pods that have started, in the order of their nodes."""
         labels = parse_labels(",".join(filter(None, (f"{WORKFLOW_LABEL}={self._workflow}", self._selector))))
         found = [
             entry
@@ -432,7 +433,10 @@ class _LogReader:
             if not self._pod or entry.meta["name"] == self._pod
         ]
         started = [one for one in found if (one.object.get("status") or {}).get("phase", "Pending") != "Pending"]
-        return [one.meta["name"] for one in sorted(started, key=lambda one: one.meta["creationTimestamp"])]
+        workflow = self._state.store.find(WORKFLOWS, self._namespace, self._workflow) or {}
+        order = {key: number for number, key in enumerate((workflow.get("status") or {}).get("nodes") or ())}
+        started.sort(key=lambda one: order.get((one.meta.get("annotations") or {}).get(NODE_ID, ""), len(order)))
+        return [one.meta["name"] for one in started]
 
     def _has_ended(self) -> bool:
         if self._pod:
@@ -527,7 +531,7 @@ def _resource(request: web.Request) -> Resource:
 def _list_options(request: web.Request) -> Json:
     labels: Selector | None = parse_labels(request.query.get("listOptions.labelSelector", ""))
     fields = request.query.get("listOptions.fieldSelector", "")
-    return {"labels": labels, "fields": fields, "offset": 0}
+    return {"labels": labels, "fields": fields}
 
 
 def _own_fields(text: str) -> Selector | None:
