@@ -105,10 +105,10 @@ class Access:
         for known, identity in self._users.items():
             if hmac.compare_digest(known.encode(), token.encode()):
                 return identity
-        identity = self._account(token)
-        if identity is None:
+        account = self._account(token)
+        if account is None:
             raise unauthorized()
-        return identity
+        return account
 
     def issue(
         self, account: Json, audiences: list[str], lifetime: float, bound: Json | None = None

@@ -78,7 +78,7 @@ def page_of(request: web.Request, found: list[Entry], meta: Json) -> tuple[list[
         return found, meta
     page = found[:limit]
     mark = json.dumps([meta["resourceVersion"], *page[-1].key]).encode()
-    more = {"continue": base64.urlsafe_b64encode(mark).decode()}
+    more: Json = {"continue": base64.urlsafe_b64encode(mark).decode()}
     if not request.query.get("labelSelector") and not request.query.get("fieldSelector"):
         more["remainingItemCount"] = len(found) - limit
     return page, meta | more

@@ -154,8 +154,10 @@ def _read(value: Any, path: list[str]) -> Any:
     return value
 
 
-def _written(obj: Json, path: list[str], value: Any, *, insert: bool) -> Any:
+def _written(obj: Json, path: list[str], value: Any, *, insert: bool) -> Json:
     if not path:
+        if not isinstance(value, dict):
+            raise _unfit("the document must stay an object")
         return value
     parent = _read(obj, path[:-1])
     if isinstance(parent, list):

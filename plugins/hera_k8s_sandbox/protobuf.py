@@ -135,7 +135,8 @@ def decode(body: bytes) -> Json:
 
 
 def _message(name: str, raw: bytes) -> Json:
-    fields, found = MESSAGES[name], {}
+    fields = MESSAGES[name]
+    found: Json = {}
     for number, value in _fields(raw):
         field = fields.get(number)
         if field is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 from hera_k8s_sandbox.resources import (
@@ -87,8 +88,8 @@ def aggregate(store: Store) -> None:
         before = store.version
         for role in store.list(CLUSTER_ROLES):
             if role.get("aggregationRule"):
-                rules = _selected_rules(store, role)
-                store.change(CLUSTER_ROLES, "", role["metadata"]["name"], lambda obj, r=rules: obj.update(rules=r))
+                combined = {"rules": _selected_rules(store, role)}
+                store.change(CLUSTER_ROLES, "", role["metadata"]["name"], partial(dict.update, **combined))
         changed = store.version != before
 
 

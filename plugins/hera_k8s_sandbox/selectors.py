@@ -68,12 +68,12 @@ def parse_fields(text: str) -> Selector | None:
 
 
 def labels_of(selector: dict[str, object]) -> Selector | None:
-    """The Selector of a LabelSelector object (`matchLabels` and `matchExpressions`)."""
+    """The Selector of a LabelSelector object (`matchLabels`, `matchExpressions`); TypeError, KeyError if it is none."""
     operators = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent"}
     labels = selector.get("matchLabels") or {}
     expressions = selector.get("matchExpressions") or []
-    assert isinstance(labels, dict)
-    assert isinstance(expressions, list)
+    if not isinstance(labels, dict) or not isinstance(expressions, list):
+        raise TypeError("matchLabels is an object, matchExpressions a list")
     conditions = [Condition(key, "in", frozenset([value])) for key, value in labels.items()]
     conditions += [
         Condition(term["key"], operators[term["operator"]], frozenset(term.get("values") or ())) for term in expressions

@@ -185,7 +185,7 @@ def _subjects(kind: str) -> Callable[[Json], object]:
 def _class_name(storage_class: Json) -> str:
     annotations = storage_class["metadata"].get("annotations") or {}
     default = annotations.get("storageclass.kubernetes.io/is-default-class") == "true"
-    return storage_class["metadata"]["name"] + (" (default)" if default else "")
+    return f"{storage_class['metadata']['name']}{' (default)' if default else ''}"
 
 
 def _node_status(node: Json) -> str:

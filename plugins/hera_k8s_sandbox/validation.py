@@ -25,6 +25,7 @@ from hera_k8s_sandbox.resources import (
     STORAGE_CLASSES,
     Resource,
 )
+from hera_k8s_sandbox.selectors import labels_of
 
 Json = dict[str, Any]
 Defaulter = Callable[[Json], None]
@@ -392,7 +393,10 @@ def _complete_namespace(obj: Json) -> None:
 
 
 def _role_causes(obj: Json) -> Iterator[Cause]:
+    for selector in (obj.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
+        labels_of(selector)
     for index, rule in enumerate(obj.get("rules") or []):
+        _require_texts(rule)
         where = f"rules[{index}]"
         if not rule.get("verbs"):
             yield required(f"{where}.verbs", "verbs must contain at least one value")
@@ -402,6 +406,12 @@ def _role_causes(obj: Json) -> Iterator[Cause]:
             yield required(f"{where}.apiGroups", "resource rules must supply at least one api group")
         if not rule.get("resources"):
             yield required(f"{where}.resources", "resource rules must supply at least one resource")
+
+
+def _require_texts(rule: Json) -> None:
+    for field, values in rule.items():
+        if values is not None and not (isinstance(values, list) and all(isinstance(one, str) for one in values)):
+            raise TypeError(f"rules.{field} is a list of strings")
 
 
 def _complete_role(obj: Json) -> None:
