@@ -75,11 +75,7 @@ class Follower:
                 lines = None if self._goes_live(stack) else ProgressLines(self.tally)
                 return self._consume(lines)
         except KeyboardInterrupt:
-            _next_interrupt_leaves()
-            raise Interrupted(
-                f"stopped following; {self.name} goes on",
-                hint=f"{self.come_back} comes back, {self.stop} ends it",
-            ) from None
+            raise left_running(self.name, self.come_back, self.stop) from None
 
     def _goes_live(self, stack: ExitStack) -> bool:
         if self.console.json or not self.console.err.terminal:
@@ -157,10 +153,11 @@ class _Nothing:
 _NOTHING: Final = _Nothing()
 
 
-def _next_interrupt_leaves() -> None:
-    """From now on Ctrl-C ends the program at once, without closing anything."""
+def left_running(name: str, come_back: str, stop: str) -> Interrupted:
+    """What is said at Ctrl-C once a workflow was submitted. From now on Ctrl-C ends the program at once."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, lambda _signum, _frame: os._exit(Interrupted.exit_code))
+    return Interrupted(f"stopped following; {name} goes on", hint=f"{come_back} comes back, {stop} ends it")
 
 
 def took(update: RunUpdate, fallback: float) -> float:

@@ -159,6 +159,11 @@ class Counts:
         return self.succeeded + self.failed + self.skipped
 
     @property
+    def begun(self) -> bool:
+        """Whether any task has started."""
+        return self.running + self.over > 0
+
+    @property
     def complete(self) -> bool:
         """Whether no task is left."""
         return self.seen > 0 and self.over >= max(self.seen, self.total or 0)
@@ -369,7 +374,7 @@ class ProgressLines:
         """The next line, if one is due at this (monotonic) time, in seconds."""
         self._began = at if self._began is None else self._began
         rows = self._tally.rows()
-        stage = (self._tally.phase, tuple(row.template for row in rows if row.seen), tuple(r.complete for r in rows))
+        stage = (self._tally.phase, [(row.template, row.seen > 0, row.begun, row.complete) for row in rows])
         pause = min(60.0, max(self._soonest, (at - self._began) / 20))
         due = self._last_at is None or at - self._last_at >= pause or stage != self._last_stage
         text = "; ".join(_sentence(row) for row in _most_active(rows) if row.seen) or self._tally.phase

@@ -39,6 +39,16 @@ class Target:
         return short_id(self.record.id) if self.record else self.name
 
     @property
+    def come_back(self) -> str:
+        """What brings one back to it."""
+        return f"hera-k8s follow {self.short}"
+
+    @property
+    def stop(self) -> str:
+        """What ends it."""
+        return f"hera-k8s stop {self.short}"
+
+    @property
     def manifest(self) -> Json:
         """What was submitted, as far as it is recorded here."""
         return (self.record.read("manifest") if self.record else None) or {}

@@ -102,8 +102,8 @@ def see_through(target: Target, console: Console, container: ExperimentContainer
         explain=_explainer(container),
         related=_related(target),
         on_update=_observer(container, console, tally, target),
-        come_back=f"hera-k8s follow {target.short}",
-        stop=f"hera-k8s stop {target.short}",
+        come_back=target.come_back,
+        stop=target.stop,
     )
     ended = follower.run()
     if ended.timed_out:
@@ -139,7 +139,7 @@ def _gave_up(target: Target, console: Console, seconds: float) -> int:
     if console.json:
         console.record({"event": "timeout", "workflow": target.name, "seconds": seconds, **_where(target)})
     console.warning(patience_ended(target.name, seconds))
-    console.hint(f"hera-k8s follow {target.short} comes back, hera-k8s stop {target.short} ends it")
+    console.hint(f"{target.come_back} comes back, {target.stop} ends it")
     return WorkflowFailed.exit_code
 
 

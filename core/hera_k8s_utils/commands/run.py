@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..declarations import Submission
     from ..experiment import BuiltExperiment
     from ..runs import RunRecord
+    from ..targets import Target
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -37,6 +38,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Run an experiment: its exit code is 0 only when its workflow succeeded."""
+    from ..following import left_running
+    from ..targets import Target
     from ..words import parse_duration
 
     console = session.console()
@@ -53,8 +56,11 @@ def run(session: Session) -> int:
             record = container.runs().start(built, report, details=_details(container))
         except KeyboardInterrupt:
             raise Interrupted("stopped; nothing was submitted") from None
-        submission = _submit(built, record, container)
-        return _after(submission, built, record, session, console, container, timeout)
+        target = Target(_submit(built, record, container).name, record)
+        try:
+            return _after(target, built, session, console, container, timeout)
+        except KeyboardInterrupt:
+            raise left_running(target.name, target.come_back, target.stop) from None
 
 
 # --- before ----------------------------------------------------------------------------------------------------
@@ -193,7 +199,6 @@ def results_of(container: ExperimentContainer) -> Mapping[str, str]:
 
 
 def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentContainer) -> Submission:
-
     again = f"hera-k8s run --run-id {built.run_id}"
     try:
         submission = container.engine().submit(built)
@@ -210,37 +215,32 @@ def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentCont
 
 
 def _after(
-    submission: Submission,
+    target: Target,
     built: BuiltExperiment,
-    record: RunRecord,
     session: Session,
     console: Console,
     container: ExperimentContainer,
     timeout: float | None,
 ) -> int:
-    from ..targets import Target
-
-    target = Target(submission.name, record)
+    assert target.record is not None  # a run records itself before it submits
+    submission = target.record.submission or {}
     data = {
-        "workflow": submission.name,
-        "namespace": submission.namespace,
-        "url": submission.url,
-        "existed": submission.existed,
-        "run": record.id,
-        "record": str(record.path),
+        **{key: submission.get(key) for key in ("namespace", "url", "existed")},
+        "workflow": target.name,
+        "run": target.record.id,
+        "record": str(target.record.path),
     }
     container.plugins().tell("submitted", **data)
     if console.json:
         console.record({"event": "submitted", **data})
-    had = "was submitted before" if submission.existed else "submitted"
-    url = f"   {submission.url}" if submission.url else ""
-    said = f"{submission.name} {had}{url}" if submission.existed else f"{had} {submission.name}{url}"
+    url = f"   {data['url']}" if data["url"] else ""
+    said = f"{target.name} was submitted before" if data["existed"] else f"submitted {target.name}"
     if session.arguments.detach or built.manifest.kind != "Workflow":
-        console.result(console.out.signs.passed, f" {said}")
-        console.hint(f"hera-k8s follow {target.short}")
+        console.result(console.out.signs.passed, f" {said}{url}")
+        console.hint(target.come_back)
         return 0
-    console.passed(said)
-    console.say(f"  Ctrl-C leaves it running; `hera-k8s follow {target.short}` comes back.")
+    console.passed(said + url)
+    console.say(f"  Ctrl-C leaves it running; `{target.come_back}` comes back.")
     console.say()
     return see_through(target, console, container, timeout)
 
