@@ -39,7 +39,7 @@ class NetworkSettings:
 
     prefix: ClassVar[str] = ""
 
-    ca_file: Path | None = option(  # noqa: RUF009 - it makes a field
+    ca_file: Path | None = option(
         None, help="PEM file of the authorities that sign servers' certificates, instead of the system's", metavar="PEM"
     )
     http_timeout: float = option(30.0, help="seconds to wait for a server's answer", metavar="SECONDS")

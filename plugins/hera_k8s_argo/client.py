@@ -209,6 +209,12 @@ class ArgoClient:
                 moment, content = split_timestamp(content)
             yield LogLine(str(entry.get("podName") or ""), content), moment
 
+    def artifact(self, name: str, node: str, artifact: str, *, namespace: str | None = None) -> Iterator[str]:
+        """Lines of an output artifact of a node, as the server fetches it from the artifact store."""
+        parts = ["workflows", _checked(name), node, "outputs", artifact]
+        path = "/".join(quote(part, safe="") for part in [namespace or self.namespace, *parts])
+        return self._http.stream(f"artifact-files/{path}", headers={"Accept": "*/*"})
+
     def url(self, name: str, *, namespace: str | None = None) -> str:
         """The page of a workflow in Argo's user interface."""
         return f"{self.server}/workflows/{quote(namespace or self.namespace)}/{quote(name)}"

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_utils import Context, Finding, LogLine, RunSummary, RunUpdate, Submission
+from hera_k8s_utils import Context, Finding, LogLine, PlatformError, RunSummary, RunUpdate, Submission, Trouble
 
 from .client import ArgoClient
-from .following import FIELDS, Patience, Source, follow
+from .following import FIELDS, Patience, Source, follow, nodes_of, pod_name
 from .logs import continued
 from .settings import ArgoSettings
 from .submission import Desk, prepared, submit_once
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LOGS: Final = "main-logs"
+"""The artifact under which Argo (4.1) archives what the container `main` printed."""
 _IDENTITY: Final = "metadata.name,metadata.namespace,metadata.uid,metadata.labels"
 _SUMMARY: Final = "items.metadata.name,items.metadata.labels,items.metadata.creationTimestamp,items.status.phase"
 _TIMES: Final = "items.status.progress,items.status.startedAt,items.status.finishedAt"
@@ -59,9 +61,37 @@ class ArgoEngine:
         return follow(source, name, self.patience)
 
     def logs(self, name: str, *, pod: str = "", follow: bool = False) -> Iterator[LogLine]:
-        """What the tasks printed; with `follow` until the workflow ends, a cut stream being taken up where it was."""
+        """What the tasks printed; with `follow` until the workflow ends, a cut stream being taken up where it was.
+
+        Of pods that are gone, what Argo archived (`archiveLogs`), where it did.
+        """
         stream = partial(self.argo.timed_logs, name, pod=pod, follow=follow, timestamps=True)
-        return continued(stream, name, self.patience)
+        missing: PlatformError | None = None
+        heard = False
+        try:
+            for line in continued(stream, name, self.patience):
+                heard = True
+                yield line
+        except PlatformError as error:
+            if error.trouble is not Trouble.MISSING:
+                raise
+            missing = error
+        if not heard:
+            for line in self._archived(name, pod):
+                heard = True
+                yield line
+        if missing and not heard:
+            raise missing
+
+    def _archived(self, name: str, pod: str) -> Iterator[LogLine]:
+        workflow = self.argo.get(name, fields=",".join(FIELDS))
+        for key, node in nodes_of(workflow.get("status") or {}).items():
+            artifacts = (node.get("outputs") or {}).get("artifacts") or ()
+            if node.get("type") != "Pod" or all(artifact.get("name") != _LOGS for artifact in artifacts):
+                continue
+            of = pod_name(key, node, workflow)
+            if pod in ("", of):
+                yield from (LogLine(of, line) for line in self.argo.artifact(name, key, _LOGS))
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
         """Let exit handlers run (stop) or not (terminate)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ def continued(stream: Callable[[], Iterator[tuple[LogLine, str]]], name: str, pa
     while True:
         for pod in seen.values():
             pod.rewind()
+        began = time.monotonic()
         try:
             for line, moment in stream():
                 if seen.setdefault(line.pod, _Seen()).is_new(moment):
@@ -29,8 +31,13 @@ def continued(stream: Callable[[], Iterator[tuple[LogLine, str]]], name: str, pa
                     yield line
             return
         except PlatformError as error:
+            if error.trouble not in _TRANSIENT:
+                raise
+            if time.monotonic() - began >= patience.healthy:  # a task may print nothing for hours
+                failures = 0
+                continue
             failures += 1
-            if error.trouble not in _TRANSIENT or failures > patience.failures:
+            if failures > patience.failures:
                 raise
             patience.wait(failures)
 

@@ -26,7 +26,7 @@ class ArgoSettings:
         secret=True,
         selects=True,
     )
-    token_file: Path | None = option(  # noqa: RUF009 - it makes a field
+    token_file: Path | None = option(
         None, help="file that holds the token; read again when the token is refused", metavar="FILE", selects=True
     )
     anonymous: bool = option(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from argo_peer import WORKFLOWS, ArgoPeer, argo_context, engine_of, refusal
-from fault_server import sse
+from argo_peer import WORKFLOWS, ArgoPeer, argo_context, engine_of, node, refusal, state
+from fault_server import reply, sse, stream
 
 from hera_k8s_argo.client import split_timestamp
 from hera_k8s_argo.engine_argo import ArgoEngine
@@ -77,3 +77,25 @@ def test_a_log_that_is_cut_again_and_again_is_given_up(peer: ArgoPeer, engine: A
     with pytest.raises(PlatformError):
         texts(engine)
     assert len(peer.asked("GET", LOG)) == 4  # one, and three more that brought nothing new
+
+
+OUTPUTS = {"artifacts": [{"name": "main-logs"}]}
+ENDED = state("Succeeded", {"id-a": node("Succeeded", "hello.a", templateName="t", outputs=OUTPUTS)})
+ARCHIVED = "/artifact-files/vcity/workflows/hello/id-a/outputs/main-logs"
+
+
+@pytest.mark.parametrize("answer", [sse([]), refusal(404, "pods not found", 5)])
+def test_logs_of_pods_that_are_gone_come_from_the_archive(peer: ArgoPeer, engine: ArgoEngine, answer: Any) -> None:
+    peer.on("GET", LOG, answer)
+    peer.on("GET", f"{WORKFLOWS}/hello", reply(200, ENDED))
+    peer.on("GET", ARCHIVED, stream(["one", "two"], content_type="text/plain"))
+    (update,) = engine.follow("hello")
+    pod = update.nodes[0].pod
+    assert texts(engine, pod=pod) == [(pod, "one"), (pod, "two")]
+    assert texts(engine) == [(pod, "one"), (pod, "two")]
+
+
+def test_a_task_that_printed_nothing_has_no_lines(peer: ArgoPeer, engine: ArgoEngine) -> None:
+    peer.on("GET", LOG, sse([]))
+    peer.on("GET", f"{WORKFLOWS}/hello", reply(200, state("Succeeded", {"a": node("Succeeded")})))
+    assert texts(engine) == []
