@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 from pathlib import Path
 
 from hera_k8s_sandbox.launch import BUSY
+from hera_k8s_sandbox.state import two_for_each_processor
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--until-idle", type=float, metavar="SECONDS", help="end after so long without work")
     parser.add_argument("--lifetime", type=float, metavar="SECONDS", help="end after so long in any case")
     parser.add_argument("--runner", choices=("auto", "bubblewrap", "rewrite"), default="auto")
-    parser.add_argument("--concurrency", type=int, default=2 * (os.cpu_count() or 1), help="tasks at a time")
+    parser.add_argument("--concurrency", type=int, default=two_for_each_processor(), help="tasks at a time")
     parser.add_argument("--images", type=Path, metavar="FILE", help="maps more images to local commands")
     parser.add_argument("--users", type=Path, metavar="FILE", help='lines of token,user,uid,"group1,group2"')
     parser.add_argument("--longest-token", type=float, metavar="SECONDS", help="limit of issued tokens' life")

@@ -20,20 +20,26 @@ WHAT_IT_IS_NOT: Final = (
 )
 
 
+MOUNTS: Final = {
+    "bubblewrap": "Tasks see their mounts at the true paths (bubblewrap).",
+    "rewrite": "Mount paths are rewritten in commands, arguments and variables: bubblewrap does not work here.",
+}
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """The command's own flags."""
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--status", action="store_true", help="say whether one runs, and how to reach it")
     what.add_argument("--stop", action="store_true", help="end the one that runs; its state stays")
     parser.add_argument("--port", type=int, default=0, help="loopback port (default: any free one)")
-    parser.add_argument("--images", type=Path, metavar="FILE", help="maps more images to local commands")
 
 
 def run(session: Any) -> int:
     """Serve in the foreground, or tell about or end the server of the directory."""
     from hera_k8s_sandbox import launch
 
-    directory = Path(session.options.of(SandboxSettings).sandbox_dir)
+    settings = session.options.of(SandboxSettings)
+    directory = Path(settings.sandbox_dir)
     address = launch.find(directory)
     if session.arguments.stop:
         return _stop(session, directory)
@@ -42,14 +48,14 @@ def run(session: Any) -> int:
         return 0
     if session.arguments.status:
         return _tell_nothing(session, directory)
-    return _serve(session, directory)
+    return _serve(session, settings, directory)
 
 
-def _serve(session: Any, directory: Path) -> int:
+def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
     import asyncio
 
     from hera_k8s_sandbox import launch
-    from hera_k8s_sandbox.server import Options, SandboxBusyError, serve
+    from hera_k8s_sandbox.server import Options, SandboxBusyError, serve, two_for_each_processor
 
     def ready(url: str) -> None:
         address = launch.Address(url, launch.read_token(directory), directory.resolve())
@@ -57,11 +63,19 @@ def _serve(session: Any, directory: Path) -> int:
         if not session.json:
             session.console().say("\n  Ctrl-C ends it; what it holds is there again at the next start.")
 
-    options = Options(directory=directory.resolve(), port=session.arguments.port, images=session.arguments.images)
+    options = Options(
+        directory=directory.resolve(),
+        port=session.arguments.port,
+        runner_kind=settings.sandbox_mounts,
+        concurrency=settings.sandbox_tasks or two_for_each_processor(),
+        images=Path(settings.sandbox_images) if settings.sandbox_images else None,
+    )
     try:
         asyncio.run(serve(options, ready))
     except SandboxBusyError as error:
         raise HeraK8sError("the sandbox cannot be started", found=str(error)) from error
+    except ValueError as error:  # an option that does not work on this machine
+        raise OptionsError("the sandbox cannot be started", found=str(error)) from error
     except OSError as error:
         raise OptionsError("the sandbox cannot be started", found=str(error), hint="--port 0") from error
     return 0
@@ -73,6 +87,8 @@ def _tell(session: Any, address: Address, directory: Path) -> None:
     kubeconfig = launch.write_kubeconfig(directory, address)
     host = urlsplit(address.url).netloc
     token_file = directory.resolve() / files.ADMIN_TOKEN
+    told = files.read_server(directory)
+    mounts = told.mounts if told is not None else ""
     console = session.console()
     if session.json:
         console.document(
@@ -82,6 +98,7 @@ def _tell(session: Any, address: Address, directory: Path) -> None:
                 "directory": str(directory.resolve()),
                 "kubeconfig": str(kubeconfig),
                 "token_file": str(token_file),
+                "mounts": mounts,
             }
         )
         return
@@ -89,6 +106,7 @@ def _tell(session: Any, address: Address, directory: Path) -> None:
     console.result("  hera-k8s run --sandbox")
     console.result(f"  export KUBECONFIG={kubeconfig}")
     console.result(f'  export ARGO_SERVER={host} ARGO_SECURE=false ARGO_TOKEN="Bearer $(cat {token_file})"')
+    console.say(f"  {MOUNTS.get(mounts, '')}")
     for sentence in WHAT_IT_IS_NOT:
         console.say(f"  {sentence}")
 

@@ -41,6 +41,7 @@ class Controller:
         self._kubelet: Kubelet | None = None
         self._running: dict[Key, _Driven] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self.mounts = ""  # how tasks see their mounts, `bubblewrap` or `rewrite`; known once it has started
 
     @property
     def idle(self) -> bool:
@@ -51,6 +52,7 @@ class Controller:
         """Choose how tasks see their mounts and go on with what is there. Raises ValueError for a bad option."""
         state = self._state
         view = await asyncio.to_thread(choose_view, state.runner_kind, state.directory)
+        self.mounts = view.kind
         self._kubelet = Kubelet(state, Runner(view, state.concurrency), Images(state.images))
         self._kubelet.start()
         self._tasks = [asyncio.create_task(each) for each in (self._watch_workflows(), self._watch_pods())]

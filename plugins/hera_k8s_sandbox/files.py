@@ -32,6 +32,7 @@ class ServerFile:
     url: str
     pid: int
     admin_token: Path
+    mounts: str  # how tasks see their mounts: bubblewrap or rewrite
 
 
 def secret(path: Path, make: Callable[[], str]) -> str:
@@ -53,9 +54,9 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def write_server(directory: Path, url: str) -> None:
+def write_server(directory: Path, url: str, mounts: str) -> None:
     """Tell where the server is; comes last of all at a start."""
-    told = {"url": url, "pid": os.getpid(), "admin_token": str(directory / ADMIN_TOKEN)}
+    told = {"url": url, "pid": os.getpid(), "admin_token": str(directory / ADMIN_TOKEN), "mounts": mounts}
     write_private(directory / SERVER, json.dumps(told) + "\n")
 
 
@@ -63,7 +64,7 @@ def read_server(directory: Path) -> ServerFile | None:
     """What the last server told; None when there is nothing, or nothing legible."""
     try:
         told = json.loads((directory / SERVER).read_text(encoding="utf-8"))
-        return ServerFile(told["url"], told["pid"], Path(told["admin_token"]))
+        return ServerFile(told["url"], told["pid"], Path(told["admin_token"]), told["mounts"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -30,7 +30,7 @@ def credential(settings: SandboxSettings, context: Context) -> Credential:
     """The administrator of the sandbox, which is started when it does not run."""
     if not settings.sandbox:
         raise NotApplicable("--sandbox was not given")
-    address = _running(Path(settings.sandbox_dir))
+    address = _running(settings)
     return Credential(
         server=address.url,
         secret=address.token,
@@ -54,7 +54,7 @@ def commands() -> Iterator[Command]:
     yield COMMAND
 
 
-def _running(directory: Path) -> Address:
+def _running(settings: SandboxSettings) -> Address:
     from hera_k8s_sandbox.launch import LaunchError, ensure_running
 
     if os.name != "posix":
@@ -62,7 +62,13 @@ def _running(directory: Path) -> Address:
             "the sandbox cannot be started", found=f"it needs Linux or macOS, this is {os.name}", hint="set KUBECONFIG"
         )
     try:
-        return ensure_running(directory, until_idle=UNTIL_IDLE)
+        return ensure_running(
+            Path(settings.sandbox_dir),
+            until_idle=UNTIL_IDLE,
+            concurrency=settings.sandbox_tasks,
+            images=Path(settings.sandbox_images).resolve() if settings.sandbox_images else None,
+            runner=settings.sandbox_mounts,
+        )
     except (LaunchError, OSError) as error:
         raise CredentialError(
             "the sandbox cannot be started", found=str(error), hint="hera-k8s sandbox --sandbox-dir DIR"

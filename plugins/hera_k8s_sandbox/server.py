@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import os
 import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,10 +20,10 @@ from hera_k8s_sandbox.access import Access, admin, read_users
 from hera_k8s_sandbox.bootstrap import furnish
 from hera_k8s_sandbox.controller import Controller
 from hera_k8s_sandbox.resources import EVENTS
-from hera_k8s_sandbox.state import SandboxState
+from hera_k8s_sandbox.state import SandboxState, two_for_each_processor
 from hera_k8s_sandbox.store import Store, time_text
 
-__all__ = ["Options", "SandboxBusyError", "SandboxState", "create_app", "open_state", "serve"]
+__all__ = ["Options", "SandboxBusyError", "SandboxState", "create_app", "open_state", "serve", "two_for_each_processor"]
 
 LARGEST_REQUEST: Final = 8 << 20  # bytes; an object itself may have 1.5 MiB in a cluster
 _SHUTDOWN: Final = 2.0  # seconds that open requests get to end
@@ -56,7 +55,7 @@ class Options:
     users: Path | None = None
     longest_token: float | None = None
     runner_kind: str = "auto"
-    concurrency: int = 2 * (os.cpu_count() or 1)
+    concurrency: int = field(default_factory=two_for_each_processor)
     images: Path | None = None
 
 
@@ -156,7 +155,7 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
             site = web.TCPSite(runner, "127.0.0.1", options.port)
             await site.start()
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            files.write_server(options.directory, url)
+            files.write_server(options.directory, url, app[CONTROLLER].mounts)
             if ready is not None:
                 ready(url)
             await _until_over(options, activity, app)

@@ -18,3 +18,12 @@ class SandboxSettings:
     sandbox_dir: str = option(
         ".hera-k8s/sandbox", help="where the sandbox keeps its state and the files of claims", metavar="DIR"
     )
+    sandbox_tasks: int | None = option(
+        None, help="tasks that a sandbox runs at a time; without it, two for each processor", metavar="N"
+    )
+    sandbox_images: str = option("", help="file that maps more images to local commands", metavar="FILE")
+    sandbox_mounts: str = option(
+        "auto",
+        help="how tasks see their mounts: at their true paths by bubblewrap, or by rewritten paths",
+        choices=("auto", "bubblewrap", "rewrite"),
+    )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.access import Access
     from hera_k8s_sandbox.store import Store
+
+
+def two_for_each_processor() -> int:
+    """How many tasks run at a time unless it is said."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class SandboxState:
     store: Store
     access: Access
     runner_kind: str = "auto"
-    concurrency: int = 2 * (os.cpu_count() or 1)
+    concurrency: int = field(default_factory=two_for_each_processor)
     images: Path | None = None
 
     def claim_directory(self, namespace: str, claim: str) -> Path:

@@ -15,6 +15,7 @@ from hera_k8s_sandbox.selectors import Selector
 HISTORY_CHANGES: Final = 8_192  # kept for each resource, for watches that come back
 HISTORY_BYTES: Final = 16 << 20
 BACKLOG: Final = 65_536  # events that a slow watcher may be behind
+BACKLOG_BYTES: Final = 64 << 20
 
 
 @dataclass
@@ -47,6 +48,8 @@ class Subscription:
         self._table = table
         self._scope = (namespace, labels, fields)
         self._events: deque[Event] = deque()
+        self._bytes = 0
+        self._most = BACKLOG
         self._wake: asyncio.Future[None] | None = None
         self._closed = False
         self._lost = False
@@ -62,13 +65,15 @@ class Subscription:
         self._put(Event(kind, change.after))
 
     def start_with(self, entry: Entry) -> None:
-        """Take an object that is there already as an ADDED event."""
-        self._put(Event("ADDED", entry))
+        """Take an object that is there already as an ADDED event; these do not count as a backlog."""
+        self._events.append(Event("ADDED", entry))
+        self._most += 1
 
     def pending(self) -> list[Event]:
         """Take what has arrived, without waiting."""
         events = list(self._events)
         self._events.clear()
+        self._bytes = 0
         return events
 
     async def wait(self) -> bool:
@@ -93,16 +98,18 @@ class Subscription:
 
     async def __anext__(self) -> Event:
         if await self.wait():
-            return self._events.popleft()
+            event = self._events.popleft()
+            self._bytes = max(0, self._bytes - len(event.entry.body))
+            return event
         raise StopAsyncIteration
 
     def _put(self, event: Event) -> None:
-        if len(self._events) >= BACKLOG:
+        self._events.append(event)
+        self._bytes += len(event.entry.body)
+        if len(self._events) > self._most or (self._bytes > BACKLOG_BYTES and len(self._events) > 1):
             self._lost = True
             self._events.clear()
             self._table.subscriptions.discard(self)
-        else:
-            self._events.append(event)
         self._notify()
 
     def _notify(self) -> None:

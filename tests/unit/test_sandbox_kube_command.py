@@ -73,7 +73,16 @@ def test_the_command_serves_until_interrupted_and_says_how_to_reach_it(directory
     assert f"export KUBECONFIG={directory}/kubeconfig" in out
     assert f"ARGO_SERVER={address.url.removeprefix('http://')} ARGO_SECURE=false" in out
     assert "not isolated" in err
+    assert status["mounts"] in ("bubblewrap", "rewrite")
     assert address.token not in out + err
+
+
+def test_how_it_runs_tasks_is_set_by_options(directory: Path) -> None:
+    settings = SandboxSettings(sandbox=True, sandbox_mounts="rewrite", sandbox_tasks=1)
+    provider = next(iter(plugin.credential_providers()))
+    provider.load(settings, None)
+    status = json.loads(hera_k8s("sandbox", "--status", "--output", "json").stdout)
+    assert status["mounts"] == "rewrite"
 
 
 def test_the_command_ends_what_runs(directory: Path) -> None:

@@ -121,6 +121,26 @@ def test_a_watch_from_before_what_is_remembered_is_refused(tmp_path: Path) -> No
     again.close()
 
 
+def test_a_watch_that_falls_behind_ends_as_expired(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hera_k8s_sandbox.subscriptions.BACKLOG", 3)
+    for name in "abcdefg":
+        store.create(CONFIG_MAPS, new(name))
+    subscription = store.watch(CONFIG_MAPS)
+    for name in "hij":
+        store.create(CONFIG_MAPS, new(name))
+    assert len(subscription.pending()) == 10  # what was there already is no backlog
+    for name in "klmnopqrstuvwxyz":
+        store.create(CONFIG_MAPS, new(name))
+
+    async def follow() -> None:
+        async for _ in subscription:
+            pass
+
+    with pytest.raises(ApiError) as caught:
+        asyncio.run(follow())
+    assert caught.value.reason == "Expired"
+
+
 def test_iteration_waits_for_events_and_ends_when_closed(store: Store) -> None:
     async def follow() -> list[str]:
         subscription = store.watch(CONFIG_MAPS)
