@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -151,6 +151,7 @@ class KubernetesClient:
         request = self._about("create", api_version, resource, name or None, namespace, scope)
         query = {"fieldManager": MANAGER, **_dry(dry_run)}
         path = _path(request, api_version, subresource)
+        request = replace(request, resource=f"{resource}/{subresource}") if subresource else request
         return self._object(_Sending(request, "POST", path, query, body))
 
     def apply(

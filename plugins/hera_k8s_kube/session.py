@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from hera_k8s_utils.declarations import Credential
 from hera_k8s_utils.errors import CredentialError
 from hera_k8s_utils.http import NetworkSettings, without_password
+from hera_k8s_utils.log import remember
 from hera_k8s_utils.proxies import proxy_for
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     if isinstance(handle, Handle) and handle.acts_as:
         api.set_default_header("Impersonate-User", handle.acts_as)
     session = Session(credential, api, "", without_password(proxy))
+    remember([session.secret])
     return Session(credential, api, shown(configuration.host, session.secret), session.proxy)
 
 

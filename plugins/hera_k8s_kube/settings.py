@@ -55,7 +55,7 @@ class InClusterSettings:
         "", help="address of the API server, inside a pod", env="KUBERNETES_SERVICE_HOST", metavar="HOST"
     )
     port: str = option("443", help="port of the API server, inside a pod", env="KUBERNETES_SERVICE_PORT")
-    directory: Path = option(  # noqa: RUF009 - it makes a field
+    directory: Path = option(
         ACCOUNT_DIRECTORY, help="directory with token, ca.crt and namespace of the pod's account", metavar="DIR"
     )
 
