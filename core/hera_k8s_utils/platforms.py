@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 
 from .declarations import Credential, CredentialProvider, Json, LogLine, Platform
 from .errors import CredentialError, HeraK8sError, NoCredential, NotApplicable, OptionsError
+from .log import remember
 
 if TYPE_CHECKING:
     from .context import Context
@@ -313,6 +314,7 @@ class Platforms:
                 found=f"{type(error).__name__} while loading (details with --debug)",
                 hint=f"hera-k8s plugins, or --credentials {provider.target}=ANOTHER",
             ) from error
+        remember([credential.secret])
         return credential if credential.source else replace(credential, source=provider.name)
 
     def _candidates(self, target: str) -> list[CredentialProvider]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .checks import ACCESS, ENVIRONMENT, WORKFLOW, Check, Report, Row, run_checks
 from .context import Context
-from .declarations import CheckResult, Engine, ExecutionEngine, ResourceChecker, Verdict, ok, unknown
+from .declarations import CheckResult, Engine, ExecutionEngine, ResourceChecker, Verdict, ok, unknown, warn
 from .errors import CredentialError, NoCredential, PluginError, Trouble
 from .experiment import BuiltExperiment, Requirement
 from .lint import lint
@@ -128,9 +128,9 @@ def check_all(
 ) -> Report:
     """Run every check at once and report all of them. Platforms are opened before any thread starts."""
     declaration, running = engine
-    opened = _open_optional(platforms, context, declaration)
+    access = _open_others(platforms, context, declaration, lenient=bool(core.engine))
     checks = [
-        *_access(platforms, context, opened),
+        *access,
         *(_requirement(w, context, platforms) for w in wanted),
         Check(WORKFLOW, "lint", lambda: lint(built.manifest, source=built.workflow)),
         *_layout(built),
@@ -140,26 +140,33 @@ def check_all(
     return replace(report, rows=_without_echoes(report.rows), head=head(platforms, context))
 
 
-def _open_optional(platforms: Platforms, context: Context, engine: ExecutionEngine) -> list[str]:
-    """Open what the engine does not need but requirements may; one that is simply not configured is left out."""
-    opened = []
+def _open_others(platforms: Platforms, context: Context, engine: ExecutionEngine, *, lenient: bool) -> list[Check]:
+    """Open what the engine does not need but requirements may, and look at the access to each.
+
+    One that is simply not configured is left out. One that is configured and cannot be opened is an error, unless
+    the user said which engine to take (`lenient`) and it is none of that engine's: then it is a warning.
+    """
+    checks: list[Check] = []
     for name in platforms.names:
         try:
             platforms.open(name, context)
         except NoCredential:
             if name in engine.platforms:
                 raise
-            continue
-        opened.append(name)
-    return opened
+        except CredentialError as error:
+            if not lenient or name in engine.platforms:
+                raise
+            checks.append(Check(ACCESS, name, partial(warn, f"{error.wanted}: {error.found}", error.hint)))
+        else:
+            checks += _probe(platforms, context, name)
+    return checks
 
 
-def _access(platforms: Platforms, context: Context, opened: Sequence[str]) -> list[Check]:
-    return [
-        Check(ACCESS, name, partial(declared.probe, platforms.settings(declared), context))
-        for name in opened
-        if (declared := platforms.declared(name)).probe is not None
-    ]
+def _probe(platforms: Platforms, context: Context, name: str) -> list[Check]:
+    declared = platforms.declared(name)
+    if declared.probe is None:
+        return []
+    return [Check(ACCESS, name, partial(declared.probe, platforms.settings(declared), context))]
 
 
 def _requirement(wanted: Wanted, context: Context, platforms: Platforms) -> Check:
