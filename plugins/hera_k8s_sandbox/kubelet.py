@@ -58,6 +58,7 @@ class Kubelet:
         self._runs: dict[Key, _Run] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._programs: dict[str, Path] = {}
+        self._closing = False
 
     @property
     def busy(self) -> bool:
@@ -74,11 +75,12 @@ class Kubelet:
         self._tasks = [asyncio.create_task(each) for each in work]
 
     async def close(self) -> None:
-        """Kill what runs."""
+        """Kill what runs; its pods have failed."""
+        self._closing = True
+        await self._runner.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._runner.close()
 
     def stop(self, namespace: str, name: str) -> None:
         """End a pod: ask its processes to end; one that has not started is deleted."""
@@ -137,6 +139,8 @@ class Kubelet:
     async def _work(self) -> None:
         while True:
             key = await self._queue.get()
+            if self._closing:
+                return
             self._queued.discard(key)
             if self._phase(*key) != "Pending":
                 continue
@@ -183,6 +187,9 @@ class Kubelet:
             if timer is not None:
                 timer.cancel()
         logs.sample(directory)
+        if self._closing and ended.exit_code != 0:
+            self._fail(key, _ABANDONED)
+            return
         self._finish(key, run, ended, launch, with_result=apart)
 
     def _prepare(self, pod: Json, directory: Path) -> tuple[Task, bool]:

@@ -80,7 +80,7 @@ class Runner:
         return True
 
     async def close(self) -> None:
-        """Kill what still runs and wait for it."""
+        """Kill what still runs and wait until it has been dealt with; nothing may be run meanwhile."""
         for process in list(self._running.values()):
             process.signal(signal.SIGKILL)
         while self._running:
@@ -138,14 +138,16 @@ class _Process:
         return Ended(code if code >= 0 else 128 - code, started=began, finished=time.time())
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the group, or keep it from starting."""
+        """Ask the main process, or with SIGKILL make the group; or keep it from starting."""
         with self._lock:
             self._signalled = self._signalled or number
             if not self.group or self._ended:
                 return
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                if number == signal.SIGKILL or not _signal_members(self.group, number):
+                if number == signal.SIGKILL:
                     os.killpg(self.group, number)
+                else:
+                    os.kill(_main_process(self.group), number)
 
     def _start(self, output: IO[bytes], errors: IO[bytes] | int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -159,22 +161,23 @@ class _Process:
         )
 
 
-def _signal_members(group: int, number: signal.Signals) -> bool:
-    """Signal a group's processes except bubblewrap's own, which would end without waiting for the task.
+def _main_process(group: int) -> int:
+    """The process of a group that stands for a container's first: the leader, or below bubblewrap its child.
 
-    Whether any was found; without /proc none is.
+    Bubblewrap itself would end without waiting for the task. Without /proc there is no bubblewrap either.
     """
-    found = False
-    with contextlib.suppress(OSError):
-        for name in os.listdir("/proc"):
-            if not name.isdigit():
+    wrappers, others = set(), {}
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            head, _, tail = (directory / "stat").read_text().rpartition(")")
+            _, parent, its_group, *_ = tail.split()
+            if int(its_group) != group:
                 continue
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                head, _, tail = Path(f"/proc/{name}/stat").read_text().rpartition(")")
-                if int(tail.split()[2]) == group and head.partition("(")[2] != "bwrap":
-                    os.kill(int(name), number)
-                    found = True
-    return found
+            if head.partition("(")[2] == "bwrap":
+                wrappers.add(int(directory.name))
+            else:
+                others[int(directory.name)] = int(parent)
+    return next((pid for pid, parent in others.items() if parent in wrappers), group)
 
 
 def _unstartable(launch: Launch, task: Task) -> str | None:
