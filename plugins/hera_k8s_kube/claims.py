@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import CheckResult, Json, ResourceChecker, fail, ok, unknown, warn
+from hera_k8s_utils.declarations import CheckResult, Json, fail, ok, unknown, warn
 from hera_k8s_utils.errors import PlatformError, Trouble
 from hera_k8s_utils.manifest import Manifest, Unresolved
 from hera_k8s_utils.quantity import parse_quantity
@@ -151,13 +151,3 @@ def locate_claim(settings: None, context: Context, wanted: PersistentVolumeClaim
     found = find(context, "v1", "persistentvolumeclaims", wanted.name) or {}
     path = ((found.get("metadata") or {}).get("annotations") or {}).get(LOCAL_PATH)
     return str(path) if path else None
-
-
-CHECKER: Final = ResourceChecker(
-    kind=PersistentVolumeClaim.kind,
-    requirement=PersistentVolumeClaim,
-    check=check_claim,
-    references=referenced_claims,  # type: ignore[arg-type]  # the core takes Unresolved too
-    provision=provide_claim,
-    locate=locate_claim,
-)

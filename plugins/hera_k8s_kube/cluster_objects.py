@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import CheckResult, Json, ResourceChecker, fail, ok, warn
+from hera_k8s_utils.declarations import CheckResult, Json, fail, ok, warn
 from hera_k8s_utils.errors import listed
 from hera_k8s_utils.manifest import Manifest, Unresolved
 
@@ -89,21 +89,3 @@ def referenced_storage_classes(manifest: Manifest) -> Iterable[StorageClass | Un
         name = (claim.get("spec") or {}).get("storageClassName")
         for found in manifest.names("", str(name), "volumeClaimTemplates") if name else ():
             yield found if isinstance(found, Unresolved) else StorageClass(found, where="volumeClaimTemplates")
-
-
-NAMESPACE_CHECKER: Final = ResourceChecker(kind=Namespace.kind, requirement=Namespace, check=check_namespace)
-STORAGE_CLASS_CHECKER: Final = ResourceChecker(
-    kind=StorageClass.kind,
-    requirement=StorageClass,
-    check=check_storage_class,
-    references=referenced_storage_classes,  # type: ignore[arg-type]  # the core takes Unresolved too
-)
-DEFINITION_CHECKER: Final = ResourceChecker(
-    kind=CustomResourceDefinition.kind, requirement=CustomResourceDefinition, check=check_definition
-)
-WORKFLOW_TEMPLATE_CHECKER: Final = ResourceChecker(
-    kind=WorkflowTemplate.kind,
-    requirement=WorkflowTemplate,
-    check=check_workflow_template,
-    references=referenced_workflow_templates,  # type: ignore[arg-type]
-)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar
 
 from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import CheckResult, Json, ResourceChecker, fail, ok
+from hera_k8s_utils.declarations import CheckResult, Json, fail, ok
 from hera_k8s_utils.errors import listed
 from hera_k8s_utils.manifest import Manifest, Unresolved
 
@@ -122,19 +122,3 @@ def provide_secret(settings: None, context: Context, wanted: Secret) -> Json | N
         "type": wanted.type or "Opaque",
         "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
     }
-
-
-CONFIG_MAP_CHECKER: Final = ResourceChecker(
-    kind=ConfigMap.kind,
-    requirement=ConfigMap,
-    check=check_config_map,
-    references=referenced_config_maps,  # type: ignore[arg-type]  # the core takes Unresolved too
-    provision=provide_config_map,
-)
-SECRET_CHECKER: Final = ResourceChecker(
-    kind=Secret.kind,
-    requirement=Secret,
-    check=check_secret,
-    references=referenced_secrets,  # type: ignore[arg-type]
-    provision=provide_secret,
-)

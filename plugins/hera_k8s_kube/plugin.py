@@ -2,50 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import Any, Final
 
 from hera_k8s_utils.declarations import CredentialProvider, Platform, ResourceChecker
 from hera_k8s_utils.hookspecs import hookimpl
 
-from . import claims, cluster_objects, keyed, platform, pull_secrets, rights
-from .account_tokens import account_token
-from .credentials import from_kubeconfig, from_pod
+from .requirements import (
+    ConfigMap,
+    CustomResourceDefinition,
+    KubeRequirement,
+    Namespace,
+    PersistentVolumeClaim,
+    PullSecret,
+    Right,
+    Secret,
+    ServiceAccount,
+    StorageClass,
+    WorkflowTemplate,
+)
 from .settings import AccountTokenSettings, InClusterSettings, KubeSettings
 
-hera_k8s_hook_api = (1, 0)
+hera_k8s_hook_api: Final = (1, 0)
+
+
+def _later(place: str) -> Callable[..., Any]:
+    """`module.function` of this package, imported when it is first called: `--help` imports every plugin."""
+    module, _, name = place.partition(".")
+
+    def call(*arguments: Any) -> Any:
+        return getattr(import_module(f"{__package__}.{module}"), name)(*arguments)
+
+    call.__name__ = name
+    return call
 
 
 @hookimpl
 def credential_providers() -> Iterable[CredentialProvider]:
     """A kubeconfig that was asked for beats the pod's own account, which beats a kubeconfig that was found."""
     yield CredentialProvider(
-        name="kubeconfig", target="kubernetes", load=from_kubeconfig, settings=KubeSettings, priority=10
+        name="in-cluster",
+        target="kubernetes",
+        load=_later("credentials.from_pod"),
+        settings=InClusterSettings,
+        priority=20,
     )
     yield CredentialProvider(
-        name="in-cluster", target="kubernetes", load=from_pod, settings=InClusterSettings, priority=20
+        name="kubeconfig",
+        target="kubernetes",
+        load=_later("credentials.from_kubeconfig"),
+        settings=KubeSettings,
+        priority=10,
     )
     yield CredentialProvider(
-        name="service-account-token", target="argo", load=account_token, settings=AccountTokenSettings, priority=10
+        name="service-account-token",
+        target="argo",
+        load=_later("account_tokens.account_token"),
+        settings=AccountTokenSettings,
+        priority=10,
     )
 
 
 @hookimpl
 def platforms() -> Iterable[Platform]:
     """The Kubernetes API server."""
-    yield Platform(name="kubernetes", open=platform.open_client, close=platform.close_client, probe=platform.probe)
+    yield Platform(
+        name="kubernetes",
+        open=_later("platform.open_client"),
+        close=_later("platform.close_client"),
+        probe=_later("platform.probe"),
+    )
 
 
 @hookimpl
 def resource_checkers() -> Iterable[ResourceChecker[Any]]:
     """What experiments ask for, and what their workflows turn out to use."""
-    yield claims.CHECKER
-    yield keyed.CONFIG_MAP_CHECKER
-    yield keyed.SECRET_CHECKER
-    yield pull_secrets.CHECKER
-    yield rights.ACCOUNT_CHECKER
-    yield rights.RIGHT_CHECKER
-    yield cluster_objects.NAMESPACE_CHECKER
-    yield cluster_objects.STORAGE_CLASS_CHECKER
-    yield cluster_objects.DEFINITION_CHECKER
-    yield cluster_objects.WORKFLOW_TEMPLATE_CHECKER
+    yield _checker(
+        PersistentVolumeClaim,
+        check="claims.check_claim",
+        references="claims.referenced_claims",
+        provision="claims.provide_claim",
+        locate="claims.locate_claim",
+    )
+    yield _checker(
+        ConfigMap,
+        check="keyed.check_config_map",
+        references="keyed.referenced_config_maps",
+        provision="keyed.provide_config_map",
+    )
+    yield _checker(
+        Secret,
+        check="keyed.check_secret",
+        references="keyed.referenced_secrets",
+        provision="keyed.provide_secret",
+    )
+    yield _checker(
+        PullSecret, check="pull_secrets.check_pull_secret", references="pull_secrets.referenced_pull_secrets"
+    )
+    yield _checker(ServiceAccount, check="rights.check_service_account", references="rights.referenced_accounts")
+    yield _checker(Right, check="rights.check_right", references="rights.referenced_rights")
+    yield _checker(Namespace, check="cluster_objects.check_namespace")
+    yield _checker(
+        StorageClass,
+        check="cluster_objects.check_storage_class",
+        references="cluster_objects.referenced_storage_classes",
+    )
+    yield _checker(CustomResourceDefinition, check="cluster_objects.check_definition")
+    yield _checker(
+        WorkflowTemplate,
+        check="cluster_objects.check_workflow_template",
+        references="cluster_objects.referenced_workflow_templates",
+    )
+
+
+def _checker(requirement: type[KubeRequirement], **places: str) -> ResourceChecker[Any]:
+    functions: dict[str, Any] = {role: _later(place) for role, place in places.items()}
+    return ResourceChecker(kind=requirement.kind, requirement=requirement, **functions)

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import CheckResult, Json, ResourceChecker, fail, ok
+from hera_k8s_utils.declarations import CheckResult, Json, fail, ok
 from hera_k8s_utils.errors import listed
 from hera_k8s_utils.manifest import Manifest, Unresolved
 from hera_k8s_utils.settings import CoreSettings
@@ -81,11 +81,3 @@ def referenced_pull_secrets(manifest: Manifest) -> Iterable[PullSecret | Unresol
         for secret in pod.pull_secrets:
             for name in resolved(manifest, pod, secret.get("name") or ""):
                 yield name if isinstance(name, Unresolved) else PullSecret(name, where=pod.where)
-
-
-CHECKER: Final = ResourceChecker(
-    kind=PullSecret.kind,
-    requirement=PullSecret,
-    check=check_pull_secret,
-    references=referenced_pull_secrets,  # type: ignore[arg-type]  # the core takes Unresolved too
-)

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, TypeVar
 
 from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.experiment import Requirement
-from hera_k8s_utils.quantity import parse_quantity
 
 K = TypeVar("K", bound="KubeRequirement")
 Keyed = TypeVar("Keyed", bound="KeyedRequirement")
@@ -375,6 +374,8 @@ def _volume(kind: Any, **fields: Any) -> Any:
 
 
 def _require_quantity(requirement: KubeRequirement, size: str) -> None:
+    from hera_k8s_utils.quantity import parse_quantity
+
     try:
         parse_quantity(size)
     except ValueError as error:

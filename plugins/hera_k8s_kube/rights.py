@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import CheckResult, Json, ResourceChecker, fail, ok, unknown
+from hera_k8s_utils.declarations import CheckResult, Json, fail, ok, unknown
 from hera_k8s_utils.errors import PlatformError, Trouble
 from hera_k8s_utils.manifest import Manifest, Reference, Unresolved
 from hera_k8s_utils.provisioning import plural
@@ -165,17 +165,3 @@ def referenced_rights(manifest: Manifest) -> Iterator[Right | Unresolved]:
                 yield name
             else:
                 yield Right(resource, verbs=verbs, account=name, where=where)
-
-
-ACCOUNT_CHECKER: Final = ResourceChecker(
-    kind=ServiceAccount.kind,
-    requirement=ServiceAccount,
-    check=check_service_account,
-    references=referenced_accounts,  # type: ignore[arg-type]  # the core takes Unresolved too
-)
-RIGHT_CHECKER: Final = ResourceChecker(
-    kind=Right.kind,
-    requirement=Right,
-    check=check_right,
-    references=referenced_rights,  # type: ignore[arg-type]
-)
