@@ -75,9 +75,12 @@ def ensure_running(directory: Path, *, timeout: float = START_TIMEOUT, **options
 
 
 def stop(directory: Path, *, timeout: float = STOP_TIMEOUT) -> bool:
-    """End the server of a state directory; False when there was none. timeout: seconds. Raises LaunchError."""
+    """End the server of a state directory, also one that hangs; False when there was none. timeout: seconds.
+
+    Raises LaunchError.
+    """
     told = files.read_server(directory)
-    if told is None or not _answers(told):
+    if told is None or not _is_served(directory):
         return False
     os.kill(told.pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
@@ -180,14 +183,19 @@ def _answers(told: files.ServerFile) -> bool:
 
 
 def _is_served(directory: Path) -> bool:
-    """Whether a server holds the lock; that it is free is the last that a server does, even when nobody reaps it."""
+    """Whether a server holds the lock; that it is free is the last that a server does, even when nobody reaps it.
+
+    Who holds it has written server.json, or is about to: the first that a server does is to remove an old one.
+    """
     import fcntl
 
-    with (directory / files.LOCK).open() as lock:
-        try:
+    try:
+        with (directory / files.LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
     return False
 
 

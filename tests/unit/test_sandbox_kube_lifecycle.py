@@ -96,6 +96,17 @@ def test_stopping_ends_the_server_and_takes_its_word_back(directory: Path) -> No
     assert not stop(directory)
 
 
+def test_a_server_that_does_not_answer_is_not_taken_for_none(directory: Path) -> None:
+    ensure_running(directory, lifetime=60)
+    process = server_process(directory)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        with pytest.raises(LaunchError, match="has not ended after"):
+            stop(directory, timeout=0.1)
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
 def test_stopping_does_not_wait_for_open_watches(directory: Path) -> None:
     address = ensure_running(directory, lifetime=60)
     events = Api(address.url, address.token).watch("/api/v1/namespaces?watch=true")
