@@ -310,8 +310,7 @@ def report_summary(report: Report) -> str:
 
 def report_brief(report: Report) -> str:
     """What is said of a report that lets a run go on: `9 checks in 0.3 s   argo.univ.example, as jdoe`."""
-    lines = [place(line) for line in report.head]
-    where = f"   {lines[-1]}" if lines and lines[-1] else ""
+    where = f"   {place(report.head[0])}" if report.head else ""
     return f"{counted(len(report.rows), 'check')} in {duration(report.seconds)}{where}"
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_FAILURES: Final = 8
 """Failed tasks that are named; the rest are counted."""
+_FEW: Final = 4
 
 
 @dataclass(frozen=True)
@@ -143,16 +144,30 @@ def show(outcome: Outcome, target: Target, console: Console) -> None:
     signs = console.out.signs
     sign = Span(signs.passed, "good") if outcome.succeeded else Span(signs.failed, "bad")
     console.result(sign, " ", outcome.sentence())
-    if not outcome.succeeded and outcome.message and not outcome.failed:
+    if not outcome.succeeded and outcome.message and not outcome.message.startswith("child '"):
         console.result(f"  {outcome.message}")
-    for node in outcome.failed[:_MOST_FAILURES]:
-        console.result("  ", Span(node.display_name or node.name, "strong"), f"  {node.message or node.phase}")
-    if len(outcome.failed) > _MOST_FAILURES:
-        console.result(f"  and {len(outcome.failed) - _MOST_FAILURES} more")
+    failures = failure_lines(outcome.failed)
+    for who, why in failures[:_MOST_FAILURES]:
+        console.result("  ", Span(who, "strong"), f"  {why}")
+    if len(failures) > _MOST_FAILURES:
+        console.result(f"  and {len(failures) - _MOST_FAILURES} more")
     for line in places(target):
         console.result(line)
     if not outcome.succeeded and outcome.failed:
         console.hint(f"hera-k8s logs {target.short} --failed")
+
+
+def failure_lines(failed: Sequence[NodeState]) -> list[tuple[str, str]]:
+    """Who failed and why; tasks of one template that failed for one reason share a line when they are many."""
+    groups: dict[tuple[str, str], list[NodeState]] = {}
+    for node in failed:
+        groups.setdefault((node.template, node.message or node.phase), []).append(node)
+    lines = []
+    for (template, why), nodes in groups.items():
+        names = [node.display_name or node.name for node in nodes]
+        together = [f"{len(names)} tasks of {template}, such as {names[0]}"]
+        lines += [(who, why) for who in (together if len(names) > _FEW else names)]
+    return lines
 
 
 def places(target: Target) -> list[str]:

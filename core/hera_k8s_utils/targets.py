@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .declarations import CredentialProvider, Json, Platform
+from .errors import HeraK8sError, OptionsError, PlatformError, Trouble, WorkflowFailed
 from .options import MISSING, Effective, Rank
 from .runs import RunRecord, Runs, short_id
 from .settings import CoreSettings
@@ -52,6 +54,30 @@ class Target:
     def manifest(self) -> Json:
         """What was submitted, as far as it is recorded here."""
         return (self.record.read("manifest") if self.record else None) or {}
+
+
+@contextmanager
+def known_to_server(target: Target) -> Iterator[None]:
+    """Tells of a workflow that the server does not know in the words of somebody who looks for a run."""
+    try:
+        yield
+    except PlatformError as error:
+        if error.trouble is not Trouble.MISSING:
+            raise
+        raise _not_there(target) from error
+
+
+def _not_there(target: Target) -> HeraK8sError:
+    if target.record is None:
+        found = "it is neither recorded here nor on the server"
+        return OptionsError(f"no run is called {target.name}", found=found, hint="hera-k8s runs [--server]")
+    platforms = target.record.about.get("platforms") or [{}]
+    server = platforms[0].get("server")
+    return WorkflowFailed(
+        f"{target.name} is not on the server, or no longer",
+        found=f"it went to {server}; what was seen of it is in {target.record.path}" if server else "",
+        hint="hera-k8s runs --server",
+    )
 
 
 def runs_of(session: Session) -> Runs:

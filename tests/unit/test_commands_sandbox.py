@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -244,7 +245,15 @@ def test_logs_are_those_of_the_task_that_is_named(on_sandbox: None, capsys: pyte
     assert capsys.readouterr().out == "collected 4\n"
     assert main(["logs", "heard", "rate=0.5 seed=2"]) == 0
     assert capsys.readouterr().out == "rate 0.5, seed 2, steps 3\n"
+    assert main(["logs", "rate=2.0 seed=1"]) == 0
+    assert capsys.readouterr().out == "rate 2.0, seed 1, steps 3\n", "of the latest run"
     assert main(["logs", "heard", "nothing-of-it"]) == 2
+
+
+@pytest.mark.parametrize("command", ["follow", "logs", "stop"])
+def test_a_run_that_nobody_knows_is_said_so(command: str, on_sandbox: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "nosuch"]) == 2
+    assert "neither recorded here nor on the server" in capsys.readouterr().err
 
 
 # --- a run that does not ---------------------------------------------------------------------------------------
@@ -291,6 +300,22 @@ def test_ctrl_c_leaves_the_workflow_and_says_so(
     (local / "gate").touch()
     assert main(["follow", "left"]) == 0
     assert "4 of 4 points" in capsys.readouterr().out
+
+
+def test_ctrl_c_during_the_checks_says_that_nothing_was_submitted(
+    experiment: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    silent = socket.create_server(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    process = start("run", env={**os.environ, "ARGO_SERVER": address, "ARGO_TOKEN": "t", "KUBECONFIG": "/dev/null"})
+    with silent:
+        connection, _ = silent.accept()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "nothing was submitted" in said
+    assert not Path("runs").exists()
 
 
 def test_a_task_that_cannot_start_is_explained(on_sandbox: None, start: Callable[..., subprocess.Popen[str]]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..declarations import Command, RunUpdate
-from ..errors import HeraK8sError, OptionsError, PlatformError, Trouble, WorkflowFailed
+from ..errors import HeraK8sError, WorkflowFailed
 from . import Session
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def timeout_argument(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Follow a run until it ends; what was recorded as ended is told at once, without a server."""
-    from ..targets import find_target
+    from ..targets import find_target, known_to_server
     from ..words import parse_duration
 
     console = session.console()
@@ -62,25 +62,19 @@ def run(session: Session) -> int:
     if recorded is not None:
         return tell_recorded(recorded, target, console)
     with session.container(None, **target.settings) as container:
-        console.say(f"following {target.name}; Ctrl-C leaves it running")
-        try:
+        container.engine()
+        console.say(f"following {target.name} on {whereabouts(container)}; Ctrl-C leaves it running")
+        with known_to_server(target):
             return see_through(target, console, container, timeout)
-        except PlatformError as error:
-            raise _not_there(target, error) from error
 
 
-def _not_there(target: Target, error: PlatformError) -> HeraK8sError:
-    """A workflow that the server does not know, in the words of somebody who looks for a run."""
-    if error.trouble is not Trouble.MISSING:
-        return error
-    if target.record is None:
-        found = "it is neither recorded here nor on the server"
-        return OptionsError(f"no run is called {target.name}", found=found, hint="hera-k8s runs [--server]")
-    return WorkflowFailed(
-        f"{target.name} is no longer on the server",
-        found=f"it was deleted before its end was seen; what was seen of it is in {target.record.path}",
-        hint="hera-k8s runs --server",
-    )
+def whereabouts(container: ExperimentContainer) -> str:
+    """Where the engine in use is, and as whom: `argo.univ.example, namespace vcity, as jdoe`."""
+    from ..console import place
+    from ..preflight import head
+
+    lines = head(container.platforms(), container.context())
+    return place(lines[0]) if lines else container.running().declaration.name
 
 
 def see_through(target: Target, console: Console, container: ExperimentContainer, timeout: float | None = None) -> int:

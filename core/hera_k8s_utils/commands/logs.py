@@ -36,9 +36,11 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Print the output of tasks; lines of several tasks carry the name of theirs."""
+    from ..targets import known_to_server
+
     console = session.console()
     target, task = _target(session)
-    with session.container(None, **target.settings) as container:
+    with session.container(None, **target.settings) as container, known_to_server(target):
         engine = container.engine()
         if not task and not session.arguments.failed:
             _print_all(engine, target, console, follow=session.arguments.follow)
@@ -52,12 +54,13 @@ def run(session: Session) -> int:
 
 def _target(session: Session) -> tuple[Target, str]:
     """RUN and TASK; a single word that names no run is a task of the latest one."""
+    from ..runs import is_safe_id
     from ..targets import find_target, runs_of
 
     run, task = session.arguments.run, session.arguments.task
-    if run and not task and not runs_of(session).matching(run) and runs_of(session).all():
-        return find_target(session, ""), run
-    return find_target(session, run), task
+    runs = runs_of(session)
+    only_task = run and not task and runs.all() and (not is_safe_id(run) or not runs.matching(run))
+    return (find_target(session, ""), run) if only_task else (find_target(session, run), task)
 
 
 def _nodes(engine: Engine, target: Target) -> list[NodeState]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..declarations import Command, Json
 from . import Session
+from .follow import whereabouts
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -29,11 +30,12 @@ def run(session: Session) -> int:
     """List runs."""
     console = session.console()
     wanted, limit = session.arguments.experiment, max(1, session.arguments.limit)
-    rows = _on_server(session, wanted, limit) if session.arguments.server else _recorded(session, wanted, limit)
+    on_server = session.arguments.server
+    rows = _on_server(session, wanted, limit, console) if on_server else _recorded(session, wanted, limit)
     if console.json:
         console.document(rows)
     else:
-        _table(rows, console, server=session.arguments.server)
+        _table(rows, console, server=on_server)
     return 0
 
 
@@ -71,9 +73,11 @@ def _last_heard(record: RunRecord) -> str:
     return f"{phase or 'submitted'}, left"
 
 
-def _on_server(session: Session, experiment: str, limit: int) -> list[Json]:
+def _on_server(session: Session, experiment: str, limit: int, console: Console) -> list[Json]:
     selector = f"{_LABEL}experiment={experiment}" if experiment else f"{_LABEL}run"
     with session.container(None) as container:
+        container.engine()
+        console.say(whereabouts(container))
         found = list(container.engine().runs(label_selector=selector, limit=limit))
     rows = [
         {
