@@ -73,6 +73,11 @@ def _told(version: str, credential: Credential) -> CheckResult:
     what = "certificate" if not credential.secret and credential.expires_at else "token"
     end = credential.expires_at
     handle = credential.handle
+    if isinstance(handle, Handle) and handle.insecure:
+        return warn(
+            f"{version}; its certificate is not verified",
+            hint="certificate-authority in place of insecure-skip-tls-verify",
+        )
     if isinstance(handle, Handle) and handle.renews:
         return ok(f"{version}; {what} is renewed as it expires")
     if end is None:

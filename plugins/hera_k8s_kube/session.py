@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -31,6 +32,11 @@ class Handle:
     proxy: str = ""
     renews: bool = False
     acts_as: str = ""
+
+    @property
+    def insecure(self) -> bool:
+        """Whether the server's certificate goes unverified."""
+        return self.configuration.host.startswith("https:") and not self.configuration.verify_ssl
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,15 @@ def _require_address(server: str, credential: Credential) -> None:
     if not usable:
         raise CredentialError(
             "the server's address cannot be used",
-            found=f"{credential.source or 'the credential'} names {server.rpartition('@')[2]!r}",
+            found=f"{credential.source or 'the credential'} names {_without_path(server)!r}",
             hint="https://HOST:PORT",
         )
+
+
+def _without_path(server: str) -> str:
+    """What stands where the host belongs: a path may hold a token."""
+    scheme, separator, rest = server.rpartition("://")
+    return scheme + separator + rest.partition("/")[0].rpartition("@")[2]
 
 
 def _configuration(credential: Credential) -> Configuration:
@@ -106,6 +118,8 @@ def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy:
     configuration.refresh_api_key_hook = None  # it reloads in every thread at once; we renew under one lock
     configuration.connection_pool_maxsize = max(1, width)
     configuration.keep_alive = True
+    if not configuration.verify_ssl:
+        _silence_urllib3()
     if network.ca_file and not configuration.ssl_ca_cert:
         configuration.ssl_ca_cert = str(network.ca_file)
     configuration.retries = SafeRetry(
@@ -121,6 +135,13 @@ def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy:
         raise_on_status=False,
         respect_retry_after_header=True,
     )
+
+
+def _silence_urllib3() -> None:
+    """Whoever asked for no verification need not be told at every connection; the probe says it once."""
+    from urllib3.exceptions import InsecureRequestWarning
+
+    warnings.simplefilter("ignore", InsecureRequestWarning)
 
 
 def shown(server: str, secret: str = "") -> str:

@@ -54,9 +54,10 @@ def subject_of(token: str) -> str:
 
 def parse_time(text: str) -> datetime | None:
     """An RFC 3339 time as Kubernetes writes it, `2026-11-20T10:42:00Z`; None for anything else."""
-    shortened = re.sub(r"(\.\d{6})\d+", r"\1", text.strip())
+    # Python 3.10 knows no Z, and fractions of three or six digits only
+    six_digits = re.sub(r"\.(\d+)", lambda match: f".{match[1][:6]:0<6}", text.strip())
     try:
-        moment = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", shortened))  # Python 3.10 knows no Z
+        moment = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", six_digits))
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

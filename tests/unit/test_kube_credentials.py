@@ -7,14 +7,17 @@ import datetime
 import json
 import os
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
-from fault_server import FaultServer, reply, tls_context
+from fault_server import FaultServer, Request, reply, tls_context
 
 from hera_k8s_kube.credentials import from_kubeconfig, from_pod
+from hera_k8s_kube.platform import probe
 from hera_k8s_kube.settings import InClusterSettings, KubeSettings
 from hera_k8s_kube.tokens import parse_time, read_certificate
 from hera_k8s_utils import Credential, CredentialError, NoCredential, NotApplicable, build_container
@@ -260,6 +263,7 @@ def test_what_is_no_certificate_is_not_read(tmp_path: Path, content: bytes) -> N
         ("2026-11-20T10:42:00Z", 0.0),
         ("2026-11-20T11:42:00+01:00", 0.0),
         ("2026-11-20T10:42:00.123456789Z", 0.123456),
+        ("2026-11-20T10:42:00.5Z", 0.5),
     ],
 )
 def test_times_of_kubernetes_are_read(text: str, seconds: float) -> None:
@@ -357,6 +361,48 @@ def test_a_token_refused_during_a_run_is_asked_for_again(tmp_path: Path) -> None
         with build_container(environ={"KUBECONFIG": str(path)}) as container:
             assert container.context().kubernetes.version() == {"gitVersion": "v1"}
         assert [r.headers["authorization"] for r in server.requests] == ["Bearer token-False", "Bearer token-True"]
+
+
+def test_a_token_that_many_threads_find_refused_is_renewed_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    program = (
+        f"n = os.path.getsize({str(log)!r}) if os.path.exists({str(log)!r}) else 0\n"
+        f"open({str(log)!r}, 'a').write('x')\n"
+        f"print(json.dumps({{'apiVersion': {V1!r}, 'kind': 'ExecCredential', 'status': {{'token': f'token-{{n}}'}}}}))"
+    )
+    path = with_plugin(tmp_path, program)
+    together = threading.Barrier(8, timeout=30)
+
+    def only_the_second(request: Request, handler: Any) -> None:
+        known = request.headers["authorization"] == "Bearer token-1"
+        if not known:
+            together.wait()
+        handler.send_whole(200 if known else 401, {"gitVersion": "v1"}, {})
+
+    with FaultServer() as server:
+        server.on("GET", "/version", only_the_second)
+        body = json.loads(path.read_text())
+        body["clusters"][0]["cluster"]["server"] = server.url
+        write(path, body)
+        with build_container(environ={"KUBECONFIG": str(path)}) as container:
+            client = container.context().kubernetes
+            with ThreadPoolExecutor(8) as pool:
+                answers = list(pool.map(lambda _: client.version(), range(8)))
+    assert answers == [{"gitVersion": "v1"}] * 8
+    assert log.read_text() == "xx"
+
+
+def test_an_unverified_certificate_is_a_warning(tmp_path: Path) -> None:
+    with FaultServer(tls=tls_context(trustme.CA())) as server:
+        server.on("GET", "/version", reply(200, {"gitVersion": "v1.36.2"}))
+        reviews = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+        server.on("POST", reviews, reply(201, {"status": {"userInfo": {"username": "jane"}}}))
+        body = config(server=server.url)
+        body["clusters"][0]["cluster"]["insecure-skip-tls-verify"] = True
+        with build_container(environ={"KUBECONFIG": str(write(tmp_path / "config", body))}) as container:
+            (finding,) = probe(None, container.context())
+    assert finding.result.verdict.value == "warning"
+    assert "1.36.2; its certificate is not verified" in finding.result.detail
 
 
 # --- the account of a pod --------------------------------------------------------------------------------------
