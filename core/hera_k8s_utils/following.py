@@ -161,9 +161,9 @@ def left_running(name: str, come_back: str, stop: str) -> Interrupted:
 
 
 def took(update: RunUpdate, fallback: float) -> float:
-    """Seconds that a run took by its server's clock, else by ours."""
+    """Seconds that a run took by its server's clock, which tells whole ones, else by ours."""
     started, finished = moment(update.started_at), moment(update.finished_at)
-    return (finished - started).total_seconds() if started and finished else fallback
+    return (finished - started).total_seconds() or fallback if started and finished else fallback
 
 
 def patience_ended(name: str, seconds: float) -> str:

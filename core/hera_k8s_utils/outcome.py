@@ -24,6 +24,7 @@ _FEW: Final = 4
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended. `seconds`: by the server's clock where it tells. `retried`: tasks with more than one attempt.
+    `skipped`: tasks whose condition did not hold, or whose turn never came.
 
     done, total: points of the sweep, or tasks where they cannot be told apart; `unit` says which.
     """
@@ -38,6 +39,7 @@ class Outcome:
     total: int = 0
     unit: str = "task"
     retried: int = 0
+    skipped: int = 0
     failed: Sequence[NodeState] = field(default_factory=tuple)
     gone: bool = False
 
@@ -54,7 +56,8 @@ class Outcome:
     def sentence(self) -> str:
         """`succeeded in 1 min 14 s: 152 of 152 points, 1 after a retry`."""
         retried = f", {self.retried} after a retry" if self.retried else ""
-        counts = f"{self.done} of {counted(self.total, self.unit)}{retried}" if self.total else "no task ran"
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        counts = f"{self.done} of {counted(self.total, self.unit)}{retried}{skipped}" if self.total else "no task ran"
         if self.gone and not self.phase:
             return f"{self.name} was deleted while it was followed: {counts}"
         if self.gone and self.phase not in ("Succeeded", "Failed", "Error"):
@@ -76,6 +79,7 @@ class Outcome:
             "total": self.total,
             "unit": self.unit,
             "retried": self.retried,
+            "skipped": self.skipped,
             "deleted": self.gone,
             "failed": [
                 {"name": node.display_name or node.name, "template": node.template, "message": node.message}
@@ -104,9 +108,10 @@ def conclude(name: str, update: RunUpdate, tally: Tally, *, points: int = 0, sec
         started_at=update.started_at,
         finished_at=update.finished_at,
         done=min((row.succeeded for row in of_points), default=sum(row.succeeded for row in counted_rows)),
-        total=points if of_points else sum(max(row.total or 0, row.seen) for row in counted_rows),
+        total=points if of_points else sum(max(row.total or 0, row.seen) - row.skipped for row in counted_rows),
         unit="point" if of_points else "task",
         retried=tally.retried(),
+        skipped=sum(row.skipped for row in counted_rows),
         failed=tuple(tally.failed()),
         gone=update.gone,
     )
@@ -129,6 +134,7 @@ def from_json(data: Mapping[str, Any], name: str) -> Outcome:
         total=int(data.get("total") or 0),
         unit=str(data.get("unit") or "task"),
         retried=int(data.get("retried") or 0),
+        skipped=int(data.get("skipped") or 0),
         failed=tuple(failed),
         gone=bool(data.get("deleted")),
     )

@@ -368,6 +368,12 @@ def test_three_missing_things_are_named_together(on_cluster: Cluster, capsys: py
     assert not Path("runs").exists()
 
 
+def test_a_refused_run_tells_programs_why(on_cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--output", "json"]) == 5
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(event["event"], event["passed"]) for event in told] == [("checked", False)]
+
+
 def test_check_tells_programs_what_is_missing(on_cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--output", "json"]) == 5
     told = json.loads(capsys.readouterr().out)

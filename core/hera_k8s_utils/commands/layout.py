@@ -63,31 +63,36 @@ def _for_people(container: ExperimentContainer, console: Console) -> None:
     from ..console import Span
     from .run import requirement_line
 
-    layout, inputs, experiment = container.layout(), container.inputs(), container.described()
+    inputs, experiment = container.inputs(), container.described()
     loaded = container.definition()
     console.head([(experiment.name, inputs.describe(), loaded.source if loaded else "")])
     for name, values in inputs.parameters.items():
         console.result(f"  {name:18} ", _few([str(value) for value in values]))
     for name, value in inputs.constants.items():
         console.result(f"  {name:18} ", f"{value}  (constant)")
-    console.result()
-    console.result(Span("Environment", "strong"))
-    for requirement in container.environment().requirements:
+    if requirements := container.environment().requirements:
+        console.result()
+        console.result(Span("Environment", "strong"))
+    for requirement in requirements:
         console.result(f"  {requirement_line(requirement)}")
+    if inputs.names:
+        _show_paths(container, console)
+
+
+def _show_paths(container: ExperimentContainer, console: Console) -> None:
+    from ..console import Span
+
+    layout = container.layout()
+    root = _root(container, layout) or "nothing is mounted, so there is no root"
     console.result()
-    root = _root(container, layout)
-    console.result(
-        Span(f"Layout {layout.strategy}", "strong"), f"   {root or 'nothing is mounted, so there is no root'}"
-    )
+    console.result(Span(f"Layout {layout.strategy}", "strong"), f"   {root}")
     for line in tree_lines(tree(islice(layout.paths(), _MOST_POINTS)), console.out.signs):
         console.result(f"  {line}")
-    if len(inputs) > _MOST_POINTS:
+    if len(layout.inputs) > _MOST_POINTS:
         console.result(f"  (the tree shows the first {_MOST_POINTS} points)")
     console.result()
-    proof = layout.prove()
-    console.result(
-        Span(console.out.signs.passed, "good"), f" {proof.detail.replace(container.run_id(), _shown_run(container))}"
-    )
+    detail = layout.prove().detail.replace(container.run_id(), _shown_run(container))
+    console.result(Span(console.out.signs.passed, "good"), f" {detail}")
 
 
 def _root(container: ExperimentContainer, layout: Any) -> str:

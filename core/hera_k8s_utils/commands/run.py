@@ -128,10 +128,9 @@ def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Con
     from ..declarations import ok
     from ..lint import lint
 
-    checks = [
-        Check(WORKFLOW, "lint", lambda: lint(built.manifest, source=built.workflow)),
-        Check(WORKFLOW, f"layout {built.layout.strategy}", lambda: ok(built.layout.prove().detail)),
-    ]
+    checks = [Check(WORKFLOW, "lint", lambda: lint(built.manifest, source=built.workflow))]
+    if built.inputs.names:
+        checks.append(Check(WORKFLOW, f"layout {built.layout.strategy}", lambda: ok(built.layout.prove().detail)))
     wanted = container.requirements()
     report = run_checks(checks)
     failed = bool(report.failures())
@@ -142,7 +141,7 @@ def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Con
     else:
         show_report(built, report, console, closing="No server was asked, nothing was submitted.")
         console.result()
-        console.result(f"would submit {built.manifest.kind} {built.name}, and needs")
+        console.result(f"would submit {built.manifest.kind} {built.name}{', and needs' if wanted else ''}")
         for each in wanted:
             console.result(f"  {requirement_line(each.requirement)}")
     return ChecksFailed.exit_code if failed else 0
@@ -249,6 +248,10 @@ COMMAND = Command(
     name="run",
     run=run,
     summary="check, submit and follow an experiment",
-    example="hera-k8s run --sandbox\nhera-k8s run experiment.py --set seed=1,2 --bind results=my-claim --detach",
+    example=(
+        "hera-k8s run --sandbox\n"
+        "hera-k8s run experiment.py --set seed=1,2 --bind results=my-claim --detach\n"
+        "hera-k8s run --output json        one event a line: checked, submitted, updated, finished"
+    ),
     arguments=arguments,
 )
