@@ -32,9 +32,8 @@ def from_kubeconfig(settings: KubeSettings, context: Context) -> Credential:
 
     Raises `NotApplicable` when there is no kubeconfig, `CredentialError` when there is one that cannot be used.
     """
-    asked = bool(settings.config_file.strip())
-    files = kubeconfig.find_files(settings.config_file, asked=asked)
-    if not asked and not settings.context and not any(file.stat().st_size for file in files):
+    files = kubeconfig.find_files(settings.config_file, asked=bool(settings.context))
+    if not settings.config_file.strip() and not settings.context and not any(file.stat().st_size for file in files):
         raise NotApplicable("~/.kube/config is empty")
     choice = kubeconfig.choose(kubeconfig.read(files), settings.context)
     return credential_of(choice, exec_timeout=settings.exec_timeout)

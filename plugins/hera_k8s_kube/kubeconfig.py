@@ -57,11 +57,17 @@ class Choice:
 def find_files(stated: str, *, asked: bool) -> list[Path]:
     """The files to read.
 
-    stated: the option, perhaps a list. asked: somebody set it, so that a missing file is an error.
+    stated: the option, perhaps a list. asked: a context was named, so that there must be a file.
     Raises `NotApplicable` when there is none, `CredentialError` when one that was asked for is missing.
     """
     if not stated.strip():
         default = Path.home() / ".kube" / "config"
+        if not default.exists() and asked:
+            raise CredentialError(
+                "a context was named, and there is no kubeconfig",
+                found="KUBECONFIG is not set, and there is no ~/.kube/config",
+                hint="--k8s-config-file FILE",
+            )
         if not default.exists():
             raise NotApplicable("no kubeconfig file: KUBECONFIG is not set, and there is no ~/.kube/config")
         return [default]

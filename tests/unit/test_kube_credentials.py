@@ -143,6 +143,7 @@ def test_dev_null_means_none(stated: str) -> None:
 def test_without_any_file_the_reason_is_told() -> None:
     with pytest.raises(NotApplicable, match=r"no ~/\.kube/config"):
         load("")
+    assert "no kubeconfig" in refused("", context="lyon"), "a context was asked for: nothing else may take its place"
 
 
 def test_the_file_in_the_home_directory_is_found_and_may_be_empty() -> None:
@@ -447,5 +448,5 @@ def test_a_kubeconfig_that_was_asked_for_beats_the_pod_and_one_that_was_found_do
 def test_without_any_credential_each_provider_says_why() -> None:
     with build_container(environ={}) as container, pytest.raises(NoCredential) as caught:
         _ = container.context().kubernetes
-    assert "in-cluster: KUBERNETES_SERVICE_HOST is not set" in str(caught.value)
-    assert "kubeconfig: no kubeconfig file" in str(caught.value)
+    assert "KUBERNETES_SERVICE_HOST is not set" in str(caught.value)
+    assert "no kubeconfig file" in str(caught.value)
