@@ -14,21 +14,19 @@ from __future__ import annotations
 import json
 import logging
 import os
-import platform
 import re
 import secrets as random
 import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .declarations import Json, NodeState, RunUpdate, Submission
 from .errors import HeraK8sError, OptionsError, listed
 from .naming import is_dns_label
+from .provenance import git_state, versions
 from .words import now, stamp
 
 if TYPE_CHECKING:
@@ -76,9 +74,13 @@ def workflow_name(experiment: str, run_id: str) -> str:
     return name
 
 
+def is_safe_id(text: str) -> bool:
+    """Whether a text from outside may become part of a path and of a URL."""
+    return _FROM_OUTSIDE.fullmatch(text) is not None and ".." not in text
+
+
 def _require_safe(text: str) -> str:
-    """An id as it came from outside; it is about to become part of a path and of a URL."""
-    if _FROM_OUTSIDE.fullmatch(text) and ".." not in text:
+    if is_safe_id(text):
         return text
     raise OptionsError(
         f"{text!r} is not the name of a run",
@@ -369,43 +371,3 @@ def _redacted(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(json.dumps(secret)[1:-1], "<redacted>")
     return text
-
-
-# --- where it came from ----------------------------------------------------------------------------------------
-
-
-def versions() -> dict[str, str]:
-    """Versions of the interpreter and of the libraries that shape a run."""
-    found = {"python": platform.python_version(), "system": platform.platform()}
-    for distribution in ("hera-k8s-utils", "hera", "kubernetes", "pluggy", "dependency-injector", "ConfigArgParse"):
-        try:
-            found[distribution] = metadata.version(distribution)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def git_state(directory: Path) -> dict[str, Any] | None:
-    """The commit that the experiment's file belongs to, and whether tracked files differ from it; None without git."""
-    commit = _git(directory, "rev-parse", "HEAD")
-    if commit is None:
-        return None
-    changed = _git(directory, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "dirty": None if changed is None else bool(changed)}
-
-
-def _git(directory: Path, *arguments: str) -> str | None:
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(directory), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
