@@ -73,14 +73,10 @@ class KubernetesClient:
         self._swapping = threading.Lock()
         self._session = open_session(credential, self._network, width=width)
         self._left_alone: tuple[Session, float] | None = None
+        self.server = self._session.server
 
     def __repr__(self) -> str:
         return f"KubernetesClient({self.server!r}, namespace={self.namespace!r})"
-
-    @property
-    def server(self) -> str:
-        """The server's address, without secrets."""
-        return self._session.server
 
     @property
     def credential(self) -> Credential:
@@ -364,6 +360,7 @@ class KubernetesClient:
             if self._session.credential is not fresh:
                 self._session = open_session(fresh, self._network, width=self._width)
                 self._left_alone = (self._session, time.monotonic())
+                self.server = self._session.server
             return self._session
 
 
