@@ -211,7 +211,8 @@ def verdict_of(error: PlatformError) -> CheckResult:
 
 
 def _sentence(error: HeraK8sError) -> str:
-    return f"{error.wanted}: {error.found}" if error.found else error.wanted
+    found = " ".join(error.found.split()) if error.found.startswith("\n") else error.found
+    return f"{error.wanted}: {found}" if found else error.wanted
 
 
 def _crashed(error: BaseException) -> CheckResult:

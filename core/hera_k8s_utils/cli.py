@@ -145,7 +145,7 @@ def _tell(error: HeraK8sError, common: Common) -> int:
     if common.debug:
         _write(redact("".join(traceback.format_exception(type(error), error, error.__traceback__))))
     if common.output == "json":
-        _write_error(type(error).__name__, error.wanted, error.found, error.hint, code)
+        _write_error(type(error).__name__, error.wanted, error.found.strip(), error.hint, code)
     else:
         _write(redact(f"{error}\n"))
     return code

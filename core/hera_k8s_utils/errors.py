@@ -24,7 +24,8 @@ class HeraK8sError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        said = f"{self.wanted}: {self.found}" if self.found else self.wanted
+        joint = "" if self.found.startswith("\n") else ": "  # several lines begin below
+        said = f"{self.wanted}{joint}{self.found}" if self.found else self.wanted
         return f"{said}\n  -> {self.hint}" if self.hint else said
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 from .declarations import Credential, CredentialProvider, Json, LogLine, Platform
 from .errors import CredentialError, HeraK8sError, NoCredential, NotApplicable, OptionsError
 from .log import remember
+from .words import columns
 
 if TYPE_CHECKING:
     from .context import Context
@@ -295,10 +296,10 @@ class Platforms:
                 continue
             self.trace.append(Attempt(target, provider.name, True, credential.source))
             return provider, credential
-        tried = [f"{a.provider}: {a.reason}" for a in self.trace if a.target == target]
+        tried = columns([(f"  {a.provider}", a.reason) for a in self.trace if a.target == target])
         raise NoCredential(
             f"no credential for {target}",
-            found="; ".join(tried) or "no plugin provides one",
+            found="".join(f"\n{line}" for line in tried) or "no plugin provides one",
             hint=_how_to_get(target),
         )
 
@@ -363,7 +364,9 @@ def _by_key(platforms: Sequence[Platform]) -> dict[str, Platform]:
 def _how_to_get(target: str) -> str:
     if target == "kubernetes":
         return "set KUBECONFIG, or try without a cluster: --sandbox"
-    return f"hera-k8s login, or --credentials {target}=PROVIDER, or try without a cluster: --sandbox"
+    if target == "argo":
+        return "set ARGO_SERVER, then hera-k8s login; or try without a cluster: --sandbox"
+    return f"--credentials {target}=PROVIDER"
 
 
 def client(platforms: Platforms, key: PlatformKey[C], context: Context) -> C:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from textwrap import indent
+from typing import TYPE_CHECKING, Any, Final
 
 from .checks import ACCESS, ENVIRONMENT, WORKFLOW, Check, Report, Row, run_checks
 from .context import Context
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _BLINDING = (Trouble.UNREACHABLE, Trouble.UNTRUSTED, Trouble.TIMEOUT, Trouble.UNAUTHORIZED, Trouble.PROTOCOL)
 """Troubles that say nothing of the resource that was asked for: nothing on that platform can be looked at."""
+_SAID_ONCE: Final = (Trouble.THROTTLED, Trouble.SERVER)
+"""Troubles of one request, perhaps: what meets the same one as the access to a platform need not repeat it."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,13 @@ def choose_engine(
         return engine
     raise CredentialError(
         "no cluster is configured",
-        found="; ".join(dict.fromkeys(f"{error.wanted}: {error.found}" for error in missing)),
+        found="".join(dict.fromkeys(f"\n{indent(_without_hint(error), '  ')}" for error in missing)),
         hint="set KUBECONFIG or ARGO_SERVER, or try without a cluster: --sandbox",
     )
+
+
+def _without_hint(error: NoCredential) -> str:
+    return str(NoCredential(error.wanted, found=error.found))
 
 
 def _open_all(engine: ExecutionEngine, platforms: Platforms, context: Context) -> None:
@@ -194,10 +201,12 @@ def _layout(built: BuiltExperiment) -> Iterable[Check]:
 
 def _without_echoes(rows: Sequence[Row]) -> list[Row]:
     """When a platform cannot be reached, say so once: what was to be looked at on it is unknown, not failed."""
-    if not any(row.section == ACCESS and row.result.verdict is Verdict.FAILED for row in rows):
+    troubles = {row.trouble for row in rows if row.section == ACCESS and row.result.verdict is Verdict.FAILED}
+    if not troubles:
         return list(rows)
+    echoes = {*_BLINDING, *troubles.intersection(_SAID_ONCE)}
     told = unknown("not looked at: see Access")
-    return [replace(row, result=told) if row.section != ACCESS and row.trouble in _BLINDING else row for row in rows]
+    return [replace(row, result=told) if row.section != ACCESS and row.trouble in echoes else row for row in rows]
 
 
 def head(platforms: Platforms, context: Context) -> list[dict[str, str]]:
