@@ -494,8 +494,6 @@ def _check(obj: Json, *, lint: bool = False, template: bool = False) -> None:
             validate(obj, lint=lint)
     except (WorkflowInvalid, Unsupported) as error:
         raise ApiError(400, "BadRequest", str(error)) from None
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ApiError(400, "BadRequest", f"the workflow has a field of the wrong type: {error}") from None
 
 
 def _name_from(workflow: Json, body: Json) -> None:

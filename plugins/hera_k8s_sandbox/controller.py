@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from hera_k8s_sandbox import operations
@@ -27,7 +28,7 @@ Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
 
 _WRITE_INTERVAL: Final = 0.1  # seconds between two writes of one workflow, at least
-_SHARE: Final = 10  # and this many times what the last advance and write took: a share of the loop's time
+_SHARE: Final = 10  # what costs a second is done again after ten
 _COMPONENT: Final = "workflow-controller"
 _TTL: Final = {"Succeeded": "secondsAfterSuccess", "Failed": "secondsAfterFailure", "Error": "secondsAfterFailure"}
 
@@ -95,10 +96,11 @@ class Controller:
             if not (workflow.get("status") or {}).get("phase"):
                 validate(workflow)
             operation = Operation(workflow, _PodsOf(self._state, self._kubelet, workflow))
-        except (Unsupported, WorkflowInvalid) as error:
-            phase = "Error" if isinstance(error, Unsupported) else "Failed"
-            message = str(error) if isinstance(error, Unsupported) else f"invalid spec: {error}"
-            _refuse(self._state, workflow, phase, message)
+        except Unsupported as error:
+            _refuse(self._state, workflow, "Error", str(error))
+            return
+        except WorkflowInvalid as error:
+            _refuse(self._state, workflow, "Failed", f"invalid spec: {error}")
             return
         driven = self._running[key] = _Driven(self._state, operation, self._on_end)
         for pod in self._pods_of(workflow):
@@ -143,19 +145,39 @@ class Controller:
             operations.delete(self._state, WORKFLOWS, namespace, name, preconditions={"uid": uid})
 
 
-class _Driven:
-    """One workflow under way: when it is advanced and written.
+class _Pace:
+    """When something may be done again whose cost grows with a workflow: it gets a share of the loop's time.
 
-    Both cost time that grows with its nodes, so they wait until a share of the loop's time has passed.
+    pause: seconds from one time to the next, at least.
     """
 
-    def __init__(self, state: SandboxState, operation: Operation, on_end: Any) -> None:
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
+        self.not_before = 0.0
+
+    @contextlib.contextmanager
+    def measure(self) -> Iterator[None]:
+        """Around the doing."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            yield
+        finally:
+            now = loop.time()
+            self.not_before = now + max(self._pause, _SHARE * (now - began))
+
+
+class _Driven:
+    """One workflow under way: when it is advanced, and when what came of it is written."""
+
+    def __init__(self, state: SandboxState, operation: Operation, on_end: Callable[[Operation], None]) -> None:
         self._state = state
         self.operation = operation
         self._on_end = on_end
         self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0
-        self._not_before = 0.0
+        self._advances, self._writes = _Pace(0.0), _Pace(_WRITE_INTERVAL)
+        self._unwritten = True
+        self._wanted: float | None = 0.0  # when to advance, on the loop's clock; None: when something happens
         self._written = 0
         self._finished_pods: dict[str, Json] = {}
 
@@ -180,7 +202,8 @@ class _Driven:
 
     def advance_soon(self) -> None:
         """Advance as soon as it is this workflow's turn."""
-        self._plan(self._not_before)
+        self._wanted = 0.0
+        self._plan()
 
     def close(self) -> None:
         """Stop driving; what is known is written."""
@@ -189,38 +212,50 @@ class _Driven:
         with contextlib.suppress(ApiError):
             self._write()
 
-    def _plan(self, at: float) -> None:
-        loop = asyncio.get_running_loop()
+    def _plan(self) -> None:
+        """Set the timer to when there is next something to do."""
+        times = []
+        if self._wanted is not None:
+            times.append(max(self._wanted, self._advances.not_before))
+        if self._unwritten:
+            times.append(self._writes.not_before)
         if self._timer is not None:
-            if self._due <= at:
-                return
             self._timer.cancel()
-        self._due = at
-        self._timer = loop.call_at(at, self._advance)
+            self._timer = None
+        if times:
+            self._timer = asyncio.get_running_loop().call_at(min(times), self._turn)
 
-    def _advance(self) -> None:
+    def _turn(self) -> None:
         self._timer = None
         loop, operation = asyncio.get_running_loop(), self.operation
-        began, first = loop.time(), not operation.phase
+        now, first = loop.time(), not operation.phase
+        if self._wanted is not None and now >= max(self._wanted, self._advances.not_before):
+            with self._advances.measure():
+                self._advance()
         try:
-            operation.advance()
-        except Exception as error:  # a workflow that cannot be driven ends; the others go on
-            operation.end("Error", f"the sandbox failed on this workflow: {type(error).__name__}: {error}")
-        try:
-            self._write()
+            if operation.finished or first or now >= self._writes.not_before:
+                with self._writes.measure():
+                    self._write()
         except ApiError:  # deleted meanwhile
             return
         if first:
             self._tell("WorkflowRunning", "Workflow Running")
-        self._clean_up()
         if operation.finished:
             self._tell_end()
             self._on_end(operation)
             return
-        took = loop.time() - began
-        self._not_before = began + max(_WRITE_INTERVAL, _SHARE * took) if not first else began + took
+        self._plan()
+
+    def _advance(self) -> None:
+        operation = self.operation
+        try:
+            operation.advance()
+        except Exception as error:  # a workflow that cannot be driven ends; the others go on
+            operation.end("Error", f"the sandbox failed on this workflow: {type(error).__name__}: {error}")
+        self._unwritten = True
+        self._wanted = None
         if operation.wake_at is not None:
-            self._plan(loop.time() + max(0.0, operation.wake_at - time.time()))
+            self._wanted = asyncio.get_running_loop().time() + max(0.0, operation.wake_at - time.time())
 
     def _write(self) -> None:
         operation, store = self.operation, self._state.store
@@ -231,7 +266,9 @@ class _Driven:
             labels[PHASE_LABEL] = operation.phase
             labels[COMPLETED_LABEL] = "true" if operation.finished else "false"
         obj = operation.workflow | {"metadata": current | {"labels": labels}, "status": operation.summarize()}
+        self._unwritten = False
         self._written = store.put(WORKFLOWS, obj).version
+        self._clean_up()
 
     def _clean_up(self) -> None:
         """Label and, as podGC says, delete pods whose end is written."""

@@ -7,6 +7,7 @@ import contextlib
 import json
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,7 @@ from hera_k8s_sandbox import logs, operations
 from hera_k8s_sandbox.bootstrap import NODE
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.images import Images, pull_error, write_programs
-from hera_k8s_sandbox.mounts import Launch, Task
+from hera_k8s_sandbox.mounts import SCRATCH, Launch, Task
 from hera_k8s_sandbox.recorder import record_event
 from hera_k8s_sandbox.resources import CLAIMS, CONFIG_MAPS, PODS, SECRETS, STORAGE_CLASSES
 from hera_k8s_sandbox.runner import Ended, Runner
@@ -59,6 +60,7 @@ class Kubelet:
         self._tasks: list[asyncio.Task[None]] = []
         self._programs: dict[str, Path] = {}
         self._closing = False
+        self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="sweep")  # removing directories can take long
 
     @property
     def busy(self) -> bool:
@@ -68,8 +70,12 @@ class Kubelet:
     def start(self) -> None:
         """Give up what an earlier server left running, and take what comes."""
         for pod in self._store.list(PODS):
-            if (pod.get("status") or {}).get("phase") == "Running":
+            phase = (pod.get("status") or {}).get("phase")
+            if phase == "Running":
                 self._abandon(pod)
+            if phase != "Pending":
+                meta = pod["metadata"]
+                self._sweeper.submit(_sweep, self._state.pod_directory(meta["namespace"], meta["name"]))
         work = [self._watch_pods(), self._watch_inputs(), self._sample_logs()]
         work += [self._work() for _ in range(self._state.concurrency)]
         self._tasks = [asyncio.create_task(each) for each in work]
@@ -81,6 +87,7 @@ class Kubelet:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._sweeper.shutdown(cancel_futures=True)
 
     def stop(self, namespace: str, name: str) -> None:
         """End a pod: ask its processes to end; one that has not started is deleted."""
@@ -106,7 +113,7 @@ class Kubelet:
             if (run := self._runs.get(key)) is not None:
                 self._end(run, 0)
             else:
-                shutil.rmtree(self._state.pod_directory(*key), ignore_errors=True)
+                self._remove(self._state.pod_directory(*key))
         elif event.type == "ADDED" and NODE_ID in (event.entry.meta.get("annotations") or {}):
             self._enqueue(key)
 
@@ -154,7 +161,7 @@ class Kubelet:
             finally:
                 del self._runs[key]
                 if self._phase(*key) is None:
-                    shutil.rmtree(run.directory, ignore_errors=True)
+                    self._remove(run.directory)
 
     # Running one
 
@@ -268,8 +275,7 @@ class Kubelet:
                 pod["metadata"]["annotations"][OUTPUTS] = json.dumps(outputs, ensure_ascii=False)
 
         self._store.change(PODS, *key, finish)
-        for name in ("tmp", "home", "volumes", "outputs"):
-            shutil.rmtree(run.directory / name, ignore_errors=True)
+        self._sweeper.submit(_sweep, run.directory)
 
     def _set_running(self, pod: Json) -> None:
         now = now_text()
@@ -319,6 +325,9 @@ class Kubelet:
 
     # Inside
 
+    def _remove(self, directory: Path) -> None:
+        self._sweeper.submit(shutil.rmtree, directory, ignore_errors=True)
+
     def _overdue(self, run: _Run, key: Key) -> None:
         run.overdue = True
         self._end(run, self._grace(*key))
@@ -358,6 +367,12 @@ class Kubelet:
             for run in list(self._runs.values()):
                 if run.launched:
                     logs.sample(logs.log_directory(run.directory))
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what a pod needed only while it ran; its logs stay."""
+    for name in SCRATCH:
+        shutil.rmtree(directory / name, ignore_errors=True)
 
 
 def _file_outputs(template: Json) -> list[Json]:

@@ -71,10 +71,15 @@ class Launch:
 class View(Protocol):
     """A way to show a task its mounts."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """`bubblewrap` or `rewrite`."""
 
     def launch(self, task: Task) -> Launch:
         """Prepare the task's directory and say what to start."""
+
+
+SCRATCH: Final = ("tmp", "home", "volumes", "outputs")  # what a pod's directory holds only while it runs
 
 
 def choose_view(kind: str, state_directory: Path) -> View:
@@ -90,7 +95,7 @@ def choose_view(kind: str, state_directory: Path) -> View:
 
 
 def _lay_out(task: Task) -> None:
-    for name in ("home", "tmp", "outputs"):
+    for name in ("home", "tmp", *(("outputs",) if task.outputs else ())):
         (task.directory / name).mkdir(parents=True, exist_ok=True)
 
 
@@ -235,7 +240,7 @@ def _through(mounts: Iterable[Mount], path: str) -> Path | None:
 
 
 def _is_below(path: Path, directory: str) -> bool:
-    return PurePosixPath(directory) in path.parents
+    return Path(directory) in path.parents
 
 
 # Rewriting

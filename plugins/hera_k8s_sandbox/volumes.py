@@ -178,11 +178,12 @@ def _environment(state: SandboxState, pod: Json, container: Json) -> dict[str, s
             env[f"{source.get('prefix', '')}{key}"] = value
     for one in container.get("env") or ():
         if one.get("valueFrom"):
-            value = _one_of(state, pod, container, one["valueFrom"])
+            found = _one_of(state, pod, container, one["valueFrom"])
+            if found is None:  # optional
+                continue
         else:
-            value = expand_references(str(one.get("value") or ""), env)
-        if value is not None:
-            env[one["name"]] = value
+            found = expand_references(str(one.get("value") or ""), env)
+        env[one["name"]] = found
     return env
 
 

@@ -5,8 +5,10 @@ Words without quotes are strings, numbers are numbers, and nothing converts one 
 
 from __future__ import annotations
 
+import math
+import operator as arithmetic
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 
@@ -197,11 +199,14 @@ def _calculate(operator: str, left: Any, right: Any) -> Any:
     first, second = _number(left, operator), _number(right, operator)
     if operator in ("/", "%") and second == 0:
         raise _Unusable("division by zero")
-    return {
-        "+": lambda: first + second,
-        "-": lambda: first - second,
-        "*": lambda: first * second,
-        "/": lambda: first / second,
-        "%": lambda: first % second,
-        "**": lambda: first**second,
-    }[operator]()
+    return _ARITHMETIC[operator](first, second)
+
+
+_ARITHMETIC: Final[Mapping[str, Callable[[float, float], float]]] = {
+    "+": arithmetic.add,
+    "-": arithmetic.sub,
+    "*": arithmetic.mul,
+    "/": arithmetic.truediv,
+    "%": math.fmod,  # as in Go, the sign is the dividend's
+    "**": arithmetic.pow,
+}

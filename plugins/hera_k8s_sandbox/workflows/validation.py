@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -67,6 +68,20 @@ def validate(workflow: Json, *, lint: bool = False) -> None:
 
     lint: parameters of the workflow need no value. Raises WorkflowInvalid and Unsupported.
     """
+    with _fields_of_wrong_type():
+        _validate(workflow, lint=lint)
+
+
+@contextlib.contextmanager
+def _fields_of_wrong_type() -> Iterator[None]:
+    """What Go's decoder would refuse: a number where a list should be."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError) as error:
+        raise WorkflowInvalid(f"a field is of the wrong type: {error}") from None
+
+
+def _validate(workflow: Json, *, lint: bool) -> None:
     spec = workflow.get("spec")
     if not isinstance(spec, dict):
         raise WorkflowInvalid("spec is required")
@@ -86,6 +101,11 @@ def validate(workflow: Json, *, lint: bool = False) -> None:
 
 def validate_template(obj: Json) -> None:
     """Check a WorkflowTemplate or ClusterWorkflowTemplate. Raises WorkflowInvalid and Unsupported."""
+    with _fields_of_wrong_type():
+        _validate_template(obj)
+
+
+def _validate_template(obj: Json) -> None:
     spec = obj.get("spec")
     if not isinstance(spec, dict):
         raise WorkflowInvalid("spec is required")
