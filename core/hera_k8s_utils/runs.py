@@ -158,6 +158,11 @@ class RunRecord:
                 "at": stamp(now()),
             },
         )
+        (self.path / "submission_failed.json").unlink(missing_ok=True)  # of an earlier try
+
+    def refused(self, error: HeraK8sError) -> None:
+        """Keep why the submission failed."""
+        self.write("submission_failed", {"wanted": error.wanted, "found": error.found, "at": stamp(now())})
 
     def append(self, update: RunUpdate) -> None:
         """Keep what is new in an update; what is already recorded, by an earlier follower too, is left out."""

@@ -181,9 +181,12 @@ def test_what_is_no_record_is_passed_over(runs: Runs) -> None:
 
 def test_the_submission_is_kept(runs: Runs) -> None:
     record = runs.start(built("sent"))
+    record.refused(HeraK8sError("submitting", found="no room"))
+    assert (record.read("submission_failed") or {})["found"] == "no room"
     record.submitted(Submission(name="trial-sent", namespace="vcity", uid="1-2", existed=True), engine="argo")
     kept = runs.find("sent").submission or {}
     assert (kept["namespace"], kept["engine"], kept["existed"]) == ("vcity", "argo", True)
+    assert record.read("submission_failed") is None, "of an earlier try"
 
 
 def test_the_git_commit_is_recorded_with_a_flag_for_changes(tmp_path: Path, runs: Runs) -> None:

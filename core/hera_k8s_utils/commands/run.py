@@ -43,7 +43,7 @@ def run(session: Session) -> int:
     from ..words import parse_duration
 
     console = session.console()
-    timeout = parse_duration(session.arguments.timeout) if session.arguments.timeout else None
+    timeout = parse_duration(session.arguments.timeout, "--timeout") if session.arguments.timeout else None
     with session.container(session.file) as container:
         try:
             built = container.experiment()
@@ -207,7 +207,7 @@ def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentCont
             hint=f"{again} finds out, and never makes a second one",
         ) from None
     except HeraK8sError as error:
-        record.write("submission_failed", {"wanted": error.wanted, "found": error.found})
+        record.refused(error)
         raise
     record.submitted(submission, engine=container.running().declaration.name)
     return submission
