@@ -48,6 +48,14 @@ class NetworkSettings:
         3, help="how often a request that is safe to repeat is tried again, and how often any that was throttled"
     )
 
+    def __post_init__(self) -> None:
+        """Raise `OptionsError` for values that no connection could keep."""
+        for flag, seconds in (("http-timeout", self.http_timeout), ("http-connect-timeout", self.http_connect_timeout)):
+            if seconds <= 0:
+                raise OptionsError(f"--{flag} cannot be used", found="a server needs some time", hint="in seconds")
+        if self.http_retries < 0:
+            raise OptionsError("--http-retries cannot be used", found="it is a number of times, 0 for none")
+
 
 @dataclass(frozen=True)
 class Answer:

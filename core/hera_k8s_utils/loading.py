@@ -86,11 +86,11 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         here = sorted(str(p) for p in Path().glob("*.py")) if path.parent == Path() else []
-        near = nearest(path.name, here)
+        near = nearest(path.stem, [name.removesuffix(".py") for name in here])
         raise BuildError(
             f"no experiment file {path}",
             found=f"in this directory: {listed(here)}" if here else f"the working directory is {Path.cwd()}",
-            hint=f"did you mean {near}?" if near else "name it: hera-k8s COMMAND path/to/experiment.py",
+            hint=f"did you mean {near}.py?" if near else "name it: hera-k8s COMMAND path/to/experiment.py",
         ) from None
     except IsADirectoryError:
         raise BuildError(f"{path} is a directory", hint=f"name the file: {path / 'experiment.py'}") from None
@@ -104,13 +104,15 @@ def _parse(text: str, path: Path) -> ast.Module:
     try:
         return ast.parse(text, filename=str(path))
     except SyntaxError as error:
+        if error.lineno is None:  # null bytes, since Python 3.11.4
+            raise BuildError(f"{path} is not a Python file", found=error.msg) from error
         line = (error.text or "").strip()
         raise BuildError(
             f"{path} is not valid Python",
             found=f"line {error.lineno}: {error.msg}" + (f": {line}" if line else ""),
             hint="mend the line; nothing was run",
         ) from error
-    except ValueError as error:  # null bytes, before Python 3.12
+    except ValueError as error:  # null bytes, before Python 3.11.4
         raise BuildError(f"{path} is not a Python file", found=str(error)) from error
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from .errors import OptionsError
+from .naming import is_dns_label
 from .options import option
 
 
@@ -52,3 +54,13 @@ class CoreSettings:
     runs_dir: str = option("runs", help="directory for the records of runs", metavar="DIR")
     concurrency: int = option(32, help="how many checks run at once", metavar="N")
     check_timeout: float = option(10.0, help="seconds after which a check is given up and named", metavar="SECONDS")
+
+    def __post_init__(self) -> None:
+        """Raise `OptionsError` for values that no cluster could take."""
+        if self.namespace and not is_dns_label(self.namespace):
+            found = "lower-case letters, digits and dashes are wanted, at most 63, no dash at either end"
+            raise OptionsError("--namespace cannot be used", found=found)
+        if self.concurrency < 1:
+            raise OptionsError("--concurrency cannot be used", found="at least one check must run at a time")
+        if self.check_timeout <= 0:
+            raise OptionsError("--check-timeout cannot be used", found="a check needs some time", hint="in seconds")

@@ -44,8 +44,8 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def parse_duration(text: str) -> float:
-    """Seconds from `90`, `90s`, `10m`, `1h30m`, `2 h`; raises `OptionsError` for anything else."""
+def parse_duration(text: str, flag: str = "that") -> float:
+    """Seconds from `90`, `90s`, `10m`, `1h30m`, `2 h`; raises `OptionsError`, naming the flag, for anything else."""
     position, total = 0, 0.0
     stripped = text.strip().lower()
     while position < len(stripped):
@@ -56,7 +56,7 @@ def parse_duration(text: str) -> float:
         total += float(part[1]) * _UNITS[part[2]]
         position = part.end()
     if position <= 0:
-        raise OptionsError(f"{text!r} is not a duration", hint="seconds, or such as 90s, 10m, 1h30m")
+        raise OptionsError(f"{flag} cannot be used", found="not a duration", hint="seconds, or such as 90s, 10m, 1h30m")
     return total
 
 

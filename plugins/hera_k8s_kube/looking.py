@@ -31,7 +31,7 @@ def absent(context: Context, wanted: KubeRequirement, *, otherwise: str = "", ca
     """
     place = f"not found in {context.kubernetes.namespace}"
     if wanted.where:
-        return fail(f"{place}; {wanted.where} names it", hint=otherwise)
+        return fail(f"{place}; wanted by {wanted.where}", hint=otherwise)
     ways = ["hera-k8s provision" if can_be_made else otherwise, f"--bind {wanted.role}=NAME"]
     return fail(f"{wanted.label}{place}", hint="    or  ".join(way for way in ways if way))
 

@@ -99,7 +99,7 @@ def fanned_out(context: Context, tasks: int) -> Context:
         (ConfigMap("gone", data={"A": "1"}), "not found", "hera-k8s provision    or  --bind gone=NAME"),
         (ConfigMap("gone", keys=["A"]), "not found", "kubectl -n vcity create configmap gone --from-literal=A=VALUE"),
         (Secret("gone", keys=["A"]), "not found", "kubectl -n vcity create secret generic gone"),
-        (Secret("gone", keys=["A"], where="template t"), "not found in vcity; template t names it", "kubectl"),
+        (Secret("gone", keys=["A"], where="template t"), "not found in vcity; wanted by template t", "kubectl"),
         (PullSecret("gone", registry="harbor.example"), "not found", "--docker-server=harbor.example"),
         (ServiceAccount("gone"), "not found", "kubectl -n vcity create serviceaccount gone"),
         (Namespace("gone"), "not found", "kubectl create namespace gone"),

@@ -32,7 +32,7 @@ def run(session: Session) -> int:
     from ..words import parse_duration
 
     console = session.console()
-    patience = parse_duration(session.arguments.wait) if session.arguments.wait else 0.0
+    patience = parse_duration(session.arguments.wait, "--wait") if session.arguments.wait else 0.0
     strict = session.arguments.strict
     with session.container(session.file) as container:
         built = container.experiment()

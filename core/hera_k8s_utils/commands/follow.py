@@ -56,7 +56,7 @@ def run(session: Session) -> int:
     from ..words import parse_duration
 
     console = session.console()
-    timeout = parse_duration(session.arguments.timeout) if session.arguments.timeout else None
+    timeout = parse_duration(session.arguments.timeout, "--timeout") if session.arguments.timeout else None
     target = find_target(session, session.arguments.run)
     recorded = target.record.outcome if target.record else None
     if recorded is not None:
