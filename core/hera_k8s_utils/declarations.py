@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .experiment import BuiltExperiment, Requirement
     from .inputs import Inputs, Point
     from .manifest import Manifest
+    from .resolution import Unresolved
 
 Json = dict[str, Any]
 R = TypeVar("R", bound="Requirement")
@@ -149,7 +150,7 @@ class ResourceChecker(Generic[R]):
     requirement: the type that an experiment writes to ask for it.
     check: (settings, context, wanted) -> CheckResult. It may let a `PlatformError` pass: the core turns 404 into
         failed, 403 into unknown, and the rest into failed, in words of its own.
-    references: what a workflow manifest uses of this kind.
+    references: what a workflow manifest uses of this kind; `Unresolved` for what is named only when it runs.
     provision: (settings, context, wanted) -> the object to create when it is missing, or None when the requirement
         does not say enough to make one. Makes no request.
     locate: (settings, context, wanted) -> where on this machine its contents lie, or None.
@@ -158,7 +159,7 @@ class ResourceChecker(Generic[R]):
     kind: str
     requirement: type[R]
     check: Callable[[Any, Context, R], CheckResult]
-    references: Callable[[Manifest], Iterable[R]] | None = None
+    references: Callable[[Manifest], Iterable[R | Unresolved]] | None = None
     provision: Callable[[Any, Context, R], Json | None] | None = None
     locate: Callable[[Any, Context, R], str | None] | None = None
     settings: type | None = None

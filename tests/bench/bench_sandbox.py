@@ -114,7 +114,7 @@ def main() -> int:
             ours = run_sweep(directory / "tasks", asked.tasks, asked.mounts)
         bare = run_bare(asked.tasks, 4)
     overhead = (ours - bare) / asked.tasks * 1000
-    print(f"tasks    {asked.tasks} of `true` in {ours:.2f} s, bare processes {bare:.2f} s: {overhead:.1f} ms more a task")
+    print(f"tasks    {asked.tasks} of `true` in {ours:.2f} s, bare processes {bare:.2f} s: {overhead:.1f} ms more each")
     return 0
 
 
