@@ -59,6 +59,7 @@ class Kubelet:
         self._runs: dict[Key, _Run] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._programs: dict[str, Path] = {}
+        self._told_images: set[str] = set()
         self._closing = False
         self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="sweep")  # removing directories can take long
 
@@ -173,6 +174,7 @@ class Kubelet:
             self._wait(pod, waits)
             return
         self._tell_missing_pull_secrets(pod)
+        self._tell_unknown_image(pod)
         directory = logs.log_directory(run.directory)
         directory.mkdir(parents=True, exist_ok=True)
         deadline = pod["spec"].get("activeDeadlineSeconds")
@@ -360,6 +362,15 @@ class Kubelet:
                 "attempting to pull the image may not succeed."
             )
             self._tell(pod, "FailedToRetrieveImagePullSecret", message)
+
+    def _tell_unknown_image(self, pod: Json) -> None:
+        """Say, once for each image, that nothing of it is here."""
+        image = pod["spec"]["containers"][0]["image"]
+        if image in self._told_images or self._images.find(image) is not None:
+            return
+        self._told_images.add(image)
+        message = f'The sandbox pulls no images: the command of "{image}" runs with the programs of this machine'
+        record_event(self._store, pod, reason="ImageNotPulled", message=message, component="kubelet")
 
     async def _sample_logs(self) -> None:
         while True:

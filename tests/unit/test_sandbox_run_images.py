@@ -1,0 +1,92 @@
+"""Images map to local commands; paths of mounts are rewritten where bubblewrap does not work."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hera_k8s_sandbox.images import Images, pull_error, repository
+from hera_k8s_sandbox.mounts import Mount, Rewriting, Task
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ("python", "python"),
+        ("python:3.12-slim", "python"),
+        ("docker.io/library/python:3", "docker.io/library/python"),
+        ("host:5000/team/tool", "host:5000/team/tool"),
+        ("host:5000/team/tool:v1@sha256:00", "host:5000/team/tool"),
+    ],
+)
+def test_an_image_is_known_by_its_repository(image: str, name: str) -> None:
+    assert repository(image) == name
+
+
+def test_known_images_have_a_command_and_others_do_not() -> None:
+    images = Images()
+    for image, command in (
+        ("python:3.12-slim", "python3"),
+        ("docker.io/library/python", "python3"),
+        ("alpine:3", "sh"),
+    ):
+        row = images.find(image)
+        assert row is not None
+        assert row.command == (command,)
+    assert images.find("ghcr.io/team/tool:1") is None
+
+
+def test_a_file_maps_more_images(tmp_path: Path) -> None:
+    table = tmp_path / "images.json"
+    table.write_text(json.dumps({"ghcr.io/team/*": {"command": ["tool"], "commands": {"tool": "/opt/tool"}}}))
+    images = Images(table)
+    assert images.commands("ghcr.io/team/tool:1")["tool"] == "/opt/tool"
+    row = images.find("ghcr.io/team/tool:1")
+    assert row is not None
+    assert row.command == ("tool",)
+    table.write_text(json.dumps({"x": {"comand": []}}))
+    with pytest.raises(ValueError, match="unknown key 'comand'"):
+        Images(table)
+
+
+def test_only_reserved_names_cannot_be_pulled() -> None:
+    assert pull_error("python:3.12") is None
+    assert "no such host" in (pull_error("unknown.invalid/x:1") or "")
+    assert "not found" in (pull_error("host:5000/x:does-not-exist") or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "rewritten"),
+    [
+        ("/results", "{r}"),
+        ("/results/a/b", "{r}/a/b"),
+        ("open('/results/a')", "open('{r}/a')"),
+        ("--out=/results:/results", "--out={r}:{r}"),
+        ("/results-old /results.txt /data/results resultsx", "/results-old /results.txt /data/results resultsx"),
+        ("/results/deep/x", "{d}/x"),
+        ("/tmp/x", "{t}/x"),
+    ],
+)
+def test_paths_of_mounts_are_rewritten_whole(tmp_path: Path, text: str, rewritten: str) -> None:
+    results, deep = tmp_path / "claim", tmp_path / "other"
+    mounts = (Mount(results, "/results"), Mount(deep, "/results/deep"))
+    if text != "/results/deep/x":
+        mounts = mounts[:1]
+    task = Task("pod", tmp_path / "pod", ("echo", text), tmp_path, env={"X": text}, mounts=mounts, script=text)
+    launch = Rewriting().launch(task)
+    wanted = rewritten.format(r=results, d=deep, t=tmp_path / "pod" / "tmp")
+    assert launch.argv == ("echo", wanted)
+    assert launch.env["X"] == wanted
+    assert (tmp_path / "pod" / "script").read_text() == wanted
+
+
+def test_outputs_are_found_where_they_were_written(tmp_path: Path) -> None:
+    mounts = (Mount(tmp_path / "claim", "/results"),)
+    outputs = ("/results/x", "/tmp/y", "/elsewhere/z")
+    command = ("sh", "-c", "cat /elsewhere/z")
+    launch = Rewriting().launch(Task("pod", tmp_path / "pod", command, tmp_path, mounts=mounts, outputs=outputs))
+    assert launch.outputs["/results/x"] == tmp_path / "claim" / "x"
+    assert launch.outputs["/tmp/y"] == tmp_path / "pod" / "tmp" / "y"
+    assert launch.argv[2] == f"cat {launch.outputs['/elsewhere/z']}"
