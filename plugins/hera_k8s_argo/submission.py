@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 DIGEST: Final = "hera-k8s-utils/digest"
+_RUN: Final = "hera-k8s-utils/run"
 INSTANCE: Final = "workflows.argoproj.io/controller-instanceid"
 _TRIES: Final = 4
 
@@ -74,7 +75,7 @@ def submit_once(workflow: Json, desk: Desk) -> Submission:
         except PlatformError as error:
             if error.trouble in _REFUSED:
                 raise _refused(name, desk, error) from error
-            found = _read_back(name, desk, error)
+            found = _read_back(workflow, desk, error)
             if found is not None:
                 _compare(workflow, found, desk)
                 return _submission(found, desk, existed=True)
@@ -84,8 +85,10 @@ def submit_once(workflow: Json, desk: Desk) -> Submission:
     raise _refused(name, desk, last) from last
 
 
-def _read_back(name: str, desk: Desk, error: PlatformError) -> Json | None:
+def _read_back(workflow: Json, desk: Desk, error: PlatformError) -> Json | None:
     """The workflow of this name, None when there surely is none."""
+    name = workflow["metadata"]["name"]
+    run = workflow["metadata"]["labels"].get(_RUN, "ID")
     for attempt in range(_TRIES):
         try:
             return desk.read(name)
@@ -96,7 +99,7 @@ def _read_back(name: str, desk: Desk, error: PlatformError) -> Json | None:
                 raise SubmitError(
                     f"it is not known whether {name} was accepted",
                     found=f"{error.found or error.wanted}; then, reading it back: {reading.found or reading.wanted}",
-                    hint="submit again under the same --run-id: it makes no second workflow",
+                    hint=f"the same command with --run-id {run} finds out, and never makes a second one",
                 ) from error
             desk.pause(min(8.0, 0.5 * 2**attempt))
     return None

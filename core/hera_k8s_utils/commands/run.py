@@ -198,13 +198,12 @@ def results_of(container: ExperimentContainer) -> Mapping[str, str]:
 
 
 def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentContainer) -> Submission:
-    again = f"hera-k8s run --run-id {built.run_id}"
     try:
         submission = container.engine().submit(built)
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped while submitting {built.name}; whether it arrived is not known",
-            hint=f"{again} finds out, and never makes a second one",
+            hint=f"the same command with --run-id {built.run_id} finds out, and never makes a second one",
         ) from None
     except HeraK8sError as error:
         record.refused(error)
