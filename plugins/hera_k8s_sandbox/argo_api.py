@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable
@@ -10,8 +9,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import logs, operations
+from hera_k8s_sandbox import operations
 from hera_k8s_sandbox.access import Identity
+from hera_k8s_sandbox.argo_streams import LogReader, Stream, grpc_code, http_code
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.fields import FieldFilter
 from hera_k8s_sandbox.resources import (
@@ -24,18 +24,14 @@ from hera_k8s_sandbox.resources import (
 from hera_k8s_sandbox.selectors import Selector, parse_fields, parse_labels
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.workflows.nodes import FULFILLED
-from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, CREATOR_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
+from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, CREATOR_LABEL, PHASE_LABEL
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate, validate_template
 
 Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 VERSION: Final = "v4.1.2"
-KEEPALIVE: Final = 15.0  # seconds of silence after which an event stream shows that it is alive
 _UNIMPLEMENTED: Final = ("retry", "resubmit", "suspend", "resume", "set")
-_GRPC: Final = {400: 3, 401: 16, 403: 7, 404: 5, 409: 6, 422: 3, 429: 8, 501: 12, 504: 4}
-_HTTP: Final = {3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 12: 501, 16: 401}
-_STATUS: Final = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 410: "Gone"}
 
 
 def add_routes(app: web.Application, state: SandboxState) -> None:
@@ -238,7 +234,7 @@ class ArgoApi:
         self._state.access.require(identity, "watch", WORKFLOWS, namespace or None)
         options = _list_options(request)
         since = request.query.get("listOptions.resourceVersion") or None
-        stream = _Stream(request)
+        stream = Stream(request)
         try:
             subscription = self._store.watch(
                 WORKFLOWS,
@@ -266,8 +262,8 @@ class ArgoApi:
         self._store.get(WORKFLOWS, namespace, name)
         self._state.access.require(identity, "list", PODS, namespace)
         self._state.access.require(identity, "get", PODS, namespace, "", "log")
-        stream = _Stream(request)
-        reader = _LogReader(self._state, namespace, name, request)
+        stream = Stream(request)
+        reader = LogReader(self._state, namespace, name, request)
         lines = reader.lines()
         try:
             async with contextlib.aclosing(lines):
@@ -304,149 +300,6 @@ class ArgoApi:
         self._state.access.require(self._identify(request), verb, resource, namespace or None, name)
 
 
-class _Stream:
-    """A response of many frames: server-sent events where they are accepted, JSON lines elsewhere.
-
-    Nothing is sent, not even headers, before the first frame; so does the real server.
-    """
-
-    def __init__(self, request: web.Request) -> None:
-        self._request = request
-        self._events = "text/event-stream" in request.headers.get("Accept", "")
-        self._fields = FieldFilter.parse(request.query.get("fields", ""))
-        self.response = web.StreamResponse()
-        self._open = False
-
-    async def open(self) -> None:
-        """Send the headers."""
-        if self._open:
-            return
-        self._open = True
-        kind = "text/event-stream" if self._events else "application/json"
-        self.response.headers["Content-Type"] = kind
-        self.response.headers["Cache-Control"] = "no-cache"
-        await self.response.prepare(self._request)
-
-    async def send(self, result: Json) -> None:
-        """Send one result."""
-        await self._write(self._fields.apply({"result": result}))
-
-    async def fail(self, error: ApiError) -> None:
-        """Send an error as the last frame."""
-        code = _HTTP.get(_GRPC.get(error.code, 13), 500)
-        told = {"grpc_code": _GRPC.get(error.code, 13), "http_code": code, "message": error.message}
-        with contextlib.suppress(ConnectionError):
-            await self._write(self._fields.apply({"error": told | {"http_status": _STATUS.get(code, "")}}))
-
-    async def alive(self, waiting: Awaitable[Any]) -> Any:
-        """Wait, and meanwhile show the client that somebody is there."""
-        task = asyncio.ensure_future(waiting)
-        try:
-            while True:
-                done, _ = await asyncio.wait({task}, timeout=KEEPALIVE)
-                if done:
-                    return task.result()
-                if self._events:
-                    await self.open()
-                    await self.response.write(b":\n")
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-
-    async def _write(self, frame: Json) -> None:
-        await self.open()
-        text = json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode()
-        await self.response.write(b"data: " + text + b"\n\n" if self._events else text + b"\n")
-
-
-class _LogReader:
-    """The logs of a workflow's pods, or of one of them."""
-
-    def __init__(self, state: SandboxState, namespace: str, workflow: str, request: web.Request) -> None:
-        query = request.query
-        self._state = state
-        self._namespace = namespace
-        self._workflow = workflow
-        self._container = query.get("logOptions.container", "main") or "main"
-        self._pod = request.match_info.get("pod") or query.get("podName", "")
-        self._grep = query.get("grep", "")
-        self._selector = query.get("selector", "")
-        tail, limit = query.get("logOptions.tailLines"), query.get("logOptions.limitBytes")
-        self._options = logs.LogOptions(
-            follow=query.get("logOptions.follow") == "true",
-            timestamps=query.get("logOptions.timestamps") == "true",
-            tail_lines=int(tail) if tail else None,
-            limit_bytes=int(limit) if limit else None,
-        )
-
-    async def lines(self) -> Any:
-        """Frames, in the order in which pods appear; while following, pods are read side by side."""
-        queue: asyncio.Queue[Json | None] = asyncio.Queue(1024)
-        if not self._options.follow:
-            for pod in self._pods():
-                async for frame in self._frames(pod):
-                    yield frame
-            return
-        reader = asyncio.create_task(self._follow(queue))
-        try:
-            while (frame := await queue.get()) is not None:
-                yield frame
-        finally:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
-
-    async def _follow(self, queue: asyncio.Queue[Json | None]) -> None:
-        async def read(pod: str) -> None:
-            async for frame in self._frames(pod):
-                await queue.put(frame)
-
-        readers: dict[str, asyncio.Task[None]] = {}
-        try:
-            while True:
-                ended = self._has_ended()
-                for pod in self._pods():
-                    if pod not in readers:
-                        readers[pod] = asyncio.create_task(read(pod))
-                if ended:
-                    break
-                await asyncio.sleep(0.2)
-            await asyncio.gather(*readers.values(), return_exceptions=True)
-            await queue.put(None)
-        finally:
-            for task in readers.values():
-                task.cancel()
-
-    async def _frames(self, pod: str) -> Any:
-        with contextlib.suppress(ApiError):  # the pod went meanwhile
-            async for line in logs.read_log(self._state, self._namespace, pod, self._container, self._options):
-                content = line.decode("utf-8", "replace").removesuffix("\n")
-                if not self._grep or self._grep in content:
-                    yield {"content": content, "podName": pod}
-
-    def _pods(self) -> list[str]:
-        """The pods that have started, in the order of their nodes."""
-        labels = parse_labels(",".join(filter(None, (f"{WORKFLOW_LABEL}={self._workflow}", self._selector))))
-        found = [
-            entry
-            for entry in self._state.store.entries(PODS, self._namespace, labels=labels)
-            if not self._pod or entry.meta["name"] == self._pod
-        ]
-        started = [one for one in found if (one.object.get("status") or {}).get("phase", "Pending") != "Pending"]
-        workflow = self._state.store.find(WORKFLOWS, self._namespace, self._workflow) or {}
-        order = {key: number for number, key in enumerate((workflow.get("status") or {}).get("nodes") or ())}
-        started.sort(key=lambda one: order.get((one.meta.get("annotations") or {}).get(NODE_ID, ""), len(order)))
-        return [one.meta["name"] for one in started]
-
-    def _has_ended(self) -> bool:
-        if self._pod:
-            pod = self._state.store.find(PODS, self._namespace, self._pod)
-            if pod is not None:
-                return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-        workflow = self._state.store.find(WORKFLOWS, self._namespace, self._workflow)
-        return workflow is None or (workflow.get("status") or {}).get("phase") in FULFILLED
-
-
 def _answering(handler: Handler) -> Handler:
     """The handler, with errors as the Argo server writes them."""
 
@@ -454,9 +307,9 @@ def _answering(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except ApiError as error:
-            code = _GRPC.get(error.code, 13)
+            code = grpc_code(error)
             body = {"code": code, "message": error.message}
-            return _json(body, _HTTP.get(code, 500))
+            return _json(body, http_code(code))
 
     return answer
 
