@@ -273,7 +273,7 @@ class HttpClient:
 
         import requests
 
-        from ._transport import adapter
+        from .transport import adapter
 
         plain = self.url.startswith("http://") and not self._proxy.startswith("https://")
         context = None if plain else tls_context(self._ca_file, verify=self._verify)  # reading authorities takes 50 ms
@@ -292,7 +292,7 @@ class HttpClient:
     # --- what went wrong -------------------------------------------------------------------------------------------
 
     def _failure(self, sending: _Sending, error: BaseException) -> PlatformError:
-        from ._transport import diagnose
+        from .transport import diagnose
 
         trouble, found, hint = diagnose(error, url=self.url, proxy=without_password(self._proxy), wait=sending.wait)
         wanted = f"{sending.method} {self._at(sending.path)}"

@@ -10,7 +10,7 @@ from .console import Console, Span
 from .declarations import Json, NodeState, RunUpdate
 from .errors import WorkflowFailed
 from .progress import Tally
-from .words import counted, duration, now, stamp
+from .words import counted, now, run_time, stamp
 
 if TYPE_CHECKING:
     from .runs import RunRecord
@@ -63,8 +63,8 @@ class Outcome:
         if self.gone and self.phase not in ("Succeeded", "Failed", "Error"):
             return f"{self.name} was deleted while it was {self.phase.lower()}: {counts}"
         if self.succeeded:
-            return f"succeeded in {duration(self.seconds)}: {counts}"
-        return f"{self.name} {_verb(self.phase)} after {duration(self.seconds)}: {counts}"
+            return f"succeeded in {run_time(self.seconds)}: {counts}"
+        return f"{self.name} {_verb(self.phase)} after {run_time(self.seconds)}: {counts}"
 
     def to_json(self) -> Json:
         """The outcome as plain data."""

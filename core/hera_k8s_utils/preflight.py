@@ -195,8 +195,13 @@ def _requirement(wanted: Wanted, context: Context, platforms: Platforms) -> Chec
 
 
 def _layout(built: BuiltExperiment) -> Iterable[Check]:
+    """The proof; the run that its root names is not made yet, and is shown as `<run>`."""
     if built.inputs.names:
-        yield Check(WORKFLOW, f"layout {built.layout.strategy}", lambda: ok(built.layout.prove().detail))
+        yield Check(WORKFLOW, f"layout {built.layout.strategy}", lambda: ok(_proof(built)))
+
+
+def _proof(built: BuiltExperiment) -> str:
+    return built.layout.prove().detail.replace(built.run_id, "<run>")
 
 
 def _without_echoes(rows: Sequence[Row]) -> list[Row]:

@@ -31,6 +31,13 @@ def duration(seconds: float) -> str:
     return _pair(whole, _DAY, "d", _HOUR, "h")
 
 
+def run_time(seconds: float) -> str:
+    """How long a run took by its server's clock, which tells whole seconds: `under 1 s`, `6 s`, `1 min 14 s`."""
+    if seconds < 1:
+        return "under 1 s"
+    return f"{round(seconds)} s" if seconds < _MINUTE else duration(seconds)
+
+
 def _pair(whole: int, large: int, large_name: str, small: int, small_name: str) -> str:
     many, rest = divmod(whole, large)
     few = rest // small

@@ -96,7 +96,7 @@ def parsed(request: Request, status: int, content: bytes) -> Json:
 
 def lost(request: Request, error: BaseException, *, server: str, proxy: str, wait: float) -> PlatformError:
     """The error of a request that got no whole answer. wait: seconds that it was given."""
-    from hera_k8s_utils._transport import diagnose
+    from hera_k8s_utils.transport import diagnose
 
     trouble, found, hint = diagnose(error, url=server, proxy=proxy, wait=wait)
     parts = urlsplit(server)

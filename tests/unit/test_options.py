@@ -24,7 +24,7 @@ class Server:
     secure: bool = option(True, help="use TLS", env="ARGO_SECURE")
     retries: int = option(3, help="tries", short="r")
     wait: float | None = option(None, help="seconds")
-    cache: Path = option(Path("cache"), help="directory")  # noqa: RUF009 - it makes a field
+    cache: Path = option(Path("cache"), help="directory")
     bind: tuple[str, ...] = option((), help="role", keyed=True)
     label: tuple[str, ...] = option((), help="label", aliases=("my_label",))
     mode: str = option("fast", help="how", choices=("fast", "safe"))
@@ -239,7 +239,7 @@ def test_an_undeclared_class_is_an_error_of_plugins() -> None:
 def test_a_type_that_no_flag_can_have_blames_its_owner() -> None:
     @dataclass(frozen=True)
     class Odd:
-        table: dict[str, str] = option(help="x", factory=dict)  # noqa: RUF009 - it makes a field
+        table: dict[str, str] = option(help="x", factory=dict)
 
     with pytest.raises(PluginError, match=r"plugin odd \(odd 1\)"):
         resolve([Owner(Odd, "odd", "odd 1")], environ={})

@@ -91,3 +91,10 @@ def test_shortened_text_fits_and_keeps_both_ends(text: str, width: int) -> None:
 
 def test_columns_are_aligned() -> None:
     assert words.columns([("a", "b"), ("long", "c")]) == ["a     b", "long  c"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.0, "under 1 s"), (1.0, "1 s"), (6.0, "6 s"), (74.0, "1 min 14 s"), (7380.0, "2 h 3 min")]
+)
+def test_a_run_takes_whole_seconds_by_its_servers_clock(seconds: float, said: str) -> None:
+    assert words.run_time(seconds) == said

@@ -95,7 +95,7 @@ def _on_server(session: Session, experiment: str, limit: int, console: Console) 
 
 
 def _table(rows: list[Json], console: Console, *, server: bool) -> None:
-    from ..words import ago, columns, duration, moment
+    from ..words import ago, columns, moment, run_time
 
     if not rows:
         console.say("no run" + (" on the server" if server else " is recorded here"))
@@ -111,7 +111,7 @@ def _table(rows: list[Json], console: Console, *, server: bool) -> None:
             seconds = (ended - started).total_seconds()
         done = row.get("progress") or (f"{row['done']}/{row['total']}" if row.get("done") is not None else "")
         when = ago(started) if started else ""
-        took = duration(float(seconds)) if seconds is not None else ""
+        took = run_time(float(seconds)) if seconds is not None else ""
         cells.append(
             (str(row["run"] or row["workflow"]), str(row["experiment"]), str(row["phase"]), str(done), when, took)
         )
