@@ -42,6 +42,8 @@ def repository() -> Path:
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A sandbox shared by the tests of one file: `.url`, `.token`, `.directory`."""
+    if os.name != "posix":
+        pytest.skip("the sandbox is for POSIX systems")
     from hera_k8s_sandbox.launch import running
 
     with running(tmp_path_factory.mktemp("sandbox")) as address:
