@@ -46,5 +46,5 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         pytest.skip("the sandbox is for POSIX systems")
     from hera_k8s_sandbox.launch import running
 
-    with running(tmp_path_factory.mktemp("sandbox")) as address:
+    with running(tmp_path_factory.mktemp("sandbox"), lifetime=600) as address:
         yield address

@@ -1,6 +1,6 @@
 """The sandbox: creates and gets a second through the official client, and what it adds to a task.
 
-    python tests/bench/bench_sandbox.py [--objects N] [--tasks N] [--mounts bubblewrap|rewriting]
+    python tests/bench/bench_sandbox.py [--objects N] [--tasks N] [--runner bubblewrap|rewrite]
 
 Baselines, in the same run: for requests, a real kube-apiserver 1.36 through the same client on a two-core machine (569
 creates and 905 gets a second, recorded earlier, not measured here); for tasks, the same number of `true` processes
@@ -73,11 +73,10 @@ def sweep(tasks: int) -> dict[str, object]:
     }
 
 
-def run_sweep(directory: Path, tasks: int, mounts: str) -> float:
+def run_sweep(directory: Path, tasks: int) -> float:
     """Seconds from submission to the end of the sweep, as our own engine sees them."""
     experiment = Experiment(name="bench", workflow=lambda *_: sweep(tasks))
-    options = {"sandbox": True, "sandbox_dir": str(directory), **({"sandbox_mounts": mounts} if mounts else {})}
-    with build_container(experiment, environ={}, **options) as container:
+    with build_container(experiment, environ={}, sandbox=True, sandbox_dir=str(directory)) as container:
         start = time.perf_counter()
         submission = container.engine().submit(container.experiment())
         *_, last = container.engine().follow(submission.name)
@@ -99,19 +98,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=1000)
     parser.add_argument("--tasks", type=int, default=1000)
-    parser.add_argument("--mounts", default="", choices=["", "bubblewrap", "rewriting"])
+    parser.add_argument("--runner", default="auto", choices=["auto", "bubblewrap", "rewrite"])
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
-        with running(directory / "requests") as address:
+        with running(directory / "requests", lifetime=600) as address:
             found = requests(address, asked.objects)
         for name, baseline in REAL.items():
             print(
                 f"{name:8} {found[name]:8.0f} a second   {found[name] / baseline:5.2f} x a real apiserver ({baseline})"
             )
-        options = {"mounts": asked.mounts} if asked.mounts else {}
-        with running(directory / "tasks", **options):
-            ours = run_sweep(directory / "tasks", asked.tasks, asked.mounts)
+        with running(directory / "tasks", runner=asked.runner, lifetime=600):
+            ours = run_sweep(directory / "tasks", asked.tasks)
         bare = run_bare(asked.tasks, 4)
     overhead = (ours - bare) / asked.tasks * 1000
     print(f"tasks    {asked.tasks} of `true` in {ours:.2f} s, bare processes {bare:.2f} s: {overhead:.1f} ms more each")

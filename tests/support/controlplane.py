@@ -95,7 +95,13 @@ def _compile(program: Program, binary: Path) -> None:
         command = [nice, "-n", "19", *command]
     environment = os.environ | {"CGO_ENABLED": "0"}
     done = subprocess.run(
-        command, cwd=program.module, env=environment, capture_output=True, text=True, timeout=_BUILD_TIMEOUT, check=False
+        command,
+        cwd=program.module,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=_BUILD_TIMEOUT,
+        check=False,
     )
     if done.returncode:
         raise ControlPlaneError(f"{program.name} could not be built\n{done.stderr[-_LOG_TAIL:]}")
@@ -346,8 +352,6 @@ def argo_definitions() -> Iterator[Json]:
                 "group": group,
                 "names": names | {"shortNames": list(short)},
                 "scope": "Cluster" if kind.startswith("Cluster") else "Namespaced",
-                "versions": [
-                    {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-                ],
+                "versions": [{"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
             },
         }

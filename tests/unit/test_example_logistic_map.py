@@ -14,10 +14,12 @@ import subprocess
 import sys
 import urllib.request
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hera_k8s_sandbox.launch import ensure_running, stop
 
 POINTS = 152
 SAMPLES = 400
@@ -34,7 +36,7 @@ class Finished:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Finished:
+def finished(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[Finished]:
     work = tmp_path_factory.mktemp("main-job")
     shutil.copy(repository / "examples" / "logistic_map" / "experiment.py", work)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("ARGO", "KUBE", "HERA_K8S"))}
@@ -44,14 +46,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Fini
     tables = list((work / ".hera-k8s").rglob("bifurcation.csv"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(tables) == 1
-    return Finished(done, work, tables[0].parent, _salt(work))
+    yield Finished(done, work, tables[0].parent, _salt(work))
+    stop(work / ".hera-k8s" / "sandbox")
 
 
 def _salt(work: Path) -> str:
     """The Secret that was generated for the run, asked of the sandbox as any client would."""
-    sys.path.insert(0, str(work))
-    from hera_k8s_sandbox.launch import ensure_running
-
     address = ensure_running(work / ".hera-k8s" / "sandbox")
     url = f"{address.url}/api/v1/namespaces/default/secrets/salt"
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {address.token}"})
