@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from hera_k8s_sandbox.launch import ensure_running, stop
 
 POINTS = 152
