@@ -24,17 +24,24 @@ def probe_argo(settings: ArgoSettings, context: Context) -> Iterator[Finding]:
 
 
 def _look(settings: ArgoSettings, context: Context) -> CheckResult:
-    argo, credential = context.argo, context.platforms.credential(ARGO.name)
+    expired = _expired(context.platforms.credential(ARGO.name))
+    try:
+        return _looked(settings, context)
+    except PlatformError as error:
+        if error.trouble is Trouble.UNAUTHORIZED and expired:
+            return fail(expired, hint="hera-k8s login, or a fresh ARGO_TOKEN")
+        raise
+
+
+def _looked(settings: ArgoSettings, context: Context) -> CheckResult:
+    argo = context.argo
     version = argo.version().removeprefix("v") or "version unknown"
     managed = argo.info().get("managedNamespace") or ""
     if managed and managed != argo.namespace:
         return fail(f"{version}, manages namespace {managed} alone, not {argo.namespace}", hint=f"-n {managed}")
-    expired = _expired(credential)
     try:
         next(argo.list(limit=1, fields=_CHEAP), None)
     except PlatformError as error:
-        if error.trouble is Trouble.UNAUTHORIZED and expired:
-            return fail(f"{version}, {expired}", hint="hera-k8s login, or a fresh ARGO_TOKEN")
         if error.trouble is Trouble.FORBIDDEN:
             return fail(f"{version}, but not authorised: {error.found}", hint=error.hint)
         raise

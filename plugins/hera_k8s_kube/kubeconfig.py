@@ -13,6 +13,7 @@ from hera_k8s_utils.naming import nearest
 
 Json = dict[str, Any]
 
+_GET_AGAIN: Final = "get it again from those who run the cluster"
 _LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a kubeconfig; a larger file is something else."""
 _KINDS: Final = {"clusters": "cluster", "contexts": "context", "users": "user"}
@@ -124,12 +125,14 @@ def _load(file: Path) -> Json:
         raise CredentialError(
             f"the kubeconfig {file} cannot be read",
             found=f"it is not YAML{where}",
-            hint="get it again from those who run the cluster",
+            hint=_GET_AGAIN,
         ) from None  # the error quotes the file, which holds secrets
     if body is None:
         return {}
     if not isinstance(body, dict):
-        raise CredentialError(f"the kubeconfig {file} cannot be read", found="it is no kubeconfig: no mapping of keys")
+        raise CredentialError(
+            f"the kubeconfig {file} cannot be read", found="it is no kubeconfig: no mapping of keys", hint=_GET_AGAIN
+        )
     return body
 
 
@@ -144,11 +147,15 @@ def _text(file: Path) -> str:
             hint="is it a file of yours?",
         ) from error
     if len(content) > _LARGEST or b"\0" in content:
-        raise CredentialError(f"the kubeconfig {file} cannot be read", found="it is no text but binary data")
+        raise CredentialError(
+            f"the kubeconfig {file} cannot be read", found="it is no text but binary data", hint=_GET_AGAIN
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise CredentialError(f"the kubeconfig {file} cannot be read", found="it is no UTF-8 text") from None
+        raise CredentialError(
+            f"the kubeconfig {file} cannot be read", found="it is no UTF-8 text", hint=_GET_AGAIN
+        ) from None
 
 
 def _named(listing: Any, key: str, file: Path) -> list[tuple[str, Json]]:
@@ -219,5 +226,5 @@ def _absolute(entry: Entry, key: str) -> Entry:
 
 def _unusable(config: Kubeconfig, found: str) -> CredentialError:
     contexts = sorted(config.entries["contexts"])
-    hint = f"--k8s-context {contexts[0]}" if contexts else "get it again from those who run the cluster"
+    hint = f"--k8s-context {contexts[0]}" if contexts else _GET_AGAIN
     return CredentialError(f"the kubeconfig {config.named} cannot be used", found=found, hint=hint)
