@@ -160,10 +160,14 @@ class Bubblewrap:
 
     @cached_property
     def _interpreter(self) -> list[str]:
-        """The interpreter's files, where the task's own /tmp would hide them."""
-        wanted = dict.fromkeys(os.path.realpath(each) for each in (sys.prefix, sys.base_prefix))
-        hidden = [each for each in wanted if _is_below(Path(each), "/tmp")]  # noqa: S108
-        return [argument for each in hidden for argument in ("--ro-bind", each, each)]
+        """The interpreter's files and the links that lead to it, where the task's own /tmp would hide them."""
+        directories = {path for each in (sys.prefix, sys.base_prefix) for path in (each, os.path.realpath(each))}
+        hidden = sorted(each for each in directories if _is_below(Path(each), "/tmp"))  # noqa: S108
+        arguments = [argument for each in hidden for argument in ("--ro-bind", each, each)]
+        for link in _links(sys.executable):
+            if _is_below(Path(link), "/tmp") and not any(_is_below(Path(link), each) for each in hidden):  # noqa: S108
+                arguments += ["--symlink", os.readlink(link), link]
+        return arguments
 
     def _works(self) -> bool:
         with tempfile.TemporaryDirectory(prefix="hera-k8s-") as name:
@@ -198,6 +202,13 @@ class _Places:
             for entry in entries:
                 arguments += _show(entry)
         return arguments
+
+
+def _links(path: str) -> Iterator[str]:
+    """A path and those that it leads to, as far as they are links."""
+    while os.path.islink(path):
+        yield path
+        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
 
 
 def _show(entry: os.DirEntry[str]) -> list[str]:

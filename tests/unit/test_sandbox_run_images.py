@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from hera_k8s_sandbox.images import Images, pull_error, repository
-from hera_k8s_sandbox.mounts import Mount, Rewriting, Task
+from hera_k8s_sandbox.mounts import Bubblewrap, Mount, Rewriting, Task
 
 
 @pytest.mark.parametrize(
@@ -90,3 +94,22 @@ def test_outputs_are_found_where_they_were_written(tmp_path: Path) -> None:
     assert launch.outputs["/results/x"] == tmp_path / "claim" / "x"
     assert launch.outputs["/tmp/y"] == tmp_path / "pod" / "tmp" / "y"
     assert launch.argv[2] == f"cat {launch.outputs['/elsewhere/z']}"
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_an_interpreter_behind_links_is_found_where_a_task_has_a_tmp_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        directory = Path(name)
+        (directory / "first").symlink_to(sys.executable)
+        (directory / "second").symlink_to("first")
+        monkeypatch.setattr(sys, "executable", str(directory / "second"))
+        view = Bubblewrap.find(directory / "state")
+        assert view is not None
+        (directory / "programs").mkdir()
+        task = Task("pod", directory / "pod", (sys.executable, "-c", "print('ran')"), directory / "programs")
+        launch = view.launch(task)
+        ended = subprocess.run(launch.argv, env=dict(launch.env), capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("ran\n", "")
