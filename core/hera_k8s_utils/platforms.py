@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeVar, cast
 
 from .declarations import Credential, CredentialProvider, Json, LogLine, Platform
 from .errors import CredentialError, HeraK8sError, NoCredential, NotApplicable, OptionsError
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 C = TypeVar("C")
 Scope = Literal["namespace", "cluster"]
 log = logging.getLogger(__name__)
+
+_CLOSING: Final = 2.0
+"""Seconds that closing waits for a thread that is still opening or renewing; one that hangs is left behind."""
 
 
 @dataclass(frozen=True)
@@ -207,8 +210,10 @@ class Platforms:
         self._clients: dict[str, Any] = {}
         self._failures: dict[str, HeraK8sError] = {}
         self._credentials: dict[str, Credential] = {}
+        self._absent: dict[str, NoCredential] = {}
         self._source: dict[str, CredentialProvider] = {}
         self._opening: list[str] = []
+        self._seeking: list[str] = []
         self.trace: list[Attempt] = []
         self._check_choices()
 
@@ -253,7 +258,7 @@ class Platforms:
 
     def _open(self, name: str, context: Context) -> Any:
         declaration = self.declared(name)
-        self._guard_cycle(name)
+        _guard_cycle(self._opening, name)
         self._opening.append(name)
         try:
             for needed in declaration.needs:
@@ -264,12 +269,19 @@ class Platforms:
             self._opening.pop()
 
     def credential(self, target: str, context: Context) -> Credential:
-        """The credential that opens a platform, from the first provider that has one."""
+        """The credential that opens a platform, from the first provider that has one.
+
+        Raises `NoCredential` when none has; the providers are asked once, and it is told the same way again.
+        """
         with self._lock:
+            if target in self._absent:
+                raise self._absent[target]
             if target not in self._credentials:
-                provider, credential = self._find(target, context)
-                self._source[target] = provider
-                self._credentials[target] = credential
+                try:
+                    self._source[target], self._credentials[target] = self._find(target, context)
+                except NoCredential as error:
+                    self._absent[target] = error
+                    raise
             return self._credentials[target]
 
     def renew(self, target: str, context: Context, refused: Credential | None = None) -> Credential:
@@ -288,6 +300,15 @@ class Platforms:
             return fresh
 
     def _find(self, target: str, context: Context) -> tuple[CredentialProvider, Credential]:
+        _guard_cycle(self._seeking, target)
+        self._seeking.append(target)
+        try:
+            return self._ask_all(target, context)
+        finally:
+            self._seeking.pop()
+
+    def _ask_all(self, target: str, context: Context) -> tuple[CredentialProvider, Credential]:
+        self.trace[:] = [attempt for attempt in self.trace if attempt.target != target]  # of a try that failed
         for provider in self._candidates(target):
             try:
                 credential = self._load(provider, context)
@@ -335,22 +356,32 @@ class Platforms:
                     hint="hera-k8s plugins",
                 )
 
-    def _guard_cycle(self, name: str) -> None:
-        if name in self._opening:
-            chain = " -> ".join([*self._opening[self._opening.index(name) :], name])
-            raise CredentialError("credentials need each other", found=chain, hint=f"--credentials {name}=PROVIDER")
-
     def close(self) -> None:
-        """Close what was opened, the last first; a failure to close is logged."""
-        with self._lock:
+        """Close what was opened, the last first; a failure to close is logged.
+
+        A provider that hangs in another thread holds the lock, and does not keep the program alive.
+        """
+        alone = self._lock.acquire(timeout=_CLOSING)
+        try:
             for name in reversed(list(self._clients)):
-                closing = self._declared[name].close
-                client = self._clients.pop(name)
-                try:
-                    if closing is not None:
-                        closing(client)
-                except Exception:
-                    log.warning("closing %s failed", name, exc_info=True)
+                self._close(name, self._clients.pop(name))
+        finally:
+            if alone:
+                self._lock.release()
+
+    def _close(self, name: str, client: Any) -> None:
+        closing = self._declared[name].close
+        try:
+            if closing is not None:
+                closing(client)
+        except Exception:
+            log.warning("closing %s failed", name, exc_info=True)
+
+
+def _guard_cycle(under_way: Sequence[str], name: str) -> None:
+    if name in under_way:
+        chain = " -> ".join([*under_way[under_way.index(name) :], name])
+        raise CredentialError("credentials need each other", found=chain, hint=f"--credentials {name}=PROVIDER")
 
 
 def _by_key(platforms: Sequence[Platform]) -> dict[str, Platform]:
