@@ -84,16 +84,29 @@ def class_name(claim: Json) -> str:
 
 
 def release(state: SandboxState, claim: Json) -> None:
-    """After a claim is gone: its volume and, when the class reclaims by deletion, its files go too."""
-    volume_name = claim["spec"].get("volumeName", "")
-    volume = state.store.find(PERSISTENT_VOLUMES, "", volume_name)
+    """After a claim is gone: its volume and, when the class reclaims by deletion, its files go too.
+
+    Only what was made for the claim: a volume that somebody wrote may name any directory of this disk.
+    """
+    volume = _own_volume(state, claim)
     if volume is None:
         return
-    if volume["spec"]["persistentVolumeReclaimPolicy"] == "Delete":
-        state.store.delete(PERSISTENT_VOLUMES, "", volume_name)
-        shutil.rmtree(volume["spec"]["local"]["path"], ignore_errors=True)
+    name, meta = volume["metadata"]["name"], claim["metadata"]
+    if volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
+        state.store.delete(PERSISTENT_VOLUMES, "", name)
+        shutil.rmtree(state.claim_directory(meta["namespace"], meta["name"]), ignore_errors=True)
     else:
-        state.store.change(PERSISTENT_VOLUMES, "", volume_name, _set_released)
+        state.store.change(PERSISTENT_VOLUMES, "", name, _set_released)
+
+
+def _own_volume(state: SandboxState, claim: Json) -> Json | None:
+    """The volume that was made for a claim."""
+    name = _volume_name(claim)
+    return state.store.find(PERSISTENT_VOLUMES, "", name) if claim["spec"].get("volumeName") == name else None
+
+
+def _volume_name(claim: Json) -> str:
+    return f"pvc-{claim['metadata']['uid']}"
 
 
 def _set_released(volume: Json) -> None:
@@ -138,7 +151,7 @@ def _volume(claim: Json, storage_class: Json, directory: Path) -> Json:
     meta = claim["metadata"]
     return {
         "metadata": {
-            "name": f"pvc-{meta['uid']}",
+            "name": _volume_name(claim),
             "annotations": {"pv.kubernetes.io/provisioned-by": PROVISIONER},
         },
         "spec": {

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from hera_k8s_sandbox.errors import Cause, bad_request
@@ -351,6 +351,7 @@ def _complete_pod(obj: Json) -> None:
 
 
 def _pod_causes(obj: Json) -> Iterator[Cause]:
+    yield from _volume_causes(obj["spec"].get("volumes") or ())
     containers = obj["spec"].get("containers") or []
     if not containers:
         yield required("spec.containers")
@@ -365,6 +366,22 @@ def _pod_causes(obj: Json) -> Iterator[Cause]:
     policies = ("Always", "Never", "OnFailure")
     if obj["spec"]["restartPolicy"] not in policies:
         yield unsupported_value("spec.restartPolicy", obj["spec"]["restartPolicy"], policies)
+
+
+def _volume_causes(volumes: Iterable[Json]) -> Iterator[Cause]:
+    """Volumes become directories: their names may be nothing but names."""
+    seen: set[str] = set()
+    for index, volume in enumerate(volumes):
+        where, name = f"spec.volumes[{index}].name", volume.get("name") or ""
+        if not name:
+            yield required(where)
+        elif len(name) > 63:
+            yield wrong(where, name, "must be no more than 63 bytes")
+        elif not re.fullmatch(_LABEL, name):
+            yield wrong(where, name, _LABEL_RULE)
+        elif name in seen:
+            yield Cause(where, f"Duplicate value: {json.dumps(name)}", "FieldValueDuplicate")
+        seen.add(name)
 
 
 def _pod_update_causes(old: Json, new: Json) -> Iterator[Cause]:
