@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from .context import Context
+from .conversion import parse_pairs
 from .declarations import LayoutStrategy, Site
-from .errors import BuildError, HeraK8sError, OptionsError
+from .errors import BuildError, HeraK8sError
 from .experiment import (
     BuiltExperiment,
     Environment,
@@ -16,9 +17,8 @@ from .experiment import (
     Workflow,
     bind_requirements,
     complete_image,
-    parse_bindings,
 )
-from .inputs import Inputs
+from .inputs import Inputs, parse_overrides
 from .layout import Layout, open_layout
 from .loading import Loaded, failure
 from .manifest import DIGEST_LABEL, Manifest
@@ -38,7 +38,7 @@ def make_inputs(experiment: Experiment, core: CoreSettings) -> Inputs:
     inputs = experiment.inputs
     if core.points:
         inputs = inputs.with_points(core.points)
-    return inputs.override(pairs(core.set, "--set")) if core.set else inputs
+    return inputs.override(parse_overrides(core.set)) if core.set else inputs
 
 
 def make_environment(
@@ -157,26 +157,17 @@ def _bindings(core: CoreSettings, resolved: Resolved, wanted: Sequence[Requireme
     what stands on the command line or in the environment must be meant for this one."""
     roles = {requirement.role for requirement in wanted}
     said_for_all = [text for text, origin in resolved.entries(CoreSettings, "bind") if origin.rank >= Rank.FILE]
-    spare = parse_bindings(said_for_all).keys() - roles
-    return {role: name for role, name in parse_bindings(core.bind).items() if role not in spare}
+    spare = _parsed(said_for_all).keys() - roles
+    return {role: name for role, name in _parsed(core.bind).items() if role not in spare}
+
+
+def _parsed(bindings: Sequence[str]) -> dict[str, str]:
+    return parse_pairs(bindings, "--bind", "ROLE=NAME", "results=my-claim")
 
 
 def _named(wanted: Sequence[Requirement], resolved: Resolved) -> dict[str, str]:
     names = {r.binding_option for r in wanted if r.binding_option}
     return {name: str(value) for name in names if (value := resolved.by_name(name))}
-
-
-def pairs(texts: Sequence[str], flag: str) -> dict[str, str]:
-    """`NAME=VALUE` texts as a mapping; raises `OptionsError` for any other form."""
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise OptionsError(
-                f"{flag} {text!r}", found="not of the form NAME=VALUE[,VALUE...]", hint=f"{flag} seed=1,2"
-            )
-        pairs[name.strip()] = value
-    return pairs
 
 
 def _label(run_id: str) -> str:

@@ -13,9 +13,10 @@ from dependency_injector import containers, providers
 
 from . import building, preflight
 from .checks import Report, Row
-from .context import Context, Demand
-from .declarations import Engine, ExecutionEngine, ResourceChecker, Site
-from .errors import BuildError, HeraK8sError
+from .context import Context
+from .conversion import parse_pairs
+from .declarations import CredentialProvider, Engine, ExecutionEngine, Platform, ResourceChecker, Site
+from .errors import BuildError
 from .experiment import BuiltExperiment, Environment, Experiment, Workflow
 from .inputs import Inputs
 from .layout import Layout
@@ -171,7 +172,8 @@ def connect(
     )
     container.check_dependencies()
     plugins.configure(container)
-    container.settings()  # wrong options are told at once, before anything is built
+    container.settings()  # wrong options are told at once, before anything is built,
+    container.platforms()  # and those of credentials not as late as when it is closed
     return Connection(container)
 
 
@@ -202,14 +204,11 @@ def _settings(request: Request, plugins: Plugins, definition: Loaded | None) -> 
 
 
 def _platforms(plugins: Plugins, settings: Resolved, core: CoreSettings) -> Platforms:
-    from .declarations import CredentialProvider, Platform
-
-    chosen = building.pairs(core.credentials, "--credentials")
     return Platforms(
         plugins.records("platforms", Platform),
         plugins.records("credential_providers", CredentialProvider),
         settings,
-        chosen,
+        parse_pairs(core.credentials, "--credentials", "PLATFORM=PROVIDER", "argo=service-account-token"),
     )
 
 
@@ -246,6 +245,3 @@ def _report(
 ) -> Report:
     pair = (running.declaration, running.engine)
     return preflight.check_all(built, wanted, pair, platforms, context, core, on_row)
-
-
-__all__ = ["Connection", "Demand", "ExperimentContainer", "HeraK8sError", "Request", "build_container", "connect"]

@@ -1,10 +1,10 @@
-"""From what a source wrote to a value of the option's type."""
+"""From what a source wrote to a value of the option's type, and of its entries to a mapping."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -63,6 +63,17 @@ def _convert(spec: OptionSpec, value: Any) -> Any:
     if isinstance(value, str):
         return None if spec.optional and not value else _FROM_TEXT[spec.kind](value)
     return _of_type(spec.kind, value)
+
+
+def parse_pairs(texts: Sequence[str], flag: str, form: str, example: str) -> dict[str, str]:
+    """The entries of a `keyed` option as a mapping; raises `OptionsError` naming the form for any other entry."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if not name or not value:
+            raise OptionsError(f"{flag} {text!r}", found=f"not of the form {form}", hint=f"{flag} {example}")
+        found[name] = value
+    return found
 
 
 def switch(text: str) -> bool:

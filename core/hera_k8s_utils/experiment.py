@@ -235,17 +235,6 @@ def _bound(
     return requirement.bind(given) if given and alone else requirement
 
 
-def parse_bindings(texts: Sequence[str]) -> dict[str, str]:
-    """`ROLE=NAME` texts as a mapping; raises `OptionsError` for any other form."""
-    bindings: dict[str, str] = {}
-    for text in texts:
-        role, equals, name = text.partition("=")
-        if not equals or not role.strip() or not name.strip():
-            raise OptionsError(f"--bind {text!r}", found="not of the form ROLE=NAME", hint="--bind results=my-claim")
-        bindings[role.strip()] = name.strip()
-    return bindings
-
-
 def suggest_name(text: str) -> str:
     """The nearest name that fits the rules for experiments."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-") or "experiment"

@@ -200,3 +200,14 @@ def test_a_connection_lives_without_a_with_block(example: str, work: Path) -> No
     connection = connect(example, run_id="one")
     assert connection.experiment().run_id == "one"
     connection.close()
+
+
+@pytest.mark.parametrize("wrong", ["argo", "argo=", "=argo-token", "argo=typo", "argoo=argo-token"])
+def test_a_wrong_choice_of_credentials_is_told_before_anything_is_built(work: Path, wrong: str) -> None:
+    built = []
+    with pytest.raises(OptionsError, match="--credentials"), build_container(credentials=[wrong]):
+        built.append(wrong)
+    assert not built
+    with pytest.raises(OptionsError) as caught:
+        connect(credentials=[wrong])
+    assert "seed" not in str(caught.value)
