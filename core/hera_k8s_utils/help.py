@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ._version import __version__
 from .common_flags import COMMON_HELP
+from .plugins import is_own
 
 if TYPE_CHECKING:
     from .declarations import Command
@@ -72,8 +73,11 @@ def _listings(commands: Sequence[Declared[Command]]) -> list[str]:
 
 
 def _title(declared: Declared[Command]) -> str:
-    own = declared.distribution.startswith("hera-k8s-utils ")
-    return "commands" if own else f"commands of plugin {declared.plugin} ({declared.distribution})"
+    return (
+        "commands"
+        if is_own(declared.distribution)
+        else f"commands of plugin {declared.plugin} ({declared.distribution})"
+    )
 
 
 def closing() -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .errors import PluginError
 from .options import OptionSpec, Owner, canonical, specs_of
-from .plugins import RECORDS, PluginInfo, Plugins
+from .plugins import RECORDS, PluginInfo, Plugins, is_own
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -114,7 +114,7 @@ def unloaded_plugins(plugins: Plugins) -> list[Unloaded]:
 
 
 def _names_of(info: PluginInfo) -> frozenset[str]:
-    if info.state != "disabled" or not info.distribution.startswith("hera-k8s-utils "):
+    if info.state != "disabled" or not is_own(info.distribution):
         return frozenset()
     try:
         module = importlib.import_module(info.module)

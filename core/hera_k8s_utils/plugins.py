@@ -45,7 +45,7 @@ RECORDS: Final[Mapping[str, type]] = {
 
 _CALLBACKS: Final = ("configure_container", "on_event")
 LOAD_TIMEOUT: Final = 10.0
-"""Seconds that one plugin may take to be imported and to declare."""
+"""Seconds that one plugin may take to be imported, and as many to declare."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class _Found:
 
     @property
     def own(self) -> bool:
-        return self.distribution.split(" ")[0].replace("_", "-").lower() == "hera-k8s-utils"
+        return is_own(self.distribution)
 
 
 class Plugins:
@@ -222,7 +222,7 @@ class Plugins:
             self._infos.append(replace(info, state="disabled", reason="by --no-plugin or HERA_K8S_DISABLE_PLUGINS"))
             return
         try:
-            declared = _within(timeout, lambda: self._load(found))
+            declared = self._load(found, timeout)
         except _Refused as refusal:
             self._infos.append(replace(info, state="refused", reason=str(refusal)))
         except BaseException as error:
@@ -245,12 +245,16 @@ class Plugins:
             info = replace(info, state="declares nothing", reason="no function of it is marked with @hookimpl")
         self._infos.append(replace(info, declares=names))
 
-    def _load(self, found: _Found) -> dict[str, list[Any]]:
-        plugin = found.load()
+    def _load(self, found: _Found, timeout: float) -> dict[str, list[Any]]:
+        """Only the plugin's own code runs in another thread: what ends too late must not be registered then."""
+        plugin = _within(timeout, found.load)
         _refuse_other_api(plugin)
         self._manager.register(plugin, name=found.name)
         self._refuse_unknown_hooks(plugin)
-        return {hook: self._collect(found.name, hook, kind) for hook, kind in RECORDS.items()}
+        return _within(timeout, partial(self._declare, found.name))
+
+    def _declare(self, plugin: str) -> dict[str, list[Any]]:
+        return {hook: self._collect(plugin, hook, kind) for hook, kind in RECORDS.items()}
 
     def _refuse_unknown_hooks(self, plugin: Any) -> None:
         for caller in self._manager.get_hookcallers(plugin) or ():
@@ -260,7 +264,7 @@ class Plugins:
 
     def _collect(self, plugin: str, hook: str, kind: type) -> list[Any]:
         records: list[Any] = []
-        for implementation in self._manager.hook.__getattribute__(hook).get_hookimpls():
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             if implementation.plugin_name == plugin:
                 records += list(implementation.function() or ())
         for record in records:
@@ -269,12 +273,12 @@ class Plugins:
         return records
 
     def _implements(self, plugin: str, hooks: Iterable[str]) -> bool:
-        callers = (self._manager.hook.__getattribute__(hook) for hook in hooks)
+        callers = (getattr(self._manager.hook, hook) for hook in hooks)
         return any(impl.plugin_name == plugin for caller in callers for impl in caller.get_hookimpls())
 
     def _callers(self, hook: str) -> list[tuple[str, Any]]:
-        implementations = reversed(self._manager.hook.__getattribute__(hook).get_hookimpls())
-        every = [impl.plugin for impl in self._manager.hook.__getattribute__(hook).get_hookimpls()]
+        implementations = reversed(getattr(self._manager.hook, hook).get_hookimpls())
+        every = [impl.plugin for impl in getattr(self._manager.hook, hook).get_hookimpls()]
         return [
             (
                 impl.plugin_name,
@@ -315,13 +319,12 @@ def record_name(record: Any) -> str:
 
 def is_own(distribution: str) -> bool:
     """Whether `name version` is this distribution, rather than a stranger's."""
-    return distribution.startswith("hera-k8s-utils ")
+    return distribution.partition(" ")[0].replace("_", "-").lower() == "hera-k8s-utils"
 
 
 def _precedence(declared: Declared[Any]) -> tuple[bool, int, str, str]:
-    own = declared.distribution.startswith("hera-k8s-utils ")
     return (
-        not own,
+        not is_own(declared.distribution),
         -int(getattr(declared.record, "priority", 0)),
         declared.plugin,
         record_name(declared.record),
