@@ -20,6 +20,7 @@ from .verdicts import summary, tried
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment
 
+Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
 _LOGS: Final = "main-logs"
@@ -57,8 +58,11 @@ class ArgoEngine:
     def follow(self, name: str) -> Iterator[RunUpdate]:
         """Updates as they come, until a final phase."""
         fields = ",".join(FIELDS)
-        source = Source(read=partial(self.argo.get, fields=fields), watch=partial(self.argo.watch, fields=fields))
-        return follow(source, name, self.patience)
+
+        def watch(name: str, since: str) -> Iterator[tuple[str, Json]]:
+            return self.argo.watch(name, fields=fields)  # it begins with the workflow as it is
+
+        return follow(Source(read=partial(self.argo.get, fields=fields), watch=watch), name, self.patience)
 
     def logs(self, name: str, *, pod: str = "", follow: bool = False) -> Iterator[LogLine]:
         """What the tasks printed; with `follow` until the workflow ends, a cut stream being taken up where it was.

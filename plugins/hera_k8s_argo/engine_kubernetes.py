@@ -24,6 +24,10 @@ API: Final = "argoproj.io/v1alpha1"
 WORKFLOWS: Final = "workflows"
 _PAGE: Final = 50
 """Workflows that are fetched at once: each comes whole, with all of its nodes."""
+_STREAM: Final = 300.0
+"""Seconds until a stream is taken up again."""
+_UNSURE_STREAM: Final = 30.0
+"""The same for one that begins anywhere: a deletion just before would be noticed only by reading again."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,14 @@ class KubernetesEngine:
     def _read(self, name: str) -> Json:
         return self.kubernetes.get(API, WORKFLOWS, name)
 
-    def _watch(self, name: str) -> Iterator[tuple[str, Json]]:
-        return self.kubernetes.watch(API, WORKFLOWS, field_selector=f"metadata.name={name}")
+    def _watch(self, name: str, since: str) -> Iterator[tuple[str, Json]]:
+        return self.kubernetes.watch(
+            API,
+            WORKFLOWS,
+            field_selector=f"metadata.name={name}",
+            resource_version=since,
+            timeout=_STREAM if since else _UNSURE_STREAM,
+        )
 
 
 def open_kubernetes_engine(settings: ArgoSettings, context: Context) -> KubernetesEngine:

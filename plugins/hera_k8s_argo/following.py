@@ -60,10 +60,14 @@ class Patience:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a workflow is heard of: `read` gives it as it is, `watch` (type, workflow) pairs, as it is first."""
+    """Where a workflow is heard of.
+
+    read: gives it as it is. watch: (type, workflow) pairs; asked for by name, and by the resourceVersion after which
+    they are to begin, so that nothing is missed in between, not even a deletion; with "" as it is first.
+    """
 
     read: Callable[[str], Json]
-    watch: Callable[[str], Iterator[tuple[str, Json]]]
+    watch: Callable[[str, str], Iterator[tuple[str, Json]]]
 
 
 def follow(source: Source, name: str, patience: Patience | None = None) -> Iterator[RunUpdate]:
@@ -76,22 +80,31 @@ def follow(source: Source, name: str, patience: Patience | None = None) -> Itera
     strain = _Strain(name, patience or Patience())
     while not state.ended:
         try:
-            yield from state.take(source.read(name))
-            if not state.ended:
-                yield from _watched(source, name, state, strain)
+            workflow = source.read(name)
         except PlatformError as error:
             if error.trouble is Trouble.MISSING and state.known:
                 yield state.gone()
                 return
+            if error.trouble in _HOPELESS:
+                raise
             strain.bear(error)
+            continue
+        yield from state.take(workflow)
+        if not state.ended:
+            since = "" if strain.failing else str((workflow.get("metadata") or {}).get("resourceVersion") or "")
+            yield from _watched(source, name, since, state, strain)
 
 
-def _watched(source: Source, name: str, state: _State, strain: _Strain) -> Iterator[RunUpdate]:
-    """One stream, until it ends; one that ends at once, and so would be asked for without end, is a failure."""
+def _watched(source: Source, name: str, since: str, state: _State, strain: _Strain) -> Iterator[RunUpdate]:
+    """One stream, until it ends; one that ends at once, and so would be asked for without end, is a failure.
+
+    So is a resourceVersion that is too old to begin with (410): that of an object that nobody has changed for minutes
+    is, and stays so; the next stream begins anywhere. Whether a refused token can be renewed, reading tells.
+    """
     began, heard = time.monotonic(), False
     error = PlatformError(f"following {name}", found="the stream ended at once", trouble=Trouble.SERVER)
     try:
-        for kind, workflow in source.watch(name):
+        for kind, workflow in source.watch(name, since):
             heard = True
             yield from state.take(workflow, deleted=kind == "DELETED")
             if state.ended:
@@ -103,7 +116,7 @@ def _watched(source: Source, name: str, state: _State, strain: _Strain) -> Itera
     if heard or time.monotonic() - began >= strain.patience.healthy:
         log.debug("the stream of %s ended (%s): taking it up again", name, error.found)
         strain.relieve()
-    elif error.trouble is not Trouble.UNAUTHORIZED:  # reading it says whether the token is beyond renewal
+    else:
         strain.bear(error)
 
 
@@ -115,14 +128,17 @@ class _Strain:
         self._name = name
         self._failures = 0
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last stream or look failed."""
+        return self._failures > 0
+
     def relieve(self) -> None:
         """All is well again."""
         self._failures = 0
 
     def bear(self, error: PlatformError) -> None:
-        """One more failure, and a pause; raises when waiting does not mend it, or when it is one too many."""
-        if error.trouble in _HOPELESS:
-            raise error
+        """One more failure, and a pause; raises when it is one too many."""
         self._failures += 1
         if self._failures > self.patience.failures:
             raise PlatformError(

@@ -126,6 +126,44 @@ def test_a_watch_that_ends_is_taken_up_again(api: FaultServer, engine: Kubernete
     assert api.asked("GET", WORKFLOWS)[0].query["fieldSelector"] == "metadata.name=hello-r1"
 
 
+def numbered(phase: str, version: str) -> dict[str, Any]:
+    found = state(phase, name="hello-r1")
+    return {**found, "metadata": {**found["metadata"], "resourceVersion": version}}
+
+
+def test_nothing_is_missed_between_reading_and_watching(api: FaultServer, engine: KubernetesEngine) -> None:
+    """Deleted in that instant: a watch from the version that was read tells it, one from now on would be silent."""
+
+    def watch(request: Any, handler: Any) -> None:
+        deleted = json.dumps({"type": "DELETED", "object": numbered("Running", "8")})
+        known = request.query.get("resourceVersion") == "7"
+        stream([deleted] if known else [], end="clean" if known else "silent")(request, handler)
+
+    api.on("GET", HELLO, reply(200, numbered("Running", "7")))
+    api.on("GET", WORKFLOWS, watch)
+    *_, last = engine.follow("hello-r1")
+    assert last.gone
+
+
+def test_a_version_that_is_too_old_to_begin_with_is_left_out(api: FaultServer, engine: KubernetesEngine) -> None:
+    """A workflow that nobody has changed for long: its version is not remembered, however often it is read."""
+    expired = {"type": "ERROR", "object": status(410, "Expired", "too old resource version: 7 (5000)")}
+
+    def watch(request: Any, handler: Any) -> None:
+        if "resourceVersion" in request.query:
+            stream([json.dumps(expired)])(request, handler)
+        else:
+            watched(numbered("Running", "7"), numbered("Succeeded", "5001"))(request, handler)
+
+    api.on("GET", HELLO, reply(200, numbered("Running", "7")))
+    api.on("GET", WORKFLOWS, watch)
+    updates = list(engine.follow("hello-r1"))
+    assert [update.phase for update in updates] == ["Running", "Succeeded"]
+    first, second = api.asked("GET", WORKFLOWS)
+    assert first.query["resourceVersion"] == "7"
+    assert float(second.query["timeoutSeconds"]) < float(first.query["timeoutSeconds"])
+
+
 def test_a_right_to_watch_that_is_missing_is_told_at_once(api: FaultServer, engine: KubernetesEngine) -> None:
     api.on("GET", HELLO, reply(200, state("Running", name="hello-r1")))
     api.on("GET", WORKFLOWS, reply(403, status(403, "Forbidden", "cannot watch resource")))

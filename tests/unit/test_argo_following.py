@@ -123,7 +123,7 @@ def test_silence_is_taken_for_a_dead_stream(peer: ArgoPeer) -> None:
     peer.on("GET", EVENTS, sse([], end="silent"))
     client = HttpClient(peer.url)
 
-    def watch(name: str) -> Iterator[tuple[str, Any]]:
+    def watch(name: str, since: str) -> Iterator[tuple[str, Any]]:
         return (("MODIFIED", json.loads(line)) for line in client.stream(EVENTS, silence=0.2))
 
     source = Source(read=lambda name: client.get(HELLO).json(), watch=watch)
@@ -140,6 +140,7 @@ def test_too_many_failures_in_a_row_are_told(peer: ArgoPeer, engine: ArgoEngine)
     peer.on("GET", EVENTS, sse([END_OF_STREAM]))
     with pytest.raises(PlatformError, match="4 times in a row") as caught:
         list(engine.follow("hello"))
+    assert str(caught.value).count("in a row") == 1
     assert "goes on" in caught.value.hint
     assert "hera-k8s follow hello" in caught.value.hint
 
@@ -225,6 +226,20 @@ def test_a_token_that_stays_refused_ends_the_following(peer: ArgoPeer, engine: A
     assert "hera-k8s login" in caught.value.hint
 
 
+def test_a_stream_that_is_refused_for_ever_is_not_asked_for_without_end(peer: ArgoPeer, engine: ArgoEngine) -> None:
+    peer.on("GET", HELLO, reply(200, state("Running")))
+    peer.on("GET", EVENTS, refusal(401, "token not valid", 16))
+    with pytest.raises(PlatformError, match="in a row"):
+        list(engine.follow("hello"))
+
+
+def test_a_server_without_streams_is_not_taken_for_a_deleted_workflow(peer: ArgoPeer, engine: ArgoEngine) -> None:
+    peer.on("GET", HELLO, reply(200, state("Running")))
+    peer.on("GET", EVENTS, refusal(404, "page not found", 5))
+    with pytest.raises(PlatformError, match="in a row"):
+        list(engine.follow("hello"))
+
+
 def test_updates_come_while_the_run_goes_on(peer: ArgoPeer, engine: ArgoEngine) -> None:
     go_on = threading.Event()
 
@@ -267,7 +282,7 @@ def test_nodes_that_the_controller_compressed_are_read() -> None:
     nodes = {"a": node("Succeeded")}
     packed = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
     workflow = {"metadata": {"name": "hello"}, "status": {"phase": "Succeeded", "compressedNodes": packed}}
-    (update,) = follow(Source(read=lambda name: workflow, watch=lambda name: iter(())), "hello")
+    (update,) = follow(Source(read=lambda name: workflow, watch=lambda name, since: iter(())), "hello")
     assert told([update]) == [("a", "Succeeded")]
 
 
@@ -278,7 +293,7 @@ def test_a_thousand_tasks_are_followed_in_little_memory() -> None:
     def big(i: int, phase: str) -> dict[str, Any]:
         return node(phase, f"hello.t({i})", outputs={"result": "x" * 200}, children=[f"c{i}"] * 5)
 
-    def events(name: str) -> Iterator[tuple[str, Any]]:
+    def events(name: str, since: str) -> Iterator[tuple[str, Any]]:
         for step in range(steps):
             finished = (step + 1) * tasks // steps
             nodes = {f"n{i}": big(i, "Succeeded" if i < finished else "Running") for i in range(tasks)}
