@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -112,10 +113,13 @@ def run_checks(
     started = time.monotonic()
     pool = _Pool(checks, max(1, width), timeout)
     answers: dict[int, list[Row]] = {}
-    for index, rows in pool.results():
-        answers[index] = rows
-        for row in rows if on_row else ():
-            on_row(row)  # type: ignore[misc]
+    try:
+        for index, rows in pool.results():
+            answers[index] = rows
+            for row in rows if on_row else ():
+                on_row(row)  # type: ignore[misc]
+    finally:
+        pool.abandon()  # after Ctrl-C, in a notebook, nothing more is to be asked
     ordered = [row for index in range(len(checks)) for row in answers[index]]
     ordered.sort(key=lambda row: SECTIONS.index(row.section) if row.section in SECTIONS else len(SECTIONS))
     return Report(ordered, time.monotonic() - started)
@@ -127,7 +131,7 @@ class _Pool:
     def __init__(self, checks: Sequence[Check], width: int, timeout: float) -> None:
         self._checks = checks
         self._timeout = timeout
-        self._todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._todo: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[int, list[Row]]] = queue.SimpleQueue()
         self._began: dict[int, float] = {}
         for index in range(len(checks)):
@@ -144,10 +148,14 @@ class _Pool:
                 index = self._todo.get_nowait()
             except queue.Empty:
                 return
-            if index is None:
-                return
             self._began[index] = time.monotonic()
             self._done.put((index, _rows(self._checks[index])))
+
+    def abandon(self) -> None:
+        """Begin no further check."""
+        with suppress(queue.Empty):
+            while True:
+                self._todo.get_nowait()
 
     def results(self) -> Iterable[tuple[int, list[Row]]]:
         """Each check's rows as they come, or a failure for one whose time is up."""
@@ -194,7 +202,7 @@ def _rows(check: Check) -> list[Row]:
         findings = [Finding(check.title, verdict_of(error))]
     except HeraK8sError as error:
         findings = [Finding(check.title, fail(_sentence(error), hint=error.hint))]
-    except Exception as error:
+    except BaseException as error:  # SystemExit too, which would end the thread without a word
         log.debug("the check %s broke", check.title, exc_info=True)
         findings = [Finding(check.title, _crashed(error))]
     seconds = time.monotonic() - began

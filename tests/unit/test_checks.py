@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import pytest
@@ -78,6 +79,36 @@ def test_each_trouble_has_a_verdict_of_its_own(error: Exception, verdict: Verdic
 def test_a_checker_that_returns_nonsense_is_an_error_and_never_a_pass() -> None:
     report = run_checks([check("none", lambda: None), check("text", lambda: ["fine"])])
     assert set(verdicts(report).values()) == {Verdict.ERROR}
+
+
+def test_a_checker_that_ends_its_thread_is_an_error_at_once() -> None:
+    report = run_checks([check("leaves", lambda: sys.exit("no cluster"))], timeout=60)
+    assert verdicts(report) == {"leaves": Verdict.ERROR}
+    assert "SystemExit: no cluster" in report.rows[0].result.detail
+
+
+def test_no_further_check_begins_once_the_report_was_given_up() -> None:
+    begun: list[int] = []
+    given_up = threading.Event()
+
+    def first() -> CheckResult:
+        return ok("")
+
+    def second() -> CheckResult:
+        given_up.wait(60)
+        return ok("")
+
+    def give_up(row: object) -> None:
+        raise KeyboardInterrupt
+
+    later = [check(str(n), lambda n=n: begun.append(n) or ok("")) for n in range(5)]
+    with pytest.raises(KeyboardInterrupt):
+        run_checks([check("first", first), check("second", second), *later], width=1, on_row=give_up)
+    workers = [thread for thread in threading.enumerate() if thread.name == "check"]
+    given_up.set()
+    for worker in workers:
+        worker.join(60)
+    assert begun == []
 
 
 def test_a_check_that_hangs_is_named_and_the_others_are_answered() -> None:
