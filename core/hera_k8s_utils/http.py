@@ -248,7 +248,7 @@ class HttpClient:
 
         headers = {"Accept": "application/json", **(parts.pop("headers", None) or {})}
         if token:
-            headers["Authorization"] = f"Bearer {token}"
+            headers["Authorization"] = f"Bearer {self._sendable(sending, token)}"
         try:
             return self._session(sending.repeat).request(
                 sending.method,
@@ -261,6 +261,17 @@ class HttpClient:
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._failure(sending, error) from _without_secrets(error)
+
+    def _sendable(self, sending: _Sending, token: str) -> str:
+        """A token that a header can hold; the libraries' own errors for others repeat it, or say something else."""
+        if token.isascii() and token.isprintable() and " " not in token:
+            return token
+        raise PlatformError(
+            f"{sending.method} {self._at(sending.path)}",
+            found="the token holds a character that no token has",
+            hint=self._hints.get(Trouble.UNAUTHORIZED, "was it copied whole, and nothing besides?"),
+            trouble=Trouble.UNAUTHORIZED,
+        )
 
     def _session(self, repeat: bool) -> Session:
         with self._opening:

@@ -56,6 +56,15 @@ def test_the_token_travels_as_bearer(server: FaultServer) -> None:
     assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
+@pytest.mark.parametrize("token", ["s3cr3t\u2026t0ken", "s3cr3t\nt0ken", "s3cr3t t0ken"])
+def test_a_token_that_no_header_can_hold_is_told_as_such_and_not_shown(server: FaultServer, token: str) -> None:
+    found = failure(HttpClient(server.url, PATIENT, token=lambda: token))
+    assert found.trouble is Trouble.UNAUTHORIZED
+    assert "no token has" in str(found)
+    assert "s3cr3t" not in str(found)
+    assert server.requests == []
+
+
 def test_a_netrc_file_does_not_take_the_place_of_the_token(
     server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
