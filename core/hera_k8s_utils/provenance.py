@@ -36,7 +36,8 @@ def _git(directory: Path, *arguments: str) -> str | None:
         done = subprocess.run(
             ["git", "-C", str(directory), *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",  # names of files may be of any encoding
             timeout=5,
             check=False,
             env=environment,

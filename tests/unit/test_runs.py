@@ -211,5 +211,10 @@ def test_the_git_commit_is_recorded_with_a_flag_for_changes(tmp_path: Path, runs
     clean = runs.start(built("clean", source=str(source))).about["git"]
     source.write_text("x = 2\n")
     dirty = runs.start(built("dirty", source=str(source))).about["git"]
+    git("config", "core.quotePath", "false")
+    latin = os.fsencode(tmp_path) + b"/r\xe9sum\xe9"
+    with open(latin, "wb"):
+        git("add", "--all")
+    assert git_state(tmp_path) == {"commit": clean["commit"], "dirty": True}
     assert len(clean["commit"]) == 40
     assert (clean["dirty"], dirty["dirty"]) == (False, True)
