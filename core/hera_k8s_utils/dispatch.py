@@ -44,7 +44,7 @@ def run_command(declared: Declared[Command], words: Sequence[str], plugins: Plug
     session = _session(declared, line, plugins, common, _options(command, line, plugins, common, tolerant=tolerant))
     try:
         return int(command.run(session) or 0)
-    except (HeraK8sError, OSError):
+    except (HeraK8sError, BrokenPipeError):  # a closed pipe is nobody's fault
         raise
     except Exception as error:
         if is_own(declared.distribution):

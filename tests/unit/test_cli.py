@@ -405,6 +405,21 @@ def test_an_unexpected_failure_is_one_redacted_line(run: Run, acme: Path, monkey
     assert json.loads(run("acme", "crash", "--output=json").err)["error"]["exit_code"] == 1
 
 
+def test_a_missing_file_of_a_strangers_command_is_told_as_the_strangers(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = (
+        "from hera_k8s_utils import Command, hookimpl\n"
+        "def lose(session):\n    open('/no/such/file')\n"
+        "@hookimpl\ndef commands():\n    yield Command(name='lose', run=lose, summary='x')\n"
+    )
+    install(tmp_path, source, "loser")
+    monkeypatch.syspath_prepend(tmp_path)
+    done = run("lose")
+    assert done.code == 1
+    assert done.err.startswith("unexpected in plugin loser (loser-hera-k8s 1.2): FileNotFoundError")
+
+
 def test_debug_shows_where_without_secrets(run: Run, acme: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HERA_K8S_ACME_TOKEN", VALUE)
     done = run("acme", "crash", "--debug")
