@@ -22,7 +22,9 @@ _TRIES: Final = 4
 _REFUSED: Final = frozenset(
     {Trouble.INVALID, Trouble.UNAUTHORIZED, Trouble.FORBIDDEN, Trouble.MISSING, Trouble.UNTRUSTED}
 )
-"""Answers after which the workflow surely does not exist. A conflict is not one of them, nor is a lost answer."""
+"""Answers after which this try surely made no workflow. A conflict is not one of them, nor is a lost answer."""
+_LOST: Final = frozenset({Trouble.UNREACHABLE, Trouble.TIMEOUT})
+"""No answer came: the request may be carried out yet."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ def prepared(built: BuiltExperiment, namespace: str, *, instance: str = "") -> J
 def submit_once(workflow: Json, desk: Desk) -> Submission:
     """Create the workflow, or recognise it when an earlier try had arrived after all.
 
-    Its name is fixed, so that a second try can at worst be refused as a conflict; then what is there is read and its
-    digest compared. Raises `SubmitError`.
+    Its name is fixed, so that a second try can at worst be refused: as a conflict, or by a quota that the first has
+    used up. Then what is there is read and its digest compared. Raises `SubmitError`.
     """
     name = workflow["metadata"]["name"]
     for attempt in range(_TRIES):
@@ -73,22 +75,23 @@ def submit_once(workflow: Json, desk: Desk) -> Submission:
         try:
             return _submission(desk.create(workflow), desk, existed=False)
         except PlatformError as error:
-            if error.trouble in _REFUSED:
+            if error.trouble in _REFUSED and attempt == 0:
                 raise _refused(name, desk, error) from error
             found = _read_back(workflow, desk, error)
             if found is not None:
                 _compare(workflow, found, desk)
                 return _submission(found, desk, existed=True)
-            if error.trouble in (Trouble.CONFLICT, Trouble.THROTTLED):
+            if error.trouble in _REFUSED | {Trouble.CONFLICT, Trouble.THROTTLED}:
                 raise _refused(name, desk, error) from error
             last = error
+    if last.trouble in _LOST:
+        raise _undecided(workflow, f"{last.found or last.wanted}; it is not there so far") from last
     raise _refused(name, desk, last) from last
 
 
 def _read_back(workflow: Json, desk: Desk, error: PlatformError) -> Json | None:
     """The workflow of this name, None when there surely is none."""
     name = workflow["metadata"]["name"]
-    run = workflow["metadata"]["labels"].get(_RUN, "ID")
     for attempt in range(_TRIES):
         try:
             return desk.read(name)
@@ -96,11 +99,8 @@ def _read_back(workflow: Json, desk: Desk, error: PlatformError) -> Json | None:
             if reading.trouble is Trouble.MISSING:
                 return None
             if reading.trouble in _REFUSED or attempt == _TRIES - 1:
-                raise SubmitError(
-                    f"it is not known whether {name} was accepted",
-                    found=f"{error.found or error.wanted}; then, reading it back: {reading.found or reading.wanted}",
-                    hint=f"the same command with --run-id {run} finds out, and never makes a second one",
-                ) from error
+                told = f"{error.found or error.wanted}; then, reading it back: {reading.found or reading.wanted}"
+                raise _undecided(workflow, told) from error
             desk.pause(min(8.0, 0.5 * 2**attempt))
     return None
 
@@ -127,6 +127,15 @@ def _submission(workflow: Json, desk: Desk, *, existed: bool) -> Submission:
         uid=str(metadata.get("uid") or ""),
         url=desk.url(name) if desk.url else "",
         existed=existed,
+    )
+
+
+def _undecided(workflow: Json, found: str) -> SubmitError:
+    name, run = workflow["metadata"]["name"], workflow["metadata"]["labels"].get(_RUN, "ID")
+    return SubmitError(
+        f"it is not known whether {name} was accepted",
+        found=found,
+        hint=f"the same command with --run-id {run} finds out, and never makes a second one",
     )
 
 

@@ -89,6 +89,33 @@ def test_a_workflow_that_arrives_late_is_recognised(peer: ArgoPeer, run: Run) ->
     assert list(peer.workflows) == ["hello-r1"]
 
 
+@pytest.mark.parametrize(("status", "code"), [(403, 7), (400, 3), (429, 8)])
+def test_a_second_try_that_is_refused_does_not_deny_the_first(peer: ArgoPeer, run: Run, status: int, code: int) -> None:
+    """The first request is carried out late, and takes the last of a quota: the second one is refused for it."""
+    first: list[Any] = []
+
+    def full(request: Any, handler: Any) -> None:
+        peer.keep(first[0])
+        refusal(status, "exceeded quota: count/workflows.argoproj.io=1", code)(request, handler)
+
+    peer.on("POST", WORKFLOWS, cut(after=first.append), full)
+    assert run.submit().existed
+    assert list(peer.workflows) == ["hello-r1"]
+
+
+def test_a_second_try_that_is_refused_for_itself_is_told(peer: ArgoPeer, run: Run) -> None:
+    peer.on("POST", WORKFLOWS, cut(), refusal(403, "workflows.argoproj.io is forbidden", 7))
+    with pytest.raises(SubmitError, match="is forbidden"):
+        run.submit()
+
+
+def test_requests_that_all_were_lost_may_arrive_yet(peer: ArgoPeer, run: Run) -> None:
+    peer.on("POST", WORKFLOWS, cut())
+    with pytest.raises(SubmitError, match="not known whether") as refused:
+        run.submit()
+    assert "--run-id r1" in refused.value.hint
+
+
 def test_the_same_run_submitted_again_is_the_same_workflow(peer: ArgoPeer, run: Run) -> None:
     first, second = run.submit(), run.submit()
     assert (first.existed, second.existed) == (False, True)
