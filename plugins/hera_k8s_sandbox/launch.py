@@ -63,6 +63,8 @@ def ensure_running(directory: Path, *, timeout: float = START_TIMEOUT, **options
     while time.monotonic() < deadline:
         address = find(directory)
         if address is not None:
+            if child is not None:
+                write_kubeconfig(directory, address)  # the port is a new one
             return address
         if child is None:
             child = _start(directory, options)
@@ -133,6 +135,7 @@ def _wait_for(child: subprocess.Popen[bytes], directory: Path, timeout: float) -
     while time.monotonic() < deadline:
         told = files.read_server(directory)
         if told is not None and told.pid == child.pid and (address := find(directory)) is not None:
+            write_kubeconfig(directory, address)
             return address
         if child.poll() is not None:
             raise LaunchError(f"the sandbox ended with code {child.returncode} at its start\n{_tail(directory)}")

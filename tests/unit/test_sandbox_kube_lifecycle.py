@@ -145,6 +145,15 @@ def test_a_server_that_cannot_start_shows_its_log(directory: Path) -> None:
         pass
 
 
+def test_the_kubeconfig_is_there_once_the_server_is_and_follows_it_to_another_port(directory: Path) -> None:
+    for _ in range(2):
+        address = ensure_running(directory, lifetime=60)
+        path = directory / "kubeconfig"
+        assert json.loads(path.read_text())["clusters"][0]["cluster"]["server"].startswith(f"{address.url}/")
+        assert path.stat().st_mode & 0o077 == 0
+        os.kill(server_process(directory), signal.SIGKILL)
+
+
 def test_the_kubeconfig_opens_the_official_client(directory: Path) -> None:
     from kubernetes import client, config
 
