@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -21,8 +21,8 @@ from hera_k8s_utils.http import HttpClient, NetworkSettings
 from hera_k8s_utils.naming import is_dns_subdomain
 
 from .events import results
+from .renewal import RenewedToken
 from .settings import ArgoSettings
-from .tokens import bare_token
 
 Json = dict[str, Any]
 
@@ -46,15 +46,15 @@ def open_argo(settings: ArgoSettings, credential: Credential, context: Context) 
     if not server:
         raise NoCredential("no Argo server is named", found="ARGO_SERVER is not set", hint="--argo-server HOST:PORT")
 
-    def token() -> str:
-        secret = context.platforms.credential(ARGO.name).secret
-        return bare_token(secret) if secret else ""
-
+    token = RenewedToken(
+        partial(context.platforms.credential, ARGO.name),
+        partial(context.platforms.renew, ARGO.name),
+    )
     http = HttpClient(
         server,
         context.options.of(NetworkSettings),
         token=token,
-        renew=lambda: context.platforms.renew(ARGO.name),
+        renew=token.renew,
         verify=not settings.insecure_skip_verify,
         ca_file=credential.certificate_authority,
         hints=_HINTS,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trustme
-from argo_peer import EVENTS, NAMESPACE, TOKEN, WORKFLOWS, ArgoPeer, argo_context, hello, refusal
+from argo_peer import EVENTS, NAMESPACE, TOKEN, WORKFLOWS, ArgoPeer, argo_context, hello, jwt, refusal
 from fault_server import FaultServer, html_login, refused_port, reply, sse, stream, tls_context
 
+from hera_k8s_argo.renewal import RenewedToken
 from hera_k8s_utils import Context, OptionsError, PlatformError, Trouble
 
 
@@ -162,6 +167,48 @@ def test_a_token_that_has_expired_is_renewed_and_the_request_repeated(peer: Argo
         assert context.platforms.credential("argo").secret == "new"
     assert [r.headers["authorization"] for r in peer.asked("POST")] == ["Bearer old", "Bearer new"]
     assert list(peer.workflows) == ["hello"]
+
+
+def test_a_token_that_is_about_to_end_is_renewed_before_it_is_used(peer: ArgoPeer, tmp_path: Path) -> None:
+    soon, later = (jwt(exp=time.time() + seconds) for seconds in (30, 3600))
+    file = tmp_path / "token"
+    file.write_text(soon)
+    with argo_context(peer.url, argo_token_file=str(file)) as context:
+        argo = context.argo
+        file.write_text(later)
+        argo.version()
+    assert [r.headers["authorization"] for r in peer.asked("GET")] == [f"Bearer {later}"]
+
+
+def test_a_token_that_is_about_to_end_is_used_where_there_is_no_other(peer: ArgoPeer) -> None:
+    soon = jwt(exp=time.time() + 30)
+    with argo_context(peer.url, argo_token=soon) as context:
+        context.argo.version()
+        given = context.platforms.credential("argo")
+        context.argo.version()
+        assert context.platforms.credential("argo") is given  # it is not asked for again at every request
+    assert {r.headers["authorization"] for r in peer.asked("GET")} == {f"Bearer {soon}"}
+
+
+def test_many_threads_whose_token_is_refused_renew_it_once(
+    peer: ArgoPeer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A renewal may run a command or ask a server: those that come late take what the first one got."""
+    file = tmp_path / "token"
+    file.write_text("old")
+    all_have_it = threading.Barrier(8, action=lambda: file.write_text("new"))
+
+    def use(token: RenewedToken) -> tuple[str, str]:
+        refused = token()
+        all_have_it.wait(30)
+        token.renew()
+        return refused, token()
+
+    with argo_context(peer.url, argo_token_file=str(file)) as context, caplog.at_level("INFO"):
+        token = RenewedToken(partial(context.platforms.credential, "argo"), partial(context.platforms.renew, "argo"))
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(use, [token] * 8)) == {("old", "new")}
+    assert sum("renewed the credential for argo" in record.getMessage() for record in caplog.records) == 1
 
 
 # --- streams ---
