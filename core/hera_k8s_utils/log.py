@@ -36,12 +36,18 @@ def remember(secrets: Iterable[str]) -> None:
         _known.update(form for form in forms if len(form) >= _SHORTEST)
 
 
-def redact(text: str) -> str:
-    """A text without known secrets, bearer tokens, JSON web tokens and passwords in addresses."""
+def without_known(text: str) -> str:
+    """A text without the secrets that were remembered; what only looks like one stays, as in a record of data."""
     with _lock:
         known = sorted(_known, key=len, reverse=True)
     for secret in known:
         text = text.replace(secret, REDACTED)
+    return text
+
+
+def redact(text: str) -> str:
+    """A text without known secrets, bearer tokens, JSON web tokens and passwords in addresses."""
+    text = without_known(text)
     text = _JWT.sub(REDACTED, text)
     text = _BEARER.sub(rf"\1\2{REDACTED}", text)
     text = _HEADER.sub(rf"\1{REDACTED}", text)
@@ -61,12 +67,6 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(self._inner.format(record))
-
-
-def redacting(handler: logging.Handler) -> logging.Handler:
-    """Make a handler redact what it writes; returns the handler."""
-    handler.setFormatter(RedactingFormatter(handler.formatter))
-    return handler
 
 
 class _Terse(logging.Formatter):

@@ -10,10 +10,9 @@ from .console import Console, Span
 from .declarations import Json, NodeState, RunUpdate
 from .errors import WorkflowFailed
 from .progress import Tally
-from .words import counted, now, run_time, stamp
+from .words import counted, run_time
 
 if TYPE_CHECKING:
-    from .runs import RunRecord
     from .targets import Target
 
 _MOST_FAILURES: Final = 8
@@ -138,11 +137,6 @@ def from_json(data: Mapping[str, Any], name: str) -> Outcome:
         failed=tuple(failed),
         gone=bool(data.get("deleted")),
     )
-
-
-def keep(outcome: Outcome, record: RunRecord) -> None:
-    """Write the outcome into the record."""
-    record.write("outcome", {**outcome.to_json(), "recorded_at": stamp(now())})
 
 
 def show(outcome: Outcome, target: Target, console: Console) -> None:

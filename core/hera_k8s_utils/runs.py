@@ -18,6 +18,7 @@ import re
 import secrets as random
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .declarations import Json, NodeState, RunUpdate, Submission
 from .errors import HeraK8sError, OptionsError, listed
+from .log import remember, without_known
 from .naming import is_dns_label
 from .provenance import git_state, versions
 from .words import now, stamp
@@ -39,8 +41,6 @@ _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _OURS: Final = re.compile(r"\d{8}-\d{4}-([a-z0-9]{4})")
 _FROM_OUTSIDE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _NODE_FIELDS: Final = tuple(f.name for f in fields(NodeState))
-_SHORTEST_SECRET: Final = 4
-"""Shorter secrets are not looked for in records: they would match everywhere."""
 
 
 # --- names -----------------------------------------------------------------------------------------------------
@@ -93,11 +93,14 @@ def _require_safe(text: str) -> str:
 
 
 class RunRecord:
-    """The directory of one run. Files are written whole or not at all; events are appended."""
+    """The directory of one run. Files are written whole or not at all; events are appended.
 
-    def __init__(self, path: Path, *, secrets: Iterable[str] = ()) -> None:
+    No secret that was remembered, an option's or a credential's, is written.
+    """
+
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._secrets = tuple(secrets)
+        self._complete = True
         self._known: dict[str, NodeState] | None = None
         self._phase = ""
 
@@ -142,27 +145,42 @@ class RunRecord:
 
     def write(self, what: str, data: Mapping[str, Any]) -> None:
         """Write one of the record's documents, whole or not at all."""
-        write_json(self.path / f"{what}.json", data, secrets=self._secrets)
+        write_json(self.path / f"{what}.json", data)
+
+    @contextmanager
+    def _as_far_as_possible(self) -> Iterator[None]:
+        """What was submitted goes on, whether its record can be kept or not; that it cannot is said once."""
+        try:
+            yield
+        except OSError as error:
+            if self._complete:
+                log.warning("%s cannot be kept: %s; the run itself goes on", self.path, error.strerror or error)
+            self._complete = False
 
     def submitted(self, submission: Submission, *, engine: str) -> None:
         """Keep what the server answered."""
-        self.write(
-            "submission",
-            {
-                "name": submission.name,
-                "namespace": submission.namespace,
-                "uid": submission.uid,
-                "url": submission.url,
-                "existed": submission.existed,
-                "engine": engine,
-                "at": stamp(now()),
-            },
-        )
-        (self.path / "submission_failed.json").unlink(missing_ok=True)  # of an earlier try
+        said = {
+            "name": submission.name,
+            "namespace": submission.namespace,
+            "uid": submission.uid,
+            "url": submission.url,
+            "existed": submission.existed,
+            "engine": engine,
+            "at": stamp(now()),
+        }
+        with self._as_far_as_possible():
+            self.write("submission", said)
+            (self.path / "submission_failed.json").unlink(missing_ok=True)  # of an earlier try
 
     def refused(self, error: HeraK8sError) -> None:
         """Keep why the submission failed."""
-        self.write("submission_failed", {"wanted": error.wanted, "found": error.found, "at": stamp(now())})
+        with self._as_far_as_possible():
+            self.write("submission_failed", {"wanted": error.wanted, "found": error.found, "at": stamp(now())})
+
+    def ended(self, outcome: Json) -> None:
+        """Keep how it ended."""
+        with self._as_far_as_possible():
+            self.write("outcome", {**outcome, "recorded_at": stamp(now())})
 
     def append(self, update: RunUpdate) -> None:
         """Keep what is new in an update; what is already recorded, by an earlier follower too, is left out."""
@@ -181,14 +199,18 @@ class RunRecord:
             "gone": update.gone,
             "nodes": [_node_to_json(node) for node in changed],
         }
-        text = _redacted(json.dumps({k: v for k, v in line.items() if v}, separators=(",", ":")), self._secrets)
-        _append_line(self.path / "events.jsonl", text)
+        text = without_known(json.dumps({k: v for k, v in line.items() if v}, separators=(",", ":")))
+        with self._as_far_as_possible():
+            _append_line(self.path / "events.jsonl", text)
 
     def events(self) -> Iterator[Json]:
         """The recorded changes, oldest first; a line that was cut short by a crash is left out."""
         try:
-            file = open(self.path / "events.jsonl", encoding="utf-8")  # noqa: SIM115
+            file = open(self.path / "events.jsonl", encoding="utf-8", errors="replace")  # noqa: SIM115
         except FileNotFoundError:
+            return
+        except OSError as error:
+            log.warning("%s cannot be read: %s", self.path / "events.jsonl", error.strerror or error)
             return
         with file:
             for line in file:
@@ -228,7 +250,7 @@ def _node_from_json(data: Mapping[str, Any]) -> NodeState:
 class Runs:
     """The records below one directory.
 
-    secrets: texts that no record may hold; they are written as `<redacted>`.
+    secrets: texts that no record may hold, besides those remembered already; they are written as `<redacted>`.
     """
 
     directory: Path
@@ -236,7 +258,7 @@ class Runs:
 
     def __post_init__(self) -> None:
         self.directory = Path(self.directory)
-        self.secrets = tuple(text for text in self.secrets if len(text) >= _SHORTEST_SECRET)
+        remember(self.secrets)
 
     def start(
         self, built: BuiltExperiment, report: Report | None = None, *, details: Mapping[str, Any] | None = None
@@ -247,24 +269,25 @@ class Runs:
         A run that is already recorded is taken up again when its manifest is the same; raises `OptionsError` when it
         is another one: a record is never overwritten.
         """
-        record = self._record(self.directory / _require_safe(built.run_id))
+        record = RunRecord(self.directory / _require_safe(built.run_id))
         if record.path.exists():
             _require_same(record, built)
             if report is not None:
                 record.write("report", report.to_json())
             return record
-        fresh = self._record(self.directory / f".{built.run_id}.{os.getpid()}.new")
+        fresh = RunRecord(self.directory / f".{built.run_id}.{os.getpid()}.new")
         try:
             fresh.path.mkdir(parents=True)
             _fill(fresh, built, report, details or {})
             fresh.path.rename(record.path)
         except OSError as error:
-            shutil.rmtree(fresh.path, ignore_errors=True)
             raise HeraK8sError(
                 f"the run cannot be recorded in {record.path}",
                 found=error.strerror or str(error),
                 hint="--runs-dir DIR names another directory; nothing was submitted",
             ) from error
+        finally:
+            shutil.rmtree(fresh.path, ignore_errors=True)  # whatever kept it from its name, Ctrl-C too
         return record
 
     def all(self) -> list[RunRecord]:
@@ -273,7 +296,7 @@ class Runs:
             paths = [p for p in self.directory.iterdir() if not p.name.startswith(".") and (p / "run.json").is_file()]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        records = [self._record(path) for path in paths]
+        records = [RunRecord(path) for path in paths]
         return sorted(records, key=lambda record: (str(record.about.get("created_at", "")), record.id), reverse=True)
 
     def find(self, text: str = "") -> RunRecord:
@@ -305,9 +328,6 @@ class Runs:
         if not text:
             return OptionsError("there is no run yet", found=found, hint="hera-k8s run, or --runs-dir DIR")
         return OptionsError(f"no run is called {text}", found=found, hint="hera-k8s runs, or hera-k8s runs --server")
-
-    def _record(self, path: Path) -> RunRecord:
-        return RunRecord(path, secrets=self.secrets)
 
 
 def _require_same(record: RunRecord, built: BuiltExperiment) -> None:
@@ -348,9 +368,9 @@ def _fill(record: RunRecord, built: BuiltExperiment, report: Report | None, deta
 # --- files -----------------------------------------------------------------------------------------------------
 
 
-def write_json(path: Path, data: Any, *, secrets: Iterable[str] = ()) -> None:
+def write_json(path: Path, data: Any) -> None:
     """Write a JSON document through a temporary file beside it, so that it is never seen half written."""
-    text = _redacted(json.dumps(data, indent=2, default=str), secrets)
+    text = without_known(json.dumps(data, indent=2, default=str))
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(unfinished, "w", encoding="utf-8") as file:
@@ -370,9 +390,3 @@ def _append_line(path: Path, text: str) -> None:
         file.seek(max(0, size - 1))
         torn = size > 0 and file.read(1) != b"\n"
         file.write(f"{chr(10) if torn else ''}{text}\n".encode())
-
-
-def _redacted(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = text.replace(json.dumps(secret)[1:-1], "<redacted>")
-    return text

@@ -15,6 +15,7 @@ import pytest
 from hera_k8s_utils import HeraK8sError, Inputs, Manifest, NodeState, OptionsError, RunUpdate, Submission
 from hera_k8s_utils.checks import ACCESS, Report, Row
 from hera_k8s_utils.declarations import ok
+from hera_k8s_utils.log import remember
 from hera_k8s_utils.provenance import git_state
 from hera_k8s_utils.runs import Runs, new_run_id, short_id, workflow_name
 
@@ -166,6 +167,38 @@ def test_no_secret_reaches_a_record(tmp_path: Path) -> None:
     assert "en-1234" not in written
     assert json.loads((record.path / "manifest.json").read_text())["spec"] == {"token": "<redacted>", "label": "ab"}
     assert 'tok"en' not in repr(runs)
+
+
+def test_the_token_of_a_credential_reaches_no_record(runs: Runs) -> None:
+    record = runs.start(built("token"), REPORT)
+    remember(["t0ken-that-a-provider-found"])
+    record.append(RunUpdate(phase="Failed", message="refused: t0ken-that-a-provider-found"))
+    record.submitted(Submission(name="t0ken-that-a-provider-found", namespace="vcity"), engine="argo")
+    assert "t0ken" not in "".join(path.read_text() for path in record.path.iterdir())
+
+
+def test_a_run_that_was_submitted_is_not_ended_by_its_record(runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
+    record = runs.start(built("full"), REPORT)
+    for name in ("submission.json", "events.jsonl", "outcome.json"):
+        (record.path / name / "in the way").mkdir(parents=True)
+    record.submitted(Submission(name="trial-full", namespace="vcity"), engine="argo")
+    record.append(RunUpdate(phase="Running", nodes=[NodeState(id="1", name="a", phase="Running")]))
+    record.ended({"phase": "Succeeded"})
+    [warning] = [said for said in caplog.messages if "cannot be kept" in said]
+    assert str(record.path) in warning
+    assert "the run itself goes on" in warning
+
+
+def test_an_interrupt_leaves_no_half_of_a_record(runs: Runs) -> None:
+    unfinished = built("half")
+    unfinished.inputs = SimpleNamespace(to_json=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        runs.start(unfinished, REPORT)
+    assert list(runs.directory.iterdir()) == []
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def test_what_is_no_record_is_passed_over(runs: Runs) -> None:

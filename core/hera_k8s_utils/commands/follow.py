@@ -80,7 +80,7 @@ def whereabouts(container: ExperimentContainer) -> str:
 def see_through(target: Target, console: Console, container: ExperimentContainer, timeout: float | None = None) -> int:
     """Follow a run to its end, record the outcome, and show it. Returns the exit code."""
     from ..following import Follower, took
-    from ..outcome import conclude, keep, show
+    from ..outcome import conclude, show
     from ..progress import Tally, plan
 
     tally = Tally(plan(target.manifest))
@@ -108,7 +108,7 @@ def see_through(target: Target, console: Console, container: ExperimentContainer
     seconds = took(ended.update, time.monotonic() - began)
     outcome = conclude(target.name, ended.update, tally, points=points, seconds=seconds)
     if target.record is not None:
-        keep(outcome, target.record)
+        target.record.ended(outcome.to_json())
     container.plugins().tell("finished", **outcome.to_json())
     if console.json:
         console.record({"event": "finished", **outcome.to_json(), **_where(target)})

@@ -88,7 +88,6 @@ def _speaks_of(node: NodeState, task: str) -> bool:
 
 
 def _require_some(chosen: Sequence[NodeState], task: str, target: Target) -> None:
-
     if not chosen:
         what = f"no task of {target.name} is {task}" if task else f"no task of {target.name} failed"
         raise OptionsError(what, hint=f"hera-k8s logs {target.short} prints all")

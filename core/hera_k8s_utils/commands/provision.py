@@ -79,7 +79,6 @@ def _create(planned: Plan, session: Session, container: ExperimentContainer, con
 
 
 def _asked(console: Console, question: str) -> bool:
-
     if not console.can_ask:
         raise OptionsError(
             "provision asks before it creates", found="there is no terminal to ask on", hint="--yes, or --dry-run"

@@ -56,8 +56,10 @@ def run(session: Session) -> int:
             record = container.runs().start(built, report, details=_details(container))
         except KeyboardInterrupt:
             raise Interrupted("stopped; nothing was submitted") from None
-        target = Target(_submit(built, record, container).name, record)
+        submission = _submit(built, record, container)
+        target = Target(submission.name, record)
         try:
+            record.submitted(submission, engine=container.running().declaration.name)
             return _after(target, built, session, console, container, timeout)
         except KeyboardInterrupt:
             raise left_running(target.name, target.come_back, target.stop) from None
@@ -175,7 +177,6 @@ def _details(container: ExperimentContainer) -> dict[str, Any]:
 
 def results_of(container: ExperimentContainer) -> Mapping[str, str]:
     """Where the results will lie: the claim, the path in the pod, and the directory on this disk where there is one."""
-
     built = container.experiment()
     declared = built.experiment.results_requirement
     if declared is None:
@@ -199,7 +200,7 @@ def results_of(container: ExperimentContainer) -> Mapping[str, str]:
 
 def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentContainer) -> Submission:
     try:
-        submission = container.engine().submit(built)
+        return container.engine().submit(built)
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped while submitting {built.name}; whether it arrived is not known",
@@ -208,8 +209,6 @@ def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentCont
     except HeraK8sError as error:
         record.refused(error)
         raise
-    record.submitted(submission, engine=container.running().declaration.name)
-    return submission
 
 
 def _after(
