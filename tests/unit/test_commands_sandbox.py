@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import signal
 import socket
 import subprocess
@@ -380,6 +381,19 @@ def test_check_tells_programs_what_is_missing(on_cluster: Cluster, capsys: pytes
     assert told["passed"] is False
     failed = {check["title"] for check in told["checks"] if check["verdict"] == "failed"}
     assert failed == {"claim results", "config map settings", "secret salt"}
+
+
+def test_a_hint_can_be_typed_as_it_stands(on_cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    named = on_cluster.namespace  # flags and file as typed, and no secret
+    typed = ["./experiment.py", "--bind", "settings=my settings", "--set", "seed=1", "--namespace", named]
+    assert main(["check", *typed, "--argo-token", "s3cret", "--output", "json"]) == 5
+    told = capsys.readouterr().out
+    hints = {check["title"]: check["hint"] for check in json.loads(told)["checks"]}
+    words = shlex.split(hints["claim results"].partition("    or  ")[0])
+    assert words[:3] == ["hera-k8s", "provision", "./experiment.py"]
+    flags = sorted(zip(words[3::2], words[4::2], strict=True))
+    assert flags == [("--bind", "settings=my settings"), ("--namespace", named), ("--set", "seed=1")]
+    assert "s3cret" not in told
 
 
 def test_provision_does_not_create_without_a_yes(on_cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from ..declarations import Command
 from ..errors import ChecksFailed
 from . import Session, experiment_argument
 from .run import show_report
+from .typed import with_typed_hints
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -37,7 +38,7 @@ def run(session: Session) -> int:
     with session.container(session.file) as container:
         built = container.experiment()
         container.plugins().tell("built", workflow=built.name, experiment=built.experiment.name)
-        report = _report(container, console, patience, strict=strict)
+        report = with_typed_hints(_report(container, console, patience, strict=strict), session, container)
         container.plugins().tell("checked", **report.to_json())
         failed = bool(report.failures(strict=strict))
         if console.json:
