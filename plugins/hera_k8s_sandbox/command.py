@@ -82,6 +82,8 @@ def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
 
 
 def _tell(session: Any, address: Address, directory: Path) -> None:
+    import shlex
+
     from hera_k8s_sandbox import files, launch
 
     kubeconfig = launch.write_kubeconfig(directory, address)
@@ -104,8 +106,9 @@ def _tell(session: Any, address: Address, directory: Path) -> None:
         return
     console.passed(f"sandbox at {address.url}, state in {directory}")
     console.result("  hera-k8s run --sandbox")
-    console.result(f"  export KUBECONFIG={kubeconfig}")
-    console.result(f'  export ARGO_SERVER={host} ARGO_SECURE=false ARGO_TOKEN="Bearer $(cat {token_file})"')
+    token = f'"Bearer $(cat {shlex.quote(str(token_file))})"'
+    console.result(f"  export KUBECONFIG={shlex.quote(str(kubeconfig))}")
+    console.result(f"  export ARGO_SERVER={host} ARGO_SECURE=false ARGO_TOKEN={token}")
     console.say(f"  {MOUNTS.get(mounts, '')}")
     for sentence in WHAT_IT_IS_NOT:
         console.say(f"  {sentence}")

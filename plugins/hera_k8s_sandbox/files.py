@@ -27,12 +27,14 @@ TOKEN_PATH: Final = "bearer"  # noqa: S105
 
 @dataclass(frozen=True)
 class ServerFile:
-    """What a running server writes about itself."""
+    """What a running server writes about itself, as far as launchers need it: servers of other versions write more.
+
+    mounts: how tasks see their mounts: `bubblewrap`, `rewrite`, or empty when the server does not say.
+    """
 
     url: str
     pid: int
-    admin_token: Path
-    mounts: str  # how tasks see their mounts: bubblewrap or rewrite
+    mounts: str = ""
 
 
 def secret(path: Path, make: Callable[[], str]) -> str:
@@ -64,8 +66,8 @@ def read_server(directory: Path) -> ServerFile | None:
     """What the last server told; None when there is nothing, or nothing legible."""
     try:
         told = json.loads((directory / SERVER).read_text(encoding="utf-8"))
-        return ServerFile(told["url"], told["pid"], Path(told["admin_token"]), told["mounts"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return ServerFile(str(told["url"]), int(told["pid"]), str(told.get("mounts") or ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -23,6 +23,7 @@ START_TIMEOUT: Final = 30.0  # seconds
 STOP_TIMEOUT: Final = 15.0  # seconds
 _PROBE_TIMEOUT: Final = 2.0  # seconds
 _LOG_TAIL: Final = 2000  # characters
+_STRANGE: Final = 2  # times that a server's file is found illegible until it is believed: one may be about to go
 
 
 class LaunchError(Exception):
@@ -60,6 +61,7 @@ def ensure_running(directory: Path, *, timeout: float = START_TIMEOUT, **options
     directory = directory.resolve()
     deadline = time.monotonic() + timeout
     child: subprocess.Popen[bytes] | None = None
+    strange = 0
     while time.monotonic() < deadline:
         address = find(directory)
         if address is not None:
@@ -70,25 +72,34 @@ def ensure_running(directory: Path, *, timeout: float = START_TIMEOUT, **options
             child = _start(directory, options)
         elif child.poll() == BUSY:  # somebody else was quicker, or is just ending
             child = None
+            strange += _is_illegible(directory)
+            if strange >= _STRANGE:
+                raise LaunchError(f"{directory} is served by a sandbox of another version: end it, or take another one")
         elif child.poll() is not None:
             raise LaunchError(f"the sandbox ended with code {child.returncode} at its start\n{_tail(directory)}")
         time.sleep(0.02)
     raise LaunchError(f"the sandbox in {directory} was not ready after {timeout:g} s\n{_tail(directory)}")
 
 
-def stop(directory: Path, *, timeout: float = STOP_TIMEOUT) -> bool:
-    """End the server of a state directory, also one that hangs; False when there was none. timeout: seconds.
+def _is_illegible(directory: Path) -> bool:
+    return (directory / files.SERVER).exists() and files.read_server(directory) is None
 
-    Raises LaunchError.
+
+def stop(directory: Path, *, timeout: float = STOP_TIMEOUT) -> bool:
+    """End the server of a state directory, whether it answers or not; False when there was none. timeout: seconds.
+
+    Raises LaunchError for one that has not ended in time.
     """
     told = files.read_server(directory)
     if told is None or not _is_served(directory):
         return False
-    os.kill(told.pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
+        os.kill(told.pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
     while _is_served(directory):
         if time.monotonic() > deadline:
-            raise LaunchError(f"the sandbox (process {told.pid}) has not ended after {timeout:g} s")
+            told_how = f"kill -9 {told.pid} ends it, and loses nothing that was answered"
+            raise LaunchError(f"the sandbox (process {told.pid}) has not ended after {timeout:g} s: {told_how}")
         time.sleep(0.02)
     return True
 
@@ -157,7 +168,8 @@ def _start(directory: Path, options: dict[str, object]) -> subprocess.Popen[byte
     command = [sys.executable, "-m", "hera_k8s_sandbox", "--state", str(directory)]
     for name, value in options.items():
         if value is not None:
-            command += [f"--{name.replace('_', '-')}", str(value)]
+            given = value.resolve() if isinstance(value, Path) else value  # the server runs in another directory
+            command += [f"--{name.replace('_', '-')}", str(given)]
     descriptor = os.open(directory / files.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "wb") as log:
         return subprocess.Popen(

@@ -77,6 +77,18 @@ def test_the_command_serves_until_interrupted_and_says_how_to_reach_it(directory
     assert address.token not in out + err
 
 
+def test_what_it_prints_can_be_pasted_wherever_its_directory_is(tmp_path: Path) -> None:
+    directory = tmp_path / "an été's directory"
+    with launch.running(directory) as address:
+        said = hera_k8s("sandbox", "--status", "--sandbox-dir", str(directory)).stdout
+        exports = [line for line in said.splitlines() if "export" in line]
+        script = "\n".join([*exports, 'cat "$KUBECONFIG"', 'printf "%s %s" "$ARGO_SERVER" "$ARGO_TOKEN"'])
+        pasted = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, timeout=60, check=True)
+    config, end = json.JSONDecoder().raw_decode(pasted.stdout)
+    assert config["users"][0]["user"]["token"] == address.token
+    assert pasted.stdout[end:].strip() == f"{address.url.removeprefix('http://')} Bearer {address.token}"
+
+
 def test_how_it_runs_tasks_is_set_by_options(directory: Path) -> None:
     settings = SandboxSettings(sandbox=True, sandbox_mounts="rewrite", sandbox_tasks=1)
     provider = next(iter(plugin.credential_providers()))

@@ -89,6 +89,37 @@ def test_a_stale_file_about_another_process_is_not_believed(directory: Path) -> 
     assert ensure_running(directory, lifetime=60).url != told["url"]
 
 
+def rewrite(directory: Path, told: object) -> None:
+    (directory / "server.json").write_text(json.dumps(told))
+
+
+def test_the_server_of_another_version_is_found_by_what_it_tells(directory: Path) -> None:
+    address = ensure_running(directory, lifetime=60)
+    rewrite(directory, {"url": address.url, "pid": server_process(directory), "colour": "green"})
+    assert ensure_running(directory) == address
+    assert stop(directory)
+
+
+def test_a_server_that_tells_nothing_legible_is_told_at_once(directory: Path) -> None:
+    ensure_running(directory, lifetime=60)
+    told = json.loads((directory / "server.json").read_text())
+    rewrite(directory, ["of", "a", "later", "version"])
+    try:
+        with pytest.raises(LaunchError, match="another version"):
+            ensure_running(directory, timeout=600)
+    finally:
+        rewrite(directory, told)
+
+
+def test_files_are_named_from_where_the_launcher_is(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "users.csv").write_text("t0ken,jane,1\n")
+    monkeypatch.chdir(tmp_path)
+    with running(directory, users=Path("users.csv")) as address:
+        assert Api(address.url, "t0ken").send("GET", "/api").status_code == 200
+
+
 def test_stopping_ends_the_server_and_takes_its_word_back(directory: Path) -> None:
     ensure_running(directory, lifetime=60)
     assert stop(directory)
