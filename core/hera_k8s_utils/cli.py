@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ._version import __version__
-from .common_flags import Common, is_flag, split_common
+from .common_flags import HELP, PYTHON_FILE, Common, is_flag, split_common
 from .errors import HeraK8sError, OptionsError, ScriptExit
 from .help import PROGRAM, group_overview, overview
 from .log import logging_to_stderr, redact
@@ -28,9 +28,7 @@ log = logging.getLogger(__name__)
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 """What a shell reports of a program that wrote into a closed pipe (128 + SIGPIPE)."""
-_HELP: Final = ("-h", "--help")
 _LONGEST_MESSAGE: Final = 400
-_PYTHON_FILE: Final = re.compile(r"\.py(:\w+)?$")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,7 +74,7 @@ def _run(common: Common, words: Sequence[str]) -> int:
     commands: list[Declared[Command]] = plugins.all("commands")
     if words and words[0] == "help":
         words = [*words[1:], "--help"]
-    if not words or words[0] in _HELP:
+    if not words or words[0] in HELP:
         _warn_of_problems(plugins)
         print(overview(commands))
         return 0
@@ -112,7 +110,7 @@ def _find(
 
 def _group(commands: Sequence[Declared[Command]], words: Sequence[str]) -> int:
     """`hera-k8s arkouda` alone shows the commands that begin so; anything else is an unknown command."""
-    asked = [word for word in words if word not in _HELP]
+    asked = [word for word in words if word not in HELP]
     mine = [each for each in commands if each.record.name.split()[: len(asked)] == asked]
     if not mine:
         raise _unknown_command(commands, words)
@@ -128,7 +126,7 @@ def _unknown_command(commands: Sequence[Declared[Command]], words: Sequence[str]
     if is_flag(first):
         found = unknown_words([first], ["--help", "--version", "--config", "--no-plugin", "--strict-plugins"], [])
         return OptionsError(found.wanted, found="before the command", hint=found.hint or f"{PROGRAM} COMMAND [flags]")
-    if _PYTHON_FILE.search(first):
+    if PYTHON_FILE.search(first):
         return OptionsError("the command is missing", hint=f"{PROGRAM} check FILE, or {PROGRAM} run FILE")
     if not re.fullmatch(r"[A-Za-z][\w-]{0,40}", first):
         return OptionsError("there is no such command", hint=f"{PROGRAM} --help")

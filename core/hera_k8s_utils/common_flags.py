@@ -9,6 +9,9 @@ from typing import Any, Final
 
 from .errors import OptionsError
 
+HELP: Final = ("-h", "--help")
+PYTHON_FILE: Final = re.compile(r"\.py(:\w+)?$")
+"""How FILE[:NAME] of an experiment ends, where it stands among other words."""
 _NEGATIVE_NUMBER: Final = re.compile(r"-\.?\d")
 
 

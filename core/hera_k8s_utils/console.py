@@ -183,10 +183,6 @@ class Console:
         """Talk: something the reader should know."""
         self.say(Span(self.err.signs.warning, "warn"), " ", *pieces)
 
-    def failed(self, *pieces: Piece) -> None:
-        """Talk: something went wrong."""
-        self.say(Span(self.err.signs.failed, "bad"), " ", *pieces)
-
     def hint(self, text: str, *, indent: int = 2) -> None:
         """Talk: what can be typed next."""
         self.say(" " * indent, Span("-> ", "dim"), Span(text, "hint"))

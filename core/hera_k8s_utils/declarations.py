@@ -197,7 +197,12 @@ class LayoutStrategy:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeState:
-    """The last that was heard of one task of a run. Times are timezone-aware."""
+    """The last that was heard of one task of a run.
+
+    name: of the node, unique in the run; display_name: what people call it. pod: empty where it has none.
+    started_at, finished_at: as the server writes them (RFC 3339), empty while there is none.
+    retries: further attempts after the first. inputs: its parameters.
+    """
 
     id: str
     name: str
@@ -348,8 +353,8 @@ class Site:
 
 @dataclass(frozen=True)
 class LifecycleEvent:
-    """Something that happened in the life of a run: `loaded`, `built`, `checked`, `provisioned`, `submitted`,
-    `updated`, `finished`; `data` is plain and holds no secret."""
+    """Something that happened in the life of a run: `built`, `checked`, `provisioned`, `submitted`, `updated`,
+    `finished`; `data` is plain and holds no secret."""
 
     name: str
     data: Mapping[str, Any] = field(default_factory=dict)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from .command_help import command_help, command_parser
 from .command_line import Line, unknown_words
 from .commands import TAKES_EXPERIMENT, DefaultFile, Session
-from .common_flags import Common, is_flag
+from .common_flags import HELP, PYTHON_FILE, Common, is_flag
 from .errors import HeraK8sError
 from .owners import all_specs, owners_of, unloaded_plugins
 from .plugins import StrangersFault, is_own
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from .declarations import Command
     from .options import OptionSpec, Resolved
     from .plugins import Declared, Plugins
-
-HELP: Final = ("-h", "--help")
-PYTHON_FILE: Final = re.compile(r"\.py(:\w+)?$")
 
 
 def run_command(declared: Declared[Command], words: Sequence[str], plugins: Plugins, common: Common) -> int:
