@@ -17,7 +17,7 @@ from hera_k8s_utils import (
     PlatformError,
     Trouble,
 )
-from hera_k8s_utils.http import HttpClient, NetworkSettings
+from hera_k8s_utils.http import STREAM_SILENCE, HttpClient, NetworkSettings
 from hera_k8s_utils.naming import is_dns_subdomain
 
 from .events import results
@@ -202,7 +202,8 @@ class ArgoClient:
         }
         path = self._path(namespace, _checked(name), "log")
         query = {key: value for key, value in asked.items() if value}
-        lines = self._http.stream(path, params=query, headers=_STREAM)
+        silence = STREAM_SILENCE if follow else self._context.options.of(NetworkSettings).http_timeout
+        lines = self._http.stream(path, params=query, headers=_STREAM, silence=silence)
         for entry in results(lines, wanted=f"logs of {name}"):
             content, moment = str(entry.get("content") or ""), ""
             if timestamps:

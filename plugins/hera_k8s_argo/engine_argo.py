@@ -73,7 +73,7 @@ class ArgoEngine:
         missing: PlatformError | None = None
         heard = False
         try:
-            for line in continued(stream, name, self.patience):
+            for line in continued(stream, name, self.patience, follow=follow):
                 heard = True
                 yield line
         except PlatformError as error:

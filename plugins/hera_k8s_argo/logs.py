@@ -13,10 +13,17 @@ from .following import Patience
 _TRANSIENT = frozenset({Trouble.UNREACHABLE, Trouble.TIMEOUT, Trouble.THROTTLED, Trouble.SERVER, Trouble.PROTOCOL})
 
 
-def continued(stream: Callable[[], Iterator[tuple[LogLine, str]]], name: str, patience: Patience) -> Iterator[LogLine]:
+_AT_FIRST = 1
+"""Failures that are borne before the first line, when nothing is waited for: the server may just not be there."""
+
+
+def continued(
+    stream: Callable[[], Iterator[tuple[LogLine, str]]], name: str, patience: Patience, *, follow: bool = True
+) -> Iterator[LogLine]:
     """The lines of a stream, each once, although it is opened again whenever it is cut.
 
     stream: opens it from the start; gives each line with its time ("" where unknown: such a line is never left out).
+    follow: the stream lasts as long as the tasks; else silence is a failure too.
     """
     seen: dict[str, _Seen] = {}
     failures = 0
@@ -33,11 +40,11 @@ def continued(stream: Callable[[], Iterator[tuple[LogLine, str]]], name: str, pa
         except PlatformError as error:
             if error.trouble not in _TRANSIENT:
                 raise
-            if time.monotonic() - began >= patience.healthy:  # a task may print nothing for hours
+            if follow and time.monotonic() - began >= patience.healthy:  # a task may print nothing for hours
                 failures = 0
                 continue
             failures += 1
-            if failures > patience.failures:
+            if failures > (patience.failures if follow or seen else _AT_FIRST):
                 raise
             patience.wait(failures)
 
