@@ -19,6 +19,7 @@ from .declarations import (
     Engine,
     ExecutionEngine,
     Finding,
+    Json,
     LayoutStrategy,
     LifecycleEvent,
     LogLine,
@@ -55,24 +56,32 @@ from .options import option
 from .platforms import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey
 
 if TYPE_CHECKING:
+    from .commands import Session
     from .container import build_container, connect
     from .experiment import BuiltExperiment, Environment, Experiment, Requirement
+    from .http import HttpClient, NetworkSettings
     from .inputs import Inputs, Point, linspace
     from .layout import Layout
     from .manifest import Manifest
+    from .provisioning import provision
+    from .resolution import Unresolved
 
 _LATER = {
+    "Session": "commands",
     "build_container": "container",
     "connect": "container",
     "BuiltExperiment": "experiment",
     "Environment": "experiment",
     "Experiment": "experiment",
     "Requirement": "experiment",
+    "HttpClient": "http",
+    "NetworkSettings": "http",
     "Inputs": "inputs",
     "Point": "inputs",
     "linspace": "inputs",
     "Layout": "layout",
     "Manifest": "manifest",
+    "Unresolved": "resolution",
 }
 """Names that `hera-k8s --help` does without: their modules are imported on first use."""
 
@@ -108,7 +117,9 @@ __all__ = [
     "Experiment",
     "Finding",
     "HeraK8sError",
+    "HttpClient",
     "Inputs",
+    "Json",
     "Kubernetes",
     "Layout",
     "LayoutStrategy",
@@ -116,6 +127,7 @@ __all__ = [
     "LogLine",
     "Manifest",
     "Naming",
+    "NetworkSettings",
     "NoCredential",
     "NodeState",
     "NotApplicable",
@@ -129,10 +141,12 @@ __all__ = [
     "ResourceChecker",
     "RunSummary",
     "RunUpdate",
+    "Session",
     "Site",
     "Submission",
     "SubmitError",
     "Trouble",
+    "Unresolved",
     "Verdict",
     "WorkflowFailed",
     "__version__",
@@ -143,6 +157,7 @@ __all__ = [
     "linspace",
     "ok",
     "option",
+    "provision",
     "unknown",
     "warn",
 ]
