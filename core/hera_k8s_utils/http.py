@@ -356,7 +356,7 @@ def tls_context(ca_file: str = "", *, verify: bool = True) -> SSLContext:
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        _silence_urllib3()
+        silence_unverified()
     elif not ca_file:
         import certifi
 
@@ -364,7 +364,7 @@ def tls_context(ca_file: str = "", *, verify: bool = True) -> SSLContext:
     return context
 
 
-def _silence_urllib3() -> None:
+def silence_unverified() -> None:
     """Whoever asked for no verification need not be told at every connection; a check says it once."""
     from urllib3.exceptions import InsecureRequestWarning
 

@@ -65,9 +65,9 @@ class _Adapter(HTTPAdapter):
         return super().proxy_manager_for(proxy, ssl_context=self._context, **options)
 
 
-def adapter(context: ssl.SSLContext | None, *, retries: int, width: int = 32) -> HTTPAdapter:
-    """An adapter that keeps up to `width` connections and repeats what is safe to repeat."""
-    retry = SafeRetry(
+def safe_retry(retries: int) -> SafeRetry:
+    """The one policy of what is repeated, at most so many times; an answer of failure is returned, not raised."""
+    return SafeRetry(
         total=retries,
         connect=min(1, retries),  # a refused connection seldom opens within a second
         read=min(1, retries),
@@ -80,7 +80,11 @@ def adapter(context: ssl.SSLContext | None, *, retries: int, width: int = 32) ->
         raise_on_status=False,
         respect_retry_after_header=True,
     )
-    return _Adapter(context, max_retries=retry, pool_connections=4, pool_maxsize=width)
+
+
+def adapter(context: ssl.SSLContext | None, *, retries: int, width: int = 32) -> HTTPAdapter:
+    """An adapter that keeps up to `width` connections and repeats what is safe to repeat."""
+    return _Adapter(context, max_retries=safe_retry(retries), pool_connections=4, pool_maxsize=width)
 
 
 def diagnose(error: BaseException, *, url: str, proxy: str, wait: float) -> tuple[Trouble, str, str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from hera_k8s_utils.declarations import Credential
 from hera_k8s_utils.errors import CredentialError
-from hera_k8s_utils.http import NetworkSettings, without_password
+from hera_k8s_utils.http import NetworkSettings, silence_unverified, without_password
 from hera_k8s_utils.log import remember
 from hera_k8s_utils.proxies import proxy_for
 
@@ -111,7 +110,7 @@ def _configuration(credential: Credential) -> Configuration:
 
 
 def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy: str, width: int) -> None:
-    from hera_k8s_utils.transport import SafeRetry
+    from hera_k8s_utils.transport import safe_retry
 
     configuration.proxy = proxy or None  # also keeps the client (37.0) from choosing one by itself
     configuration.no_proxy = ""
@@ -119,29 +118,10 @@ def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy:
     configuration.connection_pool_maxsize = max(1, width)
     configuration.keep_alive = True
     if not configuration.verify_ssl:
-        _silence_urllib3()
+        silence_unverified()  # the probe says it once
     if network.ca_file and not configuration.ssl_ca_cert:
         configuration.ssl_ca_cert = str(network.ca_file)
-    configuration.retries = SafeRetry(
-        total=network.http_retries,
-        connect=min(1, network.http_retries),
-        read=min(1, network.http_retries),
-        status=network.http_retries,
-        other=0,
-        redirect=False,
-        allowed_methods=frozenset({"GET", "PUT", "DELETE"}),
-        status_forcelist=frozenset({429, 502, 503, 504}),
-        backoff_factor=0.3,
-        raise_on_status=False,
-        respect_retry_after_header=True,
-    )
-
-
-def _silence_urllib3() -> None:
-    """Whoever asked for no verification need not be told at every connection; the probe says it once."""
-    from urllib3.exceptions import InsecureRequestWarning
-
-    warnings.simplefilter("ignore", InsecureRequestWarning)
+    configuration.retries = safe_retry(network.http_retries)
 
 
 def shown(server: str, secret: str = "") -> str:
