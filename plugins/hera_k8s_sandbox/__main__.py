@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     except SandboxBusyError as error:
         print(error, file=sys.stderr)
         return BUSY
+    except ValueError as error:  # an option that does not work on this machine
+        print(f"the sandbox cannot be started: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -27,6 +27,7 @@ REWRITE: Final = "rewrite"
 _HOME: Final = "/task"
 _PROGRAMS: Final = "/.sandbox/bin"
 _SCRIPT: Final = "/argo/staging/script"
+_PLAIN_PATH: Final = re.compile(r"[\w./@%+=:,~-]+")  # what a shell takes for one word, without quotes
 _OWN_ROOTS: Final = ("dev", "proc", "tmp", "task", ".sandbox", "argo")
 
 
@@ -84,13 +85,16 @@ SCRATCH: Final = ("tmp", "home", "volumes", "outputs")  # what a pod's directory
 
 def choose_view(kind: str, state_directory: Path) -> View:
     """The view of a kind; `auto` takes bubblewrap where it works. Raises ValueError for a kind that does not."""
-    if kind == REWRITE:
-        return Rewriting()
-    wrapped = Bubblewrap.find(state_directory)
+    wrapped = None if kind == REWRITE else Bubblewrap.find(state_directory)
     if wrapped is not None:
         return wrapped
     if kind == BUBBLEWRAP:
         raise ValueError("bubblewrap does not work on this machine")
+    if not _PLAIN_PATH.fullmatch(str(state_directory.resolve())):
+        raise ValueError(
+            f"a shell would take {str(state_directory)!r}, to which mount paths are rewritten, for several words: "
+            "take a directory without blanks and quotes (--sandbox-dir), or install bubblewrap"
+        )
     return Rewriting()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +78,23 @@ def test_a_claim_is_a_directory_that_stays(flows: Workflows, space: str, served:
     assert said(flows, on_volume(f"cat {path}/a=1/x", "v", RESULTS, path)) == ["hello"]
     kept = served[0].directory / "claims" / flows.namespace / "results" / "a=1" / "x"
     assert kept.read_text() == "hello\n"
+
+
+def test_a_directory_may_be_called_as_one_likes(served: Any, tmp_path: Path) -> None:
+    """Or is refused by name: a shell would write to another place than the path of the claim."""
+    from hera_k8s_sandbox.launch import LaunchError, running
+
+    directory = tmp_path / "le répertoire d'été 雪"
+    if served[1] == "rewrite":
+        with pytest.raises(LaunchError, match="blanks and quotes") as refused, running(directory, runner="rewrite"):
+            pass
+        assert "Traceback" not in str(refused.value)
+        return
+    with running(directory, runner="bubblewrap") as address:
+        flows = Workflows(Api(address.url, address.token))
+        flows.api.create("/api/v1/namespaces/default/persistentvolumeclaims", claim("results"))
+        assert said(flows, on_volume("echo 1 > /results/a && cat /results/a", "v", RESULTS, "/results")) == ["1"]
+        assert (directory / "claims/default/results/a").read_text() == "1\n"
 
 
 def test_part_of_a_claim(flows: Workflows, space: str, served: Any) -> None:
