@@ -81,6 +81,7 @@ _LATER = {
     "linspace": "inputs",
     "Layout": "layout",
     "Manifest": "manifest",
+    "provision": "provisioning",
     "Unresolved": "resolution",
 }
 """Names that `hera-k8s --help` does without: their modules are imported on first use."""

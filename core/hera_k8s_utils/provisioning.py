@@ -15,6 +15,7 @@ from .experiment import Requirement
 from .platforms import KUBERNETES
 
 if TYPE_CHECKING:
+    from .container import ExperimentContainer
     from .context import Context
     from .platforms import Kubernetes, Platforms, Scope
     from .preflight import Wanted
@@ -94,6 +95,15 @@ class Plan:
     def impossible(self) -> list[Step]:
         """What is missing and cannot be made."""
         return [step for step in self.steps if step.action == CANNOT]
+
+
+def provision(container: ExperimentContainer) -> list[Step]:
+    """Create what the container's experiment declares and its cluster lacks; returns what was done.
+
+    `hera-k8s run` does it by itself on the sandbox only. Raises as `plan` and `carry_out` do.
+    """
+    planned = plan(container.requirements(), container.context(), container.platforms())
+    return carry_out(planned, container.context())
 
 
 def plan(wanted: Iterable[Wanted], context: Context, platforms: Platforms) -> Plan:
