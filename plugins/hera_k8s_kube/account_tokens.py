@@ -26,7 +26,7 @@ def account_token(settings: AccountTokenSettings, context: Context) -> Credentia
     """
     account = settings.account or context.options.of(CoreSettings).service_account
     if not account and not settings.secret:
-        raise NotApplicable("no service account is named: --argo-token-account or --argo-service-account")
+        raise NotApplicable("no service account is named: --argo-token-account or --service-account")
     if not context.options.by_name("argo_server"):
         raise NotApplicable("no Argo server is named: --argo-server")
     try:

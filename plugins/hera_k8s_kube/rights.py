@@ -34,7 +34,7 @@ def check_service_account(settings: None, context: Context, wanted: ServiceAccou
         by_hand = kubectl(context, f"create serviceaccount {wanted.name}")
         return absent(context, wanted, otherwise=by_hand)
     if going(found):
-        return fail(f"{wanted.label}is being deleted", hint="--argo-service-account NAME takes another")
+        return fail(f"{wanted.label}is being deleted", hint="--service-account NAME takes another")
     return _allowed(context, wanted.rules, wanted.name, wanted.label)
 
 
