@@ -90,6 +90,17 @@ def test_layout_shows_inputs_tree_and_proof(experiment: Path, capsys: pytest.Cap
     assert lines[-1] == "✔ 16 points, 16 paths below /results/trial/<run>"
 
 
+def test_layout_shows_values_that_would_not_be_seen(experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    named = (
+        experiment.read_text().replace('"seed": [1, 2]', '"seed": ["", " x", "y"]').replace('"steps": 3', '"mark": ""')
+    )
+    experiment.write_text(named)
+    assert main(["layout"]) == 0
+    out = capsys.readouterr().out
+    assert "  seed               '', ' x', y\n" in out
+    assert "  mark               ''  (constant)\n" in out
+
+
 def test_layout_for_programs_holds_every_path(experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["layout", "--set", "seed=7", "--run-id", "first", "--output", "json"]) == 0
     told = json.loads(capsys.readouterr().out)

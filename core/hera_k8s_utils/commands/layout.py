@@ -67,9 +67,9 @@ def _for_people(container: ExperimentContainer, console: Console) -> None:
     loaded = container.definition()
     console.head([(experiment.name, inputs.describe(), loaded.source if loaded else "")])
     for name, values in inputs.parameters.items():
-        console.result(f"  {name:18} ", _few([str(value) for value in values]))
+        console.result(f"  {name:18} ", _few([_legible(value) for value in values]))
     for name, value in inputs.constants.items():
-        console.result(f"  {name:18} ", f"{value}  (constant)")
+        console.result(f"  {name:18} ", f"{_legible(value)}  (constant)")
     if requirements := container.environment().requirements:
         console.result()
         console.result(Span("Environment", "strong"))
@@ -108,6 +108,12 @@ def _root(container: ExperimentContainer, layout: Any) -> str:
 
 def _shown_run(container: ExperimentContainer) -> str:
     return container.core().run_id or "<run>"
+
+
+def _legible(value: object) -> str:
+    """A value as text; one that would not be seen, such as the empty text, as Python writes it."""
+    text = str(value)
+    return text if text.strip() == text and text.isprintable() and text else repr(value)
 
 
 def _few(texts: list[str]) -> str:
