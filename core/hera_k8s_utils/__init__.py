@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from .layout import Layout
     from .manifest import Manifest
     from .provisioning import provision
-    from .resolution import Unresolved
+    from .variables import Unresolved
 
 _LATER = {
     "Session": "commands",
@@ -82,7 +82,7 @@ _LATER = {
     "Layout": "layout",
     "Manifest": "manifest",
     "provision": "provisioning",
-    "Unresolved": "resolution",
+    "Unresolved": "variables",
 }
 """Names that `hera-k8s --help` does without: their modules are imported on first use."""
 

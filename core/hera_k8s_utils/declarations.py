@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .experiment import BuiltExperiment, Requirement
     from .inputs import Inputs, Point
     from .manifest import Manifest
-    from .resolution import Unresolved
+    from .variables import Unresolved
 
 Json = dict[str, Any]
 R = TypeVar("R", bound="Requirement")

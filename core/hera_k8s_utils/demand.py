@@ -12,7 +12,7 @@ from typing import Any, Final
 from .context import Demand
 from .declarations import Json
 from .quantity import parse_quantity
-from .resolution import REPEATS, Resolver, as_text, called_name, calls, uses
+from .variables import REPEATS, Resolver, as_text, called_name, calls, uses
 
 _PODS: Final = ("container", "script", "containerSet", "resource", "data")
 """Templates that run as a pod; `http` and `plugin` share one agent, `suspend` needs none."""

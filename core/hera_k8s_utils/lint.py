@@ -12,7 +12,7 @@ from .lint_names import name_problems
 from .lint_problem import Problem
 from .lint_scripts import script_problems
 from .manifest import Manifest, sources_of
-from .resolution import as_text, calls
+from .variables import as_text, calls
 
 NAMES: Final = "names, references"
 SCRIPTS: Final = "inline scripts"

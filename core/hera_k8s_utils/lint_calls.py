@@ -12,7 +12,7 @@ from .depends import RESULTS, cycle, in_order, results, well_formed
 from .lint_problem import Problem, doubt, failure, meant
 from .manifest import Manifest
 from .naming import nearest
-from .resolution import REPEATS, calls, inline_name, tags, uses
+from .variables import REPEATS, calls, inline_name, tags, uses
 
 _OF_ITEMS: Final = ("AnySucceeded", "AllFailed")
 _SPECIAL: Final = frozenset((*REPEATS, "templateRef", "inline", "hooks", "onExit"))

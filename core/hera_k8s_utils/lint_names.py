@@ -16,7 +16,7 @@ from .lint_problem import Problem, failure, meant
 from .manifest import Manifest
 from .naming import is_dns_label, is_dns_subdomain
 from .references import pod_parts
-from .resolution import calls
+from .variables import calls
 
 _FIELD: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}")
 _FIELD_RULE: Final = "letters, digits and dashes, at most 128, a letter or digit first"

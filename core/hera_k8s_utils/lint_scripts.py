@@ -25,7 +25,7 @@ from typing import Any, Final
 from .declarations import Json
 from .lint_problem import Problem, doubt, failure
 from .manifest import Manifest, Source
-from .resolution import as_text
+from .variables import as_text
 
 _VARIABLE: Final = re.compile(
     r"\{\{\s*(?:=|inputs\.|outputs\.|workflow\.|tasks\.|steps\.|item\b|pod\.|retries\b)[^{}]*\}\}"

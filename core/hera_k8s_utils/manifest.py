@@ -16,8 +16,8 @@ from .declarations import Json
 from .demand import peak_of
 from .errors import BuildError
 from .references import PodPart, Reference, ResourcePart
-from .resolution import Resolution, Resolver, Unresolved, each_template
 from .shape import misshapen
+from .variables import Resolution, Resolver, Unresolved, each_template
 from .yaml_text import dump_yaml
 
 __all__ = ["Manifest", "PodPart", "Reference", "Resolution", "ResourcePart", "Unresolved", "plain", "sources_of"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .declarations import Json
-from .resolution import TAG, calls, uses
+from .variables import TAG, calls, uses
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a workflow's texts stand for: parameters followed through arguments, defaults and items."""
+"""Argo's variables: what the texts of a workflow stand for, through arguments, defaults and items."""
 
 from __future__ import annotations
 
