@@ -74,7 +74,7 @@ def page_of(request: web.Request, found: list[Entry], meta: Json) -> tuple[list[
         version, namespace, name = _read_continue(token)
         meta = {"resourceVersion": version}
         found = [entry for entry in found if entry.key > (namespace, name)]
-    if not limit or len(found) <= limit:
+    if limit is None or limit <= 0 or len(found) <= limit:
         return found, meta
     page = found[:limit]
     mark = json.dumps([meta["resourceVersion"], *page[-1].key]).encode()

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import shutil
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
+from hera_k8s_sandbox import quantities
 from hera_k8s_sandbox.recorder import record_event
 from hera_k8s_sandbox.resources import CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES
 from hera_k8s_sandbox.state import SandboxState
+from hera_k8s_sandbox.store import now_text
 
 Json = dict[str, Any]
 
 LOCAL_PATH: Final = "hera-k8s-utils/local-path"
 """Annotation of a bound claim: its directory on this disk, for clients that want to say where results lie."""
 PROVISIONER: Final = "hera-k8s.sandbox/directory"
+_BIND_COMPLETED: Final = "pv.kubernetes.io/bind-completed"
+_BOUND_BY_CONTROLLER: Final = "pv.kubernetes.io/bound-by-controller"
 DEFAULT_MARK: Final = "storageclass.kubernetes.io/is-default-class"
+CLAIM_PROTECTION: Final = "kubernetes.io/pvc-protection"
+VOLUME_PROTECTION: Final = "kubernetes.io/pv-protection"
 _CONTROLLER: Final = "persistentvolume-controller"
 _CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"  # what came before spec.storageClassName
 
@@ -34,9 +41,16 @@ def settle(state: SandboxState, claim: Json) -> None:
     """Bind a new claim, or tell by an event why it stays Pending."""
     if (claim.get("status") or {}).get("phase") == "Bound":
         return
+    if "deletionTimestamp" in claim["metadata"]:
+        return
     name = class_name(claim)
     storage_class = state.store.find(STORAGE_CLASSES, "", name)
-    if not name:
+    volume = _volume_for(state, claim, name)
+    if volume is not None:
+        _bind(state, claim, volume)
+    elif claim["spec"].get("volumeName"):
+        return  # it waits for that volume and no other
+    elif not name:
         _tell(
             state,
             claim,
@@ -57,6 +71,80 @@ def settle_all(state: SandboxState) -> None:
     """Look again at every claim that is Pending, after a storage class has come."""
     for claim in state.store.list(CLAIMS):
         settle(state, claim)
+
+
+def offer(state: SandboxState, volume: Json) -> None:
+    """Say that a new volume is there to be taken, and look whether a claim waits for it."""
+    if volume["status"].get("phase") != "Pending" or "deletionTimestamp" in volume["metadata"]:
+        return
+    changed = state.store.change(PERSISTENT_VOLUMES, "", volume["metadata"]["name"], _set_available)
+    if changed["status"]["phase"] == "Available":
+        settle_all(state)
+
+
+def _set_available(volume: Json) -> None:
+    volume["status"] = {"phase": "Available", "lastPhaseTransitionTime": now_text()}
+
+
+def _volume_for(state: SandboxState, claim: Json, storage_class: str) -> Json | None:
+    """The smallest volume that is free for a claim, or the one that it names."""
+    wanted = claim["spec"].get("volumeName")
+    fitting = [
+        volume
+        for volume in state.store.list(PERSISTENT_VOLUMES)
+        if wanted in (None, "", volume["metadata"]["name"]) and _fits(volume, claim, storage_class)
+    ]
+    return min(fitting, key=_size, default=None)
+
+
+def _fits(volume: Json, claim: Json, storage_class: str) -> bool:
+    spec, meta = volume["spec"], claim["metadata"]
+    owner = spec.get("claimRef") or {}
+    if owner and (owner.get("namespace"), owner.get("name")) != (meta["namespace"], meta["name"]):
+        return False
+    if owner.get("uid") not in (None, "", meta["uid"]) or volume["status"].get("phase") != "Available":
+        return False
+    modes = set(claim["spec"]["accessModes"]) <= set(spec.get("accessModes") or ())
+    asked = quantities.value(str(claim["spec"]["resources"]["requests"]["storage"])) or 0
+    return modes and (spec.get("storageClassName") or "") == storage_class and _size(volume) >= asked
+
+
+def _size(volume: Json) -> Fraction:
+    return quantities.value(str((volume["spec"].get("capacity") or {}).get("storage", ""))) or Fraction(0)
+
+
+def _bind(state: SandboxState, claim: Json, volume: Json) -> None:
+    """Bind a claim to a volume that somebody made."""
+    meta = claim["metadata"]
+    reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "resourceVersion": meta["resourceVersion"]}
+    reference |= {key: meta[key] for key in ("namespace", "name", "uid")}
+    was_meant = bool(volume["spec"].get("claimRef"))
+    was_named = bool(claim["spec"].get("volumeName"))
+
+    def take(found: Json) -> None:
+        found["spec"]["claimRef"] = reference
+        found["status"] = {"phase": "Bound", "lastPhaseTransitionTime": now_text()}
+        if not was_meant:
+            found["metadata"].setdefault("annotations", {})[_BOUND_BY_CONTROLLER] = "yes"
+
+    def bind(found: Json) -> None:
+        annotations = found["metadata"].setdefault("annotations", {})
+        annotations[_BIND_COMPLETED] = "yes"
+        if not was_named:
+            annotations[_BOUND_BY_CONTROLLER] = "yes"
+        found["spec"]["volumeName"] = volume["metadata"]["name"]
+        found["status"] = _bound_status(volume)
+
+    state.store.change(PERSISTENT_VOLUMES, "", volume["metadata"]["name"], take)
+    state.store.change(CLAIMS, meta["namespace"], meta["name"], bind)
+
+
+def _bound_status(volume: Json) -> Json:
+    return {
+        "phase": "Bound",
+        "accessModes": volume["spec"]["accessModes"],
+        "capacity": volume["spec"]["capacity"],
+    }
 
 
 def bind_for_pod(state: SandboxState, namespace: str, name: str) -> Path | None:
@@ -88,21 +176,16 @@ def release(state: SandboxState, claim: Json) -> None:
 
     Only what was made for the claim: a volume that somebody wrote may name any directory of this disk.
     """
-    volume = _own_volume(state, claim)
-    if volume is None:
+    name, meta = claim["spec"].get("volumeName", ""), claim["metadata"]
+    volume = state.store.find(PERSISTENT_VOLUMES, "", name)
+    if volume is None or (volume["spec"].get("claimRef") or {}).get("uid") != meta["uid"]:
         return
-    name, meta = volume["metadata"]["name"], claim["metadata"]
-    if volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
+    is_own = name == _volume_name(claim)
+    if is_own and volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
         state.store.delete(PERSISTENT_VOLUMES, "", name)
         shutil.rmtree(state.claim_directory(meta["namespace"], meta["name"]), ignore_errors=True)
     else:
         state.store.change(PERSISTENT_VOLUMES, "", name, _set_released)
-
-
-def _own_volume(state: SandboxState, claim: Json) -> Json | None:
-    """The volume that was made for a claim."""
-    name = _volume_name(claim)
-    return state.store.find(PERSISTENT_VOLUMES, "", name) if claim["spec"].get("volumeName") == name else None
 
 
 def _volume_name(claim: Json) -> str:
@@ -116,6 +199,7 @@ def _set_released(volume: Json) -> None:
 def _provision(state: SandboxState, claim: Json, storage_class: Json) -> None:
     provisioner = storage_class["provisioner"]
     if provisioner != PROVISIONER:
+        _name_provisioner(state, claim, provisioner)
         message = (
             f"Waiting for a volume to be created either by the external provisioner '{provisioner}' or manually "
             "by the system administrator. If volume creation is delayed, please verify that the provisioner is "
@@ -132,19 +216,27 @@ def _provision(state: SandboxState, claim: Json, storage_class: Json) -> None:
 
     def bind(found: Json) -> None:
         annotations = found["metadata"].setdefault("annotations", {})
-        annotations["pv.kubernetes.io/bind-completed"] = "yes"
+        annotations[_BIND_COMPLETED] = "yes"
         annotations["volume.kubernetes.io/storage-provisioner"] = PROVISIONER
         annotations[LOCAL_PATH] = str(directory)
         found["spec"]["volumeName"] = volume["metadata"]["name"]
-        found["status"] = {
-            "phase": "Bound",
-            "accessModes": volume["spec"]["accessModes"],
-            "capacity": volume["spec"]["capacity"],
-        }
+        found["status"] = _bound_status(volume)
 
     bound = state.store.change(CLAIMS, meta["namespace"], meta["name"], bind)
     message = f"Successfully provisioned volume {volume['metadata']['name']}"
     record_event(state.store, bound, reason="ProvisioningSucceeded", message=message, component=PROVISIONER)
+
+
+def _name_provisioner(state: SandboxState, claim: Json, provisioner: str) -> None:
+    """Mark a claim for the one that is to make its volume."""
+
+    def mark(found: Json) -> None:
+        annotations = found["metadata"].setdefault("annotations", {})
+        for name in ("volume.beta.kubernetes.io/storage-provisioner", "volume.kubernetes.io/storage-provisioner"):
+            annotations[name] = provisioner
+
+    meta = claim["metadata"]
+    state.store.change(CLAIMS, meta["namespace"], meta["name"], mark)
 
 
 def _volume(claim: Json, storage_class: Json, directory: Path) -> Json:

@@ -67,9 +67,8 @@ def group(name: str) -> Json | None:
 
 def resources(group: str, version: str) -> Json:
     """The answer of /api/v1 and of /apis/GROUP/VERSION."""
-    return {
-        "kind": "APIResourceList",
-        "apiVersion": "v1",
+    head = {"kind": "APIResourceList"} | ({"apiVersion": "v1"} if group else {})  # the core's list has none
+    return head | {
         "groupVersion": _group_version(group, version),
         "resources": [
             described for one in _SERVED if (one.group, one.version) == (group, version) for described in _describe(one)

@@ -28,7 +28,7 @@ class Cause:
 class ApiError(Exception):
     """A request is refused.
 
-    code: the HTTP status. reason: the machine's word for it, such as `NotFound`. message: the sentence.
+    code: the HTTP status. reason: the machine's word for it, such as `NotFound`, or empty. message: the sentence.
     details: the Status' details. headers: to be sent with the answer.
     """
 
@@ -56,8 +56,9 @@ class ApiError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason:
+            status["reason"] = self.reason
         if self.details is not None:
             status["details"] = self.details
         status["code"] = self.code
@@ -85,13 +86,26 @@ def conflict(
     return ApiError(409, "Conflict", message, details=_details(resource, name))
 
 
+def gone_and_back(resource: Resource, name: str, field: str, wanted: str, found: str) -> ApiError:
+    """409: a precondition of a deletion does not hold; this one names the kind."""
+    message = (
+        f'Operation cannot be fulfilled on {resource.kind} "{name}": the {field} in the precondition ({wanted}) does '
+        f"not match the {field} in record ({found}). The object might have been deleted and then recreated"
+    )
+    if field != "UID":
+        message = message.replace("deleted and then recreated", "modified")
+    return ApiError(409, "Conflict", message, details=_details(resource, name) | {"kind": resource.kind})
+
+
 def invalid(resource: Resource, name: str, causes: Iterable[Cause]) -> ApiError:
     """422: the object breaks its kind's rules; names the Kind, not the plural."""
     causes = list(causes)
     sentences = [f"{cause.field}: {cause.message}" for cause in causes]
     told = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
     kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
-    details = _details(resource, name) | {"kind": resource.kind}
+    details = _details(resource, name)
+    if resource.kind:
+        details["kind"] = resource.kind
     details["causes"] = [cause.as_json() for cause in causes]
     return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {told}', details=details)
 
@@ -134,7 +148,7 @@ def too_new(wanted: int, current: int) -> ApiError:
     return ApiError(
         504,
         "Timeout",
-        f"Too large resource version: {wanted}, current: {current}",
+        f"Timeout: Too large resource version: {wanted}, current: {current}",
         details={"causes": [cause], "retryAfterSeconds": 1},
         headers={"Retry-After": "1"},
     )

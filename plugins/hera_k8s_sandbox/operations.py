@@ -11,12 +11,23 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from hera_k8s_sandbox import accounts, claims
-from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, conflict, forbidden, invalid, not_found, unsupported
+from hera_k8s_sandbox.causes import required
+from hera_k8s_sandbox.errors import (
+    ApiError,
+    Cause,
+    bad_request,
+    forbidden,
+    gone_and_back,
+    invalid,
+    not_found,
+    unsupported,
+)
 from hera_k8s_sandbox.resources import (
     CLAIMS,
     CLUSTER_ROLES,
     CRON_WORKFLOWS,
     NAMESPACES,
+    PERSISTENT_VOLUMES,
     PODS,
     RESOURCES,
     SECRETS,
@@ -27,11 +38,23 @@ from hera_k8s_sandbox.resources import (
 from hera_k8s_sandbox.roles import aggregate
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Entry, now_text
-from hera_k8s_sandbox.validation import cannot_be_handled, check_types, complete, required, validate, validate_update
+from hera_k8s_sandbox.validation import (
+    cannot_be_handled,
+    check_metadata_types,
+    check_types,
+    complete,
+    go_name,
+    validate,
+    validate_update,
+)
 
 Json = dict[str, Any]
 Reaction = Callable[[SandboxState, Json], None]
 
+_PROTECTED: Final[Mapping[Resource, tuple[str, ...]]] = {
+    CLAIMS: (claims.CLAIM_PROTECTION,),
+    PERSISTENT_VOLUMES: (claims.VOLUME_PROTECTION,),
+}
 _SYSTEM_NAMESPACES: Final = frozenset({"default", "kube-system", "kube-public"})
 
 
@@ -42,10 +65,14 @@ def create(state: SandboxState, resource: Resource, namespace: str, obj: Json, *
     """
     meta = _own_metadata(resource, namespace, obj)
     _require_namespace(state, resource, namespace, meta)
-    if meta.get("resourceVersion"):
-        raise bad_request("resourceVersion should not be set on objects to be created")
-    for owned in ("uid", "creationTimestamp", "resourceVersion", "generation", "selfLink"):
+    if meta.get("resourceVersion"):  # an error of the storage, which the API server does not translate
+        raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
+    for owned in ("uid", "creationTimestamp", "deletionTimestamp", "resourceVersion", "selfLink"):
         meta.pop(owned, None)
+    if resource.generation or resource is PODS:
+        meta.pop("generation", None)
+    for finalizer in _PROTECTED.get(resource, ()):
+        meta["finalizers"] = [*(one for one in meta.get("finalizers") or () if one != finalizer), finalizer]
     if "status" in resource.subresources:
         obj.pop("status", None)
     if not meta.get("name") and not meta.get("generateName"):
@@ -82,7 +109,7 @@ def update(
         told = f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
         raise bad_request(told)
     if subresource == "status":
-        obj = old.object | {"status": obj.get("status"), "metadata": old.meta | _preconditions(meta)}
+        obj = old.object | {"status": obj.get("status"), "metadata": old.meta | _preconditions(meta) | _labelled(meta)}
     else:
         if "status" in resource.subresources and "status" in old.object:
             obj["status"] = old.object["status"]
@@ -121,8 +148,7 @@ def delete(
         found = entry.meta[field]
         if found != wanted:
             told = {"uid": "UID", "resourceVersion": "ResourceVersion"}[field]
-            why = f"Precondition failed: {told} in precondition: {wanted}, {told} in object meta: {found}"
-            raise conflict(resource, name, why)
+            raise gone_and_back(resource, name, told, wanted, found)
     if resource is NAMESPACES and name in _SYSTEM_NAMESPACES:
         raise forbidden(resource, name, "this namespace may not be deleted")
     if dry_run:
@@ -130,14 +156,18 @@ def delete(
     if resource is NAMESPACES:
         return _delete_namespace(state, name), False
     if entry.meta.get("finalizers"):
-        return state.store.change(resource, namespace, name, _mark_deleted), False
+        marked = state.store.change(resource, namespace, name, _mark_deleted)
+        _react(_AFTER_WRITE.get(resource), state, marked)
+        return marked, False
     return _remove(state, resource, entry, cascade=not orphan), True
 
 
 def _own_metadata(resource: Resource, namespace: str, obj: Json) -> Json:
     meta = obj.setdefault("metadata", {})
     if not isinstance(meta, dict):
-        raise bad_request(f"{resource.kind} has a metadata that is not an object")
+        told = f"json: cannot unmarshal {go_name(meta)} into Go struct field"
+        raise cannot_be_handled(resource, f"{told} {resource.kind}.metadata of type v1.ObjectMeta")
+    check_metadata_types(resource, meta)
     if not resource.namespaced:
         meta.pop("namespace", None)
         return meta
@@ -193,6 +223,11 @@ def _preconditions(meta: Json) -> Json:
     return {key: meta[key] for key in ("resourceVersion", "uid") if meta.get(key)}
 
 
+def _labelled(meta: Json) -> Json:
+    """What of the metadata is written along with a status."""
+    return {key: meta[key] for key in ("labels", "annotations", "finalizers", "ownerReferences") if meta.get(key)}
+
+
 def _mark_deleted(obj: Json) -> None:
     obj["metadata"].setdefault("deletionTimestamp", now_text())
     obj["metadata"].setdefault("deletionGracePeriodSeconds", 0)
@@ -207,7 +242,7 @@ def _remove(state: SandboxState, resource: Resource, entry: Entry, *, cascade: b
 
 def _delete_namespace(state: SandboxState, name: str) -> Json:
     def terminate(obj: Json) -> None:
-        _mark_deleted(obj)
+        obj["metadata"].setdefault("deletionTimestamp", now_text())
         obj["status"]["phase"] = "Terminating"
 
     last = state.store.change(NAMESPACES, "", name, terminate)
@@ -250,6 +285,29 @@ def _after_namespace(state: SandboxState, obj: Json) -> None:
     accounts.ensure_default(state, obj["metadata"]["name"])
 
 
+def _after_claim(state: SandboxState, claim: Json) -> None:
+    _release_protection(state, CLAIMS, claim, claims.CLAIM_PROTECTION)
+    claims.settle(state, claim)
+
+
+def _after_volume(state: SandboxState, volume: Json) -> None:
+    _release_protection(state, PERSISTENT_VOLUMES, volume, claims.VOLUME_PROTECTION)
+    claims.offer(state, volume)
+
+
+def _release_protection(state: SandboxState, resource: Resource, obj: Json, finalizer: str) -> None:
+    """What is being deleted goes at once: the sandbox does not wait for its users to leave."""
+    if "deletionTimestamp" not in obj["metadata"]:
+        return
+    meta = obj["metadata"]
+    entry = state.store.entry(resource, meta.get("namespace", ""), meta["name"])
+    left = [one for one in entry.meta.get("finalizers") or () if one != finalizer]
+    if left != entry.meta.get("finalizers"):
+        changed = entry.copy()
+        changed["metadata"]["finalizers"] = left
+        update(state, resource, entry, changed)
+
+
 def _after_account_deleted(state: SandboxState, obj: Json) -> None:
     accounts.drop_secrets(state, obj)
     if obj["metadata"]["name"] == "default":
@@ -259,7 +317,8 @@ def _after_account_deleted(state: SandboxState, obj: Json) -> None:
 _AFTER_WRITE: Final[Mapping[Resource, Reaction]] = {
     NAMESPACES: _after_namespace,
     SECRETS: accounts.fill_secret,
-    CLAIMS: claims.settle,
+    CLAIMS: _after_claim,
+    PERSISTENT_VOLUMES: _after_volume,
     STORAGE_CLASSES: lambda state, _: claims.settle_all(state),
     CLUSTER_ROLES: lambda state, _: aggregate(state.store),
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from hera_k8s_sandbox import protobuf
-from hera_k8s_sandbox.errors import ApiError, bad_request, method_not_allowed, too_new
+from hera_k8s_sandbox.causes import fixed, unsupported_value
+from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid, method_not_allowed, too_new
 from hera_k8s_sandbox.resources import Resource, find_resource
 from hera_k8s_sandbox.reviews import find_review
 from hera_k8s_sandbox.selectors import Selector, parse_fields, parse_labels
@@ -83,8 +85,7 @@ class Query:
         query = request.query
         dry_run = query.getall("dryRun", [])
         if any(value not in ("All", "") for value in dry_run):
-            told = f'Invalid value: ["{dry_run[0]}"]: Unsupported value: supported values: "All"'
-            raise bad_request(f"dryRun: {told}")
+            raise _bad_dry_run(request.method, dry_run)
         return Query(
             parse_labels(query.get("labelSelector", "")),
             parse_fields(query.get("fieldSelector", "")),
@@ -93,6 +94,36 @@ class Query:
 
 
 _PLAIN: Final = Query()
+
+
+def _bad_dry_run(method: str, values: list[str]) -> ApiError:
+    kind = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}.get(method, "DeleteOptions")
+    shown = json.dumps(values, separators=(",", ":"))
+    cause = Cause("dryRun", f'Unsupported value: {shown}: supported values: "All"', "FieldValueNotSupported")
+    return invalid(_options(kind), "", [cause])
+
+
+def _options(kind: str) -> Resource:
+    return Resource("meta.k8s.io", "v1", "", "", kind)
+
+
+def check_list_options(request: web.Request, *, watch: bool) -> None:
+    """Refuse combinations of a list's or watch's parameters that have no meaning. Raises ApiError 422."""
+    query = request.query
+    match = query.get("resourceVersionMatch", "")
+    initial = "sendInitialEvents" in query
+    cause = None
+    if match and not query.get("resourceVersion") and not (watch and initial):
+        cause = fixed("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")
+    elif match and match not in ("Exact", "NotOlderThan"):
+        cause = unsupported_value("resourceVersionMatch", match, ("Exact", "NotOlderThan", ""))
+    elif initial and not watch:
+        cause = fixed("sendInitialEvents", "sendInitialEvents is forbidden for list")
+    elif initial and match != "NotOlderThan":
+        told = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        cause = fixed("resourceVersionMatch", told)
+    if cause is not None:
+        raise invalid(_options("ListOptions"), "", [cause])
 
 
 def check_fields(resource: Resource, selector: Selector | None) -> None:
@@ -106,29 +137,32 @@ def check_fields(resource: Resource, selector: Selector | None) -> None:
             raise bad_request(told)
 
 
-def read_version(text: str, current: int) -> int | None:
-    """A `resourceVersion` parameter; None when it is not given. Raises ApiError 400, 504."""
+def read_version(text: str, current: int, *, watch: bool = False) -> int | None:
+    """A `resourceVersion` parameter; None when it is not given. Raises ApiError 400 (of a watch: 500), 504."""
     if not text:
         return None
     if not text.isdigit():
-        message = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise bad_request(f"resourceVersion: {message}")
-    if int(text) > current:
+        message = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        if watch:  # which the API server does not translate
+            raise ApiError(500, "", message)
+        raise bad_request(f"invalid resource version: {message}")
+    if int(text) > current and not watch:
         raise too_new(int(text), current)
     return int(text)
 
 
 def flag(request: web.Request, name: str) -> bool:
-    """A boolean parameter."""
-    return bool(request.query_string) and request.query.get(name, "").lower() in ("true", "1")
+    """A boolean parameter: given, and not a word for no."""
+    text = request.query.get(name) if request.query_string else None
+    return text is not None and text.lower() not in ("false", "0")
 
 
 def number(request: web.Request, name: str) -> int | None:
-    """A whole, not negative number as a parameter; None when it is not given. Raises ApiError 400."""
+    """A whole number as a parameter; None when it is not given. Raises ApiError 400."""
     text = request.query.get(name, "") if request.query_string else ""
     if not text:
         return None
-    if not text.isdigit():
+    if not re.fullmatch(r"[+-]?\d+", text):
         raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
     return int(text)
 

@@ -94,6 +94,7 @@ NAMESPACES: Final = _core(
     namespaced=False,
     short_names=("ns",),
     subresources=("status",),
+    verbs=tuple(verb for verb in ALL_VERBS if verb != "deletecollection"),
     selectable=("status.phase",),
 )
 NODES: Final = _core("nodes", "Node", namespaced=False, short_names=("no",), subresources=("status",))

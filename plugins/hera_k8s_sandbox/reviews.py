@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from hera_k8s_sandbox import tokens
 from hera_k8s_sandbox.access import Identity
-from hera_k8s_sandbox.errors import ApiError, invalid
+from hera_k8s_sandbox.causes import wrong
+from hera_k8s_sandbox.errors import ApiError, bad_request, invalid
 from hera_k8s_sandbox.resources import PODS, SECRETS, SERVICE_ACCOUNTS, Resource
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import now_text, time_text
-from hera_k8s_sandbox.validation import required, wrong
 
 Json = dict[str, Any]
 Review = Callable[[SandboxState, Identity, str, Json], Json]  # state, who asks, namespace, question -> answer
@@ -30,7 +30,8 @@ TOKEN_REQUESTS: Final = _review(_AUTHENTICATION, "tokenrequests", "TokenRequest"
 def answer(state: SandboxState, identity: Identity, resource: Resource, namespace: str, question: Json) -> Json:
     """The review with its status. Raises ApiError 422 when the question is incomplete."""
     head = {"kind": resource.kind, "apiVersion": resource.api_version}
-    question.setdefault("metadata", {"creationTimestamp": None})
+    meta = {"creationTimestamp": now_text()} if resource.group == _AUTHENTICATION else {}
+    question["metadata"] = (question.get("metadata") or {}) | meta
     return head | question | {"status": REVIEWS[resource](state, identity, namespace, question)}
 
 
@@ -51,7 +52,12 @@ def request_token(state: SandboxState, namespace: str, name: str, question: Json
     return {
         "kind": "TokenRequest",
         "apiVersion": f"{_AUTHENTICATION}/v1",
-        "metadata": {"name": name, "namespace": namespace, "creationTimestamp": now_text()},
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": account["metadata"]["uid"],
+            "creationTimestamp": now_text(),
+        },
         "spec": {
             "audiences": audiences,
             "expirationSeconds": seconds,
@@ -66,8 +72,8 @@ def _bound_object(state: SandboxState, namespace: str, wanted: Json | None) -> J
         return None
     resource = {"Pod": PODS, "Secret": SECRETS}.get(wanted.get("kind", ""))
     if resource is None:
-        why = "supported kinds are Pod and Secret"
-        raise invalid(TOKEN_REQUESTS, "", [wrong("spec.boundObjectRef", wanted.get("kind"), why)])
+        group, _, version = wanted.get("apiVersion", "").rpartition("/")
+        raise bad_request(f"cannot bind token to object of type {group}/{version}, Kind={wanted.get('kind', '')}")
     meta = state.store.get(resource, namespace, wanted["name"])["metadata"]
     if wanted.get("uid") not in (None, "", meta["uid"]):
         why = f"the UID in the bound object reference ({wanted['uid']}) does not match the UID in record"
@@ -77,12 +83,13 @@ def _bound_object(state: SandboxState, namespace: str, wanted: Json | None) -> J
 
 def _decision(state: SandboxState, identity: Identity, spec: Json) -> Json:
     attributes, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if (attributes is None) == (path is None):
-        raise invalid(
-            _SELF_SUBJECT,
-            "",
-            [required("spec.resourceAttributes", "exactly one of nonResourceAttributes or resourceAttributes")],
-        )
+    if attributes is None and path is None:
+        why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        raise invalid(_KINDLESS, "", [wrong("spec.resourceAttributes", None, why)])
+    if attributes is not None and path is not None:
+        shown = {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
+        why = "cannot be specified in combination with resourceAttributes"
+        raise invalid(_KINDLESS, "", [wrong("spec.nonResourceAttributes", shown, why)])
     if path is not None:
         allowed = state.access.allowed_path(identity, path.get("verb", ""), path.get("path", ""))
         return {"allowed": allowed}
@@ -103,8 +110,16 @@ def _review_self(state: SandboxState, identity: Identity, namespace: str, questi
 def _review_subject(state: SandboxState, identity: Identity, namespace: str, question: Json) -> Json:
     spec = question.get("spec") or {}
     if not spec.get("user") and not spec.get("groups"):
-        raise invalid(_SUBJECT, "", [required("spec.user", "at least one of user or group must be specified")])
+        raise invalid(_KINDLESS, "", [wrong("spec.user", "", "at least one of user or group must be specified")])
     return _decision(state, _subject_of(spec), spec)
+
+
+def _review_local_subject(state: SandboxState, identity: Identity, namespace: str, question: Json) -> Json:
+    attributes = (question.get("spec") or {}).get("resourceAttributes") or {}
+    if attributes.get("namespace", "") != namespace:
+        why = "must match metadata.namespace"
+        raise invalid(_KINDLESS, "", [wrong("spec.resourceAttributes.namespace", attributes.get("namespace", ""), why)])
+    return _review_subject(state, identity, namespace, question)
 
 
 def _subject_of(spec: Json) -> Identity:
@@ -130,6 +145,8 @@ def _review_whoami(state: SandboxState, identity: Identity, namespace: str, ques
 
 def _review_token(state: SandboxState, identity: Identity, namespace: str, question: Json) -> Json:
     spec = question.get("spec") or {}
+    if not spec.get("token"):
+        raise bad_request("token is required for TokenReview in authentication")
     try:
         found = state.access.identify(spec.get("token", ""))
     except ApiError:
@@ -146,13 +163,19 @@ def _user(identity: Identity) -> Json:
     return user
 
 
+_KINDLESS: Final = Resource(_AUTHORIZATION, "v1", "", "", "")  # how the API server names a review that it refuses
 _SELF_SUBJECT: Final = _review(_AUTHORIZATION, "selfsubjectaccessreviews", "SelfSubjectAccessReview")
 _SUBJECT: Final = _review(_AUTHORIZATION, "subjectaccessreviews", "SubjectAccessReview")
+_LOCAL_SUBJECT: Final = _review(
+    _AUTHORIZATION, "localsubjectaccessreviews", "LocalSubjectAccessReview", namespaced=True
+)
 
 REVIEWS: Final[Mapping[Resource, Review]] = {
     _SELF_SUBJECT: _review_self,
     _SUBJECT: _review_subject,
-    _review(_AUTHORIZATION, "localsubjectaccessreviews", "LocalSubjectAccessReview", namespaced=True): _review_subject,
+    _review(
+        _AUTHORIZATION, "localsubjectaccessreviews", "LocalSubjectAccessReview", namespaced=True
+    ): _review_local_subject,
     _review(_AUTHORIZATION, "selfsubjectrulesreviews", "SelfSubjectRulesReview"): _review_rules,
     _review(_AUTHENTICATION, "selfsubjectreviews", "SelfSubjectReview"): _review_whoami,
     _review(_AUTHENTICATION, "tokenreviews", "TokenReview"): _review_token,

@@ -107,6 +107,7 @@ def _edit_rules() -> list[Json]:
         _rule([""], [*_PLAIN_KINDS, "secrets", "events"], _WRITE),
         _rule([""], ["secrets", *_SEEN_KINDS], _READ),
         _rule([""], ["serviceaccounts/token"], ["create"]),
+        _rule([""], ["serviceaccounts"], ["impersonate"]),
     ]
 
 

@@ -97,6 +97,7 @@ def open_state(options: Options) -> SandboxState:
         images=options.images,
     )
     furnish(state)
+    store.forget()
     return state
 
 

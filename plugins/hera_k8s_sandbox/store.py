@@ -206,6 +206,13 @@ class Store:
             transaction.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", kept)
             transaction.execute("UPDATE version SET value = ?", (self.version,))
 
+    def forget(self) -> None:
+        """Let the past begin here: a watch from before this version has expired."""
+        for table in self._tables.values():
+            table.history.clear()
+            table.history_bytes = 0
+            table.oldest = self.version
+
     def close(self) -> None:
         """End all watches, commit, close the file."""
         self.end_watches()
@@ -226,7 +233,11 @@ class Store:
             raise conflict(entry.resource, entry.meta["name"])
         uid = given.get("uid")
         if uid and uid != entry.meta["uid"]:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {entry.meta['uid']}"
+            why = (
+                f"StorageError: invalid object, Code: 4, Key: {_storage_key(entry)}, ResourceVersion: 0, "
+                f"AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, "
+                f"UID in object meta: {entry.meta['uid']}"
+            )
             raise conflict(entry.resource, entry.meta["name"], why)
 
     def _update(self, entry: Entry, obj: Json, *, dry_run: bool = False) -> Entry:
@@ -305,6 +316,13 @@ class Store:
 
 
 builtin_list = list  # `Store.list` hides the name inside the class
+
+
+def _storage_key(entry: Entry) -> str:
+    """Where etcd has it in a cluster: the API server's message says so."""
+    resource = entry.resource
+    kind = f"{resource.group}/{resource.plural}" if resource.custom else resource.plural
+    return "/".join(["/registry", kind, *(part for part in entry.key if part)])
 
 
 def _row_key(resource: Resource, key: Key) -> tuple[str, str, str]:

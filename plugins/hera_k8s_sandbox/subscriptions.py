@@ -61,8 +61,13 @@ class Subscription:
         before = change.before is not None and change.before.selected(*self._scope)
         if not now and not before:
             return
-        kind = ("MODIFIED" if before else "ADDED") if now else "DELETED"
-        self._put(Event(kind, change.after))
+        if now:
+            self._put(Event("MODIFIED" if before else "ADDED", change.after))
+        elif change.deleted or change.before is None:
+            self._put(Event("DELETED", change.after))
+        else:  # it left the selection: told as it was in it, at the version of the change
+            meta = change.before.meta | {"resourceVersion": change.after.meta["resourceVersion"]}
+            self._put(Event("DELETED", Entry(change.before.resource, meta, change.before.body)))
 
     def start_with(self, entry: Entry) -> None:
         """Take an object that is there already as an ADDED event; these do not count as a backlog."""

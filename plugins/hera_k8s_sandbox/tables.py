@@ -208,8 +208,8 @@ _BINDING: Final = (
 )
 
 COLUMNS: Final[Mapping[Resource, tuple[Column, ...]]] = {
-    CONFIG_MAPS: (Column("Data", _number_of("data", "binaryData"), type="integer"), _AGE),
-    SECRETS: (Column("Type", _path("type")), Column("Data", _number_of("data"), type="integer"), _AGE),
+    CONFIG_MAPS: (Column("Data", _number_of("data", "binaryData")), _AGE),
+    SECRETS: (Column("Type", _path("type")), Column("Data", _number_of("data")), _AGE),
     CLAIMS: (
         Column("Status", _path("status.phase")),
         Column("Volume", _path("spec.volumeName")),
@@ -236,7 +236,7 @@ COLUMNS: Final[Mapping[Resource, tuple[Column, ...]]] = {
         Column("AllowVolumeExpansion", _path("allowVolumeExpansion", False)),
         _AGE,
     ),
-    SERVICE_ACCOUNTS: (Column("Secrets", _number_of("secrets"), type="integer"), _AGE),
+    SERVICE_ACCOUNTS: (_AGE,),
     PODS: (
         Column("Ready", _ready),
         Column("Status", _pod_status),

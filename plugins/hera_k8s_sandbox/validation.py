@@ -6,16 +6,23 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from hera_k8s_sandbox import quantities
+from hera_k8s_sandbox.causes import fixed, required, unsupported_value, wrong
+from hera_k8s_sandbox.entries import now_text
 from hera_k8s_sandbox.errors import Cause, bad_request
+from hera_k8s_sandbox.metadata_rules import metadata_causes, subdomain_causes
+from hera_k8s_sandbox.pod_rules import complete_pod, pod_causes, pod_update_causes
 from hera_k8s_sandbox.resources import (
     CLAIMS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     CONFIG_MAPS,
     NAMESPACES,
+    NODES,
+    PERSISTENT_VOLUMES,
     PODS,
     RBAC,
     ROLE_BINDINGS,
@@ -35,27 +42,12 @@ UpdateValidator = Callable[[Json, Json], Iterator[Cause]]
 LARGEST_DATA: Final = 1 << 20  # bytes in a ConfigMap or Secret
 TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105  the name of a type
 ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
+VOLUME_MODES: Final = ("Block", "Filesystem")
 ACCESS_MODES: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 
-_LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN: Final = rf"{_LABEL}(\.{_LABEL})*"
-_LABEL_VALUE: Final = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
 _DATA_KEY: Final = r"[-._a-zA-Z0-9]+"
 _QUANTITY: Final = re.compile(r"^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$")
 
-_SUBDOMAIN_RULE: Final = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
-    f"start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
-)
-_LABEL_RULE: Final = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
-    f"with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
-)
-_LABEL_VALUE_RULE: Final = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
-    "and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
-    f"validation is '{_LABEL_VALUE}')"
-)
 _DATA_KEY_RULE: Final = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
     f"or 'key-name', regex used for validation is '{_DATA_KEY}')"
@@ -73,6 +65,16 @@ FIELDS: Final[Mapping[Resource, frozenset[str]]] = {
     CLUSTER_ROLES: frozenset({"rules", "aggregationRule"}),
     ROLE_BINDINGS: frozenset({"subjects", "roleRef"}),
     CLUSTER_ROLE_BINDINGS: frozenset({"subjects", "roleRef"}),
+}
+
+
+# Fields that the API server does not write when they are empty.
+_WITHOUT_EMPTY: Final[Mapping[Resource, tuple[str, ...]]] = {
+    CONFIG_MAPS: ("data", "binaryData"),
+    SECRETS: ("data", "stringData"),
+    SERVICE_ACCOUNTS: ("secrets", "imagePullSecrets"),
+    ROLE_BINDINGS: ("subjects",),
+    CLUSTER_ROLE_BINDINGS: ("subjects",),
 }
 
 
@@ -94,16 +96,71 @@ def check_types(resource: Resource, obj: Json) -> None:
         _check_data(resource, obj)
 
 
+def check_metadata_types(resource: Resource, meta: Json) -> None:
+    """Refuse metadata that could not be decoded. Raises ApiError 400."""
+    prefix = "" if resource.custom else "metadata."
+    for field, types, told in _METADATA_TYPES:
+        value = meta.get(field)
+        where = f"ObjectMeta.{prefix}{field}"
+        if value is None:
+            continue
+        if not isinstance(value, types):
+            raise _unmarshalled(resource, value, where, told)
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        for part in parts:
+            wanted: type = dict if field == "ownerReferences" else str
+            if part is not None and not isinstance(part, wanted):
+                kind = "v1.OwnerReference" if wanted is dict else "string"
+                raise _unmarshalled(resource, part, where, kind)
+
+
+def go_name(value: object) -> str:
+    """What Go's JSON calls a value's type."""
+    return _GO_NAMES.get(type(value), "null")
+
+
+def _unmarshalled(resource: Resource, value: object, where: str, wanted: str) -> Exception:
+    why = f"json: cannot unmarshal {go_name(value)} into Go struct field {where} of type {wanted}"
+    return cannot_be_handled(resource, why)
+
+
+_METADATA_TYPES: Final[tuple[tuple[str, type, str], ...]] = (
+    ("name", str, "string"),
+    ("generateName", str, "string"),
+    ("labels", dict, "map[string]string"),
+    ("annotations", dict, "map[string]string"),
+    ("finalizers", list, "[]string"),
+    ("ownerReferences", list, "[]v1.OwnerReference"),
+)
+
+
 def complete(resource: Resource, obj: Json) -> None:
-    """Fill in, in place, what the API server fills in."""
+    """Fill in, in place, what the API server fills in, and drop what it does not write."""
+    _drop_empty(obj["metadata"], ("labels", "annotations", "finalizers", "ownerReferences"))
+    _drop_empty(obj, _WITHOUT_EMPTY.get(resource, ()))
+    if resource in (CONFIG_MAPS, SECRETS):
+        _fill_nulls(obj)
     default = _DEFAULTS.get(resource)
     if default is not None:
         default(obj)
 
 
+def _drop_empty(obj: Json, fields: tuple[str, ...]) -> None:
+    for field in fields:
+        if field in obj and not obj[field]:
+            del obj[field]
+
+
+def _fill_nulls(obj: Json) -> None:
+    for field in ("data", "binaryData", "stringData"):
+        for key, value in (obj.get(field) or {}).items():
+            if value is None:
+                obj[field][key] = ""
+
+
 def validate(resource: Resource, obj: Json) -> list[Cause]:
     """What is wrong with a new state of an object."""
-    causes = [*_metadata_causes(resource, obj["metadata"])]
+    causes = [*metadata_causes(resource, obj["metadata"])]
     check = _VALIDATORS.get(resource)
     return causes if check is None else [*causes, *check(obj)]
 
@@ -112,50 +169,6 @@ def validate_update(resource: Resource, old: Json, new: Json) -> list[Cause]:
     """What is wrong with a change of an object."""
     check = _UPDATE_VALIDATORS.get(resource)
     return [*validate(resource, new), *(check(old, new) if check else ())]
-
-
-def required(field: str, why: str = "") -> Cause:
-    """A field is missing."""
-    return Cause(field, f"Required value: {why}" if why else "Required value", "FieldValueRequired")
-
-
-def wrong(field: str, value: object, why: str) -> Cause:
-    """A field's value breaks a rule."""
-    return Cause(field, f"Invalid value: {json.dumps(value)}: {why}")
-
-
-def fixed(field: str, why: str) -> Cause:
-    """A field may not be set or changed."""
-    return Cause(field, f"Forbidden: {why}", "FieldValueForbidden")
-
-
-# Metadata
-
-
-def _metadata_causes(resource: Resource, meta: Json) -> Iterator[Cause]:
-    yield from _name_causes(resource, meta.get("name", ""))
-    for key, value in (meta.get("labels") or {}).items():
-        if len(key.rpartition("/")[2]) > 63 or not re.fullmatch(
-            r"([^/]+/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?", key
-        ):
-            yield wrong("metadata.labels", key, "name part must consist of alphanumeric characters, '-', '_' or '.'")
-        if len(value or "") > 63:
-            yield wrong("metadata.labels", value, "must be no more than 63 bytes")
-        if not re.fullmatch(_LABEL_VALUE, value or ""):
-            yield wrong("metadata.labels", value, _LABEL_VALUE_RULE)
-
-
-def _name_causes(resource: Resource, name: str) -> Iterator[Cause]:
-    if resource.group == RBAC:
-        if "/" in name or "%" in name or name in (".", ".."):
-            yield wrong("metadata.name", name, "may not contain '/'")
-        return
-    is_label = resource is NAMESPACES
-    longest = 63 if is_label else 253
-    if len(name) > longest:
-        yield wrong("metadata.name", name, f"must be no more than {longest} bytes")
-    if not re.fullmatch(_LABEL if is_label else _SUBDOMAIN, name):
-        yield wrong("metadata.name", name, _LABEL_RULE if is_label else _SUBDOMAIN_RULE)
 
 
 # Types
@@ -203,6 +216,8 @@ def _check_base64(resource: Resource, value: str) -> None:
     except binascii.Error:
         allowed = re.match(r"[A-Za-z0-9+/\r\n]*", value)
         position = allowed.end() if allowed else 0
+        if position == len(value):  # it breaks off: Go names the start of the last group of four
+            position -= position % 4
         raise cannot_be_handled(resource, f"illegal base64 data at input byte {position}") from None
 
 
@@ -214,10 +229,12 @@ def _data_causes(obj: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
     for field in fields:
         for key, value in (obj.get(field) or {}).items():
             size += len(value or "")
-            if not re.fullmatch(_DATA_KEY, key) or key in (".", ".."):
+            if key in (".", ".."):
+                yield wrong(f"{field}[{key}]", key, f"must not be '{key}'")
+            elif not re.fullmatch(_DATA_KEY, key):
                 yield wrong(f"{field}[{key}]", key, _DATA_KEY_RULE)
     if size > LARGEST_DATA:
-        yield Cause("", f"Too long: may not be more than {LARGEST_DATA} bytes", "FieldValueTooLong")
+        yield Cause("[]", f"Too long: may not be more than {LARGEST_DATA} bytes", "FieldValueTooLong")
 
 
 def _config_map_causes(obj: Json) -> Iterator[Cause]:
@@ -241,6 +258,9 @@ def _config_map_update_causes(old: Json, new: Json) -> Iterator[Cause]:
 
 def _complete_secret(obj: Json) -> None:
     plain = obj.pop("stringData", None) or {}
+    for key, value in (obj.get("data") or {}).items():
+        if isinstance(value, str):  # kept as bytes, written anew
+            obj["data"][key] = "".join(value.split())
     if plain:
         coded = {key: base64.b64encode((value or "").encode()).decode() for key, value in plain.items()}
         obj["data"] = (obj.get("data") or {}) | coded
@@ -259,8 +279,8 @@ def _secret_causes(obj: Json) -> Iterator[Cause]:
         if key not in data:
             yield required(f"data[{key}]")
     for key in data.keys() & {".dockerconfigjson", ".dockercfg"}:
-        if kind in _SECRET_KEYS and key in _SECRET_KEYS[kind] and not _is_json(data[key]):
-            yield wrong(f"data[{key}]", "<secret contents redacted>", "invalid JSON")
+        if kind in _SECRET_KEYS and key in _SECRET_KEYS[kind] and _json_error(data[key]):
+            yield wrong(f"data[{key}]", "<secret contents redacted>", _json_error(data[key]))
 
 
 _SECRET_KEYS: Final = {
@@ -271,12 +291,15 @@ _SECRET_KEYS: Final = {
 }
 
 
-def _is_json(coded: str) -> bool:
+def _json_error(coded: str) -> str:
+    text = base64.b64decode(coded)
+    if not text.strip():
+        return "unexpected end of JSON input"
     try:
-        json.loads(base64.b64decode(coded))
-    except ValueError:
-        return False
-    return True
+        json.loads(text)
+    except ValueError as error:
+        return f"invalid JSON: {error}"
+    return ""
 
 
 def _secret_update_causes(old: Json, new: Json) -> Iterator[Cause]:
@@ -289,35 +312,47 @@ def _secret_update_causes(old: Json, new: Json) -> Iterator[Cause]:
 
 
 def _complete_claim(obj: Json) -> None:
-    obj.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("volumeMode", "Filesystem")
+    requests = (spec.get("resources") or {}).get("requests") or {}
+    for name, amount in requests.items():
+        requests[name] = quantities.written(str(amount)) or amount
     obj.setdefault("status", {"phase": "Pending"})
 
 
 def _claim_causes(obj: Json) -> Iterator[Cause]:
     spec = obj["spec"]
     modes = spec.get("accessModes") or []
+    if not isinstance(modes, list):
+        told = f"json: cannot unmarshal {_GO_NAMES.get(type(modes), 'null')} into Go struct field"
+        what = "PersistentVolumeClaimSpec.spec.accessModes of type []v1.PersistentVolumeAccessMode"
+        raise cannot_be_handled(CLAIMS, f"{told} {what}")
     if not modes:
         yield required("spec.accessModes", "at least 1 access mode is required")
     for mode in modes:
         if mode not in ACCESS_MODES:
             yield unsupported_value("spec.accessModes", mode, ACCESS_MODES)
+    if "ReadWriteOncePod" in modes and len(modes) > 1:
+        yield fixed("spec.accessModes", "may not use ReadWriteOncePod with other access modes")
     size = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     if size is None:
         yield required("spec.resources[storage]")
     elif not _QUANTITY.match(str(size)):
         raise cannot_be_handled(CLAIMS, f"quantities must match the regular expression '{_QUANTITY.pattern}'")
-
-
-def unsupported_value(field: str, value: object, supported: tuple[str, ...]) -> Cause:
-    """A field's value is not one of a closed set."""
-    names = ", ".join(json.dumps(one) for one in supported)
-    message = f"Unsupported value: {json.dumps(value)}: supported values: {names}"
-    return Cause(field, message, "FieldValueNotSupported")
+    elif (quantities.value(str(size)) or 0) <= 0:
+        yield wrong("spec.resources[storage]", size, "must be greater than zero")
+    if spec.get("storageClassName"):
+        yield from subdomain_causes("spec.storageClassName", spec["storageClassName"])
+    if spec["volumeMode"] not in VOLUME_MODES:
+        yield unsupported_value("spec.volumeMode", spec["volumeMode"], VOLUME_MODES)
 
 
 def _claim_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+    is_bound = (old.get("status") or {}).get("phase") == "Bound"
+    free = ("resources",) if is_bound else ("volumeName",)
+
     def kept(obj: Json) -> Json:
-        return {key: value for key, value in obj["spec"].items() if key not in ("resources", "volumeName")}
+        return {key: value for key, value in obj["spec"].items() if key not in free}
 
     if kept(old) != kept(new):
         told = (
@@ -337,65 +372,37 @@ def _storage_class_causes(obj: Json) -> Iterator[Cause]:
     modes = ("Immediate", "WaitForFirstConsumer")
     if obj["volumeBindingMode"] not in modes:
         yield unsupported_value("volumeBindingMode", obj["volumeBindingMode"], modes)
+    if obj["reclaimPolicy"] not in ("Delete", "Retain"):
+        yield unsupported_value("reclaimPolicy", obj["reclaimPolicy"], ("Delete", "Retain"))
 
 
-# Pods
+def _storage_class_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+    for field in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
+        if (old.get(field) or None) != (new.get(field) or None):
+            yield wrong(field, new.get(field), "field is immutable")
 
 
-def _complete_pod(obj: Json) -> None:
+def _complete_volume(obj: Json) -> None:
     spec = obj.setdefault("spec", {})
-    spec.setdefault("restartPolicy", "Always")
-    spec.setdefault("serviceAccountName", spec.get("serviceAccount") or "default")
-    spec.setdefault("serviceAccount", spec["serviceAccountName"])
-    obj.setdefault("status", {"phase": "Pending"})
+    spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
+    spec.setdefault("volumeMode", "Filesystem")
+    if isinstance(spec.get("hostPath"), dict):
+        spec["hostPath"].setdefault("type", "")
+    status = obj.setdefault("status", {"phase": "Pending"})
+    status.setdefault("lastPhaseTransitionTime", now_text())
 
 
-def _pod_causes(obj: Json) -> Iterator[Cause]:
-    yield from _volume_causes(obj["spec"].get("volumes") or ())
-    containers = obj["spec"].get("containers") or []
-    if not containers:
-        yield required("spec.containers")
-    for index, container in enumerate(containers):
-        where = f"spec.containers[{index}]"
-        if not container.get("name"):
-            yield required(f"{where}.name")
-        elif not re.fullmatch(_LABEL, container["name"]):
-            yield wrong(f"{where}.name", container["name"], _LABEL_RULE)
-        if not container.get("image"):
-            yield required(f"{where}.image")
-    policies = ("Always", "Never", "OnFailure")
-    if obj["spec"]["restartPolicy"] not in policies:
-        yield unsupported_value("spec.restartPolicy", obj["spec"]["restartPolicy"], policies)
+_NODE_INFO: Final = (
+    *("architecture", "bootID", "containerRuntimeVersion", "kernelVersion", "kubeProxyVersion", "kubeletVersion"),
+    *("machineID", "operatingSystem", "osImage", "systemUUID"),
+)
 
 
-def _volume_causes(volumes: Iterable[Json]) -> Iterator[Cause]:
-    """Volumes become directories: their names may be nothing but names."""
-    seen: set[str] = set()
-    for index, volume in enumerate(volumes):
-        where, name = f"spec.volumes[{index}].name", volume.get("name") or ""
-        if not name:
-            yield required(where)
-        elif len(name) > 63:
-            yield wrong(where, name, "must be no more than 63 bytes")
-        elif not re.fullmatch(_LABEL, name):
-            yield wrong(where, name, _LABEL_RULE)
-        elif name in seen:
-            yield Cause(where, f"Duplicate value: {json.dumps(name)}", "FieldValueDuplicate")
-        seen.add(name)
-
-
-def _pod_update_causes(old: Json, new: Json) -> Iterator[Cause]:
-    free = ("tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "containers", "nodeName")
-    if {k: v for k, v in old["spec"].items() if k not in free} != {
-        k: v for k, v in new["spec"].items() if k not in free
-    }:
-        told = (
-            "pod updates may not change fields other than `spec.containers[*].image`,"
-            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
-            "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
-            "previously negative)"
-        )
-        yield fixed("spec", told)
+def _complete_node(obj: Json) -> None:
+    obj.setdefault("spec", {})
+    status = obj.setdefault("status", {})
+    status.setdefault("daemonEndpoints", {"kubeletEndpoint": {"Port": 0}})
+    status.setdefault("nodeInfo", dict.fromkeys(_NODE_INFO, ""))
 
 
 # Namespaces and roles
@@ -417,6 +424,9 @@ def _role_causes(obj: Json) -> Iterator[Cause]:
         where = f"rules[{index}]"
         if not rule.get("verbs"):
             yield required(f"{where}.verbs", "verbs must contain at least one value")
+        if rule.get("nonResourceURLs") and obj["metadata"].get("namespace"):
+            told = "namespaced rules cannot apply to non-resource URLs"
+            yield wrong(f"{where}.nonResourceURLs", rule["nonResourceURLs"], told)
         if rule.get("nonResourceURLs"):
             continue
         if not rule.get("apiGroups"):
@@ -432,7 +442,7 @@ def _require_texts(rule: Json) -> None:
 
 
 def _complete_role(obj: Json) -> None:
-    obj.setdefault("rules", None)
+    obj["rules"] = obj.get("rules") or None
 
 
 def _complete_binding(obj: Json) -> None:
@@ -462,7 +472,10 @@ def _binding_causes(obj: Json) -> Iterator[Cause]:
 
 def _binding_update_causes(old: Json, new: Json) -> Iterator[Cause]:
     if old["roleRef"] != new.get("roleRef"):
-        yield wrong("roleRef", new.get("roleRef"), "cannot change roleRef")
+        shown = {name[0].upper() + name[1:]: value for name, value in (new.get("roleRef") or {}).items()}
+        if "ApiGroup" in shown:  # the message shows the server's own form of it
+            shown = {"APIGroup": shown.pop("ApiGroup"), **shown}
+        yield wrong("roleRef", shown, "cannot change roleRef")
 
 
 # The table
@@ -470,8 +483,10 @@ def _binding_update_causes(old: Json, new: Json) -> Iterator[Cause]:
 _DEFAULTS: Final[Mapping[Resource, Defaulter]] = {
     SECRETS: _complete_secret,
     CLAIMS: _complete_claim,
+    PERSISTENT_VOLUMES: _complete_volume,
+    NODES: _complete_node,
     STORAGE_CLASSES: _complete_storage_class,
-    PODS: _complete_pod,
+    PODS: complete_pod,
     NAMESPACES: _complete_namespace,
     ROLES: _complete_role,
     CLUSTER_ROLES: _complete_role,
@@ -483,7 +498,7 @@ _VALIDATORS: Final[Mapping[Resource, Validator]] = {
     SECRETS: _secret_causes,
     CLAIMS: _claim_causes,
     STORAGE_CLASSES: _storage_class_causes,
-    PODS: _pod_causes,
+    PODS: pod_causes,
     ROLES: _role_causes,
     CLUSTER_ROLES: _role_causes,
     ROLE_BINDINGS: _binding_causes,
@@ -493,7 +508,8 @@ _UPDATE_VALIDATORS: Final[Mapping[Resource, UpdateValidator]] = {
     CONFIG_MAPS: _config_map_update_causes,
     SECRETS: _secret_update_causes,
     CLAIMS: _claim_update_causes,
-    PODS: _pod_update_causes,
+    PODS: pod_update_causes,
+    STORAGE_CLASSES: _storage_class_update_causes,
     ROLE_BINDINGS: _binding_update_causes,
     CLUSTER_ROLE_BINDINGS: _binding_update_causes,
 }

@@ -94,7 +94,7 @@ def _line(event: Event, stream: Stream) -> bytes:
 
 
 def _bookmark(resource: Resource, version: int, *, initial_end: bool = False) -> bytes:
-    meta: dict[str, object] = {"resourceVersion": str(version), "creationTimestamp": None}
+    meta: dict[str, object] = {"resourceVersion": str(version)}
     if initial_end:
         meta["annotations"] = {_INITIAL_END: "true"}
     obj = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta}

@@ -289,7 +289,7 @@ def _apiserver_flags(directory: Path, keys: Keys, url: str, users: Path) -> list
         f"--tls-private-key-file={keys.key}",
         f"--token-auth-file={users}",
         "--authorization-mode=RBAC",
-        "--service-account-issuer=https://kubernetes.default.svc",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         f"--service-account-key-file={keys.accounts}",
         f"--service-account-signing-key-file={keys.accounts}",
         "--profiling=false",

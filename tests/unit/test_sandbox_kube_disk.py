@@ -54,6 +54,7 @@ def test_a_volume_that_somebody_wrote_keeps_its_directory(api: Api, precious: Pa
 
 def test_a_deleted_claim_takes_its_own_directory_along(api: Api, sandbox: Any) -> None:
     api.create(CLAIMS, claim("own"))
+    assert api.get(f"{CLAIMS}/own")["status"]["phase"] == "Bound"  # by then its controller has looked at it
     directory = sandbox.directory / "claims" / "default" / "own"
     assert directory.is_dir()
     gone(api, f"{CLAIMS}/own")

@@ -325,7 +325,7 @@ def test_apply_needs_a_manager(api: Api, space: str) -> None:
 def test_deletion_holds_to_its_preconditions(api: Api, space: str) -> None:
     api.create(f"{space}/configmaps", config_map("a"))
     answer = api.send("DELETE", f"{space}/configmaps/a", {"preconditions": {"uid": "another"}})
-    assert "Precondition failed: UID in precondition: another" in refusal(answer, 409, "Conflict")["message"]
+    assert "the UID in the precondition (another) does not match" in refusal(answer, 409, "Conflict")["message"]
 
 
 def test_finalizers_hold_an_object_until_they_are_gone(api: Api, space: str) -> None:

@@ -1,0 +1,116 @@
+"""Metadata: what every object's name, labels, annotations, finalizers and owners must look like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from hera_k8s_sandbox.causes import wrong
+from hera_k8s_sandbox.errors import Cause
+from hera_k8s_sandbox.resources import NAMESPACES, RBAC, Resource
+
+Json = dict[str, Any]
+
+LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+SUBDOMAIN: Final = rf"{LABEL}(\.{LABEL})*"
+LABEL_VALUE: Final = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
+_QUALIFIED_NAME: Final = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_LARGEST_ANNOTATIONS: Final = 256 << 10  # bytes
+_STANDARD_FINALIZERS: Final = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+
+SUBDOMAIN_RULE: Final = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
+    f"start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{SUBDOMAIN}')"
+)
+LABEL_RULE: Final = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
+    f"with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{LABEL}')"
+)
+LABEL_VALUE_RULE: Final = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
+    "and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
+    f"validation is '{LABEL_VALUE}')"
+)
+_QUALIFIED_NAME_RULE: Final = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+    "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    f"'{_QUALIFIED_NAME}')"
+)
+
+
+def metadata_causes(resource: Resource, meta: Json) -> Iterator[Cause]:
+    """What is wrong with an object's metadata."""
+    yield from _name_causes(resource, meta.get("name", ""))
+    yield from _owner_causes(meta.get("ownerReferences") or ())
+    for index, name in enumerate(meta.get("finalizers") or ()):
+        if "/" not in name and name not in _STANDARD_FINALIZERS:
+            told = "name is neither a standard finalizer name nor is it fully qualified"
+            yield wrong(f"metadata.finalizers[{index}]", name, told)
+    for key in meta.get("annotations") or ():
+        yield from _key_causes("metadata.annotations", key.lower())
+    yield from _label_causes(meta.get("labels") or {})
+    size = sum(len(key) + len(value or "") for key, value in (meta.get("annotations") or {}).items())
+    if size > _LARGEST_ANNOTATIONS:
+        told = f"Too long: may not be more than {_LARGEST_ANNOTATIONS} bytes"
+        yield Cause("metadata.annotations", told, "FieldValueTooLong")
+
+
+def subdomain_causes(field: str, name: str) -> Iterator[Cause]:
+    """What is wrong with a name that must be a DNS subdomain."""
+    if len(name) > 253:
+        yield wrong(field, name, "must be no more than 253 characters")
+    if not re.fullmatch(SUBDOMAIN, name):
+        yield wrong(field, name, SUBDOMAIN_RULE)
+
+
+def _name_causes(resource: Resource, name: str) -> Iterator[Cause]:
+    if resource.group == RBAC:
+        if "/" in name or "%" in name or name in (".", ".."):
+            yield wrong("metadata.name", name, "may not contain '/'")
+    elif resource is NAMESPACES:
+        yield from _label_name_causes(name)
+    else:
+        yield from subdomain_causes("metadata.name", name)
+
+
+def _label_name_causes(name: str) -> Iterator[Cause]:
+    if len(name) > 63:
+        yield wrong("metadata.name", name, "must be no more than 63 characters")
+    if "." in name:
+        yield wrong("metadata.name", name, "must not contain dots")
+    elif not re.fullmatch(LABEL, name):
+        yield wrong("metadata.name", name, LABEL_RULE)
+
+
+def _owner_causes(owners: Any) -> Iterator[Cause]:
+    for owner in owners:
+        where = "metadata.ownerReferences"
+        if not owner.get("apiVersion"):
+            yield wrong(f"{where}.apiVersion", "", "version must not be empty")
+        for field in ("kind", "name", "uid"):
+            if not owner.get(field):
+                yield wrong(f"{where}.{field}", "", "must not be empty")
+
+
+def _label_causes(labels: Json) -> Iterator[Cause]:
+    for key, value in labels.items():
+        yield from _key_causes("metadata.labels", key)
+        if len(value or "") > 63:
+            yield wrong("metadata.labels", value, "must be no more than 63 bytes")
+        if not re.fullmatch(LABEL_VALUE, value or ""):
+            yield wrong("metadata.labels", value, LABEL_VALUE_RULE)
+
+
+def _key_causes(field: str, key: str) -> Iterator[Cause]:
+    prefix, slash, name = key.rpartition("/")
+    if slash and not prefix:
+        yield wrong(field, key, "prefix part must be non-empty")
+    elif slash and not re.fullmatch(SUBDOMAIN, prefix):
+        yield wrong(field, key, f"prefix part {SUBDOMAIN_RULE}")
+    if len(name) > 63:
+        yield wrong(field, key, "name part must be no more than 63 bytes")
+    if not name:
+        yield wrong(field, key, "name part must be non-empty")
+    elif not re.fullmatch(_QUALIFIED_NAME, name):
+        yield wrong(field, key, _QUALIFIED_NAME_RULE)

@@ -1,0 +1,153 @@
+"""Pods: what their specification is completed with, and what it is refused for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from hera_k8s_sandbox.causes import fixed, repeated, required, unknown_reference, unsupported_value, wrong
+from hera_k8s_sandbox.errors import Cause
+from hera_k8s_sandbox.metadata_rules import LABEL, LABEL_RULE
+
+Json = dict[str, Any]
+
+_SPEC: Final = {
+    "restartPolicy": "Always",
+    "terminationGracePeriodSeconds": 30,
+    "dnsPolicy": "ClusterFirst",
+    "securityContext": {},
+    "schedulerName": "default-scheduler",
+    "enableServiceLinks": True,
+    "priority": 0,
+    "preemptionPolicy": "PreemptLowerPriority",
+}
+_CONTAINER: Final = {
+    "resources": {},
+    "terminationMessagePath": "/dev/termination-log",
+    "terminationMessagePolicy": "File",
+}
+_TOLERATED: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+_VOLUMES_WITH_MODE: Final = ("configMap", "secret", "projected", "downwardAPI")
+_POLICIES: Final = ("Always", "OnFailure", "Never")
+_LONGEST: Final = (1 << 31) - 1  # seconds
+
+
+def complete_pod(obj: Json) -> None:
+    """Fill in, in place, what the API server and its admission fill in."""
+    obj["metadata"].setdefault("generation", 1)
+    spec = obj.setdefault("spec", {})
+    for field, value in _SPEC.items():
+        spec.setdefault(field, dict(value) if isinstance(value, dict) else value)
+    spec.setdefault("serviceAccountName", spec.get("serviceAccount") or "default")
+    spec.setdefault("serviceAccount", spec["serviceAccountName"])
+    for container in _containers(spec):
+        _complete_container(container)
+    for volume in spec.get("volumes") or ():
+        for kind in _VOLUMES_WITH_MODE:
+            if isinstance(volume.get(kind), dict):
+                volume[kind].setdefault("defaultMode", 0o644)
+    _tolerate(spec)
+    obj.setdefault("status", {"phase": "Pending"}).setdefault("qosClass", _quality(spec))
+
+
+def pod_causes(obj: Json) -> Iterator[Cause]:
+    """What is wrong with a pod."""
+    spec = obj["spec"]
+    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
+    yield from _volume_causes(spec.get("volumes") or ())
+    if not spec.get("containers"):
+        yield required("spec.containers")
+    seen: set[str] = set()
+    for field in ("initContainers", "containers"):
+        for index, container in enumerate(spec.get(field) or ()):
+            yield from _container_causes(f"spec.{field}[{index}]", container, volumes, seen)
+    if spec["restartPolicy"] not in _POLICIES:
+        yield unsupported_value("spec.restartPolicy", spec["restartPolicy"], _POLICIES)
+    deadline = spec.get("activeDeadlineSeconds")
+    if deadline is not None and not 1 <= deadline <= _LONGEST:
+        yield wrong("spec.activeDeadlineSeconds", deadline, f"must be between 1 and {_LONGEST}, inclusive")
+
+
+def pod_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+    """What is wrong with a change of a pod."""
+    free = ("tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "containers", "nodeName")
+    if {k: v for k, v in old["spec"].items() if k not in free} != {
+        k: v for k, v in new["spec"].items() if k not in free
+    }:
+        told = (
+            "pod updates may not change fields other than `spec.containers[*].image`,"
+            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
+            "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+            "previously negative)"
+        )
+        yield fixed("spec", told)
+
+
+def _containers(spec: Json) -> list[Json]:
+    return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+
+
+def _complete_container(container: Json) -> None:
+    for field, value in _CONTAINER.items():
+        container.setdefault(field, dict(value) if isinstance(value, dict) else value)
+    _, _, tag = container.get("image", "").rpartition("/")[2].partition(":")
+    container.setdefault("imagePullPolicy", "IfNotPresent" if tag not in ("", "latest") else "Always")
+    resources = container["resources"]
+    if resources.get("limits"):
+        resources["requests"] = resources["limits"] | (resources.get("requests") or {})
+
+
+def _tolerate(spec: Json) -> None:
+    found = spec.get("tolerations") or []
+    known = {one.get("key") for one in found}
+    added = [
+        {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+        for key in _TOLERATED
+        if key not in known
+    ]
+    spec["tolerations"] = [*found, *added]
+
+
+def _quality(spec: Json) -> str:
+    containers = [container["resources"] for container in _containers(spec)]
+    if not any(one.get("requests") or one.get("limits") for one in containers):
+        return "BestEffort"
+    whole = all(
+        one.get("limits", {}).keys() >= {"cpu", "memory"} and one.get("requests") == one.get("limits")
+        for one in containers
+    )
+    return "Guaranteed" if whole else "Burstable"
+
+
+def _volume_causes(volumes: Iterable[Json]) -> Iterator[Cause]:
+    """Volumes become directories: their names may be nothing but names."""
+    seen: set[str] = set()
+    for index, volume in enumerate(volumes):
+        where, name = f"spec.volumes[{index}].name", volume.get("name") or ""
+        if not name:
+            yield required(where)
+        elif len(name) > 63:
+            yield wrong(where, name, "must be no more than 63 bytes")
+        elif not re.fullmatch(LABEL, name):
+            yield wrong(where, name, LABEL_RULE)
+        elif name in seen:
+            yield repeated(where, name)
+        seen.add(name)
+
+
+def _container_causes(where: str, container: Json, volumes: set[Any], seen: set[str]) -> Iterator[Cause]:
+    name = container.get("name")
+    if not name:
+        yield required(f"{where}.name")
+    elif not re.fullmatch(LABEL, name):
+        yield wrong(f"{where}.name", name, LABEL_RULE)
+    elif name in seen:
+        yield repeated(f"{where}.name", name)
+    else:
+        seen.add(name)
+    if not container.get("image"):
+        yield required(f"{where}.image")
+    for index, mount in enumerate(container.get("volumeMounts") or ()):
+        if mount.get("name") not in volumes:
+            yield unknown_reference(f"{where}.volumeMounts[{index}].name", mount.get("name"))
