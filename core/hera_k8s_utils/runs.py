@@ -296,6 +296,11 @@ class Runs:
             paths = [p for p in self.directory.iterdir() if not p.name.startswith(".") and (p / "run.json").is_file()]
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            found = error.strerror or str(error)
+            raise OptionsError(
+                f"the records in {self.directory} cannot be read", found=found, hint="--runs-dir DIR"
+            ) from None
         records = [RunRecord(path) for path in paths]
         return sorted(records, key=lambda record: (str(record.about.get("created_at", "")), record.id), reverse=True)
 

@@ -212,6 +212,12 @@ def test_what_is_no_record_is_passed_over(runs: Runs) -> None:
     assert runs.find("good").about["experiment"] == "trial"
 
 
+def test_records_that_cannot_be_read_are_told_with_their_place(tmp_path: Path) -> None:
+    with pytest.raises(OptionsError) as caught:
+        Runs(tmp_path / ("far" * 100)).all()
+    assert "--runs-dir" in caught.value.hint
+
+
 def test_the_submission_is_kept(runs: Runs) -> None:
     record = runs.start(built("sent"))
     record.refused(HeraK8sError("submitting", found="no room"))
