@@ -35,10 +35,10 @@ class Request:
     """What `build_container` was asked for."""
 
     target: Any
-    argv: Sequence[str] = ()
-    environ: Mapping[str, str] = field(default_factory=dict)
+    argv: Sequence[str] = field(default=(), repr=False)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     config: Path | str | None = None
-    keywords: Mapping[str, Any] = field(default_factory=dict)
+    keywords: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

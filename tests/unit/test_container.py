@@ -211,3 +211,10 @@ def test_a_wrong_choice_of_credentials_is_told_before_anything_is_built(work: Pa
     with pytest.raises(OptionsError) as caught:
         connect(credentials=[wrong])
     assert "seed" not in str(caught.value)
+
+
+def test_what_a_container_was_asked_for_shows_no_secret(work: Path) -> None:
+    environ = {"ARGO_TOKEN": "hush-environ"}
+    with build_container(argv=["--argo-token", "hush-argv"], environ=environ, argo_token="hush-keyword") as container:
+        assert "hush" not in repr(container.request())
+        assert "hush" not in repr(container.settings())
