@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.errors import ApiError
+from hera_k8s_sandbox.errors import ApiError, not_found
 from hera_k8s_sandbox.images import Images
 from hera_k8s_sandbox.kubelet import Kubelet
 from hera_k8s_sandbox.mounts import choose_view
+from hera_k8s_sandbox.reconcile import reconcile
 from hera_k8s_sandbox.recorder import record_event
 from hera_k8s_sandbox.resources import PODS, WORKFLOWS
 from hera_k8s_sandbox.runner import Runner
@@ -46,8 +47,12 @@ class Controller:
 
     @property
     def idle(self) -> bool:
-        """Whether no workflow and no pod is under way."""
-        return not self._running and not (self._kubelet is not None and self._kubelet.busy)
+        """Whether nothing runs, and nothing will unless somebody asks for something.
+
+        A workflow whose pods wait for what is not there, such as a claim, does not count; the next start takes it up.
+        """
+        busy = self._kubelet is not None and self._kubelet.busy
+        return not busy and all(driven.waits for driven in self._running.values())
 
     async def start(self) -> None:
         """Choose how tasks see their mounts and go on with what is there. Raises ValueError for a bad option."""
@@ -56,7 +61,11 @@ class Controller:
         self.mounts = view.kind
         self._kubelet = Kubelet(state, Runner(view, state.concurrency), Images(state.images))
         self._kubelet.start()
-        self._tasks = [asyncio.create_task(each) for each in (self._watch_workflows(), self._watch_pods())]
+        work = (
+            reconcile(self._store, WORKFLOWS, self._on_workflow),
+            reconcile(self._store, PODS, self._on_pod, labels=parse_labels(WORKFLOW_LABEL)),
+        )
+        self._tasks = [asyncio.create_task(each) for each in work]
 
     async def stop(self) -> None:
         """Write the last states and kill what runs; the next start goes on from there."""
@@ -68,12 +77,18 @@ class Controller:
         if self._kubelet is not None:
             await self._kubelet.close()
 
-    async def _watch_workflows(self) -> None:
-        with contextlib.closing(self._store.watch(WORKFLOWS)) as events:
-            async for event in events:
-                self._on_workflow(event)
-
     def _on_workflow(self, event: Event) -> None:
+        try:
+            self._take_workflow(event)
+        except Exception as error:
+            driven = self._running.pop(event.entry.key, None)
+            if driven is not None:
+                driven.close()
+            if not _is_completed(event.object):
+                _refuse(self._state, event.object, "Error", _failed_on(error))
+            raise
+
+    def _take_workflow(self, event: Event) -> None:
         key = event.entry.key
         driven = self._running.get(key)
         if event.type == "DELETED":
@@ -83,7 +98,7 @@ class Controller:
             return
         if driven is not None:
             driven.on_change(event)
-        elif (event.entry.meta.get("labels") or {}).get(COMPLETED_LABEL) == "true":
+        elif _is_completed(event.object):
             self._plan_removal(event.object)
         else:
             self._begin(event.object)
@@ -122,17 +137,15 @@ class Controller:
         pods = self._store.list(PODS, meta["namespace"], labels=parse_labels(f"{WORKFLOW_LABEL}={meta['name']}"))
         return [pod for pod in pods if _owner(pod) == meta["uid"] and NODE_ID in pod["metadata"]["annotations"]]
 
-    async def _watch_pods(self) -> None:
-        with contextlib.closing(self._store.watch(PODS, labels=parse_labels(WORKFLOW_LABEL))) as events:
-            async for event in events:
-                key = (event.entry.meta["namespace"], event.entry.meta["labels"][WORKFLOW_LABEL])
-                driven = self._running.get(key)
-                if driven is not None and NODE_ID in (event.entry.meta.get("annotations") or {}):
-                    driven.on_pod(event)
+    def _on_pod(self, event: Event) -> None:
+        """A pod that loses its label is as good as deleted: its workflow is found by its name as the owner."""
+        driven = self._running.get((event.entry.meta["namespace"], _owner(event.object, "name")))
+        if driven is not None and NODE_ID in (event.entry.meta.get("annotations") or {}):
+            driven.on_pod(event)
 
     def _plan_removal(self, workflow: Json) -> None:
         """Delete a workflow that has ended when its ttlStrategy says."""
-        strategy, status = workflow["spec"].get("ttlStrategy") or {}, workflow.get("status") or {}
+        strategy, status = (workflow.get("spec") or {}).get("ttlStrategy") or {}, workflow.get("status") or {}
         seconds = strategy.get(_TTL.get(status.get("phase", ""), ""), strategy.get("secondsAfterCompletion"))
         if seconds is None or not status.get("finishedAt"):
             return
@@ -180,6 +193,11 @@ class _Driven:
         self._wanted: float | None = 0.0  # when to advance, on the loop's clock; None: when something happens
         self._written = 0
         self._finished_pods: dict[str, Json] = {}
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is nothing to do or to write before something happens."""
+        return self._wanted is None and not self._unwritten
 
     def on_change(self, event: Event) -> None:
         """Somebody wrote the workflow: they may want it stopped."""
@@ -251,7 +269,7 @@ class _Driven:
         try:
             operation.advance()
         except Exception as error:  # a workflow that cannot be driven ends; the others go on
-            operation.end("Error", f"the sandbox failed on this workflow: {type(error).__name__}: {error}")
+            operation.end("Error", _failed_on(error))
         self._unwritten = True
         self._wanted = None
         if operation.wake_at is not None:
@@ -261,6 +279,8 @@ class _Driven:
         operation, store = self.operation, self._state.store
         meta = operation.workflow["metadata"]
         current = store.entry(WORKFLOWS, meta["namespace"], meta["name"]).meta
+        if current["uid"] != meta["uid"]:  # deleted meanwhile, and another one made under its name
+            raise not_found(WORKFLOWS, meta["name"])
         labels = dict(current.get("labels") or {})
         if operation.phase:
             labels[PHASE_LABEL] = operation.phase
@@ -332,9 +352,17 @@ class _PodsOf:
         self._kubelet.stop(self._namespace, name)
 
 
-def _owner(pod: Json) -> str:
+def _owner(pod: Json, field: str = "uid") -> str:
     owners = pod["metadata"].get("ownerReferences") or ()
-    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), "")
+    return next((str(owner[field]) for owner in owners if owner.get("controller")), "")
+
+
+def _is_completed(workflow: Json) -> bool:
+    return (workflow["metadata"].get("labels") or {}).get(COMPLETED_LABEL) == "true"
+
+
+def _failed_on(error: Exception) -> str:
+    return f"the sandbox failed on this workflow: {type(error).__name__}: {error}"
 
 
 def _refuse(state: SandboxState, workflow: Json, phase: str, message: str) -> None:
@@ -342,9 +370,8 @@ def _refuse(state: SandboxState, workflow: Json, phase: str, message: str) -> No
     meta = workflow["metadata"]
 
     def end(obj: Json) -> None:
-
-        now = now_text()
-        obj["metadata"].setdefault("labels", {}).update({PHASE_LABEL: phase, COMPLETED_LABEL: "true"})
+        now, labels = now_text(), obj["metadata"].get("labels") or {}
+        obj["metadata"]["labels"] = labels | {PHASE_LABEL: phase, COMPLETED_LABEL: "true"}
         obj["status"] = {"phase": phase, "startedAt": now, "finishedAt": now, "message": message, "progress": "0/0"}
         obj["status"]["conditions"] = [{"type": "Completed", "status": "True"}]
 

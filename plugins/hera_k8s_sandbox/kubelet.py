@@ -17,6 +17,7 @@ from hera_k8s_sandbox.bootstrap import NODE
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.images import Images, pull_error, write_programs
 from hera_k8s_sandbox.mounts import SCRATCH, Launch, Task
+from hera_k8s_sandbox.reconcile import reconcile
 from hera_k8s_sandbox.recorder import record_event
 from hera_k8s_sandbox.resources import CLAIMS, CONFIG_MAPS, PODS, SECRETS, STORAGE_CLASSES
 from hera_k8s_sandbox.runner import Ended, Runner
@@ -77,7 +78,7 @@ class Kubelet:
             if phase != "Pending":
                 meta = pod["metadata"]
                 self._sweeper.submit(_sweep, self._state.pod_directory(meta["namespace"], meta["name"]))
-        work = [self._watch_pods(), self._watch_inputs(), self._sample_logs()]
+        work = [reconcile(self._store, PODS, self._take), self._watch_inputs(), self._sample_logs()]
         work += [self._work() for _ in range(self._state.concurrency)]
         self._tasks = [asyncio.create_task(each) for each in work]
 
@@ -102,11 +103,6 @@ class Kubelet:
 
     # Taking pods
 
-    async def _watch_pods(self) -> None:
-        with contextlib.closing(self._store.watch(PODS)) as events:
-            async for event in events:
-                self._take(event)
-
     def _take(self, event: Event) -> None:
         key = event.entry.key
         if event.type == "DELETED":
@@ -122,12 +118,11 @@ class Kubelet:
         """Try pods again when something appears for which they may be waiting."""
         changed = asyncio.Event()
 
-        async def watch(resource: Any) -> None:
-            with contextlib.closing(self._store.watch(resource)) as events:
-                async for _ in events:
-                    changed.set()
+        def note(_: Event) -> None:
+            changed.set()
 
-        watches = [asyncio.create_task(watch(each)) for each in (CONFIG_MAPS, SECRETS, CLAIMS, STORAGE_CLASSES)]
+        inputs = (CONFIG_MAPS, SECRETS, CLAIMS, STORAGE_CLASSES)
+        watches = [asyncio.create_task(reconcile(self._store, each, note)) for each in inputs]
         try:
             while True:
                 await changed.wait()

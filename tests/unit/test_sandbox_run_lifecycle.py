@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_api import Api, make_namespace
+from sandbox_api import Api, claim, make_namespace
 from sandbox_workflows import Workflows, container, dag, nodes, phases, task, workflow
 
 SLOW = container("slow", "sleep", "300")
@@ -205,3 +205,61 @@ def test_the_server_is_idle_when_all_has_ended(home: tuple[Path, str]) -> None:
     wait_for(lambda: not (home[0] / "server.json").exists(), 30)
     flows, _ = start(home)
     assert flows.get(name)["status"]["phase"] == "Succeeded"
+
+
+def test_a_workflow_that_waits_for_what_is_missing_keeps_no_server_up_and_goes_on_later(home: tuple[Path, str]) -> None:
+    from hera_k8s_sandbox import launch
+
+    address = launch.ensure_running(home[0], runner=home[1], until_idle=1, lifetime=60)
+    flows = Workflows(Api(address.url, address.token))
+    mounts = {"volumeMounts": [{"name": "v", "mountPath": "/data"}]}
+    volume = {"name": "v", "persistentVolumeClaim": {"claimName": "late"}}
+    name = flows.submit(workflow(container("main", "true", container=mounts), volumes=[volume]))
+    flows.api.session.close()
+    wait_for(lambda: not (home[0] / "server.json").exists(), 30)
+
+    flows, _ = start(home)
+    assert flows.get(name)["status"]["phase"] == "Running"
+    flows.api.create("/api/v1/namespaces/default/persistentvolumeclaims", claim("late"))
+    assert flows.finish(name)["status"]["phase"] == "Succeeded"
+
+
+# Objects that come by the Kubernetes API, which takes custom objects as they are
+
+OF_KUBERNETES = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
+ONE = {"name": "main", "container": {"image": "busybox", "command": ["true"]}}
+DONE = {"labels": {"workflows.argoproj.io/completed": "true"}}
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {},
+        {"spec": "of a film"},
+        {"spec": {"entrypoint": "main", "templates": [1]}},
+        {"spec": {"entrypoint": "main", "templates": [ONE], "parallelism": "x"}},
+        {"spec": {"entrypoint": "main", "templates": [ONE]}, "status": {"phase": "Running", "nodes": 5}},
+        {"metadata": DONE},
+        {
+            "metadata": DONE,
+            "spec": {"ttlStrategy": {"secondsAfterCompletion": "soon"}},
+            "status": {"phase": "Succeeded", "finishedAt": "never"},
+        },
+    ],
+)
+def test_one_strange_object_does_not_stop_the_others(flows: Workflows, strange: dict[str, Any]) -> None:
+    metadata = {"name": "strange", **strange.get("metadata", {})}
+    kind = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}
+    flows.api.create(OF_KUBERNETES.format(flows.namespace), {**kind, **strange, "metadata": metadata})
+    assert flows.run(workflow(container()))["status"]["phase"] == "Succeeded"
+    if "metadata" not in strange:
+        assert flows.finish("strange")["status"]["phase"] in ("Failed", "Error")
+
+
+def test_a_pod_that_lost_its_label_is_as_good_as_deleted(flows: Workflows) -> None:
+    name = flows.submit(workflow(SLOW))
+    flows.until(name, running)
+    without = {"metadata": {"labels": {"workflows.argoproj.io/workflow": None}}}
+    assert flows.api.patch(f"/api/v1/namespaces/{flows.namespace}/pods/{name}", without).ok
+    assert flows.finish(name)["status"]["message"] == "pod deleted"
+    assert flows.run(workflow(container()))["status"]["phase"] == "Succeeded"

@@ -1,0 +1,39 @@
+"""Reconciling: a controller takes what happens to objects, event by event, whatever one of them brings along."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+
+from hera_k8s_sandbox.errors import ApiError
+from hera_k8s_sandbox.resources import Resource
+from hera_k8s_sandbox.selectors import Selector
+from hera_k8s_sandbox.store import Event, Store
+
+log = logging.getLogger(__name__)
+
+
+async def reconcile(
+    store: Store, resource: Resource, take: Callable[[Event], None], *, labels: Selector | None = None
+) -> None:
+    """Hand every change of a resource to `take`, beginning with what is there, until the store ends its watches.
+
+    An event that cannot be dealt with is logged: custom objects may hold anything, and one must not stop the others.
+    Who fell too far behind begins anew with what is there.
+    """
+    while True:
+        try:
+            with contextlib.closing(store.watch(resource, labels=labels)) as events:
+                async for event in events:
+                    _take(event, take)
+                return
+        except ApiError as error:
+            log.warning("watching %s begins anew: %s", resource.plural, error.message)
+
+
+def _take(event: Event, take: Callable[[Event], None]) -> None:
+    try:
+        take(event)
+    except Exception:  # whatever it is about this object, the next one is taken
+        log.exception("%s %s/%s could not be dealt with", event.entry.resource.plural, *event.entry.key)
