@@ -28,6 +28,7 @@ _FAILED: Final = ("Failed", "Error")
 _SKIPPED: Final = ("Skipped", "Omitted")
 _BAR, _BESIDE_BAR = 34, 64
 """Columns of a bar at most, and of all that stands beside it."""
+_UNBOUNDED: Final = 1000
 MOST_ROWS: Final = 8
 """A live table shows no more templates than these, those at work first."""
 
@@ -308,22 +309,28 @@ class LiveTable:
         self._tally = tally
 
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> Iterator[Table]:
-        yield self._table(min(_BAR, max(8, options.max_width - _BESIDE_BAR)))
+        from rich.measure import Measurement
+
+        table = self._table(min(_BAR, max(8, options.max_width - _BESIDE_BAR)))
+        wanted = Measurement.get(console, options.update(max_width=_UNBOUNDED), table).maximum
+        yield table if wanted <= options.max_width else self._table(0)
 
     def _table(self, bar: int) -> Table:
+        """The rows; bar: its columns, 0 where numbers need the room."""
         from rich.table import Table
 
         table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-        for _ in range(6):
+        indent = [""] if bar else []
+        for _ in range(len(indent) + (5 if bar else 4)):
             table.add_column(no_wrap=True)
         rows = self._tally.rows()
         shown = _most_active(rows)
         for row in shown:
-            table.add_row("", row.template, *_cells(row, bar))
+            table.add_row(*indent, row.template, *_cells(row, bar))
         if len(rows) > len(shown):
-            table.add_row("", f"and {len(rows) - len(shown)} more templates")
+            table.add_row(*indent, f"and {len(rows) - len(shown)} more templates")
         if not rows:
-            table.add_row("", self._tally.phase or "waiting for the first task")
+            table.add_row(*indent, self._tally.phase or "waiting for the first task")
         return table
 
 
@@ -331,11 +338,14 @@ def _cells(row: Counts, bar: int) -> Iterator[Any]:
     from rich.progress_bar import ProgressBar
 
     if not row.seen:
+        if not bar:
+            yield ""
         yield row.state()
         return
-    total = max(row.total, row.seen) if row.total is not None else None
-    style = "red" if row.failed else "green"
-    yield ProgressBar(total=total, completed=row.over, width=bar, complete_style=style, finished_style=style)
+    if bar:
+        total = max(row.total, row.seen) if row.total is not None else None
+        style = "red" if row.failed else "green"
+        yield ProgressBar(total=total, completed=row.over, width=bar, complete_style=style, finished_style=style)
     yield row.amount()
     yield row.state()
     yield clock(_elapsed(row))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+import pytest
+from rich.console import Console
+
 from hera_k8s_utils import NodeState, RunUpdate
-from hera_k8s_utils.progress import ProgressLines, Tally, plan
+from hera_k8s_utils.progress import LiveTable, ProgressLines, Tally, plan
 
 SWEEP: dict[str, Any] = {
     "spec": {
@@ -137,3 +141,15 @@ def test_lines_come_at_changes_of_stage_and_else_rarely() -> None:
     tally.apply(RunUpdate(phase="Running", nodes=[pod("w.d", "Running", "draw")]))
     assert lines.line(105.1) is not None
     assert lines.line(200.0) is None, "nothing changed"
+
+
+@pytest.mark.parametrize(("width", "bars"), [(100, True), (60, False)])
+def test_on_a_narrow_terminal_numbers_take_the_room_of_bars(width: int, bars: bool) -> None:
+    said = io.StringIO()
+    tally = tally_of(pod("a", "Running"), pod("b", "Succeeded"), pod("c", "Pending"))
+    Console(file=said, width=width).print(LiveTable(tally))
+    first, second = said.getvalue().splitlines()
+    assert "1 of 3" in first
+    assert "1 running, 1 pending, 0 failed  0:00" in first
+    assert "waits for simulate" in second
+    assert ("\u2501" in first) is bars
