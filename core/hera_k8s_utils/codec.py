@@ -107,7 +107,7 @@ def _converted(raw: object, where: str) -> Value:
 def shown(value: object, *, most: int = 80) -> str:
     """A value as a message holds it, cut after `most` characters."""
     try:
-        text = repr(value)
+        text = value.isoformat() if isinstance(value, date) else repr(value)
     except ValueError:  # an int of more digits than Python agrees to write
         return f"a number of {value.bit_length()} bits" if isinstance(value, int) else type(value).__name__
     return text if len(text) <= most else f"{text[: most - 12]}...{text[-8:]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -252,3 +252,8 @@ def test_linspace_refuses_what_it_cannot_space(arguments: tuple[float, float, in
 
 def test_linspace_of_one_is_its_start() -> None:
     assert linspace(2, 3, 1) == [2.0]
+
+
+def test_a_point_says_its_dates_as_they_are_written() -> None:
+    inputs = Inputs(parameters={"day": [date(2012, 7, 1)], "hour": [datetime(2012, 7, 1, 6)]})
+    assert str(inputs[0]) == "day=2012-07-01, hour=2012-07-01T06:00:00"
