@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
+from .argo_server import argo_server
 from .context import Context, Demand
 from .declarations import (
     CheckResult,
@@ -52,7 +53,10 @@ from .errors import (
     WorkflowFailed,
 )
 from .hookspecs import HOOK_API, hookimpl
+from .k8s_cluster import cluster, k8s_cluster
+from .num_exp_environment import Struct, num_exp_environment
 from .options import option
+from .parser import parse_arguments, parser
 from .platforms import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey
 
 if TYPE_CHECKING:
@@ -144,6 +148,7 @@ __all__ = [
     "RunUpdate",
     "Session",
     "Site",
+    "Struct",
     "Submission",
     "SubmitError",
     "Trouble",
@@ -151,13 +156,19 @@ __all__ = [
     "Verdict",
     "WorkflowFailed",
     "__version__",
+    "argo_server",
     "build_container",
+    "cluster",
     "connect",
     "fail",
     "hookimpl",
+    "k8s_cluster",
     "linspace",
+    "num_exp_environment",
     "ok",
     "option",
+    "parse_arguments",
+    "parser",
     "provision",
     "unknown",
     "warn",

@@ -71,7 +71,7 @@ class CommandParser(ArgumentParser):
         self._optionals.title = "flags of this command"
 
     def error(self, message: str) -> NoReturn:
-        raise OptionsError(_without_values(message), hint=f"{self.prog} --help")
+        raise OptionsError(without_values(message), hint=f"{self.prog} --help")
 
     def flags(self) -> list[str]:
         """Every flag that is known."""
@@ -235,7 +235,7 @@ def _too_many(leftover: Sequence[str], words: Sequence[str], program: str) -> Op
     )
 
 
-def _without_values(message: str) -> str:
+def without_values(message: str) -> str:
     """argparse's messages without the value that was typed, which may be a secret after the wrong flag."""
     message = re.sub(r"invalid choice: .*\(choose from (.*)\)$", r"not one of \1", message, flags=re.DOTALL)
     message = re.sub(r"invalid (\S+) value: .*", r"not a valid \1", message, flags=re.DOTALL)

@@ -39,6 +39,7 @@ class Request:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     config: Path | str | None = None
     keywords: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    tolerant: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,12 +161,16 @@ def connect(
     environ: Mapping[str, str] | None = None,
     config: Path | str | None = None,
     plugins: Plugins | None = None,
+    tolerant: bool = False,
     **settings: Any,
 ) -> Connection:
-    """`build_container` without a `with` block; the same parameters."""
+    """`build_container` without a `with` block; the same parameters.
+
+    tolerant: say nothing of unknown names and keys, for callers whose own options stand in the same files.
+    """
     environ = os.environ if environ is None else environ
     plugins = Plugins.load(environ=environ) if plugins is None else plugins
-    request = Request(experiment, tuple(argv), environ, config, settings)
+    request = Request(experiment, tuple(argv), environ, config, settings, tolerant)
     container = ExperimentContainer(
         request=providers.Object(request),
         plugins=providers.Object(plugins),
@@ -200,6 +205,7 @@ def _settings(request: Request, plugins: Plugins, definition: Loaded | None) -> 
         environ=request.environ,
         config=request.config,
         keywords=request.keywords,
+        tolerant=request.tolerant,
     )
 
 

@@ -146,13 +146,16 @@ class Interrupted(HeraK8sError):
 
 
 class ScriptExit(HeraK8sError, SystemExit):
-    """A failure in the 0.1 API: scripts written for it expect the interpreter to end, with a message and a status."""
+    """A failure in the 0.1 API: scripts written for it expect the interpreter to end, with a message and a status.
+
+    code: None lets the interpreter write the message to stderr and end with status 1 when nobody catches it.
+    """
 
     exit_code = 1
 
     def __init__(self, wanted: str, *, found: str = "", hint: str = "", code: int | None = None) -> None:
         HeraK8sError.__init__(self, wanted, found=found, hint=hint)
-        self.code = self.exit_code if code is None else code
+        self.code = str(self) if code is None else code
 
 
 def listed(names: Sequence[str], *, most: int = 8) -> str:

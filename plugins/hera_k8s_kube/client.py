@@ -20,6 +20,8 @@ from .session import Session, open_session
 from .tokens import expires_within
 
 if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api
+
     from hera_k8s_utils.platforms import Scope
 
 log = logging.getLogger(__name__)
@@ -248,6 +250,12 @@ class KubernetesClient:
             yield line.decode("utf-8", "replace")
 
     # --- how -----------------------------------------------------------------------------------------------------
+
+    def core_v1(self) -> CoreV1Api:
+        """The official client's API over the connections and the credential in use now, for scripts written for it."""
+        from kubernetes.client import CoreV1Api
+
+        return CoreV1Api(self._usable().api)
 
     def close(self) -> None:
         """Close the connections that are kept open."""

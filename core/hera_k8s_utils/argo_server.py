@@ -1,0 +1,92 @@
+"""The Argo server of older scripts: is it there, and will `Workflow.create()` of Hera's reach it?"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from .k8s_cluster import k8s_cluster
+from .log import REDACTED
+from .parser import parser
+from .scripting import Servers, ending_the_script
+
+
+class argo_server:
+    """The Argo server that parsed arguments name; making one asserts that it can be used and points Hera at it.
+
+        argo_server()            argo_server(args)            argo_server(cluster, args)
+
+    Without arguments the command line of the script is parsed. They are left as they are.
+    server: its address, as a URL. namespace: where workflows go. service_account: as what their pods run, or None.
+
+    Every failure is a `ScriptExit`. From here on, and only here, Hera's global configuration is set.
+    """
+
+    arguments: ClassVar[type[parser]] = parser
+
+    def __init__(self, cluster: Any = None, args: Any = None) -> None:
+        with ending_the_script():
+            self._use(self._reached(cluster, args))
+            self._servers.require(self._servers.access("argo"))
+            self._point_hera_here()
+
+    @classmethod
+    def over(cls, servers: Servers) -> argo_server:
+        """The server behind a connection that was looked at already."""
+        server = cls.__new__(cls)
+        server._use(servers)
+        server._point_hera_here()
+        return server
+
+    def _reached(self, cluster: Any, args: Any) -> Servers:
+        if isinstance(cluster, k8s_cluster):
+            return cluster.servers
+        stated = args if args is not None else cluster
+        return Servers.of(self.arguments().parse_args() if stated is None else stated)
+
+    def _use(self, servers: Servers) -> None:
+        client = servers.open("argo")
+        self._servers = servers
+        self.server = str(client.server)
+        self.namespace = str(client.namespace)
+        self.service_account: str | None = servers.option("argo_service_account") or None
+
+    @property
+    def servers(self) -> Servers:
+        """The connection, for others that use the same servers."""
+        return self._servers
+
+    @property
+    def token(self) -> str | None:
+        """The bearer token in use; None where the server asks for none."""
+        with ending_the_script():
+            return self._servers.credential("argo").secret or None
+
+    def define_argo_server_part_of_environment(self) -> None:
+        """Make Hera's objects submit to this server, again if something else was set meanwhile."""
+        with ending_the_script():
+            self._point_hera_here()
+
+    def print_config(self) -> None:
+        """Print where the server is, and as whom it is used; no secret is printed."""
+        print("Argo server:")
+        for key, value in self.to_json().items():
+            print(f"  {key}: {value}")
+
+    def to_json(self) -> dict[str, str]:
+        """Where the server is, and as whom it is used, as plain data."""
+        return {
+            "server": self.server,
+            "namespace": self.namespace,
+            "service_account": self.service_account or "",
+            "identity": str(self._servers.open("argo").identity),
+            "token": REDACTED if self._servers.credential("argo").secret else "none",
+        }
+
+    def __repr__(self) -> str:
+        return f"argo_server({self.server!r}, namespace={self.namespace!r})"
+
+    def _point_hera_here(self) -> None:
+        # By its name at run time: the core imports no plugin, and without Argo's there is no Argo server to be here.
+        from importlib import import_module
+
+        import_module("hera_k8s_argo").configure_hera(self._servers.context)

@@ -1,0 +1,101 @@
+"""The Kubernetes cluster of 0.1 scripts: is it there, and is what the experiment needs there?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .scripting import Servers, ending_the_script
+
+
+class k8s_cluster:
+    """The Kubernetes cluster that parsed arguments name; making one asserts that it can be used.
+
+    args: what `parser().parse_args()` gave. They are left as they are.
+    namespace: as the arguments say, else the one that comes with the kubeconfig's context, else `default`.
+    server: its address. identity: as whom we are known there, where that can be told.
+
+    Only named objects are looked at: no right to list anything, and none of the cluster's own, is needed. What may
+    not be looked at is warned of. Every failure is a `ScriptExit`.
+    """
+
+    def __init__(self, args: Any = None) -> None:
+        with ending_the_script():
+            self._use(Servers.of(args))
+            self._servers.require(self._servers.access("kubernetes"))
+            self.identity = str(self._servers.open("kubernetes").identity)
+
+    @classmethod
+    def over(cls, servers: Servers) -> k8s_cluster:
+        """The cluster behind a connection that was looked at already."""
+        cluster = cls.__new__(cls)
+        cluster._use(servers)
+        return cluster
+
+    def _use(self, servers: Servers) -> None:
+        client = servers.open("kubernetes")
+        self._servers = servers
+        self.namespace = str(client.namespace)
+        self.server = str(client.server)
+        self.identity = str(client.identity)
+
+    @property
+    def servers(self) -> Servers:
+        """The connection, for others that use the same servers."""
+        return self._servers
+
+    @property
+    def v1(self) -> Any:
+        """The official client's `CoreV1Api`, with the credential, the proxy and the trust of this connection."""
+        with ending_the_script():
+            return self._servers.open("kubernetes").core_v1()
+
+    def assert_cluster(self) -> None:
+        """Assert that the cluster answers and knows us."""
+        self._require(self._servers.access("kubernetes"))
+
+    def assert_namespace(self) -> None:
+        """Assert that the namespace is there."""
+        self._assert("Namespace", self.namespace)
+
+    def assert_volume_claim(self, name: str) -> None:
+        """Assert that a persistent volume claim is there and can be mounted."""
+        self._assert("PersistentVolumeClaim", name)
+
+    def assert_configmap(self, name: str) -> None:
+        """Assert that a config map is there."""
+        self._assert("ConfigMap", name)
+
+    def print_config(self) -> None:
+        """Print where the cluster is, and as whom it is used; no secret is printed."""
+        print("Kubernetes cluster:")
+        for key, value in self.to_json().items():
+            print(f"  {key}: {value}")
+
+    def to_json(self) -> dict[str, str]:
+        """Where the cluster is, and as whom it is used, as plain data."""
+        source = self._servers.credential("kubernetes").source
+        return {"server": self.server, "namespace": self.namespace, "identity": self.identity, "credential": source}
+
+    def __repr__(self) -> str:
+        return f"k8s_cluster({self.server!r}, namespace={self.namespace!r})"
+
+    def _assert(self, kind: str, name: str) -> None:
+        with ending_the_script():
+            if not isinstance(name, str) or not name:
+                raise _unnamed(kind)
+            self._servers.require(self._servers.resource(kind, name))
+
+    def _require(self, check: Any) -> None:
+        with ending_the_script():
+            self._servers.require(check)
+
+
+cluster = k8s_cluster
+"""The name by which the README of 0.1 calls it."""
+
+
+def _unnamed(kind: str) -> Exception:
+    from .errors import ScriptExit
+
+    flags = {"PersistentVolumeClaim": "--k8s_volume_claim_name", "ConfigMap": "--k8s_configmap_name"}
+    return ScriptExit(f"no {kind} is named", hint=f"{flags[kind]} NAME" if kind in flags else "")

@@ -1,0 +1,114 @@
+"""The environment of a numerical experiment in 0.1 scripts: made to be subclassed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Set
+from pathlib import PurePath
+from typing import Any
+
+from .argo_server import argo_server
+from .k8s_cluster import k8s_cluster
+from .scripting import Servers, ending_the_script
+
+
+class Struct:
+    """A free namespace: `Struct(claim_name="data")`, or attributes as they are set."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in _public(self).items())
+        return f"{type(self).__name__}({fields})"
+
+
+class ClusterStruct(Struct):
+    """A free namespace for what the workflow needs of the cluster; what it does not have is looked up on `k8s`."""
+
+    def __init__(self, k8s: k8s_cluster) -> None:
+        super().__init__(_k8s=k8s)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._k8s, name)
+
+
+class num_exp_environment:
+    """The environment of execution; making one asserts that the Argo server and then the cluster can be used.
+
+        class environment(num_exp_environment):
+            def __init__(self, args, verbose=False):
+                super().__init__(args, verbose)
+                self.k8s.assert_volume_claim(args.k8s_volume_claim_name)
+                self.persisted_volume = Struct(claim_name=args.k8s_volume_claim_name, mount_path="/within")
+
+    args: what `parser().parse_args()` gave. verbose: print what was found.
+    k8s: the `k8s_cluster`. cluster: a free namespace for what the workflow needs of the cluster.
+
+    Hera's objects submit to the Argo server from then on. Every failure is a `ScriptExit`.
+    """
+
+    k8s: k8s_cluster
+    cluster: Any
+
+    def __init__(self, args: Any = None, verbose: bool = False) -> None:
+        with ending_the_script():
+            servers = Servers.of(args)
+            servers.require(servers.access("argo"), servers.access("kubernetes"))
+            self.k8s = k8s_cluster.over(servers)
+            self.cluster = ClusterStruct(self.k8s)
+            self._argo = argo_server.over(servers)
+            if verbose:
+                self._argo.print_config()
+                self.k8s.print_config()
+
+    def toJSON(self) -> str:
+        """The environment with all that a subclass put into it, as JSON; secrets are redacted."""
+        return json.dumps(self._plain(), indent=4, sort_keys=True, ensure_ascii=False)
+
+    def print_config(self) -> None:
+        """Print the servers and all that a subclass put into the environment; no secret is printed."""
+        with ending_the_script():
+            self._argo.print_config()
+            self.k8s.print_config()
+            own = {name: value for name, value in self._plain().items() if name not in ("argo", "k8s") and value}
+            if own:
+                print("Environment:")
+                print(json.dumps(own, indent=2, sort_keys=True, ensure_ascii=False))
+
+    def _plain(self) -> dict[str, Any]:
+        plain: dict[str, Any] = _as_plain({"argo": self._argo, **_public(self)}, (id(self),))
+        return plain
+
+
+def _public(thing: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(thing).items() if not name.startswith("_")}
+
+
+def _as_plain(value: Any, within: tuple[int, ...]) -> Any:
+    """Plain data for any value; what holds itself is named once, secrets are redacted. within: ids of the holders."""
+    from .log import redact
+
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, (str, PurePath)):
+        return redact(str(value))
+    if id(value) in within:
+        return f"<{type(value).__name__}>"
+    inside = (*within, id(value))
+    if isinstance(value, (k8s_cluster, argo_server)):
+        return value.to_json()
+    if isinstance(value, Mapping):
+        return {redact(str(key)): _as_plain(each, inside) for key, each in value.items()}
+    if isinstance(value, Set):
+        return sorted((_as_plain(each, inside) for each in value), key=str)
+    if isinstance(value, (list, tuple)):
+        return [_as_plain(each, inside) for each in value]
+    if isinstance(value, type) or callable(value) or not hasattr(value, "__dict__"):
+        return redact(getattr(value, "__name__", "") or str(value))
+    return _as_plain(_public(value), inside)

@@ -1,0 +1,132 @@
+"""The parser of 0.1 scripts: five options from flags, variables and `hera.config`, for scripts to extend."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+
+from .scripting import Servers, as_script_exit, ending_the_script
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class KnownOption(NamedTuple):
+    """An option that every script has. is_path: `~` stands for the home directory."""
+
+    name: str
+    variable: str
+    help: str
+    metavar: str
+    secret: bool = False
+    is_path: bool = False
+
+
+ARGO_OPTIONS: Final = (
+    KnownOption("argo_server", "ARGO_SERVER", "the Argo server: HOST:PORT or a full URL", "ADDRESS"),
+    KnownOption(
+        "argo_token", "ARGO_TOKEN", "token for the Argo server, with or without the word Bearer", "TOKEN", secret=True
+    ),
+    KnownOption("argo_namespace", "ARGO_NAMESPACE", "namespace to submit workflows to", "NAME"),
+    KnownOption(
+        "argo_service_account", "ARGO_SERVICE_ACCOUNT", "service account that the workflow's pods run as", "NAME"
+    ),
+)
+KUBERNETES_OPTIONS: Final = (
+    KnownOption(
+        "k8s_config_file",
+        "KUBECONFIG",
+        f"kubeconfig file of the cluster, or a list of files separated by {os.pathsep!r}",
+        "FILE",
+        is_path=True,
+    ),
+)
+
+
+class parser:
+    """The parser that scripts extend: `parser().parser.add("--my_parameter", type=int, default=10)`.
+
+    existing_parser: a parser that gets the options as well, and is the one that is extended from then on.
+    logger: told of what is odd but no reason to fail, instead of the logger of this module.
+
+    A flag beats its variable, which beats `hera.config` at `$ARGOCONFIG`, in the working directory or in the home
+    directory, in this order. Every failure is a `ScriptExit`.
+    """
+
+    options: ClassVar[Sequence[KnownOption]] = (*ARGO_OPTIONS, *KUBERNETES_OPTIONS)
+
+    def __init__(self, existing_parser: ArgumentParser | None = None, logger: logging.Logger = _LOG) -> None:
+        with ending_the_script():
+            from .script_parser import ScriptParser, extended  # ConfigArgParse patches argparse: only now
+
+            if existing_parser is None:
+                self.parser: Any = ScriptParser(self.options, logger)
+            else:
+                self.parser = extended(existing_parser, self.options, logger)
+
+    def get_parser(self) -> Any:
+        """The ConfigArgParse parser itself."""
+        return self.parser
+
+    def parse_args(self, args: Sequence[str] | None = None) -> Namespace:
+        """The parsed arguments: an attribute for each option, with underscores; None where nobody said anything.
+
+        args: the words of the command line, by default the script's own.
+        """
+        with ending_the_script():
+            parsed: Namespace = self.parser.parse_args(args)
+            return parsed
+
+    def get_config_files(self) -> list[str]:
+        """The configuration files that are read, in the order of ConfigArgParse: a later one beats an earlier one."""
+        with ending_the_script():
+            from .script_parser import config_paths
+
+            return config_paths()
+
+    @staticmethod
+    def verify_args(args: Any) -> None:
+        """Raise `ScriptExit` naming all that is missing to reach both servers; asks neither of them."""
+        with ending_the_script():
+            verified(Servers.of(args), ("argo", "kubernetes"))
+
+
+def parse_arguments(args: Sequence[str] | None = None) -> Namespace:
+    """The parsed arguments of a script that adds no option of its own."""
+    return parser().parse_args(args)
+
+
+def verified(servers: Servers, platforms: Sequence[str]) -> None:
+    """Raise `ScriptExit` naming what is missing to reach these platforms; asks none of them.
+
+    A service account's token is asked for only when it is needed: until then its name and a cluster are enough.
+    """
+    from .errors import HeraK8sError, ScriptExit
+
+    missing: list[ScriptExit] = []
+    for platform in platforms:
+        asks_cluster = (
+            platform == "argo" and servers.option("argo_service_account") and not servers.option("argo_token")
+        )
+        try:
+            if asks_cluster and servers.option("argo_server"):
+                servers.credential("kubernetes")
+            else:
+                servers.credential(platform)
+        except HeraK8sError as error:
+            missing.append(as_script_exit(error))
+    if len(missing) == 1:
+        raise missing[0]
+    if missing:
+        lines = "".join(f"\n{error}" for error in missing)
+        raise ScriptExit("the configuration is not complete", found=lines)
+
+
+def _asks_cluster(servers: Servers) -> bool:
+    """Whether the Argo server's token is to be had through Kubernetes."""
+    named = servers.option("argo_server") and servers.option("argo_service_account")
+    return bool(named) and not servers.option("argo_token")

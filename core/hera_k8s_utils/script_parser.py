@@ -1,0 +1,273 @@
+"""The ConfigArgParse parser behind `parser`: options that may be added again, and errors that repeat no value.
+
+ConfigArgParse patches argparse when it is imported: import this module only where arguments are parsed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import logging
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TextIO
+
+from .command_line import unknown_words, without_values
+from .config_files import Entry, parse_config, read_config_files
+from .conversion import switch
+from .errors import OptionsError, ScriptExit, listed
+from .log import redact, remember
+from .options import canonical
+from .parser import KnownOption
+from .resolve import nearest_key
+from .scripting import ending_the_script
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    ConfigFileParser = object
+else:
+    from configargparse import ArgumentParser, ConfigFileParser
+
+_DESCRIPTION: Final = (
+    "Each option can also be set by its variable, or by a line NAME = VALUE of hera.config: the file that $ARGOCONFIG "
+    "names, ./hera.config or ~/hera.config. A flag beats a variable, a variable beats a file."
+)
+
+
+def config_paths() -> list[str]:
+    """The configuration files that exist, the weakest first. Raises `OptionsError` for a bad `$ARGOCONFIG`."""
+    return [str(file.path) for file in reversed(read_config_files(None, os.environ))]
+
+
+class ScriptParser(ArgumentParser):
+    """A parser with known options that a script may add again, with another default or destination.
+
+    options: those that it has from the start. logger: told of odd keys, and of a secret on the command line.
+    """
+
+    def __init__(self, options: Sequence[KnownOption], logger: logging.Logger) -> None:
+        self._files: list[str] = []
+        self._known: dict[str, KnownOption] = {}
+        self._logger = logger
+        extras: dict[str, Any] = {}
+        if not TYPE_CHECKING:
+            extras = {
+                "default_config_files": self._files,  # filled in when arguments are parsed
+                "config_file_parser_class": type("HeraConfig", (ConfigFormat,), {"parser": self, "logger": logger}),
+                "add_config_file_help": False,
+            }
+        super().__init__(description=_DESCRIPTION, conflict_handler="resolve", **extras)
+        self.know(options)
+
+    def know(self, options: Iterable[KnownOption]) -> None:
+        """Add known options, those that are there already excepted."""
+        for option in options:
+            self._known.setdefault(option.name, option)
+            if f"--{option.name}" not in self._option_string_actions:
+                _add(self, option)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None, **settings: Any) -> Any:
+        """As ConfigArgParse does it, with the framework's files and their order; an empty variable is an unset one."""
+        with ending_the_script():
+            self._files[:] = [] if _asks_for_help(args) else [glob.escape(path) for path in config_paths()]
+            self._keep_variables()
+            if not TYPE_CHECKING:
+                settings.setdefault("env_vars", {name: value for name, value in os.environ.items() if value})
+            words = _words(args)
+            self._warn_of_secrets(words)
+            parsed, unknown = super().parse_known_args(self._spelled(words), namespace, **settings)
+            self._complete(parsed)
+            return parsed, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `ScriptExit`; what was typed is not repeated, since it may be a secret."""
+        help = f"python {self.prog} --help"
+        unrecognized = message.partition("unrecognized arguments: ")[2]
+        if unrecognized:
+            refused = unknown_words(unrecognized.split(), list(self._option_string_actions), [], help=help)
+            raise ScriptExit(refused.wanted, found=refused.found, hint=refused.hint)
+        raise ScriptExit(redact(_discreet(message)), hint=help)
+
+    def _keep_variables(self) -> None:
+        """A known option that a script added again without a variable keeps its own."""
+        for name, option in self._known.items():
+            action: Any = self._option_string_actions.get(f"--{name}")
+            if action is not None and not getattr(action, "env_var", None):
+                action.env_var = option.variable
+
+    def _spelled(self, words: Sequence[str]) -> list[str]:
+        """`--argo-server` as `--argo_server`: dashes and underscores are one."""
+        spelled: list[str] = []
+        for position, word in enumerate(words):
+            if word == "--":
+                return [*spelled, *words[position:]]
+            flag, equals, value = word.partition("=")
+            other = "--" + flag[2:].replace("-", "_")
+            known = flag.startswith("--") and flag not in self._option_string_actions
+            spelled.append(other + equals + value if known and other in self._option_string_actions else word)
+        return spelled
+
+    def _warn_of_secrets(self, words: Sequence[str]) -> None:
+        typed = {word.partition("=")[0].replace("-", "_") for word in words}
+        for option in self._known.values():
+            if option.secret and f"__{option.name}" in typed:
+                self._logger.warning(
+                    "--%s: everybody on this machine can read it in the list of processes, and it stays in the history "
+                    "of the shell; set %s instead",
+                    option.name,
+                    option.variable,
+                )
+
+    def _complete(self, parsed: argparse.Namespace) -> None:
+        """Known options under their own names too, where a script gave them another destination."""
+        for name, option in self._known.items():
+            action = self._option_string_actions.get(f"--{name}")
+            if action is not None and not hasattr(parsed, name):
+                setattr(parsed, name, getattr(parsed, action.dest, None))
+            value = getattr(parsed, name, None)
+            if option.secret and isinstance(value, str):
+                remember([value])
+            if option.is_path and isinstance(value, str):
+                setattr(parsed, name, expanded(value))
+
+
+class ConfigFormat(ConfigFileParser):
+    """The framework's reader of configuration files as ConfigArgParse calls it; keys of others are left out.
+
+    ConfigArgParse takes a class and makes the object, so that the parser is an attribute of a class of its own.
+    """
+
+    parser: ClassVar[ArgumentParser]
+    logger: ClassVar[logging.Logger]
+
+    def get_syntax_description(self) -> str:
+        """What the help would say of the format."""
+        return "Lines of the form NAME = VALUE."
+
+    def parse(self, stream: TextIO) -> Mapping[str, str | list[str]]:
+        """The keys that the parser knows, with their values. Raises `OptionsError` for a near miss."""
+        shown = os.path.relpath(stream.name) if stream.name.startswith(os.getcwd() + os.sep) else stream.name
+        return known_keys(self.parser, list(parse_config(stream.read(), shown)), shown, self.logger)
+
+    def serialize(self, items: Mapping[str, Any]) -> str:
+        """The text of a file that holds these items."""
+        return "".join(f"{key} = {_written(value)}\n" for key, value in items.items())
+
+
+def known_keys(
+    parser: ArgumentParser, entries: Sequence[Entry], shown: str, logger: logging.Logger
+) -> Mapping[str, str | list[str]]:
+    """What the entries of a file say of a parser's options, each under the name that the parser knows it by.
+
+    Raises `OptionsError` for a key that is nearly an option's; warns of those that nobody knows.
+    """
+    names = {canonical(flag): flag.lstrip("-") for flag in parser._option_string_actions if flag.startswith("--")}
+    found: OrderedDict[str, str | list[str]] = OrderedDict()
+    strange: list[Entry] = []
+    for entry in entries:
+        name = canonical(entry.key)
+        if name not in names:
+            strange.append(entry)
+        elif isinstance(entry.value, tuple):
+            found[names[name]] = list(entry.value)
+        else:
+            found[names[name]] = "true" if entry.value is None else entry.value
+    if strange:
+        _judge(strange, names, shown, logger)
+    return found
+
+
+def _judge(strange: Sequence[Entry], names: Iterable[str], shown: str, logger: logging.Logger) -> None:
+    from .owners import all_specs, owners_of
+    from .plugins import Plugins
+
+    framework = {name for spec in all_specs(owners_of(Plugins.load())) for name in spec.names}
+    known = {*names, *framework}
+    unknown = [entry for entry in strange if canonical(entry.key) not in known]
+    for entry in unknown:
+        near = nearest_key(canonical(entry.key), known)
+        if near is not None:
+            raise OptionsError(
+                f"{shown}, line {entry.line}: no option is called {entry.key}",
+                hint=f"did you mean {near.replace('-', '_')}?",
+            )
+    if unknown:
+        logger.warning("%s: nothing here knows %s", shown, listed([entry.key for entry in unknown if entry.value]))
+
+
+# --- a parser of somebody else's -------------------------------------------------------------------------------
+
+
+def extended(existing: ArgumentParser, options: Sequence[KnownOption], logger: logging.Logger) -> ArgumentParser:
+    """An existing parser with the options; what it has already stays as it is.
+
+    What variables and files say becomes the default of its options, so that its own `parse_args` gives it.
+    """
+    if isinstance(existing, ScriptParser):
+        existing.know(options)
+        return existing
+    for option in options:
+        if f"--{option.name}" not in existing._option_string_actions:
+            _add(existing, option)
+    said: dict[str, Any] = {}
+    for file in reversed(read_config_files(None, os.environ)):
+        said.update(known_keys(existing, file.entries, file.shown, logger))
+    said.update({o.name: os.environ[o.variable] for o in options if os.environ.get(o.variable)})
+    for name, value in said.items():
+        action = existing._option_string_actions[f"--{name}"]
+        existing.set_defaults(**{action.dest: _as_default(action, name, value)})
+        action.required = False
+    remember([said[o.name] for o in options if o.secret and o.name in said])
+    return existing
+
+
+def _as_default(action: argparse.Action, name: str, value: str | list[str]) -> Any:
+    if action.nargs != 0 or not isinstance(value, str):
+        return expanded(value) if name == "k8s_config_file" and isinstance(value, str) else value
+    try:
+        yes = switch(value)
+    except ValueError as error:
+        raise OptionsError(f"{name} in the configuration file cannot be used", found=str(error)) from None
+    return action.const if yes else action.default
+
+
+# --- words and values ------------------------------------------------------------------------------------------
+
+
+def _add(parser: Any, option: KnownOption) -> None:
+    """One flag alone: a script that adds it again takes it over whole."""
+    flag = f"--{option.name}"
+    parser.add_argument(flag, env_var=option.variable, default=None, help=option.help, metavar=option.metavar)
+
+
+def _words(args: Any) -> list[str]:
+    import sys
+
+    if args is None:
+        return sys.argv[1:]
+    return args.split() if isinstance(args, str) else list(args)
+
+
+def _asks_for_help(args: Any) -> bool:
+    return any(word in ("-h", "--help") for word in _words(args))
+
+
+def expanded(paths: str) -> str:
+    """A list of paths with `~` expanded in each."""
+    return os.pathsep.join(os.path.expanduser(path) for path in paths.split(os.pathsep))
+
+
+def _written(value: Any) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, (list, tuple)) else str(value)
+
+
+def _discreet(message: str) -> str:
+    """A message of argparse's or ConfigArgParse's without the value that it quotes."""
+    message = re.sub(r"can't be set to a list '.*' unless .*", "takes one value, not a list", message, flags=re.DOTALL)
+    message = re.sub(
+        r"Unexpected value for (\S+): '.*'\. Expecting.*", r"\1: neither true nor false", message, flags=re.S
+    )
+    return without_values(message)

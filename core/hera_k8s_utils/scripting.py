@@ -1,0 +1,179 @@
+"""What the classes for 0.1 scripts share: failures that end a script, and servers reached from parsed arguments."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from .errors import HeraK8sError, NoCredential, ScriptExit
+
+if TYPE_CHECKING:
+    from .checks import Check, Row
+    from .container import Connection
+    from .context import Context
+    from .declarations import CheckResult, Credential
+
+log = logging.getLogger(__name__)
+
+_PREFIXES: Final = ("argo_", "k8s_")
+"""Beginnings of the attributes of parsed arguments that are the framework's: a script's other ones are its own."""
+_FLAGS: Final = ("argo_server", "argo_token", "argo_namespace", "argo_service_account", "k8s_config_file")
+_FLAG: Final = re.compile(r"(?<![\w-])--?([a-z][a-z0-9-]*)")
+_LONG: Final = {"n": "argo-namespace", "namespace": "argo-namespace"}
+_COMMAND: Final = re.compile(r"\b(kubectl|hera-k8s|python|chmod|git)\b")
+_NEW_FLAG: Final = "--bind"
+_REMEDIES: Final = {
+    "argo": "--argo_server HOST:PORT and --argo_token, or ARGO_SERVER and ARGO_TOKEN, or the same in hera.config",
+    "kubernetes": "--k8s_config_file FILE, or KUBECONFIG, or k8s_config_file in hera.config",
+}
+
+
+@contextmanager
+def ending_the_script() -> Iterator[None]:
+    """Turn the framework's errors into `ScriptExit`, without secrets. Warnings go to stderr where nobody logs."""
+    from .log import logging_to_stderr
+
+    try:
+        if logging.getLogger().handlers:
+            yield
+        else:
+            with logging_to_stderr():
+                yield
+    except ScriptExit:
+        raise
+    except HeraK8sError as error:
+        raise as_script_exit(error) from error
+
+
+def as_script_exit(error: HeraK8sError) -> ScriptExit:
+    """An error of the framework's as scripts are told it: no secrets, and flags that scripts have."""
+    from .log import redact
+
+    hint = in_words_of_scripts(error.hint)
+    if isinstance(error, NoCredential):
+        hint = _REMEDIES.get(error.wanted.rpartition(" ")[2], hint)
+    return ScriptExit(redact(error.wanted), found=redact(error.found), hint=redact(hint))
+
+
+def in_words_of_scripts(hint: str) -> str:
+    """A hint whose flags are those that scripts have; of the others, the keys of `hera.config`."""
+    clauses = re.split(r"(,|;| or )", hint)
+    return "".join(each if _COMMAND.search(each) else _FLAG.sub(_as_key, each) for each in clauses)
+
+
+def _as_key(flag: re.Match[str]) -> str:
+    name = _LONG.get(flag.group(1), flag.group(1)).replace("-", "_")
+    return f"--{name}" if name in _FLAGS else f"{name} in hera.config"
+
+
+def given_by(args: Any) -> dict[str, Any]:
+    """The options among parsed arguments, as keywords of `connect`; the arguments are left as they are."""
+    values = args if isinstance(args, Mapping) else getattr(args, "__dict__", {})
+    mine = {name: value for name, value in values.items() if str(name).startswith(_PREFIXES)}
+    return {name: value for name, value in mine.items() if value is not None and value != ""}
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The Kubernetes cluster and the Argo server that parsed arguments name."""
+
+    connection: Connection
+
+    @classmethod
+    def of(cls, args: Any) -> Servers:
+        """Reached from parsed arguments; what they leave open comes from variables and files. Asks no server."""
+        from .container import connect
+
+        connection = connect(tolerant=True, **given_by(args))
+        for problem in connection.container.plugins().problems:
+            log.warning("%s", problem)
+        return cls(connection)
+
+    @property
+    def context(self) -> Context:
+        """What declared functions are given."""
+        context: Context = self.connection.container.context()
+        return context
+
+    def option(self, name: str) -> Any:
+        """The effective value of an option, None where it is unset."""
+        return self.context.options.by_name(name)
+
+    def credential(self, platform: str) -> Credential:
+        """The credential in use for a platform."""
+        return self.context.platforms.credential(platform)
+
+    def open(self, platform: str) -> Any:
+        """The client of a platform; raises `CredentialError` when nothing opens it."""
+        return self.connection.container.platforms().open(platform, self.context)
+
+    def access(self, platform: str) -> Check:
+        """A look at whether a platform answers and lets us in; it is opened here, before any thread starts."""
+        from .checks import ACCESS, Check
+
+        self.open(platform)
+        platforms = self.connection.container.platforms()
+        declared = platforms.declared(platform)
+        look = declared.probe or (lambda *_: ())
+        return Check(ACCESS, platform, partial(look, platforms.settings(declared), self.context))
+
+    def resource(self, kind: str, name: str) -> Check:
+        """A look at one named object of a kind that some plugin checks."""
+        from .checks import ENVIRONMENT, Check
+        from .errors import PluginError
+
+        checker = next((each for each in self.connection.container.checkers() if each.kind == kind), None)
+        if checker is None:
+            raise PluginError(f"no plugin checks a {kind}", hint="hera-k8s plugins")
+        self.open("kubernetes")
+        wanted = checker.requirement(name)
+        settings = self.connection.container.platforms().settings(checker)
+
+        def look() -> CheckResult:
+            result: CheckResult = checker.check(settings, self.context, wanted)
+            return result
+
+        return Check(ENVIRONMENT, wanted.title, look)
+
+    def require(self, *checks: Check) -> None:
+        """Look at everything at once; raises `ScriptExit` with all that is wrong, warns of what may be."""
+        from .checks import run_checks
+        from .declarations import Verdict
+        from .log import redact
+        from .settings import CoreSettings
+
+        core = self.context.options.of(CoreSettings)
+        report = run_checks(checks, width=core.concurrency, timeout=core.check_timeout)
+        for row in report.of(Verdict.WARNING, Verdict.UNKNOWN):
+            log.warning("%s: %s", self._subject(row), row.result.detail)
+        failures = report.failures()
+        if failures:
+            wanted, found, hint = self._told(failures)
+            raise ScriptExit(redact(wanted), found=redact(found), hint=redact(hint))
+
+    def _told(self, failures: Sequence[Row]) -> tuple[str, str, str]:
+        first = failures[0]
+        if len(failures) == 1:
+            return f"{self._subject(first)} cannot be used", first.result.detail, self._hint(first)
+        lines = [f"\n  {self._subject(row)}: {row.result.detail}" for row in failures]
+        hints = dict.fromkeys(hint for row in failures if (hint := self._hint(row)))
+        return f"{len(failures)} things are not as they must be", "".join(lines), "\n  -> ".join(hints)
+
+    def _subject(self, row: Row) -> str:
+        """What a line of the report is about, with the address of a server."""
+        names = {"argo": "the Argo server", "kubernetes": "the Kubernetes cluster"}
+        if row.title not in names:
+            return row.title
+        return f"{names[row.title]} {getattr(self.open(row.title), 'server', '')}".rstrip()
+
+    def _hint(self, row: Row) -> str:
+        """The hint of a check, unless it is a flag that 0.1 scripts do not have."""
+        if _NEW_FLAG not in row.result.hint:
+            return in_words_of_scripts(row.result.hint)
+        resource = {"claim": "persistentvolumeclaims", "config": "configmaps"}.get(row.title.partition(" ")[0])
+        return f"kubectl -n {self.context.namespace} get {resource}" if resource else ""

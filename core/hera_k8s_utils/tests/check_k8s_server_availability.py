@@ -1,0 +1,20 @@
+"""Assert that the cluster can be used: `python -m hera_k8s_utils.tests.check_k8s_server_availability`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hera_k8s_utils.k8s_cluster import k8s_cluster
+from hera_k8s_utils.parser import parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print where the cluster is and as whom it is used; raises `ScriptExit` when it cannot be."""
+    cluster = k8s_cluster(parser().parse_args(argv))
+    cluster.assert_namespace()
+    cluster.print_config()
+    print("The cluster can be used.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Assert that the configuration is complete: `python -m hera_k8s_utils.tests.parser`. No server is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hera_k8s_utils.parser import parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print what the configuration comes to; raises `ScriptExit` naming what is missing."""
+    ours = parser()
+    args = ours.parse_args(argv)
+    ours.verify_args(args)
+    for option in ours.options:
+        value = getattr(args, option.name)
+        print(f"{option.name}: {'<redacted>' if option.secret and value else value or '(not set)'}")
+    print("The configuration is complete.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Hera's global configuration, which `Workflow.create()` of older scripts relies on; nothing else here uses it."""
+
+from __future__ import annotations
+
+from hera_k8s_utils import ARGO, Context
+from hera_k8s_utils.http import NetworkSettings
+from hera_k8s_utils.settings import CoreSettings
+
+from .settings import ArgoSettings
+
+
+def configure_hera(context: Context) -> None:
+    """Make Hera's authoring objects submit to the Argo server of a context, in its namespace and with its account.
+
+    The token is given by a function, so that a renewed one is sent and that no `repr` of Hera's shows it.
+    """
+    from hera.shared import global_config
+
+    credential = context.platforms.credential(ARGO.name)
+    authority = credential.certificate_authority or context.options.of(NetworkSettings).ca_file
+    settings = context.options.of(ArgoSettings)
+    global_config.host = context.argo.server.rstrip("/") + "/"  # Hera (7.1) loses a base path that ends otherwise
+    global_config.token = lambda: context.platforms.credential(ARGO.name).secret or None
+    global_config.namespace = context.argo.namespace
+    global_config.service_account_name = context.options.of(CoreSettings).service_account or None
+    # Hera hands `verify_ssl` to requests as it is, which takes the path of a PEM file too
+    global_config.verify_ssl = str(authority) if authority else True  # type: ignore[assignment]
+    if settings.insecure_skip_verify:
+        global_config.verify_ssl = False
