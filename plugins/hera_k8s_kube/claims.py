@@ -25,7 +25,8 @@ def check_claim(settings: None, context: Context, wanted: PersistentVolumeClaim)
     """Read the one named claim and, while it is not bound, its storage class."""
     found = find(context, "v1", "persistentvolumeclaims", wanted.name)
     if found is None:
-        return absent(context, wanted, can_be_made=bool(wanted.size))
+        by_hand = kubectl(context, "create -f FILE")  # kubectl has no words for a claim
+        return absent(context, wanted, otherwise=by_hand, can_be_made=bool(wanted.size))
     if going(found):
         return fail(f"{wanted.label}is being deleted", hint=f"--bind {wanted.role}=NAME takes another claim")
     phase = (found.get("status") or {}).get("phase") or "Pending"

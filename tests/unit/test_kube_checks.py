@@ -95,7 +95,11 @@ def fanned_out(context: Context, tasks: int) -> Context:
     ("wanted", "detail", "hint"),
     [
         (PersistentVolumeClaim("r", bound="gone", size="1Gi"), "gone: not found in vcity", "hera-k8s provision"),
-        (PersistentVolumeClaim("gone"), "not found in vcity", "--bind gone=NAME"),
+        (
+            PersistentVolumeClaim("gone"),
+            "not found in vcity",
+            "kubectl -n vcity create -f FILE    or  --bind gone=NAME",
+        ),
         (ConfigMap("gone", data={"A": "1"}), "not found", "hera-k8s provision    or  --bind gone=NAME"),
         (ConfigMap("gone", keys=["A"]), "not found", "kubectl -n vcity create configmap gone --from-literal=A=VALUE"),
         (Secret("gone", keys=["A"]), "not found", "kubectl -n vcity create secret generic gone"),
