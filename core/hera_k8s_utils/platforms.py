@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeVar, cast
 
+from .blame import blaming
 from .declarations import Credential, CredentialProvider, Json, LogLine, Platform
 from .errors import CredentialError, HeraK8sError, NoCredential, NotApplicable, OptionsError
 from .log import remember
@@ -264,7 +265,8 @@ class Platforms:
             for needed in declaration.needs:
                 self.open(needed, context)
             credential = self.credential(name, context)
-            return declaration.open(self.settings(declaration), credential, context)
+            with blaming(f"platform {declaration.name}"):
+                return declaration.open(self.settings(declaration), credential, context)
         finally:
             self._opening.pop()
 

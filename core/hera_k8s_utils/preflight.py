@@ -8,13 +8,14 @@ from functools import partial
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, Final
 
+from .blame import blaming
 from .checks import ACCESS, ENVIRONMENT, WORKFLOW, Check, Report, Row, run_checks
 from .context import Context
 from .declarations import CheckResult, Engine, ExecutionEngine, ResourceChecker, Verdict, ok, unknown, warn
 from .errors import CredentialError, NoCredential, PluginError, Trouble
 from .experiment import BuiltExperiment, Requirement
 from .lint import lint
-from .manifest import Unresolved
+from .manifest import Manifest, Unresolved
 
 if TYPE_CHECKING:
     from .platforms import Platforms
@@ -47,12 +48,19 @@ def gather(built: BuiltExperiment, checkers: Sequence[ResourceChecker[Any]]) -> 
         _merge(merged, Wanted(requirement, _checker_of(requirement, by_type)))
     unresolved: list[Wanted] = []
     for checker in checkers:
-        for found in checker.references(built.manifest) if checker.references else ():
+        for found in _references(checker, built.manifest):
             if isinstance(found, Unresolved):
                 unresolved.append(Wanted(found, checker, derived=True))
             else:
                 _merge(merged, Wanted(found, checker, derived=True))
     return [*merged.values(), *unresolved]
+
+
+def _references(checker: ResourceChecker[Any], manifest: Manifest) -> list[Requirement | Unresolved]:
+    if checker.references is None:
+        return []
+    with blaming(f"the checker of {checker.kind}"):
+        return list(checker.references(manifest))
 
 
 def _merge(merged: dict[tuple[str, str], Wanted], wanted: Wanted) -> None:

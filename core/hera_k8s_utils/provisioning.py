@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from .blame import blaming
 from .declarations import Json
 from .errors import NoCredential, PlatformError, Trouble
 from .experiment import Requirement
@@ -142,7 +143,8 @@ def _step(wanted: Wanted, context: Context, platforms: Platforms, experiment: st
     if not isinstance(requirement, Requirement) or checker is None or checker.provision is None:
         return None
     kind = requirement.kind or checker.kind
-    body = checker.provision(platforms.settings(checker), context, requirement)
+    with blaming(f"the checker of {checker.kind}"):
+        body = checker.provision(platforms.settings(checker), context, requirement)
     name = str(body["metadata"]["name"]) if body else requirement.name
     kind = str(body["kind"]) if body else kind
     if body is None and kind not in _CORE:

@@ -15,9 +15,12 @@ from hera_k8s_utils import (
     Experiment,
     Inputs,
     OptionsError,
+    PluginError,
     Requirement,
+    ResourceChecker,
     build_container,
     connect,
+    ok,
     option,
 )
 
@@ -218,3 +221,14 @@ def test_what_a_container_was_asked_for_shows_no_secret(work: Path) -> None:
     with build_container(argv=["--argo-token", "hush-argv"], environ=environ, argo_token="hush-keyword") as container:
         assert "hush" not in repr(container.request())
         assert "hush" not in repr(container.settings())
+
+
+def test_a_checker_whose_code_breaks_while_it_reads_the_workflow_is_named(example: str, work: Path) -> None:
+    def broken(manifest: object) -> list[Requirement]:
+        raise KeyError("spec")
+
+    checker = ResourceChecker(kind="Quota", requirement=Requirement, check=lambda *_: ok(""), references=broken)
+    with build_container(example) as container:
+        container.checkers.override(providers.Object([checker]))
+        with pytest.raises(PluginError, match="the checker of Quota failed: KeyError"):
+            container.requirements()

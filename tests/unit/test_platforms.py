@@ -14,6 +14,7 @@ from hera_k8s_utils import (
     NoCredential,
     NotApplicable,
     Platform,
+    PluginError,
 )
 from hera_k8s_utils.options import Owner
 from hera_k8s_utils.platforms import PlatformKey, Platforms
@@ -64,6 +65,15 @@ def test_credentials_that_need_each_other_are_named() -> None:
     with pytest.raises(CredentialError) as caught:
         _ = context.kubernetes
     assert "kubernetes -> argo -> kubernetes" in str(caught.value)
+
+
+def test_a_platform_whose_code_breaks_is_named() -> None:
+    def broken(*_: object) -> object:
+        raise KeyError("gateway")
+
+    context = made([provider(lambda *_: Credential())], [Platform(name="kubernetes", open=broken)])
+    with pytest.raises(PluginError, match="platform kubernetes failed: KeyError: 'gateway'"):
+        _ = context.kubernetes
 
 
 def test_platforms_are_closed_the_last_first() -> None:

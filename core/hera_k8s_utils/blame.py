@@ -1,0 +1,21 @@
+"""Functions that plugins declare are somebody's code: what they raise unexpectedly is told with the name of whose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .errors import HeraK8sError, NotApplicable, PluginError
+
+
+@contextmanager
+def blaming(whose: str) -> Iterator[None]:
+    """Turn whatever is raised inside, beside our own errors, into a `PluginError`. whose: `platform acme-argo`."""
+    try:
+        yield
+    except (HeraK8sError, NotApplicable):
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{whose} failed", found=f"{type(error).__name__}: {error}", hint="--debug shows where; hera-k8s plugins"
+        ) from error
