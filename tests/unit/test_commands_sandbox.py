@@ -383,10 +383,13 @@ def test_check_tells_programs_what_is_missing(on_cluster: Cluster, capsys: pytes
     assert failed == {"claim results", "config map settings", "secret salt"}
 
 
-def test_a_hint_can_be_typed_as_it_stands(on_cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_hint_can_be_typed_as_it_stands(
+    on_cluster: Cluster, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
     named = on_cluster.namespace  # flags and file as typed, and no secret
     typed = ["./experiment.py", "--bind", "settings=my settings", "--set", "seed=1", "--namespace", named]
-    assert main(["check", *typed, "--argo-token", "s3cret", "--output", "json"]) == 5
+    assert main([command, *typed, "--argo-token", "s3cret", "--output", "json"]) == 5
     told = capsys.readouterr().out
     hints = {check["title"]: check["hint"] for check in json.loads(told)["checks"]}
     words = shlex.split(hints["claim results"].partition("    or  ")[0])

@@ -9,6 +9,7 @@ from ..declarations import Command
 from ..errors import ChecksFailed, HeraK8sError, Interrupted, PlatformError
 from . import Session, experiment_argument
 from .follow import see_through, timeout_argument
+from .typed import with_typed_hints
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -71,7 +72,7 @@ def run(session: Session) -> int:
 def _checked(session: Session, container: ExperimentContainer, console: Console) -> Report | None:
     """The report of all checks; None when it forbids the run, which was then said."""
     _provision(session, container, console)
-    report = container.report()
+    report = with_typed_hints(container.report(), session, container)
     strict = session.arguments.strict
     failures = report.failures(strict=strict)
     container.plugins().tell("checked", **report.to_json())
