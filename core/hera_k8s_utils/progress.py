@@ -28,6 +28,8 @@ _FAILED: Final = ("Failed", "Error")
 _SKIPPED: Final = ("Skipped", "Omitted")
 _BAR, _BESIDE_BAR = 34, 64
 """Columns of a bar at most, and of all that stands beside it."""
+_SHORTEST_BAR: Final = 8
+"""Narrower than this, numbers get its room."""
 _UNBOUNDED: Final = 1000
 MOST_ROWS: Final = 8
 """A live table shows no more templates than these, those at work first."""
@@ -311,7 +313,8 @@ class LiveTable:
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> Iterator[Table]:
         from rich.measure import Measurement
 
-        table = self._table(min(_BAR, max(8, options.max_width - _BESIDE_BAR)))
+        bar = min(_BAR, options.max_width - _BESIDE_BAR)
+        table = self._table(bar if bar >= _SHORTEST_BAR else 0)
         wanted = Measurement.get(console, options.update(max_width=_UNBOUNDED), table).maximum
         yield table if wanted <= options.max_width else self._table(0)
 
