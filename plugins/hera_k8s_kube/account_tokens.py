@@ -22,7 +22,8 @@ def account_token(settings: AccountTokenSettings, context: Context) -> Credentia
 
     With `--argo-token-secret` it is read from that Secret, else the server is asked for a fresh one; where it refuses
     that, the Secret that the account itself lists is read (clusters before Kubernetes 1.24 made one for each).
-    Raises `NotApplicable` when no account is named or there is no Argo server or no cluster to ask.
+    Raises `NotApplicable` when no account is named, or there is no Argo server, or no cluster to ask; the last is a
+    `CredentialError` where the account or the Secret was named for this purpose.
     """
     account = settings.account or context.options.of(CoreSettings).service_account
     if not account and not settings.secret:
@@ -31,8 +32,8 @@ def account_token(settings: AccountTokenSettings, context: Context) -> Credentia
         raise NotApplicable("no Argo server is named: --argo-server")
     try:
         _ = context.kubernetes
-    except NoCredential:
-        raise NotApplicable("no cluster to ask for the account's token") from None
+    except NoCredential as error:
+        raise _unaskable(settings, error) from None
     if settings.secret:
         return _from_secret(context, settings.secret, account)
     try:
@@ -41,6 +42,16 @@ def account_token(settings: AccountTokenSettings, context: Context) -> Credentia
         if error.trouble is not Trouble.FORBIDDEN:
             raise _failed(account, error) from error
         return _from_listed_secret(context, account, error)
+
+
+def _unaskable(settings: AccountTokenSettings, reason: NoCredential) -> Exception:
+    """Whoever named an account for its token must not go on under another name for want of a cluster."""
+    if not settings.account and not settings.secret:
+        return NotApplicable("no cluster to ask for the account's token")
+    wanted = f"Secret {settings.secret}" if settings.secret else f"service account {settings.account}"
+    return CredentialError(
+        f"no cluster to ask for the token of {wanted}", found=reason.found, hint="--k8s-config-file FILE, or KUBECONFIG"
+    )
 
 
 def _requested(context: Context, account: str, lifetime: int) -> Credential:
@@ -82,7 +93,11 @@ def _from_secret(context: Context, name: str, account: str) -> Credential:
         )
     owner = ((found.get("metadata") or {}).get("annotations") or {}).get("kubernetes.io/service-account.name", "")
     if account and owner and owner != account:
-        raise CredentialError(f"Secret {name} holds the token of service account {owner}", found=f"{account} is wanted")
+        raise CredentialError(
+            f"Secret {name} holds the token of service account {owner}",
+            found=f"{account} is wanted",
+            hint=f"--argo-token-account {owner}, or another Secret",
+        )
     try:
         token = base64.b64decode((found.get("data") or {}).get("token") or "").decode()
     except ValueError:
@@ -101,8 +116,11 @@ def _secret(context: Context, name: str) -> Json:
         return context.kubernetes.get("v1", "secrets", name)
     except PlatformError as error:
         if error.trouble in (Trouble.MISSING, Trouble.FORBIDDEN):
+            there = (
+                f"kubectl -n {context.namespace} get secrets --field-selector type={TOKEN_SECRET} lists those there are"
+            )
             raise CredentialError(
-                f"the token in Secret {name} cannot be read", found=error.found, hint=error.hint
+                f"the token in Secret {name} cannot be read", found=error.found, hint=error.hint or there
             ) from error
         raise
 
@@ -119,8 +137,9 @@ def _credential(token: str, context: Context, account: str, end: datetime | None
 
 
 def _failed(account: str, error: PlatformError) -> CredentialError:
+    another = "--argo-token-account NAME takes another account"
+    if error.trouble is Trouble.INVALID:
+        another = "--argo-token-lifetime SECONDS: at least 600, and no more than the cluster allows"
     return CredentialError(
-        f"no token for service account {account}",
-        found=error.found or error.wanted,
-        hint=error.hint or "--argo-token-account NAME takes another account",
+        f"no token for service account {account}", found=error.found or error.wanted, hint=error.hint or another
     )

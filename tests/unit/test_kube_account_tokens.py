@@ -159,3 +159,41 @@ def test_it_does_not_apply_where_nothing_was_said(
     with connected(sandbox.url, config, **options) as context, pytest.raises(CredentialError) as caught:
         context.platforms.credential("argo")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"argo_token_account": "bot"}, {"argo_token_secret": "bot-token"}])
+def test_whoever_names_an_account_does_not_go_on_as_somebody_else_for_want_of_a_cluster(
+    options: dict[str, Any],
+) -> None:
+    settings = {"argo_server": "https://argo.example", "k8s_config_file": "/dev/null", **options}
+    with (
+        build_container(environ={"ARGO_TOKEN": "of-jane"}, **settings) as container,
+        pytest.raises(CredentialError, match="no cluster to ask for the token of") as caught,
+    ):
+        container.context().platforms.credential("argo")
+    assert "which means none" in str(caught.value)
+    assert "KUBECONFIG" in caught.value.hint
+
+
+def test_the_account_that_pods_run_as_is_asked_for_its_token_only_where_there_is_a_cluster() -> None:
+    settings = {"argo_server": "https://argo.example", "service_account": "bot", "k8s_config_file": "/dev/null"}
+    with build_container(environ={"ARGO_TOKEN": "of-jane"}, **settings) as container:
+        assert container.context().platforms.credential("argo").secret == "of-jane"
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"argo_token_secret": "gone"}, "get secrets"),
+        ({"argo_token_account": "bot", "argo_token_lifetime": 5}, "--argo-token-lifetime"),
+        ({"argo_token_account": "nobody"}, "--argo-token-account"),
+    ],
+)
+def test_what_cannot_be_had_says_what_to_type_next(
+    sandbox: Address, config: Path, options: dict[str, Any], hint: str
+) -> None:
+    with connected(sandbox.url, config, **options) as context:
+        account(context, "bot")
+        with pytest.raises(CredentialError) as caught:
+            context.platforms.credential("argo")
+    assert hint in caught.value.hint
