@@ -24,6 +24,15 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
         monkeypatch.setenv(name, str(home))
 
 
+@pytest.fixture(autouse=True)
+def secrets_of_this_test_alone() -> Iterator[None]:
+    """A token that one test uses is redacted from no other test's words."""
+    from hera_k8s_utils.log import forgetting
+
+    with forgetting():
+        yield
+
+
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory."""

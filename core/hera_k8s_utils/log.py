@@ -36,6 +36,18 @@ def remember(secrets: Iterable[str]) -> None:
         _known.update(form for form in forms if len(form) >= _SHORTEST)
 
 
+@contextmanager
+def forgetting() -> Iterator[None]:
+    """Forget at the end of the `with` block what was remembered inside: a test's secret is no other test's."""
+    with _lock:
+        before = set(_known)
+    try:
+        yield
+    finally:
+        with _lock:
+            _known.intersection_update(before)
+
+
 def without_known(text: str) -> str:
     """A text without the secrets that were remembered; what only looks like one stays, as in a record of data."""
     with _lock:

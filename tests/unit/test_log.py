@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from hera_k8s_utils.log import RedactingFormatter, logging_to_stderr, redact, remember
+from hera_k8s_utils.log import RedactingFormatter, forgetting, logging_to_stderr, redact, remember
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJlLW9mLWl0"
 
@@ -139,3 +139,10 @@ def test_logging_is_left_as_it_was_found() -> None:
     with logging_to_stderr(2):
         pass
     assert (list(root.handlers), root.level, logging.getLogger("hera_k8s_utils").level) == before
+
+
+def test_what_is_remembered_for_a_while_is_forgotten_after_it() -> None:
+    with forgetting():
+        remember(["only-for-a-while"])
+        assert redact("only-for-a-while") == "<redacted>"
+    assert redact("only-for-a-while") == "only-for-a-while"
