@@ -69,6 +69,10 @@ class SubmitError(HeraK8sError):
     exit_code = 7
 
 
+class SubmissionUnknown(SubmitError):
+    """Whether the workflow was accepted could not be found out: the answer was lost, and it cannot be read back."""
+
+
 class WorkflowFailed(HeraK8sError):
     """The workflow was submitted and ended otherwise than in success."""
 

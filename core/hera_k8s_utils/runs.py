@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .declarations import Json, NodeState, RunUpdate, Submission
-from .errors import HeraK8sError, OptionsError, listed
+from .errors import HeraK8sError, OptionsError, SubmissionUnknown, listed
 from .log import remember, without_known
 from .naming import is_dns_label
 from .provenance import git_state, versions
@@ -175,7 +175,8 @@ class RunRecord:
     def refused(self, error: HeraK8sError) -> None:
         """Keep why the submission failed."""
         with self._as_far_as_possible():
-            self.write("submission_failed", {"wanted": error.wanted, "found": error.found, "at": stamp(now())})
+            said = {"wanted": error.wanted, "found": error.found, "at": stamp(now())}
+            self.write("submission_failed", {**said, "known": not isinstance(error, SubmissionUnknown)})
 
     def ended(self, outcome: Json) -> None:
         """Keep how it ended."""

@@ -120,6 +120,10 @@ def _watched(source: Source, name: str, since: str, state: _State, strain: _Stra
         strain.bear(error)
 
 
+_WORTH_TELLING: Final = 3
+"""Failures in a row after which the user is told, once, that nothing is heard: several seconds of silence."""
+
+
 class _Strain:
     """Counts failures in a row, waits between them, and has enough at some point."""
 
@@ -148,7 +152,8 @@ class _Strain:
                 trouble=error.trouble,
                 status=error.status,
             ) from error
-        log.info("following %s: %s; once more", self._name, error.found or error.wanted)
+        level = logging.WARNING if self._failures == _WORTH_TELLING else logging.INFO
+        log.log(level, "following %s: %s; trying again", self._name, error.found or error.wanted)
         self.patience.wait(self._failures)
 
 

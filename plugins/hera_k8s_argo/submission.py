@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_utils import PlatformError, Submission, SubmitError, Trouble
+from hera_k8s_utils import PlatformError, Submission, SubmissionUnknown, SubmitError, Trouble
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment
@@ -130,9 +130,9 @@ def _submission(workflow: Json, desk: Desk, *, existed: bool) -> Submission:
     )
 
 
-def _undecided(workflow: Json, found: str) -> SubmitError:
+def _undecided(workflow: Json, found: str) -> SubmissionUnknown:
     name, run = workflow["metadata"]["name"], workflow["metadata"]["labels"].get(_RUN, "ID")
-    return SubmitError(
+    return SubmissionUnknown(
         f"it is not known whether {name} was accepted",
         found=found,
         hint=f"the same command with --run-id {run} finds out, and never makes a second one",

@@ -57,6 +57,15 @@ def experiment(work: Path) -> Path:
     return path
 
 
+def test_render_writes_no_manifest_whose_points_share_a_path(
+    experiment: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["render", "--layout", "template:{seed}"]) == 6
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "two points" in said.err
+
+
 def test_render_writes_the_manifest_as_yaml(experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["render", "--run-id", "first", "--registry", "harbor.acme.example/library"]) == 0
     body = yaml.safe_load(capsys.readouterr().out)

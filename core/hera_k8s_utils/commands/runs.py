@@ -66,7 +66,8 @@ def row_of(record: RunRecord) -> Json:
 def _last_heard(record: RunRecord) -> str:
     """The phase of a run whose end is not recorded: it was left, or is followed by another program just now."""
     if record.submission is None:
-        return "not submitted"
+        failed = record.read("submission_failed")
+        return "not submitted" if failed and failed.get("known", True) else "perhaps submitted"
     phase = ""
     for event in record.events():
         phase = str(event.get("phase") or phase)
