@@ -102,8 +102,9 @@ class Access:
 
     def identify(self, token: str) -> Identity:
         """The identity of a token. Raises ApiError 401."""
+        given = token.encode("utf-8", "surrogateescape")  # headers may hold any bytes
         for known, identity in self._users.items():
-            if hmac.compare_digest(known.encode(), token.encode()):
+            if hmac.compare_digest(known.encode(), given):
                 return identity
         account = self._account(token)
         if account is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from hera_k8s_sandbox.access import Identity
 from hera_k8s_sandbox.argo_streams import LogReader, Stream, grpc_code, http_code
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.fields import FieldFilter
+from hera_k8s_sandbox.requests import number
 from hera_k8s_sandbox.resources import (
     CLUSTER_WORKFLOW_TEMPLATES,
     PODS,
@@ -27,6 +29,7 @@ from hera_k8s_sandbox.workflows.nodes import FULFILLED
 from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, CREATOR_LABEL, PHASE_LABEL
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate, validate_template
 
+log = logging.getLogger(__name__)
 Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -71,9 +74,9 @@ def add_routes(app: web.Application, state: SandboxState) -> None:
     for verb in _UNIMPLEMENTED:
         routes.append(("PUT", f"{one}/{verb}", api.unimplemented(f"`{verb}` of workflows")))
     for method, path, handler in routes:
-        app.router.add_route(method, path, _answering(handler))
+        app.router.add_route(method, path, _answering(handler, state))
     for base in ("cron-workflows", "archived-workflows", "event-sources", "sensors", "sync"):
-        handler = _answering(api.unimplemented(base))
+        handler = _answering(api.unimplemented(base), state)
         app.router.add_route("*", f"/api/v1/{base}", handler)
         app.router.add_route("*", f"/api/v1/{base}/{{rest:.*}}", handler)
 
@@ -175,9 +178,8 @@ class ArgoApi:
             resource, namespace or None, labels=options["labels"], fields=_own_fields(options["fields"])
         )
         if resource is WORKFLOWS:  # Argo's server shows the newest first
-            found.sort(key=lambda entry: (entry.meta["creationTimestamp"], entry.version), reverse=True)
-        offset = int(request.query.get("listOptions.continue") or 0)
-        limit = int(request.query.get("listOptions.limit") or 0)
+            found.sort(key=lambda entry: (entry.meta["creationTimestamp"], entry.meta["name"]), reverse=True)
+        offset, limit = number(request, "listOptions.continue") or 0, number(request, "listOptions.limit") or 0
         page = found[offset : offset + limit] if limit else found[offset:]
         meta: Json = {"resourceVersion": str(self._store.version)}
         if limit and offset + limit < len(found):
@@ -233,13 +235,13 @@ class ArgoApi:
         identity = self._identify(request)
         self._state.access.require(identity, "watch", WORKFLOWS, namespace or None)
         options = _list_options(request)
-        since = request.query.get("listOptions.resourceVersion") or None
+        since = number(request, "listOptions.resourceVersion") or None
         stream = Stream(request)
         try:
             subscription = self._store.watch(
                 WORKFLOWS,
                 namespace or None,
-                since=None if since in (None, "0") else int(since),
+                since=since,
                 labels=options["labels"],
                 fields=_own_fields(options["fields"]),
             )
@@ -300,18 +302,28 @@ class ArgoApi:
         self._state.access.require(self._identify(request), verb, resource, namespace or None, name)
 
 
-def _answering(handler: Handler) -> Handler:
-    """The handler, with errors as the Argo server writes them."""
+def _answering(handler: Handler, state: SandboxState) -> Handler:
+    """The handler, with errors as the Argo server writes them; what it answers is kept, whatever happens next."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
-            return await handler(request)
+            answered = await handler(request)
+            state.store.flush()
+            return answered
         except ApiError as error:
-            code = grpc_code(error)
-            body = {"code": code, "message": error.message}
-            return _json(body, http_code(code))
+            return _error(error)
+        except (web.HTTPException, ConnectionError):  # the latter: whoever read a stream has left
+            raise
+        except Exception as error:  # a fault of ours
+            log.exception("%s %s failed", request.method, request.path)
+            return _error(ApiError(500, "InternalError", f"the sandbox failed: {type(error).__name__}"))
 
     return answer
+
+
+def _error(error: ApiError) -> web.Response:
+    code = grpc_code(error)
+    return _json({"code": code, "message": error.message}, http_code(code))
 
 
 def _json(body: Any, code: int = 200) -> web.Response:

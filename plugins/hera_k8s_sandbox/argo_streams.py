@@ -13,6 +13,7 @@ from aiohttp import web
 from hera_k8s_sandbox import logs
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.fields import FieldFilter
+from hera_k8s_sandbox.requests import number
 from hera_k8s_sandbox.resources import PODS, WORKFLOWS
 from hera_k8s_sandbox.selectors import parse_labels
 from hera_k8s_sandbox.state import SandboxState
@@ -105,12 +106,11 @@ class LogReader:
         self._pod = request.match_info.get("pod") or query.get("podName", "")
         self._grep = query.get("grep", "")
         self._selector = query.get("selector", "")
-        tail, limit = query.get("logOptions.tailLines"), query.get("logOptions.limitBytes")
         self._options = logs.LogOptions(
             follow=query.get("logOptions.follow") == "true",
             timestamps=query.get("logOptions.timestamps") == "true",
-            tail_lines=int(tail) if tail else None,
-            limit_bytes=int(limit) if limit else None,
+            tail_lines=number(request, "logOptions.tailLines"),
+            limit_bytes=number(request, "logOptions.limitBytes"),
         )
 
     async def lines(self) -> AsyncGenerator[Json, None]:

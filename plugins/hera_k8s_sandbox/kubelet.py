@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import posixpath
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ Key = tuple[str, str]  # namespace, name
 
 MOUNTS_ANNOTATION: Final = "hera-k8s-utils/sandbox-mounts"  # how the pod saw its mounts
 LARGEST_RESULT: Final = 256 * 1024  # bytes, Argo's own limit
+_PLACE: Final = 3  # parts of a path that name a pod or a claim: `claims`, its namespace, its name
 _SAMPLE: Final = 0.25  # seconds between looks at the logs of what runs
 _GRACE: Final = 30.0  # seconds, what Kubernetes gives unless a pod says otherwise
 _DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
@@ -222,7 +224,7 @@ class Kubelet:
             mounts=furnished.mounts,
             script=(template.get("script") or {}).get("source"),
             working_directory=container.get("workingDir") or "",
-            outputs=tuple(one["valueFrom"]["path"] for one in _file_outputs(template)),
+            outputs=tuple(_output_path(one) for one in _file_outputs(template)),
         )
         return task, env.get("ARGO_INCLUDE_SCRIPT_OUTPUT") == "true"
 
@@ -252,7 +254,10 @@ class Kubelet:
     def _finish(self, key: Key, run: _Run, ended: Ended, launch: Launch, *, with_result: bool) -> None:
         pod = self._store.get(PODS, *key)
         template = json.loads(pod["metadata"]["annotations"].get(TEMPLATE) or "{}")
-        outputs, problem = _collect(template, launch) if ended.exit_code == 0 else ({}, "")
+        outputs: Json = {}
+        problem = ""
+        if ended.exit_code == 0:
+            outputs, problem = _collect(template, launch, self._state.directory)
         if with_result and ended.started is not None:
             path = logs.log_directory(run.directory) / logs.OUTPUT
             outputs["result"] = logs.read_result(path, LARGEST_RESULT)
@@ -386,12 +391,17 @@ def _file_outputs(template: Json) -> list[Json]:
     return [one for one in declared if (one.get("valueFrom") or {}).get("path")]
 
 
-def _collect(template: Json, launch: Launch) -> tuple[Json, str]:
-    """The outputs that a container left in files, and what is wrong with them."""
+def _output_path(output: Json) -> str:
+    """Where a container leaves an output; `..` leads nowhere that the container could not see."""
+    return posixpath.normpath(str(output["valueFrom"]["path"]))
+
+
+def _collect(template: Json, launch: Launch, sandbox: Path) -> tuple[Json, str]:
+    """The outputs that a container left in files, and what is wrong with them. sandbox: the state directory."""
     collected = []
     for one in _file_outputs(template):
-        source = one["valueFrom"]
-        found = _read_output(launch.outputs[source["path"]])
+        source, path = one["valueFrom"], launch.outputs[_output_path(one)]
+        found = _read_output(path) if _is_its_own(path, sandbox.resolve()) else None
         value = source.get("default") if found is None else found
         if value is None:
             return {}, f"open {source['path']}: no such file or directory"
@@ -399,11 +409,21 @@ def _collect(template: Json, launch: Launch) -> tuple[Json, str]:
     return ({"parameters": collected} if collected else {}), ""
 
 
+def _is_its_own(path: Path, sandbox: Path) -> bool:
+    """Whether a file is where it seems to be: by a link, a task could name what of the sandbox it does not see."""
+    real = path.resolve()
+    if sandbox not in real.parents:
+        return True
+    if sandbox not in path.parents:
+        return False
+    return real.relative_to(sandbox).parts[:_PLACE] == path.relative_to(sandbox).parts[:_PLACE]
+
+
 def _read_output(path: Path) -> str | None:
     try:
         untouched = path.stat().st_mtime_ns == 0
         return None if untouched else path.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
-    except (FileNotFoundError, IsADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
 
 

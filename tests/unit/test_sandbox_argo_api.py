@@ -262,3 +262,15 @@ def test_templates_are_kept(flows: Workflows, scope: str) -> None:
     refusal(flows.api.send("POST", f"{base}/lint", bad), 400, 3)
     assert flows.api.send("DELETE", f"{base}/{name}").ok
     refusal(flows.api.send("GET", f"{base}/{name}"), 404, 5)
+
+
+@pytest.mark.parametrize("query", ["listOptions.limit=x", "listOptions.continue=x"])
+def test_a_number_that_is_none_is_refused_as_such(api: Api, query: str) -> None:
+    answer = api.send("GET", f"/api/v1/workflows/default?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, 3)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/workflows/default", "/api/v1/namespaces"])
+def test_a_token_of_any_bytes_is_refused_as_one_that_is_unknown(sandbox, path: str) -> None:
+    answer = Api(sandbox.url, None).send("GET", path, Authorization=b"Bearer \xff\xfe")
+    assert answer.status_code == 401

@@ -55,6 +55,19 @@ def test_what_was_answered_survives_kill_9(directory: Path) -> None:
     assert api.get("/api/v1/namespaces/default/configmaps/kept")["data"] == {"k": "v"}
 
 
+def test_a_workflow_that_was_accepted_survives_kill_9(directory: Path) -> None:
+    address = ensure_running(directory, lifetime=60)
+    main = {"name": "main", "container": {"image": "busybox", "command": ["true"]}}
+    body = {"workflow": {"metadata": {"name": "kept"}, "spec": {"entrypoint": "main", "templates": [main]}}}
+    answer = Api(address.url, address.token).send("POST", "/api/v1/workflows/default", body)
+    os.kill(server_process(directory), signal.SIGKILL)
+
+    again = ensure_running(directory, lifetime=60)
+
+    found = Api(again.url, address.token).get("/api/v1/workflows/default/kept")
+    assert found["metadata"]["uid"] == answer.json()["metadata"]["uid"]
+
+
 def test_a_watch_from_before_a_restart_has_expired(directory: Path) -> None:
     with running(directory) as address:
         Api(address.url, address.token).create("/api/v1/namespaces/default/configmaps", config_map("a"))

@@ -310,3 +310,33 @@ def test_a_missing_pull_secret_is_only_a_warning(flows: Workflows, space: str) -
     assert found["status"]["phase"] == "Succeeded"
     reasons = {one["reason"] for one in flows.api.get(f"{space}/events")["items"]}
     assert "FailedToRetrieveImagePullSecret" in reasons
+
+
+MISSING = "wait: Error (exit code 1): open {}: no such file or directory"
+
+
+def output_of(path: str, command: str = "true") -> dict[str, Any]:
+    """A workflow with a claim that has one output, from a path."""
+    parts = mounted("v", RESULTS, "/results")
+    outputs = {"parameters": [{"name": "x", "valueFrom": {"path": path}}]}
+    main = container("main", "sh", "-c", command, container=parts["container"], outputs=outputs)
+    return workflow(main, volumes=parts["volumes"])
+
+
+@pytest.mark.parametrize("path", ["/results/../../../admin.token", "/tmp/../../../../admin.token"])
+def test_an_output_is_no_way_to_the_sandboxs_own_files(flows: Workflows, space: str, served: Any, path: str) -> None:
+    flows.api.create(f"{space}/persistentvolumeclaims", claim("results"))
+    (node,) = nodes(flows.run(output_of(path))).values()
+    assert node["phase"] == "Error"
+    assert served[0].token not in str(node)
+
+
+def test_an_output_that_leads_by_a_link_to_another_claim_is_not_there(flows: Workflows, space: str) -> None:
+    for name in ("results", "others"):
+        flows.api.create(f"{space}/persistentvolumeclaims", claim(name))
+    theirs = {"persistentVolumeClaim": {"claimName": "others"}}
+    said(flows, on_volume("echo secret > /data/x", "v", theirs, "/data"))
+    (node,) = nodes(flows.run(output_of("/results/x", "ln -s ../others/x /results/x"))).values()
+    assert (node["phase"], node["message"]) == ("Error", MISSING.format("/results/x"))
+    (node,) = nodes(flows.run(output_of("/results/z", "echo own > /results/y; ln -s y /results/z"))).values()
+    assert node["outputs"]["parameters"][0]["value"] == "own"
