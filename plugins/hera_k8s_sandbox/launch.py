@@ -66,6 +66,7 @@ def ensure_running(directory: Path, *, timeout: float = START_TIMEOUT, **options
         address = find(directory)
         if address is not None:
             if child is not None:
+                _drop(child, directory)
                 write_kubeconfig(directory, address)  # the port is a new one
             return address
         if child is None:
@@ -79,6 +80,14 @@ def ensure_running(directory: Path, *, timeout: float = START_TIMEOUT, **options
             raise LaunchError(f"the sandbox ended with code {child.returncode} at its start\n{_tail(directory)}")
         time.sleep(0.02)
     raise LaunchError(f"the sandbox in {directory} was not ready after {timeout:g} s\n{_tail(directory)}")
+
+
+def _drop(child: subprocess.Popen[bytes], directory: Path) -> None:
+    """End a child that came second: it would serve the directory later, when the first one has been told to end."""
+    told = files.read_server(directory)
+    if told is not None and told.pid != child.pid:
+        child.kill()
+        child.wait()
 
 
 def _is_illegible(directory: Path) -> bool:

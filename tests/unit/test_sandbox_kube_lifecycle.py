@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -40,6 +41,19 @@ def test_launchers_at_the_same_time_get_the_same_server(directory: Path) -> None
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: ensure_running(directory, lifetime=60), range(4)))
     assert len({address.url for address in found}) == 1
+    if Path("/proc").is_dir():  # else nobody says
+        assert servers_of(directory) == [server_process(directory)]  # none is left that would take over later
+
+
+def servers_of(directory: Path) -> list[int]:
+    """The processes that serve a directory, or are about to."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().decode().split("\0")
+            if "hera_k8s_sandbox" in words and str(directory) in words:
+                found.append(int(entry.name))
+    return found
 
 
 def test_what_was_answered_survives_kill_9(directory: Path) -> None:
