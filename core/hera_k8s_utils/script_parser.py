@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TextIO
 
 from .command_line import unknown_words, without_values
+from .common_flags import dashed, is_flag
 from .config_files import Entry, parse_config, read_config_files
 from .conversion import switch
 from .errors import OptionsError, ScriptExit, listed
@@ -75,7 +76,8 @@ class ScriptParser(ArgumentParser):
             self._files[:] = [] if _asks_for_help(args) else [glob.escape(path) for path in config_paths()]
             self._keep_variables()
             if not TYPE_CHECKING:
-                settings.setdefault("env_vars", {name: value for name, value in os.environ.items() if value})
+                variables = settings.get("env_vars", os.environ)
+                settings["env_vars"] = {name: value for name, value in variables.items() if value}
             words = _words(args)
             self._warn_of_secrets(words)
             parsed, unknown = super().parse_known_args(self._spelled(words), namespace, **settings)
@@ -87,8 +89,11 @@ class ScriptParser(ArgumentParser):
         help = f"python {self.prog} --help"
         unrecognized = message.partition("unrecognized arguments: ")[2]
         if unrecognized:
-            refused = unknown_words(unrecognized.split(), list(self._option_string_actions), [], help=help)
-            raise ScriptExit(refused.wanted, found=refused.found, hint=refused.hint)
+            words = unrecognized.split()
+            refused = unknown_words(words, list(self._option_string_actions), [], help=help)
+            typed = next((word.partition("=")[0] for word in words if is_flag(word)), "")
+            wanted = refused.wanted.replace(dashed(typed), typed) if typed else refused.wanted
+            raise ScriptExit(wanted, found=refused.found, hint=refused.hint)
         raise ScriptExit(redact(_discreet(message)), hint=help)
 
     def _keep_variables(self) -> None:

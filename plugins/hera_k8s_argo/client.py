@@ -144,6 +144,11 @@ class ArgoClient:
         """Delete a workflow; its pods go with it."""
         self._http.delete(self._path(namespace, _checked(name)))
 
+    def delete_template(self, name: str, *, namespace: str | None = None) -> None:
+        """Delete a workflow template; the workflows that were made from it stay."""
+        where = quote(namespace or self.namespace, safe="")
+        self._http.delete(f"api/v1/workflow-templates/{where}/{_checked(name)}")
+
     def act(self, name: str, verb: str, *, namespace: str | None = None) -> Json:
         """Do one of `VERBS` to a workflow."""
         if verb not in VERBS:

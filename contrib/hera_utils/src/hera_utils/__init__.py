@@ -1,0 +1,30 @@
+"""What scripts for hera_utils 0.2 import: the parser, the Argo server, and a few helpers around Hera.
+
+from hera_utils import argo_server, parser
+
+args = parser().parse_args()
+argo_server(args)  # from here on `Workflow.create()` of Hera's reaches that server
+"""
+
+from __future__ import annotations
+
+from hera_k8s_utils.k8s_cluster import k8s_cluster
+
+from .argo_server import argo_server
+from .parser import parse_arguments, parser
+from .versions import assert_version, check_version, print_version
+from .workflow_templates import clear_workflow_template
+
+__version__ = "0.3.0"
+
+__all__ = [
+    "__version__",
+    "argo_server",
+    "assert_version",
+    "check_version",
+    "clear_workflow_template",
+    "k8s_cluster",
+    "parse_arguments",
+    "parser",
+    "print_version",
+]
