@@ -8,6 +8,7 @@ of a second, and is the same whenever the line is read again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterator
@@ -125,6 +126,9 @@ class _Stream:
         self._path = path
         self._index = path.with_name(path.name + _TIMES)
         self._position = 0
+        self._index_position = 0
+        self._sizes: list[int] = []
+        self._times: list[float] = []
 
     def sample(self) -> int:
         """Note the file's length, unless it is the one noted last; the length."""
@@ -133,8 +137,8 @@ class _Stream:
         except FileNotFoundError:
             return 0
         if size and size != self._last_noted():
-            with self._index.open("a", encoding="ascii") as index:
-                index.write(f"{size:020d} {time.time_ns():020d}\n")
+            with contextlib.suppress(FileNotFoundError), self._index.open("a", encoding="ascii") as index:
+                index.write(f"{size:020d} {time.time_ns():020d}\n")  # the pod may be removed meanwhile
         return size
 
     def lines(self, *, at_end: bool) -> Iterator[tuple[float, bytes]]:
@@ -142,8 +146,12 @@ class _Stream:
         size = self.sample()
         if size <= self._position:
             return
-        sizes, times = self._noted()
-        with self._path.open("rb") as file:
+        try:
+            sizes, times = self._noted()
+            file = self._path.open("rb")
+        except FileNotFoundError:  # the pod was removed meanwhile
+            return
+        with file:
             file.seek(self._position)
             while self._position < size:
                 line = file.readline(min(_CHUNK, size - self._position))
@@ -164,8 +172,15 @@ class _Stream:
             return -1
 
     def _noted(self) -> tuple[list[int], list[float]]:
-        rows = [line.split() for line in self._index.read_text(encoding="ascii").splitlines()]
-        return [int(size) for size, _ in rows], [int(at) / 1e9 for _, at in rows]
+        """Lengths and times; a log that is followed for hours has many, and each is read once."""
+        with self._index.open("rb") as index:
+            index.seek(self._index_position)
+            for line in index:
+                size, at = line.split()
+                self._sizes.append(int(size))
+                self._times.append(int(at) / 1e9)
+            self._index_position = index.tell()
+        return self._sizes, self._times
 
 
 def _merged(streams: list[_Stream], *, at_end: bool) -> list[tuple[float, bytes]]:
@@ -183,4 +198,4 @@ def _runs(state: SandboxState, namespace: str, pod: str) -> bool:
 
 def _time_text(seconds: float) -> str:
     moment = datetime.fromtimestamp(seconds, timezone.utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{round((seconds % 1) * 1e6):06d}000Z"
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}000Z"

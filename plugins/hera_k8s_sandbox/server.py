@@ -170,8 +170,9 @@ async def _expire_events(store: Store) -> None:
     while True:
         oldest = time_text(time.time() - _EVENTS_KEPT)
         for event in store.list(EVENTS):
-            if event["lastTimestamp"] < oldest:
-                store.delete(EVENTS, event["metadata"]["namespace"], event["metadata"]["name"])
+            meta = event["metadata"]  # what clients write may hold no time of its own
+            if str(event.get("lastTimestamp") or meta["creationTimestamp"]) < oldest:
+                store.delete(EVENTS, meta["namespace"], meta["name"])
         await asyncio.sleep(_EVENTS_CHECK)
 
 

@@ -99,6 +99,19 @@ def test_what_a_user_removed_stays_removed(directory: Path) -> None:
         assert Api(address.url, address.token).send("GET", path).status_code == 404
 
 
+def test_old_events_are_forgotten_whatever_others_lack(directory: Path) -> None:
+    events = "/api/v1/namespaces/default/events"
+    about = {"involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"}}
+    with running(directory) as address:
+        api = Api(address.url, address.token)
+        api.create(events, {"metadata": {"name": "a"}, **about})
+        api.create(events, {"metadata": {"name": "b"}, **about, "lastTimestamp": "2001-01-01T00:00:00Z"})
+    with running(directory) as address:
+        found = {item["metadata"]["name"] for item in Api(address.url, address.token).get(events)["items"]}
+    assert "a" in found
+    assert "b" not in found
+
+
 def test_a_second_server_in_one_directory_is_refused_by_name(directory: Path) -> None:
     ensure_running(directory, lifetime=60)
     command = [sys.executable, "-m", "hera_k8s_sandbox", "--state", str(directory)]
