@@ -15,6 +15,7 @@ from hera_k8s_sandbox.errors import ApiError, forbidden, unauthorized
 from hera_k8s_sandbox.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
+    PODS,
     ROLE_BINDINGS,
     ROLES,
     SECRETS,
@@ -140,7 +141,7 @@ class Access:
         account = self._store.find(SERVICE_ACCOUNTS, namespace, name)
         if account is None or account["metadata"]["uid"] != _account_uid(claims):
             return None
-        if not self._secret_is_there(claims, namespace):
+        if not self._anchor_is_there(claims, namespace):
             return None
         return Identity(
             name=claims["sub"],
@@ -149,6 +150,17 @@ class Access:
             extra={"authentication.kubernetes.io/credential-id": [f"JTI={claims['jti']}"]} if "jti" in claims else {},
             expires_at=expires_at,
         )
+
+    def _anchor_is_there(self, claims: Json, namespace: str) -> bool:
+        """Whether the Secret or Pod that a token is bound to exists; most tokens are bound to none."""
+        about = claims.get("kubernetes.io") or {}
+        for kind, resource in (("secret", SECRETS), ("pod", PODS)):
+            anchor = about.get(kind)
+            if anchor is not None:
+                found = self._store.find(resource, namespace, anchor["name"])
+                if found is None or found["metadata"]["uid"] != anchor["uid"]:
+                    return False
+        return self._secret_is_there(claims, namespace)
 
     def _secret_is_there(self, claims: Json, namespace: str) -> bool:
         name = claims.get("kubernetes.io/serviceaccount/secret.name")

@@ -6,12 +6,12 @@ import base64
 import binascii
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
 from hera_k8s_sandbox import tables
-from hera_k8s_sandbox.errors import bad_request
+from hera_k8s_sandbox.errors import ApiError, bad_request
 from hera_k8s_sandbox.requests import number
 from hera_k8s_sandbox.resources import Resource
 from hera_k8s_sandbox.store import Entry, Event, dumps
@@ -71,22 +71,43 @@ def page_of(request: web.Request, found: list[Entry], meta: Json) -> tuple[list[
     """The page of a list that `limit` and `continue` ask for, and the list's metadata. Raises ApiError 400."""
     token, limit = request.query.get("continue", ""), number(request, "limit")
     if token:
-        version, namespace, name = _read_continue(token)
-        meta = {"resourceVersion": version}
-        found = [entry for entry in found if entry.key > (namespace, name)]
+        mark = read_continue(token)
+        meta = {"resourceVersion": str(mark.version)}
+        found = [entry for entry in found if entry.key > mark.key]
     if limit is None or limit <= 0 or len(found) <= limit:
         return found, meta
     page = found[:limit]
-    mark = json.dumps([meta["resourceVersion"], *page[-1].key]).encode()
-    more: Json = {"continue": base64.urlsafe_b64encode(mark).decode()}
+    text = json.dumps([int(meta["resourceVersion"]), *page[-1].key]).encode()
+    more: Json = {"continue": base64.urlsafe_b64encode(text).decode()}
     if not request.query.get("labelSelector") and not request.query.get("fieldSelector"):
         more["remainingItemCount"] = len(found) - limit
     return page, meta | more
 
 
-def _read_continue(token: str) -> tuple[str, str, str]:
+class Mark(NamedTuple):
+    """Where a page ended: the list's version, and the key of the last object."""
+
+    version: int
+    key: tuple[str, str]
+
+
+def read_continue(token: str) -> Mark:
+    """The place that a `continue` token stands for. Raises ApiError 400."""
     try:
         version, namespace, name = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        raise bad_request("continue key is not valid: the continue token is not one of this server's") from None
-    return version, namespace, name
+        return Mark(int(version), (str(namespace), str(name)))
+    except (TypeError, ValueError, binascii.Error):
+        told = "invalid continue token: continue key is not valid: it is not one of this server's"
+        raise bad_request(told) from None
+
+
+_OFFERED: Final = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+
+
+def check_acceptable(request: web.Request) -> None:
+    """Refuse a client that takes nothing of what is served. Raises ApiError 406."""
+    accept = request.headers.get("Accept", "")
+    kinds = [choice.partition(";")[0].strip() for choice in accept.split(",") if choice.strip()]
+    if kinds and not any(kind in ("*/*", "application/*", *_OFFERED) or "json" in kind for kind in kinds):
+        told = f"406: Not Acceptable\n\nAvailable representations: {', '.join(_OFFERED)}"
+        raise ApiError(406, "NotAcceptable", told, details={})

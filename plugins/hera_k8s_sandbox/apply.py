@@ -180,7 +180,7 @@ def _drop(obj: Json, path: Path, kept: set[Path]) -> None:
         parent.pop(step[2:], None)
     elif isinstance(parent, list):
         wanted = json.loads(step[2:])
-        parent[:] = [item for item in parent if not _is_item(item, step, wanted)]
+        parent[:] = [item for item in parent if item and not _is_item(item, step, wanted)]  # {}: its key went first
     if len(path) > 1 and not parent and path[:-1] not in kept and path[:-1] != ("f:metadata",):
         _drop(obj, path[:-1], kept)
 

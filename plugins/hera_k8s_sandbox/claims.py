@@ -32,9 +32,14 @@ def choose_class(state: SandboxState, claim: Json) -> None:
     annotations = claim["metadata"].get("annotations") or {}
     if claim["spec"].get("storageClassName") is not None or _CLASS_ANNOTATION in annotations:
         return
-    for storage_class in state.store.list(STORAGE_CLASSES):
-        if (storage_class["metadata"].get("annotations") or {}).get(DEFAULT_MARK) == "true":
-            claim["spec"]["storageClassName"] = storage_class["metadata"]["name"]
+    marked = [one["metadata"] for one in state.store.list(STORAGE_CLASSES) if _is_default(one)]
+    if marked:  # the newest, then the first by name
+        newest = max(meta["creationTimestamp"] for meta in marked)
+        claim["spec"]["storageClassName"] = min(m["name"] for m in marked if m["creationTimestamp"] == newest)
+
+
+def _is_default(storage_class: Json) -> bool:
+    return (storage_class["metadata"].get("annotations") or {}).get(DEFAULT_MARK) == "true"
 
 
 def settle(state: SandboxState, claim: Json) -> None:

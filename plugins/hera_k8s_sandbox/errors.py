@@ -100,7 +100,7 @@ def gone_and_back(resource: Resource, name: str, field: str, wanted: str, found:
 def invalid(resource: Resource, name: str, causes: Iterable[Cause]) -> ApiError:
     """422: the object breaks its kind's rules; names the Kind, not the plural."""
     causes = list(causes)
-    sentences = [f"{cause.field}: {cause.message}" for cause in causes]
+    sentences = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     told = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
     kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     details = _details(resource, name)

@@ -6,32 +6,42 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from hera_k8s_sandbox import discovery, operations, pod_logs, reviews, tables, watches
 from hera_k8s_sandbox.access import Identity
 from hera_k8s_sandbox.answers import (
+    check_acceptable,
     event_renderer,
     json_answer,
     no_page,
     page_of,
     raw_answer,
+    read_continue,
     row_objects,
     wanted_form,
 )
 from hera_k8s_sandbox.apply import apply
+from hera_k8s_sandbox.bodies import (
+    APPLIES,
+    as_patch_error,
+    check_unknown,
+    patch_options,
+    patched,
+    read_patch,
+    require_typed,
+)
 from hera_k8s_sandbox.errors import (
     ApiError,
-    Cause,
     bad_request,
     method_not_allowed,
     no_such_resource,
     unsupported,
 )
+from hera_k8s_sandbox.escalation import check_grant
 from hera_k8s_sandbox.files import PID_HEADER, TOKEN_PATH
-from hera_k8s_sandbox.patches import json_patch, merge_patch, strategic_merge
 from hera_k8s_sandbox.requests import (
     Query,
     Target,
@@ -58,7 +68,7 @@ from hera_k8s_sandbox.resources import (
 from hera_k8s_sandbox.selectors import parse_fields
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Entry, dumps
-from hera_k8s_sandbox.validation import cannot_be_handled, unknown_fields
+from hera_k8s_sandbox.validation import check_types
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.store import Json
@@ -136,12 +146,20 @@ class KubeApi:
             group, version, rest = segments[1], segments[2], segments[3:]
         if group is None or version is None:
             return self._plain(request, identity, segments)
-        if not discovery.known_group_version(group, version):
-            return no_page()
         target = parse_target(group, version, rest)
+        if not discovery.known_group_version(group, version):
+            if target is not None:
+                self._require_unknown(request, identity, target)
+            return no_page()
         if target is None:
             raise no_such_resource()
         return await self._serve(request, identity, target)
+
+    def _require_unknown(self, request: web.Request, identity: Identity, target: Target) -> None:
+        """Who may not ask is refused before it is told that there is nothing."""
+        verb = target.verb(request.method, watch=request.method == "GET" and flag(request, "watch"))
+        named = Resource(target.group, target.version, target.plural, "", "")
+        self._state.access.require(identity, verb, named, target.namespace, target.name, target.subresource)
 
     async def _serve(self, request: web.Request, identity: Identity, target: Target) -> web.StreamResponse:
         watch = request.method == "GET" and flag(request, "watch")
@@ -149,6 +167,8 @@ class KubeApi:
         resource = target.resource
         named = resource or Resource(target.group, target.version, target.plural, "", "")
         self._state.access.require(identity, verb, named, target.namespace, target.name, target.subresource)
+        if resource is not None and target.subresource != "log":
+            check_acceptable(request)
         if resource is None and target.group == ARGO:  # a group of custom kinds knows no other paths at all
             return no_page()
         if resource is None:
@@ -184,7 +204,12 @@ class KubeApi:
         query = Query.read(request)
         check_fields(resource, query.fields)
         namespace = target.namespace or None
-        found = self._store.entries(resource, namespace, labels=query.labels, fields=query.fields)
+        selection = {"labels": query.labels, "fields": query.fields}
+        token = request.query.get("continue", "") if request.query_string else ""
+        if token:  # what is left of a list that was begun at an earlier version
+            found = self._store.entries_at(resource, read_continue(token).version, namespace, **selection)
+        else:
+            found = self._store.entries(resource, namespace, **selection)
         meta: Json = {"resourceVersion": str(self._store.version)}
         if request.query_string:
             check_list_options(request, watch=False)
@@ -249,7 +274,8 @@ class KubeApi:
         request, resource, target = call.request, call.resource, call.target
         query = Query.read(request)
         obj = await read_object(request, resource)
-        warnings = _check_unknown(request, resource, obj)
+        warnings = check_unknown(request, resource, obj)
+        check_grant(self._state, call.identity, resource, target.namespace, None, obj)
         entry = operations.create(self._state, resource, target.namespace, obj, dry_run=query.dry_run)
         return self._object(request, entry, 201, warnings)
 
@@ -257,8 +283,9 @@ class KubeApi:
         request, resource, target = call.request, call.resource, call.target
         query = Query.read(request)
         obj = await read_object(request, resource)
-        warnings = _check_unknown(request, resource, obj)
+        warnings = check_unknown(request, resource, obj)
         old = self._store.entry(resource, target.namespace, target.name)
+        check_grant(self._state, call.identity, resource, target.namespace, old.object, obj)
         entry = operations.update(
             self._state, resource, old, obj, subresource=target.subresource, dry_run=query.dry_run
         )
@@ -268,12 +295,18 @@ class KubeApi:
         request, resource, target = call.request, call.resource, call.target
         query = Query.read(request)
         kind = request.content_type
-        patch = await read_body(request)
-        if kind in ("application/apply-patch+yaml", "application/apply-patch+cbor"):
-            return await self._apply(call, as_object(patch, resource), query)
+        patch = await read_patch(request, resource)
+        if kind in APPLIES:
+            return await self._apply(call, patch, query)
+        if "force" in request.query:
+            raise patch_options("force", "Forbidden: may not be specified for non-apply patch", "FieldValueForbidden")
         old = self._store.entry(resource, target.namespace, target.name)
-        obj = _patched(kind, resource, old.copy(), patch)
-        warnings = _check_unknown(request, resource, obj)
+        obj = patched(kind, resource, old.copy(), patch)
+        with as_patch_error(resource, obj):
+            as_object(obj, resource)
+            warnings = check_unknown(request, resource, obj)
+            check_types(resource, obj)
+        check_grant(self._state, call.identity, resource, target.namespace, old.object, obj)
         entry = operations.update(
             self._state, resource, old, obj, subresource=target.subresource, dry_run=query.dry_run
         )
@@ -283,24 +316,27 @@ class KubeApi:
         request, resource, target = call.request, call.resource, call.target
         manager = request.query.get("fieldManager", "")
         if not manager:
-            raise _manager_missing()
-        warnings = _check_unknown(request, resource, wanted)
+            told = "Required value: is required for apply patch"
+            raise patch_options("fieldManager", told, "FieldValueRequired")
+        require_typed(resource, target, wanted)
         found = self._store.find(resource, target.namespace, target.name)
         old = None if found is None else self._store.entry(resource, target.namespace, target.name)
         meta = wanted.setdefault("metadata", {})
         if meta.setdefault("name", target.name) != target.name:
-            told = f"name in URL does not match name in object: {target.name} != {meta['name']}"
+            told = f"the name of the object ({meta['name']}) does not match the name on the URL ({target.name})"
             raise bad_request(told)
         live = None if old is None else old.copy()
         obj = apply(resource, live, wanted, manager=manager, force=flag(request, "force"))
+        before = None if old is None else old.object
+        check_grant(self._state, call.identity, resource, target.namespace, before, obj)
         if old is None:
             self._state.access.require(call.identity, "create", resource, target.namespace, target.name)
             entry = operations.create(self._state, resource, target.namespace, obj, dry_run=query.dry_run)
-            return self._object(request, entry, 201, warnings)
+            return self._object(request, entry, 201)
         entry = operations.update(
             self._state, resource, old, obj, subresource=target.subresource, dry_run=query.dry_run
         )
-        return self._object(request, entry, 200, warnings)
+        return self._object(request, entry, 200)
 
     async def _delete(self, call: Call) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
@@ -435,47 +471,6 @@ def _where(target: Target) -> tuple[str, str, str]:
     return target.group, target.version, target.plural
 
 
-def _patched(content_type: str, resource: Resource, obj: Json, patch: Any) -> Json:
-    if content_type == "application/json-patch+json":
-        return json_patch(obj, patch)
-    if not isinstance(patch, dict):
-        raise bad_request("error decoding patch: it is not an object")
-    if content_type == "application/merge-patch+json":
-        merged: Json = merge_patch(obj, patch)
-        return merged
-    if content_type == "application/strategic-merge-patch+json" and not resource.custom:
-        return strategic_merge(obj, patch)
-    accepted = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]
-    if not resource.custom:
-        accepted.insert(2, "application/strategic-merge-patch+json")
-    message = f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
-    raise ApiError(415, "UnsupportedMediaType", message, details={})
-
-
-def _check_unknown(request: web.Request, resource: Resource, obj: Json) -> list[str]:
-    """Drop the fields that the kind does not have; refuse or warn as the client asked."""
-    unknown = unknown_fields(resource, obj)
-    if not unknown:
-        return []
-    told = [f'unknown field "{name}"' for name in unknown]
-    wish = request.query.get("fieldValidation", "Warn") if request.query_string else "Warn"
-    if wish == "Strict":
-        raise cannot_be_handled(resource, f"strict decoding error: {', '.join(told)}")
-    for name in unknown:
-        del obj[name]
-    return [text.replace('"', '\\"') for text in told] if wish == "Warn" else []
-
-
 def _orphans(request: web.Request, options: Json) -> bool:
     policy = options.get("propagationPolicy") or request.query.get("propagationPolicy")
     return policy == "Orphan" or options.get("orphanDependents") is True
-
-
-def _manager_missing() -> ApiError:
-    cause = Cause("fieldManager", "Required value: is required for apply patch", "FieldValueRequired")
-    return ApiError(
-        422,
-        "Invalid",
-        f'PatchOptions.meta.k8s.io "" is invalid: {cause.field}: {cause.message}',
-        details={"group": "meta.k8s.io", "kind": "PatchOptions", "causes": [cause.as_json()]},
-    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.causes import wrong
+from hera_k8s_sandbox.causes import fixed, wrong
 from hera_k8s_sandbox.errors import Cause
 from hera_k8s_sandbox.resources import NAMESPACES, RBAC, Resource
 
@@ -54,6 +55,21 @@ def metadata_causes(resource: Resource, meta: Json) -> Iterator[Cause]:
     if size > _LARGEST_ANNOTATIONS:
         told = f"Too long: may not be more than {_LARGEST_ANNOTATIONS} bytes"
         yield Cause("metadata.annotations", told, "FieldValueTooLong")
+
+
+def finalizer_causes(old: Json, new: Json) -> Iterator[Cause]:
+    """What is wrong with a change of finalizers: what is being deleted takes no new ones."""
+    if "deletionTimestamp" not in old:
+        return
+    known = old.get("finalizers") or ()
+    added = [name for name in new.get("finalizers") or () if name not in known]
+    if added:
+        shown = ", ".join(json.dumps(name) for name in added)
+        told = (
+            f"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{shown}}}"
+        )
+        for _ in range(2):  # the API server looks twice, and lists what it finds twice
+            yield fixed("metadata.finalizers", told)
 
 
 def subdomain_causes(field: str, name: str) -> Iterator[Cause]:

@@ -27,6 +27,7 @@ from hera_k8s_sandbox.resources import (
     CLUSTER_ROLES,
     CRON_WORKFLOWS,
     NAMESPACES,
+    NODES,
     PERSISTENT_VOLUMES,
     PODS,
     RESOURCES,
@@ -55,6 +56,7 @@ _PROTECTED: Final[Mapping[Resource, tuple[str, ...]]] = {
     CLAIMS: (claims.CLAIM_PROTECTION,),
     PERSISTENT_VOLUMES: (claims.VOLUME_PROTECTION,),
 }
+_NOT_READY: Final = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}  # of a node that is new
 _SYSTEM_NAMESPACES: Final = frozenset({"default", "kube-system", "kube-public"})
 
 
@@ -211,6 +213,8 @@ def _prepare(state: SandboxState, resource: Resource, obj: Json) -> None:
 def _admit(state: SandboxState, resource: Resource, obj: Json) -> None:
     if resource is CRON_WORKFLOWS:  # it would lie there and never run
         raise unsupported("CronWorkflow objects")
+    if resource is NODES:
+        obj["spec"]["taints"] = [*(obj["spec"].get("taints") or ()), dict(_NOT_READY)]
     if resource is not PODS:
         return
     meta, account = obj["metadata"], obj["spec"]["serviceAccountName"]
@@ -295,6 +299,15 @@ def _after_volume(state: SandboxState, volume: Json) -> None:
     claims.offer(state, volume)
 
 
+def _after_node(state: SandboxState, node: Json) -> None:
+    def mark(found: Json) -> None:
+        found["metadata"].setdefault("annotations", {}).setdefault("node.alpha.kubernetes.io/ttl", "0")
+        left = [one for one in found["spec"].pop("taints", ()) if one != _NOT_READY]
+        found["spec"] |= {"taints": left} if left else {}
+
+    state.store.change(NODES, "", node["metadata"]["name"], mark)
+
+
 def _release_protection(state: SandboxState, resource: Resource, obj: Json, finalizer: str) -> None:
     """What is being deleted goes at once: the sandbox does not wait for its users to leave."""
     if "deletionTimestamp" not in obj["metadata"]:
@@ -316,6 +329,7 @@ def _after_account_deleted(state: SandboxState, obj: Json) -> None:
 
 _AFTER_WRITE: Final[Mapping[Resource, Reaction]] = {
     NAMESPACES: _after_namespace,
+    NODES: _after_node,
     SECRETS: accounts.fill_secret,
     CLAIMS: _after_claim,
     PERSISTENT_VOLUMES: _after_volume,

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any, Final
 
 from hera_k8s_sandbox.errors import ApiError, bad_request
 
 Json = dict[str, Any]
 
-# Lists of objects that are merged by a key, wherever the field occurs in the kinds that are served.
+# Lists of objects that are merged by a key, wherever the field occurs in the kinds that are served. Not the
+# imagePullSecrets: a service account's are replaced as a whole, and a pod's cannot be changed.
 MERGE_KEYS: Final = {
     "conditions": "type",
     "containers": "name",
     "env": "name",
     "ephemeralContainers": "name",
     "hostAliases": "ip",
-    "imagePullSecrets": "name",
     "initContainers": "name",
     "ownerReferences": "uid",
     "ports": "containerPort",
@@ -78,8 +79,7 @@ def _merge_field(result: Json, key: str, value: Any) -> None:
         found = result.get(key)
         result[key] = strategic_merge(found if isinstance(found, dict) else {}, value)
     elif key in SET_FIELDS:
-        found = result.get(key) or []
-        result[key] = [*found, *(one for one in value if one not in found)]
+        result[key] = _ordered(result.get(key) or [], value, lambda one: one)
     elif isinstance(value, list) and is_keyed_list(key, value):
         result[key] = _merge_list(result.get(key) or [], value, MERGE_KEYS[key])
     else:
@@ -101,7 +101,22 @@ def _merge_list(found: list[Json], patch: list[Json], key: str) -> list[Json]:
             merged.pop(item.get(key), None)
         else:
             merged[item[key]] = strategic_merge(merged.get(item[key], {}), item)
-    return list(merged.values())
+    named = [merged[item[key]] for item in patch if _DIRECTIVE not in item]
+    left = [item for item in found if item.get(key) in merged]
+    return [merged[item[key]] for item in _ordered(left, named, lambda one: one[key])]
+
+
+def _ordered(found: list[Any], patch: list[Any], name: Callable[[Any], Any]) -> list[Any]:
+    """Both lists without repetition: what the patch names in its order, the rest where it was; new ones come first."""
+    places = {name(one): place for place, one in enumerate(found)}
+    rest = [one for one in found if name(one) not in {name(new) for new in patch}]
+    result: list[Any] = []
+    for new in patch:
+        place = places.get(name(new), -1)
+        while rest and places[name(rest[0])] < place:
+            result.append(rest.pop(0))
+        result.append(new)
+    return [*result, *rest]
 
 
 # RFC 6902
@@ -114,8 +129,6 @@ def _apply_operation(obj: Json, operation: Json) -> Json:
             raise _unfit(f"testing path {operation['path']} failed")
         return obj
     if kind in ("add", "replace"):
-        if kind == "replace":
-            _read(obj, path)
         return _written(obj, path, copy.deepcopy(operation.get("value")), insert=kind == "add")
     if kind == "remove":
         return _removed(obj, path)
@@ -123,7 +136,7 @@ def _apply_operation(obj: Json, operation: Json) -> Json:
         source = _pointer(operation.get("from", ""))
         value = copy.deepcopy(_read(obj, source))
         return _written(_removed(obj, source) if kind == "move" else obj, path, value, insert=True)
-    raise bad_request(f"error decoding patch: unexpected kind of operation: {kind}")
+    raise _unfit(f"unexpected kind of operation: {kind}")
 
 
 def _pointer(text: str) -> list[str]:

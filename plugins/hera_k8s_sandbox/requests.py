@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from hera_k8s_sandbox import protobuf
-from hera_k8s_sandbox.causes import fixed, unsupported_value
+from hera_k8s_sandbox.causes import fixed, unsupported_value, wrong
 from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid, method_not_allowed, too_new
 from hera_k8s_sandbox.resources import Resource, find_resource
 from hera_k8s_sandbox.reviews import find_review
@@ -181,9 +181,9 @@ async def read_body(request: web.Request) -> Any:
         return _read_protobuf(raw)
     message = (
         "the body of the request was in an unknown format - accepted media types include: application/json, "
-        "application/yaml"
+        "application/yaml, application/vnd.kubernetes.protobuf"
     )
-    raise ApiError(415, "UnsupportedMediaType", message, details={})
+    raise ApiError(415, "UnsupportedMediaType", message)
 
 
 def _read_protobuf(raw: bytes) -> Any:
@@ -206,12 +206,22 @@ def _read_yaml(raw: bytes) -> Any:
     try:
         return yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
     except yaml.YAMLError as error:
-        raise bad_request(f"error decoding YAML: {error}") from None
+        raise bad_request(f"yaml: {error}") from None
 
 
 async def read_object(request: web.Request, resource: Resource) -> Json:
     """The object that a request brings. Raises ApiError 400 when it is not of this kind."""
-    body = await read_body(request)
+    unrecognized = f"the object provided is unrecognized (must be of type {resource.kind})"
+    try:
+        body = await read_body(request)
+    except ApiError as error:
+        if error.code != 400:
+            raise
+        raise bad_request(f"{unrecognized}: {error.message}") from None
+    if body is None and await request.read():  # a body `null` is an empty object
+        body = {}
+    if not isinstance(body, dict):
+        raise bad_request(f"{unrecognized}: couldn't get version/kind; json parse error: it is not an object")
     return as_object(body, resource)
 
 
@@ -220,8 +230,16 @@ def as_object(body: Any, resource: Resource) -> Json:
     if not isinstance(body, dict):
         raise bad_request(f"the request body is not an object of kind {resource.kind}")
     kind, version = body.get("kind"), body.get("apiVersion")
-    if resource.custom and (not kind or not version):
-        raise bad_request("Object 'Kind' or 'apiVersion' is missing")
+    if resource.custom and not kind:
+        told = "Object 'Kind' is missing"
+        raise bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): {told}")
+    if resource.custom and version != resource.api_version:
+        told = f"the API version in the data ({version or ''}) does not match the expected API version"
+        raise bad_request(f"{told} ({resource.api_version})")
+    if resource.custom and kind != resource.kind:
+        named = Resource(resource.group, resource.version, "", "", str(kind))
+        name = (body.get("metadata") or {}).get("name", "")
+        raise invalid(named, name, [wrong("kind", kind, f"must be {resource.kind}")])
     if kind not in (None, "", resource.kind):
         raise bad_request(
             f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '

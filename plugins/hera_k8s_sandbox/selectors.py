@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hera_k8s_sandbox.errors import bad_request
+from hera_k8s_sandbox.metadata_rules import LABEL_VALUE, LABEL_VALUE_RULE
 
 Lookup = Callable[[str], "str | None"]
 
@@ -88,6 +89,9 @@ def _label_condition(term: str, whole: str) -> Condition:
     if found := _EXISTS.match(term):
         return Condition(found["key"], "absent" if found["not"] else "exists")
     if found := _EQUAL.match(term):
+        if not re.fullmatch(LABEL_VALUE, found["value"]):
+            told = f'values[0][{found["key"]}]: Invalid value: "{found["value"]}": {LABEL_VALUE_RULE}'
+            raise bad_request(f"unable to parse requirement: {told}")
         operator = {"=": "in", "==": "in", "!=": "notin"}.get(found["operator"], found["operator"])
         if operator in "<>" and not found["value"].isdigit():
             raise bad_request(

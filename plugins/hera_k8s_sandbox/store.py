@@ -91,6 +91,29 @@ class Store:
         found = self._tables[resource].entries
         return [found[key] for key in sorted(found) if found[key].selected(namespace, labels, fields)]
 
+    def entries_at(
+        self,
+        resource: Resource,
+        version: int,
+        namespace: str | None = None,
+        *,
+        labels: Selector | None = None,
+        fields: Selector | None = None,
+    ) -> builtin_list[Entry]:
+        """As `entries`, as it was at a version. Raises ApiError 410 when that is forgotten."""
+        table = self._tables[resource]
+        if version < table.oldest and version < self.version:
+            raise expired(version, table.oldest)
+        found = dict(table.entries)
+        for change in reversed(table.history):
+            if change.after.version <= version:
+                break
+            if change.before is None:
+                found.pop(change.after.key, None)
+            else:
+                found[change.after.key] = change.before
+        return [found[key] for key in sorted(found) if found[key].selected(namespace, labels, fields)]
+
     def count(self, resource: Resource) -> int:
         """How many objects there are, in all namespaces."""
         return len(self._tables[resource].entries)
@@ -188,7 +211,21 @@ class Store:
             for owned, (owned_namespace, owned_name) in sorted(self._dependents.pop(entry.meta["uid"], ()), key=str):
                 if (owned_namespace, owned_name) in self._tables[owned].entries:
                     self.delete(owned, owned_namespace, owned_name)
+        else:
+            for owned, key in sorted(self._dependents.pop(entry.meta["uid"], ()), key=str):
+                self._orphan(owned, key, entry.meta["uid"])
         return last.object
+
+    def _orphan(self, resource: Resource, key: Key, owner: str) -> None:
+        """Take an owner that is gone out of what it owned."""
+        entry = self._tables[resource].entries.get(key)
+        if entry is None:
+            return
+        meta = dict(entry.meta)
+        left = [one for one in meta.pop("ownerReferences", ()) if one.get("uid") != owner]
+        if left:
+            meta["ownerReferences"] = left
+        self._write(self._tables[resource], entry, meta, entry.body)
 
     def flush(self) -> None:
         """Commit what is not yet in the file; after this, kill -9 loses nothing."""

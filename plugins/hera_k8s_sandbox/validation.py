@@ -13,13 +13,14 @@ from hera_k8s_sandbox import quantities
 from hera_k8s_sandbox.causes import fixed, required, unsupported_value, wrong
 from hera_k8s_sandbox.entries import now_text
 from hera_k8s_sandbox.errors import Cause, bad_request
-from hera_k8s_sandbox.metadata_rules import metadata_causes, subdomain_causes
+from hera_k8s_sandbox.metadata_rules import finalizer_causes, metadata_causes, subdomain_causes
 from hera_k8s_sandbox.pod_rules import complete_pod, pod_causes, pod_update_causes
 from hera_k8s_sandbox.resources import (
     CLAIMS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     CONFIG_MAPS,
+    EVENTS,
     NAMESPACES,
     NODES,
     PERSISTENT_VOLUMES,
@@ -168,7 +169,8 @@ def validate(resource: Resource, obj: Json) -> list[Cause]:
 def validate_update(resource: Resource, old: Json, new: Json) -> list[Cause]:
     """What is wrong with a change of an object."""
     check = _UPDATE_VALIDATORS.get(resource)
-    return [*validate(resource, new), *(check(old, new) if check else ())]
+    meta = finalizer_causes(old["metadata"], new["metadata"])
+    return [*meta, *validate(resource, new), *(check(old, new) if check else ())]
 
 
 # Types
@@ -478,6 +480,22 @@ def _binding_update_causes(old: Json, new: Json) -> Iterator[Cause]:
         yield wrong("roleRef", shown, "cannot change roleRef")
 
 
+# Events
+
+
+def _event_causes(obj: Json) -> Iterator[Cause]:
+    told = (obj.get("involvedObject") or {}).get("namespace") or "default"
+    if told != obj["metadata"]["namespace"]:
+        yield wrong("involvedObject.namespace", told, "does not match event.namespace")
+
+
+def _complete_event(obj: Json) -> None:
+    for field, value in (("source", {}), ("eventTime", None), ("reportingComponent", ""), ("reportingInstance", "")):
+        obj.setdefault(field, value)
+    for field in ("firstTimestamp", "lastTimestamp"):
+        obj.setdefault(field, None)
+
+
 # The table
 
 _DEFAULTS: Final[Mapping[Resource, Defaulter]] = {
@@ -485,6 +503,7 @@ _DEFAULTS: Final[Mapping[Resource, Defaulter]] = {
     CLAIMS: _complete_claim,
     PERSISTENT_VOLUMES: _complete_volume,
     NODES: _complete_node,
+    EVENTS: _complete_event,
     STORAGE_CLASSES: _complete_storage_class,
     PODS: complete_pod,
     NAMESPACES: _complete_namespace,
@@ -499,6 +518,7 @@ _VALIDATORS: Final[Mapping[Resource, Validator]] = {
     CLAIMS: _claim_causes,
     STORAGE_CLASSES: _storage_class_causes,
     PODS: pod_causes,
+    EVENTS: _event_causes,
     ROLES: _role_causes,
     CLUSTER_ROLES: _role_causes,
     ROLE_BINDINGS: _binding_causes,

@@ -290,13 +290,13 @@ def test_strategic_patches_are_not_for_custom_kinds(api: Api) -> None:
 
 def test_lists_of_known_fields_merge_by_their_key(api: Api, space: str) -> None:
     path = f"{space}/serviceaccounts"
-    api.create(path, {"metadata": {"name": "bob"}, "imagePullSecrets": [{"name": "one"}]})
-    patch = {"imagePullSecrets": [{"name": "two"}]}
+    api.create(path, {"metadata": {"name": "bob"}, "secrets": [{"name": "one"}]})
+    patch = {"secrets": [{"name": "two"}]}
     merged = api.patch(f"{path}/bob", patch, "strategic-merge-patch+json").json()
-    assert [one["name"] for one in merged["imagePullSecrets"]] == ["one", "two"]
-    patch = {"imagePullSecrets": [{"name": "one", "$patch": "delete"}]}
+    assert [one["name"] for one in merged["secrets"]] == ["two", "one"]  # what is new comes first
+    patch = {"secrets": [{"name": "one", "$patch": "delete"}]}
     merged = api.patch(f"{path}/bob", patch, "strategic-merge-patch+json").json()
-    assert [one["name"] for one in merged["imagePullSecrets"]] == ["two"]
+    assert [one["name"] for one in merged["secrets"]] == ["two"]
 
 
 def test_apply_removes_what_its_manager_no_longer_declares(api: Api, space: str) -> None:

@@ -120,7 +120,7 @@ def test_several_conflicts_are_listed_by_manager() -> None:
     ("operations", "code"),
     [
         ({}, 400),
-        ([{"op": "grow", "path": "/a"}], 400),
+        ([{"op": "grow", "path": "/a"}], 422),
         ([{"op": "remove", "path": "/b"}], 422),
         ([{"op": "test", "path": "/a", "value": 2}], 422),
         ([{"op": "add", "path": "/l/7", "value": 1}], 422),

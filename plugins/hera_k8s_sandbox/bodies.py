@@ -1,0 +1,118 @@
+"""Bodies: what a write brings, a whole object or a patch, and whether it is of its kind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid
+from hera_k8s_sandbox.patches import json_patch, merge_patch, strategic_merge
+from hera_k8s_sandbox.requests import Target, as_object, read_body
+from hera_k8s_sandbox.resources import CONFIG_MAPS, SECRETS, Resource
+from hera_k8s_sandbox.store import dumps
+from hera_k8s_sandbox.validation import cannot_be_handled, go_name, unknown_fields
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+Json = dict[str, Any]
+
+APPLIES: Final = ("application/apply-patch+yaml", "application/apply-patch+cbor")
+_PATCHES: Final = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
+
+
+def check_unknown(request: web.Request, resource: Resource, obj: Json) -> list[str]:
+    """Drop the fields that the kind does not have; refuse or warn as the client asked."""
+    unknown = unknown_fields(resource, obj)
+    if not unknown:
+        return []
+    told = [f'unknown field "{name}"' for name in unknown]
+    wish = request.query.get("fieldValidation", "Warn") if request.query_string else "Warn"
+    if wish == "Strict":
+        raise cannot_be_handled(resource, f"strict decoding error: {', '.join(told)}")
+    for name in unknown:
+        del obj[name]
+    return [text.replace('"', '\\"') for text in told] if wish == "Warn" else []
+
+
+def patch_options(field: str, told: str, reason: str) -> ApiError:
+    return invalid(Resource("meta.k8s.io", "v1", "", "", "PatchOptions"), "", [Cause(field, told, reason)])
+
+
+async def read_patch(request: web.Request, resource: Resource) -> Any:
+    """The body of a PATCH. Raises ApiError 400, 415."""
+    kind = request.content_type
+    if kind not in (*APPLIES, *_PATCHES):
+        raise ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
+    try:
+        patch = await read_body(request)
+    except ApiError as error:
+        told = "error decoding YAML" if kind in APPLIES else "error decoding patch"
+        raise bad_request(f"{told}: {error.message}") from None
+    if kind == "application/strategic-merge-patch+json" and not isinstance(patch, dict) and not resource.custom:
+        found = go_name(patch)
+        raise bad_request(f"json: cannot unmarshal {found} into Go value of type map[string]interface {{}}")
+    return patch
+
+
+@contextlib.contextmanager
+def as_patch_error(resource: Resource, obj: Json) -> Iterator[None]:
+    """What a patch makes of an object is told as a fault of the patch, when it is no object of the kind any more."""
+    try:
+        yield
+    except ApiError as error:
+        if error.code != 400 or resource.custom:
+            raise
+        why = error.message.partition(f"cannot be handled as a {resource.kind}: ")[2] or error.message
+        shown = json.dumps(dumps(obj).decode(), ensure_ascii=False)
+        cause = Cause("patch", f"Invalid value: {shown}: {why}")
+        message = f' "" is invalid: patch: {cause.message}'
+        raise ApiError(422, "Invalid", message, details={"causes": [cause.as_json()]}) from None
+
+
+def require_typed(resource: Resource, target: Target, wanted: Any) -> None:
+    """Refuse a declaration that is not of the kind's schema. Raises ApiError 400, 500."""
+    if not isinstance(wanted, dict) or not wanted.get("kind") or not wanted.get("apiVersion"):
+        found = wanted if isinstance(wanted, dict) else {}
+        group, _, version = str(found.get("apiVersion") or "").rpartition("/")
+        raise bad_request(f"invalid object type: {group}/{version}, Kind={found.get('kind') or ''}")
+    as_object(wanted, resource)
+    if (wanted.get("metadata") or {}).get("managedFields") is not None:
+        raise bad_request("metadata.managedFields must be nil")
+    for name in unknown_fields(resource, wanted):
+        raise _untyped(resource, wanted, f".{name}: field not declared in schema")
+    for field in ("data", "stringData") if resource in (CONFIG_MAPS, SECRETS) else ():
+        for key, value in (wanted.get(field) or {}).items():
+            if value is not None and not isinstance(value, str):
+                found = f"&value.valueUnstructured{{Value:{json.dumps(value)}}}"
+                raise _untyped(resource, wanted, f".{field}.{key}: expected string, got {found}")
+
+
+def _untyped(resource: Resource, wanted: Json, why: str) -> ApiError:
+    meta = wanted.get("metadata") or {}
+    place = f"{meta.get('namespace', '')}/{meta.get('name', '')}"
+    kind = f"{resource.group}/{resource.version}, Kind={resource.kind}"
+    return ApiError(500, "", f"failed to create typed patch object ({place}; {kind}): {why}")
+
+
+def patched(content_type: str, resource: Resource, obj: Json, patch: Any) -> Json:
+    if content_type == "application/json-patch+json":
+        return json_patch(obj, patch)
+    if not isinstance(patch, dict):
+        raise bad_request("error decoding patch: it is not an object")
+    if content_type == "application/merge-patch+json":
+        merged: Json = merge_patch(obj, patch)
+        return merged
+    if content_type == "application/strategic-merge-patch+json" and not resource.custom:
+        return strategic_merge(obj, patch)
+    accepted = ["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]
+    if not resource.custom:
+        accepted.insert(2, "application/strategic-merge-patch+json")
+    message = f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
+    raise ApiError(415, "UnsupportedMediaType", message)

@@ -1,0 +1,140 @@
+"""One suite for two servers: the sandbox, and with `--real` a real control plane.
+
+What each test's requests are answered with is compared with a recording of the real one (`golden/`), so that a machine
+without Go can check the sandbox. `--real` compares both; `--record` writes the recordings anew, from the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conformance_limits import LIMITS
+from dialogue import Cluster, Dialogue, differences, golden_path, until
+
+import controlplane
+
+GOLDEN = Path(__file__).resolve().parent / "golden"
+USERS = {"admin": ("system:masters",), "alice": ("researchers",), "bob": ()}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("conformance")
+    group.addoption("--real", action="store_true", help="hold a real control plane to the suite, too")
+    group.addoption("--record", action="store_true", help="record what the real control plane answers")
+    group.addoption(
+        "--require-controlplane", action="store_true", help="fail, not skip, when no control plane can be had"
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"conformance: {' and '.join(_servers(config))}" + ("" if _wants_real(config) else " (--real adds another)")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "cluster" in metafunc.fixturenames:
+        metafunc.parametrize("cluster", _servers(metafunc.config), indirect=True, scope="session")
+
+
+def _servers(config: pytest.Config) -> list[str]:
+    if config.getoption("--record"):
+        return ["real"]
+    return ["sandbox", "real"] if _wants_real(config) else ["sandbox"]
+
+
+def _wants_real(config: pytest.Config) -> bool:
+    return any(config.getoption(name) for name in ("--real", "--record", "--require-controlplane"))
+
+
+@pytest.fixture(scope="session")
+def users(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """The token file of both servers, and the token of each user."""
+    tokens = {name: secrets.token_urlsafe(24) for name in USERS}
+    path = tmp_path_factory.mktemp("users") / "tokens.csv"
+    path.touch(mode=0o600)
+    lines = [",".join([tokens[name], name, f"{name}-uid", *groups]) for name, groups in USERS.items()]
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return path, tokens
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    request: pytest.FixtureRequest, users: tuple[Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """The server that a test is about. The test does not know which one it is."""
+    path, tokens = users
+    if request.param == "sandbox":
+        from hera_k8s_sandbox.launch import running
+
+        with running(tmp_path_factory.mktemp("sandbox"), users=path) as address:
+            yield Cluster("sandbox", address.url, tokens)
+        return
+    lacking = controlplane.missing()
+    if lacking and request.config.getoption("--require-controlplane"):
+        pytest.fail(f"no control plane: {lacking}")
+    if lacking:
+        pytest.skip(f"no control plane: {lacking}")
+    with controlplane.running(path) as real:
+        yield Cluster("real", real.url, tokens, str(real.ca))
+
+
+@pytest.fixture
+def talk(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Dialogue]:
+    """A dialogue in a namespace of its own, compared at the end with what is recorded of it."""
+    dialogue = Dialogue(cluster, f"conf-{secrets.token_hex(4)}")
+    made = dialogue.send("POST", "/api/v1/namespaces", {"metadata": {"name": dialogue.namespace}}, remember=False)
+    assert made.code == 201, made.body
+    account = "{ns}/serviceaccounts/default"
+    until(lambda: dialogue.get(account, remember=False).code == 200, "the default account")
+    yield dialogue
+    dialogue.send("DELETE", f"/api/v1/namespaces/{dialogue.namespace}", remember=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[object]:
+    """After a test's own assertions, hold its dialogue against the recording."""
+    result = yield
+    dialogue = pyfuncitem.funcargs.get("talk")
+    if isinstance(dialogue, Dialogue):
+        _compare(pyfuncitem, dialogue)
+    return result
+
+
+def _compare(item: pytest.Function, dialogue: Dialogue) -> None:
+    path = _golden(item)
+    if item.config.getoption("--record"):
+        _record(path, dialogue)
+    if not path.exists():
+        pytest.fail(f"nothing is recorded for {path.relative_to(GOLDEN)}: run with --record", pytrace=False)
+    told = list(differences(json.loads(path.read_text(encoding="utf-8")), dialogue.lines))
+    if told:
+        pytest.fail(f"{path.relative_to(GOLDEN)} differs\n" + "\n".join(told), pytrace=False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is known to differ in the sandbox must differ: once it agrees, it is no limit any more."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if not isinstance(item, pytest.Function) or callspec is None or callspec.params.get("cluster") != "sandbox":
+            continue
+        name = _golden(item).relative_to(GOLDEN).with_suffix("").as_posix()
+        if name in LIMITS:
+            item.add_marker(pytest.mark.xfail(reason=LIMITS[name], strict=True))
+
+
+def _golden(item: pytest.Function) -> Path:
+    parameters = {name: value for name, value in item.callspec.params.items() if name != "cluster"}
+    told = [value for value in parameters.values() if isinstance(value, str)]
+    file = item.path.stem.removeprefix("test_conformance_")
+    return golden_path(GOLDEN, file, "-".join([item.originalname.removeprefix("test_"), *told[:1]]))
+
+
+def _record(path: Path, dialogue: Dialogue) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    unfinished.write_text(json.dumps(dialogue.lines, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    unfinished.replace(path)

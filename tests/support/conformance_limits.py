@@ -1,0 +1,24 @@
+"""The known limits of the sandbox: dialogues that differ from a real control plane's, by the reason they do.
+
+Each reason is the title of a paragraph under "Limits" in docs/sandbox.md.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+OWNERS: Final = "Owners of fields are recorded for appliers only"
+WARNINGS: Final = "Warnings are given about unknown fields only"
+WORDS: Final = "Some refusals are put in other words"
+
+LIMITS: Final = {
+    "access/impersonation_needs_the_right_to_it": WORDS,
+    "kinds/custom_objects_that_break_a_rule-wrong-version": WARNINGS,
+    "lists/queries_that_cannot_be_read-labelSelector-a-b": WORDS,
+    "lists/queries_that_cannot_be_read-labelSelector-3D-3D": WORDS,
+    "objects/what_breaks_a_rule_is_refused-kind": WORDS,
+    "objects/what_breaks_a_rule_is_refused-api-version": WORDS,
+    "patches/apply_conflicts_with_who_created_or_changed_by_other_verbs": OWNERS,
+    "patches/who_owns_which_fields": OWNERS,
+    "secrets/types-tls": WARNINGS,
+}
