@@ -268,10 +268,13 @@ class KubernetesClient:
         where = "" if scope == "cluster" else (namespace or self.namespace)
         group = api_version.rpartition("/")[0]
         request = Request(verb, resource, name or "", where, group)
-        if name is not None and (name in ("", ".", "..") or "/" in name):
-            # an empty name would list, and dots would lead to another path
+        if name is not None and not _is_segment(name):  # an empty name would list
             raise PlatformError(
                 str(request), found=f"{name!r} names no object", trouble=Trouble.INVALID, hint="--bind ROLE=NAME"
+            )
+        if where and not _is_segment(where):
+            raise PlatformError(
+                str(request), found=f"{where!r} names no namespace", trouble=Trouble.INVALID, hint="-n NAME"
             )
         return request
 
@@ -370,6 +373,11 @@ class KubernetesClient:
                 self._left_alone = (self._session, time.monotonic())
                 self.server = self._session.server
             return self._session
+
+
+def _is_segment(name: str) -> bool:
+    """Whether a name makes one segment of a path: dots would lead to another one."""
+    return name not in ("", ".", "..") and "/" not in name
 
 
 def _path(request: Request, api_version: str, subresource: str = "") -> str:

@@ -194,6 +194,15 @@ def test_a_name_that_would_lead_elsewhere_is_not_asked_for(server: FaultServer, 
     assert server.requests == []
 
 
+@pytest.mark.parametrize("namespace", [".", "..", "a/b"])
+def test_a_namespace_that_would_lead_elsewhere_is_not_asked_for(server: FaultServer, namespace: str) -> None:
+    """A kubeconfig's context may hold any text: `..` would ask for the objects of the whole cluster."""
+    error = failure(connect(server.url, namespace=namespace))
+    assert error.trouble is Trouble.INVALID
+    assert repr(namespace) in error.found
+    assert server.requests == []
+
+
 def test_a_listing_goes_through_all_pages_and_says_the_kind(server: FaultServer) -> None:
     first = {"kind": "PodList", "apiVersion": "v1", "metadata": {"continue": "c1"}, "items": [{"n": 1}]}
     second = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [{"n": 2}]}
