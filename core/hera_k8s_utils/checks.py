@@ -23,11 +23,16 @@ SECTIONS: Final = (ACCESS, ENVIRONMENT, WORKFLOW)
 
 @dataclass(frozen=True)
 class Check:
-    """Something to find out: a title for its line, and a function that comes to one or more findings."""
+    """Something to find out: a title for its line, and a function that comes to one or more findings.
+
+    timed: it waits for somebody else's answer, and is given up after a while. What only computes here takes as long as
+    the sweep is large, and is not.
+    """
 
     section: str
     title: str
     run: Callable[[], CheckResult | Iterable[Finding]]
+    timed: bool = True
 
 
 @dataclass(frozen=True)
@@ -174,13 +179,16 @@ class _Pool:
                 yield index, rows
 
     def _until_next_deadline(self, waiting: set[int]) -> float:
-        began = [self._began[index] for index in list(self._began) if index in waiting]
-        oldest = min(began, default=time.monotonic())
+        oldest = min((self._began[index] for index in self._running(waiting)), default=time.monotonic())
         return max(0.01, oldest + self._timeout - time.monotonic())
 
     def _late(self, waiting: set[int]) -> list[int]:
         now = time.monotonic()
-        return sorted(i for i in waiting if i in self._began and now - self._began[i] >= self._timeout)
+        return [index for index in self._running(waiting) if now - self._began[index] >= self._timeout]
+
+    def _running(self, waiting: set[int]) -> list[int]:
+        """The checks under way that may be given up."""
+        return sorted(index for index in waiting if index in self._began and self._checks[index].timed)
 
     def _timed_out(self, index: int) -> Row:
         check = self._checks[index]

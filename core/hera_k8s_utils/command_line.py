@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 else:
     from configargparse import ArgumentParser
 
+_HARMLESS: Final = re.compile(r"--[a-z]+(-[a-z]+)*")
+"""What may be repeated of a flag that nobody knows: words in small letters; a token has digits or capitals."""
 _NAME: Final = re.compile(r"--?[A-Za-z][\w-]{0,40}$")
 OPTION: Final = "option "
 """Beginning of the attribute of a parsed command line under which a flag of an option is kept."""
@@ -220,7 +222,11 @@ def unknown_words(
     if len(name) == 2 or not name.startswith("--"):
         return OptionsError(f"{name[:2]} is unknown", hint=help)
     near = nearest(name, [flag for flag in flags if flag.startswith("--")])
-    return OptionsError(f"{name} is unknown", hint=f"did you mean {near}?" if near else help)
+    if near:
+        return OptionsError(f"{name} is unknown", hint=f"did you mean {near}?")
+    if not _HARMLESS.fullmatch(name):  # a value that was typed without its flag, or glued to it
+        return OptionsError("a flag is unknown", found="it is like none that is known", hint=help)
+    return OptionsError(f"{name} is unknown", hint=help)
 
 
 def _too_many(leftover: Sequence[str], words: Sequence[str], program: str) -> OptionsError:

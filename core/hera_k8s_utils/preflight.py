@@ -147,7 +147,7 @@ def check_all(
     checks = [
         *access,
         *(_requirement(w, context, platforms) for w in wanted),
-        Check(WORKFLOW, "lint", lambda: lint(built.manifest, source=built.workflow)),
+        Check(WORKFLOW, "lint", lambda: lint(built.manifest, source=built.workflow), timed=False),
         *_layout(built),
         Check(WORKFLOW, f"{declaration.name} accepts it", lambda: running.preflight(built)),
     ]
@@ -205,7 +205,7 @@ def _requirement(wanted: Wanted, context: Context, platforms: Platforms) -> Chec
 def _layout(built: BuiltExperiment) -> Iterable[Check]:
     """The proof; the run that its root names is not made yet, and is shown as `<run>`."""
     if built.inputs.names:
-        yield Check(WORKFLOW, f"layout {built.layout.strategy}", lambda: ok(_proof(built)))
+        yield Check(WORKFLOW, f"layout {built.layout.strategy}", lambda: ok(_proof(built)), timed=False)
 
 
 def _proof(built: BuiltExperiment) -> str:

@@ -124,6 +124,21 @@ def test_a_check_that_hangs_is_named_and_the_others_are_answered() -> None:
     assert len(report.of(Verdict.PASSED)) == 5
 
 
+def test_what_only_computes_here_is_never_given_up() -> None:
+    enough = threading.Event()
+
+    def compute() -> CheckResult:
+        return ok("done" if enough.wait(20) else "")
+
+    def hang() -> CheckResult:
+        threading.Event().wait(0.5)
+        enough.set()
+        return ok("")
+
+    report = run_checks([Check("Workflow", "slow", compute, timed=False), check("hung", hang)], timeout=0.1)
+    assert verdicts(report) == {"slow": Verdict.PASSED, "hung": Verdict.FAILED}
+
+
 def test_one_check_may_come_to_several_findings() -> None:
     report = run_checks([check("access", lambda: iter([Finding("one", ok("")), Finding("two", fail("no"))]))])
     assert verdicts(report) == {"one": Verdict.PASSED, "two": Verdict.FAILED}
