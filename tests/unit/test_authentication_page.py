@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 import trustme
 import yaml
-from argo_peer import ArgoPeer, jwt
+from argo_peer import EVENTS, NAMESPACE, ArgoPeer, jwt, refusal
 from command_line import SMALL, CommandLine, Told, kubeconfig, write_kubeconfig
-from fault_server import FaultServer, html_login, refused_port, reply, tls_context
+from fault_server import FaultServer, Request, html_login, refused_port, reply, tls_context
 from sandbox_api import Api, make_namespace
 
 from hera_k8s_sandbox.launch import running
@@ -125,6 +125,8 @@ def excerpt(told: Told) -> str:
     if "Access" in lines:
         first = next(position for position, line in enumerate(lines) if line.startswith(("argo ", "kubernetes ")))
         lines = lines[first : lines.index("Environment")]
+    elif told.code == 9:  # what was followed until then depends on who was quicker
+        lines = lines[next(position for position, line in enumerate(lines) if line.startswith("! ")) :]
     elif told.out.startswith("hera-k8s-utils"):
         lines = told.lines
     return tidy("\n".join(lines))
@@ -180,6 +182,20 @@ def expires_soon(stage: Stage) -> Told:
     stage.argo(peer.url, ARGO_TOKEN=with_exp)
     stage.set(ARGO_NAMESPACE="vcity")
     return stage.type("check")
+
+
+def ends_during_a_run(stage: Stage) -> Told:
+    peer = stage.serve(ArgoPeer())
+    stage.argo(peer.url, ARGO_TOKEN="v2:mine")
+    stage.set(ARGO_NAMESPACE="vcity")
+    no_more = refusal(401, "token not valid for running mode", 16)
+
+    def end(request: Request, handler: Any) -> None:
+        peer.otherwise = no_more
+        no_more(request, handler)
+
+    peer.on("GET", EVENTS, end)
+    return stage.type("run", "--run-id", "k3f9")
 
 
 def refused(stage: Stage) -> Told:
@@ -366,6 +382,25 @@ def token_of_kubeconfig_expired(stage: Stage) -> Told:
     return stage.type("check")
 
 
+def pod(stage: Stage) -> Told:
+    authority = trustme.CA()
+    server = stage.serve(FaultServer(tls=tls_context(authority)))
+    server.otherwise = reply(403, {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no"})
+    server.on("GET", "/version", reply(200, {"gitVersion": "v1.36.2"}))
+    account = {"username": "system:serviceaccount:vcity:runner"}
+    reviews = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    server.on("POST", reviews, reply(201, {"status": {"userInfo": account}}))
+    server.on("POST", f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/workflows", reply(201, {}))
+    files = Path("pod")
+    files.mkdir()
+    authority.cert_pem.write_to_path(str(files / "ca.crt"))
+    (files / "token").write_text(jwt(sub="system:serviceaccount:vcity:runner", exp=YEAR_2099))
+    (files / "namespace").write_text(NAMESPACE)
+    host, _, port = server.url.removeprefix("https://").partition(":")
+    stage.set(KUBERNETES_SERVICE_HOST=host, KUBERNETES_SERVICE_PORT=port)
+    return stage.type("check", "--in-cluster-directory", str(files))
+
+
 def pod_without_account(stage: Stage) -> Told:
     stage.set(KUBERNETES_SERVICE_HOST="10.43.0.1")
     return stage.type("check", "--in-cluster-directory", "no-such-directory")
@@ -385,6 +420,7 @@ CASES: dict[Callable[[Stage], Told], int] = {
     expired_at_login: 4,
     expired: 5,
     expires_soon: 0,
+    ends_during_a_run: 9,
     refused: 5,
     forbidden: 5,
     token_file_missing: 4,
@@ -416,6 +452,7 @@ CASES: dict[Callable[[Stage], Told], int] = {
     exec_plugin_missing: 4,
     cluster_refuses: 5,
     token_of_kubeconfig_expired: 4,
+    pod: 0,
     pod_without_account: 4,
     another_provider: 2,
 }
