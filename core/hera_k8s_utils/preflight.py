@@ -147,8 +147,7 @@ def check_all(
     checks = [
         *access,
         *(_requirement(w, context, platforms) for w in wanted),
-        Check(WORKFLOW, "lint", lambda: lint(built.manifest, source=built.workflow), timed=False),
-        *_layout(built),
+        *local_checks(built),
         Check(WORKFLOW, f"{declaration.name} accepts it", lambda: running.preflight(built)),
     ]
     report = run_checks(checks, width=core.concurrency, timeout=core.check_timeout, on_row=on_row)
@@ -202,13 +201,15 @@ def _requirement(wanted: Wanted, context: Context, platforms: Platforms) -> Chec
     return Check(ENVIRONMENT, requirement.title, look)
 
 
-def _layout(built: BuiltExperiment) -> Iterable[Check]:
-    """The proof; the run that its root names is not made yet, and is shown as `<run>`."""
+def local_checks(built: BuiltExperiment) -> Iterable[Check]:
+    """What can be told of a workflow and its layout without a server."""
+    yield Check(WORKFLOW, "lint", lambda: lint(built.manifest, source=built.workflow), timed=False)
     if built.inputs.names:
         yield Check(WORKFLOW, f"layout {built.layout.strategy}", lambda: ok(_proof(built)), timed=False)
 
 
 def _proof(built: BuiltExperiment) -> str:
+    """What was proved; the run that the root names is not made yet, and is shown as `<run>`."""
     return built.layout.prove().detail.replace(built.run_id, "<run>")
 
 

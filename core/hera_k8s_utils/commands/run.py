@@ -127,15 +127,11 @@ def show_report(
 
 def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Console) -> int:
     """Everything that can be told without a server: lint, layout, what would be required and submitted."""
-    from ..checks import WORKFLOW, Check, run_checks
-    from ..declarations import ok
-    from ..lint import lint
+    from ..checks import run_checks
+    from ..preflight import local_checks
 
-    checks = [Check(WORKFLOW, "lint", lambda: lint(built.manifest, source=built.workflow))]
-    if built.inputs.names:
-        checks.append(Check(WORKFLOW, f"layout {built.layout.strategy}", lambda: ok(built.layout.prove().detail)))
     wanted = container.requirements()
-    report = run_checks(checks)
+    report = run_checks(list(local_checks(built)))
     failed = bool(report.failures())
     if console.json:
         console.document(
