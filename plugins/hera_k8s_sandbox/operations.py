@@ -161,7 +161,8 @@ def delete(
         marked = state.store.change(resource, namespace, name, _mark_deleted)
         _react(_AFTER_WRITE.get(resource), state, marked)
         return marked, False
-    return _remove(state, resource, entry, cascade=not orphan), True
+    last = _remove(state, resource, entry, cascade=not orphan)
+    return (_as_ended(last) if resource is PODS else last), True
 
 
 def _own_metadata(resource: Resource, namespace: str, obj: Json) -> Json:
@@ -235,6 +236,14 @@ def _labelled(meta: Json) -> Json:
 def _mark_deleted(obj: Json) -> None:
     obj["metadata"].setdefault("deletionTimestamp", now_text())
     obj["metadata"].setdefault("deletionGracePeriodSeconds", 0)
+
+
+def _as_ended(pod: Json) -> Json:
+    """A pod as the answer to its deletion shows it: marked, with no grace, which counts as a change of it."""
+    ended = pod | {"metadata": dict(pod["metadata"])}
+    _mark_deleted(ended)
+    ended["metadata"]["generation"] = ended["metadata"].get("generation", 0) + 1
+    return ended
 
 
 def _remove(state: SandboxState, resource: Resource, entry: Entry, *, cascade: bool) -> Json:

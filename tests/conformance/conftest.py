@@ -126,6 +126,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xfail(reason=LIMITS[name], strict=True))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How much was compared, for each server."""
+    for server in ("sandbox", "real"):
+        counts = {
+            word: sum(f"[{server}" in report.nodeid for report in terminalreporter.stats.get(outcome, ()))
+            for outcome, word in (("passed", "agree"), ("failed", "differ"), ("xfailed", "known limits"))
+        }
+        if any(counts.values()):
+            told = ", ".join(f"{count} {word}" for word, count in counts.items())
+            terminalreporter.write_line(f"conformance of the {server} with the recordings: {told}")
+
+
 def _golden(item: pytest.Function) -> Path:
     parameters = {name: value for name, value in item.callspec.params.items() if name != "cluster"}
     told = [value for value in parameters.values() if isinstance(value, str)]

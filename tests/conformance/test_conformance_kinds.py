@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -16,9 +17,14 @@ CLAIM = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage":
 VOLUME = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteMany"], "hostPath": {"path": "/nowhere"}}
 IN_NAMESPACE = "{namespace}-one"  # for what has no namespace
 
+POD: Json = {"containers": [{"name": "main", "image": "busybox", "command": ["true"]}], "restartPolicy": "Never"}
+
 KINDS: dict[str, tuple[str, str, str, Json]] = {
     "ConfigMap": ("v1", "{ns}/configmaps", "one", {"data": {"a": "1"}, "binaryData": {"b": "YQ=="}}),
     "Secret": ("v1", "{ns}/secrets", "one", {"data": {"a": "MQ=="}}),
+    # Nobody runs it: there is no node for it. Without a token's volume, whose name is made up.
+    "Pod": ("v1", "{ns}/pods", "one", {"spec": POD | {"automountServiceAccountToken": False}}),
+    "Event": ("v1", "{ns}/events", "one", {"involvedObject": {"namespace": "{namespace}"}, "reason": "Seen"}),
     "ServiceAccount": ("v1", "{ns}/serviceaccounts", "one", {"automountServiceAccountToken": False}),
     "PersistentVolumeClaim": ("v1", "{ns}/persistentvolumeclaims", "one", {"spec": CLAIM}),
     "PersistentVolume": (
@@ -74,6 +80,7 @@ KINDS: dict[str, tuple[str, str, str, Json]] = {
 def test_the_life_of_a(talk: Dialogue, kind: str) -> None:
     version, path, name, content = KINDS[kind]
     name = name.replace("{namespace}", talk.namespace)
+    content = json.loads(json.dumps(content).replace("{namespace}", talk.namespace))
     body = {
         "apiVersion": version,
         "kind": kind,
@@ -106,9 +113,6 @@ def settle(talk: Dialogue, kind: str, path: str) -> None:
 
 def is_seen(node: Json) -> bool:
     return "annotations" in node["metadata"] and "taints" not in node["spec"]
-
-
-POD: Json = {"containers": [{"name": "main", "image": "busybox", "command": ["true"]}], "restartPolicy": "Never"}
 
 
 @pytest.mark.parametrize(

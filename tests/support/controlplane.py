@@ -2,6 +2,7 @@
 
 Three processes: etcd, kube-apiserver, kube-controller-manager. They serve TLS on 127.0.0.1, authorize by RBAC, and
 know the users of one token file. Whatever ends the tests ends them too: they leave when their standard input closes.
+A further program is a directory beside tests/controlplane/kube, a row in PROGRAMS, and its process in `running`.
 """
 
 from __future__ import annotations
