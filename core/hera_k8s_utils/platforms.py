@@ -273,7 +273,8 @@ class Platforms:
     def credential(self, target: str, context: Context) -> Credential:
         """The credential that opens a platform, from the first provider that has one.
 
-        Raises `NoCredential` when none has; the providers are asked once, and it is told the same way again.
+        Raises `NoCredential` when none has; the providers are asked once, and it is told the same way again. Where one
+        was asked for by name and has none, that is a `CredentialError`: nothing else is to be tried.
         """
         with self._lock:
             if target in self._absent:
@@ -320,6 +321,12 @@ class Platforms:
             self.trace.append(Attempt(target, provider.name, True, credential.source))
             return provider, credential
         tried = columns([(f"  {a.provider}", a.reason) for a in self.trace if a.target == target])
+        if target in self._chosen:  # whoever asks for one provider does not want to go elsewhere without it
+            raise CredentialError(
+                f"no credential for {target} from the provider that was asked for",
+                found="".join(f"\n{line}" for line in tried),
+                hint=f"without --credentials {target}={self._chosen[target]} the others are asked too",
+            )
         raise NoCredential(
             f"no credential for {target}",
             found="".join(f"\n{line}" for line in tried) or "no plugin provides one",

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import SMALL
 from fault_server import FaultServer, reply
 
 from hera_k8s_kube.client import KubernetesClient
 from hera_k8s_sandbox.launch import Address, kubeconfig
 from hera_k8s_utils import Context, Credential, CredentialError, PlatformError, build_container
+from hera_k8s_utils.cli import main
 
 PROVIDER = "argo=service-account-token"
 ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/bot"
@@ -197,3 +199,16 @@ def test_what_cannot_be_had_says_what_to_type_next(
         with pytest.raises(CredentialError) as caught:
             context.platforms.credential("argo")
     assert hint in caught.value.hint
+
+
+def test_a_provider_that_was_asked_for_by_name_and_has_none_ends_the_command(
+    sandbox: Address, config: Path, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through Kubernetes the workflow could be created, as somebody else."""
+    (work / "experiment.py").write_text(SMALL)
+    flags = ["--argo-server", sandbox.url, "--k8s-config-file", str(config)]
+    assert main(["check", *flags, "--credentials", PROVIDER]) == 4
+    said = capsys.readouterr().err
+    assert "no credential for argo from the provider that was asked for" in said
+    assert "no service account is named" in said
+    assert f"--credentials {PROVIDER}" in said
