@@ -12,6 +12,7 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TextIO
 
 from .command_line import unknown_words, without_values
@@ -46,21 +47,27 @@ def config_paths() -> list[str]:
 class ScriptParser(ArgumentParser):
     """A parser with known options that a script may add again, with another default or destination.
 
-    options: those that it has from the start. logger: told of odd keys, and of a secret on the command line.
+    options: those that it has from the start; without any it is a sub-command's, and reads no file by itself.
+    logger: told of odd keys, and of a secret on the command line. The rest is as for ConfigArgParse.
     """
 
-    def __init__(self, options: Sequence[KnownOption], logger: logging.Logger) -> None:
+    def __init__(
+        self, options: Sequence[KnownOption] = (), logger: logging.Logger | None = None, **settings: Any
+    ) -> None:
         self._files: list[str] = []
         self._known: dict[str, KnownOption] = {}
-        self._logger = logger
-        extras: dict[str, Any] = {}
-        if not TYPE_CHECKING:
-            extras = {
+        self._logger = logger or logging.getLogger(__name__)
+        if options and not TYPE_CHECKING:
+            settings |= {
+                "description": _DESCRIPTION,
                 "default_config_files": self._files,  # filled in when arguments are parsed
-                "config_file_parser_class": type("HeraConfig", (ConfigFormat,), {"parser": self, "logger": logger}),
+                "config_file_parser_class": type(
+                    "HeraConfig", (ConfigFormat,), {"parser": self, "logger": self._logger}
+                ),
+                "config_file_open_func": partial(open, encoding="utf-8-sig"),
                 "add_config_file_help": False,
             }
-        super().__init__(description=_DESCRIPTION, conflict_handler="resolve", **extras)
+        super().__init__(conflict_handler="resolve", **settings)
         self.know(options)
 
     def know(self, options: Iterable[KnownOption]) -> None:
@@ -73,7 +80,8 @@ class ScriptParser(ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None, **settings: Any) -> Any:
         """As ConfigArgParse does it, with the framework's files and their order; an empty variable is an unset one."""
         with ending_the_script():
-            self._files[:] = [] if _asks_for_help(args) else [glob.escape(path) for path in config_paths()]
+            reads = bool(self._known) and not _asks_for_help(args)
+            self._files[:] = [glob.escape(path) for path in config_paths()] if reads else []
             self._keep_variables()
             if not TYPE_CHECKING:
                 variables = settings.get("env_vars", os.environ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,14 +23,16 @@ log = logging.getLogger(__name__)
 
 _PREFIXES: Final = ("argo_", "k8s_")
 """Beginnings of the attributes of parsed arguments that are the framework's: a script's other ones are its own."""
+_SCALARS: Final = (str, os.PathLike, bool, int, float)
 _FLAGS: Final = ("argo_server", "argo_token", "argo_namespace", "argo_service_account", "k8s_config_file")
 _FLAG: Final = re.compile(r"(?<![\w-])--?([a-z][a-z0-9-]*)")
 _LONG: Final = {"n": "argo-namespace", "namespace": "argo-namespace"}
 _COMMAND: Final = re.compile(r"\b(kubectl|hera-k8s|python|chmod|git)\b")
 _NEW_FLAG: Final = "--bind"
+_TRY: Final = "HERA_K8S_SANDBOX=1 tries the script without a cluster"
 _REMEDIES: Final = {
-    "argo": "--argo_server HOST:PORT and --argo_token, or ARGO_SERVER and ARGO_TOKEN, or the same in hera.config",
-    "kubernetes": "--k8s_config_file FILE, or KUBECONFIG, or k8s_config_file in hera.config",
+    "argo": f"--argo_server HOST:PORT, or ARGO_SERVER, or argo_server in hera.config, and a token likewise; {_TRY}",
+    "kubernetes": f"--k8s_config_file FILE, or KUBECONFIG, or k8s_config_file in hera.config; {_TRY}",
 }
 
 
@@ -75,7 +78,7 @@ def given_by(args: Any) -> dict[str, Any]:
     """The options among parsed arguments, as keywords of `connect`; the arguments are left as they are."""
     values = args if isinstance(args, Mapping) else getattr(args, "__dict__", {})
     mine = {name: value for name, value in values.items() if str(name).startswith(_PREFIXES)}
-    return {name: value for name, value in mine.items() if value is not None and value != ""}
+    return {name: value for name, value in mine.items() if isinstance(value, _SCALARS) and value != ""}
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ class Servers:
         core = self.context.options.of(CoreSettings)
         report = run_checks(checks, width=core.concurrency, timeout=core.check_timeout)
         for row in report.of(Verdict.WARNING, Verdict.UNKNOWN):
-            log.warning("%s: %s", self._subject(row), row.result.detail)
+            log.warning("%s", redact(f"{self._subject(row)}: {row.result.detail}"))
         failures = report.failures()
         if failures:
             wanted, found, hint = self._told(failures)

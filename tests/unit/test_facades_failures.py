@@ -80,7 +80,7 @@ def test_no_server_at_all_is_told_with_every_way_to_name_one() -> None:
     error = told(lambda: argo_server(arguments()))
     assert error.wanted == "no credential for argo"
     assert "no Argo server is named" in error.found
-    assert all(name in error.hint for name in ("--argo_server", "ARGO_SERVER", "hera.config"))
+    assert all(name in error.hint for name in ("--argo_server", "ARGO_SERVER", "hera.config", "HERA_K8S_SANDBOX"))
 
 
 def test_a_server_without_a_token(peer: ArgoPeer) -> None:
@@ -181,6 +181,11 @@ def test_the_certificate_authority_of_the_configuration_is_for_hera_too(monkeypa
     with ArgoPeer(tls=tls_context(authority)) as peer:
         argo_server(arguments(peer.url, argo_namespace=NAMESPACE))
     assert global_config.verify_ssl == "ca.pem"
+
+
+def test_arguments_of_the_script_itself_are_nobody_elses_business(cluster: FaultServer) -> None:
+    own = {"k8s_replicas": 3, "k8s_volume_claim_name": ["one", "two"], "argo_labels": {"a": "b"}, "image": 7, "set": []}
+    assert k8s_cluster(arguments(kubernetes=cluster.url, **own)).identity == "jane"
 
 
 def test_arguments_are_left_as_they_are(peer: ArgoPeer, cluster: FaultServer) -> None:

@@ -161,6 +161,25 @@ def test_our_own_parser_as_the_existing_one_stays_as_the_script_made_it(work: Pa
     assert parser(existing_parser=first.parser).parse_args([]).argo_server == "mine"
 
 
+def test_a_script_with_commands_of_its_own(work: Path) -> None:
+    (work / "hera.config").write_text("argo_server = from-file\n")
+    ours = parser()
+    commands = ours.parser.add_subparsers(dest="command")
+    commands.add_parser("collect").add_argument("--year", type=int, default=2012)
+    args = ours.parse_args(["--argo_namespace", "vcity", "collect", "--year", "2015"])
+    assert (args.command, args.year, args.argo_server, args.argo_namespace) == ("collect", 2015, "from-file", "vcity")
+
+
+def test_files_of_a_script_itself_are_read_too_in_utf_8(work: Path) -> None:
+    (work / "hera.config").write_text("name = Ménilmontant\nargo_server = everywhere\n", encoding="utf-8")
+    (work / "of-mine.config").write_text("argo_server = mine\n", encoding="utf-8")
+    ours = parser()
+    ours.parser.add("--name")
+    ours.parser.add("--mine", is_config_file=True)
+    args = ours.parse_args(["--mine", "of-mine.config"])
+    assert (args.name, args.argo_server) == ("Ménilmontant", "mine")
+
+
 # --- what can go wrong, and what is said -----------------------------------------------------------------------
 
 

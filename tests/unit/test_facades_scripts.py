@@ -185,12 +185,12 @@ def test_create_of_hera_reaches_the_server_and_the_workflow_runs(
     assert Path(directory, "greeting.txt").read_text() == "hello from 0.1\n"
 
 
-def allow_reports(api: Api, namespace: str, account: str) -> None:
-    """An account whose pods may report their results."""
+def allow_reports(api: Api, namespace: str, account: str, *more: dict[str, Any]) -> None:
+    """An account whose pods may report their results. more: further rules."""
     roles = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
     api.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": account}})
     rule = {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
-    api.create(f"{roles}/roles", {"metadata": {"name": account}, "rules": [rule]})
+    api.create(f"{roles}/roles", {"metadata": {"name": account}, "rules": [rule, *more]})
     binding = {
         "metadata": {"name": account},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account},
@@ -287,6 +287,25 @@ def test_an_old_script_is_tried_without_any_cluster(work: Path, sandbox: Any) ->
     told = run_script(source, cwd=work, secrets=(sandbox.token,), **variables)
     assert told.code == 0, told.err
     assert f"server: {sandbox.url}" in told.out
+
+
+@pytest.mark.parametrize("way", ["token request", "token secret"])
+def test_a_service_account_opens_the_argo_server_through_kubernetes(
+    script: Any, sandbox: Any, api: Api, work: Path, namespace: str, way: str
+) -> None:
+    allow_reports(api, namespace, "runner", {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["*"]})
+    given = {**whole(sandbox), "argo_service_account": "runner"}
+    del given["argo_token"]
+    if way == "token secret":
+        annotations = {"kubernetes.io/service-account.name": "runner"}
+        metadata = {"name": "of-runner", "annotations": annotations}
+        body = {"metadata": metadata, "type": "kubernetes.io/service-account-token"}
+        api.create(f"/api/v1/namespaces/{namespace}/secrets", body)
+        given["argo_token_secret"] = "of-runner"
+    write_config(work / "hera.config", **given)
+    told = script("experiment")
+    assert told.code == 0, told.err
+    assert told.out.split()[1:] == [namespace, "runner"]
 
 
 # --- ordinary users --------------------------------------------------------------------------------------------
