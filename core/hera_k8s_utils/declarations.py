@@ -288,7 +288,7 @@ class Engine(Protocol):
         """What the tasks printed."""
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
-        """Let exit handlers run (stop) or not (terminate)."""
+        """Let exit handlers run (stop) or not (terminate). Raises `RunOver` for a run that has ended already."""
 
     def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
         """The runs on the server that carry the labels."""

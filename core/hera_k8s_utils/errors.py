@@ -139,6 +139,14 @@ class PlatformError(HeraK8sError):
         return _TROUBLE_OF_STATUS.get(status, Trouble.SERVER if status >= 500 else Trouble.PROTOCOL)
 
 
+class RunOver(PlatformError):
+    """A run that was to be stopped had ended already. phase: the one in which it did."""
+
+    def __init__(self, name: str, phase: str) -> None:
+        super().__init__(f"{name} cannot be stopped", found=f"it is over: {phase}", trouble=Trouble.CONFLICT)
+        self.phase = phase
+
+
 class NotApplicable(Exception):
     """Raised by a credential provider that has nothing to offer here; the reason is shown in the trace."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hera_k8s_utils import Context, Finding, LogLine, PlatformError, RunSummary, RunUpdate, Submission, Trouble
 
 from .client import ArgoClient
-from .following import FIELDS, Patience, Source, follow, nodes_of, pod_name
+from .following import FIELDS, Patience, Source, follow, nodes_of, pod_name, require_going_on
 from .logs import continued
 from .settings import ArgoSettings
 from .submission import Desk, prepared, submit_once
@@ -98,8 +98,14 @@ class ArgoEngine:
                 yield from (LogLine(of, line) for line in self.argo.artifact(name, key, _LOGS))
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
-        """Let exit handlers run (stop) or not (terminate)."""
-        self.argo.act(name, "terminate" if terminate else "stop")
+        """Let exit handlers run (stop) or not (terminate); raises `RunOver` for a workflow that has ended."""
+        try:
+            self.argo.act(name, "terminate" if terminate else "stop")
+        except PlatformError as error:
+            if error.trouble is not Trouble.INVALID:  # 400: "cannot stop a completed workflow" (4.1)
+                raise
+            require_going_on(name, self.argo.get(name, fields="status.phase"))
+            raise
 
     def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
         """The runs that carry the labels, the newest first as the server lists them."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils import Context, Finding, Kubernetes, LogLine, RunSummary, RunUpdate, Submission
 
-from .following import Patience, Source, follow
+from .following import Patience, Source, follow, require_going_on
 from .pod_logs import followed_logs, logs_of_pod, logs_of_workflow
 from .settings import ArgoSettings
 from .submission import INSTANCE, Desk, prepared, submit_once
@@ -66,7 +66,8 @@ class KubernetesEngine:
         return logs_of_workflow(self.kubernetes, name)
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
-        """Let exit handlers run (stop) or not (terminate)."""
+        """Let exit handlers run (stop) or not (terminate); raises `RunOver` for a workflow that has ended."""
+        require_going_on(name, self._read(name))  # the API server would change one that is over
         body = {"spec": {"shutdown": "Terminate" if terminate else "Stop"}}
         self.kubernetes.patch(API, WORKFLOWS, name, body)
 

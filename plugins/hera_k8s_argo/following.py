@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hera_k8s_utils import NodeState, PlatformError, RunUpdate, Trouble
+from hera_k8s_utils import NodeState, PlatformError, RunOver, RunUpdate, Trouble
 
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -222,6 +222,13 @@ def _update(summary: tuple[str, ...], nodes: list[NodeState], *, gone: bool) -> 
 
 def _mark(node: Json) -> tuple[Any, ...]:
     return (node.get("phase"), node.get("message"), node.get("startedAt"), node.get("finishedAt"), _retries(node))
+
+
+def require_going_on(name: str, workflow: Json) -> None:
+    """Raises `RunOver` for a workflow whose phase is final."""
+    phase = str((workflow.get("status") or {}).get("phase") or "")
+    if phase in FINAL:
+        raise RunOver(name, phase)
 
 
 def nodes_of(status: Json) -> Mapping[str, Json]:

@@ -11,7 +11,7 @@ from argo_peer import hello, loaded
 
 from hera_k8s_argo.access import probe_argo
 from hera_k8s_argo.settings import ArgoSettings
-from hera_k8s_utils import PlatformError, SubmitError, Trouble, Verdict, build_container
+from hera_k8s_utils import PlatformError, RunOver, SubmitError, Trouble, Verdict, build_container
 
 Open = Callable[..., AbstractContextManager[Any]]
 EXPERIMENT = "hera-k8s-utils/experiment"
@@ -85,6 +85,18 @@ def test_a_workflow_that_is_stopped_has_failed(opened: Open, terminate: bool) ->
                 engine.stop(name, terminate=terminate)
         assert update.phase == "Failed"
         assert ("Terminate" if terminate else "Stop") in update.message
+
+
+@pytest.mark.parametrize("terminate", [False, True])
+def test_a_workflow_that_has_ended_cannot_be_stopped_and_stays_as_it_is(opened: Open, terminate: bool) -> None:
+    with opened(hello("over"), f"t{terminate:d}") as container:
+        engine, context = container.engine(), container.context()
+        name = engine.submit(container.experiment()).name
+        *_, last = engine.follow(name)
+        with pytest.raises(RunOver, match="it is over") as caught:
+            engine.stop(name, terminate=terminate)
+        assert caught.value.phase == last.phase
+        assert "shutdown" not in context.kubernetes.get("argoproj.io/v1alpha1", "workflows", name)["spec"]
 
 
 def test_a_workflow_that_is_deleted_while_it_is_followed_is_gone(opened: Open) -> None:

@@ -285,6 +285,19 @@ def test_patience_ends_with_its_own_words(on_sandbox: None, capsys: pytest.Captu
     assert "Terminate" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("engine", ["argo", "kubernetes"])
+def test_a_run_that_is_over_leaves_nothing_to_stop(
+    engine: str, on_sandbox: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = f"over-{engine}"
+    assert main(["run", "--run-id", run, "--engine", engine]) == 0
+    capsys.readouterr()
+    assert main(["stop", run]) == 0
+    assert f"trial-{run} is over, it succeeded: nothing is left to stop" in capsys.readouterr().err
+    assert main(["stop", run, "--terminate", "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"workflow": f"trial-{run}", "asked": "", "phase": "Succeeded"}
+
+
 def test_ctrl_c_leaves_the_workflow_and_says_so(
     on_sandbox: None, start: Callable[..., subprocess.Popen[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..declarations import Command
+from ..errors import RunOver
 from . import Session
 from .follow import run_argument, whereabouts
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+
+    from ..console import Console
+    from ..targets import Target
+
+_ENDED: Final = {"Succeeded": "succeeded", "Failed": "failed", "Error": "ended with an error"}
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -19,20 +25,30 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(session: Session) -> int:
-    """Ask the server to end the run; its tasks are ended by the server, a moment later."""
+    """Ask the server to end the run; its tasks are ended by the server, a moment later. One that is over stays so."""
     from ..targets import find_target, known_to_server
 
     console = session.console()
     target = find_target(session, session.arguments.run)
     terminate = session.arguments.terminate
-    with session.container(None, **target.settings) as container, known_to_server(target):
-        container.engine().stop(target.name, terminate=terminate)
-        where = whereabouts(container)
+    try:
+        with session.container(None, **target.settings) as container, known_to_server(target):
+            container.engine().stop(target.name, terminate=terminate)
+            where = whereabouts(container)
+    except RunOver as over:
+        return _nothing_left(over.phase, target, console)
     if console.json:
         console.document({"workflow": target.name, "asked": "terminate" if terminate else "stop"})
     handlers = "without its exit handlers" if terminate else "its exit handlers still run"
     console.result(console.out.signs.passed, f" asked {target.name} on {where} to stop: {handlers}")
     console.hint(target.come_back)
+    return 0
+
+
+def _nothing_left(phase: str, target: Target, console: Console) -> int:
+    if console.json:
+        console.document({"workflow": target.name, "asked": "", "phase": phase})
+    console.say(f"{target.name} is over, it {_ENDED.get(phase, phase)}: nothing is left to stop")
     return 0
 
 
