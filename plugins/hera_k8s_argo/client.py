@@ -18,7 +18,7 @@ from hera_k8s_utils import (
     Trouble,
 )
 from hera_k8s_utils.http import STREAM_SILENCE, HttpClient, NetworkSettings
-from hera_k8s_utils.naming import is_dns_subdomain
+from hera_k8s_utils.naming import is_dns_label, is_dns_subdomain
 
 from .events import results
 from .renewal import RenewedToken
@@ -106,14 +106,14 @@ class ArgoClient:
 
     def create(self, workflow: Json, *, namespace: str | None = None, dry_run: bool = False) -> Json:
         """Create a workflow, or with `dry_run` let the server and the cluster judge it."""
-        where = namespace or self.namespace
+        where = self._where(namespace)
         body = {"namespace": where, "serverDryRun": dry_run, "workflow": workflow}
         created: Json = self._http.post(self._path(where), json=body).json()
         return created
 
     def lint(self, workflow: Json, *, namespace: str | None = None) -> Json:
         """Let the server judge a workflow by its own rules alone."""
-        where = namespace or self.namespace
+        where = self._where(namespace)
         body = {"namespace": where, "workflow": workflow}
         linted: Json = self._http.post(self._path(where, "lint"), json=body).json()
         return linted
@@ -146,14 +146,13 @@ class ArgoClient:
 
     def delete_template(self, name: str, *, namespace: str | None = None) -> None:
         """Delete a workflow template; the workflows that were made from it stay."""
-        where = quote(namespace or self.namespace, safe="")
-        self._http.delete(f"api/v1/workflow-templates/{where}/{_checked(name)}")
+        self._http.delete(f"api/v1/workflow-templates/{self._where(namespace)}/{_checked(name)}")
 
     def act(self, name: str, verb: str, *, namespace: str | None = None) -> Json:
         """Do one of `VERBS` to a workflow."""
         if verb not in VERBS:
             raise OptionsError(f"a workflow cannot be told to {verb}", found=f"there are: {', '.join(VERBS)}")
-        where = namespace or self.namespace
+        where = self._where(namespace)
         body = {"namespace": where, "name": name}
         path = self._path(where, _checked(name), verb)
         changed: Json = self._http.put(path, json=body, repeat=verb not in _NOT_TWICE).json()
@@ -164,12 +163,11 @@ class ArgoClient:
 
         fields: of the workflow, `status.phase,...`; empty: all.
         """
-        where = namespace or self.namespace
         query = {"listOptions.fieldSelector": f"metadata.name={_checked(name)}"}
         if fields:  # without `error` the server would filter its own error frames out (4.1)
             wanted = [f"result.object.{field}" for field in fields.split(",")]
             query["fields"] = ",".join(["error", "result.type", *wanted])
-        path = f"api/v1/workflow-events/{quote(where, safe='')}"
+        path = f"api/v1/workflow-events/{self._where(namespace)}"
         lines = self._http.stream(path, params=query, headers=_STREAM)
         for event in results(lines, wanted=f"following {name}"):
             if isinstance(event.get("object"), dict):
@@ -218,7 +216,7 @@ class ArgoClient:
     def artifact(self, name: str, node: str, artifact: str, *, namespace: str | None = None) -> Iterator[str]:
         """Lines of an output artifact of a node, as the server fetches it from the artifact store."""
         parts = ["workflows", _checked(name), node, "outputs", artifact]
-        path = "/".join(quote(part, safe="") for part in [namespace or self.namespace, *parts])
+        path = "/".join(quote(part, safe="") for part in [self._where(namespace), *parts])
         return self._http.stream(f"artifact-files/{path}", headers={"Accept": "*/*"})
 
     def url(self, name: str, *, namespace: str | None = None) -> str:
@@ -227,8 +225,15 @@ class ArgoClient:
 
     # --- how -------------------------------------------------------------------------------------------------------
 
+    def _where(self, namespace: str | None) -> str:
+        """The namespace that is meant; a kubeconfig's context may hold any text, and `..` would lead elsewhere."""
+        where = namespace or self.namespace
+        if not is_dns_label(where):
+            raise OptionsError(f"{where[:80]!r} names no namespace", hint="-n NAME, or the kubeconfig's context")
+        return where
+
     def _path(self, namespace: str | None, *parts: str) -> str:
-        segments = [namespace or self.namespace, *parts]
+        segments = [self._where(namespace), *parts]
         return "/".join(["api/v1/workflows", *(quote(segment, safe="") for segment in segments)])
 
     def _object(self, path: str, **query: str) -> Json:

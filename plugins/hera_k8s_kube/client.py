@@ -13,6 +13,7 @@ from urllib.parse import quote
 from hera_k8s_utils.declarations import Credential, Json
 from hera_k8s_utils.errors import HeraK8sError, NotApplicable, PlatformError, Trouble
 from hera_k8s_utils.http import NetworkSettings
+from hera_k8s_utils.naming import is_dns_label
 from hera_k8s_utils.provisioning import MANAGER
 
 from .answers import Request, event_error, lost, parsed, refusal
@@ -272,7 +273,7 @@ class KubernetesClient:
             raise PlatformError(
                 str(request), found=f"{name!r} names no object", trouble=Trouble.INVALID, hint="--bind ROLE=NAME"
             )
-        if where and not _is_segment(where):
+        if where and not is_dns_label(where):  # a kubeconfig's context may hold any text
             raise PlatformError(
                 str(request), found=f"{where!r} names no namespace", trouble=Trouble.INVALID, hint="-n NAME"
             )

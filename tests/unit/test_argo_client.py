@@ -62,6 +62,29 @@ def test_create_sends_the_workflow_as_it_is(peer: ArgoPeer, context: Context) ->
     assert peer.asked("POST")[0].json() == {"namespace": NAMESPACE, "serverDryRun": False, "workflow": hello()}
 
 
+@pytest.mark.parametrize("namespace", [".", "..", "a/b", "Upper", "a b"])
+def test_a_namespace_that_would_lead_elsewhere_is_not_asked_for(
+    namespace: str, peer: ArgoPeer, context: Context
+) -> None:
+    """A kubeconfig's context may hold any text."""
+    argo = context.argo
+    for ask in (
+        partial(argo.create, hello()),
+        partial(argo.lint, hello()),
+        partial(argo.get, "hello"),
+        partial(argo.delete, "hello"),
+        partial(argo.delete_template, "hello"),
+        partial(argo.act, "hello", "stop"),
+        argo.list,
+        partial(argo.watch, "hello"),
+        partial(argo.logs, "hello"),
+        partial(argo.artifact, "hello", "node", "main-logs"),
+    ):
+        with pytest.raises(OptionsError, match="names no namespace"):
+            list(ask(namespace=namespace))
+    assert peer.requests == []
+
+
 def test_a_listing_is_fetched_page_by_page(peer: ArgoPeer, context: Context) -> None:
     first = reply(200, {"metadata": {"continue": "more"}, "items": [{"metadata": {"name": "a"}}]})
     last = reply(200, {"metadata": {}, "items": [{"metadata": {"name": "b"}}]})

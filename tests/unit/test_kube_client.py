@@ -194,7 +194,7 @@ def test_a_name_that_would_lead_elsewhere_is_not_asked_for(server: FaultServer, 
     assert server.requests == []
 
 
-@pytest.mark.parametrize("namespace", [".", "..", "a/b"])
+@pytest.mark.parametrize("namespace", [".", "..", "a/b", "Upper", "a b"])
 def test_a_namespace_that_would_lead_elsewhere_is_not_asked_for(server: FaultServer, namespace: str) -> None:
     """A kubeconfig's context may hold any text: `..` would ask for the objects of the whole cluster."""
     error = failure(connect(server.url, namespace=namespace))
