@@ -40,6 +40,13 @@ def tests_all(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """One suite for the sandbox and for a real Kubernetes control plane, which is built from Go modules once."""
+    install(session)
+    session.run("pytest", "tests/conformance", *(session.posargs or ["--real"]))
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """One wheel and one source archive, with metadata that an index accepts."""
     install(session)
@@ -52,6 +59,6 @@ def build(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Ratios against a named baseline, both measured in this run."""
     install(session)
-    names = session.posargs or ["help", "checks", "manifest", "layout", "sandbox"]
+    names = session.posargs or ["help", "checks", "manifest", "layout", "sandbox", "controlplane"]
     for name in names:
         session.run("python", f"tests/bench/bench_{name}.py")
