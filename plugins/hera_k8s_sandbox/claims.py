@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -188,7 +187,7 @@ def release(state: SandboxState, claim: Json) -> None:
     is_own = name == _volume_name(claim)
     if is_own and volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
         state.store.delete(PERSISTENT_VOLUMES, "", name)
-        shutil.rmtree(state.claim_directory(meta["namespace"], meta["name"]), ignore_errors=True)
+        state.trash.throw_away(state.claim_directory(meta["namespace"], meta["name"]))
     else:
         state.store.change(PERSISTENT_VOLUMES, "", name, _set_released)
 

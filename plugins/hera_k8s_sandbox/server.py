@@ -98,6 +98,7 @@ def open_state(options: Options) -> SandboxState:
     )
     furnish(state)
     store.forget()
+    state.trash.sweep()
     return state
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from hera_k8s_sandbox.trash import Trash
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.access import Access
@@ -31,6 +34,11 @@ class SandboxState:
     runner_kind: str = "auto"
     concurrency: int = field(default_factory=two_for_each_processor)
     images: Path | None = None
+
+    @cached_property
+    def trash(self) -> Trash:
+        """Where directories go that are no longer wanted."""
+        return Trash(self.directory / "trash")
 
     def claim_directory(self, namespace: str, claim: str) -> Path:
         """Where the files of a persistent volume claim are; made when the claim is bound."""

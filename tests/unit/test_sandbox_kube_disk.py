@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dialogue import until
 from sandbox_api import Api, claim, config_map
 from sandbox_workflows import Workflows, container, nodes, workflow
+
+from hera_k8s_sandbox.server import Options, open_state
+from hera_k8s_sandbox.trash import Trash
 
 CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
 VOLUMES = "/api/v1/persistentvolumes"
@@ -59,6 +63,35 @@ def test_a_deleted_claim_takes_its_own_directory_along(api: Api, sandbox: Any) -
     assert directory.is_dir()
     gone(api, f"{CLAIMS}/own")
     assert not directory.exists()
+
+
+def test_what_is_thrown_away_is_gone_at_once_and_its_files_soon(tmp_path: Path) -> None:
+    directory = tmp_path / "claims" / "large"
+    (directory / "deep").mkdir(parents=True)
+    (directory / "deep" / "file").write_text("data")
+    (directory / "link").symlink_to(tmp_path)
+    trash = Trash(tmp_path / "trash")
+    trash.throw_away(directory)
+    assert not directory.exists()
+    directory.mkdir()
+    (directory / "new").write_text("another claim of that name")
+    until(lambda: not any((tmp_path / "trash").iterdir()), "the trash is empty")
+    assert (directory / "new").exists()
+
+
+def test_what_is_not_there_can_be_thrown_away(tmp_path: Path) -> None:
+    Trash(tmp_path / "trash").throw_away(tmp_path / "never-bound")
+    assert not any((tmp_path / "trash").iterdir())
+
+
+def test_what_one_server_had_no_time_to_remove_the_next_one_does(tmp_path: Path, precious: Path) -> None:
+    left = tmp_path / "state" / "trash" / "left"
+    left.mkdir(parents=True)
+    (left / "file").write_text("data")
+    (left.parent / "link").symlink_to(precious)
+    open_state(Options(directory=tmp_path / "state")).store.close()
+    until(lambda: not any(left.parent.iterdir()), "the trash is empty")
+    assert (precious / "thesis.tex").exists()
 
 
 @pytest.mark.parametrize("name", ["{precious}", "../../../..", ".", "a/b"])
