@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import time
 from bisect import bisect_left
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -28,6 +30,10 @@ ERRORS: Final = "main.err"  # standard error, when the standard output is an out
 _TIMES: Final = ".times"
 _POLL: Final = 0.1  # seconds
 _CHUNK: Final = 1 << 20
+_PAUSE_AFTER: Final = 4096  # lines
+
+_Line = tuple[float, bytes]
+"""When a line was written (seconds since the epoch), and the line with its newline."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +76,9 @@ async def read_log(
     ended = not _runs(state, namespace, pod)
     lines = _merged(streams, at_end=ended)
     if options.since is not None:
-        lines = [(at, line) for at, line in lines if at >= options.since]
+        lines = _since(lines, options.since)
     if options.tail_lines is not None:
-        lines = lines[len(lines) - options.tail_lines :] if options.tail_lines < len(lines) else lines
+        lines = await _last(lines, options.tail_lines)
     left = options.limit_bytes
     while True:
         for at, line in lines:
@@ -141,7 +147,7 @@ class _Stream:
                 index.write(f"{size:020d} {time.time_ns():020d}\n")  # the pod may be removed meanwhile
         return size
 
-    def lines(self, *, at_end: bool) -> Iterator[tuple[float, bytes]]:
+    def lines(self, *, at_end: bool) -> Iterator[_Line]:
         """New whole lines with their times; at the end also one that lacks its newline."""
         size = self.sample()
         if size <= self._position:
@@ -183,9 +189,27 @@ class _Stream:
         return self._sizes, self._times
 
 
-def _merged(streams: list[_Stream], *, at_end: bool) -> list[tuple[float, bytes]]:
-    found = [line for stream in streams for line in stream.lines(at_end=at_end)]
-    return sorted(found, key=lambda line: line[0])  # stable: lines of one stream keep their order
+def _merged(streams: list[_Stream], *, at_end: bool) -> Iterator[_Line]:
+    """New lines in the order of their times, one at a time: a log may be larger than the memory."""
+    return heapq.merge(*(stream.lines(at_end=at_end) for stream in streams), key=_time_of)
+
+
+def _time_of(line: _Line) -> float:
+    return line[0]
+
+
+def _since(lines: Iterator[_Line], moment: float) -> Iterator[_Line]:
+    return (line for line in lines if line[0] >= moment)
+
+
+async def _last(lines: Iterator[_Line], count: int) -> Iterator[_Line]:
+    """The last lines; others are served while they are looked for."""
+    kept: deque[_Line] = deque(maxlen=max(0, count))
+    for number, line in enumerate(lines, start=1):
+        kept.append(line)
+        if number % _PAUSE_AFTER == 0:
+            await asyncio.sleep(0)
+    return iter(kept)
 
 
 def _runs(state: SandboxState, namespace: str, pod: str) -> bool:

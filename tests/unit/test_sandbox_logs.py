@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hera_k8s_sandbox.access import Access
-from hera_k8s_sandbox.logs import OUTPUT, LogOptions, log_directory, read_log, sample
+from hera_k8s_sandbox.logs import ERRORS, OUTPUT, LogOptions, log_directory, read_log, sample
 from hera_k8s_sandbox.resources import PODS
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Store
@@ -88,3 +89,42 @@ def test_a_log_whose_pod_is_removed_ends(state: SandboxState) -> None:
         return found
 
     assert asyncio.run(follow()) == [b"0\n"]
+
+
+def write(path: Path, *lines: tuple[int, str]) -> None:
+    """Lines of a log, each with the second in which it was written."""
+    size, times = 0, ""
+    for second, line in lines:
+        size += len(line)
+        times += f"{size:020d} {second * 10**9:020d}\n"
+    path.write_text("".join(line for _, line in lines))
+    path.with_name(f"{path.name}.times").write_text(times)
+
+
+def test_both_outputs_are_one_log_in_the_order_of_time(state: SandboxState) -> None:
+    write(logs_of(state) / OUTPUT, (1, "a\n"), (3, "c\n"), (3, "d\n"), (9, "g\n"))
+    write(logs_of(state) / ERRORS, (2, "b\n"), (3, "e\n"), (4, "f\n"))
+    assert "".join(read(state)) == "a\nb\nc\nd\ne\nf\ng\n"
+    assert "".join(read(state, tail_lines=2)) == "f\ng\n"
+    assert read(state, tail_lines=0) == []
+    assert "".join(read(state, since=3)) == "c\nd\ne\nf\ng\n"
+    assert "".join(read(state, since=3, tail_lines=100)) == "c\nd\ne\nf\ng\n"
+
+
+@pytest.mark.parametrize("options", [{}, {"tail_lines": 10}, {"since": 0.0}])
+def test_a_large_log_is_read_without_being_held(state: SandboxState, options: dict[str, Any]) -> None:
+    line, count = b"x" * 4095 + b"\n", 5000
+    for name in (OUTPUT, ERRORS):
+        (logs_of(state) / name).write_bytes(line * count)
+
+    async def read_through() -> int:
+        return sum([1 async for _ in read_log(state, "default", "p", options=LogOptions(**options))])
+
+    tracemalloc.start()
+    try:
+        found = asyncio.run(read_through())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found == options.get("tail_lines", 2 * count)
+    assert peak < 4 * 1024 * 1024, f"of {2 * count * len(line)} bytes"
