@@ -28,9 +28,6 @@ log = logging.getLogger(__name__)
 
 STREAM_SILENCE: Final = 45.0
 """Seconds without a byte after which a stream counts as dead: three keepalives of an Argo server (15 s each)."""
-LONGEST_LINE: Final = 64 * 1024 * 1024
-"""Bytes of one line of a stream: an object of the Kubernetes API is at most 3 MiB, and so is never near this."""
-_CHUNK: Final = 65536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +199,7 @@ class HttpClient:
         sending = _Sending("GET", path, silence, repeat=False, streaming=True)
         response = self._authorised(sending, params=params, headers=asked)
         try:
-            yield from _lines(response, lambda error: self._failure(sending, error))
+            yield from _texts(response, lambda error: self._failure(sending, error))
         finally:
             response.close()
 
@@ -410,25 +407,17 @@ def _said(response: Response) -> tuple[str, str]:
     return (text if plain else (f"answered with {describe_body(content)}" if content else "")), ""
 
 
-def _lines(response: Response, failure: Callable[[BaseException], PlatformError]) -> Iterator[str]:
-    """Lines at `\\n` only: text inside a frame may hold other separators that `splitlines` would split at."""
+def _texts(response: Response, failure: Callable[[BaseException], PlatformError]) -> Iterator[str]:
+    """The lines of an answer as text."""
     import urllib3
 
-    rest = b""
-    while True:
-        try:
-            chunk = response.raw.read1(_CHUNK, decode_content=True)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise failure(error) from _without_secrets(error)
-        if not chunk:
-            break
-        *whole, rest = (rest + chunk).split(b"\n") if b"\n" in chunk else (rest + chunk,)
-        for line in whole:
+    from .transport import lines
+
+    try:
+        for line in lines(response.raw):
             yield line.decode("utf-8", "replace").rstrip("\r")
-        if len(rest) > LONGEST_LINE:
-            raise PlatformError("reading a stream", found="one line has no end", trouble=Trouble.PROTOCOL)
-    if rest:
-        yield rest.decode("utf-8", "replace").rstrip("\r")
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise failure(error) from _without_secrets(error)
 
 
 def _without_secrets(error: BaseException) -> BaseException | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
@@ -17,11 +17,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.retry import Retry
 
-from .errors import Trouble
+from .errors import PlatformError, Trouble
 
+LONGEST_LINE: Final = 64 * 1024 * 1024
+"""Bytes of one line of a stream: an object of the Kubernetes API is at most 3 MiB, and so is never near this."""
+_CHUNK: Final = 65536
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _BUSY = frozenset({429, 502, 503, 504})
-
 
 _LONGEST_WAIT = 30.0
 """Seconds to which a server's `Retry-After` is cut: a longer one fails instead of seeming to hang."""
@@ -85,6 +87,25 @@ def safe_retry(retries: int) -> SafeRetry:
 def adapter(context: ssl.SSLContext | None, *, retries: int, width: int = 32) -> HTTPAdapter:
     """An adapter that keeps up to `width` connections and repeats what is safe to repeat."""
     return _Adapter(context, max_retries=safe_retry(retries), pool_connections=4, pool_maxsize=width)
+
+
+def lines(response: Any) -> Iterator[bytes]:
+    """The lines of one of urllib3's answers as they come, without their ends.
+
+    At `\\n` only: text inside a frame may hold other separators that `splitlines` would split at. Raises
+    `PlatformError` (protocol) for a line that is longer than `LONGEST_LINE`, and what urllib3 raises for a cut.
+    """
+    rest = bytearray()
+    while chunk := response.read1(_CHUNK, decode_content=True):
+        head, *others = chunk.split(b"\n")
+        rest += head
+        for each in others:
+            yield bytes(rest)
+            rest = bytearray(each)
+        if len(rest) > LONGEST_LINE:
+            raise PlatformError("reading a stream", found="one line has no end", trouble=Trouble.PROTOCOL)
+    if rest:
+        yield bytes(rest)
 
 
 def diagnose(error: BaseException, *, url: str, proxy: str, wait: float) -> tuple[Trouble, str, str]:

@@ -33,7 +33,6 @@ _PAUSE: Final = 10.0
 """Seconds for which a credential that was just renewed, or could not be, is not renewed again."""
 _LOG_SILENCE: Final = 4 * 3600.0
 """Seconds without a line of a followed log: a kubelet's own limit for idle streams."""
-_CHUNK: Final = 65536
 
 
 @dataclass(frozen=True)
@@ -287,14 +286,11 @@ class KubernetesClient:
         """The lines of an answer as they come; closing the iterator ends the request."""
         import urllib3
 
+        from hera_k8s_utils.transport import lines
+
         response, session = self._answer(sending, streaming=True)
-        rest = b""
         try:
-            while chunk := response.response.read1(_CHUNK, decode_content=True):
-                *whole, rest = (rest + chunk).split(b"\n")
-                yield from whole
-            if rest:
-                yield rest
+            yield from lines(response.response)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise self._lost(sending, session, error) from None
         finally:

@@ -329,3 +329,13 @@ def test_no_log_line_holds_the_token(server: FaultServer, caplog: pytest.LogCapt
     assert TOKEN not in caplog.text
     assert TOKEN not in repr(error)
     assert error.__cause__ is None
+
+
+def test_a_line_that_has_no_end_ends_the_stream(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hera_k8s_utils.transport.LONGEST_LINE", 100_000)
+    server.on("GET", "/x", stream(["x" * 90_000, "y" * 300_000]))
+    lines = HttpClient(server.url, PATIENT).stream("x")
+    assert len(next(lines)) == 90_000
+    with pytest.raises(PlatformError, match="one line has no end") as caught:
+        next(lines)
+    assert caught.value.trouble is Trouble.PROTOCOL

@@ -346,3 +346,13 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
 def test_secrets_in_an_address_are_not_shown() -> None:
     client = connect(f"https://me:pass@cluster.example/bearer/{TOKEN}/")
     assert client.server == "https://cluster.example/bearer/<redacted>"
+
+
+def test_a_line_that_has_no_end_ends_the_stream(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hera_k8s_utils.transport.LONGEST_LINE", 100_000)
+    server.on("GET", f"{PODS}/p/log", stream(["x" * 90_000, "y" * 300_000], content_type="text/plain"))
+    lines = connect(server.url).logs("p")
+    assert len(next(lines)) == 90_000
+    with pytest.raises(PlatformError, match="one line has no end") as caught:
+        next(lines)
+    assert caught.value.trouble is Trouble.PROTOCOL
