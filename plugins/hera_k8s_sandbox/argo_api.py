@@ -248,7 +248,7 @@ class ArgoApi:
             with contextlib.closing(subscription):
                 while await stream.alive(subscription.wait()):
                     for event in subscription.pending():
-                        await stream.send({"type": event.type, "object": event.object})
+                        await stream.send_event(event)
         except ApiError as error:  # the version is too old, or the client fell too far behind
             await stream.fail(error)
             return stream.response

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator, Awaitable
+from functools import lru_cache
 from typing import Any, Final
 
 from aiohttp import web
 
 from hera_k8s_sandbox import logs
+from hera_k8s_sandbox.entries import Event, dumps
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.fields import FieldFilter
 from hera_k8s_sandbox.requests import number
@@ -23,6 +24,7 @@ from hera_k8s_sandbox.workflows.pods import NODE_ID, WORKFLOW_LABEL
 Json = dict[str, Any]
 
 KEEPALIVE: Final = 15.0  # seconds of silence after which an event stream shows that it is alive
+_TEXTS_KEPT: Final = 16
 _GRPC: Final = {400: 3, 401: 16, 403: 7, 404: 5, 409: 6, 422: 3, 429: 8, 501: 12, 504: 4}
 _HTTP: Final = {3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 12: 501, 16: 401}
 _STATUS: Final = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 410: "Gone"}
@@ -63,14 +65,18 @@ class Stream:
 
     async def send(self, result: Json) -> None:
         """Send one result."""
-        await self._write(self._fields.apply({"result": result}))
+        await self._write(dumps(self._fields.apply({"result": result})))
+
+    async def send_event(self, event: Event) -> None:
+        """Send what happened to a workflow."""
+        await self._write(event_text(event, self._fields))
 
     async def fail(self, error: ApiError) -> None:
         """Send an error as the last frame."""
         code = http_code(grpc_code(error))
         told = {"grpc_code": grpc_code(error), "http_code": code, "message": error.message}
         with contextlib.suppress(ConnectionError):
-            await self._write(self._fields.apply({"error": told | {"http_status": _STATUS.get(code, "")}}))
+            await self._write(dumps(self._fields.apply({"error": told | {"http_status": _STATUS.get(code, "")}})))
 
     async def alive(self, waiting: Awaitable[Any]) -> Any:
         """Wait, and meanwhile show the client that somebody is there."""
@@ -88,10 +94,15 @@ class Stream:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    async def _write(self, frame: Json) -> None:
+    async def _write(self, text: bytes) -> None:
         await self.open()
-        text = json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode()
         await self.response.write(b"data: " + text + b"\n\n" if self._events else text + b"\n")
+
+
+@lru_cache(maxsize=_TEXTS_KEPT)
+def event_text(event: Event, fields: FieldFilter) -> bytes:
+    """The frame of an event, made once for all who follow with the same fields: workflows may be large."""
+    return dumps(fields.apply({"result": {"type": event.type, "object": event.object}}))
 
 
 class LogReader:

@@ -10,6 +10,11 @@ import requests
 from sandbox_api import Api, make_namespace
 from sandbox_workflows import Workflows, container, dag, nodes, task, workflow
 
+from hera_k8s_sandbox.argo_streams import event_text
+from hera_k8s_sandbox.entries import Entry, Event
+from hera_k8s_sandbox.fields import FieldFilter
+from hera_k8s_sandbox.resources import WORKFLOWS
+
 
 @pytest.fixture(scope="module")
 def api(sandbox) -> Api:
@@ -196,6 +201,16 @@ def test_events_come_as_server_sent_events_with_the_fields_asked_for(flows: Work
             assert result["object"]["metadata"] == {"name": name}
             if result["object"].get("status") == {"phase": "Succeeded"}:
                 break
+
+
+def test_an_event_is_put_into_words_once_for_all_who_ask_for_the_same_fields() -> None:
+    phase, name = FieldFilter.parse("result.object.status.phase"), FieldFilter.parse("result.object.metadata.name")
+    first = Event("MODIFIED", Entry(WORKFLOWS, {"name": "w"}, b'{"status":{"phase":"Running"}}'))
+    later = Event("MODIFIED", Entry(WORKFLOWS, {"name": "w"}, b'{"status":{"phase":"Failed"}}'))
+    assert event_text(first, phase) is event_text(first, FieldFilter.parse("result.object.status.phase"))
+    assert json.loads(event_text(first, phase)) == {"result": {"object": {"status": {"phase": "Running"}}}}
+    assert json.loads(event_text(first, name)) == {"result": {"object": {"metadata": {"name": "w"}}}}
+    assert json.loads(event_text(later, phase)) == {"result": {"object": {"status": {"phase": "Failed"}}}}
 
 
 def test_without_that_accept_events_are_lines_of_json(flows: Workflows) -> None:
