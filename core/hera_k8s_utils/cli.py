@@ -6,9 +6,11 @@ import json
 import logging
 import os
 import re
+import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from ._version import __version__
@@ -34,8 +36,24 @@ _LONGEST_MESSAGE: Final = 400
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code.
 
-    argv: the words after the program's name, by default the process's own.
+    argv: the words after the program's name, by default the process's own. With words of their own callers get
+    Ctrl-C back as they had it, however the command ended; the program itself ends soon after.
     """
+    with nullcontext() if argv is None else _keeping_interrupts():
+        return _main(argv)
+
+
+@contextmanager
+def _keeping_interrupts() -> Iterator[None]:
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is not handler and handler is not None:
+            signal.signal(signal.SIGINT, handler)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     _write_what_the_encoding_lacks()
     common = Common(output="json" if "--output=json" in words else "text")

@@ -159,6 +159,24 @@ def test_while_following_the_run_goes_on_and_can_be_come_back_to(
     assert record("r1")["outcome"]["phase"] == "Succeeded"
 
 
+def test_who_calls_main_from_python_gets_ctrl_c_back_as_it_was(hera: CommandLine, peer: ArgoPeer) -> None:
+    """As in a notebook, which lives on after a run that is no longer followed."""
+    notebook = (
+        "import signal; from hera_k8s_utils.cli import main; before = signal.getsignal(signal.SIGINT); "
+        "code = main(['run', '--run-id', 'r1']); print(code, signal.getsignal(signal.SIGINT) is before)"
+    )
+    peer.on("GET", EVENTS, sse([under_way()], end="silent"))
+    with subprocess.Popen([sys.executable, "-c", notebook], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            wait_until(lambda: peer.asked("GET", EVENTS), process)
+            process.send_signal(signal.SIGINT)
+            told = ended(process)
+        finally:
+            process.kill()
+    assert told.out.splitlines()[-1] == "130 True"
+    assert told.code == 0
+
+
 def test_ctrl_c_twice_ends_it_as_well(hera: CommandLine, peer: ArgoPeer) -> None:
     peer.on("GET", EVENTS, sse([under_way()], end="silent"))
     with program("run", "--run-id", "r1") as process:
