@@ -90,8 +90,8 @@ def require_typed(resource: Resource, target: Target, wanted: Any) -> None:
     for field in ("data", "stringData") if resource in (CONFIG_MAPS, SECRETS) else ():
         for key, value in (wanted.get(field) or {}).items():
             if value is not None and not isinstance(value, str):
-                found = f"&value.valueUnstructured{{Value:{json.dumps(value)}}}"
-                raise _untyped(resource, wanted, f".{field}.{key}: expected string, got {found}")
+                got = f"&value.valueUnstructured{{Value:{json.dumps(value)}}}"
+                raise _untyped(resource, wanted, f".{field}.{key}: expected string, got {got}")
 
 
 def _untyped(resource: Resource, wanted: Json, why: str) -> ApiError:
