@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .declarations import CredentialProvider, Json, Platform
-from .errors import HeraK8sError, OptionsError, PlatformError, Trouble, WorkflowFailed
+from .errors import CredentialError, HeraK8sError, OptionsError, PlatformError, Trouble, WorkflowFailed
 from .options import MISSING, Effective, Rank
 from .runs import RunRecord, Runs, short_id
 from .settings import CoreSettings
@@ -58,9 +58,17 @@ class Target:
 
 @contextmanager
 def known_to_server(target: Target) -> Iterator[None]:
-    """Tells of a workflow that the server does not know in the words of somebody who looks for a run."""
+    """Tells of a workflow that the server does not know in the words of somebody who looks for a run.
+
+    So too where no server can be asked, and nothing is recorded of such a run: its name is the likelier mistake.
+    """
     try:
         yield
+    except CredentialError as error:
+        if target.record is not None:
+            raise
+        wanted = f"no run is called {target.name} here, and {error.wanted}"
+        raise type(error)(wanted, found=error.found, hint=error.hint) from error
     except PlatformError as error:
         if error.trouble is not Trouble.MISSING:
             raise

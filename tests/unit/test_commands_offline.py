@@ -166,6 +166,16 @@ def test_no_run_yet_is_said(work: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize("command", ["follow", "logs", "stop"])
+def test_without_a_cluster_a_run_that_is_not_recorded_is_said_first(
+    command: str, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "zzz"]) == 4
+    told = capsys.readouterr().err
+    assert told.startswith("no run is called zzz here, and no cluster is configured\n")
+    assert "KUBECONFIG is not set" in told
+
+
+@pytest.mark.parametrize("command", ["follow", "logs", "stop"])
 def test_an_id_that_would_leave_the_directory_is_refused(
     command: str, work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -275,6 +275,23 @@ def test_failed_tasks_are_named_with_the_way_to_their_logs(
     assert main(["follow", "bad"]) == 8
 
 
+def test_failed_tasks_that_printed_nothing_are_said_to_have(
+    on_sandbox: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("experiment.py").write_text(
+        EXPERIMENT.replace('    print(f"rate', '    str(f"rate').replace('"the orbit escaped"', "3")
+    )
+    assert main(["run", "--run-id", "mute", "--set", "mode=fail"]) == 8
+    capsys.readouterr()
+    assert main(["logs", "mute", "--failed"]) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    first, *rest = told.err.splitlines()
+    assert first.endswith("printed nothing")
+    assert len(rest) == 2
+    assert all("exit code 3" in line for line in rest)
+
+
 def test_patience_ends_with_its_own_words(on_sandbox: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--run-id", "slow", "--set", "mode=wait", "--timeout", "0.5s"]) == 8
     told = capsys.readouterr()

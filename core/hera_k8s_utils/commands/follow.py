@@ -61,11 +61,10 @@ def run(session: Session) -> int:
     recorded = target.record.outcome if target.record else None
     if recorded is not None:
         return tell_recorded(recorded, target, console)
-    with session.container(None, **target.settings) as container:
+    with session.container(None, **target.settings) as container, known_to_server(target):
         container.engine()
         console.say(f"following {target.name} on {whereabouts(container)}; Ctrl-C leaves it running")
-        with known_to_server(target):
-            return see_through(target, console, container, timeout)
+        return see_through(target, console, container, timeout)
 
 
 def whereabouts(container: ExperimentContainer) -> str:

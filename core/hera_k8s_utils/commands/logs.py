@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from ..declarations import Command
-from ..errors import OptionsError
+from ..errors import OptionsError, listed
 from . import Session
 from .follow import run_argument
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ..declarations import Engine, NodeState
     from ..targets import Target
 
-_FAILED = ("Failed", "Error")
+_FAILED: Final = ("Failed", "Error")
+_MOST_MESSAGES: Final = 8
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -47,8 +48,11 @@ def run(session: Session) -> int:
             return 0
         chosen = _chosen(_nodes(engine, target), task, failed=session.arguments.failed)
         _require_some(chosen, task, target)
+        printed = 0
         for node in chosen:
-            _print_one(engine, target, node, console, named=len(chosen) > 1, follow=session.arguments.follow)
+            printed += _print_one(engine, target, node, console, named=len(chosen) > 1, follow=session.arguments.follow)
+    if not printed:
+        _tell_silence(chosen, console)
     return 0
 
 
@@ -99,10 +103,21 @@ def _print_all(engine: Engine, target: Target, console: Console, *, follow: bool
         _print(console, line.pod, names.get(line.pod, line.pod), line.text, named=True)
 
 
-def _print_one(engine: Engine, target: Target, node: NodeState, console: Console, *, named: bool, follow: bool) -> None:
-    lines: Iterator[str] = (line.text for line in engine.logs(target.name, pod=node.pod, follow=follow))
-    for text in lines:
-        _print(console, node.pod, node.display_name or node.name, text, named=named)
+def _print_one(engine: Engine, target: Target, node: NodeState, console: Console, *, named: bool, follow: bool) -> int:
+    """Print what one task printed. Returns how many lines that were."""
+    count = 0
+    for line in engine.logs(target.name, pod=node.pod, follow=follow):
+        _print(console, node.pod, node.display_name or node.name, line.text, named=named)
+        count += 1
+    return count
+
+
+def _tell_silence(chosen: Sequence[NodeState], console: Console) -> None:
+    """Say that the tasks printed nothing, and how those that failed did: an empty answer says too little."""
+    console.say(f"{listed([node.display_name or node.name for node in chosen])} printed nothing")
+    for node in chosen[:_MOST_MESSAGES]:
+        if node.phase in _FAILED and node.message:
+            console.say(f"  {node.display_name or node.name}: {node.message}")
 
 
 def _print(console: Console, pod: str, task: str, text: str, *, named: bool) -> None:
