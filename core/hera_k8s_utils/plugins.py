@@ -44,6 +44,10 @@ RECORDS: Final[Mapping[str, type]] = {
 """The hooks that declare, and the type of record that each returns."""
 
 _CALLBACKS: Final = ("configure_container", "on_event")
+DISABLING: Final = "HERA_K8S_DISABLE_PLUGINS"
+"""The variable that names plugins that are not to be loaded."""
+PATIENCE: Final = "HERA_K8S_PLUGIN_TIMEOUT"
+"""The variable that says for how many seconds each plugin may load."""
 LOAD_TIMEOUT: Final = 10.0
 """Seconds that one plugin may take to be imported, and as many to declare."""
 
@@ -127,7 +131,7 @@ class Plugins:
         """
         timeout = _load_timeout(environ) if timeout is None else timeout
         plugins = cls()
-        off = {*disabled, *_split(environ.get("HERA_K8S_DISABLE_PLUGINS", ""))}
+        off = {*disabled, *_split(environ.get(DISABLING, ""))}
         found = [*_installed(), *_given(extra or {})]
         for candidate in _without_clashes(found, plugins):
             plugins._take(candidate, off, timeout)
@@ -403,11 +407,11 @@ def _without_clashes(found: Sequence[_Found], plugins: Plugins) -> list[_Found]:
 
 
 def _load_timeout(environ: Mapping[str, str]) -> float:
-    stated = environ.get("HERA_K8S_PLUGIN_TIMEOUT", "")
+    stated = environ.get(PATIENCE, "")
     try:
         return float(stated) if stated else LOAD_TIMEOUT
     except ValueError:
-        raise PluginError("HERA_K8S_PLUGIN_TIMEOUT is not a number of seconds", hint="unset it, or say 10") from None
+        raise PluginError(f"{PATIENCE} is not a number of seconds", hint="unset it, or say 10") from None
 
 
 def _split(names: str) -> list[str]:

@@ -18,14 +18,13 @@ from .log import remember
 from .naming import nearest
 from .options import MISSING, Effective, Kind, OptionSpec, Origin, Owner, Rank, Resolved, canonical
 from .owners import Unloaded, all_specs, owners_of, unloaded_plugins
-from .plugins import Plugins
+from .plugins import DISABLING, PATIENCE, Plugins
 
 if TYPE_CHECKING:
     from .experiment import Experiment
 
 log = logging.getLogger(__name__)
 
-DISABLING: Final = "HERA_K8S_DISABLE_PLUGINS"
 _NEAR: Final = 0.82
 """Likeness from which on an unknown key of a file is taken for a misspelt one; files may hold keys of others."""
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][\w-]{0,40}$")
@@ -257,12 +256,15 @@ class _Sources:
             log.warning("site %s sets %s, which no option is called%s", site, name, meant)
 
     def _judge_variables(self) -> None:
-        known = {variable for spec in self.specs for variable in spec.env} | {DISABLING}
+        known = {variable: variable for spec in self.specs for variable in spec.env}
+        known |= {variable: variable for variable in (DISABLING, PATIENCE)}
+        guessed = {OptionSpec.prefix + spec.key.upper(): spec.env[0] for spec in self.specs}  # ARGO_NAMESPACE is one
+        meant = guessed | known
         for variable in self.environ:
             if variable.startswith(OptionSpec.prefix) and variable not in known:
-                near = nearest_key(variable, known)
+                near = nearest_key(variable, meant)
                 if near is not None:
-                    log.warning("%s is set, which nothing reads; did you mean %s?", variable, near)
+                    log.warning("%s is set, which nothing reads; did you mean %s?", variable, meant[near])
 
     def warn_of_exposed_secrets(self) -> None:
         """Warn of secrets on the command line, and in files that others may read."""

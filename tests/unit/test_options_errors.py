@@ -16,6 +16,7 @@ from hera_k8s_utils import OptionsError, option
 from hera_k8s_utils.options import Owner
 from hera_k8s_utils.owners import Unloaded
 from hera_k8s_utils.resolve import resolve
+from hera_k8s_utils.settings import CoreSettings
 
 VALUE = "s3cr3t-value"
 
@@ -176,6 +177,31 @@ def test_a_misspelt_variable_of_ours_is_a_warning(caplog: pytest.LogCaptureFixtu
     assert "HERA_K8S_ARGO_RETRYS is set" in caplog.text
     assert "HERA_K8S_DISABLE_PLUGINS" not in caplog.text
     assert VALUE not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("HERA_K8S_NAMESPCE", "ARGO_NAMESPACE"),
+        ("HERA_K8S_NAMESPACE", "ARGO_NAMESPACE"),
+        ("HERA_K8S_RUNDIR", "HERA_K8S_RUNS_DIR"),
+        ("HERA_K8S_PLUGIN_TIMOUT", "HERA_K8S_PLUGIN_TIMEOUT"),
+    ],
+)
+def test_a_variable_that_is_nearly_ours_is_told_from_the_one_that_is_read(
+    variable: str, meant: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    resolve([Owner(CoreSettings, "core")], environ={variable: VALUE})
+    assert f"{variable} is set, which nothing reads; did you mean {meant}?" in caplog.text
+    assert VALUE not in caplog.text
+
+
+@pytest.mark.parametrize("variable", ["HERA_K8S_PLUGIN_TIMEOUT", "HERA_K8S_RUNS_DIR", "HERA_K8S_FJORD", "NAMESPCE"])
+def test_a_variable_that_is_read_or_may_be_anybodys_is_no_mistake(
+    variable: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    resolve([Owner(CoreSettings, "core")], environ={variable: "5"})
+    assert not caplog.records
 
 
 # --- secrets in the open ---------------------------------------------------------------------------------------
