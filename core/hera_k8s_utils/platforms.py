@@ -223,6 +223,10 @@ class Platforms:
         """The platforms that can be asked for."""
         return sorted(self._declared)
 
+    def passed_over(self, target: str) -> list[Attempt]:
+        """The providers that were asked for a platform's credential and had none, each with its reason."""
+        return [attempt for attempt in self.trace if attempt.target == target and not attempt.taken]
+
     @property
     def opened(self) -> list[str]:
         """The platforms that were opened, in order."""
@@ -317,8 +321,10 @@ class Platforms:
                 credential = self._load(provider, context)
             except NotApplicable as reason:
                 self.trace.append(Attempt(target, provider.name, False, str(reason)))
+                log.info("credential for %s: %s was passed over: %s", target, provider.name, reason)
                 continue
             self.trace.append(Attempt(target, provider.name, True, credential.source))
+            log.info("credential for %s: from %s, %s", target, provider.name, credential.source)
             return provider, credential
         tried = columns([(f"  {a.provider}", a.reason) for a in self.trace if a.target == target])
         if target in self._chosen:  # whoever asks for one provider does not want to go elsewhere without it

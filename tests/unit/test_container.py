@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from dependency_injector import providers
 
+from hera_k8s_sandbox.launch import write_kubeconfig
 from hera_k8s_utils import (
     BuildError,
     ChecksFailed,
@@ -197,6 +198,19 @@ def test_the_same_file_is_checked_and_run_on_a_sandbox(example: str, work: Path,
         assert (again.uid, again.existed) == (submission.uid, True)
         *_, last = container.engine().follow(submission.name)
     assert last.phase == "Succeeded"
+
+
+def test_the_report_says_where_credentials_come_from_and_what_was_passed_over(
+    example: str, work: Path, sandbox
+) -> None:
+    kubeconfig = write_kubeconfig(work, sandbox)
+    options = {"argo_server": sandbox.url, "argo_anonymous": True, "k8s_config_file": str(kubeconfig)}
+    with build_container(example, environ={}, **options) as container:
+        lines = {line["platform"]: line for line in container.report().head}
+    assert lines["kubernetes"]["source"] == "kubeconfig, context sandbox"
+    assert lines["kubernetes"]["passed_over"] == ""
+    assert lines["argo"]["passed_over"] == "argo-token: no token is to be sent (--argo-anonymous)"
+    assert sandbox.token not in str(lines)
 
 
 def test_a_connection_lives_without_a_with_block(example: str, work: Path) -> None:
