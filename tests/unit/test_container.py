@@ -200,7 +200,7 @@ def test_the_same_file_is_checked_and_run_on_a_sandbox(example: str, work: Path,
     assert last.phase == "Succeeded"
 
 
-def test_the_report_says_where_credentials_come_from_and_what_was_passed_over(
+def test_the_report_says_whence_credentials_come_and_who_was_passed_over(
     example: str, work: Path, sandbox
 ) -> None:
     kubeconfig = write_kubeconfig(work, sandbox)
