@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from hera_k8s_sandbox.decoding import cannot_be_handled, go_name, unknown_fields
 from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid
 from hera_k8s_sandbox.patches import json_patch, merge_patch, strategic_merge
 from hera_k8s_sandbox.requests import Target, as_object, read_body
 from hera_k8s_sandbox.resources import CONFIG_MAPS, SECRETS, Resource
 from hera_k8s_sandbox.store import dumps
-from hera_k8s_sandbox.validation import cannot_be_handled, go_name, unknown_fields
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -33,6 +33,7 @@ from hera_k8s_sandbox.bodies import (
     read_patch,
     require_typed,
 )
+from hera_k8s_sandbox.decoding import check_types
 from hera_k8s_sandbox.errors import (
     ApiError,
     bad_request,
@@ -68,7 +69,6 @@ from hera_k8s_sandbox.resources import (
 from hera_k8s_sandbox.selectors import parse_fields
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Entry, dumps
-from hera_k8s_sandbox.validation import check_types
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.store import Json

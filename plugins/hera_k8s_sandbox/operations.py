@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox import accounts, claims
 from hera_k8s_sandbox.causes import required
+from hera_k8s_sandbox.decoding import cannot_be_handled, check_metadata_types, check_types, go_name
 from hera_k8s_sandbox.errors import (
     ApiError,
     Cause,
@@ -39,15 +40,7 @@ from hera_k8s_sandbox.resources import (
 from hera_k8s_sandbox.roles import aggregate
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Entry, now_text
-from hera_k8s_sandbox.validation import (
-    cannot_be_handled,
-    check_metadata_types,
-    check_types,
-    complete,
-    go_name,
-    validate,
-    validate_update,
-)
+from hera_k8s_sandbox.validation import complete, validate, validate_update
 
 Json = dict[str, Any]
 Reaction = Callable[[SandboxState, Json], None]

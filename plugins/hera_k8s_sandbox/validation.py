@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -11,8 +10,9 @@ from typing import Any, Final
 
 from hera_k8s_sandbox import quantities
 from hera_k8s_sandbox.causes import fixed, required, unsupported_value, wrong
+from hera_k8s_sandbox.decoding import cannot_be_handled, go_name
 from hera_k8s_sandbox.entries import now_text
-from hera_k8s_sandbox.errors import Cause, bad_request
+from hera_k8s_sandbox.errors import Cause
 from hera_k8s_sandbox.metadata_rules import finalizer_causes, metadata_causes, subdomain_causes
 from hera_k8s_sandbox.pod_rules import complete_pod, pod_causes, pod_update_causes
 from hera_k8s_sandbox.resources import (
@@ -54,20 +54,6 @@ _DATA_KEY_RULE: Final = (
     f"or 'key-name', regex used for validation is '{_DATA_KEY}')"
 )
 
-# The fields of an object besides apiVersion, kind and metadata; kinds that are not here are not looked at.
-FIELDS: Final[Mapping[Resource, frozenset[str]]] = {
-    CONFIG_MAPS: frozenset({"data", "binaryData", "immutable"}),
-    SECRETS: frozenset({"data", "stringData", "type", "immutable"}),
-    CLAIMS: frozenset({"spec", "status"}),
-    PODS: frozenset({"spec", "status"}),
-    NAMESPACES: frozenset({"spec", "status"}),
-    SERVICE_ACCOUNTS: frozenset({"secrets", "imagePullSecrets", "automountServiceAccountToken"}),
-    ROLES: frozenset({"rules"}),
-    CLUSTER_ROLES: frozenset({"rules", "aggregationRule"}),
-    ROLE_BINDINGS: frozenset({"subjects", "roleRef"}),
-    CLUSTER_ROLE_BINDINGS: frozenset({"subjects", "roleRef"}),
-}
-
 
 # Fields that the API server does not write when they are empty.
 _WITHOUT_EMPTY: Final[Mapping[Resource, tuple[str, ...]]] = {
@@ -77,62 +63,6 @@ _WITHOUT_EMPTY: Final[Mapping[Resource, tuple[str, ...]]] = {
     ROLE_BINDINGS: ("subjects",),
     CLUSTER_ROLE_BINDINGS: ("subjects",),
 }
-
-
-def unknown_fields(resource: Resource, obj: Json) -> list[str]:
-    """The top-level fields that the kind does not have."""
-    known = FIELDS.get(resource)
-    if known is None:
-        return []
-    return [name for name in obj if name not in known and name not in ("apiVersion", "kind", "metadata")]
-
-
-def check_types(resource: Resource, obj: Json) -> None:
-    """Refuse what could not be decoded into the kind at all. Raises ApiError 400."""
-    for field, types, told in _TYPES:
-        value = obj.get(field)
-        if resource in FIELDS and value is not None and field in FIELDS[resource] and not isinstance(value, types):
-            raise _undecodable(resource, field, value, told)
-    if resource in (CONFIG_MAPS, SECRETS):
-        _check_data(resource, obj)
-
-
-def check_metadata_types(resource: Resource, meta: Json) -> None:
-    """Refuse metadata that could not be decoded. Raises ApiError 400."""
-    prefix = "" if resource.custom else "metadata."
-    for field, types, told in _METADATA_TYPES:
-        value = meta.get(field)
-        where = f"ObjectMeta.{prefix}{field}"
-        if value is None:
-            continue
-        if not isinstance(value, types):
-            raise _unmarshalled(resource, value, where, told)
-        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        for part in parts:
-            wanted: type = dict if field == "ownerReferences" else str
-            if part is not None and not isinstance(part, wanted):
-                kind = "v1.OwnerReference" if wanted is dict else "string"
-                raise _unmarshalled(resource, part, where, kind)
-
-
-def go_name(value: object) -> str:
-    """What Go's JSON calls a value's type."""
-    return _GO_NAMES.get(type(value), "null")
-
-
-def _unmarshalled(resource: Resource, value: object, where: str, wanted: str) -> Exception:
-    why = f"json: cannot unmarshal {go_name(value)} into Go struct field {where} of type {wanted}"
-    return cannot_be_handled(resource, why)
-
-
-_METADATA_TYPES: Final[tuple[tuple[str, type, str], ...]] = (
-    ("name", str, "string"),
-    ("generateName", str, "string"),
-    ("labels", dict, "map[string]string"),
-    ("annotations", dict, "map[string]string"),
-    ("finalizers", list, "[]string"),
-    ("ownerReferences", list, "[]v1.OwnerReference"),
-)
 
 
 def complete(resource: Resource, obj: Json) -> None:
@@ -171,56 +101,6 @@ def validate_update(resource: Resource, old: Json, new: Json) -> list[Cause]:
     check = _UPDATE_VALIDATORS.get(resource)
     meta = finalizer_causes(old["metadata"], new["metadata"])
     return [*meta, *validate(resource, new), *(check(old, new) if check else ())]
-
-
-# Types
-
-_TYPES: Final = (
-    ("data", dict, "map[string]string"),
-    ("stringData", dict, "map[string]string"),
-    ("binaryData", dict, "map[string][]uint8"),
-    ("immutable", bool, "bool"),
-    ("spec", dict, "v1.Spec"),
-    ("status", dict, "v1.Status"),
-    ("rules", list, "[]v1.PolicyRule"),
-    ("subjects", list, "[]v1.Subject"),
-    ("secrets", list, "[]v1.ObjectReference"),
-    ("imagePullSecrets", list, "[]v1.LocalObjectReference"),
-)
-_GO_NAMES: Final = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
-
-
-def _undecodable(resource: Resource, field: str, value: object, wanted: str) -> Exception:
-    found = _GO_NAMES.get(type(value), "null")
-    detail = f"json: cannot unmarshal {found} into Go struct field {resource.kind}.{field} of type {wanted}"
-    return cannot_be_handled(resource, detail)
-
-
-def cannot_be_handled(resource: Resource, why: str) -> Exception:
-    """400: the body is not of the kind that it claims to be."""
-    kind, version = resource.kind, resource.version
-    return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
-
-
-def _check_data(resource: Resource, obj: Json) -> None:
-    encoded = ("binaryData",) if resource is CONFIG_MAPS else ("data",)
-    for field in ("data", "stringData", "binaryData"):
-        for value in (obj.get(field) or {}).values():
-            if value is not None and not isinstance(value, str):
-                raise _undecodable(resource, field, value, "string")
-            if field in encoded:
-                _check_base64(resource, value or "")
-
-
-def _check_base64(resource: Resource, value: str) -> None:
-    try:
-        base64.b64decode(value.replace("\n", "").replace("\r", ""), validate=True)
-    except binascii.Error:
-        allowed = re.match(r"[A-Za-z0-9+/\r\n]*", value)
-        position = allowed.end() if allowed else 0
-        if position == len(value):  # it breaks off: Go names the start of the last group of four
-            position -= position % 4
-        raise cannot_be_handled(resource, f"illegal base64 data at input byte {position}") from None
 
 
 # ConfigMaps and Secrets
@@ -326,7 +206,7 @@ def _claim_causes(obj: Json) -> Iterator[Cause]:
     spec = obj["spec"]
     modes = spec.get("accessModes") or []
     if not isinstance(modes, list):
-        told = f"json: cannot unmarshal {_GO_NAMES.get(type(modes), 'null')} into Go struct field"
+        told = f"json: cannot unmarshal {go_name(modes)} into Go struct field"
         what = "PersistentVolumeClaimSpec.spec.accessModes of type []v1.PersistentVolumeAccessMode"
         raise cannot_be_handled(CLAIMS, f"{told} {what}")
     if not modes:
