@@ -200,9 +200,7 @@ def test_the_same_file_is_checked_and_run_on_a_sandbox(example: str, work: Path,
     assert last.phase == "Succeeded"
 
 
-def test_the_report_says_whence_credentials_come_and_who_was_passed_over(
-    example: str, work: Path, sandbox
-) -> None:
+def test_the_report_says_whence_credentials_come_and_who_was_passed_over(example: str, work: Path, sandbox) -> None:
     kubeconfig = write_kubeconfig(work, sandbox)
     options = {"argo_server": sandbox.url, "argo_anonymous": True, "k8s_config_file": str(kubeconfig)}
     with build_container(example, environ={}, **options) as container:
