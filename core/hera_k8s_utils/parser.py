@@ -124,9 +124,3 @@ def verified(servers: Servers, platforms: Sequence[str]) -> None:
     if missing:
         lines = "".join(f"\n{error}" for error in missing)
         raise ScriptExit("the configuration is not complete", found=lines)
-
-
-def _asks_cluster(servers: Servers) -> bool:
-    """Whether the Argo server's token is to be had through Kubernetes."""
-    named = servers.option("argo_server") and servers.option("argo_service_account")
-    return bool(named) and not servers.option("argo_token")
