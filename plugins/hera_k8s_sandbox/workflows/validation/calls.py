@@ -1,0 +1,56 @@
+"""Calls: a task or step, the template that it calls, and the arguments that it passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
+from hera_k8s_sandbox.workflows.validation.names import NAME_RULE, check_parameter, is_name
+from hera_k8s_sandbox.workflows.validation.scopes import Scope
+
+Json = dict[str, Any]
+
+_UNSUPPORTED_STEP: Final = ("templateRef", "inline", "hooks", "onExit")
+
+
+def check_step(at: str, step: Json, seen: Mapping[str, Json]) -> None:
+    """Whether a task or step may be called and expanded as it says."""
+    name = step.get("name", "")
+    if not name:
+        raise WorkflowInvalid(f"{at}.name is required")
+    if not is_name(name):
+        raise WorkflowInvalid(f"{at}.name: '{name}' is invalid: {NAME_RULE}")
+    if name in seen:
+        raise WorkflowInvalid(f"{at}.name '{name}' is not unique")
+    for field in _UNSUPPORTED_STEP:
+        if step.get(field):
+            raise unsupported(f"{at.rpartition('[')[0]}.{name}.{field}")
+    given = [field for field in ("withItems", "withParam", "withSequence") if step.get(field)]
+    if len(given) > 1:
+        raise WorkflowInvalid(f"{at} {', '.join(given)} are mutually exclusive")
+
+
+def check_call(at: str, step: Json, scope: Scope) -> None:
+    """Whether a task or step calls a template that is there, with the arguments that it needs."""
+    template = scope.called(at, step)
+    arguments = step.get("arguments") or {}
+    if arguments.get("artifacts"):
+        raise unsupported(f"{at}.arguments.artifacts")
+    seen: set[str] = set()
+    for index, one in enumerate(arguments.get("parameters") or ()):
+        check_parameter(f"{at}.arguments.parameters[{index}]", one.get("name", ""), seen)
+        if one.get("valueFrom"):
+            raise unsupported(f"{at}.arguments.parameters.{one['name']}.valueFrom")
+    check_arguments(at, template, arguments)
+
+
+def check_arguments(where: str, template: Json, arguments: Json, *, entry: bool = False) -> None:
+    """Whether every input of a template gets a value."""
+    given = {one.get("name"): one for one in arguments.get("parameters") or ()}
+    for one in (template.get("inputs") or {}).get("parameters") or ():
+        name = one.get("name")
+        passed = given.get(name)
+        has_value = passed is not None and (passed.get("value") is not None or entry)
+        if not has_value and one.get("value") is None and one.get("default") is None:
+            raise WorkflowInvalid(f"{where} inputs.parameters.{name} was not supplied")

@@ -1,0 +1,44 @@
+"""References: whether every tag can be given a value."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from hera_k8s_sandbox.workflows.substitution import tags
+from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
+from hera_k8s_sandbox.workflows.validation.scopes import Scope
+
+Json = dict[str, Any]
+
+_STEP_TAGS: Final = ("tasks.", "steps.")
+_ANYWHERE: Final = ("workflow.", "node.", "pod.", "retries", "lastRetry.", "item", "outputs.", "inputs.artifacts")
+
+
+def check_references(
+    where: str,
+    value: Json,
+    scope: Scope,
+    inputs: set[str],
+    before: set[str],
+    siblings: set[str] | None = None,
+    kind: str = "",
+) -> None:
+    """Whether every tag below `value` is known there.
+
+    inputs: the names of the template's input parameters; before: those of the tasks or steps that have ended by then;
+    siblings: those of all tasks or steps, None in a template that has none; kind: `tasks` or `steps`.
+    """
+    if siblings is None and "script" in value:
+        value = value | {"script": {key: each for key, each in value["script"].items() if key != "source"}}
+    for tag in tags(value):
+        if tag.startswith("workflow.parameters.") and tag != "workflow.parameters.json":
+            good = tag.removeprefix("workflow.parameters.") in scope.parameters
+        elif tag.startswith("inputs.parameters."):
+            good = tag.removeprefix("inputs.parameters.") in inputs
+        elif tag.startswith(_STEP_TAGS) and siblings is not None:
+            head, name = [*tag.split(".", 2), ""][:2]
+            good = name == "name" or (head == kind and name in before)
+        else:
+            good = tag.startswith((*_ANYWHERE, *_STEP_TAGS, "inputs.parameters")) or siblings is None
+        if not good:
+            raise WorkflowInvalid(f"{where}: failed to resolve {{{{{tag}}}}}")

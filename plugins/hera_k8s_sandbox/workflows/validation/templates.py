@@ -1,0 +1,113 @@
+"""Templates: one of a spec, its kind, inputs, container and outputs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
+from hera_k8s_sandbox.workflows.validation.graphs import check_dag, check_steps
+from hera_k8s_sandbox.workflows.validation.names import check_parameter
+from hera_k8s_sandbox.workflows.validation.references import check_references
+from hera_k8s_sandbox.workflows.validation.retry_strategies import check_retries
+from hera_k8s_sandbox.workflows.validation.scopes import Scope
+
+Json = dict[str, Any]
+
+_KINDS: Final = ("container", "script", "dag", "steps")
+
+# What would change how a template runs, and is not done: refused by name. Further fields are harmless here.
+_UNSUPPORTED_TEMPLATE: Final = (
+    "resource",
+    "suspend",
+    "http",
+    "plugin",
+    "data",
+    "containerSet",
+    "daemon",
+    "sidecars",
+    "initContainers",
+    "synchronization",
+    "memoize",
+    "podSpecPatch",
+    "timeout",
+    "failFast",
+)
+_UNSUPPORTED_SOURCES: Final = ("expression", "event", "jqFilter", "jsonPath", "supplied", "configMapKeyRef")
+
+
+def check_template(template: Json, scope: Scope) -> None:
+    """Check one template of a spec. Raises WorkflowInvalid and Unsupported."""
+    where = f"templates.{template['name']}"
+    for field in _UNSUPPORTED_TEMPLATE:
+        if template.get(field):
+            raise unsupported(f"{where}.{field}")
+    kinds = [kind for kind in _KINDS if template.get(kind) is not None]
+    if len(kinds) != 1:
+        told = "multiple template types specified" if kinds else "template type unspecified"
+        raise WorkflowInvalid(f"{where} {told}. choose one of: container, script, dag, steps")
+    _inputs(where, template)
+    check_retries(where, template.get("retryStrategy", scope.spec.get("retryStrategy")))
+    inputs = {one["name"] for one in (template.get("inputs") or {}).get("parameters") or ()}
+    if kinds[0] in ("container", "script"):
+        _leaf(where, template, kinds[0], scope.spec)
+        check_references(where, template, scope, inputs, set())
+    elif kinds[0] == "dag":
+        check_dag(where, template, scope, inputs)
+    else:
+        check_steps(where, template, scope, inputs)
+    _outputs(where, template)
+
+
+def _inputs(where: str, template: Json) -> None:
+    seen: set[str] = set()
+    inputs = template.get("inputs") or {}
+    if inputs.get("artifacts"):
+        raise unsupported(f"{where}.inputs.artifacts")
+    for index, one in enumerate(inputs.get("parameters") or ()):
+        check_parameter(f"{where}.inputs.parameters[{index}]", one.get("name", ""), seen)
+        if one.get("valueFrom"):
+            raise unsupported(f"{where}.inputs.parameters.{one['name']}.valueFrom")
+
+
+def _leaf(where: str, template: Json, kind: str, spec: Json) -> None:
+    container = template[kind]
+    if not container.get("image"):
+        raise WorkflowInvalid(f"{where}.{kind}.image may not be empty")
+    if kind == "script" and not container.get("command") and not container.get("source"):
+        raise WorkflowInvalid(f"{where}.script.source may not be empty")
+    if container.get("lifecycle"):
+        raise unsupported(f"{where}.{kind}.lifecycle")
+    names = {one["name"] for one in [*(spec.get("volumes") or ()), *(template.get("volumes") or ())]}
+    for mount in container.get("volumeMounts") or ():
+        if mount.get("name") not in names:
+            raise WorkflowInvalid(
+                f"{where}.{kind}.volumeMounts: volume '{mount.get('name')}' not found in workflow spec"
+            )
+    for volume in [*(spec.get("volumes") or ()), *(template.get("volumes") or ())]:
+        kinds = volume.keys() - {"name", "persistentVolumeClaim", "configMap", "secret", "emptyDir"}
+        if kinds:
+            raise unsupported(f"volumes of {sorted(kinds)[0]} (volume '{volume['name']}')")
+
+
+def _outputs(where: str, template: Json) -> None:
+    outputs = template.get("outputs") or {}
+    if outputs.get("artifacts"):
+        raise unsupported(f"{where}.outputs.artifacts")
+    is_leaf = "dag" not in template and "steps" not in template
+    seen: set[str] = set()
+    for index, one in enumerate(outputs.get("parameters") or ()):
+        check_parameter(f"{where}.outputs.parameters[{index}]", one.get("name", ""), seen)
+        source = one.get("valueFrom") or {}
+        at = f"{where}.outputs.parameters.{one['name']}"
+        for field in _UNSUPPORTED_SOURCES:
+            if source.get(field):
+                raise unsupported(f"{at}.valueFrom.{field}")
+        wanted = "path" if is_leaf else "parameter"
+        if not source.get(wanted):
+            raise WorkflowInvalid(f"{at}.{wanted} must be specified for {_kind(template)} templates")
+
+
+def _kind(template: Json) -> str:
+    return {"dag": "DAG", "steps": "Steps", "container": "Container", "script": "Script"}[
+        next(kind for kind in _KINDS if template.get(kind) is not None)
+    ]
