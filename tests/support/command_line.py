@@ -131,11 +131,11 @@ def program(*words: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:
-    """Wait for a condition while a program runs."""
+def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str] | None = None) -> None:
+    """Wait for a condition, while a program runs if one is given."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert process.poll() is None, process.communicate()[0]
+        assert process is None or process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline, "it never came to that"
         time.sleep(0.01)
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -15,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import SECRET, CommandLine, Told, ended, program, record, wait_until
+from command_line import SECRET, CommandLine, Told, ended, program, record
+from example_proxy import ExampleProxy, running_proxy
 from sandbox_api import Api, config_map
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -149,40 +147,15 @@ def read(table: Path) -> list[dict[str, str]]:
 # --- pip through a proxy ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Proxy:
-    """The example's local proxy, and the log that it writes."""
-
-    url: str
-    log: Path
-
-    @property
-    def requests(self) -> list[str]:
-        return re.findall(r'^"(.+) HTTP/1\.[01]"', self.log.read_text(), flags=re.MULTILINE)
-
-    def fetch(self, url: str) -> None:
-        """Get a page through it."""
-        through = urllib.request.ProxyHandler({"http": self.url, "https": self.url})
-        urllib.request.build_opener(through).open(url, timeout=10).close()
-
-
 @pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[Proxy]:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl, which makes the proxy's certificate, is not installed")
-    log = tmp_path / "proxy.log"
-    command = [sys.executable, str(EXAMPLES / "configmap_for_pip_proxy" / "local_proxy.py"), "0"]
-    with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT) as process:
-        try:
-            wait_until(lambda: "\n" in log.read_text(), process)
-            yield Proxy(log.read_text().partition("\n")[0].rpartition(" ")[2], log)
-        finally:
-            process.kill()
+def proxy(tmp_path: Path) -> Iterator[ExampleProxy]:
+    with running_proxy(tmp_path) as running:
+        yield running
 
 
 @pytest.mark.parametrize("binding", ["--bind=proxy={}", "--k8s-configmap-name={}"])
 def test_pip_installs_through_the_proxy_that_the_config_map_names(
-    example: Example, proxy: Proxy, api: Api, binding: str
+    example: Example, proxy: ExampleProxy, api: Api, binding: str
 ) -> None:
     name = "by-role" if "bind" in binding else "by-kind"
     with_password = proxy.url.replace("://", f"://jane:{SECRET}@")  # no output of `example` may hold it
@@ -222,7 +195,7 @@ def test_the_local_experiment_asks_for_what_the_local_proxy_offers(example: Exam
         assert ended(process).code == 0
 
 
-def test_the_local_proxy_opens_no_other_way(proxy: Proxy) -> None:
+def test_the_local_proxy_opens_no_other_way(proxy: ExampleProxy) -> None:
     for url in ("https://other.example/", "http://packages.example/simple/hello-proxy/"):
         with pytest.raises(OSError, match="403"):
             proxy.fetch(url)

@@ -1,0 +1,27 @@
+"""The options of this experiment: those that every 0.1 script has, and the image of its task.
+
+From the directory above, where `hera.config` is:
+
+    python old_style/parser.py       # is the configuration complete? Asks no server
+"""
+
+import hera_k8s_utils
+
+
+class parser:
+    """The parser of hera_k8s_utils, extended by composition."""
+
+    def __init__(self):
+        self.parser = hera_k8s_utils.parser().get_parser()
+        self.parser.add(
+            "--image", help="image of the task", type=str, default="python:3.12-slim", env_var="SIMPLE_IMAGE"
+        )
+
+    def get_parser(self):
+        return self.parser
+
+
+if __name__ == "__main__":
+    args = parser().get_parser().parse_args()
+    hera_k8s_utils.parser.verify_args(args)
+    print("The configuration is complete.")
