@@ -20,8 +20,10 @@ from hera_k8s_sandbox.runner import Runner
 from hera_k8s_sandbox.selectors import parse_labels
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Event, now_text
+from hera_k8s_sandbox.template_source import templates_of
 from hera_k8s_sandbox.workflows.operation import Operation
 from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
+from hera_k8s_sandbox.workflows.templates import TemplateError
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
 from hera_k8s_sandbox.workflows.values import seconds_of
 
@@ -107,11 +109,15 @@ class Controller:
         meta = workflow["metadata"]
         key = (meta["namespace"], meta["name"])
         assert self._kubelet is not None
+        source = templates_of(self._store, meta["namespace"])
         try:
             if not (workflow.get("status") or {}).get("phase"):
-                validate(workflow)
-            operation = Operation(workflow, _PodsOf(self._state, self._kubelet, workflow))
+                validate(workflow, source=source)
+            operation = Operation(workflow, _PodsOf(self._state, self._kubelet, workflow), source=source)
         except Unsupported as error:
+            _refuse(self._state, workflow, "Error", str(error))
+            return
+        except TemplateError as error:
             _refuse(self._state, workflow, "Error", str(error))
             return
         except WorkflowInvalid as error:
@@ -203,9 +209,7 @@ class _Driven:
         """Somebody wrote the workflow: they may want it stopped."""
         if event.version == self._written:
             return
-        workflow = event.object
-        self.operation.workflow = workflow
-        self.operation.spec = workflow["spec"]
+        self.operation.take(event.object)
         self.advance_soon()
 
     def on_pod(self, event: Event) -> None:
@@ -278,14 +282,16 @@ class _Driven:
     def _write(self) -> None:
         operation, store = self.operation, self._state.store
         meta = operation.workflow["metadata"]
-        current = store.entry(WORKFLOWS, meta["namespace"], meta["name"]).meta
+        entry = store.entry(WORKFLOWS, meta["namespace"], meta["name"])
+        current = entry.meta
         if current["uid"] != meta["uid"]:  # deleted meanwhile, and another one made under its name
             raise not_found(WORKFLOWS, meta["name"])
         labels = dict(current.get("labels") or {})
         if operation.phase:
             labels[PHASE_LABEL] = operation.phase
             labels[COMPLETED_LABEL] = "true" if operation.finished else "false"
-        obj = operation.workflow | {"metadata": current | {"labels": labels}, "status": operation.summarize()}
+        known = entry.object if entry.version != self._written else operation.workflow
+        obj = known | {"metadata": current | {"labels": labels}, "status": operation.summarize()}
         self._unwritten = False
         self._written = store.put(WORKFLOWS, obj).version
         self._clean_up()

@@ -99,8 +99,6 @@ UNSUPPORTED = {
     "spec.hooks": workflow(EASY, hooks={"exit": {"template": "easy"}}),
     "spec.synchronization": workflow(EASY, synchronization={"mutexes": [{"name": "m"}]}),
     "spec.volumeClaimTemplates": workflow(EASY, volumeClaimTemplates=[{"metadata": {"name": "v"}}]),
-    "spec.workflowTemplateRef": workflow(EASY, workflowTemplateRef={"name": "t"}),
-    "tasks.a.templateRef": workflow(dag({"name": "a", "templateRef": {"name": "t", "template": "u"}})),
     "retryStrategy.expression": workflow(container("main", "true", retryStrategy={"expression": "true"})),
     "expressions in tags": workflow(container("main", "echo", "{{=1+1}}")),
     "volumes of hostPath": workflow(EASY, volumes=[{"name": "v", "hostPath": {"path": "/"}}]),

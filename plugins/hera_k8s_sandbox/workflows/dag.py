@@ -135,7 +135,7 @@ def _advance_group(operation: Operation, boundary: Json, plan: _Plan, name: str,
     group = nodes.get(node_name)
     if group is None:
         group = nodes.add(
-            node_name, "TaskGroup", template=plan.tasks[name]["template"], boundary=boundary["id"], phase="Running"
+            node_name, "TaskGroup", phase="Running", **operation.caller_fields(plan.tasks[name], boundary["id"])
         )
         _connect(nodes, boundary, plan, name, group)
     left: list[tuple[Json, str]] = []
@@ -162,7 +162,7 @@ def _start(
     """Execute one task, or one member of a group, unless its `when` says no."""
     nodes = operation.nodes
     if nodes.get(node_name) is None and task.get("when"):
-        more = {"template": task["template"], "boundary": boundary["id"], "owner": group}
+        more = {**operation.caller_fields(task, boundary["id"]), "owner": group}
         try:
             wanted = holds(str(task["when"]))
         except ConditionError as error:
@@ -197,7 +197,7 @@ def _run(operation: Operation, boundary: Json, plan: _Plan, task: Json, name: st
 
 def _skip(operation: Operation, boundary: Json, plan: _Plan, name: str, phase: str, message: str) -> None:
     nodes, node_name = operation.nodes, f"{boundary['name']}.{name}"
-    more = {"template": plan.tasks[name]["template"], "boundary": boundary["id"]}
+    more = operation.caller_fields(plan.tasks[name], boundary["id"])
     node = nodes.add(node_name, "Skipped", phase=phase, message=message, **more)
     _connect(nodes, boundary, plan, name, node)
     plan.settled.add(name)

@@ -65,19 +65,23 @@ class Nodes:
         kind: str,
         *,
         template: str = "",
+        scope: str = "",
         boundary: str = "",
         owner: str = "",
         phase: str,
         message: str = "",
         **more: Any,
     ) -> Json:
-        """Add a node; boundary: the id of the DAG or Steps node around it; owner: the id of its group or Retry node."""
+        """Add a node; boundary: the id of the DAG or Steps node around it; owner: the id of its group or Retry node.
+
+        scope: where `template` is looked up; empty: among the workflow's own.
+        """
         key = node_id(self.workflow, name)
         now = now_text()
         node: Json = {"id": key, "name": name, "displayName": self._display_name(name, boundary), "type": kind}
         if template:
             node["templateName"] = template
-        node |= {"templateScope": f"local/{self.workflow}", "phase": phase}
+        node |= {"templateScope": scope or f"local/{self.workflow}", "phase": phase}
         if boundary:
             node["boundaryID"] = boundary
         if message:

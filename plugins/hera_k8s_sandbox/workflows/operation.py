@@ -19,6 +19,16 @@ from hera_k8s_sandbox.workflows.naming import pod_name
 from hera_k8s_sandbox.workflows.nodes import FULFILLED, NodeError, Nodes, ParallelismReached, fulfilled
 from hera_k8s_sandbox.workflows.pods import NODE_ID, build_pod
 from hera_k8s_sandbox.workflows.scope import ScopeError, bind_inputs, global_values
+from hera_k8s_sandbox.workflows.templates import (
+    Source,
+    TemplateError,
+    Templates,
+    caller_fields,
+    caller_of,
+    merged_spec,
+    no_source,
+    template_name,
+)
 from hera_k8s_sandbox.workflows.values import seconds_of, text_of
 
 Json = dict[str, Any]
@@ -37,16 +47,21 @@ class Pods(Protocol):
 class Operation:
     """One workflow while it runs.
 
-    workflow: the object as stored; pods: those who run pods; clock: seconds since the epoch.
+    workflow: the object as stored; pods: those who run pods; clock: seconds since the epoch; source: finds the
+    templates that it refers to. Raises TemplateError when its own is not there.
     """
 
-    def __init__(self, workflow: Json, pods: Pods, clock: Callable[[], float] = time.time) -> None:
-        self.workflow = workflow
-        self.spec: Json = workflow["spec"]
+    def __init__(
+        self, workflow: Json, pods: Pods, clock: Callable[[], float] = time.time, source: Source = no_source
+    ) -> None:
         self.status: Json = json.loads(json.dumps(workflow.get("status") or {}))
+        self.workflow = workflow
+        self.spec = self._executed_spec(source)
         self.nodes = Nodes(workflow["metadata"]["name"], self.status.setdefault("nodes", {}))
-        self.templates: dict[str, Json] = {one["name"]: one for one in self.spec.get("templates") or ()}
-        self.globals = global_values(workflow)
+        of_another = bool(self.spec.get("workflowTemplateRef"))
+        stored = self.status.setdefault("storedTemplates", {})
+        self.templates = Templates(self.spec, "" if of_another else self.name, stored, source)
+        self.globals = global_values(self.executed)
         self.wake_at: float | None = None
         self.now = clock
         self.memory: dict[str, Any] = {}  # what dag and steps keep of a node between advances
@@ -55,6 +70,31 @@ class Operation:
         self._processed: dict[str, Json] = {}
         self._texts: dict[str, str] = {}
         self._add_global_outputs(self.status.get("outputs") or {})
+
+    def _executed_spec(self, source: Source = no_source) -> Json:
+        """The spec that is executed: that of the template that the workflow refers to, if any, its own fields over it.
+
+        It is kept, as in Argo; only what may be changed of a running workflow is taken from its own spec again.
+        """
+        spec: Json = self.workflow["spec"]
+        reference = spec.get("workflowTemplateRef")
+        if not reference:
+            return spec
+        kept = self.status.get("storedWorkflowTemplateSpec")
+        if kept is None:
+            found = source(reference.get("name", ""), bool(reference.get("clusterScope")))
+            if found is None:
+                raise TemplateError(f"workflow template {reference.get('name', '')} not found")
+            kept = merged_spec(spec, found.get("spec") or {})
+        kept = self.status["storedWorkflowTemplateSpec"] = merged_spec(
+            {key: spec[key] for key in ("entrypoint", "suspend", "shutdown") if key in spec}, kept
+        )
+        return dict(kept)
+
+    @property
+    def executed(self) -> Json:
+        """The workflow as it is executed, with the spec of the template that it refers to."""
+        return self.workflow | {"spec": self.spec}
 
     @property
     def name(self) -> str:
@@ -83,6 +123,11 @@ class Operation:
         started = self.status.get("startedAt")
         return None if seconds is None or not started else seconds_of(started) + float(seconds)
 
+    def take(self, workflow: Json) -> None:
+        """Take note that somebody else wrote the workflow: they may want it stopped."""
+        self.workflow = workflow
+        self.spec = self._executed_spec()
+
     def observe(self, pod: Json) -> None:
         """Take note of the present state of one of the workflow's pods."""
         self._changed_pods[pod["metadata"]["annotations"][NODE_ID]] = pod
@@ -102,19 +147,21 @@ class Operation:
 
     def pod_name(self, node: Json) -> str:
         """The name of a node's pod."""
-        return pod_name(self.name, node["name"], node["templateName"])
+        return pod_name(self.name, node["name"], template_name(caller_of(node)))
 
     def advance(self) -> None:
         """Do all that can be done now."""
         if self.finished:
             return
         self.wake_at = None
+        entry = {"template": self.spec["entrypoint"]}
         if not self.phase:
             self.status |= {"phase": "Running", "startedAt": now_text(), "finishedAt": None}
+            self.templates.keep(entry, self.templates.root)
         self._assess_pods()
         self._control()
         try:
-            root = self.execute(self.name, {"template": self.spec["entrypoint"]}, self.spec.get("arguments") or {}, "")
+            root = self.execute(self.name, entry, self.spec.get("arguments") or {}, "")
         except ParallelismReached:
             root = self.nodes.get(self.name)
         except NodeError as error:
@@ -136,7 +183,7 @@ class Operation:
     def summarize(self) -> Json:
         """The status as it is to be stored; frozen until the next advance."""
         self.status["progress"] = self.nodes.update_progress()
-        return self.status
+        return {key: value for key, value in self.status.items() if key != "storedTemplates" or value}
 
     def wake(self, at: float) -> None:
         """Ask to be advanced again at a time, in seconds since the epoch."""
@@ -152,7 +199,11 @@ class Operation:
         node = self.nodes.get(name)
         if node is not None and (node["phase"] in FULFILLED or node["type"] == "Pod"):
             return node
-        template = self.templates[holder["template"]]
+        try:
+            template = self.templates.called(holder, self.scope_inside(boundary))
+        except TemplateError as error:
+            self._error_node(name, holder, boundary, owner, str(error))
+            raise NodeError(str(error)) from None
         if self.retry_strategy(template) is not None:
             return retries.execute(self, name, template, holder, arguments, boundary, owner)
         return self.execute_once(name, template, holder, arguments, boundary, owner)
@@ -175,17 +226,17 @@ class Operation:
         try:
             processed = self._process(name, template, holder, arguments, local or {})
         except ScopeError as error:
-            self._error_node(name, template, boundary, owner, str(error))
+            self._error_node(name, holder, boundary, owner, str(error))
             raise NodeError(str(error)) from None
         flags = {"nodeFlag": {"retried": True}} if local else {}
         if "dag" in processed or "steps" in processed:
             if node is None:
                 kind = "DAG" if "dag" in processed else "Steps"
-                node = self._add(name, kind, processed, boundary, owner, "Running", **flags)
+                node = self._add(name, kind, processed, holder, boundary, owner, "Running", **flags)
             (dag if "dag" in processed else steps).execute(self, node, processed)
             return node
         if node is None:
-            node = self._add(name, "Pod", processed, boundary, owner, "Pending", **flags)
+            node = self._add(name, "Pod", processed, holder, boundary, owner, "Pending", **flags)
             self._create_pod(node, processed, holder, boundary)
         return node
 
@@ -201,9 +252,9 @@ class Operation:
         try:
             processed = bind_inputs(template, arguments, self._values(name, template, holder, {}))
         except ScopeError as error:
-            self._error_node(name, template, boundary, owner, str(error))
+            self._error_node(name, holder, boundary, owner, str(error))
             raise NodeError(str(error)) from None
-        return self._add(name, "Retry", processed, boundary, owner, "Running")
+        return self._add(name, "Retry", processed, holder, boundary, owner, "Running")
 
     def values(self) -> dict[str, str]:
         """What `{{workflow...}}` stands for now."""
@@ -223,7 +274,7 @@ class Operation:
             return
         name = pod_name(self.name, node["name"], template["name"])
         pod = build_pod(
-            self.workflow, template, name=name, node=node, with_result=self._result_is_used(holder, boundary)
+            self.executed, template, name=name, node=node, with_result=self._result_is_used(holder, boundary)
         )
         try:
             made = self._pods.create(pod)
@@ -301,34 +352,44 @@ class Operation:
         around = self.nodes.by_id.get(boundary)
         if around is None:
             return
-        limit = self.templates[around["templateName"]].get("parallelism")
+        limit = self.templates.of(around).get("parallelism")
         if limit is not None and self.nodes.active_children(boundary) >= int(limit):
             raise ParallelismReached
 
-    def _add(self, name: str, kind: str, template: Json, boundary: str, owner: str, phase: str, **more: Any) -> Json:
+    def scope_inside(self, boundary: str) -> str:
+        """The scope in which the tasks of a DAG or Steps node call templates; boundary: its id, empty for none."""
+        around = self.nodes.by_id.get(boundary)
+        return self.templates.root if around is None else self.templates.inside(around)
+
+    def caller_fields(self, holder: Json, boundary: str) -> Json:
+        """How the node of a task or step says which template it calls; as keywords of `Nodes.add`."""
+        return {**caller_fields(holder, self.scope_inside(boundary)), "boundary": boundary}
+
+    def _add(
+        self, name: str, kind: str, template: Json, holder: Json, boundary: str, owner: str, phase: str, **more: Any
+    ) -> Json:
         inputs = (template.get("inputs") or {}).get("parameters")
         if inputs:
             more["inputs"] = {"parameters": inputs}
-        return self.nodes.add(
-            name, kind, template=template["name"], boundary=boundary, owner=owner, phase=phase, **more
-        )
+        more |= self.caller_fields(holder, boundary)
+        return self.nodes.add(name, kind, owner=owner, phase=phase, **more)
 
-    def _error_node(self, name: str, template: Json, boundary: str, owner: str, message: str) -> None:
+    def _error_node(self, name: str, holder: Json, boundary: str, owner: str, message: str) -> None:
         if (node := self.nodes.get(name)) is not None:
             self.nodes.mark(node, "Error", message)
             return
-        more = {"template": template["name"], "boundary": boundary, "owner": owner}
-        self.nodes.add(name, "Skipped", phase="Error", message=message, **more)
+        more = self.caller_fields(holder, boundary)
+        self.nodes.add(name, "Skipped", owner=owner, phase="Error", message=message, **more)
 
     def _result_is_used(self, holder: Json, boundary: str) -> bool:
         """Argo keeps a task's standard output only where another refers to it."""
         around = self.nodes.by_id.get(boundary)
         if around is None or "name" not in holder:
             return False
-        template_name = around["templateName"]
-        text = self._texts.get(template_name)
+        place = f"{self.templates.inside(around)}/{template_name(caller_of(around))}"
+        text = self._texts.get(place)
         if text is None:
-            text = self._texts[template_name] = json.dumps(self.templates[template_name])
+            text = self._texts[place] = json.dumps(self.templates.of(around))
         name = holder["name"].partition("(")[0]
         return any(f"{kind}.{name}.outputs.result" in text for kind in ("steps", "tasks"))
 

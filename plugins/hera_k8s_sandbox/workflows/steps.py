@@ -22,7 +22,7 @@ def execute(operation: Operation, node: Json, template: Json) -> None:
     groups = template["steps"]
     scope: dict[str, str] = {}
     for index, group_steps in enumerate(groups):
-        group = _group_node(nodes, node, template, index)
+        group = _group_node(operation, node, index)
         if not fulfilled(group):
             _execute_group(operation, node, group, group_steps, scope)
         if not fulfilled(group):
@@ -42,13 +42,14 @@ def execute(operation: Operation, node: Json, template: Json) -> None:
     nodes.mark(node, "Succeeded")
 
 
-def _group_node(nodes: Nodes, boundary: Json, template: Json, index: int) -> Json:
+def _group_node(operation: Operation, boundary: Json, index: int) -> Json:
+    nodes = operation.nodes
     name = f"{boundary['name']}[{index}]"
     group = nodes.get(name)
     if group is not None:
         return group
     before = nodes.get(f"{boundary['name']}[{index - 1}]") if index else None
-    group = nodes.add(name, "StepGroup", boundary=boundary["id"], phase="Running")
+    group = nodes.add(name, "StepGroup", phase="Running", **operation.caller_fields({}, boundary["id"]))
     if before is None:
         nodes.connect(boundary, group)
     elif not before.get("children"):
@@ -96,7 +97,7 @@ def _members(operation: Operation, group: Json, steps: list[Json], scope: dict[s
         resolved = substitute(step, values)
         expanded = expand(resolved)
         if not expanded:
-            more = {"template": step["template"], "boundary": group["boundaryID"], "owner": group["id"]}
+            more = {**operation.caller_fields(step, group["boundaryID"]), "owner": group["id"]}
             name = f"{group['name']}.{step['name']}"
             node = nodes.get(name) or nodes.add(
                 name, "Skipped", phase="Skipped", message="Skipped, empty params", **more
@@ -109,7 +110,7 @@ def _members(operation: Operation, group: Json, steps: list[Json], scope: dict[s
 
 def _start(operation: Operation, boundary: Json, group: Json, step: Json) -> None:
     nodes, name = operation.nodes, f"{group['name']}.{step['name']}"
-    more = {"template": step["template"], "boundary": boundary["id"], "owner": group["id"]}
+    more = {**operation.caller_fields(step, boundary["id"]), "owner": group["id"]}
     known = nodes.get(name)
     if known is None and step.get("when"):
         try:

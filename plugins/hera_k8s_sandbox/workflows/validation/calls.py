@@ -11,7 +11,7 @@ from hera_k8s_sandbox.workflows.validation.scopes import Scope
 
 Json = dict[str, Any]
 
-_UNSUPPORTED_STEP: Final = ("templateRef", "inline", "hooks", "onExit")
+_UNSUPPORTED_STEP: Final = ("inline", "hooks", "onExit")
 
 
 def check_step(at: str, step: Json, seen: Mapping[str, Json]) -> None:
@@ -42,7 +42,8 @@ def check_call(at: str, step: Json, scope: Scope) -> None:
         check_parameter(f"{at}.arguments.parameters[{index}]", one.get("name", ""), seen)
         if one.get("valueFrom"):
             raise unsupported(f"{at}.arguments.parameters.{one['name']}.valueFrom")
-    check_arguments(at, template, arguments)
+    if template is not None:
+        check_arguments(at, template, arguments)
 
 
 def check_arguments(where: str, template: Json, arguments: Json, *, entry: bool = False) -> None:

@@ -14,6 +14,16 @@ class WorkflowInvalid(ValueError):
     """The workflow breaks a rule; the message is Argo's, as far as it goes."""
 
 
+class TemplateNotFound(WorkflowInvalid):
+    """The template that the whole workflow refers to is not there; name, cluster: which."""
+
+    def __init__(self, name: str, *, cluster: bool) -> None:
+        plural = "clusterworkflowtemplates" if cluster else "workflowtemplates"
+        super().__init__(f'{plural}.argoproj.io "{name}" not found')
+        self.name = name
+        self.cluster = cluster
+
+
 def unsupported(what: str) -> Unsupported:
     """The refusal of something by its name."""
     return Unsupported(f"the sandbox does not support {what}")

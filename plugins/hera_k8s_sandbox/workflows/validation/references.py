@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from hera_k8s_sandbox.workflows.expressions import ExpressionError, UnknownFunction, check
 from hera_k8s_sandbox.workflows.substitution import tags
-from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
+from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
 
 Json = dict[str, Any]
@@ -31,8 +32,11 @@ def check_references(
     if siblings is None and "script" in value:
         value = value | {"script": {key: each for key, each in value["script"].items() if key != "source"}}
     for tag in tags(value):
+        if tag.startswith("="):
+            check_expression(where, tag[1:])
+            continue
         if tag.startswith("workflow.parameters.") and tag != "workflow.parameters.json":
-            good = tag.removeprefix("workflow.parameters.") in scope.parameters
+            good = scope.parameters is None or tag.removeprefix("workflow.parameters.") in scope.parameters
         elif tag.startswith("inputs.parameters."):
             good = tag.removeprefix("inputs.parameters.") in inputs
         elif tag.startswith(_STEP_TAGS) and siblings is not None:
@@ -42,3 +46,16 @@ def check_references(
             good = tag.startswith((*_ANYWHERE, *_STEP_TAGS, "inputs.parameters")) or siblings is None
         if not good:
             raise WorkflowInvalid(f"{where}: failed to resolve {{{{{tag}}}}}")
+
+
+def check_expression(where: str, text: str) -> None:
+    """Whether an expression can be read and calls only functions that are there.
+
+    Argo leaves it unread until it is evaluated; what it would then fail on is told before the first task.
+    """
+    try:
+        check(text)
+    except UnknownFunction as error:
+        raise unsupported(f"the function {error.name} in expressions ({where}: {text})") from None
+    except ExpressionError as error:
+        raise WorkflowInvalid(f"{where}: failed to evaluate expression: {error}") from None

@@ -6,23 +6,21 @@ import re
 from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.retries import duration_of
-from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
+from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
+from hera_k8s_sandbox.workflows.validation.references import check_expression
 
 Json = dict[str, Any]
 
-_POLICIES: Final = ("Always", "OnFailure", "OnError")
+_POLICIES: Final = ("Always", "OnFailure", "OnError", "OnTransientError")
 
 
 def check_retries(where: str, strategy: Json | None) -> None:
     """Whether a template can be tried again in this way."""
     if strategy is None:
         return
-    for field in ("expression", "affinity"):
-        if strategy.get(field):
-            raise unsupported(f"{where}.retryStrategy.{field}")
+    if strategy.get("expression"):
+        check_expression(f"{where}.retryStrategy.expression", str(strategy["expression"]))
     policy = strategy.get("retryPolicy") or "OnFailure"
-    if policy == "OnTransientError":
-        raise unsupported(f"{where}.retryStrategy.retryPolicy OnTransientError")
     if policy not in _POLICIES:
         raise WorkflowInvalid(f"{where}.retryStrategy.retryPolicy: {policy} is not a valid RetryPolicy")
     limit = strategy.get("limit")

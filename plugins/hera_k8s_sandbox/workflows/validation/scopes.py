@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hera_k8s_sandbox.workflows.substitution import tags
+from hera_k8s_sandbox.workflows.templates import Source, TemplateError, no_source, referred, scope_inside
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
 
 Json = dict[str, Any]
@@ -15,16 +17,53 @@ Json = dict[str, Any]
 class Scope:
     """The spec around a template.
 
-    templates: those of the spec, by name; parameters: the names of the workflow's parameters.
+    templates: those of the spec, by name; None within another object, whose templates `source` finds. parameters:
+    the names of the workflow's parameters; None when whoever refers to the template may have any. place: as in
+    `templateScope`. checked: the templates of other objects that were checked already, or are about to be.
     """
 
     spec: Json
-    templates: Mapping[str, Json]
-    parameters: frozenset[str]
+    templates: Mapping[str, Json] | None
+    parameters: frozenset[str] | None
+    source: Source = no_source
+    place: str = "local/"
+    checked: set[str] = field(default_factory=set)
 
-    def called(self, where: str, step: Json) -> Json:
-        """The template that a task or step calls. Raises WorkflowInvalid."""
-        return find(self.templates, step.get("template"), where)
+    def called(self, where: str, step: Json) -> Json | None:
+        """The template that a task or step calls; None when only the run can tell. Raises WorkflowInvalid."""
+        reference = step.get("templateRef")
+        if reference:
+            return self._referred(where, step, reference)
+        if self.templates is not None:
+            return find(self.templates, step.get("template"), where)
+        kind, name = self.place.split("/", 1)
+        template = str(step.get("template") or "")
+        if not template:
+            raise WorkflowInvalid(f"{where}.template is required")
+        try:
+            return referred(self.source, name, template, cluster=kind == "cluster")
+        except TemplateError:
+            raise WorkflowInvalid(f"{where} template name '{template}' undefined") from None
+
+    def inside(self, step: Json) -> Scope:
+        """The scope of the template that is called."""
+        place = scope_inside(step, self.place)
+        return self if place == self.place else replace(self, templates=None, place=place)
+
+    def _referred(self, where: str, step: Json, reference: Json) -> Json | None:
+        name, template = reference.get("name"), reference.get("template")
+        if step.get("template"):
+            raise WorkflowInvalid(f"{where} template name cannot be specified with templateRef.")
+        if not name:
+            raise WorkflowInvalid(f"{where} resource name is required")
+        if not template:
+            raise WorkflowInvalid(f"{where} template name is required")
+        if any(True for _ in tags([name, template])):
+            return None
+        try:
+            return referred(self.source, name, template, cluster=bool(reference.get("clusterScope")))
+        except TemplateError:
+            raise WorkflowInvalid(f"{where} template reference {name}.{template} not found") from None
 
 
 def find(templates: Mapping[str, Json], name: Any, where: str) -> Json:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows.substitution import tags
+from hera_k8s_sandbox.workflows.templates import Source, merged_spec, no_source
 from hera_k8s_sandbox.workflows.validation.calls import check_arguments
-from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, fields_of_wrong_type, unsupported
+from hera_k8s_sandbox.workflows.validation.errors import (
+    TemplateNotFound,
+    WorkflowInvalid,
+    fields_of_wrong_type,
+    unsupported,
+)
 from hera_k8s_sandbox.workflows.validation.names import NAME_RULE, check_enum, check_parameter, is_name
 from hera_k8s_sandbox.workflows.validation.scopes import Scope, find
 from hera_k8s_sandbox.workflows.validation.templates import check_template
@@ -14,10 +19,10 @@ from hera_k8s_sandbox.workflows.validation.templates import check_template
 Json = dict[str, Any]
 
 _POD_GC: Final = ("OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess")
+_LONGEST_NAME: Final = 63  # it becomes a label's value
 
 # What would change how a workflow runs, and is not done: refused by name. Further fields are harmless here.
 _UNSUPPORTED_SPEC: Final = (
-    "workflowTemplateRef",
     "onExit",
     "hooks",
     "synchronization",
@@ -30,50 +35,77 @@ _UNSUPPORTED_SPEC: Final = (
 )
 
 
-def validate(workflow: Json, *, lint: bool = False) -> None:
+def validate(workflow: Json, *, lint: bool = False, source: Source = no_source) -> None:
     """Check a workflow as Argo does when it takes one.
 
-    lint: parameters of the workflow need no value. Raises WorkflowInvalid and Unsupported.
+    lint: parameters of the workflow need no value. source: finds the templates that it refers to.
+    Raises WorkflowInvalid and Unsupported.
     """
     with fields_of_wrong_type():
-        _validate(workflow, lint=lint)
+        _validate(workflow, lint=lint, source=source)
 
 
-def _validate(workflow: Json, *, lint: bool) -> None:
+def _validate(workflow: Json, *, lint: bool, source: Source) -> None:
+    name = (workflow.get("metadata") or {}).get("name") or ""
+    if len(name) > _LONGEST_NAME:
+        told = f'workflow name "{name}" must not be more than {_LONGEST_NAME} characters long'
+        raise WorkflowInvalid(f"{told} (currently {len(name)})")
     spec = workflow.get("spec")
     if not isinstance(spec, dict):
         raise WorkflowInvalid("spec is required")
+    if spec.get("workflowTemplateRef"):
+        spec = _of_template(spec, source)
     _require_supported_spec(spec)
     templates = _templates(spec)
     _check_own_arguments(spec, lint=lint)
     if not spec.get("entrypoint"):
         raise WorkflowInvalid("spec.entrypoint is required")
-    if (spec.get("podGC") or {}).get("strategy", "OnPodCompletion") not in _POD_GC:
-        raise WorkflowInvalid(f"podGC.strategy unknown strategy '{spec['podGC']['strategy']}'")
+    _check_pod_gc(spec)
     entrypoint = find(templates, spec["entrypoint"], "")
     check_arguments(f"templates.{entrypoint['name']}", entrypoint, spec.get("arguments") or {}, entry=True)
-    _check_templates(spec, templates)
+    parameters = frozenset(one.get("name", "") for one in (spec.get("arguments") or {}).get("parameters") or ())
+    _check_templates(Scope(spec, templates, parameters, source))
 
 
-def validate_template(obj: Json) -> None:
+def _of_template(spec: Json, source: Source) -> Json:
+    """The spec of a workflow that refers to a template for it."""
+    reference = spec["workflowTemplateRef"]
+    name, cluster = str(reference.get("name") or ""), bool(reference.get("clusterScope"))
+    if spec.get("templates"):
+        raise WorkflowInvalid("Templates is invalid field in spec if workflow referred WorkflowTemplate reference")
+    found = source(name, cluster)
+    if found is None:
+        raise TemplateNotFound(name, cluster=cluster)
+    return merged_spec(spec, found.get("spec") or {})
+
+
+def validate_template(obj: Json, *, source: Source = no_source) -> None:
     """Check a WorkflowTemplate or ClusterWorkflowTemplate. Raises WorkflowInvalid and Unsupported."""
     with fields_of_wrong_type():
-        _validate_template(obj)
+        _validate_template(obj, source)
 
 
-def _validate_template(obj: Json) -> None:
+def _validate_template(obj: Json, source: Source) -> None:
     spec = obj.get("spec")
     if not isinstance(spec, dict):
         raise WorkflowInvalid("spec is required")
     _require_supported_spec(spec)
     templates = _templates(spec)
-    _check_templates(spec, templates)
+    _check_own_arguments(spec, lint=True)
+    if spec.get("entrypoint"):
+        find(templates, spec["entrypoint"], "")
+    _check_pod_gc(spec)
+    _check_templates(Scope(spec, templates, None, source))  # who refers to it may bring parameters along
 
 
-def _check_templates(spec: Json, templates: dict[str, Json]) -> None:
-    parameters = frozenset(one.get("name", "") for one in (spec.get("arguments") or {}).get("parameters") or ())
-    for template in templates.values():
-        check_template(template, Scope(spec, templates, parameters))
+def _check_templates(scope: Scope) -> None:
+    for template in (scope.templates or {}).values():
+        check_template(template, scope)
+
+
+def _check_pod_gc(spec: Json) -> None:
+    if (spec.get("podGC") or {}).get("strategy", "OnPodCompletion") not in _POD_GC:
+        raise WorkflowInvalid(f"podGC.strategy unknown strategy '{spec['podGC']['strategy']}'")
 
 
 def _require_supported_spec(spec: Json) -> None:
@@ -82,9 +114,6 @@ def _require_supported_spec(spec: Json) -> None:
             raise unsupported(f"spec.{field}")
     if (spec.get("arguments") or {}).get("artifacts"):
         raise unsupported("spec.arguments.artifacts")
-    for tag in tags(spec.get("templates") or []):
-        if tag.startswith("="):
-            raise unsupported(f"expressions in tags ({{{{{tag}}}}})")
 
 
 def _templates(spec: Json) -> dict[str, Json]:

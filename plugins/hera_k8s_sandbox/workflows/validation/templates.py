@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from hera_k8s_sandbox.workflows.templates import calls
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.graphs import check_dag, check_steps
 from hera_k8s_sandbox.workflows.validation.names import check_parameter
@@ -56,6 +57,24 @@ def check_template(template: Json, scope: Scope) -> None:
     else:
         check_steps(where, template, scope, inputs)
     _outputs(where, template)
+    _other_objects(where, template, scope)
+
+
+def _other_objects(where: str, template: Json, scope: Scope) -> None:
+    """Check the templates of other objects that are called, each once."""
+    for step in calls(template):
+        inner, called = scope.inside(step), scope.called(where, step)
+        if called is None or inner.templates is not None:
+            continue
+        key = f"{inner.place}/{called['name']}"
+        if key in scope.checked:
+            continue
+        scope.checked.add(key)
+        try:
+            check_template(called, inner)
+        except WorkflowInvalid as error:
+            kind = "tasks" if "dag" in template else "steps"
+            raise WorkflowInvalid(f"{where}.{kind}.{step['name']} {error}") from None
 
 
 def _inputs(where: str, template: Json) -> None:
