@@ -8,6 +8,9 @@ from hera_k8s_sandbox.fields import FieldFilter
 from hera_k8s_sandbox.workflows.conditions import ConditionError, holds
 from hera_k8s_sandbox.workflows.depends import DependsError, depends_of
 from hera_k8s_sandbox.workflows.expansion import ExpansionError, expand
+from hera_k8s_sandbox.workflows.expressions import ExpressionError, UnknownFunction, evaluate, shown
+from hera_k8s_sandbox.workflows.expressions import check as check_expression
+from hera_k8s_sandbox.workflows.expressions import holds as expression_holds
 from hera_k8s_sandbox.workflows.naming import fnv1a, node_id, pod_name
 from hera_k8s_sandbox.workflows.retries import duration_of
 from hera_k8s_sandbox.workflows.substitution import substitute, tags
@@ -103,6 +106,149 @@ def test_continue_on_widens_what_a_bare_name_means() -> None:
 def test_a_depends_that_makes_no_sense_is_told(depends: str) -> None:
     with pytest.raises(DependsError):
         depends_of({"depends": depends}, {})
+
+
+# Expressions, as expr-lang's and Argo's documentation describe them
+
+VALUES = {
+    "inputs.parameters": "[]",  # less specific than what follows, and so not seen
+    "inputs.parameters.count": "4",
+    "inputs.parameters.my-list": '[1, 2, {"a": 3}]',
+    "workflow.name": "wf",
+    "tasks.flip.outputs.result": "heads",
+    "tasks.flip.status": "Succeeded",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1 + 2 * 3 - 4", 3),
+        ("7 % 3", 1),
+        ("1 / 2", 0.5),
+        ("2 ** 3 ** 2", 512.0),
+        ("-2 + 1", -1),
+        ("0x1F + 1_000", 1031),
+        ("'a' + \"b\" + `c\\n`", "abc\\n"),
+        ("1 == 1.0", True),
+        ("'1' == 1", False),
+        ("1 < 2 && 'b' > 'a' or false", True),
+        ("not true || !false", True),
+        ("true || nowhere", True),
+        ("2 in [1, 2] and 'k' in {k: 1}", True),
+        ("3 not in 1..2", True),
+        ("'abc' matches '^a.c$'", True),
+        ("'abc' contains 'd'", False),
+        ("'abc' startsWith 'ab' and 'abc' endsWith 'bc'", True),
+        ("1 > 2 ? 'a' : 2 > 1 ? 'b' : 'c'", "b"),
+        ("inputs.parameters.none ?? 'default'", "default"),
+        ("tasks.never.outputs.result ?? 'default'", "default"),
+        ("nil?.a", None),
+        ("{a: {b: [1, 2]}}.a.b[-1]", 2),
+        ("'hello'[1:3]", "el"),
+        ("[1, 2, 3][:2]", [1, 2]),
+        ("let x = 2; x * x", 4),
+        ("filter([1, 2, 3], # > 1)", [2, 3]),
+        ("filter([{n: 1}, {n: 2}], {.n > 1})[0].n", 2),
+        ("map([{n: 1}, {n: 2}], .n)", [1, 2]),
+        ("[1, 2, 3] | filter(# > 1) | map(# * 2) | len()", 2),
+        ("all([1, 2], # > 0) and any([1, 2], # > 1) and none([1], # > 1) and one([1, 2], # > 1)", True),
+        ("count([1, 2, 3], # > 1)", 2),
+        ("find([1, 2, 3], # > 1)", 2),
+        ("findIndex([1, 2], # > 5)", -1),
+        ("sum(1..4) + sum([1, 2], # * 10)", 40),
+        ("reduce(1..3, #acc + #, 10)", 16),
+        ("sortBy([{n: 2}, {n: 1}], .n)[0].n", 1),
+        ("groupBy(['a', 'bb', 'c'], len(#))[1]", ["a", "c"]),
+        ("map([5, 6], #index)", [0, 1]),
+        ("join(split('a,b', ','), '-')", "a-b"),
+        ("trim(' a ') + upper('b') + replace('ccc', 'c', 'd')", "aBddd"),
+        ("max(1, [5, 3]) + min(2, 4) + abs(-1)", 8),
+        ("int('3') + len('abc') + int(floor(2.7))", 8),
+        ("fromJSON('{\"a\": [1]}').a[0]", 1),
+        ("asInt(inputs.parameters.count) + 1", 5),
+        ("asFloat('2.5') * 2", 5.0),
+        ("string(5) + 'a'", "5a"),
+        ("toJson({b: [1, 'x'], a: true})", '{"a":true,"b":[1,"x"]}'),
+        ("jsonpath(inputs.parameters['my-list'], '$[2].a')", 3),
+        ("jsonpath(inputs.parameters['my-list'], '$[:2]')", [1, 2]),
+        ("sprig.trimSuffix('-x', 'a-x')", "a"),
+        ("sprig.fromJson(inputs.parameters['my-list'])[2].a", 3),
+        ("sprig.int('12') + sprig.add(1, '2')", 15),
+        ("sprig.default('d', '')", "d"),
+        ("sprig.substr(1, 3, 'hello') + sprig.repeat(2, 'ab')", "elabab"),
+        ("sprig.regexReplaceAll('a(x*)b', '-ab-axxb-', '${1}W')", "-W-xxW-"),
+        ("sprig.dig('a', 'b', 'none', {a: {b: 'c'}})", "c"),
+        ("sprig.b64dec(sprig.b64enc('hi')) + sprig.title('two words')", "hiTwo Words"),
+        ("sprig.sha256sum('abc')", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ("tasks['flip'].outputs.result == 'heads' // said at the end", True),
+    ],
+)
+def test_expressions_come_to_what_expr_lang_says(text: str, value: object) -> None:
+    found = evaluate(text, VALUES)
+    assert (type(found), found) == (type(value), value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 + 'a'", r"invalid operation: \+ \(mismatched types int and string\)"),
+        ("nowhere.x", "unknown name nowhere"),
+        ("inputs.parameters.none.x", "cannot fetch x from <nil>"),
+        ("'a' ? 1 : 2", "non-bool expression"),
+        ("[1][3]", "index out of range: 3"),
+        ("1 +", "unexpected end of expression"),
+        ("a b", "unexpected token 'b'"),
+        ("1 ; 2", "unexpected token ';'"),
+        ("7 % 0", "integer divide by zero"),
+        ("1..99999999", "memory budget exceeded"),
+        ("sprig.repeat(99999999, 'ab')", "memory budget exceeded"),
+        ("(" * 300 + "1" + ")" * 300, "nested too deeply"),
+        ("asInt('x')", "x"),
+        ("'a' matches '('", "."),
+    ],
+)
+def test_an_expression_that_makes_no_sense_is_told(text: str, message: str) -> None:
+    with pytest.raises(ExpressionError, match=message):
+        evaluate(text, VALUES)
+
+
+def test_an_unknown_function_is_named() -> None:
+    with pytest.raises(UnknownFunction) as refused:
+        check_expression("true ? 1 : sprig.genCA('a', 1)")
+    assert refused.value.name == "sprig.genCA"
+
+
+def test_a_condition_must_come_to_true_or_false() -> None:
+    assert expression_holds("workflow.name == 'wf'", VALUES)
+    with pytest.raises(ExpressionError, match="unable to cast expression result 'wf' to bool"):
+        expression_holds("workflow.name", VALUES)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("1 == 1", "true"),
+        ("[1, 'a', 2.5]", "[1 a 2.5]"),
+        ("{b: 1, a: [2]}", "map[a:[2] b:1]"),
+        ("1000000.0", "1e+06"),
+        ("123456.0", "123456"),
+        ("0.00001", "1e-05"),
+        ("0.25", "0.25"),
+        ("-0.5 * 3", "-1.5"),
+        ("nil", None),
+        ("item", None),
+    ],
+)
+def test_values_are_written_as_go_prints_them(text: str, written: str | None) -> None:
+    assert shown(text, VALUES) == written
+
+
+def test_expressions_in_tags_wait_for_what_they_name() -> None:
+    text = "{{=asInt(inputs.parameters.count) * 2}} of {{=item + '!'}} in {{workflow.name}}"
+    once = substitute(text, VALUES)
+    assert once == "8 of {{=item + '!'}} in wf"
+    assert substitute(once, {"item": "x"}) == "8 of x! in wf"
 
 
 # Items

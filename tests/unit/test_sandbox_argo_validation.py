@@ -29,6 +29,8 @@ GOOD = {
     "braces in a script": workflow(
         {"name": "main", "script": {"image": "python", "command": ["python"], "source": "print('{{unknown}}')"}}
     ),
+    "an expression in a tag": workflow(container("main", "echo", "{{=1+1}}")),
+    "an expression of a retry": workflow(container("main", "true", retryStrategy={"expression": "true"})),
     "harmless fields": workflow(
         container("main", "true", nodeSelector={"a": "b"}, tolerations=[{}], retryStrategy={"limit": "2"}),
         imagePullSecrets=[{"name": "p"}],
@@ -69,6 +71,10 @@ INVALID = {
         dag(task("a", "easy"), task("b", "easy", depends="a", continueOn={"failed": True})), EASY
     ),
     "items-based condition": workflow(dag(task("a", "easy"), task("b", "easy", depends="a.AnySucceeded")), EASY),
+    "failed to evaluate expression: unexpected end": workflow(container("main", "echo", "{{=1+}}")),
+    "failed to evaluate expression: unexpected token ')'": workflow(
+        container("main", "true", retryStrategy={"expression": "asInt()) > 1"})
+    ),
     "not a valid RetryPolicy": workflow(container("main", "true", retryStrategy={"retryPolicy": "Often"})),
     "no base duration": workflow(container("main", "true", retryStrategy={"backoff": {"factor": 2}})),
     "image may not be empty": workflow({"name": "main", "container": {"command": ["true"]}}),
@@ -99,8 +105,10 @@ UNSUPPORTED = {
     "spec.hooks": workflow(EASY, hooks={"exit": {"template": "easy"}}),
     "spec.synchronization": workflow(EASY, synchronization={"mutexes": [{"name": "m"}]}),
     "spec.volumeClaimTemplates": workflow(EASY, volumeClaimTemplates=[{"metadata": {"name": "v"}}]),
-    "retryStrategy.expression": workflow(container("main", "true", retryStrategy={"expression": "true"})),
-    "expressions in tags": workflow(container("main", "echo", "{{=1+1}}")),
+    "the function now in expressions": workflow(container("main", "echo", "{{=now()}}")),
+    "the function sprig.uuidv4 in expressions": workflow(
+        container("main", "true", retryStrategy={"expression": "sprig.uuidv4() == ''"})
+    ),
     "volumes of hostPath": workflow(EASY, volumes=[{"name": "v", "hostPath": {"path": "/"}}]),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from hera_k8s_sandbox.workflows.expressions import ExpressionError, holds
 from hera_k8s_sandbox.workflows.nodes import NodeError, failed, fulfilled
 from hera_k8s_sandbox.workflows.values import seconds_of
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_TRANSIENT: Final = re.compile(
+    r"exceeded quota|i/o timeout|TLS handshake timeout|connection (?:refused|reset)|connection timed out"
+    r"|too many requests|the object has been modified|etcdserver: (?:leader changed|request timed out)|http2: client connection lost"
+)  # what Argo takes for transient when it reads a message
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 
 
@@ -32,8 +37,12 @@ def execute(
     while not fulfilled(parent):
         attempts = _attempts(operation, parent)
         last = attempts[-1] if attempts else None
-        if last is not None and fulfilled(last) and not _goes_on(operation, parent, strategy, attempts):
-            break
+        try:
+            if last is not None and fulfilled(last) and not _goes_on(operation, parent, strategy, attempts):
+                break
+        except ExpressionError as error:
+            nodes.mark(parent, "Error", str(error))
+            raise NodeError(str(error)) from None
         attempt_name = last["name"] if last is not None and not fulfilled(last) else f"{name}({len(attempts)})"
         number = int(attempt_name.rpartition("(")[2][:-1])
         local = {"retries": str(number)} | _last_values(attempts[:number])
@@ -68,7 +77,7 @@ def _attempts(operation: Operation, parent: Json) -> list[Json]:
 
 def _last_values(attempts: list[Json]) -> dict[str, str]:
     if not attempts:
-        return {}
+        return {"lastRetry.exitCode": "0", "lastRetry.duration": "0", "lastRetry.status": "", "lastRetry.message": ""}
     last = attempts[-1]
     return {
         "lastRetry.exitCode": (last.get("outputs") or {}).get("exitCode", "-1"),
@@ -117,14 +126,23 @@ def _gives_up(operation: Operation, strategy: Json, attempts: list[Json]) -> str
             return "Max duration limit exceeded"
         if seconds_of(last["finishedAt"]) + (_wait(strategy, attempts) or 0) > end:
             return "Backoff would exceed max duration limit"
-    policy = strategy.get("retryPolicy") or "OnFailure"
-    retried = {"Always": ("Failed", "Error"), "OnFailure": ("Failed",), "OnError": ("Error",)}[policy]
-    if last["phase"] not in retried:
+    if not _is_retried(strategy, last):
         return str(last.get("message", ""))
     limit = strategy.get("limit")
     if limit not in (None, "") and len(attempts) > int(limit):
         return "No more retries left"
+    if strategy.get("expression") and not holds(str(strategy["expression"]), _last_values(attempts)):
+        return "retryStrategy.expression evaluated to false"
     return None
+
+
+def _is_retried(strategy: Json, last: Json) -> bool:
+    """Whether the policy retries what the last attempt ended as; with an expression, it is `Always` unless said."""
+    policy = strategy.get("retryPolicy") or ("Always" if strategy.get("expression") else "OnFailure")
+    if policy == "OnTransientError":
+        return _TRANSIENT.search(str(last.get("message", ""))) is not None
+    retried = {"Always": ("Failed", "Error"), "OnFailure": ("Failed",), "OnError": ("Error",)}[policy]
+    return last["phase"] in retried
 
 
 def _wait(strategy: Json, attempts: list[Json]) -> float | None:

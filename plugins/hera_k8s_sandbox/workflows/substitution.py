@@ -1,10 +1,15 @@
-"""Substitution: `{{tag}}` in the texts of a template is replaced by the value that the tag stands for."""
+"""Substitution: `{{tag}}` in the texts of a template is replaced by the value that the tag stands for.
+
+`{{=expression}}` is replaced by what it comes to, as soon as all that it names is known.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+from hera_k8s_sandbox.workflows.expressions import shown
 
 _TAG: Final = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 
@@ -24,7 +29,11 @@ def substitute_text(text: str, values: Mapping[str, str]) -> str:
     """A text in which known tags are replaced."""
 
     def replacement(found: re.Match[str]) -> str:
-        return values.get(found[1], found[0])
+        tag = found[1]
+        if tag.startswith("="):
+            value = shown(tag[1:], values)
+            return found[0] if value is None else value
+        return values.get(tag, found[0])
 
     return _TAG.sub(replacement, text)
 
