@@ -8,11 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils import Context, Finding, Kubernetes, LogLine, RunSummary, RunUpdate, Submission
+from hera_k8s_utils.patience import Patience
+from hera_k8s_utils.pod_logs import log_of_pod
+from hera_k8s_utils.submitting import Desk, submit_once
 
-from .following import Patience, Source, follow, require_going_on
-from .pod_logs import followed_logs, logs_of_pod, logs_of_workflow
+from .following import Source, follow, require_going_on
+from .pod_logs import followed_logs, logs_of_workflow
 from .settings import ArgoSettings
-from .submission import INSTANCE, Desk, prepared, submit_once
+from .submission import INSTANCE, prepared
 from .verdicts import summary, tried
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ class KubernetesEngine:
     def logs(self, name: str, *, pod: str = "", follow: bool = False) -> Iterator[LogLine]:
         """What the tasks' pods printed, as far as the pods are still there; with `follow` until the workflow ends."""
         if pod:
-            return logs_of_pod(self.kubernetes, pod, follow=follow)
+            return log_of_pod(self.kubernetes, pod, follow=follow)
         if follow:
             return followed_logs(self.kubernetes, self.follow(name))
         return logs_of_workflow(self.kubernetes, name)

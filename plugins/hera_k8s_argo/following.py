@@ -6,13 +6,13 @@ import base64
 import gzip
 import json
 import logging
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hera_k8s_utils import NodeState, PlatformError, RunOver, RunUpdate, Trouble
+from hera_k8s_utils.patience import Patience, Strain
 
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -37,28 +37,6 @@ _HOPELESS: Final = _REFUSALS | {Trouble.UNAUTHORIZED, Trouble.MISSING, Trouble.C
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a broken stream is taken up again.
-
-    failures: how many in a row are borne, by default for about six minutes. A stream that lived for `healthy`
-        seconds, or brought an event, is none.
-    first, most: seconds before the first and before later tries; they double, and vary by a quarter.
-    pause: waits for that many seconds.
-    """
-
-    failures: int = 16
-    first: float = 0.5
-    most: float = 30.0
-    healthy: float = 5.0
-    pause: Callable[[float], None] = time.sleep
-
-    def wait(self, failures: int) -> None:
-        """Wait before the next try, after this many failures in a row."""
-        seconds = min(self.most, self.first * 2 ** max(0, failures - 1))
-        self.pause(seconds * random.uniform(0.75, 1.25))  # noqa: S311 - spreads clients, keeps no secret
-
-
-@dataclass(frozen=True)
 class Source:
     """Where a workflow is heard of.
 
@@ -77,7 +55,7 @@ def follow(source: Source, name: str, patience: Patience | None = None) -> Itera
     follow, and when the connection failed too often in a row.
     """
     state = _State(name)
-    strain = _Strain(name, patience or Patience())
+    strain = Strain(name, patience or Patience(), _goes_on(name))
     while not state.ended:
         try:
             workflow = source.read(name)
@@ -95,7 +73,11 @@ def follow(source: Source, name: str, patience: Patience | None = None) -> Itera
             yield from _watched(source, name, since, state, strain)
 
 
-def _watched(source: Source, name: str, since: str, state: _State, strain: _Strain) -> Iterator[RunUpdate]:
+def _goes_on(name: str) -> str:
+    return f"the workflow goes on without being followed; hera-k8s follow {name}"
+
+
+def _watched(source: Source, name: str, since: str, state: _State, strain: Strain) -> Iterator[RunUpdate]:
     """One stream, until it ends; one that ends at once, and so would be asked for without end, is a failure.
 
     So is a resourceVersion that is too old to begin with (410): that of an object that nobody has changed for minutes
@@ -118,43 +100,6 @@ def _watched(source: Source, name: str, since: str, state: _State, strain: _Stra
         strain.relieve()
     else:
         strain.bear(error)
-
-
-_WORTH_TELLING: Final = 3
-"""Failures in a row after which the user is told, once, that nothing is heard: several seconds of silence."""
-
-
-class _Strain:
-    """Counts failures in a row, waits between them, and has enough at some point."""
-
-    def __init__(self, name: str, patience: Patience) -> None:
-        self.patience = patience
-        self._name = name
-        self._failures = 0
-
-    @property
-    def failing(self) -> bool:
-        """Whether the last stream or look failed."""
-        return self._failures > 0
-
-    def relieve(self) -> None:
-        """All is well again."""
-        self._failures = 0
-
-    def bear(self, error: PlatformError) -> None:
-        """One more failure, and a pause; raises when it is one too many."""
-        self._failures += 1
-        if self._failures > self.patience.failures:
-            raise PlatformError(
-                f"following {self._name} failed {self._failures} times in a row",
-                found=f"{error.wanted}: {error.found}",
-                hint=f"the workflow goes on without being followed; hera-k8s follow {self._name}",
-                trouble=error.trouble,
-                status=error.status,
-            ) from error
-        level = logging.WARNING if self._failures == _WORTH_TELLING else logging.INFO
-        log.log(level, "following %s: %s; trying again", self._name, error.found or error.wanted)
-        self.patience.wait(self._failures)
 
 
 @dataclass

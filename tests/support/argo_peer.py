@@ -12,8 +12,8 @@ from typing import Any
 from fault_server import Answer, FaultServer, Request, cut, reply
 
 from hera_k8s_argo.engine_argo import ArgoEngine
-from hera_k8s_argo.following import Patience
 from hera_k8s_utils import Context, build_container
+from hera_k8s_utils.patience import Patience
 from hera_k8s_utils.plugins import Plugins
 
 Json = dict[str, Any]

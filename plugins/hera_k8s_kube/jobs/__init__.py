@@ -1,0 +1,13 @@
+"""Plain Kubernetes Jobs, without Argo: submitted exactly once, followed by one watch, read, waited for and stopped.
+
+from hera_k8s_kube.jobs import open_jobs
+
+jobs = open_jobs(context)                 # of a container, or of a command's session
+jobs.submit(manifest)
+print(jobs.wait("hello", timeout=600).phase)
+"""
+
+from .client import Jobs, JobTimeout, JobUpdate, open_jobs
+from .reading import Job
+
+__all__ = ["Job", "JobTimeout", "JobUpdate", "Jobs", "open_jobs"]

@@ -1,0 +1,289 @@
+"""The Jobs of one namespace: submitted once each, followed by one watch, waited for, read, stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, TypeVar
+
+from hera_k8s_utils.context import Context
+from hera_k8s_utils.declarations import Json, LogLine
+from hera_k8s_utils.errors import HeraK8sError, PlatformError, RunOver, SubmitError, Trouble
+from hera_k8s_utils.manifest import DIGEST_LABEL, Manifest
+from hera_k8s_utils.patience import Patience
+from hera_k8s_utils.platforms import Kubernetes
+from hera_k8s_utils.pod_logs import by_creation, log_of_pod, logs_side_by_side, tolerant
+from hera_k8s_utils.submitting import Desk, submit_once
+
+from .reading import Job
+from .reasons import why_pods_wait
+from .watching import Watched
+
+T = TypeVar("T")
+
+API: Final = "batch/v1"
+RESOURCE: Final = "jobs"
+JOB_LABEL: Final = "batch.kubernetes.io/job-name"
+"""The label by which pods name their Job (Kubernetes 1.27)."""
+_WIDTH: Final = 8
+"""Requests that are under way at once where many Jobs are changed."""
+_BEGUN: Final = ("Running", "Succeeded", "Failed")
+_DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
+
+
+class JobTimeout(HeraK8sError, TimeoutError):
+    """A Job did not end in the time that it was waited for; it goes on."""
+
+
+@dataclass(frozen=True)
+class JobUpdate:
+    """One Job that came, changed or went. kind: `added`, `modified` or `deleted`; a deleted Job as it was last."""
+
+    kind: str
+    job: Job
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The Jobs of one namespace. Safe to share between threads; calls block, each for a bounded time.
+
+        jobs = open_jobs(context)
+        jobs.submit(manifest)
+        job = jobs.wait("hello", timeout=600)
+
+    All but `submit` raise `PlatformError` for what the server refuses, 404 included.
+    """
+
+    kubernetes: Kubernetes
+    patience: Patience = field(default_factory=Patience)
+
+    @property
+    def namespace(self) -> str:
+        """Where they are."""
+        return self.kubernetes.namespace
+
+    # --- one Job -----------------------------------------------------------------------------------------------
+
+    def submit(self, manifest: Json) -> Job:
+        """Create a Job exactly once, under its name: after a lost answer or a conflict, what is there is compared.
+
+        manifest: with `metadata.name`; a label with its digest is added, unless it has one. Raises `SubmitError` when
+        the name is taken by another Job, when the one that is there is being deleted, and for what is refused.
+        """
+        wanted = self.prepared(manifest)
+        desk = Desk(
+            self.namespace,
+            create=partial(self.kubernetes.create, API, RESOURCE),
+            read=partial(self.kubernetes.get, API, RESOURCE),
+            pause=self.patience.pause,
+            word="Job",
+        )
+        submission = submit_once(wanted, desk)
+        if not submission.existed:
+            return Job(
+                name=submission.name,
+                uid=submission.uid,
+                labels=dict(wanted["metadata"]["labels"]),
+                annotations=dict(wanted["metadata"].get("annotations") or {}),
+            )
+        found = self.get(submission.name)
+        if found.deleting:
+            raise SubmitError(
+                f"{found.name} was not submitted",
+                found="the Job that was submitted under this name before is being deleted",
+                hint="try again in a moment",
+            )
+        return found
+
+    def prepared(self, manifest: Json) -> Json:
+        """The object that `submit` creates: in this namespace, labelled with its digest."""
+        known = Manifest.of(manifest)
+        if known.kind != "Job" or not known.name:
+            found = f"a {known.kind} called {known.name}" if known.name else f"a {known.kind} without a name"
+            raise SubmitError("only a Job with a name can be submitted", found=found, hint="metadata.name")
+        if known.namespace and known.namespace != self.namespace:
+            raise SubmitError(
+                f"{known.name} was not submitted",
+                found=f"it names namespace {known.namespace}, and it would go to {self.namespace}",
+                hint=f"-n {known.namespace}, or leave the namespace out of the Job",
+            )
+        if DIGEST_LABEL not in (known.metadata.get("labels") or {}):
+            known = known.labelled({DIGEST_LABEL: known.digest[:40]})
+        return {"apiVersion": API, **known.in_namespace(self.namespace).body}
+
+    def dry_run(self, manifest: Json) -> None:
+        """Let the server admit a Job without keeping it; raises `PlatformError` with what it says against it."""
+        self.kubernetes.create(API, RESOURCE, self.prepared(manifest), dry_run=True)
+
+    def get(self, name: str) -> Job:
+        """The Job of a name."""
+        return Job.of(self.kubernetes.get(API, RESOURCE, name))
+
+    def wait(self, name: str, *, timeout: float | None = None) -> Job:
+        """The Job, once it is over. timeout: seconds; then `JobTimeout` is raised, and the Job goes on."""
+        until = None if timeout is None else time.monotonic() + timeout
+        for update in self._followed(name, until):
+            if update.kind == "deleted":
+                raise _gone(name)
+            if update.job.over:
+                return update.job
+        raise JobTimeout(
+            f"{name} did not end within {timeout:g} s" if timeout is not None else f"{name} did not end",
+            found=self.why_pending(name),
+            hint=f"it goes on: kubectl -n {self.namespace} get job {name}",
+        )
+
+    def why_pending(self, name: str) -> str:
+        """What keeps its pods from starting; empty when nothing stands in the way.
+
+        From the pods' conditions and containers, else the newest warning about them, or about the Job (a quota).
+        """
+        job = self.get(name)
+        if job.over:
+            return ""
+        if job.phase == "Suspended":
+            return "Suspended: it was submitted so, or somebody suspended it"
+        return why_pods_wait(self.kubernetes, job.uid, self.pods(name))
+
+    def pods(self, name: str) -> Iterator[Json]:
+        """Its pods, the newest last."""
+        found = list(self.kubernetes.list("v1", "pods", label_selector=f"{JOB_LABEL}={name}"))
+        yield from sorted(found, key=lambda pod: (str(pod["metadata"].get("creationTimestamp") or ""), _name(pod)))
+
+    def logs(self, name: str, *, container: str = "", follow: bool = False) -> Iterator[LogLine]:
+        """What its pods printed, those of retries and indexes too, in the order of their start.
+
+        container: by default the pod's first, or the one that its annotation names. follow: side by side as lines come,
+        until the Job is over. Raises `PlatformError` when it has no pods (without `follow`).
+        """
+        if follow:
+            yield from logs_side_by_side(partial(self.log, container=container, follow=True), self._beginning(name))
+            return
+        pods = by_creation(self.pods(name))
+        if not pods:
+            raise PlatformError(
+                f"logs of {name}",
+                found="it has no pods: they were deleted, or none has begun",
+                hint=f"kubectl -n {self.namespace} describe job {name}",
+                trouble=Trouble.MISSING,
+            )
+        for pod in pods:
+            yield from tolerant(self.log(pod, container=container))
+
+    def log(self, pod: str, *, container: str = "", follow: bool = False) -> Iterator[LogLine]:
+        """What one pod printed."""
+        container = container or main_container(self.kubernetes.get("v1", "pods", pod))
+        return log_of_pod(self.kubernetes, pod, follow=follow, container=container)
+
+    def suspend(self, name: str) -> None:
+        """Let no pod of it run; those that do are ended, and made anew by `resume`."""
+        self.kubernetes.patch(API, RESOURCE, name, {"spec": {"suspend": True}})
+
+    def resume(self, name: str) -> None:
+        """Let a suspended Job start."""
+        self.kubernetes.patch(API, RESOURCE, name, {"spec": {"suspend": False}})
+
+    def stop(self, name: str) -> None:
+        """End a Job and keep its object: its deadline is set to the past, so that it fails with DeadlineExceeded.
+
+        A suspended one, which has no deadline, is deleted. Raises `RunOver` for one that has ended.
+        """
+        job = self.get(name)
+        if job.over:
+            raise RunOver(name, job.phase)
+        if job.phase == "Suspended":
+            self.cancel(name)
+            return
+        self.kubernetes.patch(API, RESOURCE, name, {"spec": {"activeDeadlineSeconds": 1}})
+
+    def cancel(self, name: str) -> None:
+        """Delete it, and its pods a moment later. What is gone is gone."""
+        try:
+            self.kubernetes.delete(API, RESOURCE, name, propagation="Background")
+        except PlatformError as error:
+            if error.trouble is not Trouble.MISSING:
+                raise
+
+    # --- many --------------------------------------------------------------------------------------------------
+
+    def list(self, label_selector: str = "") -> Iterator[Job]:
+        """The Jobs that carry the labels, the oldest first."""
+        found = [Job.of(each) for each in self.kubernetes.list(API, RESOURCE, label_selector=label_selector)]
+        yield from sorted(found, key=lambda job: (job.created_at, job.name))
+
+    def follow(self, label_selector: str = "", *, name: str = "") -> Iterator[JobUpdate]:
+        """One watch of all Jobs that carry the labels: first those that are there, then what changes, without end.
+
+        A cut stream is taken up where it was, also after a token was renewed or the server forgot the place (410).
+        name: of the one Job to follow; ends when it is over or deleted, and raises 404 when it is not there.
+        """
+        if name:
+            yield from self._followed(name)
+            return
+        watched = Watched(self.kubernetes, API, RESOURCE, Job.of, label_selector=label_selector, what="Jobs")
+        for change in watched.changes(self.patience):
+            yield JobUpdate(change.kind, change.object)
+
+    def clean_up(self, label_selector: str) -> int:
+        """Delete all Jobs that carry the labels; returns how many there were. Some label must be named."""
+        if not label_selector.strip():
+            raise HeraK8sError(
+                "not every Job of the namespace is deleted at once", hint="name a label: clean_up('app=mine')"
+            )
+        names = [job.name for job in self.list(label_selector)]
+        at_once(self.cancel, names)
+        return len(names)
+
+    # --- how ---------------------------------------------------------------------------------------------------
+
+    def _followed(self, name: str, until: float | None = None) -> Iterator[JobUpdate]:
+        there = self.kubernetes.get(API, RESOURCE, name)  # a watch of what is not there would wait for it
+        watched = Watched(
+            self.kubernetes, API, RESOURCE, Job.of, field_selector=f"metadata.name={name}", what=f"Job {name}"
+        )
+        for change in watched.changes(self.patience, until=until, there=[there]):
+            yield JobUpdate(change.kind, change.object)
+            if change.kind == "deleted" or change.object.over:
+                return
+
+    def _beginning(self, name: str) -> Iterator[str]:
+        """Each pod of the Job once it has begun, until the Job is over."""
+        seen = set[str]()
+        for update in self._followed(name):
+            if update.kind == "deleted":
+                return
+            for pod in self.pods(name):
+                if (pod.get("status") or {}).get("phase") in _BEGUN and _name(pod) not in seen:
+                    seen.add(_name(pod))
+                    yield _name(pod)
+
+
+def at_once(act: Callable[[T], object], things: Sequence[T]) -> None:
+    """Do something about many things, a few at a time; the first failure is raised once all were tried."""
+    with ThreadPoolExecutor(_WIDTH, thread_name_prefix="jobs") as pool:
+        done = [pool.submit(act, thing) for thing in things]
+    for each in done:
+        each.result()
+
+
+def open_jobs(context: Context) -> Jobs:
+    """The Jobs of the context's namespace, over its Kubernetes client. Makes no request."""
+    return Jobs(context.kubernetes)
+
+
+def main_container(pod: Json) -> str:
+    """The container whose output is meant when none is named."""
+    annotated = ((pod.get("metadata") or {}).get("annotations") or {}).get(_DEFAULT_CONTAINER)
+    containers = (pod.get("spec") or {}).get("containers") or [{}]
+    return str(annotated or containers[0].get("name") or "main")
+
+
+def _name(pod: Json) -> str:
+    return str(pod["metadata"]["name"])
+
+
+def _gone(name: str) -> PlatformError:
+    return PlatformError(f"waiting for {name}", found="the Job was deleted", trouble=Trouble.MISSING, status=404)
