@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from hera_k8s_sandbox import operations
 from hera_k8s_sandbox.errors import ApiError, not_found
-from hera_k8s_sandbox.images import Images
+from hera_k8s_sandbox.images import Images, Programs
 from hera_k8s_sandbox.kubelet import Kubelet
 from hera_k8s_sandbox.mounts import choose_view
+from hera_k8s_sandbox.pod_run import Tools
 from hera_k8s_sandbox.reconcile import reconcile
 from hera_k8s_sandbox.recorder import record_event
 from hera_k8s_sandbox.resources import PODS, WORKFLOWS
@@ -21,6 +22,7 @@ from hera_k8s_sandbox.selectors import parse_labels
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Event, now_text
 from hera_k8s_sandbox.template_source import templates_of
+from hera_k8s_sandbox.workflows.execution import WorkflowHook, is_of_a_workflow
 from hera_k8s_sandbox.workflows.operation import Operation
 from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
 from hera_k8s_sandbox.workflows.templates import TemplateError
@@ -61,13 +63,20 @@ class Controller:
         state = self._state
         view = await asyncio.to_thread(choose_view, state.runner_kind, state.directory)
         self.mounts = view.kind
-        self._kubelet = Kubelet(state, Runner(view, state.concurrency), Images(state.images))
+        images = Images(state.images)
+        tools = Tools(Runner(view), images, Programs(images, state.directory / "programs"))
+        self._kubelet = Kubelet(state, tools, self._hook_for)
         self._kubelet.start()
         work = (
             reconcile(self._store, WORKFLOWS, self._on_workflow),
             reconcile(self._store, PODS, self._on_pod, labels=parse_labels(WORKFLOW_LABEL)),
         )
         self._tasks = [asyncio.create_task(each) for each in work]
+
+    def _hook_for(self, pod: Json) -> WorkflowHook | None:
+        if not is_of_a_workflow(pod):
+            return None
+        return WorkflowHook(pod, self._state.directory, self.mounts)
 
     async def stop(self) -> None:
         """Write the last states and kill what runs; the next start goes on from there."""

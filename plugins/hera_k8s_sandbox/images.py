@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -61,6 +62,26 @@ class Images:
         """Names of programs that an image holds and the local programs behind them."""
         row = self.find(image)
         return INTERPRETER | dict(row.commands if row is not None else {})
+
+
+class Programs:
+    """Directories for PATH with the programs of images, one for each set; made below `directory` when first needed."""
+
+    def __init__(self, images: Images, directory: Path) -> None:
+        self._images = images
+        self._directory = directory.resolve()
+        self._made: dict[str, Path] = {}
+
+    def of(self, image: str) -> Path:
+        """The directory for an image."""
+        commands = self._images.commands(image)
+        key = json.dumps(commands, sort_keys=True)
+        if key not in self._made:
+            directory = self._directory / str(len(self._made))
+            shutil.rmtree(directory, ignore_errors=True)
+            write_programs(directory, commands)
+            self._made[key] = directory
+        return self._made[key]
 
 
 def repository(image: str) -> str:

@@ -1,67 +1,63 @@
-"""Kubelet: takes the pods of workflows, waits until they can start, runs them, and tells what became of them."""
+"""Kubelet: takes the pods of the sandbox's node, waits until they can start, has them run, and removes them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import posixpath
-import shutil
-import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox import logs, operations
+from hera_k8s_sandbox import claims, operations
 from hera_k8s_sandbox.bootstrap import NODE
 from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.images import Images, pull_error, write_programs
-from hera_k8s_sandbox.mounts import SCRATCH, Launch, Task
+from hera_k8s_sandbox.logs import log_directory, sample
+from hera_k8s_sandbox.pod_run import SCRATCH, PodHook, PodRun, Tools, images_of
+from hera_k8s_sandbox.pod_status import ALWAYS, ENDED, NEVER
 from hera_k8s_sandbox.reconcile import reconcile
 from hera_k8s_sandbox.recorder import record_event
-from hera_k8s_sandbox.resources import CLAIMS, CONFIG_MAPS, PODS, SECRETS, STORAGE_CLASSES
-from hera_k8s_sandbox.runner import Ended, Runner
+from hera_k8s_sandbox.resources import (
+    CLAIMS,
+    CONFIG_MAPS,
+    PODS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    STORAGE_CLASSES,
+)
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Event, now_text, time_text
-from hera_k8s_sandbox.volumes import Waits, expand_references, furnish, require_claims
-from hera_k8s_sandbox.workflows.pods import NODE_ID, OUTPUTS, TEMPLATE
+from hera_k8s_sandbox.store import Event
+from hera_k8s_sandbox.surroundings import Waits, containers_of
 
 Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
+HookFor = Callable[[Json], "PodHook | None"]
+"""What a controller does beside a pod of its own; None for a pod that is none of its."""
 
-MOUNTS_ANNOTATION: Final = "hera-k8s-utils/sandbox-mounts"  # how the pod saw its mounts
-LARGEST_RESULT: Final = 256 * 1024  # bytes, Argo's own limit
-_PLACE: Final = 3  # parts of a path that name a pod or a claim: `claims`, its namespace, its name
+SCHEDULER: Final = "default-scheduler"
 _SAMPLE: Final = 0.25  # seconds between looks at the logs of what runs
-_GRACE: Final = 30.0  # seconds, what Kubernetes gives unless a pod says otherwise
-_DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
 _ABANDONED: Final = "the sandbox was stopped while this pod ran"
-
-
-@dataclass
-class _Run:
-    """One pod that has been taken."""
-
-    directory: Path
-    overdue: bool = False
-    launched: bool = False
+_KEPT: Final = ("qosClass", "nominatedNodeName", "resourceClaimStatuses")  # of a status, what is not the kubelet's
 
 
 class Kubelet:
-    """Runs the pods of workflows, a limited number at a time."""
+    """Runs the pods of the sandbox's node.
 
-    def __init__(self, state: SandboxState, runner: Runner, images: Images) -> None:
+    Those that end by themselves run a limited number at a time, as tasks; those that always go on, and those that a
+    hook says to be `lasting`, start at once.
+    """
+
+    def __init__(self, state: SandboxState, tools: Tools, hook_for: HookFor = lambda _: None) -> None:
         self._state = state
         self._store = state.store
-        self._runner = runner
-        self._images = images
+        self._tools = tools
+        self._hook_for = hook_for
         self._queue: asyncio.Queue[Key] = asyncio.Queue()
         self._waiting: set[Key] = set()
         self._queued: set[Key] = set()
-        self._runs: dict[Key, _Run] = {}
+        self._runs: dict[Key, PodRun] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._programs: dict[str, Path] = {}
+        self._lasting: set[asyncio.Task[None]] = set()
         self._told_images: set[str] = set()
         self._closing = False
         self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="sweep")  # removing directories can take long
@@ -72,49 +68,75 @@ class Kubelet:
         return bool(self._runs or self._queued)
 
     def start(self) -> None:
-        """Give up what an earlier server left running, and take what comes."""
+        """Give up, or take up again, what an earlier server left running, and take what comes."""
         for pod in self._store.list(PODS):
             phase = (pod.get("status") or {}).get("phase")
-            if phase == "Running":
+            if phase == "Running" and pod["spec"].get("restartPolicy") == NEVER and self._is_ours(pod):
                 self._abandon(pod)
             if phase != "Pending":
-                meta = pod["metadata"]
-                self._sweeper.submit(_sweep, self._state.pod_directory(meta["namespace"], meta["name"]))
+                self._remove_scratch(self._directory(_key(pod)))
         work = [reconcile(self._store, PODS, self._take), self._watch_inputs(), self._sample_logs()]
         work += [self._work() for _ in range(self._state.concurrency)]
         self._tasks = [asyncio.create_task(each) for each in work]
 
     async def close(self) -> None:
-        """Kill what runs; its pods have failed."""
+        """Kill what runs; pods that are not started again have failed."""
         self._closing = True
-        await self._runner.close()
-        for task in self._tasks:
+        for run in self._runs.values():
+            run.close()
+        await self._tools.runner.close()
+        for task in [*self._tasks, *self._lasting]:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._lasting, return_exceptions=True)
         self._sweeper.shutdown(cancel_futures=True)
 
     def stop(self, namespace: str, name: str) -> None:
         """End a pod: ask its processes to end; one that has not started is deleted."""
         run = self._runs.get((namespace, name))
         if run is not None:
-            self._end(run, self._grace(namespace, name))
+            run.stop()
             return
         with contextlib.suppress(ApiError):
-            if self._phase(namespace, name) == "Pending":
-                operations.delete(self._state, PODS, namespace, name)
+            if self._phase((namespace, name)) == "Pending":
+                operations.delete(self._state, PODS, namespace, name, grace=0)
 
     # Taking pods
+
+    def _is_ours(self, pod: Json) -> bool:
+        """Whether the pod is for this node: bound to it, or to be scheduled by the only scheduler that is here.
+
+        A workflow may name a scheduler of the cluster that it was written for.
+        """
+        spec = pod["spec"]
+        if spec.get("nodeName"):
+            return bool(spec["nodeName"] == NODE)
+        if spec.get("schedulingGates"):
+            return False
+        return spec.get("schedulerName", SCHEDULER) == SCHEDULER or self._hook_for(pod) is not None
 
     def _take(self, event: Event) -> None:
         key = event.entry.key
         if event.type == "DELETED":
             self._waiting.discard(key)
             if (run := self._runs.get(key)) is not None:
-                self._end(run, 0)
+                run.stop(0)
             else:
-                self._remove(self._state.pod_directory(*key))
-        elif event.type == "ADDED" and NODE_ID in (event.entry.meta.get("annotations") or {}):
-            self._enqueue(key)
+                self._remove(self._directory(key))
+            return
+        pod = event.object
+        if "deletionTimestamp" in pod["metadata"]:
+            self._end(key, pod)
+        elif key not in self._waiting and self._is_ours(pod) and self._phase(key) not in ENDED:
+            self._enqueue(key, pod)
+
+    def _end(self, key: Key, pod: Json) -> None:
+        """End a pod that is being deleted; its object goes when nothing of it runs any more."""
+        run = self._runs.get(key)
+        if run is not None:
+            run.stop(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+        elif pod["spec"].get("nodeName") == NODE:
+            self._waiting.discard(key)
+            self._drop(pod)
 
     async def _watch_inputs(self) -> None:
         """Try pods again when something appears for which they may be waiting."""
@@ -131,187 +153,91 @@ class Kubelet:
                 changed.clear()
                 for key in list(self._waiting):
                     self._waiting.discard(key)
-                    self._enqueue(key)
+                    if (pod := self._store.find(PODS, *key)) is not None:
+                        self._enqueue(key, pod)
+                for run in self._runs.values():
+                    run.poke()
         finally:
             for watch_task in watches:
                 watch_task.cancel()
 
-    def _enqueue(self, key: Key) -> None:
-        if key not in self._queued and key not in self._runs:
-            self._queued.add(key)
+    def _enqueue(self, key: Key, pod: Json) -> None:
+        if key in self._queued or key in self._runs:
+            return
+        self._queued.add(key)
+        if not self._is_lasting(pod):
             self._queue.put_nowait(key)
+            return
+        task = asyncio.create_task(self._attempt(key))
+        self._lasting.add(task)
+        task.add_done_callback(self._lasting.discard)
+
+    def _is_lasting(self, pod: Json) -> bool:
+        hook = self._hook_for(pod)
+        return pod["spec"].get("restartPolicy") == ALWAYS or (hook is not None and hook.lasting)
 
     async def _work(self) -> None:
         while True:
             key = await self._queue.get()
             if self._closing:
                 return
-            self._queued.discard(key)
-            if self._phase(*key) != "Pending":
-                continue
-            run = self._runs[key] = _Run(self._state.pod_directory(*key))
-            try:
-                await self._run(key, run)
-            except ApiError:  # the pod was deleted meanwhile
-                pass
-            except Exception as error:  # whatever happens, the pod ends and the worker goes on
-                self._fail(key, f"the sandbox could not run this pod: {error}")
-            finally:
-                del self._runs[key]
-                if self._phase(*key) is None:
-                    self._remove(run.directory)
+            await self._attempt(key)
 
-    # Running one
-
-    async def _run(self, key: Key, run: _Run) -> None:
-        pod = self._store.get(PODS, *key)
-        try:
-            task, apart = self._prepare(pod, run.directory)
-        except Waits as waits:
-            self._wait(pod, waits)
+    async def _attempt(self, key: Key) -> None:
+        """Run a pod to its end, or find that it has to wait."""
+        self._queued.discard(key)
+        if self._closing or self._phase(key) in (None, *ENDED):
             return
-        self._tell_missing_pull_secrets(pod)
-        self._tell_unknown_image(pod)
-        directory = logs.log_directory(run.directory)
-        directory.mkdir(parents=True, exist_ok=True)
-        deadline = pod["spec"].get("activeDeadlineSeconds")
-        timer = None
-        if deadline is not None:
-            timer = asyncio.get_running_loop().call_later(float(deadline), self._overdue, run, key)
-
-        def on_start(_: Launch) -> None:
-            run.launched = True
-            with contextlib.suppress(ApiError):
-                self._store.change(PODS, *key, self._set_running)
-
-        errors = directory / logs.ERRORS if apart else None
-        try:
-            ended, launch = await self._runner.run(
-                task, output=directory / logs.OUTPUT, errors=errors, on_start=on_start
-            )
-        finally:
-            if timer is not None:
-                timer.cancel()
-        logs.sample(directory)
-        if self._closing and ended.exit_code != 0:
-            self._fail(key, _ABANDONED)
+        pod = self._store.entry(PODS, *key).copy()
+        if "deletionTimestamp" in pod["metadata"]:
             return
-        self._finish(key, run, ended, launch, with_result=apart)
-
-    def _prepare(self, pod: Json, directory: Path) -> tuple[Task, bool]:
-        """The task of a pod, and whether its standard output is kept apart. Raises Waits."""
-        claim_directories = require_claims(self._state, pod)
-        container = pod["spec"]["containers"][0]
-        image = container["image"]
-        problem = pull_error(image)
-        if problem is not None:
-            self._tell(pod, "Failed", f'Failed to pull image "{image}": {problem}')
-            raise Waits(
-                "ImagePullBackOff", f'Back-off pulling image "{image}": ErrImagePull: {problem}', event="BackOff"
-            )
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        furnished = furnish(self._state, pod, claim_directories, directory)
-        template = json.loads(pod["metadata"]["annotations"].get(TEMPLATE) or "{}")
-        command = self._command(container)
-        env = dict(furnished.env)
-        arguments = [expand_references(str(each), env) for each in (*command, *(container.get("args") or ()))]
-        task = Task(
-            name=pod["metadata"]["name"],
-            directory=directory,
-            command=tuple(arguments),
-            programs=self._programs_of(image),
-            env=env,
-            mounts=furnished.mounts,
-            script=(template.get("script") or {}).get("source"),
-            working_directory=container.get("workingDir") or "",
-            outputs=tuple(_output_path(one) for one in _file_outputs(template)),
-        )
-        return task, env.get("ARGO_INCLUDE_SCRIPT_OUTPUT") == "true"
-
-    def _command(self, container: Json) -> list[str]:
-        """What the container runs, without its arguments."""
-        if container.get("command"):
-            return [str(each) for each in container["command"]]
-        row = self._images.find(container["image"])
-        if row is not None and row.command:
-            return list(row.command)
-        message = (
-            f'the sandbox does not know what image "{container["image"]}" runs: give the template a `command`, '
-            "or map the image to one"
-        )
-        raise Waits("CreateContainerConfigError", message, event="Failed", told=f"Error: {message}")
-
-    def _programs_of(self, image: str) -> Path:
-        commands = self._images.commands(image)
-        key = json.dumps(commands, sort_keys=True)
-        if key not in self._programs:
-            directory = self._state.directory.resolve() / "programs" / str(len(self._programs))
-            shutil.rmtree(directory, ignore_errors=True)
-            write_programs(directory, commands)
-            self._programs[key] = directory
-        return self._programs[key]
-
-    def _finish(self, key: Key, run: _Run, ended: Ended, launch: Launch, *, with_result: bool) -> None:
-        pod = self._store.get(PODS, *key)
-        template = json.loads(pod["metadata"]["annotations"].get(TEMPLATE) or "{}")
-        outputs: Json = {}
-        problem = ""
-        if ended.exit_code == 0:
-            outputs, problem = _collect(template, launch, self._state.directory)
-        if with_result and ended.started is not None:
-            path = logs.log_directory(run.directory) / logs.OUTPUT
-            outputs["result"] = logs.read_result(path, LARGEST_RESULT)
-        overdue = run.overdue
-
-        def finish(pod: Json) -> None:
-            status = pod["status"]
-            good = ended.exit_code == 0 and not problem and not overdue
-            status["phase"] = "Succeeded" if good else "Failed"
-            if overdue:
-                status |= {"reason": "DeadlineExceeded", "message": _DEADLINE}
-            status["containerStatuses"] = [_container_status(pod, {"terminated": _terminated(ended)})]
-            if problem:
-                status["containerStatuses"].append(_wait_container(problem))
-            _set_ready(status, "False")
-            if outputs:
-                pod["metadata"]["annotations"][OUTPUTS] = json.dumps(outputs, ensure_ascii=False)
-
-        self._store.change(PODS, *key, finish)
-        self._sweeper.submit(_sweep, run.directory)
-
-    def _set_running(self, pod: Json) -> None:
-        now = now_text()
         pod["spec"]["nodeName"] = NODE
-        pod["metadata"]["annotations"][MOUNTS_ANNOTATION] = self._runner.view.kind
-        status = pod["status"]
-        status.pop("reason", None)
-        status.pop("message", None)
-        status |= {"phase": "Running", "hostIP": "127.0.0.1", "podIP": "127.0.0.1", "startTime": now}
-        status["containerStatuses"] = [_container_status(pod, {"running": {"startedAt": now}})]
-        status["conditions"] = [{"type": "PodScheduled", "status": "True"}]
-        _set_ready(status, "True")
+        hook = self._hook_for(pod)
+        around = _Around(self._state, pod, hooked=hook is not None)
+        run = self._runs[key] = PodRun(pod, self._directory(key), around, self._tools, hook)
+        try:
+            await self._run(run)
+        except Waits:
+            self._waiting.add(key)
+        except ApiError:  # the pod was deleted meanwhile
+            pass
+        except Exception as error:  # whatever happens, the pod ends and the worker goes on
+            self._fail(key, f"the sandbox could not run this pod: {error}")
+        finally:
+            del self._runs[key]
+            self._leave(key, run)
 
-    def _wait(self, pod: Json, waits: Waits) -> None:
-        """Let a pod say for what it waits."""
-        meta = pod["metadata"]
-        key = (meta["namespace"], meta["name"])
-        self._waiting.add(key)
-        scheduler = waits.reason == "Unschedulable"
-        self._tell(pod, waits.event, waits.told, component="default-scheduler" if scheduler else "kubelet")
+    async def _run(self, run: PodRun) -> None:
+        await run.prepare()
+        self._tell_missing_pull_secrets(run.pod)
+        self._tell_unknown_images(run.pod)
+        await run.run()
+        failed = any(ended.exit_code for ended in run.ended().values())
+        if self._closing and failed and run.pod["spec"].get("restartPolicy") == NEVER:
+            self._fail(_key(run.pod), _ABANDONED)
 
-        def wait(pod: Json) -> None:
-            status = pod["status"]
-            if scheduler:
-                condition = {"type": "PodScheduled", "status": "False"}
-                condition |= {"reason": waits.reason, "message": waits.message}
-                status["conditions"] = [condition]
-                return
-            pod["spec"]["nodeName"] = NODE
-            status["conditions"] = [{"type": "PodScheduled", "status": "True"}]
-            waiting = {"reason": waits.reason} | ({"message": waits.message} if waits.message else {})
-            status["containerStatuses"] = [_container_status(pod, {"waiting": waiting})]
+    def _leave(self, key: Key, run: PodRun) -> None:
+        """After a run: what is left of the pod goes, as far as it may."""
+        pod = self._store.find(PODS, *key)
+        if pod is None or pod["metadata"]["uid"] != run.pod["metadata"]["uid"]:
+            self._remove(run.directory)
+            if pod is not None and self._is_ours(pod):  # another one of its name came meanwhile
+                self._enqueue(key, pod)
+        elif self._closing:
+            return
+        elif "deletionTimestamp" in pod["metadata"]:
+            self._waiting.discard(key)
+            self._drop(pod)
+        elif key not in self._waiting:
+            self._remove_scratch(run.directory)
 
-        self._store.change(PODS, *key, wait)
+    def _drop(self, pod: Json) -> None:
+        """Remove the object of a pod that is being deleted, and of which nothing runs any more."""
+        uid = pod["metadata"]["uid"]
+        with contextlib.suppress(ApiError):
+            operations.delete(self._state, PODS, *_key(pod), preconditions={"uid": uid}, grace=0)
+
+    # Telling
 
     def _fail(self, key: Key, message: str) -> None:
         def fail(pod: Json) -> None:
@@ -321,33 +247,10 @@ class Kubelet:
             self._store.change(PODS, *key, fail)
 
     def _abandon(self, pod: Json) -> None:
-        meta = pod["metadata"]
-        logs.sample(logs.log_directory(self._state.pod_directory(meta["namespace"], meta["name"])))
-        self._fail((meta["namespace"], meta["name"]), _ABANDONED)
-
-    # Inside
-
-    def _remove(self, directory: Path) -> None:
-        self._sweeper.submit(shutil.rmtree, directory, ignore_errors=True)
-
-    def _overdue(self, run: _Run, key: Key) -> None:
-        run.overdue = True
-        self._end(run, self._grace(*key))
-
-    def _end(self, run: _Run, grace: float) -> None:
-        self._runner.stop(run.directory, grace)
-
-    def _grace(self, namespace: str, name: str) -> float:
-        pod = self._store.find(PODS, namespace, name)
-        seconds = None if pod is None else pod["spec"].get("terminationGracePeriodSeconds")
-        return _GRACE if seconds is None else float(seconds)
-
-    def _phase(self, namespace: str, name: str) -> str | None:
-        pod = self._store.find(PODS, namespace, name)
-        return None if pod is None else str((pod.get("status") or {}).get("phase", "Pending"))
-
-    def _tell(self, pod: Json, reason: str, message: str, component: str = "kubelet") -> None:
-        record_event(self._store, pod, reason=reason, message=message, component=component, type="Warning")
+        key = _key(pod)
+        for container in containers_of(pod):
+            sample(log_directory(self._directory(key), container["name"]))
+        self._fail(key, _ABANDONED)
 
     def _tell_missing_pull_secrets(self, pod: Json) -> None:
         namespace = pod["metadata"]["namespace"]
@@ -361,106 +264,106 @@ class Kubelet:
                 f"Unable to retrieve some image pull secrets ({', '.join(missing)}); "
                 "attempting to pull the image may not succeed."
             )
-            self._tell(pod, "FailedToRetrieveImagePullSecret", message)
+            _tell(self._state, pod, "FailedToRetrieveImagePullSecret", message, "Warning")
 
-    def _tell_unknown_image(self, pod: Json) -> None:
+    def _tell_unknown_images(self, pod: Json) -> None:
         """Say, once for each image, that nothing of it is here."""
-        image = pod["spec"]["containers"][0]["image"]
-        if image in self._told_images or self._images.find(image) is not None:
-            return
-        self._told_images.add(image)
-        message = f'The sandbox pulls no images: the command of "{image}" runs with the programs of this machine'
-        record_event(self._store, pod, reason="ImageNotPulled", message=message, component="kubelet")
+        for image in images_of(pod):
+            if image in self._told_images or self._tools.images.find(image) is not None:
+                continue
+            self._told_images.add(image)
+            message = f'The sandbox pulls no images: the command of "{image}" runs with the programs of this machine'
+            _tell(self._state, pod, "ImageNotPulled", message, "Normal")
+
+    # Inside
+
+    def _directory(self, key: Key) -> Path:
+        return self._state.pod_directory(*key)
+
+    def _remove(self, directory: Path) -> None:
+        """Let a directory be gone at once, for the next pod of its name; its files are removed meanwhile."""
+        if self._state.trash.move(directory):
+            self._sweeper.submit(self._state.trash.empty)
+
+    def _remove_scratch(self, directory: Path) -> None:
+        """Remove what a pod needed only while it ran; its logs stay."""
+        for name in SCRATCH:
+            self._remove(directory / name)
+
+    def _phase(self, key: Key) -> str | None:
+        pod = self._store.find(PODS, *key)
+        return None if pod is None else str((pod.get("status") or {}).get("phase", "Pending"))
 
     async def _sample_logs(self) -> None:
         while True:
             await asyncio.sleep(_SAMPLE)
             for run in list(self._runs.values()):
-                if run.launched:
-                    logs.sample(logs.log_directory(run.directory))
+                run.sample_logs()
 
 
-def _sweep(directory: Path) -> None:
-    """Remove what a pod needed only while it ran; its logs stay."""
-    for name in SCRATCH:
-        shutil.rmtree(directory / name, ignore_errors=True)
+class _Around:
+    """What a pod of the sandbox knows of it, and whom it tells: the store."""
+
+    def __init__(self, state: SandboxState, pod: Json, *, hooked: bool) -> None:
+        self._state = state
+        self._pod = pod
+        self._key = _key(pod)
+        self._hooked = hooked
+
+    async def find(self, kind: str, name: str) -> Json | None:
+        resource = {"ConfigMap": CONFIG_MAPS, "Secret": SECRETS}[kind]
+        return self._state.store.find(resource, self._key[0], name)
+
+    async def claim(self, name: str) -> Path:
+        if self._state.store.find(CLAIMS, self._key[0], name) is None:
+            raise _unschedulable(f'persistentvolumeclaim "{name}" not found')
+        directory = claims.bind_for_pod(self._state, self._key[0], name)
+        if directory is None:
+            raise _unschedulable("pod has unbound immediate PersistentVolumeClaims")
+        return directory
+
+    async def token(self, audience: str, seconds: int) -> str:
+        meta, name = self._pod["metadata"], self._pod["spec"]["serviceAccountName"]
+        account = self._state.store.get(SERVICE_ACCOUNTS, self._key[0], name)
+        bound = {"kind": "Pod", "name": meta["name"], "uid": meta["uid"]}
+        token, _ = self._state.access.issue(account, [audience] if audience else [], seconds, bound)
+        return token
+
+    def report(self, status: Json, annotations: Mapping[str, str]) -> None:
+        bound = not any(one["type"] == "PodScheduled" and one["status"] != "True" for one in status["conditions"])
+
+        def write(pod: Json) -> None:
+            if pod["metadata"]["uid"] != self._pod["metadata"]["uid"]:  # another one of its name
+                return
+            if self._hooked and "deletionTimestamp" in pod["metadata"] and status["phase"] in ENDED:
+                return  # for who made it, a pod that was deleted is lost, and has not failed
+            if bound:
+                pod["spec"]["nodeName"] = NODE
+            if annotations:
+                pod["metadata"].setdefault("annotations", {}).update(annotations)
+            kept = {key: value for key, value in pod["status"].items() if key in _KEPT}
+            pod["status"] = kept | status
+
+        with contextlib.suppress(ApiError):  # it was deleted meanwhile
+            self._state.store.change(PODS, *self._key, write)
+
+    def tell(self, reason: str, message: str, type: str = "Warning") -> None:
+        component = SCHEDULER if reason == "FailedScheduling" else "kubelet"
+        _tell(self._state, self._pod, reason, message, type, component)
 
 
-def _file_outputs(template: Json) -> list[Json]:
-    declared = (template.get("outputs") or {}).get("parameters") or ()
-    return [one for one in declared if (one.get("valueFrom") or {}).get("path")]
+def _tell(state: SandboxState, pod: Json, reason: str, message: str, type: str, component: str = "kubelet") -> None:
+    record_event(state.store, pod, reason=reason, message=message, component=component, type=type)
 
 
-def _output_path(output: Json) -> str:
-    """Where a container leaves an output; `..` leads nowhere that the container could not see."""
-    return posixpath.normpath(str(output["valueFrom"]["path"]))
+def _unschedulable(why: str) -> Waits:
+    message = (
+        f"0/1 nodes are available: {why}. preemption: 0/1 nodes are available: "
+        "1 Preemption is not helpful for scheduling."
+    )
+    return Waits("Unschedulable", message, event="FailedScheduling")
 
 
-def _collect(template: Json, launch: Launch, sandbox: Path) -> tuple[Json, str]:
-    """The outputs that a container left in files, and what is wrong with them. sandbox: the state directory."""
-    collected = []
-    for one in _file_outputs(template):
-        source, path = one["valueFrom"], launch.outputs[_output_path(one)]
-        found = _read_output(path) if _is_its_own(path, sandbox.resolve()) else None
-        value = source.get("default") if found is None else found
-        if value is None:
-            return {}, f"open {source['path']}: no such file or directory"
-        collected.append(one | {"value": value})
-    return ({"parameters": collected} if collected else {}), ""
-
-
-def _is_its_own(path: Path, sandbox: Path) -> bool:
-    """Whether a file is where it seems to be: by a link, a task could name what of the sandbox it does not see."""
-    real = path.resolve()
-    if sandbox not in real.parents:
-        return True
-    if sandbox not in path.parents:
-        return False
-    return real.relative_to(sandbox).parts[:_PLACE] == path.relative_to(sandbox).parts[:_PLACE]
-
-
-def _read_output(path: Path) -> str | None:
-    try:
-        untouched = path.stat().st_mtime_ns == 0
-        return None if untouched else path.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None
-
-
-def _container_status(pod: Json, state: Json) -> Json:
-    container = pod["spec"]["containers"][0]
-    running = "running" in state
-    return {
-        "name": container["name"],
-        "image": container["image"],
-        "imageID": "",
-        "state": state,
-        "lastState": {},
-        "ready": running,
-        "started": running,
-        "restartCount": 0,
-    }
-
-
-def _terminated(ended: Ended) -> Json:
-    reason = "Completed" if ended.exit_code == 0 else "Error"
-    if ended.started is None and ended.exit_code == 128:
-        reason = "StartError"
-    terminated: Json = {"exitCode": ended.exit_code, "reason": reason}
-    if ended.message:
-        terminated["message"] = ended.message
-    terminated["startedAt"] = time_text(ended.started if ended.started is not None else ended.finished)
-    terminated["finishedAt"] = time_text(ended.finished or time.time())
-    return terminated
-
-
-def _wait_container(problem: str) -> Json:
-    """The state that Argo's executor container ends in when an output is missing."""
-    now = now_text()
-    ended = {"exitCode": 1, "reason": "Error", "message": problem, "startedAt": now, "finishedAt": now}
-    return {"name": "wait", "state": {"terminated": ended}, "ready": False, "restartCount": 0}
-
-
-def _set_ready(status: Json, value: str) -> None:
-    kept = [one for one in status.get("conditions") or () if one["type"] not in ("Ready", "ContainersReady")]
-    status["conditions"] = [*kept, *({"type": kind, "status": value} for kind in ("Ready", "ContainersReady"))]
+def _key(pod: Json) -> Key:
+    meta = pod["metadata"]
+    return meta["namespace"], meta["name"]

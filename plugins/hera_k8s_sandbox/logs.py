@@ -13,20 +13,20 @@ import heapq
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox.errors import ApiError, bad_request
+from hera_k8s_sandbox.errors import bad_request
 from hera_k8s_sandbox.resources import PODS
 from hera_k8s_sandbox.state import SandboxState
 
 Json = dict[str, Any]
 
-OUTPUT: Final = "main.log"  # standard output, and standard error too unless that is apart
-ERRORS: Final = "main.err"  # standard error, when the standard output is an output of the workflow
+OUTPUT: Final = "output.log"  # standard output, and standard error too unless that is apart
+ERRORS: Final = "errors.log"  # standard error, when the standard output is an output of the workflow
 _TIMES: Final = ".times"
 _POLL: Final = 0.1  # seconds
 _CHUNK: Final = 1 << 20
@@ -51,29 +51,48 @@ class LogOptions:
     limit_bytes: int | None = None
 
 
-def log_directory(pod_directory: Path) -> Path:
-    """Where the logs of a pod are."""
-    return pod_directory / "logs"
+def log_directory(pod_directory: Path, container: str = "main", attempt: int = 0) -> Path:
+    """Where the log of one run of a container is; attempt: how often the container had been started before."""
+    return pod_directory / "logs" / container / str(attempt)
 
 
 def sample(directory: Path) -> None:
-    """Note how long a pod's log files are now."""
+    """Note how long the files of a log are now."""
     for name in (OUTPUT, ERRORS):
         _Stream(directory / name).sample()
 
 
 async def read_log(
-    state: SandboxState, namespace: str, pod: str, container: str = "main", options: LogOptions | None = None
+    state: SandboxState,
+    namespace: str,
+    pod: str,
+    container: str = "main",
+    options: LogOptions | None = None,
+    *,
+    previous: bool = False,
 ) -> AsyncIterator[bytes]:
     """The lines of a container's log, each with its newline; ends when the container has, if it follows.
 
-    Raises ApiError: 404 (no such pod), 400 (no such container, or it has not started).
+    previous: of its run before this one. Raises ApiError: 404 (no such pod), 400 (no such container, or it has not
+    started).
     """
-    options = options or LogOptions()
-    require_started(state, namespace, pod, container)
-    directory = log_directory(state.pod_directory(namespace, pod))
+    found = state.store.get(PODS, namespace, pod)
+    attempt = require_started(found, container, previous=previous)
+    name = container or found["spec"]["containers"][0]["name"]
+    directory = log_directory(state.pod_directory(namespace, pod), name, attempt)
+
+    def runs() -> bool:
+        now = state.store.find(PODS, namespace, pod)
+        return now is not None and not previous and is_running(now, name, attempt)
+
+    async for line in read_lines(directory, options or LogOptions(), runs):
+        yield line
+
+
+async def read_lines(directory: Path, options: LogOptions, runs: Callable[[], bool]) -> AsyncIterator[bytes]:
+    """The lines of the log in a directory; runs: whether more may be written to it."""
     streams = [_Stream(directory / OUTPUT), _Stream(directory / ERRORS)]
-    ended = not _runs(state, namespace, pod)
+    ended = not runs()
     lines = _merged(streams, at_end=ended)
     if options.since is not None:
         lines = _since(lines, options.since)
@@ -91,27 +110,47 @@ async def read_log(
         if not options.follow or ended:
             return
         await asyncio.sleep(_POLL)
-        ended = not _runs(state, namespace, pod)
+        ended = not runs()
         lines = _merged(streams, at_end=ended)
 
 
-def require_started(state: SandboxState, namespace: str, pod: str, container: str = "main") -> None:
-    """Raises ApiError: 404 (no such pod), 400 (no such container, or it waits to start)."""
-    found = state.store.get(PODS, namespace, pod)
-    names = [one["name"] for one in found["spec"]["containers"]]
+def require_started(pod: Json, container: str = "main", *, previous: bool = False) -> int:
+    """Which run of a container has the log that is asked for. Raises ApiError 400: no such container, no such run."""
+    name, spec = pod["metadata"]["name"], pod["spec"]
+    names = [one["name"] for field in ("initContainers", "containers") for one in spec.get(field) or ()]
     if container and container not in names:
-        raise bad_request(f"container {container} is not valid for pod {pod}")
-    status = found.get("status") or {}
-    if status.get("phase", "Pending") != "Pending":
-        return
-    why = "ContainerCreating"
-    for one in status.get("containerStatuses") or ():
-        why = (one["state"].get("waiting") or {}).get("reason", why)
-    shown = container or names[0]
-    if why == "ContainerCreating":
-        raise bad_request(f'container "{shown}" in pod "{pod}" is waiting to start: {why}')
-    messages = [one["state"]["waiting"].get("message", "") for one in status["containerStatuses"]]
-    raise bad_request(f'container "{shown}" in pod "{pod}" is waiting to start: {messages[0] or why}')
+        raise bad_request(f"container {container} is not valid for pod {name}")
+    shown = container or spec["containers"][0]["name"]
+    status = _status_of(pod, shown)
+    restarts = int(status.get("restartCount") or 0)
+    state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated")
+    if previous:
+        if last is None:
+            raise bad_request(f'previous terminated container "{shown}" in pod "{name}" not found')
+        return restarts if "waiting" in state else max(0, restarts - 1)
+    if "running" in state or "terminated" in state or last is not None:
+        return restarts
+    if not state and (pod.get("status") or {}).get("phase", "Pending") != "Pending":
+        return restarts
+    waiting = state.get("waiting") or {}
+    why = waiting.get("reason", "ContainerCreating")
+    told = why if why in ("ContainerCreating", "PodInitializing") else waiting.get("message") or why
+    raise bad_request(f'container "{shown}" in pod "{name}" is waiting to start: {told}')
+
+
+def is_running(pod: Json, container: str, attempt: int = 0) -> bool:
+    """Whether that run of a container goes on."""
+    phase = (pod.get("status") or {}).get("phase")
+    status = _status_of(pod, container)
+    if not status:
+        return bool(phase == "Running")
+    return phase in ("Pending", "Running") and "running" in status["state"] and status["restartCount"] == attempt
+
+
+def _status_of(pod: Json, container: str) -> Json:
+    status = pod.get("status") or {}
+    told = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return next((dict(one) for one in told if one["name"] == container), {})
 
 
 def read_result(path: Path, limit: int) -> str:
@@ -210,14 +249,6 @@ async def _last(lines: Iterator[_Line], count: int) -> Iterator[_Line]:
         if number % _PAUSE_AFTER == 0:
             await asyncio.sleep(0)
     return iter(kept)
-
-
-def _runs(state: SandboxState, namespace: str, pod: str) -> bool:
-    try:
-        status = state.store.get(PODS, namespace, pod).get("status") or {}
-    except ApiError:  # deleted meanwhile
-        return False
-    return status.get("phase") == "Running"
 
 
 def _time_text(seconds: float) -> str:

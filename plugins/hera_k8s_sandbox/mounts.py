@@ -28,6 +28,7 @@ _HOME: Final = "/task"
 _PROGRAMS: Final = "/.sandbox/bin"
 _SCRIPT: Final = "/argo/staging/script"
 _PLAIN_PATH: Final = re.compile(r"[\w./@%+=:,~-]+")  # what a shell takes for one word, without quotes
+_WRITABLE: Final = ("/tmp", "/dev", _HOME)  # noqa: S108  what is the task's own
 _OWN_ROOTS: Final = ("dev", "proc", "tmp", "task", ".sandbox", "argo")
 
 
@@ -44,7 +45,7 @@ class Mount:
 class Task:
     """What is to be run.
 
-    directory: the pod's own. command: program and arguments as the container gives them. script: the source that
+    directory: the container's own. command: program and arguments as the container gives them. script: the source that
     the last argument names. outputs: paths that are read when it has ended. programs: a directory for PATH.
     """
 
@@ -78,9 +79,6 @@ class View(Protocol):
 
     def launch(self, task: Task) -> Launch:
         """Prepare the task's directory and say what to start."""
-
-
-SCRATCH: Final = ("tmp", "home", "volumes", "outputs")  # what a pod's directory holds only while it runs
 
 
 def choose_view(kind: str, state_directory: Path) -> View:
@@ -195,7 +193,7 @@ class _Places:
 
     def open(self, target: str) -> list[str]:
         """What it takes so that the mount point can be made; empty when it is there or can be made."""
-        if os.path.exists(target) or any(_is_below(Path(target), root) for root in ("/tmp", _HOME)):  # noqa: S108
+        if os.path.exists(target) or any(_is_below(Path(target), root) for root in _WRITABLE):
             return []
         nearest = next(parent for parent in Path(target).parents if parent.is_dir())
         if nearest == Path("/") or str(nearest) in self._opened:

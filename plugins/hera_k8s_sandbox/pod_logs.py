@@ -23,16 +23,16 @@ async def answer(request: web.Request, state: SandboxState, namespace: str, name
     """Write a container's log. Raises ApiError 400, 404."""
     from aiohttp import web
 
-    container = _container(state.store.get(PODS, namespace, name), request.query.get("container", ""))
+    pod = state.store.get(PODS, namespace, name)
+    container = _container(pod, request.query.get("container", ""))
     options = _options(request)
-    if flag(request, "previous"):
-        raise bad_request(f'previous terminated container "{container}" in pod "{name}" not found')
-    require_started(state, namespace, name, container)
+    previous = flag(request, "previous")
+    require_started(pod, container, previous=previous)
     response = web.StreamResponse(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
     response.enable_chunked_encoding()
     with contextlib.suppress(ConnectionError):  # the reader left
         await response.prepare(request)
-        async for line in read_log(state, namespace, name, container, options):
+        async for line in read_log(state, namespace, name, container, options, previous=previous):
             await response.write(line)
         await response.write_eof()
     return response

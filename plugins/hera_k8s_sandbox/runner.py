@@ -20,6 +20,8 @@ from typing import IO, Final
 from hera_k8s_sandbox import watchdog
 from hera_k8s_sandbox.mounts import BUBBLEWRAP, Launch, Task, View
 
+_MOST: Final = 1000  # processes at a time
+_LARGEST_OUTPUT: Final = 10 << 10  # bytes of what a probe's command says
 _CANNOT_START: Final = 128  # the exit code that containerd reports for a command that cannot be started
 
 
@@ -34,11 +36,11 @@ class Ended:
 
 
 class Runner:
-    """Runs a limited number of tasks at a time; view: how they see their mounts."""
+    """Runs tasks, each waited for by a thread of its own; view: how they see their mounts."""
 
-    def __init__(self, view: View, concurrency: int) -> None:
+    def __init__(self, view: View) -> None:
         self.view = view
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="task")
+        self._pool = ThreadPoolExecutor(_MOST, thread_name_prefix="task")
         self._running: dict[Path, _Process] = {}
         self._watchdog: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
@@ -70,8 +72,33 @@ class Runner:
             self._tell_watchdog("-", process.group)
         return ended, launch
 
+    async def run_aside(self, task: Task, seconds: float) -> tuple[int, str]:
+        """Run a command beside a task that runs in the same directory: its exit code, and what it wrote.
+
+        It is killed after so many seconds, and when the caller is cancelled. Raises TimeoutError.
+        """
+        launch = self.view.launch(task)
+        process = await asyncio.create_subprocess_exec(
+            *launch.argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=launch.cwd,
+            env=dict(launch.env),
+            start_new_session=True,
+        )
+        self._tell_watchdog("+", process.pid)
+        try:
+            said, _ = await asyncio.wait_for(process.communicate(), seconds)
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            self._tell_watchdog("-", process.pid)
+        code = process.returncode or 0
+        return (code if code >= 0 else 128 - code), said[:_LARGEST_OUTPUT].decode("utf-8", "replace")
+
     def stop(self, directory: Path, grace: float) -> bool:
-        """Ask the task of a pod's directory to end, and kill it after some seconds; whether it was running."""
+        """Ask the task of a directory to end, and kill it after some seconds; whether it was running."""
         process = self._running.get(directory)
         if process is None:
             return False

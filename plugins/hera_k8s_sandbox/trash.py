@@ -19,24 +19,30 @@ class Trash:
 
     def throw_away(self, path: Path) -> None:
         """Let a directory be gone, if it is there; its files are removed meanwhile, or after the next start."""
+        if self.move(path):
+            self.sweep()
+
+    def move(self, path: Path) -> bool:
+        """Only let it be gone: whoever calls has it swept; whether there is something to sweep."""
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             path.rename(self._directory / uuid.uuid4().hex)
         except FileNotFoundError:
-            return
+            return False
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             shutil.rmtree(path, ignore_errors=True)  # a disk of its own, where nothing can be moved out of the way
-            return
-        self.sweep()
+            return False
+        return True
 
     def sweep(self) -> None:
         """Begin to remove what lies here; the end of the program interrupts it, a later sweep goes on."""
         if self._directory.is_dir():
-            threading.Thread(target=self._remove_all, name="sandbox-trash", daemon=True).start()
+            threading.Thread(target=self.empty, name="sandbox-trash", daemon=True).start()
 
-    def _remove_all(self) -> None:
+    def empty(self) -> None:
+        """Remove what lies here, and return when that is done."""
         with self._sweeping, contextlib.suppress(FileNotFoundError):  # the sandbox itself may be removed meanwhile
             for each in list(self._directory.iterdir()):
                 if each.is_symlink():

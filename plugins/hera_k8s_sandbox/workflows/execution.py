@@ -1,0 +1,120 @@
+"""Execution: what Argo's executor does beside the containers of a workflow's pod, as a hook of the kubelet.
+
+It hands a script to its interpreter, catches the outputs that a container leaves in files, and takes its standard
+output for a result.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from hera_k8s_sandbox import logs
+from hera_k8s_sandbox.entries import now_text
+from hera_k8s_sandbox.mounts import Launch, Task
+from hera_k8s_sandbox.pod_run import PodHook, PodRun
+from hera_k8s_sandbox.runner import Ended
+from hera_k8s_sandbox.workflows.pods import MAIN, NODE_ID, OUTPUTS, TEMPLATE
+
+Json = dict[str, Any]
+
+MOUNTS_ANNOTATION: Final = "hera-k8s-utils/sandbox-mounts"  # how the pod saw its mounts
+LARGEST_RESULT: Final = 256 * 1024  # bytes, Argo's own limit
+_PLACE: Final = 3  # parts of a path that name a pod or a claim: `claims`, its namespace, its name
+
+
+def is_of_a_workflow(pod: Json) -> bool:
+    """Whether a pod is that of a workflow's node."""
+    return NODE_ID in (pod["metadata"].get("annotations") or {})
+
+
+class WorkflowHook(PodHook):
+    """What is Argo's about one pod; sandbox: the state directory; view: how the pod sees its mounts."""
+
+    def __init__(self, pod: Json, sandbox: Path, view: str) -> None:
+        super().__init__()
+        self._template: Json = json.loads((pod["metadata"].get("annotations") or {}).get(TEMPLATE) or "{}")
+        self._sandbox = sandbox
+        self._outputs: Json = {}
+        self._with_result: dict[str, bool] = {}
+        self.annotations[MOUNTS_ANNOTATION] = view
+
+    def amend(self, container: Json, task: Task) -> Task:
+        """The script of the template and the paths of its outputs belong to the main container."""
+        self._with_result[container["name"]] = task.env.get("ARGO_INCLUDE_SCRIPT_OUTPUT") == "true"
+        if container["name"] != MAIN:
+            return task
+        script = (self._template.get("script") or {}).get("source")
+        return replace(task, script=script, outputs=tuple(_output_path(one) for one in _file_outputs(self._template)))
+
+    def separates(self, container: Json) -> bool:
+        """Only what is written to the standard output is a result."""
+        return self._with_result.get(container["name"], False)
+
+    async def ended(self, container: Json, ended: Ended, launch: Launch | None, output: Path) -> None:
+        """Take the outputs of the main container."""
+        if container["name"] != MAIN:
+            return
+        if ended.exit_code == 0 and launch is not None:
+            self._outputs, problem = _collect(self._template, launch.outputs, self._sandbox)
+            if problem:
+                self.statuses.append(_wait_container(problem))
+        if self._with_result.get(MAIN) and ended.started is not None:
+            self._outputs["result"] = logs.read_result(output, LARGEST_RESULT)
+
+    async def finish(self, run: PodRun) -> None:  # noqa: ARG002
+        """Write down what was found."""
+        if self._outputs:
+            self.annotations[OUTPUTS] = json.dumps(self._outputs, ensure_ascii=False)
+
+
+def _file_outputs(template: Json) -> list[Json]:
+    declared = (template.get("outputs") or {}).get("parameters") or ()
+    return [one for one in declared if (one.get("valueFrom") or {}).get("path")]
+
+
+def _output_path(output: Json) -> str:
+    """Where a container leaves an output; `..` leads nowhere that the container could not see."""
+    return posixpath.normpath(str(output["valueFrom"]["path"]))
+
+
+def _collect(template: Json, places: Mapping[str, Path], sandbox: Path) -> tuple[Json, str]:
+    """The outputs that a container left in files, and what is wrong with them. sandbox: the state directory."""
+    collected = []
+    for one in _file_outputs(template):
+        source, path = one["valueFrom"], places[_output_path(one)]
+        found = _read_output(path) if _is_its_own(path, sandbox.resolve()) else None
+        value = source.get("default") if found is None else found
+        if value is None:
+            return {}, f"open {source['path']}: no such file or directory"
+        collected.append(one | {"value": value})
+    return ({"parameters": collected} if collected else {}), ""
+
+
+def _is_its_own(path: Path, sandbox: Path) -> bool:
+    """Whether a file is where it seems to be: by a link, a task could name what of the sandbox it does not see."""
+    real = path.resolve()
+    if sandbox not in real.parents:
+        return True
+    if sandbox not in path.parents:
+        return False
+    return real.relative_to(sandbox).parts[:_PLACE] == path.relative_to(sandbox).parts[:_PLACE]
+
+
+def _read_output(path: Path) -> str | None:
+    try:
+        untouched = path.stat().st_mtime_ns == 0
+        return None if untouched else path.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+
+
+def _wait_container(problem: str) -> Json:
+    """The state that Argo's executor container ends in when an output is missing."""
+    now = now_text()
+    ended = {"exitCode": 1, "reason": "Error", "message": problem, "startedAt": now, "finishedAt": now}
+    return {"name": "wait", "state": {"terminated": ended}, "ready": False, "restartCount": 0}
