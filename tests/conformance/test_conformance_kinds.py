@@ -17,12 +17,16 @@ CLAIM = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage":
 VOLUME = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteMany"], "hostPath": {"path": "/nowhere"}}
 IN_NAMESPACE = "{namespace}-one"  # for what has no namespace
 
-POD: Json = {"containers": [{"name": "main", "image": "busybox", "command": ["true"]}], "restartPolicy": "Never"}
+POD: Json = {
+    "containers": [{"name": "main", "image": "busybox", "command": ["true"]}],
+    "restartPolicy": "Never",
+    "schedulerName": "nobody",  # so that it is run nowhere
+}
 
 KINDS: dict[str, tuple[str, str, str, Json]] = {
     "ConfigMap": ("v1", "{ns}/configmaps", "one", {"data": {"a": "1"}, "binaryData": {"b": "YQ=="}}),
     "Secret": ("v1", "{ns}/secrets", "one", {"data": {"a": "MQ=="}}),
-    # Nobody runs it: there is no node for it. Without a token's volume, whose name is made up.
+    # Without a token's volume, whose name is made up.
     "Pod": ("v1", "{ns}/pods", "one", {"spec": POD | {"automountServiceAccountToken": False}}),
     "Event": ("v1", "{ns}/events", "one", {"involvedObject": {"namespace": "{namespace}"}, "reason": "Seen"}),
     "ServiceAccount": ("v1", "{ns}/serviceaccounts", "one", {"automountServiceAccountToken": False}),
