@@ -1,0 +1,84 @@
+"""The store that is a bucket: a pod gets no credentials, only two addresses that were signed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from hera_k8s_utils import HeraK8sError, OptionsError
+
+from .errors import TaskFailed
+from .stores import Parcel
+
+_LONGEST: Final = 7 * 24 * 3600
+"""Seconds for which S3 lets an address be signed."""
+_MARGIN: Final = 900
+"""Seconds more than a task may take: for its transfers."""
+
+
+class BucketStore:
+    """Objects below `s3://bucket/prefix/`, through fsspec.
+
+    lasting: seconds that a task may take, from its submission; 0: not limited.
+    """
+
+    def __init__(self, address: str, region: str, lasting: float) -> None:
+        self._address = address.rstrip("/")
+        self._region = region
+        self._expires = min(_LONGEST, int(lasting) + _MARGIN) if lasting else _LONGEST
+
+    def send(self, name: str, payload: bytes) -> Parcel:
+        """Raises `TaskFailed` when the bucket does not take it."""
+        try:
+            files, task, outcome = self._open(name)
+            files.pipe_file(task, payload)
+            getting = files.sign(task, expiration=self._expires, client_method="get_object")
+            putting = files.sign(outcome, expiration=self._expires, client_method="put_object")
+        except HeraK8sError:
+            raise
+        except Exception as error:  # of many libraries
+            raise self._refused("the task cannot be written to the data store", error) from error
+        return Parcel({"url": getting}, {"url": putting})
+
+    def fetch(self, name: str, nonce: str, log: Callable[[], Iterable[str]]) -> bytes | None:  # noqa: ARG002
+        """The object that the pod left."""
+        try:
+            files, _, outcome = self._open(name)
+            found: bytes = files.cat_file(outcome)
+        except FileNotFoundError:
+            return None
+        except HeraK8sError:
+            raise
+        except Exception as error:
+            raise self._refused("the task's outcome cannot be read from the data store", error) from error
+        return found
+
+    def remove(self, name: str) -> None:
+        """Both objects."""
+        files, task, outcome = self._open(name)
+        files.rm([path for path in (task, outcome) if files.exists(path)])
+
+    def _open(self, name: str) -> tuple[Any, str, str]:
+        """The file system, and the paths of the task and of its outcome."""
+        try:
+            import fsspec
+            import s3fs  # noqa: F401 - fsspec's own message names it less plainly
+        except ImportError:
+            raise OptionsError(
+                f"data_store = {self._address!r} needs the package s3fs",
+                found="it is not installed where the Covalent server runs",
+                hint="pip install 'hera-k8s-covalent[s3]'",
+            ) from None
+        client = {"region_name": self._region} if self._region else {}
+        # Regions that are younger than 2014 take no other signature.
+        files, root = fsspec.core.url_to_fs(
+            self._address, client_kwargs=client, config_kwargs={"signature_version": "s3v4"}, use_listings_cache=False
+        )
+        return files, f"{root}/{name}/task", f"{root}/{name}/outcome"
+
+    def _refused(self, wanted: str, error: Exception) -> TaskFailed:
+        return TaskFailed(
+            wanted,
+            found=f"{self._address}: {type(error).__name__}: {error}",
+            hint="bucket, prefix and region must exist, and the server's AWS credentials must give access",
+        )

@@ -1,0 +1,17 @@
+"""The failures that are not the task's own: each with what was wanted, what was found, what to do next."""
+
+from __future__ import annotations
+
+from hera_k8s_utils import HeraK8sError
+
+
+class TaskFailed(HeraK8sError):
+    """A task did not run to its end, or what came of it cannot be had."""
+
+
+class TaskPending(TaskFailed):
+    """A task cannot begin, and will not begin by waiting."""
+
+
+class TaskTimeout(TaskFailed):
+    """A task took longer than its `time_limit`."""

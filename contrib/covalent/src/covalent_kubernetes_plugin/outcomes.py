@@ -1,0 +1,80 @@
+"""Outcomes: the block of bytes that a pod sends back, believed only when it was sealed with the task's own key."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from .errors import TaskFailed
+from .runner import MARK
+
+_LARGEST_IN_LOG: Final = 256 * 1024 * 1024
+"""Bytes to which an outcome from a log may unfold; what compresses better than this is hardly a result."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task.
+
+    header: `state` is done, raised, crashed or refused; `stdout` and `stderr`, and what else belongs to the state.
+    result: the pickle, when it is done.
+    """
+
+    header: dict[str, Any]
+    result: bytes = field(repr=False)
+
+    @property
+    def state(self) -> str:
+        """done, raised (by the task's own code), crashed (no word from it) or refused (before or after it ran)."""
+        return str(self.header["state"])
+
+
+def unsealed(block: bytes, key: bytes) -> Outcome:
+    """The outcome in a block. Raises `TaskFailed` for one that was not written with the key, before looking into it."""
+    seal, _, body = block.partition(b"\n")
+    if not hmac.compare_digest(seal, hmac.new(key, body, "sha256").hexdigest().encode("ascii")):
+        raise TaskFailed(
+            "the task's outcome is not believed",
+            found="it was not written by the pod of this task, or it was changed since",
+            hint="who else may write to the data store?",
+        )
+    line, _, result = body.partition(b"\n")
+    return Outcome(json.loads(line), result)
+
+
+def from_log(lines: Iterable[str], nonce: str) -> bytes | None:
+    """The block among a pod's lines, None when there is none. Raises `TaskFailed` when a part of it is missing."""
+    parts: dict[int, str] = {}
+    wanted = 0
+    for line in lines:
+        words = line.split(" ")
+        if len(words) == 4 and words[0] == MARK and words[1] == nonce:
+            number, _, of = words[2].partition("/")
+            parts[int(number)], wanted = words[3].strip(), int(of)
+    if not wanted:
+        return None
+    if len(parts) < wanted:
+        raise _broken(f"{len(parts)} of its {wanted} lines are there: the log was rotated meanwhile")
+    try:
+        packed = base64.b64decode("".join(parts[number] for number in sorted(parts)), validate=True)
+        unfolding = zlib.decompressobj()
+        block = unfolding.decompress(packed, _LARGEST_IN_LOG)
+    except (binascii.Error, zlib.error) as error:
+        raise _broken(str(error)) from None
+    if not unfolding.eof:
+        raise _broken(f"it unfolds to more than {_LARGEST_IN_LOG} bytes")
+    return block
+
+
+def _broken(found: str) -> TaskFailed:
+    return TaskFailed(
+        "the task's outcome in the pod's log cannot be read",
+        found=found,
+        hint="print less in the task, or set data_store",
+    )

@@ -1,0 +1,130 @@
+"""One task on the cluster, from its objects to their removal: blocking calls, for threads."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from hera_k8s_utils import PlatformError, Trouble
+from hera_k8s_utils.manifest import DIGEST_LABEL
+from hera_k8s_utils.submitting import Desk, submit_once
+
+from . import manifests
+from .manifests import Sealing, Wanted
+from .outcomes import Outcome, unsealed
+
+if TYPE_CHECKING:
+    from hera_k8s_kube.jobs import Job
+
+    from .cluster import Cluster
+    from .stores import Store
+    from .tasks import Task
+
+Json = dict[str, Any]
+log = logging.getLogger(__name__)
+
+CONTAINER = "task"
+
+
+def new_sealing() -> Sealing:
+    """The key and the word of one task."""
+    return Sealing(secrets.token_bytes(32), secrets.token_hex(8))
+
+
+@dataclass
+class Run:
+    """A task that is to run, runs or ran.
+
+    pull: the content of a pull secret, None without one.
+    """
+
+    cluster: Cluster
+    store: Store
+    wanted: Wanted
+    task: Task = field(repr=False)
+    pull: Json | None = field(default=None, repr=False)
+    sealing: Sealing = field(default_factory=new_sealing)
+    _secrets: list[str] = field(default_factory=list)
+
+    def submit(self) -> Job:
+        """Store the task, then create the Secrets that its pod needs, then the Job, which from then on owns them.
+
+        Raises `HeraK8sError`; what was created until then is removed by `clean`.
+        """
+        parcel = self.store.send(self.wanted.unique, self.task.payload)
+        digest = hashlib.sha256(self.task.payload).hexdigest()
+        self._create_secret(manifests.task_secret(self.wanted, self.task, digest, parcel, self.sealing))
+        if self.pull is not None:
+            self._create_secret(manifests.pull_secret(self.wanted, self.pull))
+        job = self.cluster.jobs.submit(manifests.job(self.wanted, parcel, pull=self.pull is not None))
+        owner = manifests.owned_by(job.name, job.uid)
+        for name in self._secrets:
+            self.cluster.kubernetes.patch("v1", "secrets", name, owner)
+        return job
+
+    def _create_secret(self, secret: Json) -> None:
+        kubernetes = self.cluster.kubernetes
+        secret["metadata"]["labels"][DIGEST_LABEL] = self.sealing.nonce  # told apart by what only this try knows
+        self._secrets.append(secret["metadata"]["name"])
+        desk = Desk(
+            kubernetes.namespace,
+            create=partial(kubernetes.create, "v1", "secrets"),
+            read=partial(kubernetes.get, "v1", "secrets"),
+            word="Secret",
+        )
+        submit_once(secret, desk)
+
+    def outcome(self) -> Outcome | None:
+        """What came of it; None when there is no word of it (yet)."""
+        block = self.store.fetch(self.wanted.unique, self.sealing.nonce, self.log)
+        return None if block is None else unsealed(block, self.sealing.key)
+
+    def log(self) -> Iterator[str]:
+        """The lines of its pod; none when it has none."""
+        try:
+            for line in self.cluster.jobs.logs(self.wanted.name, container=CONTAINER):
+                yield line.text
+        except PlatformError as error:
+            if error.trouble not in (Trouble.MISSING, Trouble.INVALID):
+                raise
+
+    def pods(self) -> list[Json]:
+        """Its pod, where it is still there."""
+        return list(self.cluster.jobs.pods(self.wanted.name))
+
+    def clean(self) -> None:
+        """Remove all that there is of it. What cannot be removed is logged, and never hides what came of the task."""
+        self._try("Job", self.wanted.name, self._delete_job)
+        for name in self._secrets:
+            self._try("Secret", name, partial(self._delete_secret, name))
+        self._try("stored task", self.wanted.unique, partial(self.store.remove, self.wanted.unique))
+
+    def _delete_job(self) -> None:
+        """Under the name there may be a Job of somebody else's, which is why ours was refused."""
+        try:
+            found = self.cluster.jobs.get(self.wanted.name)
+        except PlatformError as error:
+            if error.trouble is not Trouble.MISSING:
+                raise
+            return
+        if found.labels.get(manifests.ATTEMPT) == self.wanted.attempt:
+            self.cluster.jobs.cancel(self.wanted.name)
+
+    def _delete_secret(self, name: str) -> None:
+        try:
+            self.cluster.kubernetes.delete("v1", "secrets", name)
+        except PlatformError as error:
+            if error.trouble is not Trouble.MISSING:
+                raise
+
+    @staticmethod
+    def _try(what: str, name: str, remove: Callable[[], None]) -> None:
+        try:
+            remove()
+        except Exception as error:
+            log.warning("the %s %s was not removed: %s", what, name, error)
