@@ -6,9 +6,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hera_k8s_sandbox.workflows import hooks
+from hera_k8s_sandbox.workflows.artifacts import ArtifactError, resolved
 from hera_k8s_sandbox.workflows.conditions import ConditionError, holds
 from hera_k8s_sandbox.workflows.depends import Depends, depends_of
 from hera_k8s_sandbox.workflows.expansion import ExpansionError, expand, expands
+from hera_k8s_sandbox.workflows.hooks import has_hooks
 from hera_k8s_sandbox.workflows.nodes import (
     COMPLETED,
     FAILED,
@@ -19,7 +22,13 @@ from hera_k8s_sandbox.workflows.nodes import (
     failed,
     fulfilled,
 )
-from hera_k8s_sandbox.workflows.scope import ScopeError, template_outputs, values_of_group, values_of_node
+from hera_k8s_sandbox.workflows.scope import (
+    ScopeError,
+    template_outputs,
+    values_of_group,
+    values_of_inputs,
+    values_of_node,
+)
 from hera_k8s_sandbox.workflows.substitution import substitute
 
 if TYPE_CHECKING:
@@ -47,6 +56,7 @@ class _Plan:
     settled: set[str] = field(default_factory=set)
     resolved: dict[str, Json] = field(default_factory=dict)
     groups: dict[str, _Waiting] = field(default_factory=dict)
+    hooked: frozenset[str] = frozenset()
 
 
 def execute(operation: Operation, node: Json, template: Json) -> None:
@@ -58,12 +68,13 @@ def execute(operation: Operation, node: Json, template: Json) -> None:
         if name not in plan.settled:
             _advance_task(operation, node, plan, name)
     phase = _phase(operation.nodes, node, plan, template)
-    if phase == "Running":
+    if phase == "Running" or any(_has_open_hooks(operation.nodes, node, plan, name) for name in plan.hooked):
         return
     if phase == "Succeeded":
         try:
-            operation.take_outputs(node, template_outputs(template, _scope(operation, node, plan, list(plan.tasks))))
-        except ScopeError as error:
+            values = operation.values() | values_of_inputs(node) | _scope(operation, node, plan, list(plan.tasks))
+            operation.take_outputs(node, template_outputs(template, values))
+        except (ArtifactError, ScopeError) as error:
             operation.nodes.mark(node, "Error", str(error))
             return
     leaving = [target for name in plan.targets if (target := operation.nodes.get(f"{node['name']}.{name}"))]
@@ -97,12 +108,17 @@ def _plan(template: Json) -> _Plan:
     if not wanted:
         needed = {name for each in depends.values() for name in each.tasks}
         wanted = sorted(name for name in tasks if name not in needed)
-    return _Plan(tasks, depends, wanted, task_order(tasks, depends, wanted))
+    hooked = frozenset(name for name, task in tasks.items() if has_hooks(task))
+    return _Plan(tasks, depends, wanted, task_order(tasks, depends, wanted), hooked=hooked)
 
 
 def _advance_task(operation: Operation, boundary: Json, plan: _Plan, name: str) -> None:
     nodes, node_name = operation.nodes, f"{boundary['name']}.{name}"
     node = nodes.get(node_name)
+    if node is not None and name in plan.hooked and not expands(plan.tasks[name]):
+        task = _resolve(operation, boundary, plan, name)
+        if not _advance_hooks(operation, boundary, plan, task, name, node):
+            return
     if fulfilled(node):
         plan.settled.add(name)
         return
@@ -117,7 +133,7 @@ def _advance_task(operation: Operation, boundary: Json, plan: _Plan, name: str) 
         try:
             task = _resolve(operation, boundary, plan, name)
             members = expand(task)
-        except (ScopeError, ConditionError, ExpansionError) as error:
+        except (ArtifactError, ScopeError, ConditionError, ExpansionError) as error:
             _skip(operation, boundary, plan, name, "Error", str(error))
             return
         if not expands(plan.tasks[name]):
@@ -146,7 +162,10 @@ def _advance_group(operation: Operation, boundary: Json, plan: _Plan, name: str,
             left.extend(waiting.members[position:])  # the same template: the rest has no room either
             break
         node = nodes.get(member_name)
-        if node is None or node["phase"] not in FULFILLED:
+        done = name not in plan.hooked or node is None
+        if not done and node is not None:
+            done = _advance_hooks(operation, boundary, plan, member, name, node)
+        if node is None or node["phase"] not in FULFILLED or not done:
             left.append((member, member_name))
         elif failed(node):
             waiting.phase = node["phase"]
@@ -195,6 +214,25 @@ def _run(operation: Operation, boundary: Json, plan: _Plan, task: Json, name: st
         _connect(nodes, boundary, plan, name, node, group)
 
 
+def _advance_hooks(operation: Operation, boundary: Json, plan: _Plan, task: Json, name: str, node: Json) -> bool:
+    """Run what hooks of a task its state wants; whether none of them is under way."""
+    values = operation.values() | values_of_inputs(boundary) | _scope(operation, boundary, plan, plan.order)
+    values |= values_of_node(f"tasks.{name}", node)
+    try:
+        return hooks.advance_task(operation, boundary, task, node, f"tasks.{name}", values)
+    except NodeError as error:
+        operation.nodes.mark(node, "Error", f"task '{node['name']}' errored: {error}")
+        plan.settled.add(name)
+        return True
+
+
+def _has_open_hooks(nodes: Nodes, boundary: Json, plan: _Plan, name: str) -> bool:
+    """Whether a task has ended and its hooks have not."""
+    if name not in plan.hooked or name in plan.settled:
+        return False
+    return fulfilled(nodes.get(f"{boundary['name']}.{name}"))
+
+
 def _skip(operation: Operation, boundary: Json, plan: _Plan, name: str, phase: str, message: str) -> None:
     nodes, node_name = operation.nodes, f"{boundary['name']}.{name}"
     more = operation.caller_fields(plan.tasks[name], boundary["id"])
@@ -223,7 +261,7 @@ def _is_ready(nodes: Nodes, boundary: Json, plan: _Plan, name: str) -> bool | No
     found: dict[str, Json] = {}
     for dependency in plan.depends[name].tasks:
         node = nodes.get(f"{boundary['name']}.{dependency}")
-        if node is None or node["phase"] not in FULFILLED:
+        if node is None or node["phase"] not in FULFILLED or _has_open_hooks(nodes, boundary, plan, dependency):
             return None
         found[dependency] = node
     return plan.depends[name].holds(lambda task, result: _has(nodes, found[task], result))
@@ -244,8 +282,10 @@ def _resolve(operation: Operation, boundary: Json, plan: _Plan, name: str) -> Js
     if name in plan.resolved:
         return plan.resolved[name]
     ancestors = task_order(plan.tasks, plan.depends, [name])[:-1]
-    values = operation.values() | _scope(operation, boundary, plan, ancestors)
+    values = operation.values() | values_of_inputs(boundary) | _scope(operation, boundary, plan, ancestors)
     task: Json = substitute(plan.tasks[name], values)
+    if "arguments" in task:
+        task["arguments"] = resolved(task["arguments"], values)
     if task.get("when") and not expands(task):
         holds(str(task["when"]))  # in error already here, as in Argo
     plan.resolved[name] = task
@@ -286,7 +326,7 @@ def _phase(nodes: Nodes, boundary: Json, plan: _Plan, template: Json) -> str:
             phases[key] = "Succeeded" if node["phase"] == "Skipped" else branch
         following = node.get("children") or ()
         if node["type"] == "Retry":
-            attempts = nodes.children(node)
+            attempts = nodes.attempts(node)
             following = attempts[-1].get("children") or () if attempts else ()
         for child in following:
             if (child, branch) not in seen:

@@ -48,6 +48,7 @@ class Nodes:
         self._owner: dict[str, str] = {}
         self._active: defaultdict[str, int] = defaultdict(int)
         self._progress: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self._total = [0, 0]
         self._touched: set[str] = set()
         self.active_pods = 0
         self._recover()
@@ -137,6 +138,10 @@ class Nodes:
         """The nodes that follow a node."""
         return [self.by_id[key] for key in node.get("children") or ()]
 
+    def attempts(self, node: Json) -> list[Json]:
+        """The attempts of a Retry node: its children but for hooks."""
+        return [child for child in self.children(node) if not (child.get("nodeFlag") or {}).get("hooked")]
+
     def outbound(self, node: Json) -> list[str]:
         """The ids of the nodes by which a node is left: what comes after is connected to these."""
         kind, children = node["type"], node.get("children") or []
@@ -148,7 +153,8 @@ class Nodes:
             members = [self.by_id[key] for key in children]
             return list(_each_once(key for member in members for key in self.outbound(member)))
         if kind == "Retry":
-            return [children[-1]] if children else [node["id"]]
+            attempts = self.attempts(node)
+            return [attempts[-1]["id"]] if attempts else [node["id"]]
         leaving = [self.by_id[key] for key in node.get("outboundNodes") or ()]
         return list(_each_once(key for one in leaving for key in self.outbound(one)))
 
@@ -162,7 +168,7 @@ class Nodes:
             done, total = self._progress[key]
             self.by_id[key]["progress"] = f"{done}/{total}"
         self._touched.clear()
-        done, total = self._progress[self.workflow]
+        done, total = self._total
         return f"{done}/{total}"
 
     def _finish(self, node: Json) -> None:
@@ -182,10 +188,8 @@ class Nodes:
             self.active_pods += change
 
     def _add_progress(self, node: Json, done: int, total: int) -> None:
-        if node["id"] == self.workflow:
-            self._progress[self.workflow][0] += done
-            self._progress[self.workflow][1] += total
-            return
+        self._total[0] += done
+        self._total[1] += total
         key = self._owner.get(node["id"], "")
         while key:
             self._progress[key][0] += done

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.store import now_text
-from hera_k8s_sandbox.workflows import dag, retries, steps
+from hera_k8s_sandbox.workflows import dag, hooks, retries, steps
 from hera_k8s_sandbox.workflows.assessment import assess
 from hera_k8s_sandbox.workflows.naming import pod_name
-from hera_k8s_sandbox.workflows.nodes import FULFILLED, NodeError, Nodes, ParallelismReached, fulfilled
+from hera_k8s_sandbox.workflows.nodes import FULFILLED, NodeError, Nodes, ParallelismReached, failed, fulfilled
 from hera_k8s_sandbox.workflows.pods import NODE_ID, build_pod
 from hera_k8s_sandbox.workflows.scope import ScopeError, bind_inputs, global_values
 from hera_k8s_sandbox.workflows.templates import (
@@ -167,8 +167,8 @@ class Operation:
         except NodeError as error:
             self.end("Error", str(error))
             return
-        if root is not None and fulfilled(root):
-            self._end_with(root)
+        if root is not None:
+            self._go_on_after(root)
 
     def end(self, phase: str, message: str = "") -> None:
         """Finish the workflow."""
@@ -228,7 +228,7 @@ class Operation:
         except ScopeError as error:
             self._error_node(name, holder, boundary, owner, str(error))
             raise NodeError(str(error)) from None
-        flags = {"nodeFlag": {"retried": True}} if local else {}
+        flags = _flags(holder, retried=bool(local))
         if "dag" in processed or "steps" in processed:
             if node is None:
                 kind = "DAG" if "dag" in processed else "Steps"
@@ -254,7 +254,7 @@ class Operation:
         except ScopeError as error:
             self._error_node(name, holder, boundary, owner, str(error))
             raise NodeError(str(error)) from None
-        return self._add(name, "Retry", processed, holder, boundary, owner, "Running")
+        return self._add(name, "Retry", processed, holder, boundary, owner, "Running", **_flags(holder))
 
     def values(self) -> dict[str, str]:
         """What `{{workflow...}}` stands for now."""
@@ -269,7 +269,7 @@ class Operation:
     # Pods
 
     def _create_pod(self, node: Json, template: Json, holder: Json, boundary: str) -> None:
-        if self.shutdown:
+        if self.shutdown and not self._outlives_stop(node):
             self.nodes.mark(node, "Failed", f"workflow shutdown with strategy: {self.shutdown}")
             return
         name = pod_name(self.name, node["name"], template["name"])
@@ -320,7 +320,7 @@ class Operation:
         if not self.nodes.active_pods:
             return
         for node in self.nodes:
-            if node["type"] == "Pod" and not fulfilled(node):
+            if node["type"] == "Pod" and not fulfilled(node) and not self._outlives_stop(node):
                 self._pods.stop(self.pod_name(node))
                 self.nodes.mark(node, "Failed", message)
 
@@ -368,9 +368,10 @@ class Operation:
     def _add(
         self, name: str, kind: str, template: Json, holder: Json, boundary: str, owner: str, phase: str, **more: Any
     ) -> Json:
-        inputs = (template.get("inputs") or {}).get("parameters")
-        if inputs:
-            more["inputs"] = {"parameters": inputs}
+        inputs = template.get("inputs") or {}
+        shown = {key: inputs[key] for key in ("parameters", "artifacts") if inputs.get(key)}
+        if shown:
+            more["inputs"] = shown
         more |= self.caller_fields(holder, boundary)
         return self.nodes.add(name, kind, owner=owner, phase=phase, **more)
 
@@ -403,11 +404,27 @@ class Operation:
             if all(each["name"] != name for each in kept):
                 kept.append({"name": name, "value": one["value"]})
 
-    def _end_with(self, root: Json) -> None:
-        phase, message = root["phase"], root.get("message", "")
-        if phase in ("Skipped", "Omitted"):
-            phase = "Succeeded"
-        if self.shutdown and phase != "Succeeded":
+    def _outlives_stop(self, node: Json) -> bool:
+        """Whether a node runs to its end though the workflow is stopped, or its time is over: exit handlers do."""
+        return self.shutdown != "Terminate" and hooks.is_of_exit(node)
+
+    def _go_on_after(self, root: Json) -> None:
+        """Run the hooks of the workflow, when its tree has ended the exit handler too, and then finish."""
+        at_exit: Json | None = None
+        if hooks.has_hooks(self.spec):
+            try:
+                if not hooks.advance_workflow(self, root) or not fulfilled(root):
+                    return
+                at_exit, done = hooks.advance_exit(self)
+            except NodeError as error:
+                self.end("Error", str(error))
+                return
+            if not done:
+                return
+        if not fulfilled(root):
+            return
+        phase, message = hooks.ending(root, at_exit)
+        if self.shutdown and failed(root):
             phase, message = "Failed", f"Stopped with strategy '{self.shutdown}'"
         self.end(phase, message)
 
@@ -418,3 +435,9 @@ class Operation:
                 condition["status"] = status
                 return
         conditions.append({"type": kind, "status": status})
+
+
+def _flags(holder: Json, *, retried: bool = False) -> Json:
+    """How a node says that it is a hook, or an attempt."""
+    flags = ({"hooked": True} if holder.get("hooked") else {}) | ({"retried": True} if retried else {})
+    return {"nodeFlag": flags} if flags else {}

@@ -17,7 +17,8 @@ Json = dict[str, Any]
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TRANSIENT: Final = re.compile(
     r"exceeded quota|i/o timeout|TLS handshake timeout|connection (?:refused|reset)|connection timed out"
-    r"|too many requests|the object has been modified|etcdserver: (?:leader changed|request timed out)|http2: client connection lost"
+    r"|too many requests|the object has been modified|http2: client connection lost"
+    r"|etcdserver: (?:leader changed|request timed out)"
 )  # what Argo takes for transient when it reads a message
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 
@@ -72,7 +73,7 @@ def duration_of(text: Any) -> float:
 
 
 def _attempts(operation: Operation, parent: Json) -> list[Json]:
-    return operation.nodes.children(parent)
+    return operation.nodes.attempts(parent)
 
 
 def _last_values(attempts: list[Json]) -> dict[str, str]:

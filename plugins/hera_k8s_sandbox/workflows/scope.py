@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from hera_k8s_sandbox.workflows import artifacts
+from hera_k8s_sandbox.workflows.expressions import ExpressionError, evaluate
 from hera_k8s_sandbox.workflows.pods import account_of
 from hera_k8s_sandbox.workflows.substitution import substitute, substitute_text
 from hera_k8s_sandbox.workflows.values import go_json, text_of
@@ -66,7 +68,16 @@ def bind_inputs(template: Json, arguments: Json, values: Mapping[str, str]) -> J
     if bound:
         shown = [one | {"value": inputs[one["name"]]} for one in bound]
         template = template | {"inputs": template["inputs"] | {"parameters": shown}}
+    try:
+        placed = artifacts.bound(template, arguments)
+    except artifacts.ArtifactError as error:
+        raise ScopeError(str(error)) from None
+    known |= {f"inputs.artifacts.{one['name']}.path": one["path"] for one in placed if one.get("path")}
+    if "dag" in template or "steps" in template:
+        known |= artifacts.values_of("inputs", placed)
     result: Json = substitute(template, known)
+    if (template.get("inputs") or {}).get("artifacts"):
+        result["inputs"] = result["inputs"] | {"artifacts": substitute(placed, known)}
     return result
 
 
@@ -80,12 +91,14 @@ def _bound(wanted: Json, given: Json | None) -> Json:
 
 
 def _output_paths(template: Json) -> dict[str, str]:
-    outputs = (template.get("outputs") or {}).get("parameters") or ()
-    return {
+    outputs = template.get("outputs") or {}
+    found = {
         f"outputs.parameters.{one['name']}.path": one["valueFrom"]["path"]
-        for one in outputs
+        for one in outputs.get("parameters") or ()
         if (one.get("valueFrom") or {}).get("path")
     }
+    made = outputs.get("artifacts") or ()
+    return found | {f"outputs.artifacts.{one['name']}.path": one["path"] for one in made if one.get("path")}
 
 
 def values_of_node(prefix: str, node: Json) -> dict[str, str]:
@@ -101,7 +114,7 @@ def values_of_node(prefix: str, node: Json) -> dict[str, str]:
     for one in outputs.get("parameters") or ():
         if one.get("value") is not None:
             values[f"{prefix}.outputs.parameters.{one['name']}"] = text_of(one["value"])
-    return values
+    return values | artifacts.values_of(f"{prefix}.outputs", outputs.get("artifacts"))
 
 
 def values_of_group(prefix: str, group: Json | None, members: Iterable[Json]) -> dict[str, str]:
@@ -124,21 +137,49 @@ def values_of_group(prefix: str, group: Json | None, members: Iterable[Json]) ->
     return values
 
 
+def values_of_inputs(node: Json) -> dict[str, str]:
+    """What `{{inputs...}}` stands for within the template of a DAG or Steps node."""
+    inputs = node.get("inputs") or {}
+    parameters = inputs.get("parameters") or ()
+    values = {f"inputs.parameters.{one['name']}": text_of(one.get("value", "")) for one in parameters}
+    return values | artifacts.values_of("inputs", inputs.get("artifacts"))
+
+
 def template_outputs(template: Json, values: Mapping[str, str]) -> Json | None:
     """The outputs that a DAG or Steps template takes from what ran inside it. Raises ScopeError."""
-    declared = (template.get("outputs") or {}).get("parameters") or ()
-    if not declared:
-        return None
-    return {"parameters": [_taken(one, values) for one in declared]}
+    outputs = template.get("outputs") or {}
+    found: Json = {}
+    if outputs.get("parameters"):
+        found["parameters"] = [_taken(one, values) for one in outputs["parameters"]]
+    made = [artifacts.taken(one, values) for one in outputs.get("artifacts") or ()]
+    if any(made):
+        found["artifacts"] = [one for one in made if one is not None]
+    return found or None
 
 
 def _taken(declared: Json, values: Mapping[str, str]) -> Json:
     source = declared.get("valueFrom") or {}
+    if source.get("expression"):
+        return declared | {"value": _of_expression(declared["name"], source, values)}
     tag = str(source.get("parameter", "")).removeprefix("{{").removesuffix("}}").strip()
     value = values.get(tag, source.get("default"))
     if value is None:
         raise ScopeError(f'unable to resolve outputs.parameters.{declared["name"]}: "{{{{{tag}}}}}" has no value')
     return declared | {"value": text_of(value)}
+
+
+def _of_expression(name: str, source: Json, values: Mapping[str, str]) -> str:
+    try:
+        found = evaluate(str(source["expression"]), values)
+    except ExpressionError as error:
+        if source.get("default") is not None:
+            return text_of(source["default"])
+        raise ScopeError(f"unable to resolve outputs.parameters.{name}: {error}") from None
+    if found is None:
+        if source.get("default") is not None:
+            return text_of(source["default"])
+        raise ScopeError(f"unable to resolve outputs.parameters.{name}: {source['expression']} has no value")
+    return text_of(found)
 
 
 def _index(node: Json) -> int:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hera_k8s_sandbox.workflows import hooks
+from hera_k8s_sandbox.workflows.artifacts import ArtifactError, resolved
 from hera_k8s_sandbox.workflows.conditions import ConditionError, holds
 from hera_k8s_sandbox.workflows.expansion import ExpansionError, expand, expands
 from hera_k8s_sandbox.workflows.nodes import NodeError, Nodes, ParallelismReached, failed, fulfilled
-from hera_k8s_sandbox.workflows.scope import ScopeError, template_outputs, values_of_group, values_of_node
+from hera_k8s_sandbox.workflows.scope import (
+    ScopeError,
+    template_outputs,
+    values_of_group,
+    values_of_inputs,
+    values_of_node,
+)
 from hera_k8s_sandbox.workflows.substitution import substitute
 
 if TYPE_CHECKING:
@@ -35,8 +43,9 @@ def execute(operation: Operation, node: Json, template: Json) -> None:
             scope |= _values_of_step(nodes, group, step)
     _leave(nodes, node, nodes.get(f"{node['name']}[{len(groups) - 1}]") or node)
     try:
-        operation.take_outputs(node, template_outputs(template, operation.values() | scope))
-    except ScopeError as error:
+        values = operation.values() | values_of_inputs(node) | scope
+        operation.take_outputs(node, template_outputs(template, values))
+    except (ArtifactError, ScopeError) as error:
         nodes.mark(node, "Error", str(error))
         return
     nodes.mark(node, "Succeeded")
@@ -67,7 +76,7 @@ def _execute_group(operation: Operation, boundary: Json, group: Json, steps: lis
         members = _members(operation, group, steps, scope)
         for step in members:
             _start(operation, boundary, group, step)
-    except (ConditionError, ExpansionError, ScopeError) as error:
+    except (ArtifactError, ConditionError, ExpansionError, ScopeError) as error:
         nodes.mark(group, "Error", str(error))
         return
     except NodeError as error:
@@ -76,9 +85,10 @@ def _execute_group(operation: Operation, boundary: Json, group: Json, steps: lis
     except ParallelismReached:
         return
     children = nodes.children(group)
-    if any(not fulfilled(child) for child in children):
-        return
     by_name = {f"{group['name']}.{step['name']}": step for step in members}
+    done = [_advance_hooks(operation, boundary, by_name.get(child["name"], {}), child, scope) for child in children]
+    if not all(done) or any(not fulfilled(child) for child in children):
+        return
     for child in children:
         if failed(child) and not _continues_on(by_name.get(child["name"], {}), child["phase"]):
             nodes.mark(group, "Failed", f"child '{child['id']}' failed")
@@ -92,10 +102,12 @@ def _members(operation: Operation, group: Json, steps: list[Json], scope: dict[s
     if found is not None:
         return found
     found, nodes = [], operation.nodes
-    values = operation.values() | scope
+    values = operation.values() | values_of_inputs(operation.nodes.by_id[group["boundaryID"]]) | scope
     for step in steps:
-        resolved = substitute(step, values)
-        expanded = expand(resolved)
+        called = substitute(step, values)
+        if "arguments" in called and not _is_not_wanted(called):
+            called["arguments"] = resolved(called["arguments"], values)
+        expanded = expand(called)
         if not expanded:
             more = {**operation.caller_fields(step, group["boundaryID"]), "owner": group["id"]}
             name = f"{group['name']}.{step['name']}"
@@ -106,6 +118,16 @@ def _members(operation: Operation, group: Json, steps: list[Json], scope: dict[s
         found.extend(expanded)
     operation.memory[group["id"]] = found
     return found
+
+
+def _is_not_wanted(step: Json) -> bool:
+    """Whether a step's `when` says no already: then what it is passed need not be there."""
+    if not step.get("when") or expands(step):
+        return False
+    try:
+        return not holds(str(step["when"]))
+    except ConditionError:
+        return False
 
 
 def _start(operation: Operation, boundary: Json, group: Json, step: Json) -> None:
@@ -130,6 +152,19 @@ def _start(operation: Operation, boundary: Json, group: Json, step: Json) -> Non
         raise NodeError(f"{name} error: {error}") from None
     if node is not None and known is None:
         nodes.connect(group, node)
+
+
+def _advance_hooks(operation: Operation, boundary: Json, step: Json, node: Json, scope: dict[str, str]) -> bool:
+    """Run what hooks of a step its state wants; whether none of them is under way."""
+    if not hooks.has_hooks(step):
+        return True
+    prefix = f"steps.{step['name'].partition('(')[0]}"
+    values = operation.values() | values_of_inputs(boundary) | scope | values_of_node(prefix, node)
+    try:
+        return hooks.advance_task(operation, boundary, step, node, prefix, values)
+    except NodeError as error:
+        operation.nodes.mark(node, "Error", str(error))
+        return True
 
 
 def _values_of_step(nodes: Nodes, group: Json, step: Json) -> dict[str, str]:

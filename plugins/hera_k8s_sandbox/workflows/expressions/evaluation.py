@@ -195,9 +195,12 @@ class _Evaluator:
 
     def _sort_by(self, tree: Tree, items: list[Any], of: Callable[[int], Any]) -> list[Any]:
         backwards = len(tree.parts) > 2 and self.value(tree.parts[2]) == "desc"
-        rank = {index: of(index) for index in range(len(items))}
-        order = sorted(rank, key=cmp_to_key(lambda one, two: compare(rank[one], rank[two])), reverse=backwards)
-        return [items[index] for index in order]
+        rank: dict[int, Any] = {index: of(index) for index in range(len(items))}
+
+        def before(one: int, two: int) -> int:
+            return compare(rank[one], rank[two])
+
+        return [items[index] for index in sorted(rank, key=cmp_to_key(before), reverse=backwards)]
 
     def _reduce(self, tree: Tree, items: list[Any]) -> Any:
         body = tree.parts[1].parts[0]

@@ -11,7 +11,7 @@ from hera_k8s_sandbox.workflows.validation.scopes import Scope
 
 Json = dict[str, Any]
 
-_UNSUPPORTED_STEP: Final = ("inline", "hooks", "onExit")
+_UNSUPPORTED_STEP: Final = ("inline",)
 
 
 def check_step(at: str, step: Json, seen: Mapping[str, Json]) -> None:
@@ -31,8 +31,11 @@ def check_step(at: str, step: Json, seen: Mapping[str, Json]) -> None:
         raise WorkflowInvalid(f"{at} {', '.join(given)} are mutually exclusive")
 
 
-def check_call(at: str, step: Json, scope: Scope) -> None:
-    """Whether a task or step calls a template that is there, with the arguments that it needs."""
+def check_call(at: str, step: Json, scope: Scope, *, entry: bool = False) -> None:
+    """Whether a task or step calls a template that is there, with the arguments that it needs.
+
+    entry: the arguments are the workflow's own, which get their values later.
+    """
     template = scope.called(at, step)
     arguments = step.get("arguments") or {}
     if arguments.get("artifacts"):
@@ -43,7 +46,7 @@ def check_call(at: str, step: Json, scope: Scope) -> None:
         if one.get("valueFrom"):
             raise unsupported(f"{at}.arguments.parameters.{one['name']}.valueFrom")
     if template is not None:
-        check_arguments(at, template, arguments)
+        check_arguments(at, template, arguments, entry=entry)
 
 
 def check_arguments(where: str, template: Json, arguments: Json, *, entry: bool = False) -> None:

@@ -9,6 +9,7 @@ from hera_k8s_sandbox.workflows.depends import Depends, DependsError, depends_of
 from hera_k8s_sandbox.workflows.expansion import expands
 from hera_k8s_sandbox.workflows.validation.calls import check_call, check_step
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
+from hera_k8s_sandbox.workflows.validation.hooks import check_hooks, without_hooks
 from hera_k8s_sandbox.workflows.validation.references import check_references
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
 
@@ -32,7 +33,10 @@ def check_dag(where: str, template: Json, scope: Scope, inputs: set[str]) -> Non
     for name, task in tasks.items():
         at = f"{where}.tasks.{name}"
         check_call(at, task, scope)
-        check_references(at, task, scope, inputs, _ancestors(name, depends), set(tasks), "tasks")
+        check_hooks(at, task, scope)
+        before, names = _ancestors(name, depends), set(tasks)
+        check_references(at, without_hooks(task), scope, inputs, before, names, "tasks")
+        check_references(at, task.get("hooks") or {}, scope, inputs, before | {name}, names, "tasks")
 
 
 def _depends(where: str, task: Json, tasks: Mapping[str, Json]) -> Depends:
@@ -104,5 +108,7 @@ def check_steps(where: str, template: Json, scope: Scope, inputs: set[str]) -> N
         for step in group:
             at = f"{where}.steps[{index}].{step['name']}"
             check_call(at, step, scope)
-            check_references(at, step, scope, inputs, before, names, "steps")
+            check_hooks(at, step, scope)
+            check_references(at, without_hooks(step), scope, inputs, before, names, "steps")
+            check_references(at, step.get("hooks") or {}, scope, inputs, before | {step["name"]}, names, "steps")
         before |= {step["name"] for step in group}

@@ -12,6 +12,7 @@ from hera_k8s_sandbox.workflows.validation.errors import (
     fields_of_wrong_type,
     unsupported,
 )
+from hera_k8s_sandbox.workflows.validation.hooks import check_hooks
 from hera_k8s_sandbox.workflows.validation.names import NAME_RULE, check_enum, check_parameter, is_name
 from hera_k8s_sandbox.workflows.validation.scopes import Scope, find
 from hera_k8s_sandbox.workflows.validation.templates import check_template
@@ -23,8 +24,6 @@ _LONGEST_NAME: Final = 63  # it becomes a label's value
 
 # What would change how a workflow runs, and is not done: refused by name. Further fields are harmless here.
 _UNSUPPORTED_SPEC: Final = (
-    "onExit",
-    "hooks",
     "synchronization",
     "volumeClaimTemplates",
     "podSpecPatch",
@@ -64,7 +63,9 @@ def _validate(workflow: Json, *, lint: bool, source: Source) -> None:
     entrypoint = find(templates, spec["entrypoint"], "")
     check_arguments(f"templates.{entrypoint['name']}", entrypoint, spec.get("arguments") or {}, entry=True)
     parameters = frozenset(one.get("name", "") for one in (spec.get("arguments") or {}).get("parameters") or ())
-    _check_templates(Scope(spec, templates, parameters, source))
+    scope = Scope(spec, templates, parameters, source)
+    check_hooks("", spec, scope)
+    _check_templates(scope)
 
 
 def _of_template(spec: Json, source: Source) -> Json:
@@ -95,7 +96,9 @@ def _validate_template(obj: Json, source: Source) -> None:
     if spec.get("entrypoint"):
         find(templates, spec["entrypoint"], "")
     _check_pod_gc(spec)
-    _check_templates(Scope(spec, templates, None, source))  # who refers to it may bring parameters along
+    scope = Scope(spec, templates, None, source)
+    check_hooks("", spec, scope)
+    _check_templates(scope)  # who refers to it may bring parameters along
 
 
 def _check_templates(scope: Scope) -> None:

@@ -1,0 +1,179 @@
+"""Hooks: templates that run beside or after the workflow, a task or a step, when their expressions say so.
+
+The hook `exit`, also written `onExit`, needs no expression: it runs when what it belongs to has ended, whichever way.
+After a stop the handlers of exits still run, after a termination they do not (Argo 4.1).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from hera_k8s_sandbox.workflows.artifacts import ArtifactError, resolved
+from hera_k8s_sandbox.workflows.expressions import ExpressionError, holds
+from hera_k8s_sandbox.workflows.nodes import COMPLETED, NodeError, ParallelismReached, failed, fulfilled
+from hera_k8s_sandbox.workflows.substitution import substitute
+from hera_k8s_sandbox.workflows.values import seconds_of
+
+if TYPE_CHECKING:
+    from hera_k8s_sandbox.workflows.operation import Operation
+
+Json = dict[str, Any]
+
+EXIT: Final = "exit"
+_EXIT_NODE: Final = re.compile(r"\.onExit(?=$|[.(\[])")
+
+
+def has_hooks(holder: Json) -> bool:
+    """Whether a task, a step or a spec has any."""
+    return bool(holder.get("hooks") or holder.get("onExit"))
+
+
+def exit_hook(holder: Json) -> Json | None:
+    """The hook that runs at the end; the older way to write it is heard first, as in Argo."""
+    if holder.get("onExit"):
+        return {"template": holder["onExit"], "arguments": holder.get("arguments") or {}}
+    found: Json | None = (holder.get("hooks") or {}).get(EXIT)
+    return found
+
+
+def lifecycle_hooks(holder: Json) -> Iterator[tuple[str, Json]]:
+    """The hooks with an expression, by name."""
+    for name, hook in (holder.get("hooks") or {}).items():
+        if name != EXIT:
+            yield name, hook
+
+
+def is_of_exit(node: Json) -> bool:
+    """Whether a node is part of an exit handler."""
+    return _EXIT_NODE.search(node["name"]) is not None
+
+
+def advance_task(
+    operation: Operation, boundary: Json, task: Json, node: Json, prefix: str, values: Mapping[str, str]
+) -> bool:
+    """Run the hooks of a task or step as its state wants; whether nothing more is to be waited for.
+
+    prefix: `tasks.NAME` or `steps.NAME`. values: what its tags and expressions may name. Raises NodeError.
+    """
+    if node["phase"] not in COMPLETED and node["phase"] != "Running":
+        return True
+    known = {**values, f"{prefix}.status": node["phase"]}
+    done = True
+    for name, hook in lifecycle_hooks(task):
+        done = _advance(operation, f"{node['name']}.hooks.{name}", hook, node, boundary["id"], known) and done
+    if not done or not fulfilled(node):
+        return done
+    at_exit = exit_hook(task)
+    if at_exit is None or operation.shutdown == "Terminate":
+        return True
+    return _advance(operation, f"{node['name']}.onExit", at_exit, node, boundary["id"], known, at_exit=True)
+
+
+def advance_workflow(operation: Operation, root: Json) -> bool:
+    """Run the hooks of the workflow as its state wants; whether nothing more is to be waited for. Raises NodeError."""
+    operation.globals["workflow.status"] = _workflow_status(root["phase"])
+    operation.globals["workflow.failures"] = json.dumps(_failures(operation), ensure_ascii=False)
+    done = True
+    for name, hook in lifecycle_hooks(operation.spec):
+        done = _advance(operation, f"{operation.name}.hooks.{name}", hook, root, "", operation.values()) and done
+    return done
+
+
+def advance_exit(operation: Operation) -> tuple[Json | None, bool]:
+    """Run the workflow's exit handler; its node, and whether it is over. Raises NodeError."""
+    name, hook = f"{operation.name}.onExit", exit_hook(operation.spec)
+    node = operation.nodes.get(name)
+    if hook is None or (node is None and operation.shutdown == "Terminate"):
+        return None, True
+    now = operation.now() - seconds_of(operation.status["startedAt"])
+    operation.globals["workflow.duration"] = f"{now:f}"
+    try:
+        node = operation.execute(name, _holder(hook), hook.get("arguments") or {}, "")
+    except ParallelismReached:
+        return operation.nodes.get(name), False
+    return node, fulfilled(node)
+
+
+def ending(root: Json, at_exit: Json | None) -> tuple[str, str]:
+    """The phase and message of a workflow whose tree and exit handler have ended."""
+    phase = _workflow_status(root["phase"])
+    if phase == "Succeeded" and at_exit is not None and failed(at_exit):
+        return at_exit["phase"], at_exit.get("message", "")
+    return phase, root.get("message", "")
+
+
+def _advance(
+    operation: Operation,
+    name: str,
+    hook: Json,
+    parent: Json,
+    boundary: str,
+    values: Mapping[str, str],
+    *,
+    at_exit: bool = False,
+) -> bool:
+    """Start or go on with one hook's node; whether it is over, or not wanted."""
+    node = operation.nodes.get(name)
+    if node is None and not _is_wanted(name, hook, values, at_exit=at_exit):
+        return True
+    if node is None and operation.shutdown and not at_exit:
+        return True
+    arguments = hook.get("arguments") or {}
+    if node is None or not fulfilled(node):
+        try:
+            arguments = resolved(substitute(arguments, values), values)
+        except ArtifactError as error:
+            raise NodeError(str(error)) from None
+    try:
+        node = operation.execute(name, _holder(hook), arguments, boundary)
+    except ParallelismReached:
+        node = operation.nodes.get(name)
+    except NodeError as error:
+        if (made := operation.nodes.get(name)) is not None:
+            operation.nodes.connect(parent, made)
+        raise NodeError(f"{name} error: {error}") from None
+    if node is None:
+        return False
+    operation.nodes.connect(parent, node)
+    return fulfilled(node)
+
+
+def _is_wanted(name: str, hook: Json, values: Mapping[str, str], *, at_exit: bool) -> bool:
+    expression = hook.get("expression")
+    if not expression:
+        if at_exit:
+            return True
+        raise NodeError(f"Expression required for hook {name}")
+    try:
+        return holds(str(expression), values)
+    except ExpressionError as error:
+        raise NodeError(str(error)) from None
+
+
+def _holder(hook: Json) -> Json:
+    """The hook as the caller of its template."""
+    called = {key: hook[key] for key in ("template", "templateRef") if hook.get(key)}
+    return {**called, "hooked": True}
+
+
+def _workflow_status(phase: str) -> str:
+    return "Succeeded" if phase in ("Skipped", "Omitted") else phase
+
+
+def _failures(operation: Operation) -> str:
+    found = [
+        {
+            "displayName": node["displayName"],
+            "message": node.get("message", ""),
+            "templateName": node.get("templateName", ""),
+            "phase": node["phase"],
+            "podName": operation.pod_name(node),
+            "finishedAt": node.get("finishedAt"),
+        }
+        for node in operation.nodes
+        if failed(node)
+    ]
+    return json.dumps(found or None, separators=(",", ":"), ensure_ascii=False)
