@@ -143,8 +143,9 @@ class Bubblewrap:
         mounts = sorted(task.mounts, key=lambda mount: mount.target.count("/"))
         outputs: dict[str, Path] = {}
         for mount in [*mounts, *_output_mounts(task, mounts, outputs)]:
-            arguments += places.open(mount.target)
-            arguments += ["--ro-bind" if mount.read_only else "--bind", str(mount.source), mount.target]
+            target = _behind_links(mount.target)
+            arguments += places.open(target)
+            arguments += ["--ro-bind" if mount.read_only else "--bind", str(mount.source), target]
         if task.working_directory and _through(mounts, task.working_directory) is None:
             arguments += [*places.open(task.working_directory), "--dir", task.working_directory]
         arguments += ["--chdir", task.working_directory or _HOME, "--hostname", task.name[:63], "--"]
@@ -211,6 +212,12 @@ def _links(path: str) -> Iterator[str]:
     while os.path.islink(path):
         yield path
         path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+
+
+def _behind_links(target: str) -> str:
+    """Where this machine's links lead, which the task sees and bubblewrap does not follow: /run for /var/run."""
+    own = target in _WRITABLE or any(_is_below(Path(target), root) for root in _WRITABLE)
+    return target if own else os.path.realpath(target)
 
 
 def _show(entry: os.DirEntry[str]) -> list[str]:

@@ -24,11 +24,7 @@ USERS = {"admin": ("system:masters",), "alice": ("researchers",), "bob": ()}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance")
-    group.addoption("--real", action="store_true", help="hold a real control plane to the suite, too")
     group.addoption("--record", action="store_true", help="record what the real control plane answers")
-    group.addoption(
-        "--require-controlplane", action="store_true", help="fail, not skip, when no control plane can be had"
-    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:

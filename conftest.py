@@ -1,0 +1,3 @@
+"""What all tests share: which clusters they meet."""
+
+pytest_plugins = ["clusters"]
