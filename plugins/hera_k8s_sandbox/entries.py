@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -77,10 +76,13 @@ class Entry:
         head, _, rest = path.partition(".")
         if head == "metadata":
             return str(self.meta.get(rest) or "")
+        counted = dict(self.resource.counts).get(path)
         value: Any = self.object
-        for part in path.split("."):
+        for part in (counted or path).split("."):
             value = value.get(part) if isinstance(value, dict) else None
-        return "" if value is None else str(value)
+        if value is None:
+            return "0" if counted else ""
+        return str(value)
 
     def selected(self, namespace: str | None, labels: Selector | None, fields: Selector | None) -> bool:
         """Whether the object lies in the namespace (None: any) and satisfies both selectors."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import discovery, operations, pod_logs, reviews, tables, watches
+from hera_k8s_sandbox import discovery, garbage, operations, pod_logs, reviews, tables, watches
 from hera_k8s_sandbox.access import Identity
 from hera_k8s_sandbox.answers import (
     check_acceptable,
@@ -47,6 +47,7 @@ from hera_k8s_sandbox.requests import (
     Query,
     Target,
     as_object,
+    bad_policy,
     check_fields,
     check_list_options,
     flag,
@@ -59,6 +60,7 @@ from hera_k8s_sandbox.requests import (
 from hera_k8s_sandbox.resources import (
     ARGO,
     CLAIMS,
+    JOBS,
     NAMESPACES,
     PERSISTENT_VOLUMES,
     PODS,
@@ -348,12 +350,14 @@ class KubeApi:
             target.namespace,
             target.name,
             preconditions=options.get("preconditions"),
-            orphan=_orphans(request, options),
+            propagation=_propagation(request, resource, options),
+            grace=_grace(request, options),
             dry_run=query.dry_run or options.get("dryRun") == ["All"],
         )
         self._store.flush()
+        told = _warnings([_PODS_KEPT] if _keeps_pods(request, resource, options) else [])
         if not gone or resource in _RETURNS_DELETED:
-            return json_answer(last)
+            return json_answer(last, headers=told)
         details = {
             "name": target.name,
             "group": resource.group,
@@ -377,7 +381,8 @@ class KubeApi:
                     self._state,
                     resource,
                     *entry.key,
-                    orphan=_orphans(request, options),
+                    propagation=_propagation(request, resource, options),
+                    grace=_grace(request, options),
                     dry_run=query.dry_run or options.get("dryRun") == ["All"],
                 )
         self._store.flush()
@@ -385,7 +390,8 @@ class KubeApi:
         head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta}
         unheaded = () if resource.custom else ("kind", "apiVersion")
         items = [{key: value for key, value in entry.object.items() if key not in unheaded} for entry in found]
-        return json_answer(head | {"items": items})
+        told = _warnings([_PODS_KEPT] if _keeps_pods(request, resource, options) else [])
+        return json_answer(head | {"items": items}, headers=told)
 
     async def _delete_options(self, request: web.Request) -> Json:
         options = await read_body(request)
@@ -450,7 +456,7 @@ class KubeApi:
         self, request: web.Request, entry: Entry, code: int = 200, warnings: list[str] | None = None
     ) -> web.StreamResponse:
         self._store.flush()
-        headers = [("Warning", f'299 - "{text}"') for text in warnings or ()]
+        headers = _warnings(warnings or [])
         form = wanted_form(request)
         if form == "Table":
             version = entry.version
@@ -471,6 +477,36 @@ def _where(target: Target) -> tuple[str, str, str]:
     return target.group, target.version, target.plural
 
 
-def _orphans(request: web.Request, options: Json) -> bool:
+def _grace(request: web.Request, options: Json) -> int | None:
+    """The seconds that are left to what is deleted; None: as many as it asks for itself."""
+    given = options.get("gracePeriodSeconds")
+    return number(request, "gracePeriodSeconds") if given is None else int(given)
+
+
+def _propagation(request: web.Request, resource: Resource, options: Json) -> str:
+    """What is to become of what a deleted object owns. Raises ApiError 422."""
     policy = options.get("propagationPolicy") or request.query.get("propagationPolicy")
-    return policy == "Orphan" or options.get("orphanDependents") is True
+    orphans = options.get("orphanDependents")
+    if orphans is not None:
+        return garbage.ORPHAN if orphans else garbage.BACKGROUND
+    if policy is None:
+        return garbage.ORPHAN if _keeps_pods(request, resource, options) else garbage.BACKGROUND
+    if policy not in garbage.POLICIES:
+        raise bad_policy(policy)
+    return str(policy)
+
+
+def _keeps_pods(request: web.Request, resource: Resource, options: Json) -> bool:
+    """Whether somebody deletes jobs without saying what becomes of their pods: for old clients' sake they stay."""
+    said = options.get("propagationPolicy") or request.query.get("propagationPolicy")
+    return resource is JOBS and not said and options.get("orphanDependents") is None
+
+
+def _warnings(texts: list[str]) -> list[tuple[str, str]]:
+    return [("Warning", f'299 - "{text}"') for text in texts]
+
+
+_PODS_KEPT: Final = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+    "propagationPolicy=Orphan to suppress this warning"
+)

@@ -48,6 +48,11 @@ def metadata_causes(resource: Resource, meta: Json) -> Iterator[Cause]:
         if "/" not in name and name not in _STANDARD_FINALIZERS:
             told = "name is neither a standard finalizer name nor is it fully qualified"
             yield wrong(f"metadata.finalizers[{index}]", name, told)
+    yield from labelled_causes(meta)
+
+
+def labelled_causes(meta: Json) -> Iterator[Cause]:
+    """What is wrong with the labels and annotations of an object or of a template."""
     for key in meta.get("annotations") or ():
         yield from _key_causes("metadata.annotations", key.lower())
     yield from _label_causes(meta.get("labels") or {})

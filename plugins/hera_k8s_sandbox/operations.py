@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
-from hera_k8s_sandbox import accounts, claims
+from hera_k8s_sandbox import accounts, claims, garbage
 from hera_k8s_sandbox.causes import required
 from hera_k8s_sandbox.decoding import cannot_be_handled, check_metadata_types, check_types, go_name
 from hera_k8s_sandbox.errors import (
@@ -27,6 +30,7 @@ from hera_k8s_sandbox.resources import (
     CLAIMS,
     CLUSTER_ROLES,
     CRON_WORKFLOWS,
+    JOBS,
     NAMESPACES,
     NODES,
     PERSISTENT_VOLUMES,
@@ -39,7 +43,7 @@ from hera_k8s_sandbox.resources import (
 )
 from hera_k8s_sandbox.roles import aggregate
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Entry, now_text
+from hera_k8s_sandbox.store import Entry, now_text, time_text
 from hera_k8s_sandbox.validation import complete, validate, validate_update
 
 Json = dict[str, Any]
@@ -64,6 +68,10 @@ def create(state: SandboxState, resource: Resource, namespace: str, obj: Json, *
         raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
     for owned in ("uid", "creationTimestamp", "deletionTimestamp", "resourceVersion", "selfLink"):
         meta.pop(owned, None)
+    if resource is JOBS:  # whose pods are selected by its name and uid
+        meta["uid"] = str(uuid.uuid4())
+        if not meta.get("name") and meta.get("generateName"):
+            meta["name"] = state.store.free_name(resource, namespace, meta["generateName"])
     if resource.generation or resource is PODS:
         meta.pop("generation", None)
     for finalizer in _PROTECTED.get(resource, ()):
@@ -117,8 +125,8 @@ def update(
             meta["deletionTimestamp"] = old.meta["deletionTimestamp"]
     entry = state.store.put(resource, obj, dry_run=dry_run)
     if not dry_run:
-        if "deletionTimestamp" in entry.meta and not entry.meta.get("finalizers"):
-            _remove(state, resource, entry, cascade=True)
+        if _may_go(resource, entry):
+            _remove(state, resource, entry)
         else:
             _react(_AFTER_WRITE.get(resource), state, entry.object)
     return entry
@@ -131,12 +139,14 @@ def delete(
     name: str,
     *,
     preconditions: Mapping[str, str] | None = None,
-    orphan: bool = False,
+    propagation: str = garbage.BACKGROUND,
+    grace: int | None = None,
     dry_run: bool = False,
 ) -> tuple[Json, bool]:
-    """Remove an object as the API would, with what it owns unless `orphan`.
+    """Remove an object as the API would; propagation: what becomes of what it owns, one of `garbage.POLICIES`.
 
-    Returns the last state, and whether it is gone (False: a finalizer holds it). Raises ApiError 404, 403, 409.
+    grace: seconds that a pod gets to end; without, those that it asks for. Returns the last state, and whether it is
+    gone (False: a finalizer holds it, or it is a pod that is asked to end). Raises ApiError 404, 403, 409.
     """
     entry = state.store.entry(resource, namespace, name)
     for field, wanted in (preconditions or {}).items():
@@ -150,11 +160,15 @@ def delete(
         return entry.object, True
     if resource is NAMESPACES:
         return _delete_namespace(state, name), False
-    if entry.meta.get("finalizers"):
-        marked = state.store.change(resource, namespace, name, _mark_deleted)
+    if resource is PODS and (seconds := _grace_of(entry, grace)) > 0:
+        return state.store.change(PODS, namespace, name, partial(_ask_to_end, seconds=seconds)), False
+    finalizers = garbage.finalizers_for(propagation, entry.meta.get("finalizers") or [])
+    if finalizers:
+        marked = state.store.change(resource, namespace, name, partial(_mark_deleted, finalizers=finalizers))
         _react(_AFTER_WRITE.get(resource), state, marked)
+        _react(partial(_settle_dependents, resource), state, marked)
         return marked, False
-    last = _remove(state, resource, entry, cascade=not orphan)
+    last = _remove(state, resource, entry)
     return (_as_ended(last) if resource is PODS else last), True
 
 
@@ -226,9 +240,41 @@ def _labelled(meta: Json) -> Json:
     return {key: meta[key] for key in ("labels", "annotations", "finalizers", "ownerReferences") if meta.get(key)}
 
 
-def _mark_deleted(obj: Json) -> None:
+def _may_go(resource: Resource, entry: Entry) -> bool:
+    """Whether an object that was written is being deleted, and nothing holds it any more."""
+    if "deletionTimestamp" not in entry.meta or entry.meta.get("finalizers"):
+        return False
+    return resource is not PODS or not entry.meta.get("deletionGracePeriodSeconds")
+
+
+def _grace_of(pod: Entry, grace: int | None) -> int:
+    """The seconds that a pod gets when it is deleted: none when nothing of it can be running."""
+    spec, phase = pod.object["spec"], (pod.object.get("status") or {}).get("phase")
+    if not spec.get("nodeName") or phase in ("Succeeded", "Failed"):
+        return 0
+    if "deletionTimestamp" in pod.meta:
+        left = int(pod.meta.get("deletionGracePeriodSeconds") or 0)
+        return left if grace is None else min(left, max(grace, 0))
+    wanted = int(spec["terminationGracePeriodSeconds"]) if grace is None else grace
+    return wanted if wanted >= 0 else 1
+
+
+def _ask_to_end(pod: Json, seconds: int) -> None:
+    """Mark a pod: whoever runs it ends it, and removes it then."""
+    meta = pod["metadata"]
+    if meta.get("deletionGracePeriodSeconds") == seconds:
+        return
+    if "deletionTimestamp" not in meta:
+        meta["generation"] = meta.get("generation", 0) + 1
+    meta["deletionTimestamp"] = time_text(time.time() + seconds)
+    meta["deletionGracePeriodSeconds"] = seconds
+
+
+def _mark_deleted(obj: Json, finalizers: list[str] | None = None) -> None:
     obj["metadata"].setdefault("deletionTimestamp", now_text())
-    obj["metadata"].setdefault("deletionGracePeriodSeconds", 0)
+    obj["metadata"]["deletionGracePeriodSeconds"] = 0
+    if finalizers is not None:
+        obj["metadata"]["finalizers"] = finalizers
 
 
 def _as_ended(pod: Json) -> Json:
@@ -239,11 +285,33 @@ def _as_ended(pod: Json) -> Json:
     return ended
 
 
-def _remove(state: SandboxState, resource: Resource, entry: Entry, *, cascade: bool) -> Json:
-    last = state.store.delete(resource, *entry.key, cascade=cascade)
+def _remove(state: SandboxState, resource: Resource, entry: Entry) -> Json:
+    last = state.store.delete(resource, *entry.key, cascade=False)
     _react(_AFTER_DELETE.get(resource), state, last)
+    _react(_follow_dependents, state, last)
     _finish_namespace(state, entry.key[0])
     return last
+
+
+def _settle_dependents(resource: Resource, state: SandboxState, obj: Json) -> None:
+    meta = obj["metadata"]
+    entry = state.store.entry(resource, meta.get("namespace", ""), meta["name"])
+    garbage.settle(state.store, entry, partial(_collect, state), partial(_drop_finalizer, state))
+
+
+def _follow_dependents(state: SandboxState, gone: Json) -> None:
+    garbage.follow(state.store, gone, partial(_collect, state), partial(_drop_finalizer, state))
+
+
+def _collect(state: SandboxState, entry: Entry, propagation: str) -> None:
+    delete(state, entry.resource, *entry.key, propagation=propagation)
+
+
+def _drop_finalizer(state: SandboxState, entry: Entry, finalizer: str) -> None:
+    found = state.store.entry(entry.resource, *entry.key)
+    obj = found.copy()
+    obj["metadata"]["finalizers"] = [one for one in obj["metadata"].get("finalizers") or () if one != finalizer]
+    update(state, entry.resource, found, obj)
 
 
 def _delete_namespace(state: SandboxState, name: str) -> Json:

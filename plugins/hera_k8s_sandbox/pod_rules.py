@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.causes import fixed, repeated, required, unknown_reference, unsupported_value, wrong
 from hera_k8s_sandbox.errors import Cause
-from hera_k8s_sandbox.metadata_rules import LABEL, LABEL_RULE
+from hera_k8s_sandbox.metadata_rules import LABEL, LABEL_RULE, labelled_causes
 
 Json = dict[str, Any]
 
@@ -22,6 +22,7 @@ _SPEC: Final = {
     "priority": 0,
     "preemptionPolicy": "PreemptLowerPriority",
 }
+_TEMPLATE: Final = ("restartPolicy", "terminationGracePeriodSeconds", "dnsPolicy", "securityContext", "schedulerName")
 _CONTAINER: Final = {
     "resources": {},
     "terminationMessagePath": "/dev/termination-log",
@@ -43,12 +44,35 @@ def complete_pod(obj: Json) -> None:
     spec.setdefault("serviceAccount", spec["serviceAccountName"])
     for container in _containers(spec):
         _complete_container(container)
-    for volume in spec.get("volumes") or ():
-        for kind in _VOLUMES_WITH_MODE:
-            if isinstance(volume.get(kind), dict):
-                volume[kind].setdefault("defaultMode", 0o644)
+    _complete_volumes(spec)
     _tolerate(spec)
     obj.setdefault("status", {"phase": "Pending"}).setdefault("qosClass", _quality(spec))
+
+
+def complete_template(owner: Json) -> None:
+    """Fill in, in place, the pod template in the specification of a Job or the like: less than in a pod itself."""
+    template = owner.setdefault("template", {})
+    template.setdefault("metadata", {})
+    spec = template.setdefault("spec", {})
+    for field in _TEMPLATE:
+        value = _SPEC[field]
+        spec.setdefault(field, dict(value) if isinstance(value, dict) else value)
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if account:
+        spec["serviceAccountName"] = spec["serviceAccount"] = account
+    for container in _containers(spec):
+        _complete_container(container)
+    _complete_volumes(spec)
+
+
+def template_causes(template: Json) -> Iterator[Cause]:
+    """What is wrong with a pod template that stands at `spec.template`."""
+    meta = template.get("metadata") or {}
+    named = {key: meta.get(key) or {} for key in ("labels", "annotations")}
+    for cause in labelled_causes(named):  # which are named without what they stand in
+        yield Cause(f"spec.template.{cause.field.removeprefix('metadata.')}", cause.message, cause.reason)
+    for cause in pod_causes(template):
+        yield Cause(f"spec.template.{cause.field}", cause.message, cause.reason)
 
 
 def pod_causes(obj: Json) -> Iterator[Cause]:
@@ -96,6 +120,13 @@ def _complete_container(container: Json) -> None:
     resources = container["resources"]
     if resources.get("limits"):
         resources["requests"] = resources["limits"] | (resources.get("requests") or {})
+
+
+def _complete_volumes(spec: Json) -> None:
+    for volume in spec.get("volumes") or ():
+        for kind in _VOLUMES_WITH_MODE:
+            if isinstance(volume.get(kind), dict):
+                volume[kind].setdefault("defaultMode", 0o644)
 
 
 def _tolerate(spec: Json) -> None:

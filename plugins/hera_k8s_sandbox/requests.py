@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from hera_k8s_sandbox import protobuf
+from hera_k8s_sandbox import garbage, protobuf
 from hera_k8s_sandbox.causes import fixed, unsupported_value, wrong
 from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid, method_not_allowed, too_new
 from hera_k8s_sandbox.resources import Resource, find_resource
@@ -101,6 +101,12 @@ def _bad_dry_run(method: str, values: list[str]) -> ApiError:
     shown = json.dumps(values, separators=(",", ":"))
     cause = Cause("dryRun", f'Unsupported value: {shown}: supported values: "All"', "FieldValueNotSupported")
     return invalid(_options(kind), "", [cause])
+
+
+def bad_policy(policy: object) -> ApiError:
+    """422: a deletion says what is to become of what the object owns in words that do not exist."""
+    cause = unsupported_value("propagationPolicy", policy, (*garbage.POLICIES, "nil"))
+    return invalid(_options("DeleteOptions"), "", [cause])
 
 
 def _options(kind: str) -> Resource:

@@ -10,6 +10,7 @@ READ_VERBS: Final = ("get", "list", "watch")
 CORE = ""
 RBAC = "rbac.authorization.k8s.io"
 ARGO = "argoproj.io"
+BATCH = "batch"
 
 
 @dataclass(frozen=True, eq=False)  # rows are compared and hashed by identity, which is fast
@@ -19,7 +20,7 @@ class Resource:
     group: empty for the core group. subresources: names below an object, such as `status`.
     generation: `metadata.generation` counts the changes of what is not metadata. custom: defined by a
     CustomResourceDefinition, which shows in lists. selectable: the fields, besides name and namespace,
-    that a fieldSelector may name.
+    that a fieldSelector may name. counts: for some of these, the path of the number that they stand for.
     """
 
     group: str
@@ -35,6 +36,7 @@ class Resource:
     generation: bool = False
     custom: bool = False
     selectable: tuple[str, ...] = ()
+    counts: tuple[tuple[str, str], ...] = ()
 
     @property
     def api_version(self) -> str:
@@ -129,6 +131,18 @@ STORAGE_CLASSES: Final = Resource(
     namespaced=False,
     short_names=("sc",),
 )
+JOBS: Final = Resource(
+    BATCH,
+    "v1",
+    "jobs",
+    "job",
+    "Job",
+    categories=("all",),
+    subresources=("status",),
+    generation=True,
+    selectable=("status.successful",),
+    counts=(("status.successful", "status.succeeded"),),
+)
 CUSTOM_RESOURCE_DEFINITIONS: Final = Resource(
     "apiextensions.k8s.io",
     "v1",
@@ -164,6 +178,7 @@ RESOURCES: Final = (
     SECRETS,
     SERVICE_ACCOUNTS,
     STORAGE_CLASSES,
+    JOBS,
     CUSTOM_RESOURCE_DEFINITIONS,
     ROLES,
     ROLE_BINDINGS,

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.resources import (
     ARGO,
+    BATCH,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     RBAC,
@@ -39,6 +40,7 @@ _ARGO_KINDS: Final = [
 ]
 _PLAIN_KINDS: Final = ["configmaps", "persistentvolumeclaims", "pods", "serviceaccounts"]
 _SEEN_KINDS: Final = [*_PLAIN_KINDS, "events", "namespaces", "pods/log", "pods/status"]
+_BATCH_KINDS: Final = ["jobs", "jobs/status"]
 _AGGREGATE: Final = "rbac.authorization.k8s.io/aggregate-to-"
 _OPEN_PATHS: Final = ["/healthz", "/livez", "/readyz", "/version", "/version/"]
 _DISCOVERY_PATHS: Final = ["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", *_OPEN_PATHS]
@@ -53,7 +55,8 @@ def default_roles() -> Iterator[tuple[Resource, Json]]:
     yield _aggregated("admin")
     yield _aggregated("edit")
     yield _aggregated("view")
-    yield _part("system:aggregate-to-view", "view", [_rule([""], _SEEN_KINDS, _READ)])
+    seen = [_rule([""], _SEEN_KINDS, _READ), _rule([BATCH], _BATCH_KINDS, _READ)]
+    yield _part("system:aggregate-to-view", "view", seen)
     yield _part("system:aggregate-to-edit", "edit", _edit_rules())
     yield _part("system:aggregate-to-admin", "admin", _admin_rules())
     yield _part("argo-aggregate-to-view", "view", [_rule([ARGO], _ARGO_KINDS, _READ)])
@@ -108,6 +111,7 @@ def _edit_rules() -> list[Json]:
         _rule([""], ["secrets", *_SEEN_KINDS], _READ),
         _rule([""], ["serviceaccounts/token"], ["create"]),
         _rule([""], ["serviceaccounts"], ["impersonate"]),
+        _rule([BATCH], ["jobs"], _WRITE),
     ]
 
 

@@ -19,6 +19,7 @@ from hera_k8s_sandbox import argo_api, files, kube_api
 from hera_k8s_sandbox.access import Access, admin, read_users
 from hera_k8s_sandbox.bootstrap import furnish
 from hera_k8s_sandbox.controller import Controller
+from hera_k8s_sandbox.jobs import JobController
 from hera_k8s_sandbox.resources import EVENTS
 from hera_k8s_sandbox.state import SandboxState, two_for_each_processor
 from hera_k8s_sandbox.store import Store, time_text
@@ -113,12 +114,15 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
 
     app = web.Application(middlewares=[count], client_max_size=LARGEST_REQUEST)
     controller = Controller(state)
+    jobs = JobController(state)
     argo_api.add_routes(app, state)
     kube_api.add_routes(app, state)
 
     async def run_controller(_: web.Application) -> AsyncIterator[None]:
         await controller.start()
+        jobs.start()
         yield
+        await jobs.stop()
         await controller.stop()
         state.store.close()
 
@@ -131,6 +135,7 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
         state.store.end_watches()
 
     app[CONTROLLER] = controller
+    app[JOB_CONTROLLER] = jobs
     app.cleanup_ctx.append(run_controller)
     app.cleanup_ctx.append(expire_events)
     app.on_shutdown.append(end_watches)
@@ -138,6 +143,7 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
 
 
 CONTROLLER: Final = web.AppKey("controller", Controller)
+JOB_CONTROLLER: Final = web.AppKey("job_controller", JobController)
 
 
 async def serve(options: Options, ready: Callable[[str], None] | None = None) -> None:
@@ -195,7 +201,7 @@ async def _until_over(options: Options, activity: Activity, app: web.Application
 
 
 def _idle_since(activity: Activity, app: web.Application, now: float) -> float:
-    if activity.open or not app[CONTROLLER].idle:
+    if activity.open or not (app[CONTROLLER].idle and app[JOB_CONTROLLER].idle):
         activity.last = now
     return now - activity.last
 

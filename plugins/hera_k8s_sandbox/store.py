@@ -114,6 +114,11 @@ class Store:
                 found[change.after.key] = change.before
         return [found[key] for key in sorted(found) if found[key].selected(namespace, labels, fields)]
 
+    def dependents(self, uid: str) -> builtin_list[Entry]:
+        """The objects that name an owner of this uid."""
+        found = sorted(self._dependents.get(uid, ()), key=str)
+        return [self._tables[resource].entries[key] for resource, key in found]
+
     def count(self, resource: Resource) -> int:
         """How many objects there are, in all namespaces."""
         return len(self._tables[resource].entries)
@@ -147,6 +152,16 @@ class Store:
 
     # Writing
 
+    def free_name(self, resource: Resource, namespace: str, base: str) -> str:
+        """A name for an object that wants a generated one. Raises ApiError 409 when all that were tried are taken."""
+        table = self._tables[resource]
+        for _ in range(_NAME_ATTEMPTS):
+            suffix = "".join(random.choices(_SUFFIX_ALPHABET, k=_SUFFIX_LENGTH))  # noqa: S311  a name, no secret
+            name = base[:_LONGEST_BASE] + suffix
+            if (namespace, name) not in table.entries:
+                return name
+        raise already_exists(table.resource, name)
+
     def create(self, resource: Resource, obj: Json) -> Json:
         """Add an object; sets name from generateName, uid, creationTimestamp and resourceVersion.
 
@@ -160,10 +175,10 @@ class Store:
         table = self._tables[resource]
         namespace = meta.get("namespace", "")
         if not meta.get("name") and meta.get("generateName"):
-            meta["name"] = self._free_name(table, namespace, meta["generateName"])
+            meta["name"] = self.free_name(resource, namespace, meta["generateName"])
         if (namespace, meta["name"]) in table.entries:
             raise already_exists(resource, meta["name"])
-        meta["uid"] = str(uuid.uuid4())
+        meta.setdefault("uid", str(uuid.uuid4()))
         meta["creationTimestamp"] = now_text()
         if resource.generation:
             meta["generation"] = 1
@@ -197,7 +212,7 @@ class Store:
         return self._update(entry, obj).object
 
     def delete(self, resource: Resource, namespace: str, name: str, *, cascade: bool = True) -> Json:
-        """Remove an object and, with `cascade`, those that it owns; returns its last state.
+        """Remove an object and, with `cascade`, at once those that it owns; returns its last state.
 
         Raises ApiError 404.
         """
@@ -211,21 +226,7 @@ class Store:
             for owned, (owned_namespace, owned_name) in sorted(self._dependents.pop(entry.meta["uid"], ()), key=str):
                 if (owned_namespace, owned_name) in self._tables[owned].entries:
                     self.delete(owned, owned_namespace, owned_name)
-        else:
-            for owned, key in sorted(self._dependents.pop(entry.meta["uid"], ()), key=str):
-                self._orphan(owned, key, entry.meta["uid"])
         return last.object
-
-    def _orphan(self, resource: Resource, key: Key, owner: str) -> None:
-        """Take an owner that is gone out of what it owned."""
-        entry = self._tables[resource].entries.get(key)
-        if entry is None:
-            return
-        meta = dict(entry.meta)
-        left = [one for one in meta.pop("ownerReferences", ()) if one.get("uid") != owner]
-        if left:
-            meta["ownerReferences"] = left
-        self._write(self._tables[resource], entry, meta, entry.body)
 
     def flush(self) -> None:
         """Commit what is not yet in the file; after this, kill -9 loses nothing."""
@@ -287,8 +288,10 @@ class Store:
         body = body_of(obj)
         if body == entry.body and meta == entry.meta:
             return entry
-        if entry.resource.generation and body != entry.body:
+        if entry.resource.generation and _wish_changed(entry, obj, body):
             meta["generation"] = entry.meta.get("generation", 0) + 1
+        if meta.get("generation") and "deletionTimestamp" in meta and "deletionTimestamp" not in entry.meta:
+            meta["generation"] += 1
         if dry_run:
             return Entry(entry.resource, meta, body)
         return self._write(self._tables[entry.resource], entry, meta, body)
@@ -309,6 +312,8 @@ class Store:
             dependents = self._dependents.get(owner.get("uid", ""))
             if dependents is not None:
                 dependents.discard((entry.resource, entry.key))
+                if not dependents:
+                    del self._dependents[owner["uid"]]
 
     def _publish(self, table: Table, change: Change) -> None:
         self._unsaved[table.resource, change.after.key] = None if change.deleted else change.after
@@ -330,14 +335,6 @@ class Store:
         self.version += 1
         return self.version
 
-    def _free_name(self, table: Table, namespace: str, base: str) -> str:
-        for _ in range(_NAME_ATTEMPTS):
-            suffix = "".join(random.choices(_SUFFIX_ALPHABET, k=_SUFFIX_LENGTH))  # noqa: S311  a name, no secret
-            name = base[:_LONGEST_BASE] + suffix
-            if (namespace, name) not in table.entries:
-                return name
-        raise already_exists(table.resource, name)
-
     def _load(self) -> None:
         known = {resource.qualified: resource for resource in RESOURCES}
         (self.version,) = self._database.execute("SELECT value FROM version").fetchone()
@@ -353,6 +350,13 @@ class Store:
 
 
 builtin_list = list  # `Store.list` hides the name inside the class
+
+
+def _wish_changed(entry: Entry, obj: Json, body: bytes) -> bool:
+    """Whether a new state is a new wish: a status with a subresource of its own tells what is, not what is wanted."""
+    if "status" not in entry.resource.subresources:
+        return body != entry.body
+    return body_of(obj | {"status": None}) != body_of(entry.object | {"status": None})
 
 
 def _storage_key(entry: Entry) -> str:

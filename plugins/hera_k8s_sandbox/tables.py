@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -15,6 +16,7 @@ from hera_k8s_sandbox.resources import (
     CRON_WORKFLOWS,
     CUSTOM_RESOURCE_DEFINITIONS,
     EVENTS,
+    JOBS,
     NAMESPACES,
     NODES,
     PERSISTENT_VOLUMES,
@@ -67,10 +69,12 @@ def partial(entry: Entry) -> Json:
 
 def age(text: str | None) -> str:
     """How long ago a time was, in the short form of kubectl: 45s, 3m20s, 5h, 2d."""
-    if not text:
-        return "<unknown>"
-    then = datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
-    return duration(max(0, int((datetime.now(timezone.utc) - then).total_seconds())))
+    return duration(max(0, int(time.time() - _seconds_of(text)))) if text else "<unknown>"
+
+
+def _seconds_of(text: str) -> float:
+    """A time as clients write it, with or without parts of a second, in seconds since the epoch."""
+    return datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
 
 
 def duration(seconds: int) -> str:
@@ -182,6 +186,47 @@ def _subjects(kind: str) -> Callable[[Json], object]:
     return cell
 
 
+def _job_status(job: Json) -> str:
+    conditions = job.get("status", {}).get("conditions") or ()
+    true = {one["type"] for one in conditions if one["status"] == "True"}
+    if "Complete" in true or "Failed" in true:
+        return "Complete" if "Complete" in true else "Failed"
+    if "deletionTimestamp" in job["metadata"]:
+        return "Terminating"
+    for kind in ("Suspended", "FailureTarget", "SuccessCriteriaMet"):
+        if kind in true:
+            return kind
+    return "Running"
+
+
+def _completions(job: Json) -> str:
+    spec, done = job["spec"], job.get("status", {}).get("succeeded", 0)
+    if spec.get("completions") is not None:
+        return f"{done}/{spec['completions']}"
+    parallelism = spec.get("parallelism", 0)
+    return f"{done}/1 of {parallelism}" if parallelism > 1 else f"{done}/1"
+
+
+def _job_duration(job: Json) -> str:
+    """How long a job took; of one that has failed, how long ago it began."""
+    status = job.get("status") or {}
+    if not status.get("startTime"):
+        return ""
+    if not status.get("completionTime"):
+        return age(status["startTime"])
+    return duration(int(_seconds_of(status["completionTime"]) - _seconds_of(status["startTime"])))
+
+
+def _template(job: Json, field: str) -> str:
+    return ",".join(str(one.get(field, "")) for one in job["spec"]["template"]["spec"].get("containers") or ())
+
+
+def _selector(job: Json) -> str:
+    selector = job["spec"].get("selector") or {}
+    terms = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
+    return ",".join(terms) or "<none>"
+
+
 def _class_name(storage_class: Json) -> str:
     annotations = storage_class["metadata"].get("annotations") or {}
     default = annotations.get("storageclass.kubernetes.io/is-default-class") == "true"
@@ -255,6 +300,15 @@ COLUMNS: Final[Mapping[Resource, tuple[Column, ...]]] = {
         Column("First Seen", _age_of("firstTimestamp"), priority=1),
         Column("Count", _path("count", 1), priority=1, type="integer"),
         replace(_NAME, priority=1),
+    ),
+    JOBS: (
+        Column("Status", _job_status),
+        Column("Completions", _completions),
+        Column("Duration", _job_duration),
+        _AGE,
+        Column("Containers", lambda job: _template(job, "name"), priority=1),
+        Column("Images", lambda job: _template(job, "image"), priority=1),
+        Column("Selector", _selector, priority=1),
     ),
     NAMESPACES: (Column("Status", _path("status.phase")), _AGE),
     NODES: (

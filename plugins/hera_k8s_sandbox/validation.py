@@ -13,6 +13,7 @@ from hera_k8s_sandbox.causes import fixed, required, unsupported_value, wrong
 from hera_k8s_sandbox.decoding import cannot_be_handled, go_name
 from hera_k8s_sandbox.entries import now_text
 from hera_k8s_sandbox.errors import Cause
+from hera_k8s_sandbox.jobs_rules import complete_job, job_causes, job_update_causes
 from hera_k8s_sandbox.metadata_rules import finalizer_causes, metadata_causes, subdomain_causes
 from hera_k8s_sandbox.pod_rules import complete_pod, pod_causes, pod_update_causes
 from hera_k8s_sandbox.resources import (
@@ -21,6 +22,7 @@ from hera_k8s_sandbox.resources import (
     CLUSTER_ROLES,
     CONFIG_MAPS,
     EVENTS,
+    JOBS,
     NAMESPACES,
     NODES,
     PERSISTENT_VOLUMES,
@@ -386,6 +388,7 @@ _DEFAULTS: Final[Mapping[Resource, Defaulter]] = {
     EVENTS: _complete_event,
     STORAGE_CLASSES: _complete_storage_class,
     PODS: complete_pod,
+    JOBS: complete_job,
     NAMESPACES: _complete_namespace,
     ROLES: _complete_role,
     CLUSTER_ROLES: _complete_role,
@@ -398,6 +401,7 @@ _VALIDATORS: Final[Mapping[Resource, Validator]] = {
     CLAIMS: _claim_causes,
     STORAGE_CLASSES: _storage_class_causes,
     PODS: pod_causes,
+    JOBS: job_causes,
     EVENTS: _event_causes,
     ROLES: _role_causes,
     CLUSTER_ROLES: _role_causes,
@@ -409,6 +413,7 @@ _UPDATE_VALIDATORS: Final[Mapping[Resource, UpdateValidator]] = {
     SECRETS: _secret_update_causes,
     CLAIMS: _claim_update_causes,
     PODS: pod_update_causes,
+    JOBS: job_update_causes,
     STORAGE_CLASSES: _storage_class_update_causes,
     ROLE_BINDINGS: _binding_update_causes,
     CLUSTER_ROLE_BINDINGS: _binding_update_causes,

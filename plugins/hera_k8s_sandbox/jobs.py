@@ -1,0 +1,155 @@
+"""Jobs: watches Job objects and their pods, and drives each job to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import Any, Final
+
+from hera_k8s_sandbox import operations
+from hera_k8s_sandbox.errors import ApiError
+from hera_k8s_sandbox.jobs_pods import is_tracked, owner_of, pods_of
+from hera_k8s_sandbox.jobs_rules import MANAGER
+from hera_k8s_sandbox.jobs_sync import Look, release
+from hera_k8s_sandbox.jobs_tally import Memory
+from hera_k8s_sandbox.reconcile import reconcile
+from hera_k8s_sandbox.resources import JOBS, PODS
+from hera_k8s_sandbox.state import SandboxState
+from hera_k8s_sandbox.store import Event
+from hera_k8s_sandbox.workflows.values import seconds_of
+
+Json = dict[str, Any]
+Key = tuple[str, str]  # namespace, name
+
+log = logging.getLogger(__name__)
+
+_SHARE: Final = 10  # a look that takes a second is followed by ten without one
+_ENDS: Final = ("Complete", "Failed")
+
+
+class JobController:
+    """Runs the jobs of a sandbox."""
+
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
+        self._store = state.store
+        self._memories: dict[str, Memory] = {}  # by uid
+        self._looks: dict[Key, asyncio.TimerHandle] = {}
+        self._removals: dict[str, asyncio.TimerHandle] = {}  # by uid
+        self._not_before: dict[Key, float] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def idle(self) -> bool:
+        """Whether no job wants anything before something happens to its pods; they keep the server up themselves."""
+        return not self._looks
+
+    def start(self) -> None:
+        """Go on with what is there."""
+        work = (reconcile(self._store, JOBS, self._take_job), reconcile(self._store, PODS, self._take_pod))
+        self._tasks = [asyncio.create_task(each) for each in work]
+
+    async def stop(self) -> None:
+        """Look at no job any more; the next start goes on from there."""
+        for timer in (*self._looks.values(), *self._removals.values()):
+            timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _take_job(self, event: Event) -> None:
+        job, key = event.object, event.entry.key
+        if event.type == "DELETED":
+            self._forget(key, job["metadata"]["uid"])
+            for pod in pods_of(self._store, job):
+                release(self._state, pod)
+            return
+        self._plan(key)
+
+    def _take_pod(self, event: Event) -> None:
+        owner = owner_of(event.object)
+        namespace = event.entry.meta["namespace"]
+        if owner is not None and (owner.get("kind"), owner.get("apiVersion")) == (JOBS.kind, JOBS.api_version):
+            if self._store.find(JOBS, namespace, owner["name"]) is not None:
+                self._plan((namespace, owner["name"]))
+                return
+        elif owner is not None:
+            return
+        if event.type != "DELETED" and is_tracked(event.object):  # its job is gone, or has let it go
+            release(self._state, event.object)
+
+    def _plan(self, key: Key, delay: float = 0.0) -> None:
+        """Look at a job after a delay, sooner if that was planned already."""
+        loop = asyncio.get_running_loop()
+        when = max(loop.time() + delay, self._not_before.get(key, 0.0))
+        planned = self._looks.get(key)
+        if planned is not None:
+            if planned.when() <= when:
+                return
+            planned.cancel()
+        self._looks[key] = loop.call_at(when, self._look, key)
+
+    def _look(self, key: Key) -> None:
+        del self._looks[key]
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            again = self._look_at(key)
+        except ApiError:  # deleted meanwhile
+            return
+        except Exception:  # whatever it is about this job, the others go on
+            log.exception("job %s/%s could not be dealt with", *key)
+            return
+        now = loop.time()
+        self._not_before[key] = now + _SHARE * (now - began)
+        if again is not None:
+            self._plan(key, again)
+
+    def _look_at(self, key: Key) -> float | None:
+        job = self._store.find(JOBS, *key)
+        if job is None or job["spec"].get("managedBy") not in (None, MANAGER):
+            return None
+        ended_at = _ended_at(job)
+        if ended_at is not None:
+            self._memories.pop(job["metadata"]["uid"], None)
+            for pod in pods_of(self._store, job):
+                release(self._state, pod)
+            self._plan_removal(job, ended_at)
+            return None
+        memory = self._memories.setdefault(job["metadata"]["uid"], Memory())
+        return Look(self._state, job, memory).run()
+
+    def _plan_removal(self, job: Json, ended_at: str) -> None:
+        """Delete a job that has ended when its ttlSecondsAfterFinished says."""
+        seconds, meta = job["spec"].get("ttlSecondsAfterFinished"), job["metadata"]
+        planned = self._removals.pop(meta["uid"], None)
+        if planned is not None:
+            planned.cancel()
+        if seconds is None or "deletionTimestamp" in meta:
+            return
+        delay = max(0.0, seconds_of(ended_at) + seconds - time.time())
+        key = meta["namespace"], meta["name"]
+        self._removals[meta["uid"]] = asyncio.get_running_loop().call_later(delay, self._remove, key, meta["uid"])
+
+    def _remove(self, key: Key, uid: str) -> None:
+        self._removals.pop(uid, None)
+        with contextlib.suppress(ApiError):
+            operations.delete(self._state, JOBS, *key, preconditions={"uid": uid}, propagation="Foreground")
+
+    def _forget(self, key: Key, uid: str) -> None:
+        self._memories.pop(uid, None)
+        self._not_before.pop(key, None)
+        removal, look = self._removals.pop(uid, None), self._looks.pop(key, None)
+        for timer in (removal, look):
+            if timer is not None:
+                timer.cancel()
+
+
+def _ended_at(job: Json) -> str | None:
+    """When a job ended, None while it has not."""
+    for condition in (job.get("status") or {}).get("conditions") or ():
+        if condition["type"] in _ENDS and condition["status"] == "True":
+            return str(condition["lastTransitionTime"])
+    return None

@@ -1,0 +1,74 @@
+"""Policies of jobs: what a failed pod means for its job, and which successes are enough."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from hera_k8s_sandbox import jobs_indexes
+
+Json = dict[str, Any]
+
+FAIL_JOB: Final = "FailJob"
+FAIL_INDEX: Final = "FailIndex"
+_IGNORE: Final = "Ignore"
+
+
+class Verdict(NamedTuple):
+    """What a podFailurePolicy says of a failed pod; action: empty when no rule matches. message: why the job fails."""
+
+    action: str = ""
+    message: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the failure counts towards the back-off limits."""
+        return self.action != _IGNORE
+
+
+def judge(job: Json, pod: Json) -> Verdict:
+    """What the job's podFailurePolicy says of a failed pod: the first rule that matches decides."""
+    for number, rule in enumerate((job["spec"].get("podFailurePolicy") or {}).get("rules") or ()):
+        told = _why(rule, pod)
+        if told:
+            return Verdict(rule["action"], f"{told} matching {rule['action']} rule at index {number}")
+    return Verdict()
+
+
+def _why(rule: Json, pod: Json) -> str:
+    """In what a pod matches a rule; empty when it does not."""
+    meta, status = pod["metadata"], pod.get("status") or {}
+    name = f"{meta['namespace']}/{meta['name']}"
+    codes = rule.get("onExitCodes")
+    if codes is not None:
+        for one in (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())):
+            code = ((one.get("state") or {}).get("terminated") or {}).get("exitCode")
+            if code and codes.get("containerName") in (None, one["name"]) and _covers(codes, code):
+                return f"Container {one['name']} for pod {name} failed with exit code {code}"
+        return ""
+    for condition in status.get("conditions") or ():
+        for pattern in rule.get("onPodConditions") or ():
+            if condition["type"] == pattern.get("type") and condition["status"] == pattern.get("status", "True"):
+                return f"Pod {name} has condition {condition['type']}"
+    return ""
+
+
+def _covers(codes: Json, code: int) -> bool:
+    return (code in (codes.get("values") or ())) == (codes.get("operator") == "In")
+
+
+def enough(job: Json, succeeded: set[int]) -> str:
+    """Which rule of the job's successPolicy is met by the indexes that have succeeded; empty when none is."""
+    completions = job["spec"].get("completions") or 0
+    for number, rule in enumerate((job["spec"].get("successPolicy") or {}).get("rules") or ()):
+        if succeeded and _is_met(rule, succeeded, completions):
+            return f"Matched rules at index {number}"
+    return ""
+
+
+def _is_met(rule: Json, succeeded: set[int], completions: int) -> bool:
+    count = rule.get("succeededCount")
+    if rule.get("succeededIndexes") is None:
+        return count is not None and len(succeeded) >= count
+    wanted = jobs_indexes.read(rule["succeededIndexes"], completions)
+    there = len(wanted & succeeded)
+    return bool(wanted) and (there == len(wanted) or (count is not None and there >= count))
