@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from hera_k8s_sandbox import operations
+from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.errors import ApiError, not_found
 from hera_k8s_sandbox.images import Images, Programs
 from hera_k8s_sandbox.kubelet import Kubelet
@@ -158,17 +158,31 @@ class Controller:
         if driven is not None and NODE_ID in (event.entry.meta.get("annotations") or {}):
             driven.on_pod(event)
 
+    def look_again(self) -> None:
+        """The clock was advanced: what was planned for later may be due."""
+        for driven in self._running.values():
+            driven.advance_soon()
+        for workflow in self._store.list(WORKFLOWS, labels=parse_labels(f"{COMPLETED_LABEL}=true")):
+            self._plan_removal(workflow)
+
     def _plan_removal(self, workflow: Json) -> None:
         """Delete a workflow that has ended when its ttlStrategy says."""
-        strategy, status = (workflow.get("spec") or {}).get("ttlStrategy") or {}, workflow.get("status") or {}
-        seconds = strategy.get(_TTL.get(status.get("phase", ""), ""), strategy.get("secondsAfterCompletion"))
-        if seconds is None or not status.get("finishedAt"):
+        due = _removal_time(workflow)
+        if due is None:
             return
         meta = workflow["metadata"]
-        delay = max(0.0, seconds_of(status["finishedAt"]) + float(seconds) - time.time())
+        delay = max(0.0, due - CLOCK.now())
         asyncio.get_running_loop().call_later(delay, self._remove, meta["namespace"], meta["name"], meta["uid"])
 
     def _remove(self, namespace: str, name: str, uid: str) -> None:
+        """Delete a workflow whose time has come, unless it was retried meanwhile."""
+        found = self._store.find(WORKFLOWS, namespace, name)
+        due = None if found is None else _removal_time(found)
+        if found is None or due is None:
+            return
+        if due > CLOCK.now():
+            self._plan_removal(found)
+            return
         with contextlib.suppress(ApiError):
             operations.delete(self._state, WORKFLOWS, namespace, name, preconditions={"uid": uid})
 
@@ -286,7 +300,7 @@ class _Driven:
         self._unwritten = True
         self._wanted = None
         if operation.wake_at is not None:
-            self._wanted = asyncio.get_running_loop().time() + max(0.0, operation.wake_at - time.time())
+            self._wanted = asyncio.get_running_loop().time() + max(0.0, operation.wake_at - CLOCK.now())
 
     def _write(self) -> None:
         operation, store = self.operation, self._state.store
@@ -374,6 +388,17 @@ def _owner(pod: Json, field: str = "uid") -> str:
 
 def _is_completed(workflow: Json) -> bool:
     return (workflow["metadata"].get("labels") or {}).get(COMPLETED_LABEL) == "true"
+
+
+def _removal_time(workflow: Json) -> float | None:
+    """When a workflow that has ended is to be deleted, in seconds since the epoch; None: it is kept."""
+    status = workflow.get("status") or {}
+    if not _is_completed(workflow) or not status.get("finishedAt"):
+        return None
+    spec = status.get("storedWorkflowTemplateSpec") or workflow.get("spec") or {}
+    strategy = spec.get("ttlStrategy") or {}
+    seconds = strategy.get(_TTL.get(status.get("phase", ""), ""), strategy.get("secondsAfterCompletion"))
+    return None if seconds is None else seconds_of(status["finishedAt"]) + float(seconds)
 
 
 def _failed_on(error: Exception) -> str:

@@ -113,7 +113,7 @@ def test_a_name_that_is_taken(flows: Workflows) -> None:
         ({"workflow": {"metadata": {"name": "x"}}}, "spec is required"),
         ({"workflow": workflow(container()) | {"metadata": {}}}, "name"),
         ({"workflow": workflow(container()) | {"metadata": {"name": "No_Good"}}}, "Invalid value"),
-        ({"workflow": workflow(container(), onExit="main")}, "the sandbox does not support spec.onExit"),
+        ({"workflow": workflow(container(), executor={"a": "b"})}, "the sandbox does not support spec.executor"),
         ({"workflow": workflow(container()) | {"spec": {"entrypoint": "a", "templates": [1]}}}, "wrong type"),
         (b"{", "Expecting"),
     ],
@@ -136,10 +136,10 @@ def test_a_missing_workflow(flows: Workflows) -> None:
     refusal(flows.api.send("GET", f"{flows.base}/gone/log"), 404, 5)
 
 
-@pytest.mark.parametrize("verb", ["retry", "resubmit", "suspend", "resume"])
-def test_what_is_not_done_is_refused_by_name(flows: Workflows, verb: str) -> None:
-    told = refusal(flows.api.send("PUT", f"{flows.base}/any/{verb}", {}), 501, 12)
-    assert told == f"the sandbox does not support `{verb}` of workflows"
+@pytest.mark.parametrize("part", ["archived-workflows", "event-sources/default", "sensors/default", "sync/default"])
+def test_what_is_not_done_is_refused_by_name(flows: Workflows, part: str) -> None:
+    told = refusal(flows.api.send("GET", f"/api/v1/{part}"), 501, 12)
+    assert told == f"the sandbox does not support {part.partition('/')[0]}"
 
 
 # Reading

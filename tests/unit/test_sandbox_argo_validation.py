@@ -91,7 +91,6 @@ INVALID = {
 }
 
 UNSUPPORTED = {
-    "templates.main.suspend": workflow({"name": "main", "suspend": {"duration": "1"}}),
     "templates.main.resource": workflow({"name": "main", "resource": {"action": "get"}}),
     "templates.main.http": workflow({"name": "main", "http": {"url": "http://x"}}),
     "templates.main.containerSet": workflow({"name": "main", "containerSet": {"containers": []} | {"x": 1}}),

@@ -28,6 +28,11 @@ def failed(node: Json) -> bool:
     return node["phase"] in FAILED
 
 
+def is_to_come(node: Json) -> bool:
+    """Whether a node was taken over from an earlier workflow whose pod failed: its own is not made yet."""
+    return node["phase"] == "Pending" and not node.get("startedAt")
+
+
 class ParallelismReached(Exception):
     """No more may run now; what waits is tried again when something has ended."""
 

@@ -7,16 +7,24 @@ start is started. Everything remembered besides the nodes can be derived again, 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.store import now_text
-from hera_k8s_sandbox.workflows import dag, hooks, retries, steps
+from hera_k8s_sandbox.workflows import dag, hooks, retries, steps, suspension
 from hera_k8s_sandbox.workflows.assessment import assess
 from hera_k8s_sandbox.workflows.naming import pod_name
-from hera_k8s_sandbox.workflows.nodes import FULFILLED, NodeError, Nodes, ParallelismReached, failed, fulfilled
+from hera_k8s_sandbox.workflows.nodes import (
+    FULFILLED,
+    NodeError,
+    Nodes,
+    ParallelismReached,
+    failed,
+    fulfilled,
+    is_to_come,
+)
 from hera_k8s_sandbox.workflows.pods import NODE_ID, build_pod
 from hera_k8s_sandbox.workflows.scope import ScopeError, bind_inputs, global_values
 from hera_k8s_sandbox.workflows.templates import (
@@ -52,7 +60,7 @@ class Operation:
     """
 
     def __init__(
-        self, workflow: Json, pods: Pods, clock: Callable[[], float] = time.time, source: Source = no_source
+        self, workflow: Json, pods: Pods, clock: Callable[[], float] = CLOCK.now, source: Source = no_source
     ) -> None:
         self.status: Json = json.loads(json.dumps(workflow.get("status") or {}))
         self.workflow = workflow
@@ -127,6 +135,7 @@ class Operation:
         """Take note that somebody else wrote the workflow: they may want it stopped."""
         self.workflow = workflow
         self.spec = self._executed_spec()
+        suspension.adopt(self, workflow)
 
     def observe(self, pod: Json) -> None:
         """Take note of the present state of one of the workflow's pods."""
@@ -142,7 +151,8 @@ class Operation:
     def forget_missing(self, present: set[str]) -> None:
         """After a restart: nodes whose pods are gone are in error. present: the names of the pods that are there."""
         for node in self.nodes:
-            if node["type"] == "Pod" and not fulfilled(node) and self.pod_name(node) not in present:
+            is_lost = node["type"] == "Pod" and not fulfilled(node) and not is_to_come(node)
+            if is_lost and self.pod_name(node) not in present:
                 self.nodes.mark(node, "Error", "pod deleted")
 
     def pod_name(self, node: Json) -> str:
@@ -160,6 +170,8 @@ class Operation:
             self.templates.keep(entry, self.templates.root)
         self._assess_pods()
         self._control()
+        if self.spec.get("suspend") and not self.shutdown:  # whoever resumes it writes it
+            return
         try:
             root = self.execute(self.name, entry, self.spec.get("arguments") or {}, "")
         except ParallelismReached:
@@ -197,7 +209,7 @@ class Operation:
         holder: the task or step. Raises ParallelismReached, and NodeError when the node's parent is in error too.
         """
         node = self.nodes.get(name)
-        if node is not None and (node["phase"] in FULFILLED or node["type"] == "Pod"):
+        if node is not None and (node["phase"] in FULFILLED or (node["type"] == "Pod" and not is_to_come(node))):
             return node
         try:
             template = self.templates.called(holder, self.scope_inside(boundary))
@@ -235,8 +247,17 @@ class Operation:
                 node = self._add(name, kind, processed, holder, boundary, owner, "Running", **flags)
             (dag if "dag" in processed else steps).execute(self, node, processed)
             return node
+        if "suspend" in processed:
+            if node is None:
+                flags |= {"outputs": suspension.supplied_outputs(processed)}
+                node = self._add(name, "Suspend", processed, holder, boundary, owner, "Pending", **flags)
+            suspension.execute(self, node, processed)
+            return node
         if node is None:
             node = self._add(name, "Pod", processed, holder, boundary, owner, "Pending", **flags)
+            self._create_pod(node, processed, holder, boundary)
+        elif is_to_come(node):
+            self.nodes.set(node, startedAt=now_text())
             self._create_pod(node, processed, holder, boundary)
         return node
 
@@ -307,6 +328,7 @@ class Operation:
         if self.shutdown:
             # Argo 4.1 writes two spaces for pods that were there already
             self._stop_pods(f"workflow shutdown with strategy:  {self.shutdown}")
+            suspension.fail_waiting(self, f"Stopped with strategy '{self.shutdown}'", self._outlives_stop)
             return
         deadline = self.deadline
         if deadline is None:
@@ -315,6 +337,7 @@ class Operation:
             self.wake(deadline)
         else:
             self._stop_pods("Step exceeded its deadline")
+            suspension.fail_waiting(self, "Step exceeded its deadline", self._outlives_stop)
 
     def _stop_pods(self, message: str) -> None:
         if not self.nodes.active_pods:
@@ -346,7 +369,7 @@ class Operation:
     def require_room(self, template: Json, boundary: str) -> None:
         """Raises ParallelismReached when no further node may be made here now."""
         limit = self.spec.get("parallelism")
-        is_pod = "dag" not in template and "steps" not in template
+        is_pod = not {"dag", "steps", "suspend"} & template.keys()
         if is_pod and limit is not None and self.nodes.active_pods >= int(limit):
             raise ParallelismReached
         around = self.nodes.by_id.get(boundary)

@@ -1,8 +1,8 @@
 """Templates: which one a task calls, in the workflow or in another object, and what the workflow keeps of those.
 
 As in Argo, a template of a WorkflowTemplate is kept in `status.storedTemplates` under its place,
-`namespaced/NAME/TEMPLATE` or `cluster/NAME/TEMPLATE`, and a workflow made from one keeps the whole spec. All that can be
-reached is kept at the start, where Argo does so when it is first called: what is changed later changes no running one.
+`namespaced/NAME/TEMPLATE` or `cluster/NAME/TEMPLATE`, and a workflow made from one keeps the whole spec. All that can
+be reached is kept at the start, Argo does so at the first call: what is changed later changes no running workflow.
 """
 
 from __future__ import annotations

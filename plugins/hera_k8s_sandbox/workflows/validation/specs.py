@@ -28,7 +28,6 @@ _UNSUPPORTED_SPEC: Final = (
     "volumeClaimTemplates",
     "podSpecPatch",
     "templateDefaults",
-    "suspend",
     "artifactGC",
     "executor",
 )

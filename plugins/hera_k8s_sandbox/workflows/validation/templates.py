@@ -14,12 +14,11 @@ from hera_k8s_sandbox.workflows.validation.scopes import Scope
 
 Json = dict[str, Any]
 
-_KINDS: Final = ("container", "script", "dag", "steps")
+_KINDS: Final = ("container", "script", "dag", "steps", "suspend")
 
 # What would change how a template runs, and is not done: refused by name. Further fields are harmless here.
 _UNSUPPORTED_TEMPLATE: Final = (
     "resource",
-    "suspend",
     "http",
     "plugin",
     "data",
@@ -33,7 +32,7 @@ _UNSUPPORTED_TEMPLATE: Final = (
     "timeout",
     "failFast",
 )
-_UNSUPPORTED_SOURCES: Final = ("expression", "event", "jqFilter", "jsonPath", "supplied", "configMapKeyRef")
+_UNSUPPORTED_SOURCES: Final = ("expression", "event", "jqFilter", "jsonPath", "configMapKeyRef")
 
 
 def check_template(template: Json, scope: Scope) -> None:
@@ -45,12 +44,14 @@ def check_template(template: Json, scope: Scope) -> None:
     kinds = [kind for kind in _KINDS if template.get(kind) is not None]
     if len(kinds) != 1:
         told = "multiple template types specified" if kinds else "template type unspecified"
-        raise WorkflowInvalid(f"{where} {told}. choose one of: container, script, dag, steps")
+        raise WorkflowInvalid(f"{where} {told}. choose one of: {', '.join(_KINDS)}")
     _inputs(where, template)
     check_retries(where, template.get("retryStrategy", scope.spec.get("retryStrategy")))
     inputs = {one["name"] for one in (template.get("inputs") or {}).get("parameters") or ()}
     if kinds[0] in ("container", "script"):
         _leaf(where, template, kinds[0], scope.spec)
+        check_references(where, template, scope, inputs, set())
+    elif kinds[0] == "suspend":
         check_references(where, template, scope, inputs, set())
     elif kinds[0] == "dag":
         check_dag(where, template, scope, inputs)
@@ -121,6 +122,10 @@ def _outputs(where: str, template: Json) -> None:
         for field in _UNSUPPORTED_SOURCES:
             if source.get(field):
                 raise unsupported(f"{at}.valueFrom.{field}")
+        if "suspend" in template:
+            if "supplied" not in source:
+                raise WorkflowInvalid(f"{at} valueFrom type unspecified. choose one of: supplied")
+            continue
         wanted = "path" if is_leaf else "parameter"
         if not source.get(wanted):
             raise WorkflowInvalid(f"{at}.{wanted} must be specified for {_kind(template)} templates")

@@ -1,0 +1,175 @@
+"""Suspension: nodes that wait for somebody, and what may be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hera_k8s_sandbox.entries import now_text
+from hera_k8s_sandbox.selectors import Selector
+from hera_k8s_sandbox.workflows.nodes import FULFILLED, NodeError
+from hera_k8s_sandbox.workflows.retries import duration_of
+from hera_k8s_sandbox.workflows.templates import caller_of, template_name
+from hera_k8s_sandbox.workflows.values import seconds_of, text_of
+
+if TYPE_CHECKING:
+    from hera_k8s_sandbox.workflows.operation import Operation
+
+Json = dict[str, Any]
+
+
+class SuspensionError(ValueError):
+    """What is asked of suspended nodes cannot be done; the message is Argo's."""
+
+
+def execute(operation: Operation, node: Json, template: Json) -> None:
+    """Let a node wait until somebody resumes it or its time is over. Raises NodeError."""
+    nodes = operation.nodes
+    if operation.shutdown:
+        nodes.mark(node, "Failed", f"Stopped with strategy '{operation.shutdown}'")
+        return
+    duration = (template.get("suspend") or {}).get("duration")
+    if duration not in (None, ""):
+        try:
+            end = seconds_of(node["startedAt"]) + duration_of(duration)
+        except ValueError:
+            raise NodeError(f'unable to parse "{duration}" as a duration') from None
+        if operation.now() >= end:
+            try:
+                outputs = _with_defaults(node.get("outputs"))
+            except SuspensionError as error:
+                raise NodeError(str(error)) from None
+            nodes.mark(node, "Succeeded")
+            nodes.set(node, outputs=outputs)
+            operation.take_outputs(node, outputs)
+            return
+        operation.wake(end)
+    nodes.mark(node, "Running")
+
+
+def supplied_outputs(template: Json) -> Json | None:
+    """The outputs of a suspend template that somebody is to supply, without values yet."""
+    declared = (template.get("outputs") or {}).get("parameters") or ()
+    waiting = [one for one in declared if "supplied" in (one.get("valueFrom") or {})]
+    return {"parameters": waiting} if waiting else None
+
+
+def waits(node: Json) -> bool:
+    """Whether a node waits for somebody."""
+    return bool(node["type"] == "Suspend" and node["phase"] == "Running")
+
+
+def waiting_nodes(workflow: Json) -> Iterator[Json]:
+    """The nodes of a workflow that wait for somebody."""
+    yield from (node for node in ((workflow.get("status") or {}).get("nodes") or {}).values() if waits(node))
+
+
+def resume(workflow: Json, message: str) -> bool:
+    """Let a suspended workflow, and all nodes of it that wait, go on; whether anything changed.
+
+    Raises SuspensionError for a node whose outputs were not supplied.
+    """
+    changed = bool(workflow["spec"].pop("suspend", None))
+    for node in waiting_nodes(workflow):
+        outputs = _with_defaults(node.get("outputs"))
+        if outputs is not None:
+            node["outputs"] = outputs
+        node |= {"phase": "Succeeded", "message": message, "finishedAt": now_text()}
+        changed = True
+    return changed
+
+
+def set_nodes(
+    workflow: Json, selector: Selector | None, text: str, *, phase: str, message: str, outputs: Mapping[str, str]
+) -> None:
+    """Change those nodes that wait and that a selector (text: as it was given) matches. Raises SuspensionError."""
+    found = False
+    for node in waiting_nodes(workflow):
+        if selector is None or selector.matches(node_fields(node).get):
+            _supply(workflow, node, outputs)
+            if message:
+                node["message"] = message
+            if phase:
+                node["phase"] = phase
+                if phase in FULFILLED:
+                    node["finishedAt"] = now_text()
+            found = bool(found or phase or message or outputs)
+    if not found:
+        told = "currently, set only targets suspend nodes: no suspend nodes matching nodeFieldSelector"
+        raise SuspensionError(f"{told}: {text}")
+
+
+def node_fields(node: Json) -> dict[str, str]:
+    """What of a node a nodeFieldSelector may name."""
+    fields = {
+        "displayName": node.get("displayName", ""),
+        "templateName": template_name(caller_of(node)),
+        "phase": node["phase"],
+        "name": node["name"],
+        "id": node["id"],
+    }
+    reference = node.get("templateRef")
+    if reference:
+        fields |= {"templateRef.name": reference.get("name", ""), "templateRef.template": reference.get("template", "")}
+    for one in (node.get("inputs") or {}).get("parameters") or ():
+        fields[f"inputs.parameters.{one['name']}.value"] = text_of(one.get("value", ""))
+    return fields
+
+
+def adopt(operation: Operation, workflow: Json) -> None:
+    """Take over what somebody wrote about the nodes that wait into an operation's own."""
+    theirs = (workflow.get("status") or {}).get("nodes") or {}
+    for node in operation.nodes:
+        other = theirs.get(node["id"])
+        if other is None or not waits(node) or other == node:
+            continue
+        if other.get("outputs") != node.get("outputs"):
+            operation.nodes.set(node, outputs=other.get("outputs"))
+            operation.take_outputs(node, other.get("outputs"))
+        if other["phase"] in FULFILLED:
+            operation.nodes.set(node, finishedAt=other.get("finishedAt"))
+        operation.nodes.mark(node, other["phase"], other.get("message", ""))
+
+
+def fail_waiting(operation: Operation, message: str, is_spared: Callable[[Json], bool]) -> None:
+    """End nodes that wait when the workflow is to end, but for those that are spared."""
+    for node in operation.nodes:
+        if waits(node) and not is_spared(node):
+            operation.nodes.mark(node, "Failed", message)
+
+
+def _with_defaults(outputs: Json | None) -> Json | None:
+    """Outputs that nobody supplied get their defaults. Raises SuspensionError where there is none."""
+    if outputs is None:
+        return None
+    return outputs | {"parameters": [_with_default(one) for one in outputs.get("parameters") or ()]}
+
+
+def _with_default(one: Json) -> Json:
+    source = one.get("valueFrom") or {}
+    if "supplied" not in source:
+        return one
+    if source.get("default") is None:
+        told = f"raw output parameter '{one['name']}' has not been set and does not have a default value"
+        raise SuspensionError(told)
+    return _valued(one, source["default"])
+
+
+def _supply(workflow: Json, node: Json, values: Mapping[str, str]) -> None:
+    if not values:
+        return
+    if not node.get("outputs"):
+        raise SuspensionError("cannot set output parameters because node is not expecting any raw parameters")
+    parameters = node["outputs"].get("parameters") or []
+    for name, value in values.items():
+        place = next((index for index, one in enumerate(parameters) if one["name"] == name), None)
+        if place is None:
+            raise SuspensionError(f"node is not expecting output parameter '{name}'")
+        if "supplied" not in (parameters[place].get("valueFrom") or {}):
+            told = "because it does not use valueFrom.raw or it was already set"
+            raise SuspensionError(f"cannot set output parameter '{name}' {told}")
+        parameters[place] = _valued(parameters[place], value)
+
+
+def _valued(one: Json, value: Any) -> Json:
+    return {key: each for key, each in one.items() if key != "valueFrom"} | {"value": value}
