@@ -2,6 +2,8 @@
 
 What each test's requests are answered with is compared with a recording of the real one (`golden/`), so that a machine
 without Go can check the sandbox. `--real` compares both; `--record` writes the recordings anew, from the real one.
+`--kubeconfig FILE` compares another cluster in its place; there the administrator impersonates the users, and a test
+marked `alone` is skipped: others at work there would change what it compares.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cluster_access import access_of
+from clusters import is_sandbox, require_controlplane, wants_real
 from conformance_limits import LIMITS
 from dialogue import Cluster, Dialogue, differences, golden_path, until
 
@@ -25,6 +29,10 @@ USERS = {"admin": ("system:masters",), "alice": ("researchers",), "bob": ()}
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance")
     group.addoption("--record", action="store_true", help="record what the real control plane answers")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alone(reason): needs a control plane that nobody else works on")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -43,7 +51,7 @@ def _servers(config: pytest.Config) -> list[str]:
 
 
 def _wants_real(config: pytest.Config) -> bool:
-    return any(config.getoption(name) for name in ("--real", "--record", "--require-controlplane"))
+    return wants_real(config) or bool(config.getoption("--record"))
 
 
 @pytest.fixture(scope="session")
@@ -69,11 +77,11 @@ def cluster(
         with running(tmp_path_factory.mktemp("sandbox"), users=path) as address:
             yield Cluster("sandbox", address.url, tokens)
         return
-    lacking = controlplane.missing()
-    if lacking and request.config.getoption("--require-controlplane"):
-        pytest.fail(f"no control plane: {lacking}")
-    if lacking:
-        pytest.skip(f"no control plane: {lacking}")
+    if given := request.config.getoption("--kubeconfig"):
+        access = access_of(given, request.config.getoption("--context"))
+        yield Cluster("real", access.url, verify=access.verify, admin=access, groups=USERS)
+        return
+    require_controlplane(request.config)
     with controlplane.running(path) as real:
         yield Cluster("real", real.url, tokens, str(real.ca))
 
@@ -111,14 +119,22 @@ def _compare(item: pytest.Function, dialogue: Dialogue) -> None:
         pytest.fail(f"{path.relative_to(GOLDEN)} differs\n" + "\n".join(told), pytrace=False)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is known to differ in the sandbox must differ: once it agrees, it is no limit any more."""
+    given = config.getoption("--kubeconfig")
+    sandboxes = {"sandbox"}
+    if given and is_sandbox(access_of(given, config.getoption("--context"))):
+        sandboxes.add("real")
     for item in items:
         callspec = getattr(item, "callspec", None)
-        if not isinstance(item, pytest.Function) or callspec is None or callspec.params.get("cluster") != "sandbox":
+        if not isinstance(item, pytest.Function) or callspec is None:
             continue
+        server = callspec.params.get("cluster")
+        alone = item.get_closest_marker("alone")
+        if given and server == "real" and alone is not None:
+            item.add_marker(pytest.mark.skip(reason=f"needs a control plane of its own: {alone.args[0]}"))
         name = _golden(item).relative_to(GOLDEN).with_suffix("").as_posix()
-        if name in LIMITS:
+        if server in sandboxes and name in LIMITS:
             item.add_marker(pytest.mark.xfail(reason=LIMITS[name], strict=True))
 
 

@@ -250,7 +250,7 @@ def test_one_can_ask_who_one_is(talk: Dialogue) -> None:
 
 def test_tokens_can_be_reviewed(talk: Dialogue) -> None:
     path = "/apis/authentication.k8s.io/v1/tokenreviews"
-    good = talk.send("POST", path, {"spec": {"token": talk.cluster.tokens["alice"]}}, remember=False)
+    good = talk.send("POST", path, {"spec": {"token": talk.cluster.token_of("alice")}}, remember=False)
     talk.remember("the review of a good token", code=good.code, status=good.body["status"])
     bad = talk.send("POST", path, {"spec": {"token": "wrong"}}, remember=False)
     talk.remember("the review of a bad token", code=bad.code, authenticated=bad.body["status"].get("authenticated"))

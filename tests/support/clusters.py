@@ -4,9 +4,9 @@
     pytest tests/e2e --real                            # and a real control plane, built here, with a test kubelet
     pytest tests/e2e --kubeconfig FILE --context NAME --argo-server URL     # in its place a cluster of yours
 
-`real_cluster` is a namespace in the real one, skipped where none was asked for; `each_cluster` is one in each, for a test
-that is to hold on the sandbox, too. Both are a `ClusterSpace`: its administrator's `kubeconfig`, its `namespace`, plain
-requests (`kube`), accounts with rights of their own (`account`), and what its Argo part is, if it has one.
+`real_cluster` is a namespace in the real one, skipped where none was asked for; `each_cluster` is one in each, for a
+test that is to hold on the sandbox, too. Both are a `ClusterSpace`: its administrator's `kubeconfig`, its `namespace`,
+plain requests (`kube`), accounts with rights of their own (`account`), and what its Argo part is, if it has one.
 
     def test_something(real_cluster):
         rules = [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "watch"]}]
@@ -144,6 +144,11 @@ class Argo:
     token: str = field(repr=False)
 
 
+def is_sandbox(access: Access) -> bool:
+    """Whether a server is a sandbox, however one came to it."""
+    return _SANDBOX_MARK in Kube(access, "default").send("GET", "/readyz").headers
+
+
 @dataclass(frozen=True)
 class Server:
     """A cluster that is there for all tests.
@@ -161,9 +166,9 @@ class Server:
     @cached_property
     def without_controller(self) -> str:
         """Why no workflow would run here; empty when a controller is there."""
-        kube = Kube(self.access, "default")
-        if _SANDBOX_MARK in kube.send("GET", "/readyz").headers:
+        if is_sandbox(self.access):
             return ""
+        kube = Kube(self.access, "default")
         if kube.find(_DEFINITION) is None:
             return "Argo Workflows is not installed on this cluster"
         if not kube.get(_CONTROLLER)["items"]:

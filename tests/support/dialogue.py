@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import requests
+from cluster_access import Access
 
 Json = dict[str, Any]
 
@@ -49,12 +51,38 @@ _MARKED: Final = {"resourceVersion": "<version>", "continue": "<continue>", "tok
 
 @dataclass(frozen=True)
 class Cluster:
-    """A server that conformance is about; tokens: by the name of the user that they belong to."""
+    """A server that conformance is about, and how one is one of its users.
+
+    tokens: by the name of the user that they belong to. admin: on a cluster that was given there are no tokens: its
+    administrator, with this way in, impersonates the users, whose groups are `groups`.
+    """
 
     name: str
     url: str
-    tokens: Mapping[str, str] = field(repr=False)
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     verify: str | bool = True
+    admin: Access | None = None
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def headers_of(self, user: str) -> dict[str, str]:
+        """What makes a request a user's."""
+        if self.admin is None:
+            return bearer(self.tokens.get(user, ""))
+        if not user:
+            return {}
+        groups = {"Impersonate-Group": ",".join(self.groups[user])} if self.groups[user] else {}
+        return bearer(self.admin.token) | {"Impersonate-User": user, "Impersonate-Uid": f"{user}-uid"} | groups
+
+    def token_of(self, user: str) -> str:
+        """A user's token; skips the test where users are impersonated."""
+        if self.admin is not None:
+            pytest.skip("needs a user's token: on a cluster that was given, users are impersonated")
+        return self.tokens[user]
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header for a token; none for none."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 @dataclass(frozen=True)
@@ -118,11 +146,15 @@ class Dialogue:
         given = {name.replace("_", "-"): value for name, value in headers.items()} | {"Accept": accept}
         if data is not None:
             given["Content-Type"] = kind
-        token = self.cluster.tokens.get(user) if token is None else token
-        if token:
-            given["Authorization"] = f"Bearer {token}"
+        own = token is None and bool(user)
+        who = self.cluster.headers_of(user) if token is None else bearer(token)
         found = self._session.request(
-            method, self.cluster.url + self.path(path), data=data, headers=given, timeout=TIMEOUT
+            method,
+            self.cluster.url + self.path(path),
+            data=data,
+            headers=who | given,
+            timeout=TIMEOUT,
+            cert=self.cluster.admin.certificate if own and self.cluster.admin else None,
         )
         answer = Answer(found.status_code, _body(found), found.headers)
         if remember:
@@ -151,9 +183,10 @@ class Dialogue:
     def watch(self, path: str, *, until: int | None = None, accept: str = "application/json") -> list[Json]:
         """The events of a watch until it ends, or until there are so many."""
         events = []
-        headers = {"Authorization": f"Bearer {self.cluster.tokens['admin']}", "Accept": accept}
+        headers = self.cluster.headers_of("admin") | {"Accept": accept}
+        certificate = self.cluster.admin.certificate if self.cluster.admin else None
         url = self.cluster.url + self.path(path)
-        with self._session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as found:
+        with self._session.get(url, headers=headers, cert=certificate, stream=True, timeout=TIMEOUT) as found:
             for line in found.iter_lines():
                 events.append(json.loads(line))
                 if until is not None and len(events) >= until:
