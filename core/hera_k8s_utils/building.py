@@ -94,9 +94,9 @@ def make_manifest(
 ) -> Manifest:
     """The workflow as plain data, named, labelled and amended by the sites; the digest label comes last."""
     manifest = Manifest.of(workflow)
-    if manifest.kind == "Workflow":
-        manifest = manifest.named(workflow_name(experiment.name, run_id))
-    manifest = manifest.labelled({LABELS + "experiment": experiment.name, LABELS + "run": _label(run_id)})
+    labels = {LABELS + "experiment": experiment.name, LABELS + "run": _label(run_id)}
+    name = workflow_name(experiment.name, run_id) if manifest.ends else ""
+    manifest = manifest.as_run(name, labels)
     manifest = manifest.with_spec(_spec_additions(environment))
     for site in sites:
         if site.amend is not None:

@@ -235,7 +235,7 @@ def _running(
     definition: Loaded | None,
     manifest: Callable[[], Manifest],
 ) -> RunningEngine:
-    kind = manifest().kind if definition is not None else ""
+    kind = manifest().runs_as if definition is not None else ""
     declaration = preflight.choose_engine(plugins, core, platforms, context, kind)
     return RunningEngine(declaration, declaration.open(platforms.settings(declaration), context))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .manifest import Manifest
 
 Workflow = Any
-"""A Hera Workflow, or the plain dict of one."""
+"""A Hera Workflow, or the plain dict of one; a Kubernetes Job (a dict, or a `V1Job`), or several."""
 
 Q = TypeVar("Q", bound="Requirement")
 
@@ -66,6 +66,11 @@ class Requirement:
         """What a Hera template needs in order to use it: lists by keyword (`volumes`, `env`, `env_from`)."""
         return {}
 
+    def pod_fields(self) -> Mapping[str, Sequence[Any]]:
+        """What a pod of a Job needs in order to use it, as plain data: lists by field, those of the pod (`volumes`)
+        and those of its container (`volumeMounts`, `env`, `envFrom`)."""
+        return {}
+
     def workflow_fields(self) -> Mapping[str, Any]:
         """What the workflow's spec needs in order to use it, such as `imagePullSecrets`; plain data."""
         return {}
@@ -109,6 +114,24 @@ class Environment:
                 arguments[keyword] = [*arguments.get(keyword, ()), *values]
         return arguments
 
+    def pod(self, **container: Any) -> dict[str, Any]:
+        """The spec of a Job's pod, as plain data: `environment.pod(command=["simulate"])`. A fresh dict at each use.
+
+        It has one container, `main`, with the default image, and all that the experiment requires mounted or set in it.
+        container: further fields of that container; lists are added to what is there. `restartPolicy` is `Never`, so
+        that each try is a pod of its own.
+        """
+        main: dict[str, Any] = {"name": "main", "image": self.image} if self.image else {"name": "main"}
+        spec: dict[str, Any] = {"restartPolicy": "Never"}
+        for requirement in self.requirements:
+            for field_name, values in requirement.pod_fields().items():
+                holder = spec if field_name == "volumes" else main
+                holder[field_name] = [*holder.get(field_name, ()), *values]
+        for field_name, value in container.items():
+            before = main.get(field_name)
+            main[field_name] = [*before, *value] if isinstance(before, list) else value
+        return {**spec, "containers": [main]}
+
     def image_name(self, image: str) -> str:
         """An image's full name: a short one is completed with the registry."""
         return complete_image(image, self.registry)
@@ -131,7 +154,8 @@ class Experiment:
     """A numerical experiment, written once, independent of any cluster.
 
     name: a DNS label of at most 40 characters; workflows and directories are named after it.
-    workflow: (environment, inputs, layout) -> a Hera Workflow, or the dict of one.
+    workflow: (environment, inputs, layout) -> a Hera Workflow, or the dict of one; or Kubernetes Jobs: one (a dict, or
+        the official client's `V1Job`), or an iterable of them and of the config maps that they read.
     inputs: constants and parameters.
     layout: strategy that names directories: `hive`, `flat`, `hashed`, `template:{a}/{b}` or a plugin's.
     image: default image of the tasks.

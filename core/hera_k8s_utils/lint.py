@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
+from .batch import JOB
 from .declarations import CheckResult, Finding, Verdict, fail, ok, warn
 from .lint_calls import call_problems
+from .lint_jobs import job_problems
 from .lint_names import name_problems
 from .lint_problem import Problem
 from .lint_scripts import script_problems
@@ -33,6 +35,10 @@ def lint(manifest: Manifest, *, source: Any = None) -> list[Finding]:
 
     source: the Hera object that the manifest was made from; its functions tell the types of arguments.
     """
+    if manifest.runs_as == JOB:
+        number = len(manifest.jobs)
+        read = f"{number} Job{'s' * (number != 1)}, {_kilobytes(manifest.size)}"
+        return list(_findings(NAMES, job_problems(manifest), read))
     if manifest.kind not in _WORKFLOW_KINDS:
         return [Finding(NAMES, ok(f"a {manifest.kind}, which is not looked into; {_kilobytes(manifest.size)}"))]
     sources = manifest.sources or sources_of(source)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any, Final
 
-from . import references
+from . import batch, references
 from .context import Demand
 from .declarations import Json
 from .demand import peak_of
@@ -42,12 +42,14 @@ class Manifest:
     def of(cls, workflow: Any) -> Manifest:
         """The manifest of a Hera Workflow (or WorkflowTemplate, CronWorkflow, ...) or of a dict, copied deeply.
 
+        Also of a Kubernetes Job (a dict, or the official client's V1Job), and of several in a list.
         Raises `BuildError` when the object cannot be built or holds what JSON cannot say.
         """
         if isinstance(workflow, Manifest):
             return workflow
         body = plain(_as_mapping(workflow))
-        trouble = misshapen(body) if isinstance(workflow, Mapping) else ""
+        by_hand = isinstance(workflow, Mapping) or body.get("kind") in (batch.JOB, batch.LIST)
+        trouble = misshapen(body) if by_hand else ""
         if trouble or not body.get("kind"):
             raise BuildError(
                 "the workflow cannot be read",
@@ -63,8 +65,28 @@ class Manifest:
 
     @property
     def kind(self) -> str:
-        """`Workflow`, `WorkflowTemplate`, `CronWorkflow`, ..."""
+        """`Workflow`, `WorkflowTemplate`, `CronWorkflow`, `Job`, `List` (of Jobs), ..."""
         return str(self.body["kind"])
+
+    @property
+    def runs_as(self) -> str:
+        """The kind that an engine must run: the kind itself, and `Job` for a list of Jobs."""
+        return batch.JOB if self.kind == batch.LIST else self.kind
+
+    @property
+    def ends(self) -> bool:
+        """Whether submitting it starts something that can be followed to its end."""
+        return self.runs_as in ("Workflow", batch.JOB)
+
+    @property
+    def jobs(self) -> list[Json]:
+        """The Jobs that it holds; none for a workflow."""
+        return batch.jobs_of(self.body)
+
+    @property
+    def objects(self) -> list[Json]:
+        """What is created on the cluster, one by one: the items of a list, else the object itself."""
+        return batch.members(self.body)
 
     @property
     def name(self) -> str:
@@ -151,6 +173,8 @@ class Manifest:
 
     @cached_property
     def _demand(self) -> Demand:
+        if self.runs_as == batch.JOB:
+            return batch.demand_of(self.jobs)
         return peak_of(self.spec, self.resolver)
 
     @property
@@ -207,6 +231,12 @@ class Manifest:
         metadata = {key: value for key, value in self.metadata.items() if key != "generateName"}
         return self._with_metadata({**metadata, "name": name})
 
+    def as_run(self, name: str, labels: Mapping[str, str]) -> Manifest:
+        """A copy as the run of this name: named after it, labelled, and so is each object that it holds."""
+        if self.runs_as == batch.JOB:
+            return replace(self, body=batch.as_run(self.body, name, labels))
+        return (self.named(name) if self.kind == "Workflow" else self).labelled(labels)
+
     def in_namespace(self, namespace: str) -> Manifest:
         """A copy that names this namespace."""
         return self._with_metadata({**self.metadata, "namespace": namespace})
@@ -221,11 +251,13 @@ class Manifest:
         return self._with_metadata({**self.metadata, "annotations": {**before, **annotations}})
 
     def with_spec(self, fields: Mapping[str, Any]) -> Manifest:
-        """A copy with further fields in the workflow's spec.
+        """A copy with further fields in the workflow's spec; of Jobs, in the spec of their pods.
 
         Lists are appended to what is there, without repeating it; maps are merged; a scalar that is there stays.
         """
         added = plain(dict(fields))
+        if self.runs_as == batch.JOB:
+            return replace(self, body=batch.each_pod(self.body, lambda pod: _merged(pod, added)))
         spec = self.body.get("spec") or {}
         if self.kind == "CronWorkflow":
             spec = {**spec, "workflowSpec": _merged(spec.get("workflowSpec") or {}, added)}
@@ -292,6 +324,10 @@ def _as_mapping(workflow: Any) -> Mapping[str, Any]:
     """A workflow's own dict: itself, or as Hera's classes and models give it."""
     if isinstance(workflow, Mapping):
         return workflow
+    if batch.is_official(workflow):
+        return batch.from_official(workflow)
+    if isinstance(workflow, Iterable) and not isinstance(workflow, (str, bytes)) and not hasattr(workflow, "to_dict"):
+        return batch.gathered(workflow, _as_mapping)
     try:
         if callable(getattr(workflow, "to_dict", None)):
             built = workflow.to_dict()
@@ -307,7 +343,7 @@ def _as_mapping(workflow: Any) -> Mapping[str, Any]:
         raise BuildError(
             "no workflow was returned",
             found=f"a {type(workflow).__name__}",
-            hint="the function must return a Hera Workflow, or the dict of one",
+            hint="the function must return a Hera Workflow, the dict of one, or Jobs",
         )
     return built
 

@@ -12,7 +12,7 @@ from .blame import blaming
 from .checks import ACCESS, ENVIRONMENT, WORKFLOW, Check, Report, Row, run_checks
 from .context import Context
 from .declarations import CheckResult, Engine, ExecutionEngine, ResourceChecker, Verdict, ok, unknown, warn
-from .errors import CredentialError, NoCredential, PluginError, Trouble
+from .errors import CredentialError, NoCredential, OptionsError, PluginError, Trouble, listed
 from .experiment import BuiltExperiment, Requirement
 from .lint import lint
 from .manifest import Manifest, Unresolved
@@ -100,6 +100,7 @@ def choose_engine(
     """
     if core.engine:
         named: ExecutionEngine = plugins.named("execution_engines", core.engine)
+        _require_able(named, kind, plugins)
         _open_all(named, platforms, context)
         return named
     able = [e for e in plugins.records("execution_engines", ExecutionEngine) if not kind or kind in e.runs]
@@ -117,6 +118,18 @@ def choose_engine(
         "no cluster is configured",
         found="".join(dict.fromkeys(f"\n{indent(_without_hint(error), '  ')}" for error in missing)),
         hint="set KUBECONFIG or ARGO_SERVER, or try without a cluster: --sandbox",
+    )
+
+
+def _require_able(engine: ExecutionEngine, kind: str, plugins: Plugins) -> None:
+    """Raises `OptionsError` when the engine that was asked for does not run this kind of object."""
+    if not kind or kind in engine.runs:
+        return
+    able = [e.name for e in plugins.records("execution_engines", ExecutionEngine) if kind in e.runs]
+    raise OptionsError(
+        f"the engine {engine.name} runs no {kind}",
+        found=f"it runs {listed(list(engine.runs)) or 'nothing'}",
+        hint=f"--engine {able[0]}, or leave it out" if able else "hera-k8s plugins",
     )
 
 

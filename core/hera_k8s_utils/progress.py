@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from . import batch
 from .declarations import Json, NodeState, RunUpdate
 from .words import clock, moment, now
 
@@ -51,7 +52,12 @@ class Planned:
 
 
 def plan(manifest: Json) -> list[Planned]:
-    """The templates that a workflow runs, in the order of its text, with the number of tasks of each."""
+    """The templates that a workflow runs, in the order of its text, with the number of tasks of each.
+
+    Of Jobs: what their work is called, and how many tasks (Jobs, or indexes of one) it has.
+    """
+    if manifest.get("kind") in (batch.JOB, batch.LIST):
+        return [Planned(name, total) for name, total in batch.planned(manifest).items()]
     raw = manifest.get("spec") or {}
     spec = raw.get("workflowSpec") or raw
     templates = {t.get("name"): t for t in spec.get("templates") or () if isinstance(t, dict)}

@@ -1,4 +1,4 @@
-"""The shape of a workflow written as a dict: lists where lists belong, so that reading it needs no second thoughts.
+"""The shape of a workflow or of Jobs as a dict: lists where lists belong, so that reading needs no second thoughts.
 
 Only the fields that this package reads; Hera's models have checked the rest, or a server will.
 """
@@ -78,12 +78,27 @@ _METADATA: Final = {
     "labels": {"*": str},
     "annotations": {"*": str},
 }
+_POD: Final = {
+    "restartPolicy": str,
+    "serviceAccountName": str,
+    "containers": [_CONTAINER],
+    "initContainers": [_CONTAINER],
+    "volumes": _NAMED,
+    "imagePullSecrets": _NAMED,
+}
+_JOB: Final = {
+    **dict.fromkeys(("completions", "parallelism", "backoffLimit", "backoffLimitPerIndex", "maxFailedIndexes"), int),
+    **dict.fromkeys(("activeDeadlineSeconds", "ttlSecondsAfterFinished"), int),
+    "completionMode": str,
+    "template": {"metadata": _METADATA, "spec": _POD},
+}
 _OBJECT: Final = {"kind": str, "metadata": _METADATA}
 _WORKFLOWS: Final[Mapping[str, Shape]] = {
     "Workflow": _SPEC,
     "WorkflowTemplate": _SPEC,
     "ClusterWorkflowTemplate": _SPEC,
     "CronWorkflow": {"workflowSpec": _SPEC},
+    "Job": _JOB,
 }
 
 _WORD: Final[Mapping[type, str]] = {
@@ -98,8 +113,19 @@ _WORD: Final[Mapping[type, str]] = {
 
 def misshapen(body: Mapping[str, Any]) -> str:
     """What does not have the shape of its field, with its place; empty when all is well."""
+    if body.get("kind") == "List":
+        return _differs(body, {"metadata": _METADATA, "items": [dict]}, "") or _first_item(body)
+    return _misshapen_object(body, "")
+
+
+def _first_item(body: Mapping[str, Any]) -> str:
+    items = enumerate(body.get("items") or ())
+    return next(filter(None, (_misshapen_object(item, f"items[{n}]") for n, item in items)), "")
+
+
+def _misshapen_object(body: Mapping[str, Any], place: str) -> str:
     spec = _WORKFLOWS.get(str(body.get("kind")), {})
-    return _differs(body, {**_OBJECT, "spec": spec}, "")
+    return _differs(body, {**_OBJECT, "spec": spec}, place)
 
 
 def _differs(value: Any, shape: Shape, place: str) -> str:

@@ -82,8 +82,11 @@ def referenced_secrets(manifest: Manifest) -> Iterable[Secret | Unresolved]:
 
 
 def _referenced(manifest: Manifest, kind: str, requirement: type[Q]) -> Iterator[Q | Unresolved]:
+    brought = {each["metadata"]["name"] for each in manifest.objects if each["kind"] == requirement.kind}
     for pod in used_pods(manifest):
         for use in keyed_uses(pod, kind):
+            if use.name in brought:  # it is created with the Jobs
+                continue
             keys, unresolved = _keys(manifest, pod, use.keys)
             yield from unresolved
             for name in resolved(manifest, pod, use.name):

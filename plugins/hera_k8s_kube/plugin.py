@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Final
 
-from hera_k8s_utils.declarations import CredentialProvider, Platform, ResourceChecker
+from hera_k8s_utils.declarations import CredentialProvider, ExecutionEngine, Platform, ResourceChecker
 from hera_k8s_utils.hookspecs import hookimpl
 
 from .requirements import (
@@ -29,7 +29,7 @@ hera_k8s_hook_api: Final = (1, 0)
 
 def _later(place: str) -> Callable[..., Any]:
     """`module.function` of this package, imported when it is first called: `--help` imports every plugin."""
-    module, _, name = place.partition(".")
+    module, _, name = place.rpartition(".")
 
     def call(*arguments: Any) -> Any:
         return getattr(import_module(f"{__package__}.{module}"), name)(*arguments)
@@ -72,6 +72,18 @@ def platforms() -> Iterable[Platform]:
         open=_later("platform.open_client"),
         close=_later("platform.close_client"),
         probe=_later("platform.probe"),
+    )
+
+
+@hookimpl
+def execution_engines() -> Iterable[ExecutionEngine]:
+    """Plain Jobs, without Argo."""
+    yield ExecutionEngine(
+        name="jobs",
+        open=_later("jobs.engine.open_jobs_engine"),
+        runs=["Job"],
+        platforms=["kubernetes"],
+        priority=-10,
     )
 
 

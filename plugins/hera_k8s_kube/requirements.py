@@ -87,6 +87,18 @@ class PersistentVolumeClaim(KubeRequirement):
         )
         return {"volumes": [volume]}
 
+    def pod_fields(self) -> Mapping[str, Sequence[Any]]:
+        """The claim, mounted."""
+        if not self.mount_path:
+            return {}
+        name, read_only = volume_name(self.role), {"readOnly": True} if self.read_only else {}
+        source = {"claimName": self.name, **read_only}
+        sub_path = {"subPath": self.sub_path} if self.sub_path else {}
+        return {
+            "volumes": [{"name": name, "persistentVolumeClaim": source}],
+            "volumeMounts": [{"name": name, "mountPath": self.mount_path, **sub_path, **read_only}],
+        }
+
 
 @dataclass(frozen=True)
 class KeyedRequirement(KubeRequirement):
@@ -118,6 +130,21 @@ class KeyedRequirement(KubeRequirement):
     def wanted_keys(self) -> frozenset[str]:
         """Every key that must be present."""
         return frozenset((*self.keys, *self.data, *self.variables.values()))
+
+    def _pod_fields(self, source: str, volume: Mapping[str, Any]) -> Mapping[str, Sequence[Any]]:
+        """The keys as variables or as files. source: `configMap` or `secret`, as names of fields begin."""
+        fields: dict[str, Sequence[Any]] = {}
+        if self.mount_path:
+            name = volume_name(self.role)
+            fields["volumes"] = [{"name": name, source: volume}]
+            fields["volumeMounts"] = [{"name": name, "mountPath": self.mount_path, "readOnly": True}]
+        if self.variables:
+            fields["env"] = [
+                {"name": variable, "valueFrom": {f"{source}KeyRef": {"name": self.name, "key": key}}}
+                for variable, key in self.variables.items()
+            ]
+        prefix = {"prefix": self.prefix} if self.prefix else {}
+        return fields or {"envFrom": [{f"{source}Ref": {"name": self.name}, **prefix}]}
 
     def combine(self: Keyed, other: Requirement) -> Keyed:
         """With the keys that the other one needs besides."""
@@ -153,6 +180,10 @@ class ConfigMap(KeyedRequirement):
         if not arguments:
             arguments["env_from"] = [ConfigMapEnvFrom(name=self.name, prefix=self.prefix or None)]
         return arguments
+
+    def pod_fields(self) -> Mapping[str, Sequence[Any]]:
+        """The keys, as variables or as files."""
+        return self._pod_fields("configMap", {"name": self.name})
 
 
 @dataclass(frozen=True)
@@ -198,6 +229,10 @@ class Secret(KeyedRequirement):
         if not arguments:
             arguments["env_from"] = [SecretEnvFrom(name=self.name, prefix=self.prefix or None)]
         return arguments
+
+    def pod_fields(self) -> Mapping[str, Sequence[Any]]:
+        """The keys, as variables or as files."""
+        return self._pod_fields("secret", {"secretName": self.name})
 
 
 @dataclass(frozen=True)

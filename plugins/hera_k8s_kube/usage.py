@@ -1,4 +1,4 @@
-"""What the pods of a workflow use: those of its templates, and those that its `resource` templates create."""
+"""What the pods of a run use: those of a workflow's templates, those its `resource` templates create, those of Jobs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _POD_AT: Final[Mapping[str, Sequence[str]]] = {
 class UsedPod:
     """A pod, or a container of one. scope: the template whose variables its texts hold.
 
-    account, pull_secrets: only of pods that a `resource` template makes; those of the workflow are its own.
+    account, pull_secrets: of pods that a `resource` template or a Job makes; those of a workflow are its own.
     """
 
     scope: str
@@ -50,14 +50,23 @@ def used_pods(manifest: Manifest) -> Iterator[UsedPod]:
     for resource in manifest.resources():
         spec = _pod_spec(resource.kind, resource.body) if resource.action in ("create", "apply") else None
         if spec is not None:
-            yield UsedPod(
-                scope=resource.template,
-                where=f"the {resource.kind} of template {resource.template}",
-                containers=[*(spec.get("initContainers") or ()), *(spec.get("containers") or ())],
-                volumes=spec.get("volumes") or (),
-                account=str(spec.get("serviceAccountName") or ""),
-                pull_secrets=spec.get("imagePullSecrets") or (),
-            )
+            yield _whole(spec, resource.template, f"the {resource.kind} of template {resource.template}")
+    for job in manifest.jobs:
+        spec = _pod_spec("Job", job)
+        if spec is not None:
+            yield _whole(spec, "", f"Job {(job.get('metadata') or {}).get('name') or ''}".rstrip())
+
+
+def _whole(spec: Json, scope: str, where: str) -> UsedPod:
+    """A pod with all of its containers."""
+    return UsedPod(
+        scope=scope,
+        where=where,
+        containers=[*(spec.get("initContainers") or ()), *(spec.get("containers") or ())],
+        volumes=spec.get("volumes") or (),
+        account=str(spec.get("serviceAccountName") or ""),
+        pull_secrets=spec.get("imagePullSecrets") or (),
+    )
 
 
 def _pod_spec(kind: str, body: Json | None) -> Json | None:

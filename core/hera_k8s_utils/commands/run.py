@@ -140,10 +140,15 @@ def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Con
     else:
         show_report(built, report, console, closing="No server was asked, nothing was submitted.")
         console.result()
-        console.result(f"would submit {built.manifest.kind} {built.name}{', and needs' if wanted else ''}")
+        console.result(f"would submit {_what(built)} {built.name}{', and needs' if wanted else ''}")
         for each in wanted:
             console.result(f"  {requirement_line(each.requirement)}")
     return ChecksFailed.exit_code if failed else 0
+
+
+def _what(built: BuiltExperiment) -> str:
+    number = len(built.manifest.jobs)
+    return f"{number} Jobs of" if number > 1 else built.manifest.runs_as
 
 
 def requirement_line(requirement: Any) -> str:
@@ -229,7 +234,7 @@ def _after(
         console.record({"event": "submitted", **data})
     url = f"   {data['url']}" if data["url"] else ""
     said = f"{target.name} was submitted before" if data["existed"] else f"submitted {target.name}"
-    if session.arguments.detach or built.manifest.kind != "Workflow":
+    if session.arguments.detach or not built.manifest.ends:
         console.result(console.out.signs.passed, f" {said}{url}")
         console.hint(target.come_back)
         return 0

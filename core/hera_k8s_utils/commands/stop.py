@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from ..batch import JOB
 from ..declarations import Command
 from ..errors import RunOver
 from . import Session
@@ -21,7 +23,7 @@ _ENDED: Final = {"Succeeded": "succeeded", "Failed": "failed", "Error": "ended w
 def arguments(parser: ArgumentParser) -> None:
     """Which run, and how abruptly."""
     run_argument(parser, required=True)
-    parser.add_argument("--terminate", action="store_true", help="do not run the workflow's exit handlers")
+    parser.add_argument("--terminate", action="store_true", help="do not run the workflow's exit handlers; delete Jobs")
 
 
 def run(session: Session) -> int:
@@ -35,14 +37,21 @@ def run(session: Session) -> int:
         with session.container(None, **target.settings) as container, known_to_server(target):
             container.engine().stop(target.name, terminate=terminate)
             where = whereabouts(container)
+            consequence = _consequence(container.running().declaration.runs, terminate=terminate)
     except RunOver as over:
         return _nothing_left(over.phase, target, console)
     if console.json:
         console.document({"workflow": target.name, "asked": "terminate" if terminate else "stop"})
-    handlers = "without its exit handlers" if terminate else "its exit handlers still run"
-    console.result(console.out.signs.passed, f" asked {target.name} on {where} to stop: {handlers}")
+    console.result(console.out.signs.passed, f" asked {target.name} on {where} to stop: {consequence}")
     console.hint(target.come_back)
     return 0
+
+
+def _consequence(runs: Sequence[str], *, terminate: bool) -> str:
+    """What becomes of the run; runs: the kinds of object that its engine runs."""
+    if JOB in runs:
+        return "its Jobs are deleted" if terminate else "its Jobs end as failed"
+    return "without its exit handlers" if terminate else "its exit handlers still run"
 
 
 def _nothing_left(phase: str, target: Target, console: Console) -> int:

@@ -9,5 +9,6 @@ print(jobs.wait("hello", timeout=600).phase)
 
 from .client import Jobs, JobTimeout, JobUpdate, open_jobs
 from .reading import Job
+from .templates import indexed_job, plain_job
 
-__all__ = ["Job", "JobTimeout", "JobUpdate", "Jobs", "open_jobs"]
+__all__ = ["Job", "JobTimeout", "JobUpdate", "Jobs", "indexed_job", "open_jobs", "plain_job"]

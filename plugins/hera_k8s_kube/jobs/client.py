@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar
 
 from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import Json, LogLine
+from hera_k8s_utils.declarations import Json, LogLine, Submission
 from hera_k8s_utils.errors import HeraK8sError, PlatformError, RunOver, SubmitError, Trouble
 from hera_k8s_utils.manifest import DIGEST_LABEL, Manifest
 from hera_k8s_utils.patience import Patience
 from hera_k8s_utils.platforms import Kubernetes
-from hera_k8s_utils.pod_logs import by_creation, log_of_pod, logs_side_by_side, tolerant
+from hera_k8s_utils.pod_logs import log_of_pod, logs_side_by_side, tolerant
 from hera_k8s_utils.submitting import Desk, submit_once
 
 from .reading import Job
@@ -28,6 +28,8 @@ API: Final = "batch/v1"
 RESOURCE: Final = "jobs"
 JOB_LABEL: Final = "batch.kubernetes.io/job-name"
 """The label by which pods name their Job (Kubernetes 1.27)."""
+STOPPED: Final = "hera-k8s-utils/stopped"
+"""Annotation of a Job that was stopped by hand: its missed deadline is none."""
 _WIDTH: Final = 8
 """Requests that are under way at once where many Jobs are changed."""
 _BEGUN: Final = ("Running", "Succeeded", "Failed")
@@ -73,27 +75,32 @@ class Jobs:
         manifest: with `metadata.name`; a label with its digest is added, unless it has one. Raises `SubmitError` when
         the name is taken by another Job, when the one that is there is being deleted, and for what is refused.
         """
+        submission = self.hand_in(manifest)
+        if submission.existed:
+            return self.get(submission.name)
+        metadata = manifest["metadata"]
+        labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+        return Job(name=submission.name, uid=submission.uid, labels=dict(labels), annotations=dict(annotations))
+
+    def hand_in(self, manifest: Json) -> Submission:
+        """What `submit` does, told in fewer words: whether an earlier try had arrived already."""
         wanted = self.prepared(manifest)
         desk = Desk(
             self.namespace,
             create=partial(self.kubernetes.create, API, RESOURCE),
-            read=partial(self.kubernetes.get, API, RESOURCE),
+            read=self._read_lasting,
             pause=self.patience.pause,
             word="Job",
         )
-        submission = submit_once(wanted, desk)
-        if not submission.existed:
-            return Job(
-                name=submission.name,
-                uid=submission.uid,
-                labels=dict(wanted["metadata"]["labels"]),
-                annotations=dict(wanted["metadata"].get("annotations") or {}),
-            )
-        found = self.get(submission.name)
-        if found.deleting:
+        return submit_once(wanted, desk)
+
+    def _read_lasting(self, name: str) -> Json:
+        """A Job that will not be gone in a moment: it holds its name, and is not what was submitted."""
+        found = self.kubernetes.get(API, RESOURCE, name)
+        if Job.of(found).deleting:
             raise SubmitError(
-                f"{found.name} was not submitted",
-                found="the Job that was submitted under this name before is being deleted",
+                f"{name} was not submitted",
+                found="a Job of this name is being deleted",
                 hint="try again in a moment",
             )
         return found
@@ -150,7 +157,11 @@ class Jobs:
 
     def pods(self, name: str) -> Iterator[Json]:
         """Its pods, the newest last."""
-        found = list(self.kubernetes.list("v1", "pods", label_selector=f"{JOB_LABEL}={name}"))
+        return self.pods_with(f"{JOB_LABEL}={name}")
+
+    def pods_with(self, label_selector: str) -> Iterator[Json]:
+        """The pods that carry the labels, the newest last."""
+        found = list(self.kubernetes.list("v1", "pods", label_selector=label_selector))
         yield from sorted(found, key=lambda pod: (str(pod["metadata"].get("creationTimestamp") or ""), _name(pod)))
 
     def logs(self, name: str, *, container: str = "", follow: bool = False) -> Iterator[LogLine]:
@@ -162,16 +173,22 @@ class Jobs:
         if follow:
             yield from logs_side_by_side(partial(self.log, container=container, follow=True), self._beginning(name))
             return
-        pods = by_creation(self.pods(name))
-        if not pods:
+        yield from self.logs_of(name, self.pods(name), container=container)
+
+    def logs_of(self, name: str, pods: Iterable[Json], *, container: str = "") -> Iterator[LogLine]:
+        """What pods printed, one after another; raises `PlatformError` when there is none. name: whose they are."""
+        none = True
+        for pod in pods:
+            none = False
+            read = log_of_pod(self.kubernetes, _name(pod), follow=False, container=container or main_container(pod))
+            yield from tolerant(read)
+        if none:
             raise PlatformError(
                 f"logs of {name}",
                 found="it has no pods: they were deleted, or none has begun",
                 hint=f"kubectl -n {self.namespace} describe job {name}",
                 trouble=Trouble.MISSING,
             )
-        for pod in pods:
-            yield from tolerant(self.log(pod, container=container))
 
     def log(self, pod: str, *, container: str = "", follow: bool = False) -> Iterator[LogLine]:
         """What one pod printed."""
@@ -197,7 +214,8 @@ class Jobs:
         if job.phase == "Suspended":
             self.cancel(name)
             return
-        self.kubernetes.patch(API, RESOURCE, name, {"spec": {"activeDeadlineSeconds": 1}})
+        body = {"metadata": {"annotations": {STOPPED: "true"}}, "spec": {"activeDeadlineSeconds": 1}}
+        self.kubernetes.patch(API, RESOURCE, name, body)
 
     def cancel(self, name: str) -> None:
         """Delete it, and its pods a moment later. What is gone is gone."""

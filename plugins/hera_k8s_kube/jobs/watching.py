@@ -55,10 +55,16 @@ class Watched(Generic[T]):
     hint: str = "the objects are as they were; the same command comes back"
 
     def changes(
-        self, patience: Patience, *, until: float | None = None, there: Iterable[Json] = ()
+        self,
+        patience: Patience,
+        *,
+        until: float | None = None,
+        there: Iterable[Json] = (),
+        stopped: Callable[[], bool] = lambda: False,
     ) -> Iterator[Change[T]]:
         """First what is there, then what changes, without an end, or until that (monotonic) time, in seconds.
 
+        stopped: asked between streams; once true, nothing more is asked of the server.
         there: objects that were read already, and are told first; a deletion since then is noticed.
 
         A stream is taken up where it was; when the server no longer knows that place, all is listed and compared.
@@ -69,18 +75,19 @@ class Watched(Generic[T]):
         strain = Strain(self.what or self.resource, patience, self.hint)
         stale = False
         yield from view.listed(there)
-        while not _past(until):
+        while not (_past(until) or stopped()):
             try:
                 found = list(self._list())
             except PlatformError as error:
                 if error.trouble in _HOPELESS:
                     raise
-                strain.bear(error)
+                if not stopped():
+                    strain.bear(error)
                 continue
             yield from view.listed(found)
             place = _Place("" if stale else view.newest, until)
-            while not place.lost and not place.over:
-                yield from self._streamed(view, strain, place)
+            while not (place.lost or place.over or stopped()):
+                yield from self._streamed(view, strain, place, stopped)
             stale = place.stale
 
     def _list(self) -> Iterator[Json]:
@@ -88,7 +95,9 @@ class Watched(Generic[T]):
             self.api_version, self.resource, label_selector=self.label_selector, field_selector=self.field_selector
         )
 
-    def _streamed(self, view: _View[T], strain: Strain, place: _Place) -> Iterator[Change[T]]:
+    def _streamed(
+        self, view: _View[T], strain: Strain, place: _Place, stopped: Callable[[], bool]
+    ) -> Iterator[Change[T]]:
         """One stream, until it ends; one that ends at once, and so would be asked for without end, is a failure."""
         began, heard = time.monotonic(), False
         error: PlatformError | None = None
@@ -102,7 +111,7 @@ class Watched(Generic[T]):
                 raise
             error = caught
         place.ended(error, heard=heard)
-        if heard or place.over or time.monotonic() - began >= strain.patience.healthy:
+        if heard or place.over or stopped() or time.monotonic() - began >= strain.patience.healthy:
             strain.relieve()
         else:
             what = f"watching {self.what or self.resource}"

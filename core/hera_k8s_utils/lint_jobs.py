@@ -1,0 +1,175 @@
+"""What Kubernetes would refuse of Jobs, or would do otherwise than meant: names, labels, numbers, containers, size.
+
+The rules are those of `batch/v1` (Kubernetes 1.36), stated here anew.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from . import batch
+from .declarations import Json
+from .lint_problem import Problem, doubt, failure, meant
+from .manifest import Manifest
+from .naming import is_dns_label, is_dns_subdomain
+from .quantity import parse_quantity
+
+MOST_INDEXES: Final = 100_000
+"""Completions of an indexed Job whose pods may all run at once; nothing here asks for more."""
+_OBJECT_LIMIT: Final = 1_500_000
+"""Bytes of an object: what etcd takes of one request by default is 1.5 MiB, which JSON comes near."""
+_MAP_LIMIT: Final = 1024 * 1024
+_ANNOTATIONS_LIMIT: Final = 256 * 1024
+_LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_LABEL_NAME: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_SOON: Final = 60
+"""Seconds after which a Job that ended may be gone, before anybody has looked at it."""
+_NUMBERS: Final = (
+    "completions",
+    "parallelism",
+    "backoffLimit",
+    "backoffLimitPerIndex",
+    "maxFailedIndexes",
+    "activeDeadlineSeconds",
+    "ttlSecondsAfterFinished",
+)
+
+
+def job_problems(manifest: Manifest) -> Iterator[Problem]:
+    """What is wrong with Jobs, and with the config maps beside them, before a server has seen them."""
+    for item in manifest.objects:
+        name = batch.name_of(item)
+        what = f"{item.get('kind')} {name}"
+        if not is_dns_subdomain(name):
+            yield failure(f"a {item.get('kind')} cannot be called {name!r}", hint="lower-case letters, digits, dashes")
+        yield from _labels(what, item.get("metadata") or {})
+        yield from _size(what, item)
+        if item.get("kind") == batch.JOB:
+            yield from _job(what, name, item)
+
+
+def _labels(what: str, metadata: Mapping[str, Any]) -> Iterator[Problem]:
+    for key, value in (metadata.get("labels") or {}).items():
+        prefix, slash, own = key.rpartition("/")
+        if not _LABEL_NAME.fullmatch(own) or (slash and not is_dns_subdomain(prefix)):
+            yield failure(f"{what}: a label cannot be called {key!r}")
+        if not _LABEL_VALUE.fullmatch(value):
+            rule = "at most 63 letters, digits, dashes, dots and underscores, the ends letters or digits"
+            yield failure(f"{what}: label {key} cannot be {value!r}", hint=rule)
+    size = sum(len(k.encode()) + len(str(v).encode()) for k, v in (metadata.get("annotations") or {}).items())
+    if size > _ANNOTATIONS_LIMIT:
+        yield failure(f"{what}: annotations of {size} bytes, 256 KiB are the most", hint="a config map takes 1 MiB")
+
+
+def _size(what: str, item: Json) -> Iterator[Problem]:
+    limit = _MAP_LIMIT if item.get("kind") == "ConfigMap" else _OBJECT_LIMIT
+    size = len(json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > limit:
+        yield failure(f"{what} has {size} bytes, {limit} are the most", hint="split the sweep into several runs")
+
+
+# --- the Job -----------------------------------------------------------------------------------------------------
+
+
+def _job(what: str, name: str, job: Json) -> Iterator[Problem]:
+    spec = job.get("spec") or {}
+    if len(name) > 63:
+        yield failure(
+            f"{what}: the name has {len(name)} characters, 63 are the most", hint="its pods carry it as label"
+        )
+    for key in _NUMBERS:
+        if spec.get(key) is not None and spec[key] < 0:
+            yield failure(f"{what}: {key} cannot be {spec[key]}")
+    yield from _indexes(what, name, spec)
+    if "selector" in spec and not spec.get("manualSelector"):
+        yield failure(f"{what} names a selector, which the cluster makes itself", hint="leave it out")
+    if spec.get("ttlSecondsAfterFinished") is not None and spec["ttlSecondsAfterFinished"] < _SOON:
+        seconds = spec["ttlSecondsAfterFinished"]
+        yield doubt(f"{what} is deleted {seconds} s after its end, perhaps before anybody saw how it ended")
+    template = spec.get("template") or {}
+    yield from _labels(f"the pods of {what}", template.get("metadata") or {})
+    yield from _pod(what, template.get("spec") or {})
+
+
+def _indexes(what: str, name: str, spec: Json) -> Iterator[Problem]:
+    mode, completions = spec.get("completionMode") or "NonIndexed", spec.get("completions")
+    if mode not in ("Indexed", "NonIndexed"):
+        yield failure(f"{what}: completionMode cannot be {mode!r}", hint=meant(mode, ("Indexed", "NonIndexed")))
+    if mode != "Indexed":
+        for key in ("backoffLimitPerIndex", "maxFailedIndexes"):
+            if spec.get(key) is not None:
+                yield failure(f"{what}: {key} needs completionMode: Indexed")
+        return
+    if completions is None:
+        yield failure(f"{what} is indexed and does not say how many indexes there are", hint="completions")
+        return
+    longest = 63 - 1 - len(str(max(0, completions - 1)))
+    if len(name) > longest:
+        yield failure(f"{what}: with its index the name is too long for a pod's, {longest} are the most")
+    for key in ("completions", "parallelism"):
+        if (spec.get(key) or 0) > MOST_INDEXES:
+            yield failure(
+                f"{what}: {key} is {spec[key]}, {MOST_INDEXES} are the most", hint="split it into several Jobs"
+            )
+
+
+# --- its pods ----------------------------------------------------------------------------------------------------
+
+
+def _pod(what: str, pod: Json) -> Iterator[Problem]:
+    policy = pod.get("restartPolicy")
+    if policy not in ("Never", "OnFailure"):
+        found = f"restartPolicy {policy}" if policy else "no restartPolicy, which means Always"
+        yield failure(f"{what} has {found}", hint="Never (each try is a new pod) or OnFailure")
+    containers = [*(pod.get("initContainers") or ()), *(pod.get("containers") or ())]
+    if not pod.get("containers"):
+        yield failure(f"{what} has no container")
+    volumes = [str(volume.get("name")) for volume in pod.get("volumes") or ()]
+    yield from _names(what, "volume", volumes)
+    yield from _names(what, "container", [str(container.get("name") or "") for container in containers])
+    for container in containers:
+        yield from _container(f"{what}, container {container.get('name')}", container, set(volumes))
+
+
+def _names(what: str, kind: str, names: list[str]) -> Iterator[Problem]:
+    for name in dict.fromkeys(names):
+        if not is_dns_label(name):
+            yield failure(f"{what}: a {kind} cannot be called {name!r}", hint="lower-case letters, digits, dashes")
+        if names.count(name) > 1:
+            yield failure(f"{what}: {names.count(name)} {kind}s are called {name!r}")
+
+
+def _container(what: str, container: Json, volumes: set[str]) -> Iterator[Problem]:
+    if not container.get("image"):
+        yield failure(f"{what} has no image", hint="image= of the experiment")
+    paths: dict[str, str] = {}
+    for mount in container.get("volumeMounts") or ():
+        name, path = str(mount.get("name")), str(mount.get("mountPath") or "")
+        if name not in volumes:
+            yield failure(f"{what} mounts {name}, which is no volume of its pod", hint=meant(name, volumes))
+        if path in paths:
+            yield failure(f"{what} mounts both {paths[path]} and {name} at {path}")
+        if not path:
+            yield failure(f"{what} mounts {name} nowhere", hint="mountPath")
+        paths[path] = name
+    yield from _resources(what, container.get("resources") or {})
+
+
+def _resources(what: str, resources: Mapping[str, Any]) -> Iterator[Problem]:
+    amounts: dict[str, dict[str, Any]] = {}
+    for kind in ("requests", "limits"):
+        for resource, text in (resources.get(kind) or {}).items():
+            try:
+                amounts.setdefault(resource, {})[kind] = parse_quantity(text)
+            except ValueError as error:
+                yield failure(f"{what}: {kind} of {resource}: {error}")
+    yield from _more_than_allowed(what, amounts.items())
+
+
+def _more_than_allowed(what: str, amounts: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Problem]:
+    for resource, amount in amounts:
+        if len(amount) == 2 and amount["requests"] > amount["limits"]:
+            yield failure(f"{what} requests more {resource} than its limit allows")

@@ -1,0 +1,338 @@
+"""The engine `jobs`: experiments whose builder returns Kubernetes Jobs, without Argo."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from hera_k8s_utils.batch import JOB, JOBS_LABEL, TASK_LABEL
+from hera_k8s_utils.context import Context
+from hera_k8s_utils.declarations import Finding, Json, LogLine, RunSummary, RunUpdate, Submission, fail, ok, unknown
+from hera_k8s_utils.errors import PlatformError, RunOver, SubmitError, Trouble
+from hera_k8s_utils.manifest import DIGEST_LABEL
+from hera_k8s_utils.patience import Patience
+from hera_k8s_utils.pod_logs import begun_pods, logs_side_by_side
+from hera_k8s_utils.submitting import Desk, submit_once
+
+from .client import API, JOB_LABEL, RESOURCE, Jobs, at_once
+from .nodes import Point, RunState, SeenPod, run_of
+from .points import POINT, POINTS_LABEL, lines_of, of_annotation, parsed
+from .reading import FAILED, Job
+from .watching import Change, Watched
+
+if TYPE_CHECKING:
+    from hera_k8s_utils.experiment import BuiltExperiment
+
+log = logging.getLogger(__name__)
+
+_TRIED: Final = 8
+"""Jobs that are tried out before a run, at the most: those of a sweep are alike."""
+_WAITING: Final = 1000
+"""Events that wait to be taken."""
+
+
+@dataclass(frozen=True)
+class JobsEngine:
+    """Runs Jobs: those of one run carry its name in a label, and are followed together."""
+
+    jobs: Jobs
+
+    # --- before ------------------------------------------------------------------------------------------------
+
+    def submit(self, built: BuiltExperiment) -> Submission:
+        """Each object exactly once, the config maps first; raises `SubmitError`. Interrupted, the same run goes on."""
+        objects = self._prepared(built)
+        maps = [each for each in objects if each["kind"] != JOB]
+        wanted = [each for each in objects if each["kind"] == JOB]
+        existed: dict[str, bool] = {}
+        for each in maps:
+            self._submit_map(each)
+
+        def submit(job: Json) -> None:
+            existed[job["metadata"]["name"]] = self.jobs.hand_in(job).existed
+
+        at_once(submit, wanted)
+        found = self.jobs.get(wanted[0]["metadata"]["name"])
+        self._give_to(maps, wanted)
+        return Submission(
+            name=built.name,
+            namespace=self.jobs.namespace,
+            uid=found.uid,
+            existed=all(existed.values()),
+        )
+
+    def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
+        """Let the API server admit the Jobs without keeping them; of many, the first few."""
+        objects = [each for each in self._prepared(built) if each["kind"] == JOB]
+        few = objects[:_TRIED]
+        for job in few:
+            refused = self._tried(job)
+            if refused is not None:
+                yield refused
+                return
+        said = "dry run accepted" if len(few) == len(objects) else f"dry run of {len(few)} of {len(objects)} accepted"
+        yield Finding("jobs accepts it", ok(said))
+
+    def _tried(self, job: Json) -> Finding | None:
+        try:
+            self.jobs.dry_run(job)
+        except PlatformError as error:
+            said = error.found or error.wanted
+            if error.trouble is Trouble.INVALID:
+                return Finding("jobs accepts it", fail(said, hint="hera-k8s render shows what is submitted"))
+            if error.trouble is Trouble.FORBIDDEN:
+                ask = error.hint or "ask those who run the cluster for the right to create jobs"
+                return Finding("jobs accepts it", fail(said, hint=ask))
+            if error.trouble is Trouble.CONFLICT:
+                told = "submitting tells whether it is the same run or another one"
+                return Finding("jobs accepts it", unknown(f"said of a dry run: {said}", hint=told))
+            raise
+        return None
+
+    def _prepared(self, built: BuiltExperiment) -> list[Json]:
+        """The objects of a run, each with the digest of the whole."""
+        manifest = built.manifest
+        namespace = self.jobs.namespace
+        elsewhere = {str((each.get("metadata") or {}).get("namespace") or namespace) for each in manifest.objects}
+        if elsewhere != {namespace}:
+            other = sorted(elsewhere - {namespace})[0]
+            raise SubmitError(
+                f"{built.name} was not submitted",
+                found=f"a Job names namespace {other}, and the run goes to {namespace}",
+                hint=f"-n {other}, or leave the namespace out of the Job",
+            )
+        digest = manifest.digest[:40]
+        return [_labelled(each, {DIGEST_LABEL: digest}, namespace) for each in manifest.objects]
+
+    def _submit_map(self, wanted: Json) -> None:
+        kubernetes = self.jobs.kubernetes
+        desk = Desk(
+            self.jobs.namespace,
+            create=partial(kubernetes.create, "v1", "configmaps"),
+            read=partial(kubernetes.get, "v1", "configmaps"),
+            pause=self.jobs.patience.pause,
+            word="config map",
+        )
+        submit_once(wanted, desk)
+
+    def _give_to(self, maps: Iterable[Json], jobs: Iterable[Json]) -> None:
+        """Let the config maps go with the Jobs that read them: these become their owners."""
+        for each in maps:
+            task = each["metadata"]["labels"].get(TASK_LABEL)
+            mine = [job for job in jobs if task in (None, job["metadata"]["labels"].get(TASK_LABEL))]
+            try:
+                owners = [self._owner(job["metadata"]["name"]) for job in mine]
+                body = {"metadata": {"ownerReferences": owners}}
+                self.jobs.kubernetes.patch("v1", "configmaps", each["metadata"]["name"], body)
+            except PlatformError as error:  # a courtesy: the run itself is under way
+                log.info("config map %s will stay after its Jobs: %s", each["metadata"]["name"], error)
+
+    def _owner(self, name: str) -> Json:
+        return {"apiVersion": API, "kind": JOB, "name": name, "uid": self.jobs.get(name).uid}
+
+    # --- while it runs -------------------------------------------------------------------------------------------
+
+    def follow(self, name: str) -> Iterator[RunUpdate]:
+        """Updates as they come, until every Job of the run is over or gone; raises 404 when there is none."""
+        there = self._jobs(name)
+        alone = _is_alone(there, name)
+        state = RunState(name, _Points(self.jobs).of, alone=alone)
+        for change in _Merged(self.jobs, name, alone=alone).changes():
+            if isinstance(change.object, Job):
+                updates = state.take_job(change.object, deleted=change.kind == "deleted")
+            else:
+                updates = state.take_pod(change.object)
+            for update in updates:
+                if update.finished:
+                    yield self._last(name, state, update, alone=alone)
+                    return
+                yield update
+
+    def _last(self, name: str, state: RunState, update: RunUpdate, *, alone: bool) -> RunUpdate:
+        """The last update, with what the pods say now: their stream may lag behind that of the Jobs."""
+        nodes = {node.id: node for node in update.nodes}
+        try:
+            for pod in self.jobs.pods_with(_of_pods(name, alone=alone)):
+                for later in state.take_pod(SeenPod.of(pod)):
+                    nodes.update({node.id: node for node in later.nodes})
+        except PlatformError as error:
+            log.info("the pods of %s cannot be looked at: %s", name, error)
+        return RunUpdate(
+            phase=update.phase,
+            message=update.message,
+            nodes=list(nodes.values()),
+            progress=update.progress,
+            started_at=update.started_at,
+            finished_at=update.finished_at,
+            gone=update.gone,
+        )
+
+    def logs(self, name: str, *, pod: str = "", follow: bool = False) -> Iterator[LogLine]:
+        """What the pods printed, as far as they are still there; with `follow` until the run ends."""
+        if pod:
+            return self.jobs.log(pod, follow=follow)
+        if follow:
+            return logs_side_by_side(partial(self.jobs.log, follow=True), begun_pods(self.follow(name)))
+        there = self._jobs(name)
+        return self.jobs.logs_of(name, self.jobs.pods_with(_of_pods(name, alone=_is_alone(there, name))))
+
+    def stop(self, name: str, *, terminate: bool = False) -> None:
+        """End the Jobs that go on: they fail, and stay to be looked at. terminate: they are deleted.
+
+        Raises `RunOver` for a run that has ended.
+        """
+        there = self._jobs(name)
+        going = [job for job in there if not job.over]
+        if not going:
+            raise RunOver(name, FAILED if any(job.phase == FAILED for job in there) else there[0].phase)
+        at_once(self.jobs.cancel if terminate else self._stop, [job.name for job in going])
+
+    def _stop(self, name: str) -> None:
+        try:
+            self.jobs.stop(name)
+        except RunOver:  # it ended meanwhile
+            log.debug("%s ended before it was stopped", name)
+
+    def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
+        """The runs that carry the labels, the newest first."""
+        by_run: dict[str, list[Job]] = {}
+        for job in self.jobs.list(label_selector):
+            by_run.setdefault(run_of(job), []).append(job)
+        found = [_summary(name, jobs) for name, jobs in by_run.items()]
+        yield from sorted(found, key=lambda run: (run.started_at, run.name), reverse=True)[: limit or None]
+
+    def _jobs(self, name: str) -> list[Job]:
+        """The Jobs of a run; else the Job of that very name. Raises 404 when there is neither."""
+        return list(self.jobs.list(f"{JOBS_LABEL}={name}")) or [self.jobs.get(name)]
+
+
+# --- one run's events ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Merged:
+    """The Jobs of a run and their pods, each watched in a thread of its own. Pods that may not be watched are not."""
+
+    jobs: Jobs
+    name: str
+    alone: bool
+    _arrivals: queue.Queue[Change[Job] | Change[SeenPod] | BaseException] = field(
+        default_factory=lambda: queue.Queue(_WAITING)
+    )
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def changes(self) -> Iterator[Change[Any]]:
+        """What comes of both; raises what keeps the Jobs from being followed."""
+        kubernetes = self.jobs.kubernetes
+        own = {"field_selector": f"metadata.name={self.name}"}
+        run = {"label_selector": f"{JOBS_LABEL}={self.name}"}
+        what = f"{self.name} (hera-k8s follow {self.name} comes back)"
+        of_jobs = Watched(kubernetes, API, RESOURCE, Job.of, what=what, **(own if self.alone else run))
+        of_pods = Watched(
+            kubernetes, "v1", "pods", SeenPod.of, what=what, label_selector=_of_pods(self.name, alone=self.alone)
+        )
+        watches: list[tuple[Watched[Any], bool]] = [(of_jobs, True), (of_pods, False)]
+        for watched, needed in watches:
+            work = partial(self._hand_over, watched, needed=needed)
+            threading.Thread(target=work, name=f"watch-{watched.resource}", daemon=True).start()
+        try:
+            while True:
+                arrived = self._arrivals.get()
+                if isinstance(arrived, BaseException):
+                    raise arrived
+                yield arrived
+        finally:
+            self._stopped.set()
+
+    def _hand_over(self, watched: Watched[Any], *, needed: bool) -> None:
+        try:
+            for change in watched.changes(self.jobs.patience, stopped=self._stopped.is_set):
+                if not self._put(change):
+                    return
+        except PlatformError as error:
+            if needed:
+                self._put(error)
+            else:
+                log.info("the pods of %s cannot be watched: %s", self.name, error)
+        except BaseException as error:  # handed on to whoever follows
+            self._put(error)
+
+    def _put(self, item: Change[Any] | BaseException) -> bool:
+        """Whether the item found a place before the caller stopped."""
+        while not self._stopped.is_set():
+            try:
+                self._arrivals.put(item, timeout=0.5)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+
+def _is_alone(jobs: list[Job], name: str) -> bool:
+    """Whether a name is that of one Job, and not of a run."""
+    return jobs[0].labels.get(JOBS_LABEL) != name
+
+
+def _of_pods(name: str, *, alone: bool) -> str:
+    return f"{JOB_LABEL}={name}" if alone else f"{JOBS_LABEL}={name}"
+
+
+@dataclass
+class _Points:
+    """What tasks were given: read once, from the config maps of a run, or from the Job itself."""
+
+    jobs: Jobs
+    _lines: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def of(self, job: Job, index: int | None) -> Point:
+        """The texts that one task was given."""
+        if index is None:
+            return of_annotation(job.annotations.get(POINT, ""))
+        if POINTS_LABEL not in job.annotations:
+            return {}
+        lines = self._of_run(run_of(job), job.labels.get(TASK_LABEL, ""))
+        return parsed(lines[index]) if index < len(lines) else {}
+
+    def _of_run(self, run: str, task: str) -> list[str]:
+        key = (run, task)
+        if key not in self._lines:
+            selector = f"{JOBS_LABEL}={run},{TASK_LABEL}={task},{POINTS_LABEL}"
+            try:
+                self._lines[key] = lines_of(self.jobs.kubernetes.list("v1", "configmaps", label_selector=selector))
+            except PlatformError as error:  # a courtesy: indexes are names too
+                log.info("the points of %s cannot be read: %s", run, error)
+                self._lines[key] = []
+        return self._lines[key]
+
+
+def _labelled(item: Json, labels: Mapping[str, str], namespace: str) -> Json:
+    metadata = item.get("metadata") or {}
+    metadata = {**metadata, "namespace": namespace, "labels": {**(metadata.get("labels") or {}), **labels}}
+    return {**item, "metadata": metadata}
+
+
+def _summary(name: str, jobs: list[Job]) -> RunSummary:
+    """A run as a listing shows it."""
+    state = RunState(name, lambda *_: {}, alone=_is_alone(jobs, name))
+    last = RunUpdate(phase="")
+    for job in jobs:
+        for update in state.take_job(job):
+            last = update
+    return RunSummary(
+        name=name,
+        phase=last.phase,
+        progress=last.progress,
+        started_at=min(job.created_at for job in jobs),
+        finished_at=last.finished_at,
+        labels=dict(jobs[0].labels),
+    )
+
+
+def open_jobs_engine(settings: None, context: Context) -> JobsEngine:
+    """The engine over the context's Kubernetes API."""
+    return JobsEngine(Jobs(context.kubernetes, Patience()))

@@ -1,0 +1,256 @@
+"""The tasks of a run of Jobs, as the core knows them: a Job is one, and so is each index of an indexed one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hera_k8s_utils.batch import JOBS_LABEL, NUMBER, TASK_LABEL
+from hera_k8s_utils.declarations import Json, NodeState, RunUpdate
+from hera_k8s_utils.waiting import describe_wait
+
+from .client import JOB_LABEL, STOPPED
+from .points import POINTS_LABEL
+from .reading import FAILED, PENDING, RUNNING, SUCCEEDED, SUSPENDED, Job
+
+INDEX: Final = "batch.kubernetes.io/job-completion-index"
+"""Annotation and label of a pod: its index."""
+_USUAL: Final = ("BackoffLimitExceeded", "FailedIndexes", "")
+"""Reasons that say no more than that the pods failed."""
+
+Point = Mapping[str, str]
+FindPoint = Callable[[Job, int | None], Point]
+"""A Job, and an index of it -> the texts that this task was given; empty where that cannot be told."""
+
+
+@dataclass(frozen=True)
+class SeenPod:
+    """What is kept of a pod. index: None where its Job is not indexed."""
+
+    name: str
+    job: str
+    index: int | None
+    phase: str
+    message: str = ""
+    made_at: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    restarts: int = 0
+
+    @classmethod
+    def of(cls, pod: Json) -> SeenPod:
+        """A pod as the API server gives it."""
+        metadata, status = pod.get("metadata") or {}, pod.get("status") or {}
+        labels = metadata.get("labels") or {}
+        index = str((metadata.get("annotations") or {}).get(INDEX) or labels.get(INDEX) or "")
+        phase = str(status.get("phase") or PENDING)
+        containers = status.get("containerStatuses") or ()
+        ends = [((each.get("state") or {}).get("terminated") or {}) for each in containers]
+        return cls(
+            name=str(metadata.get("name") or ""),
+            job=str(labels.get(JOB_LABEL) or labels.get("job-name") or ""),
+            index=int(index) if index.isdecimal() else None,
+            phase=phase,
+            message=_why_failed(status, ends) if phase == "Failed" else _why_waiting(pod, phase),
+            made_at=str(metadata.get("creationTimestamp") or ""),
+            started_at=str(status.get("startTime") or ""),
+            finished_at=max((str(end.get("finishedAt") or "") for end in ends), default=""),
+            restarts=sum(int(each.get("restartCount") or 0) for each in containers),
+        )
+
+
+def _why_waiting(pod: Json, phase: str) -> str:
+    told = describe_wait(pod) if phase == PENDING else ""
+    return "" if told.startswith("ContainersNotReady") else told
+
+
+def _why_failed(status: Mapping[str, Any], ends: Iterable[Json]) -> str:
+    """`OOMKilled, exit code 137`, or why the pod as a whole was ended (evicted, preempted)."""
+    if status.get("reason"):
+        return ": ".join(str(status[key]) for key in ("reason", "message") if status.get(key))
+    for end in ends:
+        if end.get("exitCode"):
+            reason = str(end.get("reason") or "")
+            words = [reason if reason != "Error" else "", f"exit code {end['exitCode']}"]
+            return ", ".join(filter(None, words)) + (f": {end['message'].strip()}" if end.get("message") else "")
+    return ""
+
+
+@dataclass
+class RunState:
+    """What was heard so far of the Jobs of one run and their pods.
+
+    find_point: what a task was given. alone: the run is one Job, whether or not it carries a run's labels.
+    """
+
+    name: str
+    find_point: FindPoint
+    alone: bool = False
+    _jobs: dict[str, Job] = field(default_factory=dict)
+    _lost: set[str] = field(default_factory=set)
+    _pods: dict[tuple[str, int | None], dict[str, SeenPod]] = field(default_factory=dict)
+    _told: dict[str, NodeState] = field(default_factory=dict)
+    _summary: tuple[Any, ...] = ()
+
+    # --- what is heard -----------------------------------------------------------------------------------------
+
+    def take_job(self, job: Job, *, deleted: bool = False) -> Iterator[RunUpdate]:
+        """A Job that came, changed or went."""
+        before = self._jobs.get(job.name)
+        self._jobs[job.name] = job
+        lost = deleted and not job.over
+        self._lost = self._lost | {job.name} if lost else self._lost - {job.name}
+        yield from self._news(self._changed(job, None if lost or deleted else before))
+
+    def take_pod(self, pod: SeenPod) -> Iterator[RunUpdate]:
+        """A pod that came or changed; one that went stays as it was."""
+        self._pods.setdefault((pod.job, pod.index), {})[pod.name] = pod
+        job = self._jobs.get(pod.job)
+        if job is not None:
+            yield from self._news([self._node(job, pod.index)])
+
+    def _changed(self, job: Job, before: Job | None) -> Iterator[NodeState]:
+        """The tasks of a Job that a newer state of it may change."""
+        if not job.indexed:
+            yield self._node(job, None)
+            return
+        if job.over or before is None or job.name in self._lost:
+            seen = (index for name, index in self._pods if name == job.name and index is not None)
+            every = range(job.completions or 0) if job.over or job.name in self._lost else ()
+            changed = {*seen, *every, *job.completed_indexes, *job.failed_indexes}
+        else:
+            changed = {
+                *(job.completed_indexes - before.completed_indexes),
+                *(job.failed_indexes - before.failed_indexes),
+            }
+        for index in sorted(changed):
+            yield self._node(job, index)
+
+    def _news(self, nodes: Iterable[NodeState]) -> Iterator[RunUpdate]:
+        changed = []
+        for node in nodes:
+            if self._told.get(node.id) != node:
+                self._told[node.id] = node
+                changed.append(node)
+        summary = self._summarised()
+        if changed or summary != self._summary:
+            self._summary = summary
+            phase, message, progress, started, finished, gone = summary
+            yield RunUpdate(
+                phase=phase,
+                message=message,
+                nodes=changed,
+                progress=progress,
+                started_at=started,
+                finished_at=finished,
+                gone=gone,
+            )
+
+    # --- what it comes to --------------------------------------------------------------------------------------
+
+    @property
+    def expected(self) -> int:
+        """How many Jobs the run has; it may be that not all were created yet."""
+        told = [job.annotations.get(NUMBER, "") for job in self._jobs.values()]
+        return max([len(self._jobs), *(int(number) for number in told if number.isdecimal())])
+
+    @property
+    def ended(self) -> bool:
+        """Whether every Job is over, or gone."""
+        over = [name for name, job in self._jobs.items() if job.over or name in self._lost]
+        return bool(over) and len(over) >= (1 if self.alone else self.expected)
+
+    def _summarised(self) -> tuple[Any, ...]:
+        jobs = list(self._jobs.values())
+        gone = bool(jobs) and len(self._lost) == len(jobs) and self.ended
+        phase = self._phase(jobs)
+        done = sum(len(job.completed_indexes) if job.indexed else job.phase == SUCCEEDED for job in jobs)
+        total = sum((job.completions or 0) if job.indexed else 1 for job in jobs)
+        started = min((job.started_at for job in jobs if job.started_at), default="")
+        finished = max((job.finished_at for job in jobs), default="") if self.ended else ""
+        return phase, self._message(jobs, phase), f"{done}/{total}", started, finished, gone
+
+    def _phase(self, jobs: list[Job]) -> str:
+        if self.ended and len(self._lost) < len(jobs):
+            good = not self._lost and all(job.phase == SUCCEEDED for job in jobs)
+            return SUCCEEDED if good else FAILED
+        begun = any(job.phase not in (PENDING, SUSPENDED) for job in jobs)
+        return RUNNING if begun else PENDING
+
+    def _message(self, jobs: list[Job], phase: str) -> str:
+        if phase != FAILED:
+            return "suspended" if jobs and all(job.phase == SUSPENDED for job in jobs) else ""
+        failed = [job for job in jobs if job.phase == FAILED]
+        if any(STOPPED in job.annotations for job in failed):
+            return "stopped by hand"
+        if len(jobs) == 1:
+            return ": ".join(filter(None, (failed[0].reason, failed[0].message))) if failed else ""
+        said = [f"{len(failed)} failed" if failed else "", f"{len(self._lost)} were deleted" if self._lost else ""]
+        return f"of {len(jobs)} Jobs {', '.join(filter(None, said))}"
+
+    # --- one task ------------------------------------------------------------------------------------------------
+
+    def _node(self, job: Job, index: int | None) -> NodeState:
+        pods = sorted(self._pods.get((job.name, index), {}).values(), key=lambda pod: (pod.made_at, pod.name))
+        latest = pods[-1] if pods else None
+        phase = self._phase_of(job, index, latest, tries=len(pods))
+        name = job.name if index is None else f"{job.name}-{index}"
+        task = job.labels.get(TASK_LABEL) or job.name
+        point = self.find_point(job, index)
+        over = phase in (SUCCEEDED, FAILED)
+        return NodeState(
+            id=f"{job.uid or job.name}/{index}" if index is not None else job.uid or job.name,
+            name=name,
+            display_name=_shown(task, point, job) or name,
+            type="Pod" if phase != "Omitted" else "Skipped",
+            template=task,
+            phase=phase,
+            message=self._message_of(job, phase, pods),
+            pod=latest.name if latest else "",
+            started_at=pods[0].started_at if pods else job.started_at,
+            finished_at=(latest.finished_at if latest else "") or job.finished_at if over else "",
+            retries=max(0, len(pods) - 1, job.failed if index is None and phase != FAILED else 0)
+            + sum(pod.restarts for pod in pods),
+            inputs=dict(point),
+        )
+
+    def _phase_of(self, job: Job, index: int | None, latest: SeenPod | None, *, tries: int) -> str:
+        if index is not None and index in job.completed_indexes:
+            return SUCCEEDED
+        if index is not None and index in job.failed_indexes:
+            return FAILED
+        if job.name in self._lost:
+            return "Error"
+        if job.over:
+            if index is None:
+                return job.phase
+            return FAILED if job.phase == FAILED and latest is not None else "Omitted"
+        if latest is None:
+            return RUNNING if job.phase == RUNNING and index is None else PENDING
+        return PENDING if latest.phase == PENDING and tries == 1 else RUNNING
+
+    def _message_of(self, job: Job, phase: str, pods: list[SeenPod]) -> str:
+        if phase == "Error":
+            return "the Job was deleted"
+        if phase == PENDING:
+            return "suspended" if job.phase == SUSPENDED else (pods[-1].message if pods else "")
+        if phase != FAILED:
+            return ""
+        if STOPPED in job.annotations:
+            return "stopped by hand"
+        of_pod = next((pod.message for pod in reversed(pods) if pod.phase == "Failed" and pod.message), "")
+        of_job = "" if job.reason in _USUAL and of_pod else ": ".join(filter(None, (job.reason, job.message)))
+        return "; ".join(filter(None, (of_pod, of_job)))
+
+
+def _shown(task: str, point: Point, job: Job) -> str:
+    """`simulate(growth_rate=2.5, seed=1)`: of what a task was given, only its point."""
+    names = job.annotations.get(POINTS_LABEL, "").split(",")
+    said = [f"{name}={value}" for name, value in point.items() if name in names]
+    return f"{task}({', '.join(said)})" if said else ""
+
+
+def run_of(job: Job) -> str:
+    """The name of the run that a Job belongs to; its own where it carries none."""
+    return job.labels.get(JOBS_LABEL) or job.name

@@ -1,0 +1,158 @@
+"""The points of an indexed Job: a line for each index, in config maps that its pods see as files.
+
+A line holds shell words, `growth_rate=2.5 seed=1 output=/results/...`, so that a shell reads it by `eval` and Python
+by `shlex.split`. A thousand lines are one key of a config map, `00000`, `00001`, ...; as many keys as fit are one map.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from hera_k8s_utils.batch import TASK_LABEL
+from hera_k8s_utils.codec import TYPES, shown, text_of
+from hera_k8s_utils.declarations import Json
+from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.inputs import Inputs, Point
+
+LINES: Final = 1000
+"""Lines of one key."""
+MOST: Final = 100_000
+"""Indexes of one Job."""
+ROOM: Final = 900_000
+"""Bytes of the values of one config map, which may have 1 MiB in all."""
+POINTS_LABEL: Final = "hera-k8s-utils/points"
+"""Label of the config maps that hold points; annotation of the Jobs: the names of the sweep's parameters."""
+POINT: Final = "hera-k8s-utils/point"
+"""Annotation of a Job that does one point: what it was given, as JSON."""
+DIRECTORY: Final = "/hera-k8s/points"
+VARIABLE: Final = "HERA_K8S_POINTS"
+"""The variable that names the directory in the pod."""
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+Argument = Callable[[Point], Any] | Any
+"""What a task is given besides its point: a value, or a function of the point such as `layout.path`."""
+
+
+def texts_of(point: Point, arguments: Mapping[str, Argument]) -> dict[str, str]:
+    """What one task is given, as texts. Raises `BuildError` for names and texts that no task can be given."""
+    given = dict(zip(point.names, point.values_tuple, strict=True))
+    for name, value in arguments.items():
+        if name in given:
+            raise BuildError(f"arguments {{{name!r}: ...}}: {name} is a parameter already", hint="give it another name")
+        given[name] = value(point) if callable(value) else value
+    return {_named(name): _text(name, value) for name, value in given.items()}
+
+
+def _named(name: str) -> str:
+    if _NAME.fullmatch(name):
+        return name
+    raise BuildError(
+        f"a task of a Job cannot be given {name!r}",
+        found="its name is no name of a variable",
+        hint=re.sub(r"\W", "_", name) or "letters, digits and underscores",
+    )
+
+
+def _text(name: str, value: Any) -> str:
+    text = text_of(value) if type(value) in TYPES else value
+    if not isinstance(text, str):
+        raise BuildError(f"{name}={shown(value)} cannot be given to a task", found=f"a {type(value).__name__}")
+    if "\n" in text or "\r" in text:
+        raise BuildError(f"{name}={shown(text)} cannot be given to a task", found="it holds a line break")
+    return text
+
+
+def point_maps(name: str, task: str, inputs: Inputs, arguments: Mapping[str, Argument]) -> list[Json]:
+    """The config maps that hold a line for each point. Raises `BuildError` when there are more than 100,000."""
+    if len(inputs) > MOST:
+        raise BuildError(
+            f"{len(inputs)} points are too many for one indexed Job",
+            found=f"{MOST} are the most",
+            hint="split the sweep: --set, --points, or several Jobs",
+        )
+    lines = [_line(texts_of(point, arguments)) for point in inputs]
+    blocks = {f"{n // LINES:05d}": "".join(lines[n : n + LINES]) for n in range(0, len(lines), LINES)}
+    return [_config_map(f"{name}-points-{n}", task, data) for n, data in enumerate(_shared_out(blocks))]
+
+
+def _line(texts: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={shlex.quote(text)}" for name, text in texts.items()) + "\n"
+
+
+def _shared_out(blocks: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    data: dict[str, str] = {}
+    room = ROOM
+    for key, text in blocks.items():
+        size = len(text.encode())
+        if size > ROOM:
+            raise BuildError(
+                f"what {LINES} tasks are given takes {size} bytes", found=f"{ROOM} are the most", hint="give them less"
+            )
+        if data and size > room:
+            yield data
+            data, room = {}, ROOM
+        data[key] = text
+        room -= size
+    yield data
+
+
+def _config_map(name: str, task: str, data: Mapping[str, str]) -> Json:
+    metadata = {"name": name, "labels": {POINTS_LABEL: "true", TASK_LABEL: task}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "immutable": True, "data": dict(data)}
+
+
+def volume_of(maps: Sequence[Json]) -> tuple[Json, Json]:
+    """The volume, and its mount, in which a pod sees the points."""
+    sources = [{"configMap": {"name": each["metadata"]["name"]}} for each in maps]
+    volume = {"name": "hera-k8s-points", "projected": {"sources": sources}}
+    return volume, {"name": "hera-k8s-points", "mountPath": DIRECTORY, "readOnly": True}
+
+
+# --- in the pod --------------------------------------------------------------------------------------------------
+
+SHELL: Final = f"""eval "export $(sed -n "$((JOB_COMPLETION_INDEX % {LINES} + 1))p" \
+"${VARIABLE}/$(printf %05d $((JOB_COMPLETION_INDEX / {LINES})))")"
+"""
+"""What a shell does first: it exports what its index was given."""
+
+PYTHON: Final = f'''
+def _given_to_this_index():
+    import itertools, os, shlex
+    index = int(os.environ["JOB_COMPLETION_INDEX"])
+    name = os.path.join(os.environ["{VARIABLE}"], "%05d" % (index // {LINES}))
+    with open(name, encoding="utf-8", newline="\\n") as lines:
+        line = next(itertools.islice(lines, index % {LINES}, None))
+    return dict(word.split("=", 1) for word in shlex.split(line))
+'''
+"""What a Python program does first."""
+
+
+# --- read back ---------------------------------------------------------------------------------------------------
+
+
+def lines_of(maps: Iterable[Json]) -> list[str]:
+    """The lines of all points, by index."""
+    blocks = {key: text for each in maps for key, text in (each.get("data") or {}).items()}
+    return [line for key in sorted(blocks) for line in blocks[key].splitlines()]
+
+
+def parsed(line: str) -> dict[str, str]:
+    """What a line gives; nothing for one that is none of ours."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return {}
+    return {name: text for name, equals, text in (word.partition("=") for word in words) if equals}
+
+
+def of_annotation(text: str) -> dict[str, str]:
+    """What the annotation of a Job says that it was given."""
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}

@@ -1,0 +1,182 @@
+"""Jobs for experiments: one for one task, or one indexed Job for all points of a sweep."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from hera_k8s_utils.batch import TASK_LABEL
+from hera_k8s_utils.codec import dns_name
+from hera_k8s_utils.declarations import Json
+from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.experiment import Environment
+from hera_k8s_utils.inputs import Inputs, Point
+from hera_k8s_utils.naming import is_dns_label
+
+from .points import (
+    DIRECTORY,
+    POINT,
+    POINTS_LABEL,
+    PYTHON,
+    SHELL,
+    VARIABLE,
+    Argument,
+    point_maps,
+    texts_of,
+    volume_of,
+)
+
+Work = Callable[..., Any] | str
+"""What a task does: a Python function, sent as it is written, or a text for the shell."""
+
+_AS_JSON: Final = (int, float, bool, type(None))
+"""Types whose texts are JSON; texts and dates are given as texts."""
+
+
+def plain_job(
+    environment: Environment,
+    work: Work,
+    *,
+    name: str = "",
+    point: Point | None = None,
+    arguments: Mapping[str, Argument] | None = None,
+    retries: int = 0,
+    deadline: float | None = None,
+    **container: Any,
+) -> Json:
+    """A Job that does one task, such as one point of a sweep.
+
+    work: a function, which is called with the point and the arguments by name, or a text for `sh`, to which these are
+        variables. A function brings its own imports; it is sent as text, so that nothing around it is there.
+    name: of the task; the function's own if it is left out. arguments: values, or functions of the point such as
+        `layout.path`. retries: further tries after the first. deadline: seconds for all tries together.
+    container: further fields of the container, such as `resources`.
+    """
+    task = _task(name, work)
+    given = texts_of(point or Point((), ()), arguments or {})
+    types = {name: type(value) for name, value in zip(point.names, point.values_tuple, strict=True)} if point else {}
+    types.update({name: type(value) for name, value in (arguments or {}).items() if not callable(value)})
+    if isinstance(work, str):
+        spec = environment.pod(
+            command=["sh", "-ec", work], env=[{"name": n, "value": t} for n, t in given.items()], **container
+        )
+    else:
+        values = {n: json.loads(t) if types.get(n) in _AS_JSON else t for n, t in given.items()}
+        program = f"{_source(work)}\n\nimport json\n{work.__name__}(**json.loads({json.dumps(values)!r}))\n"
+        spec = environment.pod(command=["python", "-c", program], **container)
+    own = task if point is None or not point.names else f"{task}-{dns_name(point)}"
+    annotations = {POINT: json.dumps(given), **_named(point.names)} if point is not None and point.names else {}
+    return _job(own, task, spec, annotations, {"backoffLimit": retries, **_deadline(deadline)})
+
+
+def indexed_job(
+    environment: Environment,
+    inputs: Inputs,
+    work: Work,
+    *,
+    name: str = "",
+    arguments: Mapping[str, Argument] | None = None,
+    parallelism: int | None = None,
+    retries: int = 0,
+    deadline: float | None = None,
+    **container: Any,
+) -> list[Json]:
+    """One Job for all points, up to 100,000, and the config maps in which each of its indexes finds its point.
+
+        def workflow(environment, inputs, layout):
+            return indexed_job(environment, inputs, simulate, arguments={"output": layout.path}, parallelism=50)
+
+    parallelism: how many run at once; by default as many as the cluster lets. A point that fails `retries` times more
+    than once stops no other (`backoffLimitPerIndex`, Kubernetes 1.29). The other parameters are those of `plain_job`.
+    """
+    task = _task(name, work)
+    maps = point_maps(task, task, inputs, arguments or {})
+    volume, mount = volume_of(maps)
+    spec = environment.pod(
+        command=_indexed_command(work, inputs, arguments or {}),
+        env=[{"name": VARIABLE, "value": DIRECTORY}],
+        volumeMounts=[mount],
+        **container,
+    )
+    spec["volumes"] = [*spec.get("volumes", ()), volume]
+    fields = {
+        "completionMode": "Indexed",
+        "completions": len(inputs),
+        "parallelism": len(inputs) if parallelism is None else min(parallelism, len(inputs)),
+        "backoffLimitPerIndex": retries,
+        **_deadline(deadline),
+    }
+    return [*maps, _job(task, task, spec, _named(inputs.names), fields)]
+
+
+# --- parts ---------------------------------------------------------------------------------------------------------
+
+
+def _job(name: str, task: str, pod: Json, annotations: Mapping[str, str], fields: Mapping[str, Any]) -> Json:
+    metadata = {"name": name, "labels": {TASK_LABEL: task}, "annotations": dict(annotations)}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {**fields, "template": {"spec": pod}},
+    }
+
+
+def _named(names: Iterable[str]) -> dict[str, str]:
+    """Which of the things that a task is given are its point."""
+    return {POINTS_LABEL: ",".join(names)}
+
+
+def _deadline(seconds: float | None) -> dict[str, int]:
+    return {} if seconds is None else {"activeDeadlineSeconds": max(1, round(seconds))}
+
+
+def _task(name: str, work: Work) -> str:
+    """What the task is called; a function's name as a DNS label."""
+    task = name or ("task" if isinstance(work, str) else getattr(work, "__name__", "").strip("_").replace("_", "-"))
+    task = task.lower() if not name else task
+    if not is_dns_label(task):
+        raise BuildError(
+            f"a task cannot be called {task!r}", hint="name='simulate': lower-case letters, digits, dashes"
+        )
+    return task
+
+
+def _source(work: Callable[..., Any]) -> str:
+    """The text of a function."""
+    try:
+        text = textwrap.dedent(inspect.getsource(work))
+    except (OSError, TypeError) as error:
+        raise BuildError(
+            f"the source of {work!r} cannot be found", found=str(error), hint="def it in a file"
+        ) from error
+    if not text.startswith("def "):
+        raise BuildError(
+            f"{getattr(work, '__name__', work)} cannot be sent to a pod",
+            found=f"it begins with {text.split(chr(10))[0]!r}",
+            hint="a plain function, `def NAME(...)`, without decorators",
+        )
+    return text
+
+
+def _indexed_command(work: Work, inputs: Inputs, arguments: Mapping[str, Argument]) -> list[str]:
+    if isinstance(work, str):
+        return ["sh", "-ec", f"{SHELL}{work}"]
+    as_json = sorted(
+        {name for name, column in inputs.columns.items() if column.types & set(_AS_JSON)}
+        | {name for name, value in arguments.items() if type(value) in _AS_JSON}
+    )
+    reading = f"""
+def _read(name, text):
+    import json
+    try:
+        return json.loads(text) if name in {as_json!r} else text
+    except ValueError:
+        return text
+
+{work.__name__}(**{{name: _read(name, text) for name, text in _given_to_this_index().items()}})
+"""
+    return ["python", "-c", f"{_source(work)}\n{PYTHON}{reading}"]
