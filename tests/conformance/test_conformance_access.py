@@ -312,7 +312,8 @@ def test_a_token_bound_to_a_secret_ends_with_it(talk: Dialogue) -> None:
 
 
 def test_impersonation_needs_the_right_to_it(talk: Dialogue) -> None:
-    assert talk.send("POST", WHOAMI, {}, user="bob", Impersonate_User="alice").code == 403
+    bob = talk.cluster.token_of("bob")
+    assert talk.send("POST", WHOAMI, {}, user="bob", token=bob, Impersonate_User="alice").code == 403
     assert talk.send("POST", WHOAMI, {}, Impersonate_User="alice").code == 201
     account = f"system:serviceaccount:{talk.namespace}:default"
     assert talk.send("POST", WHOAMI, {}, Impersonate_User=account).code == 201
