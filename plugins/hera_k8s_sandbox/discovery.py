@@ -17,6 +17,7 @@ _SERVED: Final[tuple[Resource, ...]] = (*RESOURCES, *REVIEWS)
 _GROUP_VERSIONS: Final = sorted({(one.group, one.version) for one in _SERVED})
 _SUBRESOURCES: Final = {
     "status": ("", "", ("get", "patch", "update")),
+    "binding": ("Binding", "", ("create",)),
     "log": ("Pod", "", ("get",)),
     "token": ("TokenRequest", "authentication.k8s.io/v1", ("create",)),
 }

@@ -24,6 +24,7 @@ from hera_k8s_sandbox.answers import (
     wanted_form,
 )
 from hera_k8s_sandbox.apply import apply
+from hera_k8s_sandbox.binding import BINDINGS, bind
 from hera_k8s_sandbox.bodies import (
     APPLIES,
     as_patch_error,
@@ -93,7 +94,7 @@ Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 _RETURNS_DELETED: Final = frozenset({PODS, NAMESPACES, CLAIMS, PERSISTENT_VOLUMES, SERVICE_ACCOUNTS, STORAGE_CLASSES})
 # What a cluster has and the sandbox has not, refused by its name.
 _REFUSED_SUBRESOURCES: Final = frozenset(
-    {"attach", "binding", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy", "resize", "scale"}
+    {"attach", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy", "resize", "scale"}
 )
 _OPEN_PATHS: Final = ("/healthz", "/livez", "/readyz")
 
@@ -183,6 +184,8 @@ class KubeApi:
             raise no_such_resource()
         if target.subresource == "token":
             return await self._token(request, target)
+        if target.subresource == "binding":
+            return await self._bind(request, target)
         if target.subresource == "log":
             return await pod_logs.answer(request, self._state, target.namespace, target.name)
         if verb not in resource.verbs:
@@ -415,6 +418,12 @@ class KubeApi:
             raise method_not_allowed()
         question = await read_object(request, reviews.TOKEN_REQUESTS)
         return json_answer(reviews.request_token(self._state, target.namespace, target.name, question), 201)
+
+    async def _bind(self, request: web.Request, target: Target) -> web.StreamResponse:
+        if request.method != "POST":
+            raise method_not_allowed()
+        wanted = await read_object(request, BINDINGS)
+        return json_answer(bind(self._state.store, target.namespace, target.name, wanted), 201)
 
     # Paths that are no resources
 

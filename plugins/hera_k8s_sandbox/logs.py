@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
+import os
 import time
 from bisect import bisect_left
 from collections import deque
@@ -17,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from hera_k8s_sandbox.errors import bad_request
 from hera_k8s_sandbox.resources import PODS
@@ -28,6 +29,7 @@ Json = dict[str, Any]
 OUTPUT: Final = "output.log"  # standard output, and standard error too unless that is apart
 ERRORS: Final = "errors.log"  # standard error, when the standard output is an output of the workflow
 _TIMES: Final = ".times"
+_NOTE: Final = 42  # bytes of a line of the index
 _POLL: Final = 0.1  # seconds
 _CHUNK: Final = 1 << 20
 _PAUSE_AFTER: Final = 4096  # lines
@@ -59,7 +61,8 @@ def log_directory(pod_directory: Path, container: str = "main", attempt: int = 0
 def sample(directory: Path) -> None:
     """Note how long the files of a log are now."""
     for name in (OUTPUT, ERRORS):
-        _Stream(directory / name).sample()
+        with contextlib.closing(_Stream(directory / name)) as stream:
+            stream.sample()
 
 
 async def read_log(
@@ -92,6 +95,15 @@ async def read_log(
 async def read_lines(directory: Path, options: LogOptions, runs: Callable[[], bool]) -> AsyncIterator[bytes]:
     """The lines of the log in a directory; runs: whether more may be written to it."""
     streams = [_Stream(directory / OUTPUT), _Stream(directory / ERRORS)]
+    try:
+        async for line in _read(streams, options, runs):
+            yield line
+    finally:
+        for stream in streams:
+            stream.close()
+
+
+async def _read(streams: list[_Stream], options: LogOptions, runs: Callable[[], bool]) -> AsyncIterator[bytes]:
     ended = not runs()
     lines = _merged(streams, at_end=ended)
     if options.since is not None:
@@ -165,25 +177,36 @@ def read_result(path: Path, limit: int) -> str:
 
 
 class _Stream:
-    """One file of a log and the index of its times; reads on from where it was."""
+    """One file of a log and the index of its times; reads on from where it was.
+
+    Once opened, it can be read to its end also when the pod has been removed meanwhile.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._index = path.with_name(path.name + _TIMES)
+        self._file: IO[bytes] | None = None
+        self._index: IO[bytes] | None = None
         self._position = 0
         self._index_position = 0
         self._sizes: list[int] = []
         self._times: list[float] = []
 
+    def close(self) -> None:
+        """Read no more."""
+        for file in (self._file, self._index):
+            if file is not None:
+                file.close()
+
     def sample(self) -> int:
         """Note the file's length, unless it is the one noted last; the length."""
-        try:
-            size = self._path.stat().st_size
-        except FileNotFoundError:
+        if not self._is_open():
             return 0
-        if size and size != self._last_noted():
-            with contextlib.suppress(FileNotFoundError), self._index.open("a", encoding="ascii") as index:
-                index.write(f"{size:020d} {time.time_ns():020d}\n")  # the pod may be removed meanwhile
+        assert self._file is not None
+        assert self._index is not None
+        size = os.fstat(self._file.fileno()).st_size
+        if size and size != self._last_noted(self._index):
+            self._index.write(f"{size:020d} {time.time_ns():020d}\n".encode())  # at the end, wherever it was read
+            self._index.flush()
         return size
 
     def lines(self, *, at_end: bool) -> Iterator[_Line]:
@@ -191,40 +214,47 @@ class _Stream:
         size = self.sample()
         if size <= self._position:
             return
-        try:
-            sizes, times = self._noted()
-            file = self._path.open("rb")
-        except FileNotFoundError:  # the pod was removed meanwhile
-            return
-        with file:
-            file.seek(self._position)
-            while self._position < size:
-                line = file.readline(min(_CHUNK, size - self._position))
-                if not line.endswith(b"\n") and len(line) < _CHUNK:
-                    if not at_end:
-                        return
-                    line += b"\n"
-                self._position = file.tell()
-                where = min(bisect_left(sizes, self._position), len(times) - 1)
-                yield times[where], line
+        assert self._file is not None
+        assert self._index is not None
+        sizes, times = self._noted(self._index)
+        self._file.seek(self._position)
+        while self._position < size:
+            line = self._file.readline(min(_CHUNK, size - self._position))
+            if not line.endswith(b"\n") and len(line) < _CHUNK:
+                if not at_end:
+                    return
+                line += b"\n"
+            self._position = self._file.tell()
+            where = min(bisect_left(sizes, self._position), len(times) - 1)
+            yield times[where], line
 
-    def _last_noted(self) -> int:
+    def _is_open(self) -> bool:
+        if self._file is None:
+            with contextlib.suppress(FileNotFoundError):  # nothing is written yet, or the pod was removed
+                file = self._path.open("rb")
+                try:
+                    self._index = self._path.with_name(self._path.name + _TIMES).open("a+b")
+                except FileNotFoundError:
+                    file.close()
+                    raise
+                self._file = file
+        return self._file is not None
+
+    def _last_noted(self, index: IO[bytes]) -> int:
         try:
-            with self._index.open("rb") as index:
-                index.seek(-42, 2)
-                return int(index.read(20))
-        except (FileNotFoundError, OSError, ValueError):
+            index.seek(-_NOTE, os.SEEK_END)
+            return int(index.read(20))
+        except (OSError, ValueError):
             return -1
 
-    def _noted(self) -> tuple[list[int], list[float]]:
+    def _noted(self, index: IO[bytes]) -> tuple[list[int], list[float]]:
         """Lengths and times; a log that is followed for hours has many, and each is read once."""
-        with self._index.open("rb") as index:
-            index.seek(self._index_position)
-            for line in index:
-                size, at = line.split()
-                self._sizes.append(int(size))
-                self._times.append(int(at) / 1e9)
-            self._index_position = index.tell()
+        index.seek(self._index_position)
+        for line in index:
+            size, at = line.split()
+            self._sizes.append(int(size))
+            self._times.append(int(at) / 1e9)
+        self._index_position = index.tell()
         return self._sizes, self._times
 
 

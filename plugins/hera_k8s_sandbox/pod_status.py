@@ -77,10 +77,10 @@ def phase_of(pod: Json, init: list[Json], regular: list[Json], *, final: bool) -
     if waits_for_init and not begun:
         return "Failed" if final else "Pending"
     ends = [_ended(one) for one in regular]
+    if any("running" not in one["state"] and end is None for one, end in zip(regular, ends, strict=True)):
+        return "Failed" if final else "Pending"
     if any("running" in one["state"] for one in regular):
         return "Running"
-    if any(end is None for end in ends):
-        return "Failed" if final else "Pending"
     good = all(end is not None and end["exitCode"] == 0 for end in ends)
     if final:
         return "Succeeded" if good else "Failed"

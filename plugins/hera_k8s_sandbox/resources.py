@@ -109,7 +109,7 @@ PODS: Final = _core(
     "Pod",
     short_names=("po",),
     categories=("all",),
-    subresources=("log", "status"),
+    subresources=("binding", "log", "status"),
     selectable=(
         "spec.nodeName",
         "spec.restartPolicy",

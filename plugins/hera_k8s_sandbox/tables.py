@@ -150,6 +150,8 @@ def _pod_status(pod: Json) -> str:
     status = pod.get("status") or {}
     if "deletionTimestamp" in pod["metadata"]:
         return "Terminating"
+    if init := _init_status(pod):
+        return init
     for one in status.get("containerStatuses") or ():
         state = one.get("state") or {}
         reason = (state.get("waiting") or {}).get("reason") or (state.get("terminated") or {}).get("reason")
@@ -158,8 +160,30 @@ def _pod_status(pod: Json) -> str:
     return str(status.get("reason") or status.get("phase") or "Unknown")
 
 
+def _init_status(pod: Json) -> str:
+    """How far the init containers are; empty when the others have their turn."""
+    status, specs = pod.get("status") or {}, pod["spec"].get("initContainers") or ()
+    told = {one["name"]: one for one in status.get("initContainerStatuses") or ()}
+    for number, container in enumerate(specs if told else ()):
+        one = told.get(container["name"]) or {}
+        state = one.get("state") or {}
+        end, waiting = state.get("terminated"), (state.get("waiting") or {}).get("reason")
+        if (end and end["exitCode"] == 0) or (container.get("restartPolicy") == "Always" and one.get("started")):
+            continue
+        if container.get("restartPolicy") == "Always" and end:
+            continue
+        if end:
+            return f"Init:{end.get('reason') or 'ExitCode:' + str(end['exitCode'])}"
+        if waiting and waiting != "PodInitializing":
+            return f"Init:{waiting}"
+        return f"Init:{number}/{len(specs)}"
+    return ""
+
+
 def _restarts(pod: Json) -> int:
-    return sum(one.get("restartCount", 0) for one in pod.get("status", {}).get("containerStatuses") or ())
+    status = pod.get("status", {})
+    told = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return sum(one.get("restartCount", 0) for one in told)
 
 
 def _involved(event: Json) -> str:
