@@ -207,6 +207,10 @@ class PodRun:
         """Something has changed for which a container may be waiting."""
         self._poked.set()
 
+    async def token(self, seconds: int) -> str:
+        """A token of the pod's account for the API server."""
+        return await self._around.token("", seconds)
+
     def sample_logs(self) -> None:
         """Note the lengths of the logs that are being written."""
         for one in self._containers:

@@ -91,7 +91,6 @@ INVALID = {
 }
 
 UNSUPPORTED = {
-    "templates.main.resource": workflow({"name": "main", "resource": {"action": "get"}}),
     "templates.main.http": workflow({"name": "main", "http": {"url": "http://x"}}),
     "templates.main.containerSet": workflow({"name": "main", "containerSet": {"containers": []} | {"x": 1}}),
     "templates.main.daemon": workflow(container("main", "true", daemon=True)),
@@ -99,7 +98,9 @@ UNSUPPORTED = {
     "templates.main.initContainers": workflow(container("main", "true", initContainers=[{"name": "s"}])),
     "templates.main.memoize": workflow(container("main", "true", memoize={"key": "k"})),
     "templates.main.outputs.artifacts": workflow(container("main", "true", outputs={"artifacts": [{"name": "a"}]})),
-    "templates.main.inputs.artifacts": workflow(container("main", "true", inputs={"artifacts": [{"name": "a"}]})),
+    "templates.main.inputs.artifacts": workflow(
+        container("main", "true", inputs={"artifacts": [{"name": "a", "optional": True}]})
+    ),
     "spec.synchronization": workflow(EASY, synchronization={"mutexes": [{"name": "m"}]}),
     "spec.volumeClaimTemplates": workflow(EASY, volumeClaimTemplates=[{"metadata": {"name": "v"}}]),
     "the function now in expressions": workflow(container("main", "echo", "{{=now()}}")),

@@ -319,7 +319,7 @@ def test_a_workflow_object_is_run_however_it_came(flows: Workflows) -> None:
 @pytest.mark.parametrize(
     ("spec", "phase", "message"),
     [
-        ({"onExit": "main"}, "Error", "the sandbox does not support spec.onExit"),
+        ({"executor": {"serviceAccountName": "x"}}, "Error", "the sandbox does not support spec.executor"),
         ({"entrypoint": "gone"}, "Failed", "invalid spec: template name 'gone' undefined"),
     ],
 )

@@ -19,6 +19,7 @@ from hera_k8s_sandbox.mounts import Launch, Task
 from hera_k8s_sandbox.pod_run import PodHook, PodRun
 from hera_k8s_sandbox.runner import Ended
 from hera_k8s_sandbox.workflows.pods import MAIN, NODE_ID, OUTPUTS, TEMPLATE
+from hera_k8s_sandbox.workflows.resources.pod import as_executor, outputs_of, write_task
 
 Json = dict[str, Any]
 
@@ -40,6 +41,7 @@ class WorkflowHook(PodHook):
         self._template: Json = json.loads((pod["metadata"].get("annotations") or {}).get(TEMPLATE) or "{}")
         self._sandbox = sandbox
         self._outputs: Json = {}
+        self._resource: Path | None = None
         self._with_result: dict[str, bool] = {}
         self.annotations[MOUNTS_ANNOTATION] = view
 
@@ -48,6 +50,8 @@ class WorkflowHook(PodHook):
         self._with_result[container["name"]] = task.env.get("ARGO_INCLUDE_SCRIPT_OUTPUT") == "true"
         if container["name"] != MAIN:
             return task
+        if self._resource is not None:
+            return as_executor(task, self._resource)
         script = (self._template.get("script") or {}).get("source")
         return replace(task, script=script, outputs=tuple(_output_path(one) for one in _file_outputs(self._template)))
 
@@ -55,9 +59,17 @@ class WorkflowHook(PodHook):
         """Only what is written to the standard output is a result."""
         return self._with_result.get(container["name"], False)
 
+    async def prepare(self, run: PodRun) -> None:
+        """Hand a resource template's executor what it is to do."""
+        if "resource" in self._template:
+            self._resource = await write_task(run, self._template, self._sandbox)
+
     async def ended(self, container: Json, ended: Ended, launch: Launch | None, output: Path) -> None:
         """Take the outputs of the main container."""
         if container["name"] != MAIN:
+            return
+        if self._resource is not None:
+            self._outputs = outputs_of(self._resource)
             return
         if ended.exit_code == 0 and launch is not None:
             self._outputs, problem = _collect(self._template, launch.outputs, self._sandbox)

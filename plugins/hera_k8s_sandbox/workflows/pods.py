@@ -18,6 +18,7 @@ TEMPLATE: Final = f"{PREFIX}template"  # where Argo before 3.4 kept it: what the
 OUTPUTS: Final = f"{PREFIX}outputs"  # likewise: what the runner found when the container had ended
 SCRIPT_PATH: Final = "/argo/staging/script"
 MAIN: Final = "main"
+EXECUTOR_IMAGE: Final = "quay.io/argoproj/argoexec:v4.1.2"
 
 _POD_FIELDS: Final = (
     "nodeSelector",
@@ -84,7 +85,7 @@ def account_of(spec: Json, template: Json) -> str:
 
 
 def _main_container(template: Json, node: Json, *, with_result: bool) -> Json:
-    source = template.get("script") or template["container"]
+    source = template.get("script") or template.get("container") or _executor(template)
     container = {key: value for key, value in source.items() if key != "source"} | {"name": MAIN}
     if "script" in template:
         container["args"] = [*(source.get("args") or ()), SCRIPT_PATH]
@@ -95,6 +96,10 @@ def _main_container(template: Json, node: Json, *, with_result: bool) -> Json:
     ]
     container["env"] = [*(source.get("env") or ()), *own]
     return container
+
+
+def _executor(template: Json) -> Json:
+    return {"image": EXECUTOR_IMAGE, "command": ["argoexec", "resource", template["resource"]["action"]]}
 
 
 def _volumes(spec: Json, template: Json, container: Json) -> list[Json]:
@@ -115,4 +120,6 @@ def _for_runner(template: Json) -> Json:
         kept["outputs"] = template["outputs"]
     if "script" in template:
         kept["script"] = {"source": template["script"].get("source", "")}
+    if "resource" in template:
+        kept["resource"] = template["resource"]
     return kept

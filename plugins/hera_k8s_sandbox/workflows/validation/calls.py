@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from hera_k8s_sandbox.workflows.artifacts import location_of
+from hera_k8s_sandbox.workflows.validation.artifacts import check_passed_artifacts
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.names import NAME_RULE, check_parameter, is_name
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
@@ -38,8 +40,7 @@ def check_call(at: str, step: Json, scope: Scope, *, entry: bool = False) -> Non
     """
     template = scope.called(at, step)
     arguments = step.get("arguments") or {}
-    if arguments.get("artifacts"):
-        raise unsupported(f"{at}.arguments.artifacts")
+    check_passed_artifacts(at, arguments)
     seen: set[str] = set()
     for index, one in enumerate(arguments.get("parameters") or ()):
         check_parameter(f"{at}.arguments.parameters[{index}]", one.get("name", ""), seen)
@@ -58,3 +59,7 @@ def check_arguments(where: str, template: Json, arguments: Json, *, entry: bool 
         has_value = passed is not None and (passed.get("value") is not None or entry)
         if not has_value and one.get("value") is None and one.get("default") is None:
             raise WorkflowInvalid(f"{where} inputs.parameters.{name} was not supplied")
+    passed_artifacts = {one.get("name") for one in arguments.get("artifacts") or ()}
+    for one in (template.get("inputs") or {}).get("artifacts") or ():
+        if one.get("name") not in passed_artifacts and not location_of(one) and not one.get("optional"):
+            raise WorkflowInvalid(f"{where} inputs.artifacts.{one.get('name')} was not supplied")

@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.templates import calls
+from hera_k8s_sandbox.workflows.validation.artifacts import check_input_artifacts, check_output_artifacts
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.graphs import check_dag, check_steps
 from hera_k8s_sandbox.workflows.validation.names import check_parameter
+from hera_k8s_sandbox.workflows.validation.outputs import check_output_parameters
 from hera_k8s_sandbox.workflows.validation.references import check_references
+from hera_k8s_sandbox.workflows.validation.resources import check_resource
 from hera_k8s_sandbox.workflows.validation.retry_strategies import check_retries
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
 
 Json = dict[str, Any]
 
-_KINDS: Final = ("container", "script", "dag", "steps", "suspend")
+_KINDS: Final = ("container", "script", "dag", "steps", "suspend", "resource")
 
 # What would change how a template runs, and is not done: refused by name. Further fields are harmless here.
 _UNSUPPORTED_TEMPLATE: Final = (
-    "resource",
     "http",
     "plugin",
     "data",
@@ -32,7 +34,6 @@ _UNSUPPORTED_TEMPLATE: Final = (
     "timeout",
     "failFast",
 )
-_UNSUPPORTED_SOURCES: Final = ("expression", "event", "jqFilter", "jsonPath", "configMapKeyRef")
 
 
 def check_template(template: Json, scope: Scope) -> None:
@@ -45,19 +46,24 @@ def check_template(template: Json, scope: Scope) -> None:
     if len(kinds) != 1:
         told = "multiple template types specified" if kinds else "template type unspecified"
         raise WorkflowInvalid(f"{where} {told}. choose one of: {', '.join(_KINDS)}")
+    leaf = kinds[0] in ("container", "script")
     _inputs(where, template)
+    check_input_artifacts(where, template, leaf=leaf)
     check_retries(where, template.get("retryStrategy", scope.spec.get("retryStrategy")))
     inputs = {one["name"] for one in (template.get("inputs") or {}).get("parameters") or ()}
     if kinds[0] in ("container", "script"):
         _leaf(where, template, kinds[0], scope.spec)
         check_references(where, template, scope, inputs, set())
-    elif kinds[0] == "suspend":
+    elif kinds[0] in ("suspend", "resource"):
+        if kinds[0] == "resource":
+            check_resource(where, template["resource"])
         check_references(where, template, scope, inputs, set())
     elif kinds[0] == "dag":
         check_dag(where, template, scope, inputs)
     else:
         check_steps(where, template, scope, inputs)
-    _outputs(where, template)
+    check_output_parameters(where, template, kinds[0])
+    check_output_artifacts(where, template, leaf=leaf)
     _other_objects(where, template, scope)
 
 
@@ -81,8 +87,6 @@ def _other_objects(where: str, template: Json, scope: Scope) -> None:
 def _inputs(where: str, template: Json) -> None:
     seen: set[str] = set()
     inputs = template.get("inputs") or {}
-    if inputs.get("artifacts"):
-        raise unsupported(f"{where}.inputs.artifacts")
     for index, one in enumerate(inputs.get("parameters") or ()):
         check_parameter(f"{where}.inputs.parameters[{index}]", one.get("name", ""), seen)
         if one.get("valueFrom"):
@@ -107,31 +111,3 @@ def _leaf(where: str, template: Json, kind: str, spec: Json) -> None:
         kinds = volume.keys() - {"name", "persistentVolumeClaim", "configMap", "secret", "emptyDir"}
         if kinds:
             raise unsupported(f"volumes of {sorted(kinds)[0]} (volume '{volume['name']}')")
-
-
-def _outputs(where: str, template: Json) -> None:
-    outputs = template.get("outputs") or {}
-    if outputs.get("artifacts"):
-        raise unsupported(f"{where}.outputs.artifacts")
-    is_leaf = "dag" not in template and "steps" not in template
-    seen: set[str] = set()
-    for index, one in enumerate(outputs.get("parameters") or ()):
-        check_parameter(f"{where}.outputs.parameters[{index}]", one.get("name", ""), seen)
-        source = one.get("valueFrom") or {}
-        at = f"{where}.outputs.parameters.{one['name']}"
-        for field in _UNSUPPORTED_SOURCES:
-            if source.get(field):
-                raise unsupported(f"{at}.valueFrom.{field}")
-        if "suspend" in template:
-            if "supplied" not in source:
-                raise WorkflowInvalid(f"{at} valueFrom type unspecified. choose one of: supplied")
-            continue
-        wanted = "path" if is_leaf else "parameter"
-        if not source.get(wanted):
-            raise WorkflowInvalid(f"{at}.{wanted} must be specified for {_kind(template)} templates")
-
-
-def _kind(template: Json) -> str:
-    return {"dag": "DAG", "steps": "Steps", "container": "Container", "script": "Script"}[
-        next(kind for kind in _KINDS if template.get(kind) is not None)
-    ]

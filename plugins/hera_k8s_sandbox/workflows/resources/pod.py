@@ -1,0 +1,67 @@
+"""The pod of a resource template: what its one process is handed, and what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import hera_k8s_sandbox
+from hera_k8s_sandbox import files
+from hera_k8s_sandbox.mounts import Mount, Task
+from hera_k8s_sandbox.pod_run import PodRun
+
+Json = dict[str, Any]
+
+_PROGRAM: Final = "/argo/program"
+_TASK: Final = "/argo/resource"
+_LOG: Final = "/dev/termination-log"
+_LIFETIME: Final = 7 * 24 * 3600  # seconds of the token: a template may wait that long for its condition
+
+
+async def write_task(run: PodRun, template: Json, sandbox: Path) -> Path:
+    """Write what the executor is to do, with a token of the pod's account; the directory."""
+    directory = run.directory / "volumes" / ".resource"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, mode=0o700)
+    task = {
+        "url": json.loads((sandbox / files.SERVER).read_text(encoding="utf-8"))["url"],
+        "token": await run.token(_LIFETIME),
+        "namespace": run.pod["metadata"]["namespace"],
+        "resource": template["resource"],
+        "outputs": (template.get("outputs") or {}).get("parameters") or [],
+        "owner": _owner(run.pod) if template["resource"].get("setOwnerReference") else None,
+    }
+    path = directory / "task.json"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(task), encoding="utf-8")
+    return directory
+
+
+def as_executor(task: Task, directory: Path) -> Task:
+    """The task of the main container: our executor in place of Argo's."""
+    package = Path(hera_k8s_sandbox.__file__).parent
+    mounts = (Mount(package, f"{_PROGRAM}/{package.name}", read_only=True), Mount(directory, _TASK))
+    command = (sys.executable, "-m", "hera_k8s_sandbox.workflows.resources.executor", _TASK)
+    env = {**task.env, "PYTHONPATH": _PROGRAM, "PYTHONDONTWRITEBYTECODE": "1", "TERMINATION_LOG": _LOG}
+    return replace(task, command=command, env=env, mounts=(*task.mounts, *mounts))
+
+
+def outputs_of(directory: Path) -> Json:
+    """The outputs that the executor has left; empty when it failed. Its token goes."""
+    (directory / "task.json").unlink(missing_ok=True)
+    path = directory / "outputs.json"
+    if os.path.islink(path) or not path.is_file():
+        return {}
+    found: Json = json.loads(path.read_text(encoding="utf-8"))
+    return {key: value for key, value in found.items() if value}
+
+
+def _owner(pod: Json) -> Json:
+    """The workflow, as the pod's own reference names it."""
+    found: Json = next(one for one in pod["metadata"]["ownerReferences"] if one.get("controller"))
+    return found
