@@ -309,12 +309,15 @@ class _Driven:
         current = entry.meta
         if current["uid"] != meta["uid"]:  # deleted meanwhile, and another one made under its name
             raise not_found(WORKFLOWS, meta["name"])
-        labels = dict(current.get("labels") or {})
+        labels = {**(current.get("labels") or {}), **operation.metadata.get("labels", {})}
         if operation.phase:
             labels[PHASE_LABEL] = operation.phase
             labels[COMPLETED_LABEL] = "true" if operation.finished else "false"
         known = entry.object if entry.version != self._written else operation.workflow
-        obj = known | {"metadata": current | {"labels": labels}, "status": operation.summarize()}
+        described = {"labels": labels}
+        if operation.metadata.get("annotations"):
+            described["annotations"] = {**(current.get("annotations") or {}), **operation.metadata["annotations"]}
+        obj = known | {"metadata": current | described, "status": operation.summarize()}
         self._unwritten = False
         self._written = store.put(WORKFLOWS, obj).version
         self._clean_up()

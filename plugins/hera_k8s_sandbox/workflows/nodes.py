@@ -14,7 +14,7 @@ Json = dict[str, Any]
 COMPLETED: Final = frozenset({"Succeeded", "Failed", "Error"})
 FULFILLED: Final = COMPLETED | {"Skipped", "Omitted"}
 FAILED: Final = frozenset({"Failed", "Error"})
-_LEAVES: Final = frozenset({"Pod", "Skipped"})
+_LEAVES: Final = frozenset({"Pod", "Skipped", "Suspend"})
 _COUNTED: Final = frozenset({"Pod", "Steps", "DAG"})  # what template-level parallelism counts
 
 

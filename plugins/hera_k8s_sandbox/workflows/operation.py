@@ -15,6 +15,7 @@ from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.store import now_text
 from hera_k8s_sandbox.workflows import dag, hooks, retries, steps, suspension
 from hera_k8s_sandbox.workflows.assessment import assess
+from hera_k8s_sandbox.workflows.metadata import MetadataError, workflow_metadata
 from hera_k8s_sandbox.workflows.naming import pod_name
 from hera_k8s_sandbox.workflows.nodes import (
     FULFILLED,
@@ -70,6 +71,7 @@ class Operation:
         stored = self.status.setdefault("storedTemplates", {})
         self.templates = Templates(self.spec, "" if of_another else self.name, stored, source)
         self.globals = global_values(self.executed)
+        self.metadata: dict[str, dict[str, str]] = {}  # labels and annotations that are to be written
         self.wake_at: float | None = None
         self.now = clock
         self.memory: dict[str, Any] = {}  # what dag and steps keep of a node between advances
@@ -167,6 +169,11 @@ class Operation:
         entry = {"template": self.spec["entrypoint"]}
         if not self.phase:
             self.status |= {"phase": "Running", "startedAt": now_text(), "finishedAt": None}
+            try:
+                self._describe()
+            except MetadataError as error:
+                self.end("Error", str(error))
+                return
             self.templates.keep(entry, self.templates.root)
         self._assess_pods()
         self._control()
@@ -286,6 +293,12 @@ class Operation:
         if outputs:
             self.nodes.set(node, outputs=outputs)
             self._add_global_outputs(outputs)
+
+    def _describe(self) -> None:
+        """Give the workflow the labels and annotations that its spec wishes."""
+        self.metadata = workflow_metadata(self.spec, self.globals)
+        for field, given in self.metadata.items():
+            self.globals |= {f"workflow.{field}.{key}": value for key, value in given.items()}
 
     # Pods
 
