@@ -59,6 +59,16 @@ class Pods:
                 return dict(event["object"])
         raise AssertionError("the pod is still there")
 
+    def until_told(self, name: str, reason: str, message: str) -> None:
+        """Wait until an event about the pod tells this."""
+        path = f"{self.space}/events?watch=true&timeoutSeconds={WAIT}&fieldSelector=involvedObject.name={name}"
+        told = []
+        for event in self.api.watch(path):
+            told.append((event["object"]["reason"], event["object"]["message"]))
+            if told[-1] == (reason, message):
+                return
+        raise AssertionError(f"told was only {told}")
+
     def finish(self, name: str) -> Json:
         """Wait for the end; the pod."""
         return self.until(name, lambda pod: pod["status"]["phase"] in ("Succeeded", "Failed"))
