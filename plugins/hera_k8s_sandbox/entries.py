@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.resources import Resource
 from hera_k8s_sandbox.selectors import Selector
 
@@ -131,7 +132,7 @@ def dumps(value: Any) -> bytes:
 
 def now_text() -> str:
     """This second in UTC, as the API writes times: 2026-11-20T10:42:00Z."""
-    return time_text(time.time())
+    return time_text(CLOCK.now())
 
 
 def time_text(seconds: float) -> str:
