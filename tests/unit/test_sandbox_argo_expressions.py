@@ -7,12 +7,12 @@ import pytest
 from hera_k8s_sandbox.fields import FieldFilter
 from hera_k8s_sandbox.workflows.conditions import ConditionError, holds
 from hera_k8s_sandbox.workflows.depends import DependsError, depends_of
+from hera_k8s_sandbox.workflows.durations import duration_of
 from hera_k8s_sandbox.workflows.expansion import ExpansionError, expand
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, UnknownFunction, evaluate, shown
 from hera_k8s_sandbox.workflows.expressions import check as check_expression
 from hera_k8s_sandbox.workflows.expressions import holds as expression_holds
 from hera_k8s_sandbox.workflows.naming import fnv1a, node_id, pod_name
-from hera_k8s_sandbox.workflows.retries import duration_of
 from hera_k8s_sandbox.workflows.substitution import substitute, tags
 from hera_k8s_sandbox.workflows.values import go_json, text_of
 

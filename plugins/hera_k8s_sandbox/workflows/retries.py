@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from hera_k8s_sandbox.workflows.durations import duration_of
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, holds
 from hera_k8s_sandbox.workflows.nodes import NodeError, failed, fulfilled
 from hera_k8s_sandbox.workflows.values import seconds_of
@@ -14,13 +15,11 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TRANSIENT: Final = re.compile(
     r"exceeded quota|i/o timeout|TLS handshake timeout|connection (?:refused|reset)|connection timed out"
     r"|too many requests|the object has been modified|http2: client connection lost"
     r"|etcdserver: (?:leader changed|request timed out)"
 )  # what Argo takes for transient when it reads a message
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 
 
 def execute(
@@ -59,17 +58,6 @@ def execute(
         if not fulfilled(attempt):
             break
     return parent
-
-
-def duration_of(text: Any) -> float:
-    """Seconds of a duration: `10`, `"10"`, `"1m30s"`. Raises ValueError."""
-    text = str(text)
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    parts = _PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f'time: invalid duration "{text}"')
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
 def _attempts(operation: Operation, parent: Json) -> list[Json]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hera_k8s_sandbox.entries import now_text
 from hera_k8s_sandbox.selectors import Selector
+from hera_k8s_sandbox.workflows.durations import duration_of
 from hera_k8s_sandbox.workflows.nodes import FULFILLED, NodeError
-from hera_k8s_sandbox.workflows.retries import duration_of
 from hera_k8s_sandbox.workflows.templates import caller_of, template_name
 from hera_k8s_sandbox.workflows.values import seconds_of, text_of
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cmp_to_key
 from typing import Any, Final
 
+from hera_k8s_sandbox.workflows.expressions import times
 from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError, UnknownFunction
 from hera_k8s_sandbox.workflows.expressions.functions import FUNCTIONS
 from hera_k8s_sandbox.workflows.expressions.syntax import PREDICATES, Tree
@@ -23,6 +24,14 @@ def functions_of(tree: Tree) -> Iterator[str]:
         yield str(tree.value)
     for part in tree.parts:
         yield from functions_of(part)
+
+
+def methods_of(tree: Tree) -> Iterator[str]:
+    """The names of all methods that a tree calls."""
+    if tree.kind == "method":
+        yield str(tree.value)
+    for part in tree.parts:
+        yield from methods_of(part)
 
 
 def names_of(tree: Tree, bound: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -41,6 +50,9 @@ def require_functions(tree: Tree) -> None:
     """Raises UnknownFunction for one that is not there."""
     for name in functions_of(tree):
         if name not in FUNCTIONS and name not in PREDICATES:
+            raise UnknownFunction(name)
+    for name in methods_of(tree):
+        if name not in times.METHODS:
             raise UnknownFunction(name)
 
 
@@ -139,7 +151,10 @@ class _Evaluator:
             return _boolean("||", left) or _boolean("||", self.value(tree.parts[1]))
         if operator == "&&":
             return _boolean("&&", left) and _boolean("&&", self.value(tree.parts[1]))
-        return _OPERATORS[operator](left, self.value(tree.parts[1]))
+        right = self.value(tree.parts[1])
+        if times.is_time(left) or times.is_time(right):
+            return times.calculate(operator, left, right)
+        return _OPERATORS[operator](left, right)
 
     def _try(self, tree: Tree) -> Any:
         """What may be missing on its way: expr-lang makes each step of a member before `??` optional."""
@@ -156,6 +171,11 @@ class _Evaluator:
         if function is None:
             raise UnknownFunction(tree.value)
         return function(*(self.value(part) for part in tree.parts))
+
+    def _method(self, tree: Tree) -> Any:
+        if len(tree.parts) > 1:
+            raise ExpressionError(f"too many arguments to call {tree.value}")
+        return times.method(self.value(tree.parts[0]), str(tree.value))
 
     def _predicate(self, _: Tree) -> Any:
         raise ExpressionError("a predicate stands where a value is wanted")

@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from hera_k8s_sandbox.workflows.expressions import times
 from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError
 from hera_k8s_sandbox.workflows.expressions.sprig import SPRIG
 from hera_k8s_sandbox.workflows.expressions.values import formatted, is_number, kind_of
@@ -203,5 +204,6 @@ _ARGO: Final[Mapping[str, Callable[..., Any]]] = {
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     **_BUILTINS,
     **_ARGO,
+    **times.FUNCTIONS,
     **{f"sprig.{name}": function for name, function in SPRIG.items()},
 }

@@ -39,6 +39,7 @@ _TOKENS: Final = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+_NAMESPACE: Final = "sprig"  # whose members are functions; those of values are methods
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 
@@ -304,9 +305,10 @@ class _Parser:
         name = self._name()
         if self._is("("):
             path = _path(tree)
-            if not path:
-                raise ExpressionError(f"unknown name {name}")
-            return self._call(f"{path}.{name}")
+            if path == _NAMESPACE:
+                return self._call(f"{path}.{name}")
+            self._need("(")
+            return Tree("method", (tree, *self._many(")")), name)
         return Tree("member", (tree, Tree("value", value=name)), optional)
 
     def _index(self, tree: Tree, *, optional: bool) -> Tree:
