@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from .context import Context
@@ -73,7 +73,8 @@ def make_layout(
 def make_workflow(loaded: Loaded, environment: Environment, inputs: Inputs, layout: Layout) -> Workflow:
     """What the experiment's own function returns; its failure is told with the line of the user's file."""
     try:
-        return loaded.experiment.workflow(environment, inputs, layout)
+        found = loaded.experiment.workflow(environment, inputs, layout)
+        return list(found) if isinstance(found, Iterator) else found  # a builder may yield Jobs
     except HeraK8sError:
         raise
     except Exception as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .declarations import CredentialProvider, Json, Platform
+from .declarations import CredentialProvider, ExecutionEngine, Json, Platform
 from .errors import CredentialError, HeraK8sError, OptionsError, PlatformError, Trouble, WorkflowFailed
 from .options import MISSING, Effective, Rank
 from .runs import RunRecord, Runs, short_id
@@ -108,14 +108,23 @@ def find_target(session: Session, text: str) -> Target:
 
 def _settings(record: RunRecord, session: Session) -> dict[str, Any]:
     """What leads to the server of a record, unless this command line says where to look."""
-    if any(each.origin.rank == Rank.GIVEN for each in _leading(session.options, session.plugins)):
-        return {}
     about, submission = record.about, record.submission or {}
+    if any(each.origin.rank == Rank.GIVEN for each in _leading(session.options, session.plugins)):
+        engine = str(submission.get("engine") or "")
+        return {"engine": engine} if _is_alone(engine, session) else {}
     settings = dict(about.get("back") or {})
     for name, value in (("namespace", submission.get("namespace")), ("engine", submission.get("engine"))):
         if value:
             settings[name] = value
     return settings
+
+
+def _is_alone(engine: str, session: Session) -> bool:
+    """Whether no other engine runs what this one does, so that it is needed wherever its runs are looked for."""
+    engines = session.plugins.records("execution_engines", ExecutionEngine)
+    mine = {kind for each in engines if each.name == engine for kind in each.runs}
+    others = {kind for each in engines if each.name != engine for kind in each.runs}
+    return bool(mine - others) and not session.options.of(CoreSettings).engine
 
 
 def way_back(resolved: Resolved, plugins: Plugins) -> dict[str, Any]:
