@@ -95,10 +95,7 @@ def pod_causes(obj: Json) -> Iterator[Cause]:
 
 def pod_update_causes(old: Json, new: Json) -> Iterator[Cause]:
     """What is wrong with a change of a pod."""
-    free = ("tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "containers", "nodeName")
-    if {k: v for k, v in old["spec"].items() if k not in free} != {
-        k: v for k, v in new["spec"].items() if k not in free
-    }:
+    if _fixed_part(old["spec"]) != _fixed_part(new["spec"]):
         told = (
             "pod updates may not change fields other than `spec.containers[*].image`,"
             "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
@@ -106,6 +103,15 @@ def pod_update_causes(old: Json, new: Json) -> Iterator[Cause]:
             "previously negative)"
         )
         yield fixed("spec", told)
+
+
+def _fixed_part(spec: Json) -> Json:
+    """What of a pod no update may change: of its containers all but the image."""
+    free = ("tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "nodeName")
+    kept = {key: value for key, value in spec.items() if key not in free}
+    for field in ("containers", "initContainers"):
+        kept[field] = [{k: v for k, v in one.items() if k != "image"} for one in spec.get(field) or ()]
+    return kept
 
 
 def _containers(spec: Json) -> list[Json]:

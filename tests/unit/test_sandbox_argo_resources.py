@@ -318,3 +318,29 @@ def test_what_is_not_done_is_refused_by_name(words: str, template: dict[str, Any
     with pytest.raises(Unsupported) as refused:
         validate(workflow(template))
     assert words in str(refused.value)
+
+
+def test_apply_with_force_makes_anew_what_cannot_be_changed(flows: Workflows, api: Api) -> None:
+    """A pod's command cannot be changed: without the flag that fails, with it another pod takes the name."""
+
+    def pod(word: str) -> dict[str, Any]:
+        spec = {
+            "restartPolicy": "Never",
+            "containers": [{"name": "main", "image": "busybox", "command": ["echo", word]}],
+        }
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "forced"}, "spec": spec}
+
+    def applied(word: str, *flags: str) -> str:
+        found = run(flows, resource("apply", pod(word), flags=list(flags)) if flags else resource("apply", pod(word)))
+        return str(found["status"]["phase"])
+
+    def uid() -> str:
+        return str(api.get("/api/v1/namespaces/work/pods/forced")["metadata"]["uid"])
+
+    assert applied("one", "--force") == "Succeeded"
+    first = uid()
+    assert applied("one", "--force") == "Succeeded"
+    assert uid() == first, "what is unchanged is left alone"
+    assert applied("two") == "Failed"
+    assert applied("two", "--force") == "Succeeded"
+    assert uid() != first

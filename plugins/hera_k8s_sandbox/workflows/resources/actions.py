@@ -20,6 +20,8 @@ _PATCHES: Final = {
     "merge": "application/merge-patch+json",
     "json": "application/json-patch+json",
 }
+_MADE_ANEW: Final = ("Invalid", "Conflict")
+"""Refusals of a patch after which `apply --force` deletes the object and creates it anew."""
 _PAUSE: Final = 0.2  # seconds between two looks at what is being deleted
 
 
@@ -75,7 +77,13 @@ def _apply(client: Client, obj: Json, flags: Flags) -> Json:
         return _send(client, "creating", "POST", client.place_of(obj), noted)
     before = json.loads(_annotations(live).get(_LAST_APPLIED) or "{}")
     kind = "strategic" if client.is_own(obj) else "merge"
-    return _send(client, "applying patch to", "PATCH", where, _difference(before, noted), _PATCHES[kind])
+    try:
+        return client.send("PATCH", where, _difference(before, noted), _PATCHES[kind])
+    except Refused as refused:
+        if not flags.has("force") or refused.reason not in _MADE_ANEW:
+            raise ActionFailed(_told(refused, "applying patch to")) from None
+    _delete(client, obj, flags)
+    return _send(client, "creating", "POST", client.place_of(obj), noted)
 
 
 def _replace(client: Client, obj: Json, flags: Flags) -> Json:
