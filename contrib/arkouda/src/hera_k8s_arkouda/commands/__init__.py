@@ -1,0 +1,1 @@
+"""The commands `hera-k8s arkouda ...`: what they share is in `surroundings` and `running`."""

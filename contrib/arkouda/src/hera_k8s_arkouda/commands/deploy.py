@@ -1,0 +1,89 @@
+"""`hera-k8s arkouda deploy`: check, deploy, and wait until every locale and the server are ready."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hera_k8s_utils import WorkflowFailed
+
+from ..deployment import ArkoudaDeployment
+from ..experiments import experiment_for
+from ..templates import VERIFY_TASK
+from ..things import pods_of, things_of
+from . import running
+from .surroundings import account_of, can_look, find_place, settings_for, settings_of
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from hera_k8s_utils import Session
+    from hera_k8s_utils.console import Console
+    from hera_k8s_utils.container import ExperimentContainer
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """How far to go."""
+    running.common_arguments(parser, asks=False)
+    parser.add_argument(
+        "--install", action="store_true", help="first install the templates and rights that are missing"
+    )
+
+
+def run(session: Session) -> int:
+    """Deploy; a second time finds what the first one made, and goes on where one was interrupted."""
+    console = session.console()
+    place = find_place(session)
+    wanted = settings_of(session).deployment(place.namespace, place.url)
+    experiment = experiment_for(wanted, account_of(session))
+    with session.container(experiment, **settings_for(session, place)) as container:
+        seeing = can_look(container)
+        console.say(f"deploy Arkouda {wanted.instance_name} in {place.namespace}")
+        running.show_parameters(wanted, console)
+        running.show_things(running.seen(container, things_of(wanted), can_look=seeing), console, deleting=False)
+        if session.arguments.dry_run:
+            console.say("nothing was done: --dry-run")
+            return 0
+        running.check(container, console, strict=session.arguments.strict, install=session.arguments.install)
+        name = running.submit(container, wanted, console)
+        if session.arguments.detach:
+            console.hint(f"hera-k8s arkouda status, or hera-k8s follow {name}")
+            return 0
+        console.say(f"  waiting for {wanted.number_of_locales} locales, {wanted.ready_timeout} s at most")
+        ended = running.follow(container, name, console)
+        if ended.phase != "Succeeded":
+            raise _failed(container, wanted, name, ended.message or ended.phase, console, seeing=seeing)
+        return _done(container, wanted, console, seeing=seeing)
+
+
+def _done(container: ExperimentContainer, wanted: ArkoudaDeployment, console: Console, *, seeing: bool) -> int:
+    locales = pods_of(container.context(), f"{wanted.instance_name}-locale") if seeing else []
+    running.show_pods(locales, console)
+    running.document(
+        console, {"event": "deployed", "instance": wanted.instance_name, "locales": [p.name for p in locales]}
+    )
+    address = f"{wanted.instance_name}.{wanted.namespace}:5555"
+    console.result(f"Arkouda {wanted.instance_name} is deployed: {wanted.number_of_locales} locales, server {address}")
+    return 0
+
+
+def _failed(
+    container: ExperimentContainer,
+    wanted: ArkoudaDeployment,
+    name: str,
+    why: str,
+    console: Console,
+    *,
+    seeing: bool,
+) -> WorkflowFailed:
+    """The error that names the locales that are not ready, and what the verification had to say."""
+    locales = pods_of(container.context(), f"{wanted.instance_name}-locale") if seeing else []
+    late = [pod for pod in locales if not pod.ready]
+    for line in running.log_of(container, name, VERIFY_TASK):
+        console.say(f"  {line}")
+    running.show_pods(late, console)
+    found = f"{why}; not ready: {', '.join(pod.name for pod in late)}" if late else why
+    return WorkflowFailed(
+        f"Arkouda {wanted.instance_name} was not deployed",
+        found=found,
+        hint="mend it and deploy again: what is done stays; or hera-k8s arkouda delete",
+    )

@@ -1,0 +1,74 @@
+"""`hera-k8s arkouda render`: templates, rights, workflows and schedules as YAML. Asks no server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from hera_k8s_utils import Manifest
+
+from ..install import installation
+from ..rights import in_namespace
+from ..templates import WORKFLOWS_ACCOUNT
+from ..workflows import cron_workflow, workflow
+from .surroundings import account_of, offline_place, said_namespace, settings_of
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from hera_k8s_utils import Session
+
+Json = dict[str, Any]
+
+PARTS = ("install", "templates", "rbac", "deploy", "delete", "exporter-deploy", "exporter-delete", "schedule")
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Which parts."""
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        default=["install"],
+        choices=(*PARTS, ["install"]),
+        help=f"of {', '.join(PARTS)} (default: install, which is templates and rbac)",
+    )
+
+
+def run(session: Session) -> int:
+    """Write the objects as one stream of YAML documents, or as a JSON list."""
+    console = session.console()
+    bodies = [body for part in session.arguments.parts for body in _bodies(part, session)]
+    if console.json:
+        console.document([dict(body) for body in bodies])
+    else:
+        console.raw("---\n".join(Manifest.of(body).to_yaml() for body in bodies))
+    return 0
+
+
+def _bodies(part: str, session: Session) -> Iterator[Json]:
+    settings, account = settings_of(session), account_of(session) or WORKFLOWS_ACCOUNT
+    if part in ("install", "templates", "rbac"):
+        namespace = said_namespace(session)
+        templates: list[str] | None = [] if part == "rbac" else None
+        for installed in installation(account, templates=templates, rbac=part != "templates"):
+            body = dict(installed.body)
+            yield in_namespace(body, namespace) if namespace or body["kind"] == "RoleBinding" else body
+        return
+    place = offline_place(session) if part in ("deploy", "schedule") else None
+    url = place.url if place is not None else settings.kubernetes_url
+    if part == "exporter-deploy":
+        yield _body(workflow(settings.exporter(), account))
+    elif part == "exporter-delete":
+        yield _body(workflow(settings.exporter_deletion(), account))
+    elif part == "delete":
+        yield _body(workflow(settings.deletion(url or "https://kubernetes.default.svc"), account))
+    elif place is not None and part == "deploy":
+        yield _body(workflow(settings.deployment(place.namespace, place.url), account))
+    elif place is not None:
+        yield _body(cron_workflow(settings.deployment(place.namespace, place.url), service_account=account))
+        yield _body(cron_workflow(settings.deletion(place.url), service_account=account))
+
+
+def _body(made: Any) -> Json:
+    return Manifest.of(made).body

@@ -1,0 +1,100 @@
+"""`hera-k8s arkouda status`: what of an instance is there, which locales are ready, and its workflows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hera_k8s_utils import ChecksFailed, PlatformError, Trouble
+from hera_k8s_utils.words import counted
+
+from ..things import PodState, Thing, look, pods_of, things_of
+from ..workflows import INSTANCE_LABEL
+from .surroundings import find_place, settings_for, settings_of
+
+if TYPE_CHECKING:
+    from hera_k8s_utils import Context, Session
+    from hera_k8s_utils.console import Console
+
+Json = dict[str, Any]
+_ARGO = "argoproj.io/v1alpha1"
+
+
+def run(session: Session) -> int:
+    """The exit code is 0 when the server and all locales are ready, 5 when not."""
+    console = session.console()
+    place = find_place(session)
+    wanted = settings_of(session).deletion(place.url)
+    with session.container(None, **settings_for(session, place)) as container:
+        context = container.context()
+        found = {thing: look(context, thing) for thing in things_of(wanted)}
+        locales = pods_of(context, f"{wanted.instance_name}-locale")
+        server = pods_of(context, f"{wanted.instance_name}-server")
+        replicas = _replicas(found, wanted.instance_name)
+        ready = replicas > 0 and sum(pod.ready for pod in locales) >= replicas and any(pod.ready for pod in server)
+        if console.json:
+            console.document(_document(wanted.instance_name, found, locales, server, replicas, ready))
+        else:
+            console.say(f"Arkouda {wanted.instance_name} in {place.namespace}")
+            _show(found, locales, server, replicas, console)
+            _show_workflows(context, wanted.instance_name, console)
+        return 0 if ready else ChecksFailed.exit_code
+
+
+def _replicas(found: dict[Thing, Json | None], instance: str) -> int:
+    deployment = next((body for thing, body in found.items() if thing.name == f"{instance}-locale"), None)
+    return int(((deployment or {}).get("spec") or {}).get("replicas") or 0)
+
+
+def _show(
+    found: dict[Thing, Json | None], locales: list[PodState], server: list[PodState], replicas: int, console: Console
+) -> None:
+    there = [thing for thing, body in found.items() if body is not None]
+    if not there and not locales and not server:
+        console.result("nothing of it is there")
+        return
+    for thing, body in found.items():
+        console.result(f"  {'there' if body is not None else 'absent':8} {thing.title}")
+    console.result(f"{sum(pod.ready for pod in locales)} of {counted(replicas, 'locale')} ready")
+    for pod in (*locales, *server):
+        console.result(f"  {'ready' if pod.ready else 'not ready':10} {pod.name}{f': {pod.why}' if pod.why else ''}")
+
+
+def _show_workflows(context: Context, instance: str, console: Console) -> None:
+    for resource in ("workflows", "cronworkflows"):
+        try:
+            found = list(context.kubernetes.list(_ARGO, resource, label_selector=f"{INSTANCE_LABEL}={instance}"))
+        except PlatformError as error:
+            if error.trouble not in (Trouble.FORBIDDEN, Trouble.MISSING):
+                raise
+            console.result(f"{resource}: not ours to look at")
+            continue
+        for body in found:
+            console.result(f"{body['kind']} {body['metadata']['name']}: {_state(body)}")
+
+
+def _state(body: Json) -> str:
+    if body["kind"] == "Workflow":
+        return str((body.get("status") or {}).get("phase") or "Pending")
+    spec = body["spec"]
+    when = ", ".join(spec.get("schedules") or [spec.get("schedule", "")])
+    return f"{when} {spec.get('timezone', '')}{', suspended' if spec.get('suspend') else ''}"
+
+
+def _document(
+    instance: str,
+    found: dict[Thing, Json | None],
+    locales: list[PodState],
+    server: list[PodState],
+    replicas: int,
+    ready: bool,
+) -> Json:
+    return {
+        "instance": instance,
+        "ready": ready,
+        "replicas": replicas,
+        "objects": [
+            {"kind": thing.kind, "name": thing.name, "there": body is not None} for thing, body in found.items()
+        ],
+        "locales": [{"name": pod.name, "ready": pod.ready, "why": pod.why} for pod in locales],
+        "server": [{"name": pod.name, "ready": pod.ready, "why": pod.why} for pod in server],
+    }

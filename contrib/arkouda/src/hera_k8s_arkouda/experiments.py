@@ -1,0 +1,79 @@
+"""What is submitted and what it needs, as an experiment: built, checked and submitted like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hera_k8s_utils import Experiment, Requirement
+
+from .deployment import ArkoudaDeployment, ArkoudaExporter, Subject
+from .fields import label_pair
+from .install import installation
+from .requirements import Capacity, PrometheusSelection, SshKeys, TokenSecret
+from .rights import needed
+from .templates import WORKFLOWS_ACCOUNT
+from .workflows import workflow
+
+MONITORS = "servicemonitors.monitoring.coreos.com"
+_EXPORTER_SIZE = ("2000m", "2048Mi")
+
+
+def experiment_for(subject: Subject, account: str = "") -> Experiment:
+    """The experiment that deploys or deletes what is described. account: of the workflows; empty: the usual one."""
+    whose = account or WORKFLOWS_ACCOUNT
+
+    def build(environment: Any, inputs: Any, layout: Any) -> Any:
+        return workflow(subject, whose)
+
+    return Experiment(name=subject.template, workflow=build, requires=requirements_for(subject, whose))
+
+
+def requirements_for(subject: Subject, account: str = WORKFLOWS_ACCOUNT) -> Sequence[Requirement]:
+    """What must be there before: what is installed, the account's rights, and what the pods mount and are seen by."""
+    found: list[Requirement] = [*installation(account, templates=[subject.template]), *_rights(account)]
+    if isinstance(subject, ArkoudaDeployment):
+        found += _of_deployment(subject)
+        if subject.collect_metrics:
+            found += _of_metrics(subject.prometheus_match_label)
+    elif isinstance(subject, ArkoudaExporter):
+        found += _of_metrics(subject.prometheus_match_label)
+        cpu, memory = _EXPORTER_SIZE
+        found.append(Capacity("the exporter", cpu=cpu, memory=memory))
+    return found
+
+
+def _rights(account: str) -> list[Requirement]:
+    from hera_k8s_kube import Right
+
+    return [
+        Right(f"{resource}.{group}" if group else resource, verbs=tuple(sorted(verbs)), account=account)
+        for (group, resource), verbs in sorted(needed().items())
+    ]
+
+
+def _of_deployment(deployment: ArkoudaDeployment) -> list[Requirement]:
+    from hera_k8s_kube import ServiceAccount
+
+    account = deployment.serviceaccount_name
+    return [
+        ServiceAccount("arkouda-account", bound=account, runs_workflows=False),
+        TokenSecret("arkouda-token", bound=deployment.serviceaccount_token_name, account=account),
+        SshKeys("arkouda-ssh-keys", bound=deployment.ssh_secret),
+        Capacity(
+            "locales and server",
+            pods=deployment.number_of_locales + 1,
+            cpu=deployment.cpu_cores,
+            memory=deployment.memory,
+        ),
+    ]
+
+
+def _of_metrics(label: str) -> list[Requirement]:
+    from hera_k8s_kube import CustomResourceDefinition
+
+    key, value = label_pair(label) or ("", "")
+    return [
+        CustomResourceDefinition(MONITORS, version="v1"),
+        PrometheusSelection(label, key=key, value=value),
+    ]

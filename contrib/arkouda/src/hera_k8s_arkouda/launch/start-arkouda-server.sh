@@ -1,0 +1,57 @@
+#!/bin/bash
+# The server of Arkouda: finds its locales, and starts Arkouda on all of them by ssh (GASNet's ssh spawner over UDP).
+#
+# ARKOUDA_USER, ARKOUDA_UID, ARKOUDA_GROUP, ARKOUDA_GID: as whom it runs.
+# MY_IP, NUMLOCALES: of this pod, and of all locales. APP_NAME: the label of the locales' pods.
+# K8S_HOST, NAMESPACE: where the Kubernetes API is, and which namespace is ours.
+# COLLECT_METRICS, MEMTRACK, AUTHENTICATE, LOG_LEVEL, CHPL_MEM_MAX: how Arkouda runs.
+set -euo pipefail
+
+keys=/home/ubuntu/ssh-keys
+home=/home/$ARKOUDA_USER
+
+sudo service ssh start
+
+if [[ $ARKOUDA_GROUP != ubuntu ]] && ! getent group "$ARKOUDA_GROUP" >/dev/null; then
+  sudo groupadd --gid "$ARKOUDA_GID" "$ARKOUDA_GROUP"
+fi
+if [[ $ARKOUDA_USER != ubuntu ]] && ! getent passwd "$ARKOUDA_USER" >/dev/null; then
+  sudo useradd --create-home --uid "$ARKOUDA_UID" --gid "$ARKOUDA_GID" --shell /bin/bash "$ARKOUDA_USER"
+fi
+
+sudo install -d -m 0700 -o "$ARKOUDA_USER" -g "$ARKOUDA_GROUP" "$home/.ssh"
+sudo install -m 0600 -o "$ARKOUDA_USER" -g "$ARKOUDA_GROUP" "$keys/id_rsa" "$home/.ssh/id_rsa"
+sudo install -m 0644 -o "$ARKOUDA_USER" -g "$ARKOUDA_GROUP" "$keys/id_rsa.pub" "$home/.ssh/id_rsa.pub"
+sudo install -m 0600 -o "$ARKOUDA_USER" -g "$ARKOUDA_GROUP" "$keys/id_rsa.pub" "$home/.ssh/authorized_keys"
+
+# Arkouda reads the token from this variable when it registers its services; it is written nowhere.
+SSL_TOKEN=$(cat /opt/sa/token)
+CACERT_FILE=/opt/sa/ca.crt
+export SSL_TOKEN CACERT_FILE
+
+locales=$(python3 /opt/arkouda-contrib/arkouda_integration/client/scripts/pods.py \
+  "-c=$CACERT_FILE" "-k=$SSL_TOKEN" "-kh=$K8S_HOST" -i=GET_POD_IPS "-n=$NAMESPACE" "-a=$APP_NAME")
+if [[ -z ${locales//[[:space:]]/} ]]; then
+  echo "no locale was found: no pod with the label app=$APP_NAME in $NAMESPACE" >&2
+  exit 1
+fi
+SSH_SERVERS="$MY_IP $locales"
+GASNET_MASTERIP=$MY_IP
+export SSH_SERVERS GASNET_MASTERIP
+
+daemons=ServerDaemonType.INTEGRATION
+if [[ $COLLECT_METRICS == true ]]; then
+  daemons+=,ServerDaemonType.METRICS
+fi
+
+command=(/opt/arkouda/arkouda_server -nl "$NUMLOCALES"
+  --ExternalIntegration.systemType=SystemType.KUBERNETES
+  "--ServerDaemon.daemonTypes=$daemons"
+  "--memTrack=$MEMTRACK"
+  "--authenticate=$AUTHENTICATE"
+  "--logLevel=$LOG_LEVEL"
+  "--memMax=$CHPL_MEM_MAX")
+if [[ $ARKOUDA_USER != ubuntu ]]; then
+  command=(sudo --preserve-env --set-home --user "$ARKOUDA_USER" -- "${command[@]}")
+fi
+exec "${command[@]}"

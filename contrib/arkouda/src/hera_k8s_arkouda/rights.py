@@ -1,0 +1,82 @@
+"""Rights: what the account of the workflows needs, read off the templates, and the objects that give it just that."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from hera_k8s_utils import Manifest
+
+from . import objects
+from .templates import WORKFLOWS_ACCOUNT, template_bodies
+
+Json = dict[str, Any]
+
+ROLE: Final = "arkouda-workflows"
+VERBS: Final = {
+    "apply": ("get", "create", "patch"),
+    "delete": ("get", "list", "watch", "delete"),
+}
+"""What kubectl must be allowed for each action. It lists and watches while it waits for what it deletes."""
+_REPLACING: Final = ("list", "watch", "delete")
+"""What `--force` needs besides."""
+_ORDER: Final = ("get", "list", "watch", "create", "update", "patch", "delete")
+_RESULTS: Final = {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+"""By which every pod of a workflow reports its result."""
+
+
+def group_of(api_version: str) -> str:
+    """The group of an API version; empty for the core one."""
+    return api_version.rpartition("/")[0]
+
+
+def needed() -> dict[tuple[str, str], set[str]]:
+    """Verbs by (group, resource): what the templates do, and what they grant, since nobody may grant what he lacks."""
+    verbs: dict[tuple[str, str], set[str]] = {}
+    for body in template_bodies().values():
+        flags = {t["name"]: (t.get("resource") or {}).get("flags") or () for t in body["spec"]["templates"]}
+        for part in Manifest.of(body).resources():
+            found = verbs.setdefault((group_of(part.api_version), f"{part.kind.lower()}s"), set())
+            found.update(VERBS[part.action])
+            if "--force" in flags[part.template]:
+                found.update(_REPLACING)
+    for rule in objects.GRANTED:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                verbs.setdefault((group, resource), set()).update(rule["verbs"])
+    return verbs
+
+
+def rules() -> list[Json]:
+    """The rules of the role, one for each group and set of verbs: never a cross-product of unrelated groups."""
+    together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (group, resource), verbs in needed().items():
+        together.setdefault((group, tuple(verb for verb in _ORDER if verb in verbs)), []).append(resource)
+    found = [
+        {"apiGroups": [group], "resources": sorted(resources), "verbs": list(verbs)}
+        for (group, verbs), resources in sorted(together.items())
+    ]
+    return [*found, dict(_RESULTS)]
+
+
+def account_objects(name: str = WORKFLOWS_ACCOUNT) -> list[Json]:
+    """ServiceAccount, Role and RoleBinding of the workflows. The subject is in the namespace of the binding."""
+    api = "rbac.authorization.k8s.io"
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}},
+        {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": {"name": ROLE}, "rules": rules()},
+        {
+            "apiVersion": f"{api}/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": ROLE},
+            "roleRef": {"apiGroup": api, "kind": "Role", "name": ROLE},
+            "subjects": [{"kind": "ServiceAccount", "name": name}],
+        },
+    ]
+
+
+def in_namespace(body: Json, namespace: str) -> Json:
+    """The object in a namespace, and the subjects of a binding with it."""
+    placed: Json = {**body, "metadata": {**body["metadata"], "namespace": namespace}}
+    if body["kind"] == "RoleBinding":
+        placed["subjects"] = [{**subject, "namespace": namespace} for subject in body["subjects"]]
+    return placed

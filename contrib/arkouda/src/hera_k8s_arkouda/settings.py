@@ -1,0 +1,212 @@
+"""Options: the variables, flags and keys of configuration files that say what is deployed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hera_k8s_utils import OptionsError, option
+
+from .deployment import ArkoudaDeletion, ArkoudaDeployment, ArkoudaExporter, ArkoudaExporterDeletion
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArkoudaSettings:
+    """An Arkouda instance on Kubernetes. Where the scripts of old had two names for one variable, both are read."""
+
+    prefix: ClassVar[str] = "arkouda"
+
+    namespace: str | None = option(None, help="namespace of Arkouda", env="ARKOUDA_NAMESPACE", metavar="NAME")
+    instance_name: str | None = option(
+        None, help="name of the instance; its objects are named after it", env="ARKOUDA_INSTANCE_NAME", metavar="NAME"
+    )
+    version: str | None = option(
+        None, help="release of Arkouda: tag of the images", env="ARKOUDA_VERSION", metavar="TAG"
+    )
+    serviceaccount_name: str | None = option(
+        None, help="account as which Arkouda registers itself", env="ARKOUDA_SERVICEACCOUNT_NAME", metavar="NAME"
+    )
+    serviceaccount_token_name: str = option(
+        "arkouda-serviceaccount-token",
+        help="secret with the token of that account",
+        env="ARKOUDA_SERVICEACCOUNT_TOKEN_NAME",
+        metavar="NAME",
+    )
+    ssh_secret: str | None = option(
+        None, help="secret with the keys id_rsa and id_rsa.pub", env="ARKOUDA_SSH_SECRET", metavar="NAME"
+    )
+    number_of_locales: int | None = option(
+        None,
+        help="pods of locales, without the server",
+        env=("ARKOUDA_NUMBER_OF_LOCALES", "NUMBER_OF_LOCALES"),
+        metavar="N",
+    )
+    total_number_of_locales: int | None = option(
+        None,
+        help="locales, with the server; without it, one more than the pods",
+        env=("ARKOUDA_TOTAL_NUMBER_OF_LOCALES", "TOTAL_NUMBER_OF_LOCALES"),
+        metavar="N",
+    )
+    cpu_cores: str | None = option(None, help="cores of each pod", env="ARKOUDA_CPU_CORES", metavar="QUANTITY")
+    memory: str | None = option(None, help="memory of each pod", env="ARKOUDA_MEMORY", metavar="QUANTITY")
+    chpl_mem_max: int | None = option(
+        None, help="bytes that a locale may use for its arrays", env="CHPL_MEM_MAX", metavar="BYTES"
+    )
+    chpl_num_threads_per_locale: int = option(
+        2, help="threads of each locale", env="CHPL_NUM_THREADS_PER_LOCALE", metavar="N"
+    )
+    kubernetes_url: str = option(
+        "",
+        help="the Kubernetes API as pods reach it; without it https://kubernetes.default.svc, or the sandbox's own",
+        env="KUBERNETES_URL",
+        metavar="URL",
+    )
+    image_pull_policy: str = option(
+        "IfNotPresent",
+        help="when images are pulled",
+        env=("ARKOUDA_IMAGE_PULL_POLICY", "ARKOUDA_IMAGE_POLICY"),
+        choices=("Always", "IfNotPresent", "Never"),
+    )
+    log_level: str = option(
+        "LogLevel.INFO", help="what the server logs: LogLevel.DEBUG, ...", env="ARKOUDA_LOG_LEVEL", metavar="LEVEL"
+    )
+    mem_track: bool = option(True, help="whether the server tracks its memory", env="ARKOUDA_MEM_TRACK")
+    collect_metrics: bool = option(
+        True, help="whether metrics are offered to Prometheus", env="ARKOUDA_COLLECT_METRICS"
+    )
+    metrics_polling_interval: int = option(
+        30, help="seconds between two looks at the metrics", env="ARKOUDA_METRICS_POLLING_INTERVAL", metavar="SECONDS"
+    )
+    prometheus_match_label: str = option(
+        "",
+        help='label by which Prometheus finds it: "key: value"',
+        env="ARKOUDA_PROMETHEUS_MATCH_LABEL",
+        metavar="LABEL",
+    )
+    launcher: str | None = option(
+        None,
+        help="what launched Arkouda, as a label of its metrics (kubernetes; of an exporter slurm)",
+        env="ARKOUDA_LAUNCHER",
+        metavar="NAME",
+    )
+    user: str = option("ubuntu", help="user as whom Arkouda runs and writes files", env="ARKOUDA_USER", metavar="NAME")
+    uid: int = option(1000, help="number of that user", env="ARKOUDA_UID", metavar="N")
+    group: str = option("ubuntu", help="group of that user", env="ARKOUDA_GROUP", metavar="NAME")
+    gid: int = option(1000, help="number of that group", env="ARKOUDA_GID", metavar="N")
+    ready_timeout: int = option(
+        600, help="seconds until all locales must be ready", env="ARKOUDA_READY_TIMEOUT", metavar="SECONDS"
+    )
+
+    # --- of an exporter alone ---
+
+    exporter_namespace: str | None = option(
+        None, help="namespace of the exporter; without it, Arkouda's", env="ARKOUDA_EXPORTER_NAMESPACE", metavar="NAME"
+    )
+    exporter_app_name: str | None = option(
+        None, help="name of the exporter's deployment", env="ARKOUDA_EXPORTER_APP_NAME", metavar="NAME"
+    )
+    exporter_service_name: str | None = option(
+        None, help="name of the exporter's service", env="ARKOUDA_EXPORTER_SERVICE_NAME", metavar="NAME"
+    )
+    exporter_version: str | None = option(
+        None, help="tag of the exporter's image; without it, Arkouda's", env="ARKOUDA_EXPORTER_VERSION", metavar="TAG"
+    )
+    exporter_polling_interval: int = option(
+        15, help="seconds between two looks of the exporter", env="ARKOUDA_EXPORTER_POLLING_INTERVAL", metavar="SECONDS"
+    )
+    server_name: str | None = option(
+        None, help="the Arkouda server that is exported", env="ARKOUDA_SERVER_NAME", metavar="NAME"
+    )
+    metrics_service_host: str | None = option(
+        None, help="host where it offers its metrics", env="ARKOUDA_METRICS_SERVICE_HOST", metavar="HOST"
+    )
+    metrics_service_port: int = option(
+        5556, help="port where it offers its metrics", env="ARKOUDA_METRICS_SERVICE_PORT", metavar="PORT"
+    )
+
+    def deployment(self, namespace: str, url: str) -> ArkoudaDeployment:
+        """The instance. namespace, url: what they came to on the cluster at hand."""
+        self._require(
+            instance_name=self.instance_name,
+            version=self.version,
+            serviceaccount_name=self.serviceaccount_name,
+            ssh_secret=self.ssh_secret,
+            number_of_locales=self.number_of_locales,
+            cpu_cores=self.cpu_cores,
+            memory=self.memory,
+            chpl_mem_max=self.chpl_mem_max,
+            prometheus_match_label=self.prometheus_match_label if self.collect_metrics else "unused",
+        )
+        return ArkoudaDeployment(
+            instance_name=self.instance_name or "",
+            release_version=self.version or "",
+            namespace=namespace,
+            serviceaccount_name=self.serviceaccount_name or "",
+            serviceaccount_token_name=self.serviceaccount_token_name,
+            ssh_secret=self.ssh_secret or "",
+            number_of_locales=self.number_of_locales or 0,
+            total_number_of_locales=self.total_number_of_locales,
+            cpu_cores=self.cpu_cores or "",
+            memory=self.memory or "",
+            chpl_mem_max=self.chpl_mem_max or 0,
+            kubernetes_url=url,
+            prometheus_match_label=self.prometheus_match_label,
+            launcher=self.launcher or "kubernetes",
+            log_level=self.log_level,
+            image_pull_policy=self.image_pull_policy,
+            mem_track=self.mem_track,
+            collect_metrics=self.collect_metrics,
+            metrics_polling_interval=self.metrics_polling_interval,
+            chpl_num_threads_per_locale=self.chpl_num_threads_per_locale,
+            user=self.user,
+            uid=self.uid,
+            group=self.group,
+            gid=self.gid,
+            ready_timeout=self.ready_timeout,
+        )
+
+    def deletion(self, url: str) -> ArkoudaDeletion:
+        """The instance to delete."""
+        self._require(instance_name=self.instance_name)
+        return ArkoudaDeletion(
+            instance_name=self.instance_name or "", kubernetes_url=url, collect_metrics=self.collect_metrics
+        )
+
+    def exporter(self) -> ArkoudaExporter:
+        """The exporter."""
+        self._require(
+            exporter_app_name=self.exporter_app_name,
+            exporter_service_name=self.exporter_service_name,
+            version=self.exporter_version or self.version,
+            server_name=self.server_name,
+            metrics_service_host=self.metrics_service_host,
+            prometheus_match_label=self.prometheus_match_label,
+        )
+        return ArkoudaExporter(
+            app_name=self.exporter_app_name or "",
+            service_name=self.exporter_service_name or "",
+            release_version=self.exporter_version or self.version or "",
+            server_name=self.server_name or "",
+            metrics_service_host=self.metrics_service_host or "",
+            metrics_service_port=self.metrics_service_port,
+            prometheus_match_label=self.prometheus_match_label,
+            polling_interval=self.exporter_polling_interval,
+            launcher=self.launcher or "slurm",
+        )
+
+    def exporter_deletion(self) -> ArkoudaExporterDeletion:
+        """The exporter to delete."""
+        self._require(exporter_app_name=self.exporter_app_name, exporter_service_name=self.exporter_service_name)
+        return ArkoudaExporterDeletion(
+            app_name=self.exporter_app_name or "", service_name=self.exporter_service_name or ""
+        )
+
+    def _require(self, **values: object) -> None:
+        """Raise `OptionsError` naming every option that is missing, with its flag."""
+        missing = [f"--arkouda-{name.replace('_', '-')}" for name, value in values.items() if value in (None, "")]
+        if missing:
+            raise OptionsError(
+                "not all is said that is needed",
+                found=f"missing: {', '.join(missing)}",
+                hint="as flags, as variables (ARKOUDA_..., see --help) or as keys of hera.config",
+            )

@@ -1,0 +1,108 @@
+"""The objects of an instance on the cluster, read off the templates, and how they are: there, ready, or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hera_k8s_utils import Context, Manifest, PlatformError, Trouble
+
+from .deployment import Subject
+from .templates import METRICS_WANTED, template_bodies
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One object by its kind and name."""
+
+    api_version: str
+    kind: str
+    name: str
+
+    @property
+    def resource(self) -> str:
+        """The plural of its kind, which is regular for all of ours."""
+        return f"{self.kind.lower()}s"
+
+    @property
+    def title(self) -> str:
+        """`Deployment arkouda-locale`."""
+        return f"{self.kind} {self.name}"
+
+
+def things_of(subject: Subject) -> list[Thing]:
+    """What the workflow of a subject makes or deletes, in its order."""
+    parameters = subject.parameters()
+    body = template_bodies()[subject.template]
+    skipped = _skipped(body) if parameters.get("collect-metrics") == "false" else set()
+    found = []
+    for part in Manifest.of(body).resources():
+        if part.template not in skipped:
+            found.append(Thing(part.api_version, part.kind, _filled(part.name, parameters)))
+    return list(dict.fromkeys(found))
+
+
+def _skipped(body: Json) -> set[str]:
+    tasks = [task for template in body["spec"]["templates"] for task in (template.get("dag") or {}).get("tasks") or ()]
+    return {task["template"] for task in tasks if task.get("when") == METRICS_WANTED}
+
+
+def _filled(text: str, parameters: dict[str, str]) -> str:
+    for name, value in parameters.items():
+        text = text.replace(f"{{{{workflow.parameters.{name}}}}}", value)
+    return text
+
+
+def look(context: Context, thing: Thing) -> Json | None:
+    """The object; None when there is none, or when the cluster does not know its kind."""
+    try:
+        return context.kubernetes.get(thing.api_version, thing.resource, thing.name)
+    except PlatformError as error:
+        if error.trouble is Trouble.MISSING:
+            return None
+        raise
+
+
+def present(context: Context, things: Iterable[Thing]) -> list[Thing]:
+    """Those that are there."""
+    return [thing for thing in things if look(context, thing) is not None]
+
+
+@dataclass(frozen=True)
+class PodState:
+    """A pod and whether it is ready; why it is not, in a few words."""
+
+    name: str
+    ready: bool
+    why: str = ""
+
+
+def pods_of(context: Context, app: str) -> list[PodState]:
+    """The pods with the label `app`, by name."""
+    found = context.kubernetes.list("v1", "pods", label_selector=f"app={app}")
+    return sorted((_state(pod) for pod in found), key=lambda state: state.name)
+
+
+def _state(pod: Json) -> PodState:
+    status, name = pod.get("status") or {}, str(pod["metadata"]["name"])
+    if pod["metadata"].get("deletionTimestamp"):
+        return PodState(name, False, "is being deleted")
+    conditions = status.get("conditions") or ()
+    if any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions):
+        return PodState(name, True)
+    return PodState(name, False, _why(status, conditions))
+
+
+def _why(status: Json, conditions: Sequence[Json]) -> str:
+    for container in status.get("containerStatuses") or ():
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting:
+            said = (waiting.get("reason"), waiting.get("message"))
+            return f"{container.get('name')}: {': '.join(filter(None, said))}"
+    for condition in conditions:
+        if condition.get("status") == "False" and condition.get("message"):
+            return str(condition["message"])
+    return str(status.get("phase") or "unknown")
