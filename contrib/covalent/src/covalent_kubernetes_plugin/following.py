@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_utils import HeraK8sError
@@ -19,8 +20,34 @@ _PAUSE: Final = 5.0
 """Seconds after which a watch that was given up is tried again; meanwhile tasks look for themselves."""
 
 
+class Updates:
+    """What is heard of one Job, for the loop in which this was made."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._heard: deque[JobUpdate] = deque()
+        self._something = asyncio.Event()
+
+    def tell(self, update: JobUpdate) -> None:
+        """From any thread. Raises RuntimeError when the loop was closed."""
+        self._heard.append(update)
+        self._loop.call_soon_threadsafe(self._something.set)
+
+    async def next(self, seconds: float) -> JobUpdate | None:
+        """The next update; None when so many seconds pass without one."""
+        if not self._heard:
+            self._something.clear()
+        if not self._heard:  # `wait_for` may lose a cancellation that meets an update (until Python 3.12)
+            waiting = asyncio.ensure_future(self._something.wait())
+            try:
+                await asyncio.wait([waiting], timeout=seconds)
+            finally:
+                waiting.cancel()
+        return self._heard.popleft() if self._heard else None
+
+
 class Followed:
-    """What the watch says goes to the queue of the task that it is about; the watch lasts as long as there are any.
+    """What the watch says goes to the task that it is about; the watch lasts as long as there are any.
 
     failed: the watch is not to be relied on: tasks must ask.
     """
@@ -29,19 +56,22 @@ class Followed:
         self._jobs = jobs
         self._selector = label_selector
         self._lock = threading.Lock()
-        self._waiting: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Queue[JobUpdate]]] = {}
+        self._waiting: dict[str, Updates] = {}
         self._thread: threading.Thread | None = None
         self.failed = False
 
-    def add(self, name: str) -> asyncio.Queue[JobUpdate]:
-        """From now on, updates about a Job go into this queue of the running loop."""
-        updates: asyncio.Queue[JobUpdate] = asyncio.Queue()
+    def add(self, name: str) -> Updates:
+        """What will be heard of a Job, for the running loop: called before it is there, so that nothing is missed."""
         with self._lock:
-            self._waiting[name] = (asyncio.get_running_loop(), updates)
+            self._waiting[name] = Updates()
+            return self._waiting[name]
+
+    def start(self) -> None:
+        """Watch, now that there is a Job: its deletion will end the watch, if it is the last."""
+        with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="covalent-k8s-watch", daemon=True)
                 self._thread.start()
-        return updates
 
     def remove(self, name: str) -> None:
         """Nobody waits for this Job any more."""
@@ -72,12 +102,12 @@ class Followed:
             return True
 
     def _tell(self, update: JobUpdate) -> None:
-        with self._lock:
-            found = self._waiting.get(update.job.name)
+        name = update.job.name
+        with self._lock:  # after its deletion nothing more will be heard
+            found = self._waiting.pop(name, None) if update.kind == "deleted" else self._waiting.get(name)
         if found is None:
             return
-        loop, updates = found
         try:
-            loop.call_soon_threadsafe(updates.put_nowait, update)
+            found.tell(update)
         except RuntimeError:  # the loop was closed, and the task with it
-            self.remove(update.job.name)
+            self.remove(name)

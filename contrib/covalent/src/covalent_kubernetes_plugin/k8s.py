@@ -24,9 +24,11 @@ from hera_k8s_utils import PlatformError, Trouble
 from .settings import DEFAULTS, settled
 
 if TYPE_CHECKING:
-    from hera_k8s_kube.jobs import Job, JobUpdate
+    from hera_k8s_kube.jobs import Job
 
+    from . import endings
     from .cluster import Cluster, Where
+    from .following import Updates
     from .outcomes import Outcome
     from .runs import Run
 
@@ -113,6 +115,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
         submitting = asyncio.ensure_future(cluster.call(run.submit))
         try:
             await asyncio.shield(submitting)
+            cluster.followed.start()
             await self.set_job_handle({"job": name, "namespace": cluster.jobs.namespace})
             await self._heed_cancelling()
             job, pending = await self._ended(cluster, name, updates)
@@ -175,36 +178,43 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
         if await self.get_cancel_requested():
             raise TaskCancelledError
 
-    async def _ended(self, cluster: Cluster, name: str, updates: asyncio.Queue[JobUpdate]) -> tuple[Job, str]:
+    async def _ended(self, cluster: Cluster, name: str, updates: Updates) -> tuple[Job, str]:
         """The Job once it is over, and why it was pending. The watch says so; while it is silent, pending tasks are
         looked at, and while it is down, all are."""
         from .endings import Patience
 
         patience = Patience(name, self.base_image, float(self.pending_limit))
-        clock = asyncio.get_running_loop().time
         phase = "Pending"
         while True:
-            try:
-                update = await asyncio.wait_for(updates.get(), max(_LEAST, float(self.poll_freq)))
-                deleted, job = update.kind == "deleted", update.job
-            except asyncio.TimeoutError:
-                if phase != "Pending" and not cluster.followed.failed:
+            update = await updates.next(max(_LEAST, float(self.poll_freq)))
+            if update is not None:
+                job = update.job
+                if update.kind == "deleted":
+                    raise TaskCancelledError
+            elif phase != "Pending" and not cluster.followed.failed:
+                continue
+            else:
+                found = await self._looked_at(cluster, name, patience)
+                if found is None:
                     continue
-                try:
-                    job = await cluster.call(cluster.jobs.get, name)
-                    if job.phase == "Pending":
-                        patience.consider(await cluster.call(cluster.jobs.why_pending, name), clock())
-                except PlatformError as error:
-                    if error.trouble is not Trouble.MISSING:
-                        log.warning("the task %s cannot be looked at: %s", name, error)
-                        continue
-                    raise TaskCancelledError from None
-                deleted = False
-            if deleted:
-                raise TaskCancelledError
+                job = found
             if job.over:
                 return job, patience.reason if phase == "Pending" else ""
             phase = job.phase
+
+    async def _looked_at(self, cluster: Cluster, name: str, patience: endings.Patience) -> Job | None:
+        """The Job as it is; None when it cannot be seen now. Raises `TaskPending` when it will not begin."""
+        try:
+            job = await cluster.call(cluster.jobs.get, name)
+            if job.phase == "Pending":
+                reason = await cluster.call(cluster.jobs.why_pending, name)
+                patience.consider(reason, asyncio.get_running_loop().time())
+        except PlatformError as error:
+            if error.trouble is Trouble.MISSING:
+                raise TaskCancelledError from None
+            log.warning("the task %s cannot be looked at: %s", name, error)
+            return None
+        return job
 
     async def _outcome(self, cluster: Cluster, run: Run, job: Job, pending: str) -> Outcome:
         """What came of it. Raises `TaskFailed` with the cause when there is none."""

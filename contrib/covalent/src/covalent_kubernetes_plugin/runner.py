@@ -10,6 +10,7 @@ is one block of bytes: a line with its HMAC, a line of JSON, the pickled result.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import importlib
@@ -172,10 +173,8 @@ def in_child(task: bytes, keep: int) -> tuple[Json, bytes]:
     signal.signal(signal.SIGTERM, lambda *_: end(child, ending))
     outputs = [Copied(child.stdout, 1, keep), Copied(child.stderr, 2, keep)]
     told = Told(reading)
-    try:
+    with contextlib.suppress(OSError):  # when it is gone, its status says how
         send(child.stdin, task)
-    except OSError:
-        pass  # it is gone: its status says how
     status = child.wait()
     if ending.is_set():  # whoever ended the pod wants no outcome
         os._exit(128 + signal.SIGTERM)

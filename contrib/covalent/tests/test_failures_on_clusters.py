@@ -1,0 +1,177 @@
+"""Tasks that cannot run, take too long or are cancelled: each with its cause, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("covalent", reason="needs Covalent: nox -s covalent")
+pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s covalent")
+
+from hera_k8s_utils import CredentialError, SubmitError
+
+JOBS = "/apis/batch/v1/namespaces/{}/jobs"
+
+
+def forever() -> None:
+    import time
+
+    print("begun", flush=True)
+    time.sleep(300)
+
+
+@pytest.fixture
+def endless() -> Callable[[], None]:
+    """A task that is pickled with its code, as those of a script are."""
+    return lambda: __import__("time").sleep(300)
+
+
+@pytest.fixture
+def job(each_cluster: Any, dispatcher: Any) -> Callable[..., Any]:
+    """The Job of the dispatcher's first task, once it fits."""
+    path = f"{JOBS.format(each_cluster.namespace)}/job-{dispatcher.dispatch_id}-0"
+
+    async def until(fits: Callable[[Any], bool]) -> Any:
+        return await asyncio.to_thread(each_cluster.kube.until, path, fits)
+
+    return until
+
+
+def runs(job: Any) -> bool:
+    return bool((job.get("status") or {}).get("ready"))
+
+
+def test_an_image_that_cannot_be_pulled_is_said(dispatcher: Any, executor: Any, nothing_left: Any) -> None:
+    from covalent_kubernetes_plugin.errors import TaskPending
+
+    with pytest.raises(TaskPending) as told:
+        asyncio.run(dispatcher.run(executor(base_image="unknown.invalid/task:1"), pow, 2, 2))
+    assert told.value.found.startswith(("ErrImagePull", "ImagePullBackOff"))
+    assert "unknown.invalid/task:1" in str(told.value)
+
+
+def test_what_keeps_a_task_pending_is_said_when_its_time_is_over(
+    dispatcher: Any, executor: Any, nothing_left: Any, tmp_path: Any
+) -> None:
+    from covalent_kubernetes_plugin.errors import TaskPending
+
+    waits = executor(data_store=f"claim:absent@{tmp_path}", pending_limit=0)
+    with pytest.raises(TaskPending, match='persistentvolumeclaim "absent" not found'):
+        asyncio.run(dispatcher.run(waits, pow, 2, 2))
+
+
+def test_a_task_that_takes_too_long_is_ended(dispatcher: Any, executor: Any, endless: Any, nothing_left: Any) -> None:
+    from covalent_kubernetes_plugin.errors import TaskTimeout
+
+    with pytest.raises(TaskTimeout, match="its time_limit of 2 s is over"):
+        asyncio.run(dispatcher.run(executor(time_limit=2), endless))
+
+
+def test_a_task_is_cancelled_by_its_handle(
+    dispatcher: Any, executor: Any, endless: Any, job: Any, nothing_left: Any
+) -> None:
+    async def cancelled() -> Any:
+        running = asyncio.create_task(dispatcher.run(executor(), endless))
+        await job(runs)
+        handle = json.loads(dispatcher.handles[0])
+        assert await executor()._cancel({"dispatch_id": dispatcher.dispatch_id, "node_id": 0}, handle) is True
+        return await running
+
+    result, _, _, status = asyncio.run(cancelled())
+    assert (result, status) == (None, "CANCELLED")
+
+
+def test_a_task_without_a_handle_is_not_said_to_be_cancelled(executor: Any) -> None:
+    assert asyncio.run(executor()._cancel({"dispatch_id": "d", "node_id": 0}, None)) is False
+
+
+def test_a_job_that_somebody_deletes_is_a_cancelled_task(
+    dispatcher: Any, executor: Any, endless: Any, job: Any, each_cluster: Any, nothing_left: Any
+) -> None:
+    async def deleted() -> Any:
+        running = asyncio.create_task(dispatcher.run(executor(), endless))
+        found = await job(runs)
+        name = f"{JOBS.format(each_cluster.namespace)}/{found['metadata']['name']}?propagationPolicy=Background"
+        await asyncio.to_thread(each_cluster.kube.delete, name)
+        return await running
+
+    *_, status = asyncio.run(deleted())
+    assert status == "CANCELLED"
+
+
+def test_a_task_whose_cancelling_was_asked_for_is_not_submitted(
+    dispatcher: Any, executor: Any, nothing_left: Any
+) -> None:
+    dispatcher.cancels = lambda: True
+    *_, status = asyncio.run(dispatcher.run(executor(), pow, 2, 2))
+    assert (status, dispatcher.handles) == ("CANCELLED", {})
+
+
+def test_a_dispatcher_that_ends_leaves_nothing_on_the_cluster(
+    dispatcher: Any, executor: Any, endless: Any, job: Any, nothing_left: Any
+) -> None:
+    async def ended() -> None:
+        running = asyncio.create_task(dispatcher.run(executor(), endless))
+        await job(runs)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(ended())
+
+
+def test_a_job_of_somebody_else_under_the_name_stays(
+    dispatcher: Any, executor: Any, each_cluster: Any, nothing_left: Any
+) -> None:
+    name = f"job-{dispatcher.dispatch_id}-0"
+    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "unknown.invalid/x:1"}]}
+    body = {"metadata": {"name": name}, "spec": {"template": {"spec": pod}}}
+    each_cluster.kube.create(JOBS.format(each_cluster.namespace), body)
+    with pytest.raises(SubmitError, match="the name is taken"):
+        asyncio.run(dispatcher.run(executor(), pow, 2, 2))
+    assert each_cluster.kube.find(f"{JOBS.format(each_cluster.namespace)}/{name}") is not None
+
+
+def test_a_context_that_is_not_there_is_named_with_those_that_are(
+    dispatcher: Any, executor: Any, nothing_left: Any
+) -> None:
+    with pytest.raises(CredentialError, match="has no context minikub") as told:
+        asyncio.run(dispatcher.run(executor(k8s_context="minikub"), pow, 2, 2))
+    assert "there are" in told.value.found
+
+
+def test_a_pickle_of_another_python_is_refused_before_it_is_read(
+    dispatcher: Any, executor: Any, nothing_left: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from covalent_kubernetes_plugin.errors import TaskFailed
+
+    monkeypatch.setattr("platform.python_version", lambda: "3.8.20")  # as Covalent notes it beside each pickle
+    with pytest.raises(TaskFailed, match=r"the task was pickled by Python 3\.8\.20") as told:
+        asyncio.run(dispatcher.run(executor(), pow, 2, 2))
+    assert told.value.hint == 'base_image = "python:3.8-slim"'
+
+
+def test_a_missing_right_is_told_and_what_was_created_is_removed(
+    dispatcher: Any, executor: Any, each_cluster: Any, nothing_left: Any
+) -> None:
+    from covalent_tasks import RULES
+
+    config = each_cluster.account("jobless", [rule for rule in RULES if rule["apiGroups"] != ["batch"]])
+    with pytest.raises(SubmitError, match="jobless"):
+        asyncio.run(dispatcher.run(executor(k8s_config_file=str(config)), pow, 2, 2))
+
+
+def test_without_the_right_to_watch_tasks_are_asked_one_by_one(
+    dispatcher: Any, executor: Any, each_cluster: Any, nothing_left: Any
+) -> None:
+    from covalent_tasks import RULES
+
+    config = each_cluster.account(
+        "blind", [{**rule, "verbs": [verb for verb in rule["verbs"] if verb != "watch"]} for rule in RULES]
+    )
+    result, *_ = asyncio.run(dispatcher.run(executor(k8s_config_file=str(config)), pow, 2, 2))
+    assert result == 4

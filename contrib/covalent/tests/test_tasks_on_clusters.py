@@ -1,0 +1,183 @@
+"""Tasks as Covalent's dispatcher gives them to the executor, run on each cluster as Jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("covalent", reason="needs Covalent: nox -s covalent")
+pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s covalent")
+
+import covalent as ct
+
+JOBS = "/apis/batch/v1/namespaces/{}/jobs"
+
+
+def test_a_task_returns_its_result(dispatcher: Any, executor: Any, nothing_left: Any) -> None:
+    result, _, _, status = asyncio.run(dispatcher.run(executor(), lambda a, b: ", ".join([a, b]), "Hello", b="World"))
+    assert (result, status) == ("Hello, World", "COMPLETED")
+    assert json.loads(dispatcher.handles[0])["job"] == f"job-{dispatcher.dispatch_id}-0"
+
+
+def test_what_a_task_prints_comes_back_each_output_by_itself(
+    dispatcher: Any, executor: Any, nothing_left: Any, tmp_path: Path
+) -> None:
+    def talk() -> None:
+        print("to standard output, ünd more")
+        print("to standard error", file=sys.stderr)
+        subprocess.run(["echo", "from a child"], check=True)
+
+    files = {"log_stdout": "out.log", "log_stderr": str(tmp_path / "err.log")}
+    _, stdout, stderr, _ = asyncio.run(dispatcher.run(executor(**files), talk))
+    assert stdout == "to standard output, ünd more\nfrom a child\n"
+    assert stderr == "to standard error\n"
+    assert (tmp_path / dispatcher.dispatch_id / "out.log").read_text() == stdout
+    assert (tmp_path / "err.log").read_text() == stderr
+
+
+def test_a_tasks_exception_fails_it_with_its_own_traceback(dispatcher: Any, executor: Any, nothing_left: Any) -> None:
+    def fail() -> None:
+        print("so far so good")
+        raise ValueError("no good")
+
+    result, stdout, stderr, status = asyncio.run(dispatcher.run(executor(), fail))
+    assert (result, status, stdout) == (None, "FAILED", "so far so good\n")
+    assert stderr.startswith("Traceback (most recent call last):\n")
+    assert stderr.endswith("ValueError: no good\n")
+    assert "runner.py" not in stderr
+
+
+def test_a_task_that_kills_its_process_is_told_from_one_that_raises(
+    dispatcher: Any, executor: Any, nothing_left: Any
+) -> None:
+    def crash() -> None:
+        import os
+        import signal
+
+        print("last words", flush=True)
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    _, stdout, stderr, status = asyncio.run(dispatcher.run(executor(), crash))
+    assert (status, stdout) == ("FAILED", "last words\n")
+    assert "its process was ended by SIGSEGV, without a result" in stderr
+
+
+def test_what_covalent_runs_before_and_after_a_task_runs_in_its_pod(
+    dispatcher: Any, executor: Any, nothing_left: Any
+) -> None:
+    def use(given: str = "", files: Any = None) -> Any:
+        return given, files, open("left-by-bash").read()
+
+    before = [
+        ct.DepsBash(["echo by bash > left-by-bash"]),
+        ct.DepsCall(lambda word: word.upper(), args=["injected"], retval_keyword="given"),
+        ct.DepsCall(lambda: "one", retval_keyword="files", override_reserved_retval_keys=True),
+    ]
+    after = [ct.DepsCall(lambda word: print(word), args=["afterwards"])]
+    result, stdout, _, _ = asyncio.run(dispatcher.run(executor(), use, before=before, after=after))
+    assert result == ("INJECTED", ["one"], "by bash\n")
+    assert stdout == "afterwards\n"
+
+
+def test_any_callable_is_run_and_its_result_unpickled(dispatcher: Any, executor: Any, nothing_left: Any) -> None:
+    result, *_ = asyncio.run(dispatcher.run_raw(executor(), lambda x, by: {"value": x * by}, [21], {"by": 2}))
+    assert result == {"value": 42}
+
+
+@pytest.fixture
+def with_login(executor: Any, tmp_path: Path) -> Any:
+    """The kubeconfig of the executors with a program in place of its token. It runs the given line of shell first."""
+
+    def make(line: str) -> str:
+        config = json.loads(Path(executor().k8s_config_file).read_text())
+        (user,) = config["users"]
+        (tmp_path / "answer").write_text(
+            json.dumps(
+                {
+                    "apiVersion": "client.authentication.k8s.io/v1",
+                    "kind": "ExecCredential",
+                    "status": {"token": user["user"].pop("token")},
+                }
+            )
+        )
+        login = tmp_path / "login"
+        login.write_text(f"#!/bin/sh\n{line}\ncat {tmp_path / 'answer'}\n")
+        login.chmod(stat.S_IRWXU)
+        version = "client.authentication.k8s.io/v1"
+        user["user"]["exec"] = {"apiVersion": version, "command": str(login), "interactiveMode": "Never"}
+        (tmp_path / "kubeconfig").write_text(json.dumps(config))
+        return str(tmp_path / "kubeconfig")
+
+    return make
+
+
+def test_many_tasks_run_at_once_over_one_client_and_one_watch(
+    dispatcher: Any, executor: Any, with_login: Any, tmp_path: Path, nothing_left: Any
+) -> None:
+    config = with_login(f"echo login >> {tmp_path / 'logins'}")
+    before = set(threading.enumerate())
+
+    async def all_of_them() -> tuple[list[Any], int]:
+        made = [executor(k8s_config_file=config) for _ in range(24)]
+        running = [asyncio.create_task(dispatcher.run(each, pow, n, 2, node=n)) for n, each in enumerate(made)]
+        watches = set[threading.Thread]()
+        while not all(each.done() for each in running):
+            watches |= {each for each in threading.enumerate() if each.name == "covalent-k8s-watch"} - before
+            await asyncio.sleep(0.05)
+        return [each.result()[0] for each in running], len(watches)
+
+    results, watches = asyncio.run(all_of_them())
+    assert results == [n * n for n in range(24)]
+    assert (tmp_path / "logins").read_text() == "login\n"
+    assert watches == 1
+
+
+def test_a_login_that_waits_for_somebody_does_not_hold_up_covalents_loop(
+    dispatcher: Any, executor: Any, with_login: Any, tmp_path: Path, nothing_left: Any
+) -> None:
+    began, go = tmp_path / "began", tmp_path / "go"
+    config = with_login(f"touch {began}; until test -e {go}; do sleep 0.05; done")
+
+    async def the_loop_lets_it_in() -> Any:
+        running = asyncio.create_task(dispatcher.run(executor(k8s_config_file=config), pow, 3, 2))
+        while not began.exists() and not running.done():
+            await asyncio.sleep(0.02)
+        go.touch()  # if the login held up the loop, this line would never be reached
+        return await running
+
+    result, *_ = asyncio.run(the_loop_lets_it_in())
+    assert result == 9
+
+
+def test_the_pod_asks_for_what_was_set_and_is_run_once(
+    dispatcher: Any, executor: Any, each_cluster: Any, nothing_left: Any
+) -> None:
+    """Observed while an image cannot be pulled."""
+
+    async def look() -> Any:
+        running = asyncio.create_task(
+            dispatcher.run(
+                executor(base_image="unknown.invalid/x:1", vcpu="250m", memory="", time_limit=600), pow, 2, 2
+            )
+        )
+        name = f"{JOBS.format(each_cluster.namespace)}/job-{dispatcher.dispatch_id}-0"
+        found = await asyncio.to_thread(each_cluster.kube.until, name, lambda job: bool(job))
+        with pytest.raises(Exception, match="cannot begin"):
+            await running
+        return found
+
+    job = asyncio.run(look())
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert (job["spec"]["backoffLimit"], pod["restartPolicy"]) == (0, "Never")
+    assert job["spec"]["activeDeadlineSeconds"] == 600
+    assert container["resources"] == {"requests": {"cpu": "250m"}, "limits": {"cpu": "250m"}}
+    assert pod["automountServiceAccountToken"] is False
