@@ -193,6 +193,14 @@ def _requested(job: Mapping[str, Any], resource: str) -> Fraction:
     return max(running, *starting)
 
 
+def literal(text: str) -> str:
+    """A text as a container's command, arguments and variables must have it to become this text.
+
+    Kubernetes takes `$(NAME)` in them for a variable of the container's, and `$$` for one dollar sign.
+    """
+    return text.replace("$", "$$")
+
+
 # --- as one run ------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from hera_k8s_sandbox.surroundings import Sources, Waits, containers_of
 Json = dict[str, Any]
 
 ADDRESS: Final = "127.0.0.1"  # of every pod and of the node: all share this machine's loopback
-_REFERENCE: Final = re.compile(r"\$(\$\(|\((?P<name>[A-Za-z_][\w.-]*)\))")
+_REFERENCE: Final = re.compile(r"\$(\$|\((?P<name>[^)]*)\))")
 _VARIABLE: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _KEYED: Final = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
@@ -40,11 +40,14 @@ def environment_of(pod: Json, container: Json, sources: Sources) -> dict[str, st
 
 
 def expand_references(text: str, env: Mapping[str, str]) -> str:
-    """A text in which `$(NAME)` is replaced as in a container's command; `$$(` stands for `$(`."""
+    """A text in which `$(NAME)` is replaced as in a container's command, and `$$` stands for one dollar sign.
+
+    A name that is no variable of the container's stays as it is written.
+    """
 
     def replacement(found: re.Match[str]) -> str:
         name = found["name"]
-        return "$(" if name is None else env.get(name, found[0])
+        return "$" if name is None else env.get(name, found[0])
 
     return _REFERENCE.sub(replacement, text)
 

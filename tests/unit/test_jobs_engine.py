@@ -37,7 +37,7 @@ INDEXED = """
 experiment = made(lambda e, i, y: indexed_job(e, i, halve, arguments={"output": y.path}, parallelism=4))
 """
 SHELL = """
-TEXT = 'mkdir -p "$output"; printf %s "$number $name" > "$output/half"'
+TEXT = 'mkdir -p "$output"; test $$ -gt 1; printf %s "$number $name" > "$output/half"'
 experiment = made(lambda e, i, y: indexed_job(e, i, TEXT, arguments={"output": y.path}), image="busybox")
 """
 SEVERAL = """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Final, TypeVar
 
 from hera_k8s_utils.context import Context
@@ -241,9 +242,22 @@ class Jobs:
         if name:
             yield from self._followed(name)
             return
-        watched = Watched(self.kubernetes, API, RESOURCE, Job.of, label_selector=label_selector, what="Jobs")
-        for change in watched.changes(self.patience):
+        for change in self._with(label_selector).changes(self.patience):
             yield JobUpdate(change.kind, change.object)
+
+    def watch(self, label_selector: str) -> tuple[Sequence[Job], Iterator[JobUpdate]]:
+        """The Jobs that carry the labels, and what changes from then on, without end: `follow`, told apart."""
+        there = tuple(self.kubernetes.list(API, RESOURCE, label_selector=label_selector))
+
+        def later() -> Iterator[JobUpdate]:
+            changes = self._with(label_selector).changes(self.patience, there=there)
+            for change in islice(changes, len(there), None):
+                yield JobUpdate(change.kind, change.object)
+
+        return [Job.of(each) for each in there], later()
+
+    def _with(self, label_selector: str) -> Watched[Job]:
+        return Watched(self.kubernetes, API, RESOURCE, Job.of, label_selector=label_selector, what="Jobs")
 
     def clean_up(self, label_selector: str) -> int:
         """Delete all Jobs that carry the labels; returns how many there were. Some label must be named."""

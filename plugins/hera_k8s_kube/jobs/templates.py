@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from hera_k8s_utils.batch import TASK_LABEL
+from hera_k8s_utils.batch import TASK_LABEL, literal
 from hera_k8s_utils.codec import dns_name
 from hera_k8s_utils.declarations import Json
 from hera_k8s_utils.errors import BuildError
@@ -61,12 +61,14 @@ def plain_job(
     types.update({name: type(value) for name, value in (arguments or {}).items() if not callable(value)})
     if isinstance(work, str):
         spec = environment.pod(
-            command=["sh", "-ec", work], env=[{"name": n, "value": t} for n, t in given.items()], **container
+            command=["sh", "-ec", literal(work)],
+            env=[{"name": n, "value": literal(t)} for n, t in given.items()],
+            **container,
         )
     else:
         values = {n: json.loads(t) if types.get(n) in _AS_JSON else t for n, t in given.items()}
         program = f"{_source(work)}\n\nimport json\n{work.__name__}(**json.loads({json.dumps(values)!r}))\n"
-        spec = environment.pod(command=["python", "-c", program], **container)
+        spec = environment.pod(command=["python", "-c", literal(program)], **container)
     own = task if point is None or not point.names else f"{task}-{dns_name(point)}"
     annotations = {POINT: json.dumps(given), **_named(point.names)} if point is not None and point.names else {}
     return _job(own, task, spec, annotations, {"backoffLimit": retries, **_deadline(deadline)})
@@ -164,7 +166,7 @@ def _source(work: Callable[..., Any]) -> str:
 
 def _indexed_command(work: Work, inputs: Inputs, arguments: Mapping[str, Argument]) -> list[str]:
     if isinstance(work, str):
-        return ["sh", "-ec", f"{SHELL}{work}"]
+        return ["sh", "-ec", literal(f"{SHELL}{work}")]
     as_json = sorted(
         {name for name, column in inputs.columns.items() if column.types & set(_AS_JSON)}
         | {name for name, value in arguments.items() if type(value) in _AS_JSON}
@@ -179,4 +181,4 @@ def _read(name, text):
 
 {work.__name__}(**{{name: _read(name, text) for name, text in _given_to_this_index().items()}})
 """
-    return ["python", "-c", f"{_source(work)}\n{PYTHON}{reading}"]
+    return ["python", "-c", literal(f"{_source(work)}\n{PYTHON}{reading}")]
