@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from hera_k8s_sandbox import operations
+from hera_k8s_sandbox.argo_artifacts import ArtifactHandlers
 from hera_k8s_sandbox.argo_control import Control
 from hera_k8s_sandbox.argo_cron import CronHandlers
 from hera_k8s_sandbox.argo_handlers import ArgoHandlers, Handler, Routes, answering, json_answer, resource_of
@@ -35,6 +36,7 @@ def add_routes(app: web.Application, state: SandboxState) -> None:
         *Control(state).routes(),
         *TemplateHandlers(state).routes(),
         *CronHandlers(state).routes(),
+        *ArtifactHandlers(state).routes(),
         *api.routes(),
     ]
     for method, path, handler in routes:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox import operations
+from hera_k8s_sandbox import artifact_garbage, operations
+from hera_k8s_sandbox.artifact_store import ArtifactStore
 from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.errors import ApiError, not_found
 from hera_k8s_sandbox.images import Images, Programs
@@ -106,6 +108,7 @@ class Controller:
             if driven is not None:
                 driven.close()
                 del self._running[key]
+            self._collect_artifacts(event.object, artifact_garbage.DELETION)
             return
         if driven is not None:
             driven.on_change(event)
@@ -145,7 +148,23 @@ class Controller:
         self._running.pop(key, None)
         found = self._store.find(WORKFLOWS, *key)
         if found is not None:
+            found = self._collect_artifacts(found, artifact_garbage.COMPLETION)
+        if found is not None:
             self._plan_removal(found)
+
+    def _collect_artifacts(self, workflow: Json, moment: str) -> Json:
+        """Remove what the workflow does not want kept beyond this moment; the workflow, which says so."""
+        status = workflow.get("status") or {}
+        spec = status.get("storedWorkflowTemplateSpec") or workflow.get("spec") or {}
+        if not any(artifact_garbage.garbage(spec, status, moment)):
+            return workflow
+        workflow = copy.deepcopy(workflow)
+        store = ArtifactStore(self._state.directory / "artifacts")
+        artifact_garbage.collect(store, workflow["metadata"]["namespace"], spec, workflow["status"], moment)
+        if moment == artifact_garbage.COMPLETION:
+            with contextlib.suppress(ApiError):
+                return self._store.put(WORKFLOWS, workflow).object
+        return workflow
 
     def _pods_of(self, workflow: Json) -> list[Json]:
         meta = workflow["metadata"]

@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
+from hera_k8s_sandbox import catches
 from hera_k8s_sandbox.images import SYSTEM_PATH
 
 BUBBLEWRAP: Final = "bubblewrap"
@@ -46,7 +47,8 @@ class Task:
     """What is to be run.
 
     directory: the container's own. command: program and arguments as the container gives them. script: the source that
-    the last argument names. outputs: paths that are read when it has ended. programs: a directory for PATH.
+    the last argument names. outputs: paths of files that are read when it has ended; results: of files or directories.
+    programs: a directory for PATH.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Task:
     script: str | None = None
     working_directory: str = ""
     outputs: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def choose_view(kind: str, state_directory: Path) -> View:
 
 
 def _lay_out(task: Task) -> None:
-    for name in ("home", "tmp", *(("outputs",) if task.outputs else ())):
+    for name in ("home", "tmp", *(("outputs",) if task.outputs or task.results else ())):
         (task.directory / name).mkdir(parents=True, exist_ok=True)
 
 
@@ -131,7 +134,19 @@ class Bubblewrap:
         """Prepare the task's directory and say what to start."""
         _lay_out(task)
         places = _Places()
-        arguments = [*self._base, "--bind", str(task.directory / "tmp"), "/tmp"]  # noqa: S108  the task's own
+        mounts = sorted(task.mounts, key=lambda mount: mount.target.count("/"))
+        own = {_HOME: task.directory / "home", "/tmp": task.directory / "tmp"}  # noqa: S108
+        caught = catches.plan(
+            (_behind_links(path) for path in task.results),
+            task.directory / "outputs",
+            own | {mount.target: mount.source for mount in mounts},
+        )
+        places.opened.update(caught.shown)
+        arguments = list(self._base)
+        if caught.root is not None:
+            arguments[1:1] = ["--bind", str(caught.root), "/"]
+        arguments += caught.arguments(_show)
+        arguments += ["--bind", str(task.directory / "tmp"), "/tmp"]  # noqa: S108  the task's own
         arguments += self._interpreter
         if self.masked.is_dir() and not _is_below(self.masked, "/tmp"):  # noqa: S108
             arguments += ["--tmpfs", str(self.masked)]
@@ -140,13 +155,13 @@ class Bubblewrap:
             source = task.directory / "script"
             source.write_text(task.script, encoding="utf-8")
             arguments += ["--ro-bind", str(source), _SCRIPT]
-        mounts = sorted(task.mounts, key=lambda mount: mount.target.count("/"))
-        outputs: dict[str, Path] = {}
+        mounts += [Mount(source, target) for target, source in caught.added.items()]
+        outputs = {path: caught.found[_behind_links(path)] for path in task.results}
         for mount in [*mounts, *_output_mounts(task, mounts, outputs)]:
             target = _behind_links(mount.target)
             arguments += places.open(target)
             arguments += ["--ro-bind" if mount.read_only else "--bind", str(mount.source), target]
-        if task.working_directory and _through(mounts, task.working_directory) is None:
+        if task.working_directory and through(mounts, task.working_directory) is None:
             arguments += [*places.open(task.working_directory), "--dir", task.working_directory]
         arguments += ["--chdir", task.working_directory or _HOME, "--hostname", task.name[:63], "--"]
         env = _environment(task, home=_HOME, tmp="/tmp", programs=_PROGRAMS)  # noqa: S108
@@ -190,16 +205,16 @@ class _Places:
     """Where mount points can be made: on this machine's read-only directories they cannot."""
 
     def __init__(self) -> None:
-        self._opened: set[str] = set()
+        self.opened: set[str] = set()
 
     def open(self, target: str) -> list[str]:
         """What it takes so that the mount point can be made; empty when it is there or can be made."""
         if os.path.exists(target) or any(_is_below(Path(target), root) for root in _WRITABLE):
             return []
         nearest = next(parent for parent in Path(target).parents if parent.is_dir())
-        if nearest == Path("/") or str(nearest) in self._opened:
+        if nearest == Path("/") or str(nearest) in self.opened:
             return []
-        self._opened.add(str(nearest))
+        self.opened.add(str(nearest))
         arguments = ["--tmpfs", str(nearest)]
         with os.scandir(nearest) as entries:
             for entry in entries:
@@ -229,7 +244,7 @@ def _show(entry: os.DirEntry[str]) -> list[str]:
 def _output_mounts(task: Task, mounts: list[Mount], outputs: dict[str, Path]) -> Iterator[Mount]:
     """Mounts that catch the outputs which no volume holds; fills in where each output will be."""
     for number, path in enumerate(task.outputs):
-        found = _through(mounts, path)
+        found = through(mounts, path)
         if found is not None:
             outputs[path] = found
         elif _is_below(Path(path), "/tmp"):  # noqa: S108
@@ -249,7 +264,7 @@ def _output_mounts(task: Task, mounts: list[Mount], outputs: dict[str, Path]) ->
             yield mount
 
 
-def _through(mounts: Iterable[Mount], path: str) -> Path | None:
+def through(mounts: Iterable[Mount], path: str) -> Path | None:
     """Where on this machine a path of the task lies, when a mount holds it."""
     for mount in sorted(mounts, key=lambda one: -len(one.target)):
         if path == mount.target:
@@ -278,8 +293,8 @@ class Rewriting:
         home, tmp = task.directory / "home", task.directory / "tmp"
         mounts = [*task.mounts, Mount(tmp, "/tmp")]  # noqa: S108
         outputs = {}
-        for number, path in enumerate(task.outputs):
-            found = _through(mounts, path)
+        for number, path in enumerate((*task.outputs, *task.results)):
+            found = through(mounts, path)
             if found is None:
                 found = task.directory / "outputs" / str(number)
                 mounts.append(Mount(found, path))

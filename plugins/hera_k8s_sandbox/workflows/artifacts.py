@@ -29,6 +29,11 @@ def location_of(artifact: Json) -> Json:
     return {key: artifact[key] for key in LOCATIONS if artifact.get(key)}
 
 
+def has_place(artifact: Json) -> bool:
+    """Whether an artifact says where it is, be it where the sandbox cannot look."""
+    return any(artifact.get(kind) for kind in (*LOCATIONS, *FOREIGN))
+
+
 def resolved(arguments: Json, values: Mapping[str, str]) -> Json:
     """Arguments whose artifacts say where they are, not from which task. Raises ArtifactError."""
     if not arguments.get("artifacts"):

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_sandbox import logs
+from hera_k8s_sandbox.artifact_store import ArtifactStore
 from hera_k8s_sandbox.entries import now_text
 from hera_k8s_sandbox.mounts import Launch, Task
 from hera_k8s_sandbox.pod_run import PodHook, PodRun
 from hera_k8s_sandbox.runner import Ended
+from hera_k8s_sandbox.workflows.artifact_files import ArtifactFiles
 from hera_k8s_sandbox.workflows.pods import MAIN, NODE_ID, OUTPUTS, TEMPLATE
 from hera_k8s_sandbox.workflows.resources.pod import as_executor, outputs_of, write_task
 
@@ -42,6 +44,7 @@ class WorkflowHook(PodHook):
         self._sandbox = sandbox
         self._outputs: Json = {}
         self._resource: Path | None = None
+        self._artifacts = ArtifactFiles(ArtifactStore(sandbox / "artifacts"), pod, self._template)
         self._with_result: dict[str, bool] = {}
         self.annotations[MOUNTS_ANNOTATION] = view
 
@@ -53,7 +56,13 @@ class WorkflowHook(PodHook):
         if self._resource is not None:
             return as_executor(task, self._resource)
         script = (self._template.get("script") or {}).get("source")
-        return replace(task, script=script, outputs=tuple(_output_path(one) for one in _file_outputs(self._template)))
+        return replace(
+            task,
+            script=script,
+            outputs=tuple(_output_path(one) for one in _file_outputs(self._template)),
+            results=self._artifacts.paths,
+            mounts=(*task.mounts, *self._artifacts.mounts(task.mounts)),
+        )
 
     def separates(self, container: Json) -> bool:
         """Only what is written to the standard output is a result."""
@@ -63,6 +72,7 @@ class WorkflowHook(PodHook):
         """Hand a resource template's executor what it is to do."""
         if "resource" in self._template:
             self._resource = await write_task(run, self._template, self._sandbox)
+        await self._artifacts.stage(run.directory / "volumes" / ".inputs")
 
     async def ended(self, container: Json, ended: Ended, launch: Launch | None, output: Path) -> None:
         """Take the outputs of the main container."""
@@ -71,10 +81,20 @@ class WorkflowHook(PodHook):
         if self._resource is not None:
             self._outputs = outputs_of(self._resource)
             return
+        problem = ""
         if ended.exit_code == 0 and launch is not None:
             self._outputs, problem = _collect(self._template, launch.outputs, self._sandbox)
-            if problem:
-                self.statuses.append(_wait_container(problem))
+        made = await self._artifacts.keep_logs([output, output.with_name(logs.ERRORS)])
+        if launch is not None:
+            places = {
+                path: place for path, place in launch.outputs.items() if _is_its_own(place, self._sandbox.resolve())
+            }
+            kept, missing = await self._artifacts.collect(places, succeeded=ended.exit_code == 0)
+            made, problem = [*kept, *made], problem or missing
+        if made:
+            self._outputs["artifacts"] = made
+        if problem:
+            self.statuses.append(_wait_container(problem))
         if self._with_result.get(MAIN) and ended.started is not None:
             self._outputs["result"] = logs.read_result(output, LARGEST_RESULT)
 

@@ -14,6 +14,7 @@ from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.store import now_text
 from hera_k8s_sandbox.workflows import dag, hooks, retries, steps, suspension
+from hera_k8s_sandbox.workflows.artifacts import values_of
 from hera_k8s_sandbox.workflows.assessment import assess
 from hera_k8s_sandbox.workflows.metadata import MetadataError, workflow_metadata
 from hera_k8s_sandbox.workflows.naming import pod_name
@@ -439,6 +440,18 @@ class Operation:
             kept = self.status.setdefault("outputs", {}).setdefault("parameters", [])
             if all(each["name"] != name for each in kept):
                 kept.append({"name": name, "value": one["value"]})
+        for one in outputs.get("artifacts") or ():
+            self._add_global_artifact(one)
+
+    def _add_global_artifact(self, artifact: Json) -> None:
+        name = artifact.get("globalName")
+        if not name:
+            return
+        shown = {key: value for key, value in artifact.items() if key not in ("path", "globalName")} | {"name": name}
+        self.globals |= values_of("workflow.outputs", [shown])
+        kept = self.status.setdefault("outputs", {}).setdefault("artifacts", [])
+        if all(each["name"] != name for each in kept):
+            kept.append(shown)
 
     def _outlives_stop(self, node: Json) -> bool:
         """Whether a node runs to its end though the workflow is stopped, or its time is over: exit handlers do."""

@@ -62,7 +62,13 @@ def build_pod(workflow: Json, template: Json, *, name: str, node: Json, with_res
                 "kubectl.kubernetes.io/default-container": MAIN,
                 NODE_ID: node["id"],
                 NODE_NAME: node["name"],
-                TEMPLATE: json.dumps(_for_runner(template), separators=(",", ":"), ensure_ascii=False),
+                TEMPLATE: json.dumps(
+                    _for_runner(
+                        template, workflow=meta["name"], pod=name, archives_logs=_archives_logs(spec, template)
+                    ),
+                    separators=(",", ":"),
+                    ensure_ascii=False,
+                ),
             },
             "ownerReferences": [
                 {
@@ -114,8 +120,18 @@ def _own(spec: Json, template: Json, field: str) -> Json:
     return {**of_workflow, **of_template}
 
 
-def _for_runner(template: Json) -> Json:
-    kept: Json = {"name": template["name"]}
+def _archives_logs(spec: Json, template: Json) -> bool:
+    """Whether what a pod writes is kept as an artifact."""
+    own = (template.get("archiveLocation") or {}).get("archiveLogs")
+    return bool(spec.get("archiveLogs") if own is None else own)
+
+
+def _for_runner(template: Json, *, workflow: str, pod: str, archives_logs: bool) -> Json:
+    kept: Json = {"name": template["name"], "keyPrefix": f"{workflow}/{pod}"}
+    if (template.get("inputs") or {}).get("artifacts"):
+        kept["inputs"] = {"artifacts": template["inputs"]["artifacts"]}
+    if archives_logs:
+        kept["archiveLogs"] = True
     if template.get("outputs"):
         kept["outputs"] = template["outputs"]
     if "script" in template:

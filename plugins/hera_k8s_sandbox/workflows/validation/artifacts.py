@@ -15,6 +15,7 @@ from hera_k8s_sandbox.workflows.validation.references import check_expression
 Json = dict[str, Any]
 
 _S3: Final = ("key", "keyFormat")  # a place of its own has more: a bucket, an endpoint, keys to it
+_GARBAGE: Final = ("OnWorkflowCompletion", "OnWorkflowDeletion", "Never")
 _MODE: Final = range(0, 0o1000)
 
 
@@ -22,7 +23,6 @@ def check_input_artifacts(where: str, template: Json, *, leaf: bool) -> None:
     """Whether a template's input artifacts can be had and put somewhere."""
     seen: set[str] = set()
     for index, one in enumerate((template.get("inputs") or {}).get("artifacts") or ()):
-        raise unsupported(f"{where}.inputs.artifacts")
         at = _named(f"{where}.inputs", index, one, seen)
         _place(at, one)
         if one.get("from") or one.get("fromExpression"):
@@ -38,7 +38,6 @@ def check_output_artifacts(where: str, template: Json, *, leaf: bool) -> None:
     """Whether a template's output artifacts can be found and kept."""
     seen: set[str] = set()
     for index, one in enumerate((template.get("outputs") or {}).get("artifacts") or ()):
-        raise unsupported(f"{where}.outputs.artifacts")
         at = _named(f"{where}.outputs", index, one, seen)
         _place(at, one)
         if leaf and not one.get("path"):
@@ -60,6 +59,13 @@ def check_passed_artifacts(where: str, arguments: Json) -> None:
             raise WorkflowInvalid(f"{at}: from, artifact location, or key is required")
 
 
+def check_artifact_gc(at: str, garbage: Json) -> None:
+    """Whether it is said when artifacts are removed; the account and labels of Argo's pods for it change nothing."""
+    strategy = garbage.get("strategy") or "Never"
+    if strategy not in _GARBAGE:
+        raise WorkflowInvalid(f"{at}.artifactGC.strategy unknown strategy '{strategy}'".removeprefix("."))
+
+
 def _named(where: str, index: int, artifact: Json, seen: set[str]) -> str:
     check_parameter(f"{where}.artifacts[{index}]", artifact.get("name", ""), seen)
     return f"{where}.artifacts.{artifact['name']}"
@@ -74,8 +80,7 @@ def _place(at: str, artifact: Json) -> None:
     key = str((artifact.get("s3") or {}).get("key") or "")
     if key.startswith("/") or ".." in key.split("/"):
         raise WorkflowInvalid(f"{at}.s3.key: '{key}' is invalid")
-    if artifact.get("artifactGC", {}).get("serviceAccountName") or artifact.get("artifactGC", {}).get("podMetadata"):
-        raise unsupported(f"{at}.artifactGC with pods of its own: the sandbox deletes by itself")
+    check_artifact_gc(at, artifact.get("artifactGC") or {})
 
 
 def _path(at: str, artifact: Json) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows.artifacts import location_of
+from hera_k8s_sandbox.workflows.artifacts import has_place
 from hera_k8s_sandbox.workflows.validation.artifacts import check_passed_artifacts
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.names import NAME_RULE, check_parameter, is_name
@@ -61,5 +61,5 @@ def check_arguments(where: str, template: Json, arguments: Json, *, entry: bool 
             raise WorkflowInvalid(f"{where} inputs.parameters.{name} was not supplied")
     passed_artifacts = {one.get("name") for one in arguments.get("artifacts") or ()}
     for one in (template.get("inputs") or {}).get("artifacts") or ():
-        if one.get("name") not in passed_artifacts and not location_of(one) and not one.get("optional"):
+        if one.get("name") not in passed_artifacts and not has_place(one) and not one.get("optional"):
             raise WorkflowInvalid(f"{where} inputs.artifacts.{one.get('name')} was not supplied")

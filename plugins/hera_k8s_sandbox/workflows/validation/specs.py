@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.templates import Source, merged_spec, no_source
+from hera_k8s_sandbox.workflows.validation.artifacts import check_artifact_gc, check_passed_artifacts
 from hera_k8s_sandbox.workflows.validation.calls import check_arguments
 from hera_k8s_sandbox.workflows.validation.errors import (
     TemplateNotFound,
@@ -28,7 +29,6 @@ _UNSUPPORTED_SPEC: Final = (
     "volumeClaimTemplates",
     "podSpecPatch",
     "templateDefaults",
-    "artifactGC",
     "executor",
 )
 
@@ -114,8 +114,11 @@ def _require_supported_spec(spec: Json) -> None:
     for field in _UNSUPPORTED_SPEC:
         if spec.get(field):
             raise unsupported(f"spec.{field}")
-    if (spec.get("arguments") or {}).get("artifacts"):
-        raise unsupported("spec.arguments.artifacts")
+    check_passed_artifacts("spec", spec.get("arguments") or {})
+    check_artifact_gc("spec", spec.get("artifactGC") or {})
+    repository = spec.get("artifactRepositoryRef") or {}
+    if repository.get("configMap") or repository.get("key"):
+        raise unsupported("spec.artifactRepositoryRef: artifacts are kept in the sandbox's own repository")
 
 
 def _templates(spec: Json) -> dict[str, Json]:

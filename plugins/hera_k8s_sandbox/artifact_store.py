@@ -1,0 +1,156 @@
+"""The artifact repository: files below `artifacts/NAMESPACE/` of the state directory, by their keys."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+Json = dict[str, Any]
+
+_WRITABLE: Final = 0o200
+
+
+class ArtifactMissing(Exception):
+    """There is nothing under a key, or nothing at a path."""
+
+
+class ArtifactStore:
+    """The artifacts of all namespaces; root: the directory that holds them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def place(self, namespace: str, key: str) -> Path:
+        """Where the artifact of a key is. Raises ArtifactMissing for a key that leads elsewhere."""
+        base = (self.root / namespace).resolve()
+        found = (base / key).resolve()
+        if not key or base not in found.parents:
+            raise ArtifactMissing(f"the key {key!r} leads out of the repository")
+        return found
+
+    def save(self, namespace: str, key: str, source: Path, archive: Json) -> None:
+        """Keep a file or directory under a key, packed as `archive` says. Raises ArtifactMissing."""
+        if not source.exists():
+            raise ArtifactMissing(f"{source.name}: no such file or directory")
+        target = self.place(namespace, key)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _draft(target) as draft:
+            if archive.get("none") is not None:
+                _copy(source, draft)
+            elif archive.get("zip") is not None:
+                _zip(source, draft)
+            else:
+                with tarfile.open(draft, "w:gz", compresslevel=6) as packed:
+                    packed.add(source, arcname=source.name, filter=_nobody)
+
+    def save_text(self, namespace: str, key: str, parts: list[Path]) -> None:
+        """Keep files as one, one after the other."""
+        target = self.place(namespace, key)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _draft(target) as draft, draft.open("wb") as joined:
+            for part in parts:
+                with contextlib.suppress(FileNotFoundError), part.open("rb") as file:
+                    shutil.copyfileobj(file, joined)
+
+    def load(self, namespace: str, key: str, target: Path, archive: Json) -> None:
+        """Put what is under a key at a path, unpacked unless `archive` is none. Raises ArtifactMissing."""
+        source = self.place(namespace, key)
+        if not source.exists():
+            raise ArtifactMissing(f"artifact key not found: {key}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir() or archive.get("none") is not None:
+            _copy(source, target)
+        elif archive.get("zip") is not None:
+            with tempfile.TemporaryDirectory(dir=target.parent) as name, zipfile.ZipFile(source) as packed:
+                packed.extractall(name)  # noqa: S202  it keeps to the directory
+                _settle(Path(name), target)
+        elif tarfile.is_tarfile(source):
+            with tempfile.TemporaryDirectory(dir=target.parent) as name, tarfile.open(source) as packed:
+                packed.extractall(name, filter="data")
+                _settle(Path(name), target)
+        else:
+            _copy(source, target)
+
+    def copy(self, source: Path, target: Path) -> None:
+        """Put a file or directory at a path, in place of what is there."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir() and not source.is_dir():
+            shutil.rmtree(target)
+        _copy(source, target)
+
+    def delete(self, namespace: str, key: str) -> None:
+        """Remove what is under a key, and the directories that are left empty."""
+        place = self.place(namespace, key)
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
+        for parent in place.parents:
+            if parent == self.root.resolve() or self.root.resolve() not in parent.parents:
+                return
+            try:
+                parent.rmdir()
+            except OSError:
+                return
+
+
+def set_mode(path: Path, mode: int, *, recursive: bool) -> None:
+    """Give a file, or all files below a directory, their permissions."""
+    paths = [path, *path.rglob("*")] if recursive and path.is_dir() else [path]
+    for one in paths:
+        if not one.is_symlink():
+            one.chmod(mode)
+
+
+@contextlib.contextmanager
+def _draft(target: Path) -> Iterator[Path]:
+    """A path beside the target that takes its place when all went well."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".draft-") as name:
+        draft = Path(name) / "draft"
+        yield draft
+        if target.is_dir():
+            shutil.rmtree(target)
+        os.replace(draft, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    else:
+        shutil.copy(source, target)
+        target.chmod(stat.S_IMODE(target.stat().st_mode) | _WRITABLE)
+
+
+def _nobody(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """A member without its owner; devices and pipes are left out."""
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member if member.isfile() or member.isdir() or member.issym() or member.islnk() else None
+
+
+def _zip(source: Path, target: Path) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+        if source.is_file():
+            packed.write(source, source.name)
+        for path in sorted(source.rglob("*")) if source.is_dir() else ():
+            packed.write(path, f"{source.name}/{path.relative_to(source)}")
+
+
+def _settle(unpacked: Path, target: Path) -> None:
+    """Put what was unpacked in its place: a single entry is the artifact itself, as Argo has it."""
+    entries = list(unpacked.iterdir())
+    source = entries[0] if len(entries) == 1 else unpacked
+    if target.is_dir() and source.is_dir():
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    else:
+        shutil.move(source, target)
+        if source == unpacked:
+            unpacked.mkdir()  # whoever made it removes it
