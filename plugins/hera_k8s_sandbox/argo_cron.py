@@ -52,7 +52,6 @@ class CronHandlers(ArgoHandlers):
         namespace, name = place_of(request)
         cron = await self._checked(request, "update")
         entry = self._store.entry(CRON_WORKFLOWS, namespace, cron["metadata"].get("name") or name)
-        cron.setdefault("status", entry.object.get("status") or {})
         return json_answer(operations.update(self._state, CRON_WORKFLOWS, entry, cron).object)
 
     async def suspend(self, request: web.Request) -> web.Response:

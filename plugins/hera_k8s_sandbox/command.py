@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+import re
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ WHAT_IT_IS_NOT: Final = (
     "Images are not pulled: they stand for commands that are installed here.",
 )
 
+_UNITS: Final = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "": 1.0}
 
 MOUNTS: Final = {
     "bubblewrap": "Tasks see their mounts at the true paths (bubblewrap).",
@@ -31,6 +33,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--status", action="store_true", help="say whether one runs, and how to reach it")
     what.add_argument("--stop", action="store_true", help="end the one that runs; its state stays")
+    what.add_argument(
+        "--advance", type=_seconds, metavar="TIME", help="let time pass at once in the one that runs: 90s, 15m, 24h, 7d"
+    )
     parser.add_argument("--port", type=int, default=0, help="loopback port (default: any free one)")
 
 
@@ -43,12 +48,50 @@ def run(session: Any) -> int:
     address = launch.find(directory)
     if session.arguments.stop:
         return _stop(session, directory)
+    if session.arguments.advance is not None:
+        return _advance(session, address, session.arguments.advance)
     if address is not None:
         _tell(session, address, directory)
         return 0
     if session.arguments.status:
         return _tell_nothing(session, directory)
     return _serve(session, settings, directory)
+
+
+def _seconds(text: str) -> float:
+    parts = re.findall(r"(\d+(?:\.\d+)?)([dhms]?)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ArgumentTypeError(f"{text!r} is no length of time, such as 90s, 15m, 24h or 7d")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def _advance(session: Any, address: Address | None, seconds: float) -> int:
+    from hera_k8s_sandbox.launch import LaunchError
+
+    if address is None:
+        wanted, found = "the sandbox's clock cannot be advanced", "no sandbox runs here"
+        raise HeraK8sError(wanted, found=found, hint="hera-k8s sandbox")
+    try:
+        now = address.advance(seconds)
+        ahead = address.ahead()
+    except LaunchError as error:
+        raise HeraK8sError("the sandbox's clock cannot be advanced", found=str(error)) from error
+    if session.json:
+        session.console().document({"now": now.isoformat(), "ahead": ahead})
+    else:
+        session.console().passed(f"it is {now:%Y-%m-%d %H:%M:%S} UTC in the sandbox now, {_length(ahead)} ahead")
+    return 0
+
+
+def _length(seconds: float) -> str:
+    """`1 d 4 h`: the two largest units."""
+    parts: list[str] = []
+    left = round(seconds)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, left = divmod(left, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])
 
 
 def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
@@ -144,7 +187,7 @@ COMMAND: Final = Command(
     name="sandbox",
     run=run,
     summary="keep the embedded sandbox running, and say how kubectl and argo reach it",
-    example="hera-k8s sandbox\nhera-k8s sandbox --stop",
+    example="hera-k8s sandbox\nhera-k8s sandbox --advance 24h\nhera-k8s sandbox --stop",
     arguments=add_arguments,
     configures=False,
     settings=SandboxSettings,

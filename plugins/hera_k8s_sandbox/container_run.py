@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_sandbox import logs, pod_status
+from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.entries import now_text
 from hera_k8s_sandbox.mounts import Launch, Mount, Task
 from hera_k8s_sandbox.probes import Prober, check_actions
@@ -316,7 +317,7 @@ class ContainerRun:
         if ended.started is None and ended.exit_code == 128:
             reason = "StartError"
         message = ended.message or self._message(ended, message_file)
-        finished = ended.finished or time.time()
+        finished = ended.finished or CLOCK.now()
         return pod_status.terminated(
             ended.exit_code, reason=reason, message=message, started=ended.started, finished=finished, id=self._id
         )

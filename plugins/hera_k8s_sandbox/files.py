@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+CLOCK: Final = "clock.json"
 ADMIN_TOKEN: Final = "admin.token"  # noqa: S105  a file's name
 DATABASE: Final = "state.sqlite"
 KUBECONFIG: Final = "kubeconfig"
@@ -24,6 +25,8 @@ PID_HEADER: Final = "X-Sandbox-Pid"  # by which a launcher knows that who answer
 # kubectl sends no token over plain http (client-go reads credentials for https only): its kubeconfig holds the
 # token in the server's path, http://127.0.0.1:PORT/bearer/TOKEN.
 TOKEN_PATH: Final = "bearer"  # noqa: S105
+
+CLOCK_PATH: Final = "/sandbox/clock"  # where the time is read and advanced; no cluster has such a path
 
 
 @dataclass(frozen=True)

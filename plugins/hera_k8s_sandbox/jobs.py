@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from typing import Any, Final
 
 from hera_k8s_sandbox import operations
+from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.jobs_pods import is_tracked, owner_of, pods_of
 from hera_k8s_sandbox.jobs_rules import MANAGER
@@ -58,6 +58,11 @@ class JobController:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def look_again(self) -> None:
+        """The clock was advanced: what was planned for later may be due."""
+        for entry in self._store.entries(JOBS):
+            self._plan(entry.key)
 
     def _take_job(self, event: Event) -> None:
         job, key = event.object, event.entry.key
@@ -129,7 +134,7 @@ class JobController:
             planned.cancel()
         if seconds is None or "deletionTimestamp" in meta:
             return
-        delay = max(0.0, seconds_of(ended_at) + seconds - time.time())
+        delay = max(0.0, seconds_of(ended_at) + seconds - CLOCK.now())
         key = meta["namespace"], meta["name"]
         self._removals[meta["uid"]] = asyncio.get_running_loop().call_later(delay, self._remove, key, meta["uid"])
 

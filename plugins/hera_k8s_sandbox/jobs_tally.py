@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from hera_k8s_sandbox import jobs_indexes
+from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.jobs_pods import (
     IGNORED_FAILURES,
     failures_of,
@@ -52,7 +52,7 @@ class Tally:
         self.spec: Json = job["spec"]
         self.status: Json = dict(job.get("status") or {})
         self.memory = memory
-        self.now = time.time()
+        self.now = CLOCK.now()
         self.pods = pods_of(store, job)
         self.done: set[int] = set()  # indexes
         self.lost: set[int] = set()

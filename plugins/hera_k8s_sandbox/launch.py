@@ -12,8 +12,9 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from hera_k8s_sandbox import files
@@ -21,6 +22,7 @@ from hera_k8s_sandbox import files
 BUSY: Final = 75  # exit code of a server whose directory is served already
 START_TIMEOUT: Final = 30.0  # seconds
 STOP_TIMEOUT: Final = 15.0  # seconds
+_CLOCK_TIMEOUT: Final = 300.0  # seconds; each scheduled time on the way is met
 _PROBE_TIMEOUT: Final = 2.0  # seconds
 _LOG_TAIL: Final = 2000  # characters
 _STRANGE: Final = 2  # times that a server's file is found illegible until it is believed: one may be about to go
@@ -37,6 +39,18 @@ class Address:
     url: str
     token: str = field(repr=False)
     directory: Path
+
+    def advance(self, seconds: float) -> datetime:
+        """Let time pass at once in the sandbox; what it takes for now then.
+
+        Each time on the way at which a cron workflow is due is met. Raises LaunchError.
+        """
+        answer = _ask_clock(self, "POST", json.dumps({"seconds": seconds}))
+        return datetime.strptime(answer["now"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+    def ahead(self) -> float:
+        """The seconds by which the sandbox's clock is ahead of this machine's. Raises LaunchError."""
+        return float(_ask_clock(self, "GET")["ahead"])
 
 
 def find(directory: Path) -> Address | None:
@@ -189,6 +203,22 @@ def _start(directory: Path, options: dict[str, object]) -> subprocess.Popen[byte
             cwd=directory,  # python -m finds modules in its directory first: not in the user's
             start_new_session=True,  # a Ctrl-C at the launcher is not meant for it
         )
+
+
+def _ask_clock(address: Address, method: str, body: str | None = None) -> dict[str, Any]:
+    place = urlsplit(address.url)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=_CLOCK_TIMEOUT)
+    try:
+        connection.request(method, files.CLOCK_PATH, body, {"Authorization": f"Bearer {address.token}"})
+        answer = connection.getresponse()
+        told: dict[str, Any] = json.loads(answer.read())
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise LaunchError(f"the sandbox's clock cannot be reached: {error}") from error
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise LaunchError(str(told.get("message", f"HTTP {answer.status}")))
+    return told
 
 
 def _answers(told: files.ServerFile) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox import accounts, claims, garbage
 from hera_k8s_sandbox.causes import required
+from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.decoding import cannot_be_handled, check_metadata_types, check_types, go_name
 from hera_k8s_sandbox.errors import (
     ApiError,
@@ -24,12 +24,10 @@ from hera_k8s_sandbox.errors import (
     gone_and_back,
     invalid,
     not_found,
-    unsupported,
 )
 from hera_k8s_sandbox.resources import (
     CLAIMS,
     CLUSTER_ROLES,
-    CRON_WORKFLOWS,
     JOBS,
     NAMESPACES,
     NODES,
@@ -219,8 +217,6 @@ def _prepare(state: SandboxState, resource: Resource, obj: Json) -> None:
 
 
 def _admit(state: SandboxState, resource: Resource, obj: Json) -> None:
-    if resource is CRON_WORKFLOWS:  # it would lie there and never run
-        raise unsupported("CronWorkflow objects")
     if resource is NODES:
         obj["spec"]["taints"] = [*(obj["spec"].get("taints") or ()), dict(_NOT_READY)]
     if resource is not PODS:
@@ -266,7 +262,7 @@ def _ask_to_end(pod: Json, seconds: int) -> None:
         return
     if "deletionTimestamp" not in meta:
         meta["generation"] = meta.get("generation", 0) + 1
-    meta["deletionTimestamp"] = time_text(time.time() + seconds)
+    meta["deletionTimestamp"] = time_text(CLOCK.now() + seconds)
     meta["deletionGracePeriodSeconds"] = seconds
 
 

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from hera_k8s_sandbox import watchdog
+from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.mounts import BUBBLEWRAP, Launch, Task, View
 
 _MOST: Final = 1000  # processes at a time
@@ -57,7 +57,7 @@ class Runner:
         launch = self.view.launch(task)
         problem = _unstartable(launch, task)
         if problem is not None:
-            return Ended(_CANNOT_START, problem, finished=time.time()), launch
+            return Ended(_CANNOT_START, problem, finished=CLOCK.now()), launch
         process = self._running[task.directory] = _Process(launch, output, errors)
 
         def started(group: int) -> None:
@@ -149,12 +149,12 @@ class _Process:
                 errors = files.enter_context(self._errors.open("ab"))
             with self._lock:
                 if self._signalled is not None:
-                    return Ended(128 + self._signalled, "stopped before it started", finished=time.time())
-                began = time.time()
+                    return Ended(128 + self._signalled, "stopped before it started", finished=CLOCK.now())
+                began = CLOCK.now()
                 try:
                     process = self._start(output, errors)
                 except OSError as error:
-                    return Ended(_CANNOT_START, _start_error(self._launch.argv[0], str(error)), finished=time.time())
+                    return Ended(_CANNOT_START, _start_error(self._launch.argv[0], str(error)), finished=CLOCK.now())
                 self.group = process.pid
         started(self.group)
         code = process.wait()
@@ -162,7 +162,7 @@ class _Process:
             self._ended = True
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.group, signal.SIGKILL)  # what the task has left behind
-        return Ended(code if code >= 0 else 128 - code, started=began, finished=time.time())
+        return Ended(code if code >= 0 else 128 - code, started=began, finished=CLOCK.now())
 
     def signal(self, number: signal.Signals) -> None:
         """Ask the main process, or with SIGKILL make the group; or keep it from starting."""

@@ -18,7 +18,10 @@ from aiohttp import web
 from hera_k8s_sandbox import argo_api, files, kube_api
 from hera_k8s_sandbox.access import Access, admin, read_users
 from hera_k8s_sandbox.bootstrap import furnish
+from hera_k8s_sandbox.clock import CLOCK
+from hera_k8s_sandbox.clock_api import ClockApi
 from hera_k8s_sandbox.controller import Controller
+from hera_k8s_sandbox.cron import CronController
 from hera_k8s_sandbox.jobs import JobController
 from hera_k8s_sandbox.resources import EVENTS
 from hera_k8s_sandbox.state import SandboxState, two_for_each_processor
@@ -83,6 +86,7 @@ def open_state(options: Options) -> SandboxState:
     directory = options.directory
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     (directory / ".gitignore").write_text("*\n", encoding="ascii")  # tokens and results are not for repositories
+    CLOCK.open(directory / files.CLOCK)
     key = files.secret(directory / files.SIGNING_KEY, lambda: secrets.token_hex(32))
     users = admin(files.secret(directory / files.ADMIN_TOKEN, lambda: secrets.token_urlsafe(32)))
     if options.users is not None:
@@ -115,13 +119,22 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
     app = web.Application(middlewares=[count], client_max_size=LARGEST_REQUEST)
     controller = Controller(state)
     jobs = JobController(state)
+    cron = CronController(state)
+
+    def look_again() -> None:
+        controller.look_again()
+        jobs.look_again()
+
+    ClockApi(state, cron, look_again).add_routes(app)
     argo_api.add_routes(app, state)
     kube_api.add_routes(app, state)
 
     async def run_controller(_: web.Application) -> AsyncIterator[None]:
         await controller.start()
         jobs.start()
+        cron.start()
         yield
+        await cron.stop()
         await jobs.stop()
         await controller.stop()
         state.store.close()
@@ -175,7 +188,7 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
 async def _expire_events(store: Store) -> None:
     """Forget events after an hour, as the API server does."""
     while True:
-        oldest = time_text(time.time() - _EVENTS_KEPT)
+        oldest = time_text(CLOCK.now() - _EVENTS_KEPT)
         for event in store.list(EVENTS):
             meta = event["metadata"]  # what clients write may hold no time of its own
             if str(event.get("lastTimestamp") or meta["creationTimestamp"]) < oldest:

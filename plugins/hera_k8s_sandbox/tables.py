@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Final
 
+from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.resources import (
     CLAIMS,
     CLUSTER_ROLE_BINDINGS,
@@ -69,7 +69,7 @@ def partial(entry: Entry) -> Json:
 
 def age(text: str | None) -> str:
     """How long ago a time was, in the short form of kubectl: 45s, 3m20s, 5h, 2d."""
-    return duration(max(0, int(time.time() - _seconds_of(text)))) if text else "<unknown>"
+    return duration(max(0, int(CLOCK.now() - _seconds_of(text)))) if text else "<unknown>"
 
 
 def _seconds_of(text: str) -> float:

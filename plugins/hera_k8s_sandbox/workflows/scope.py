@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from hera_k8s_sandbox.workflows import artifacts
+from hera_k8s_sandbox.workflows.cron_children import SCHEDULED_TIME
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, evaluate
 from hera_k8s_sandbox.workflows.pods import account_of
 from hera_k8s_sandbox.workflows.substitution import substitute, substitute_text
@@ -43,6 +44,8 @@ def global_values(workflow: Json) -> dict[str, str]:
         "workflow.priority": str(spec.get("priority", "")),
     }
     values |= {f"workflow.creationTimestamp.{letter}": created.strftime(f"%{letter}") for letter in "YmdHMS"}
+    if SCHEDULED_TIME in annotations:
+        values["workflow.scheduledTime"] = annotations[SCHEDULED_TIME]
     values |= {f"workflow.labels.{key}": value for key, value in labels.items()}
     values |= {f"workflow.annotations.{key}": value for key, value in annotations.items()}
     given = {one["name"]: substitute_text(text_of(one.get("value", "")), values) for one in parameters}
