@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib.util
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -138,17 +139,18 @@ def covalent_server(directory: Path) -> Iterator[CovalentServer]:
             env=environ,
             stdout=told,
             stderr=told,
+            start_new_session=True,  # the workers of its process pool outlive it, and hold its port
         )
         try:
             _wait_for(child, f"http://localhost:{port}/api/v2/dispatches", log)
             yield CovalentServer(environ, log)
         finally:
             child.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
 
 
 def _wait_for(child: subprocess.Popen[bytes], url: str, log: Path) -> None:

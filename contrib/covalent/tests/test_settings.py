@@ -19,6 +19,7 @@ from covalent.executor import _executor_manager
 from covalent_kubernetes_plugin.cluster import Where
 from covalent_kubernetes_plugin.k8s import KubernetesExecutor
 from covalent_kubernetes_plugin.names import job_name, label_value
+
 from hera_k8s_utils import OptionsError
 
 KEPT = {
@@ -83,7 +84,7 @@ def test_the_configuration_beats_defaults_and_arguments_beat_it(configured: Any)
 
 
 def test_an_explicit_empty_argument_counts(configured: Any) -> None:
-    configured(k8s_context="minikube", data_store="/tmp", memory="2G", poll_freq=30, registry="registry.example")
+    configured(k8s_context="minikube", data_store="/data", memory="2G", poll_freq=30, registry="registry.example")
     made = KubernetesExecutor(k8s_context="", data_store="", memory="", poll_freq=0, registry="")
     assert (made.k8s_context, made.data_store, made.memory, made.poll_freq, made.registry) == ("", "", "", 0, "")
 

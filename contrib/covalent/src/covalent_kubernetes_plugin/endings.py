@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .errors import TaskFailed, TaskPending, TaskTimeout
 from .outcomes import Outcome
+from .runner import DONE, FAILED, UNDELIVERED
 
 if TYPE_CHECKING:
     from hera_k8s_kube.jobs import Job
@@ -86,7 +87,8 @@ def of_job(
             hint="a longer time_limit",
         )
     ended = _terminated(pods)
-    causes = [_of_pod(pods), _of_container(ended), _of_condition(job)]
+    unseen = "its pod has left an outcome, which is not seen here" if exit_code(pods) in (DONE, FAILED) else ""
+    causes = [unseen, _of_pod(pods), _of_container(ended), _of_condition(job)]
     found = next((cause for cause in causes if cause), "its pod is gone, and nothing says why")
     quoted = "".join(f"\n  | {line}" for line in list(lines)[-_LINES:])
     return TaskFailed(f"the task {name} failed without an outcome", found=found + quoted, hint=_remedy(ended))
@@ -110,6 +112,8 @@ def _of_condition(job: Job) -> str:
 
 
 def _remedy(ended: Json) -> str:
+    if ended.get("exitCode") in (DONE, FAILED, UNDELIVERED):
+        return "data_store: do the pod and this machine see the same there?"
     if ended.get("reason") == "OOMKilled":
         return "more memory"
     if ended.get("reason") in ("StartError", "ContainerCannotRun") or ended.get("exitCode") == 127:
@@ -133,16 +137,10 @@ def of_refusal(name: str, outcome: Outcome, *, image: str, python: str) -> TaskF
             found=found,
             hint="set data_store to a claim, a path or s3://bucket/prefix",
         )
-    if kind == "digest":
-        return TaskFailed(
-            f"the task {name} was not run",
-            found=f"what lay in the data store is not what was put there: {found}",
-            hint="who else may write to the data store?",
-        )
     return TaskFailed(
-        f"the pod of the task {name} does not find the task",
-        found=found,
-        hint="data_store: does the pod see what this machine writes there?",
+        f"the task {name} was not run",
+        found=f"what lay in the data store is not what was put there: {found}",
+        hint="who else may write to the data store?",
     )
 
 

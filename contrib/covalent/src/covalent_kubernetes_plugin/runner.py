@@ -49,24 +49,22 @@ def main() -> int:
     """Run the task of the ticket; returns the status to end with."""
     with open(os.path.join(HERE, "ticket.json"), encoding="utf-8") as file:
         ticket = json.load(file)
+    what = "the task cannot be fetched"
     try:
-        header, result = attempt(ticket)
-        ended = deliver(ticket, header, result)
+        task = fetch(ticket["task"])
+        what = "the outcome cannot be sent"
+        ended = deliver(ticket, *attempt(ticket, task))
     except Exception as error:
-        print(f"the outcome cannot be sent: {error}", file=sys.stderr, flush=True)
+        print(f"{what}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         return UNDELIVERED
     return DONE if ended["state"] == "done" else FAILED
 
 
-def attempt(ticket: Json) -> tuple[Json, bytes]:
+def attempt(ticket: Json, task: bytes) -> tuple[Json, bytes]:
     """The header of the outcome and the pickled result. Nothing is unpickled that is not the task of the ticket."""
     wanted = ticket["python"].split(".")[:2]
     if wanted != [str(part) for part in sys.version_info[:2]]:
         return refused("python", sys.version.split()[0]), b""
-    try:
-        task = fetch(ticket["task"])
-    except Exception as error:
-        return refused("fetch", f"{type(error).__name__}: {error}"), b""
     if hashlib.sha256(task).hexdigest() != ticket["digest"]:
         return refused("digest", f"{len(task)} bytes of another digest"), b""
     return in_child(task, ticket["keep"])
