@@ -184,9 +184,12 @@ class PodRun:
     def stop(self, grace: float | None = None) -> None:
         """End it: ask its containers, and kill them after some seconds (without: as the pod says).
 
-        May be repeated with less grace.
+        May be repeated with less grace; otherwise nobody is asked twice.
         """
-        self._grace = self.grace if grace is None else grace
+        wanted = self.grace if grace is None else grace
+        if self._grace is not None and wanted >= self._grace:
+            return
+        self._grace = wanted
         for one in self._containers.regular:
             one.stop(self._grace)
         regular = {id(one) for one in self._containers.regular}

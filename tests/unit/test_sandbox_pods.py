@@ -139,7 +139,11 @@ def test_an_init_container_is_tried_again_when_the_pod_restarts_on_failure(pods:
 
 def test_a_sidecar_starts_before_the_others_and_ends_after_them(pods: Pods) -> None:
     side = container(patient("echo up > /shared/up"), "side", restartPolicy="Always", **MOUNTED)
-    pod = pods.run(container("cat /shared/up; exit 4", **MOUNTED), initContainers=[side], **SHARED)
+    pod = pods.run(
+        container("while [ ! -s /shared/up ]; do sleep 0.02; done; cat /shared/up; exit 4", **MOUNTED),
+        initContainers=[side],
+        **SHARED,
+    )
     assert (pod["status"]["phase"], state_of(pod)["terminated"]["exitCode"]) == ("Failed", 4)
     assert pods.log(pod["metadata"]["name"], "container=main") == ["up"]
     assert pods.log(pod["metadata"]["name"], "container=side") == ["asked"]
@@ -148,7 +152,7 @@ def test_a_sidecar_starts_before_the_others_and_ends_after_them(pods: Pods) -> N
 
 def test_a_sidecar_that_ends_is_started_again_though_the_pod_runs_once(pods: Pods) -> None:
     side = container("echo x >> /shared/starts", "side", restartPolicy="Always", **MOUNTED)
-    main = container("while [ $(wc -l < /shared/starts) -lt 2 ]; do sleep 0.02; done", **MOUNTED)
+    main = container('until [ "$(cat /shared/starts | wc -l)" -ge 2 ]; do sleep 0.02; done', **MOUNTED)
     pod = pods.run(main, initContainers=[side], **SHARED)
     assert pod["status"]["phase"] == "Succeeded"
     assert status_of(pod, "side")["restartCount"] >= 1
