@@ -14,7 +14,7 @@ from hera_k8s_sandbox import tables
 from hera_k8s_sandbox.errors import ApiError, bad_request
 from hera_k8s_sandbox.requests import number
 from hera_k8s_sandbox.resources import Resource
-from hera_k8s_sandbox.store import Entry, Event, dumps
+from hera_k8s_sandbox.store import Entry, Event, as_served, dumps
 
 Json = dict[str, Any]
 
@@ -64,6 +64,8 @@ def event_renderer(request: web.Request, resource: Resource) -> Callable[[Event]
         return lambda event: dumps(tables.table(resource, [event.entry], objects=objects, version=None))
     if form.startswith("PartialObjectMetadata"):
         return lambda event: dumps(tables.partial(event.entry))
+    if resource.schema is not None:
+        return lambda event: as_served(event.entry, resource).text
     return lambda event: event.text
 
 

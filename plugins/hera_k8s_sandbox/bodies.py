@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox.decoding import cannot_be_handled, go_name, unknown_fields
+from hera_k8s_sandbox.decoding import cannot_be_handled, drop_unknown, go_name, unknown_fields
 from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid
 from hera_k8s_sandbox.patches import json_patch, merge_patch, strategic_merge
 from hera_k8s_sandbox.requests import Target, as_object, read_body
-from hera_k8s_sandbox.resources import CONFIG_MAPS, SECRETS, Resource
+from hera_k8s_sandbox.resources import CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, SECRETS, Resource
 from hera_k8s_sandbox.store import dumps
 
 if TYPE_CHECKING:
@@ -29,16 +29,24 @@ _PATCHES: Final = (
 
 def check_unknown(request: web.Request, resource: Resource, obj: Json) -> list[str]:
     """Drop the fields that the kind does not have; refuse or warn as the client asked."""
-    unknown = unknown_fields(resource, obj)
+    unknown = drop_unknown(resource, obj)
     if not unknown:
         return []
     told = [f'unknown field "{name}"' for name in unknown]
     wish = request.query.get("fieldValidation", "Warn") if request.query_string else "Warn"
     if wish == "Strict":
         raise cannot_be_handled(resource, f"strict decoding error: {', '.join(told)}")
-    for name in unknown:
-        del obj[name]
     return [text.replace('"', '\\"') for text in told] if wish == "Warn" else []
+
+
+def require_version(resource: Resource, name: str, obj: Json) -> None:
+    """Refuse a whole new state of a custom object that does not say which one it replaces. Raises ApiError 422."""
+    defined = resource.custom or resource is CUSTOM_RESOURCE_DEFINITIONS
+    meta = obj.get("metadata")
+    if defined and isinstance(meta, dict) and not meta.get("resourceVersion"):
+        named = Resource(resource.group, resource.version, resource.plural, "", resource.plural)
+        cause = Cause("metadata.resourceVersion", "Invalid value: 0: must be specified for an update")
+        raise invalid(named, name, [cause])
 
 
 def patch_options(field: str, told: str, reason: str) -> ApiError:

@@ -6,26 +6,36 @@ import platform
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.resources import RESOURCES, Resource
+from hera_k8s_sandbox.kinds import Kinds, precedence
+from hera_k8s_sandbox.resources import Resource
 from hera_k8s_sandbox.reviews import REVIEWS
 
 Json = dict[str, Any]
 
 KUBERNETES_VERSION: Final = "v1.36.2"  # the server that the answers were compared with
 
-_SERVED: Final[tuple[Resource, ...]] = (*RESOURCES, *REVIEWS)
-_GROUP_VERSIONS: Final = sorted({(one.group, one.version) for one in _SERVED})
 _SUBRESOURCES: Final = {
     "status": ("", "", ("get", "patch", "update")),
     "binding": ("Binding", "", ("create",)),
     "log": ("Pod", "", ("get",)),
     "token": ("TokenRequest", "authentication.k8s.io/v1", ("create",)),
+    "scale": ("Scale", "autoscaling/v1", ("get", "patch", "update")),
 }
 
 
-def known_group_version(group: str, version: str) -> bool:
+def group_versions(kinds: Kinds) -> list[tuple[str, str]]:
+    """The groups and versions that anything is served under."""
+    return sorted({(one.group, one.version) for one in _served(kinds)})
+
+
+def known_group_version(kinds: Kinds, group: str, version: str) -> bool:
     """Whether anything is served under this group and version."""
-    return (group, version) in _GROUP_VERSIONS
+    return any((one.group, one.version) == (group, version) for one in _served(kinds))
+
+
+def _served(kinds: Kinds) -> Iterator[Resource]:
+    yield from (one for one in kinds if one.verbs)
+    yield from REVIEWS
 
 
 def version() -> Json:
@@ -53,47 +63,50 @@ def core_versions(address: str) -> Json:
     }
 
 
-def groups() -> Json:
+def groups(kinds: Kinds) -> Json:
     """The answer of /apis."""
-    names = sorted({group for group, _ in _GROUP_VERSIONS if group})
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in names]}
+    names = sorted({group for group, _ in group_versions(kinds) if group})
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(kinds, name) for name in names]}
 
 
-def group(name: str) -> Json | None:
+def group(kinds: Kinds, name: str) -> Json | None:
     """The answer of /apis/NAME, or None for an unknown group."""
-    if name and any(known == name for known, _ in _GROUP_VERSIONS):
-        return {"kind": "APIGroup", "apiVersion": "v1"} | _group(name)
+    if name and any(known == name for known, _ in group_versions(kinds)):
+        return {"kind": "APIGroup", "apiVersion": "v1"} | _group(kinds, name)
     return None
 
 
-def resources(group: str, version: str) -> Json:
+def resources(kinds: Kinds, group: str, version: str) -> Json:
     """The answer of /api/v1 and of /apis/GROUP/VERSION."""
     head = {"kind": "APIResourceList"} | ({"apiVersion": "v1"} if group else {})  # the core's list has none
     return head | {
         "groupVersion": _group_version(group, version),
         "resources": [
-            described for one in _SERVED if (one.group, one.version) == (group, version) for described in _describe(one)
+            described
+            for one in _served(kinds)
+            if (one.group, one.version) == (group, version)
+            for described in _describe(one)
         ],
     }
 
 
-def openapi_index() -> Json:
+def openapi_index(kinds: Kinds) -> Json:
     """The answer of /openapi/v3: where each group's document is."""
-    places = [f"api/{version}" if not group else f"apis/{group}/{version}" for group, version in _GROUP_VERSIONS]
+    places = [f"api/{version}" if not group else f"apis/{group}/{version}" for group, version in group_versions(kinds)]
     return {"paths": {place: {"serverRelativeURL": f"/openapi/v3/{place}"} for place in places}}
 
 
-def openapi_v3(group: str, version: str) -> Json:
+def openapi_v3(kinds: Kinds, group: str, version: str) -> Json:
     """One group's OpenAPI 3 document: it tells kubectl that dry run and field validation happen here."""
     return {"openapi": "3.0.0", "info": _info()} | {
-        "paths": dict(_paths(group, version, "schema")),
+        "paths": dict(_paths(kinds, group, version)),
         "components": {"schemas": {}},
     }
 
 
-def openapi_v2() -> Json:
+def openapi_v2(kinds: Kinds) -> Json:
     """The OpenAPI 2 document."""
-    paths = {path: item for group, version in _GROUP_VERSIONS for path, item in _paths(group, version, "type")}
+    paths = {path: item for place in group_versions(kinds) for path, item in _paths(kinds, *place)}
     return {"swagger": "2.0", "info": _info(), "paths": paths, "definitions": {}}
 
 
@@ -105,10 +118,9 @@ def _group_version(group: str, version: str) -> str:
     return f"{group}/{version}" if group else version
 
 
-def _group(name: str) -> Json:
-    versions = [
-        {"groupVersion": f"{name}/{version}", "version": version} for group, version in _GROUP_VERSIONS if group == name
-    ]
+def _group(kinds: Kinds, name: str) -> Json:
+    found = sorted((version for group, version in group_versions(kinds) if group == name), key=precedence, reverse=True)
+    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in found]
     return {"name": name, "versions": versions, "preferredVersion": versions[0]}
 
 
@@ -139,9 +151,9 @@ def _describe(resource: Resource) -> Iterator[Json]:
         yield below
 
 
-def _paths(group: str, version: str, _: str) -> Iterator[tuple[str, Json]]:
+def _paths(kinds: Kinds, group: str, version: str) -> Iterator[tuple[str, Json]]:
     root = f"/api/{version}" if not group else f"/apis/{group}/{version}"
-    for resource in RESOURCES:
+    for resource in kinds:
         if (resource.group, resource.version) != (group, version):
             continue
         where = f"{root}/namespaces/{{namespace}}" if resource.namespaced else root

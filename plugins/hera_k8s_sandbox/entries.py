@@ -94,6 +94,11 @@ class Entry:
         return fields is None or fields.matches(self.field)
 
 
+def as_served(entry: Entry, resource: Resource) -> Entry:
+    """A stored object as another version of its kind shows it."""
+    return entry if entry.resource.api_version == resource.api_version else Entry(resource, entry.meta, entry.body)
+
+
 @dataclass(frozen=True)
 class Event:
     """A change as a watcher sees it; type: ADDED, MODIFIED or DELETED."""

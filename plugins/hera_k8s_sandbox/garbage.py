@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.resources import RESOURCES, Resource
 from hera_k8s_sandbox.store import Entry, Store
 
 Json = dict[str, Any]
@@ -19,8 +18,6 @@ FOREGROUND: Final = "Foreground"
 ORPHAN: Final = "Orphan"
 POLICIES: Final = (FOREGROUND, BACKGROUND, ORPHAN)
 _FINALIZERS: Final = {FOREGROUND: "foregroundDeletion", ORPHAN: "orphan"}
-
-_BY_KIND: Final = {(one.api_version, one.kind): one for one in RESOURCES}
 
 
 def finalizers_for(policy: str, found: list[str]) -> list[str]:
@@ -88,7 +85,7 @@ def _let_go(store: Store, dependent: Entry, uid: str) -> None:
 
 def _owner(store: Store, obj: Json, reference: Json) -> Entry | None:
     """The object that a reference means, if it is there."""
-    resource: Resource | None = _BY_KIND.get((str(reference.get("apiVersion")), str(reference.get("kind"))))
+    resource = store.kinds.of_kind(str(reference.get("apiVersion")), str(reference.get("kind")))
     if resource is None:
         return None
     namespace = obj["metadata"].get("namespace", "") if resource.namespaced else ""

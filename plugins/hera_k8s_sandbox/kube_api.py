@@ -33,13 +33,17 @@ from hera_k8s_sandbox.bodies import (
     patched,
     read_patch,
     require_typed,
+    require_version,
 )
+from hera_k8s_sandbox.crds_scale import SCALES, rescaled, scale_of
 from hera_k8s_sandbox.decoding import check_types
+from hera_k8s_sandbox.discovery import known_group_version as knows
 from hera_k8s_sandbox.errors import (
     ApiError,
     bad_request,
     method_not_allowed,
     no_such_resource,
+    not_found,
     unsupported,
 )
 from hera_k8s_sandbox.escalation import check_grant
@@ -59,7 +63,6 @@ from hera_k8s_sandbox.requests import (
     read_version,
 )
 from hera_k8s_sandbox.resources import (
-    ARGO,
     CLAIMS,
     JOBS,
     NAMESPACES,
@@ -71,7 +74,7 @@ from hera_k8s_sandbox.resources import (
 )
 from hera_k8s_sandbox.selectors import parse_fields
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Entry, dumps
+from hera_k8s_sandbox.store import Entry, as_served, dumps
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.store import Json
@@ -96,6 +99,7 @@ _RETURNS_DELETED: Final = frozenset({PODS, NAMESPACES, CLAIMS, PERSISTENT_VOLUME
 _REFUSED_SUBRESOURCES: Final = frozenset(
     {"attach", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy", "resize", "scale"}
 )
+_REFUSED_KINDS: Final = frozenset({("batch", "v1", "cronjobs")})
 _OPEN_PATHS: Final = ("/healthz", "/livez", "/readyz")
 
 
@@ -110,6 +114,7 @@ class KubeApi:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
         self._store = state.store
+        self._kinds = state.store.kinds
         self._verbs: dict[str, Handler] = {
             "get": self._get,
             "list": self._list,
@@ -150,7 +155,7 @@ class KubeApi:
         if group is None or version is None:
             return self._plain(request, identity, segments)
         target = parse_target(group, version, rest)
-        if not discovery.known_group_version(group, version):
+        if not knows(self._kinds, group, version):
             if target is not None:
                 self._require_unknown(request, identity, target)
             return no_page()
@@ -167,21 +172,27 @@ class KubeApi:
     async def _serve(self, request: web.Request, identity: Identity, target: Target) -> web.StreamResponse:
         watch = request.method == "GET" and flag(request, "watch")
         verb = target.verb(request.method, watch=watch)
-        resource = target.resource
+        place = (target.group, target.version, target.plural)
+        resource = self._kinds.find(*place) or reviews.find_review(*place)
         named = resource or Resource(target.group, target.version, target.plural, "", "")
         self._state.access.require(identity, verb, named, target.namespace, target.name, target.subresource)
         if resource is not None and target.subresource != "log":
             check_acceptable(request)
-        if resource is None and target.group == ARGO:  # a group of custom kinds knows no other paths at all
+        if resource is None and any(one.custom and one.group == target.group for one in self._kinds):
+            # a group of custom kinds knows no other paths at all
             return no_page()
+        if resource is None and place in _REFUSED_KINDS:
+            raise unsupported(".".join(filter(None, (target.plural, target.group))))
         if resource is None:
             raise no_such_resource()
         if resource in reviews.REVIEWS:
             return await self._review(Call(request, identity, resource, target))
-        if target.subresource in _REFUSED_SUBRESOURCES:
+        if target.subresource in _REFUSED_SUBRESOURCES and target.subresource not in resource.subresources:
             raise unsupported(f"{resource.plural}/{target.subresource}")
         if target.subresource and target.subresource not in resource.subresources:
-            raise no_such_resource()
+            raise not_found(resource, target.name) if resource.custom else no_such_resource()
+        if target.subresource == "scale" and resource.custom:
+            return await self._scale(Call(request, identity, resource, target))
         if target.subresource == "token":
             return await self._token(request, target)
         if target.subresource == "binding":
@@ -192,8 +203,13 @@ class KubeApi:
             raise method_not_allowed()
         if verb == "create" and (target.name or (resource.namespaced and not target.namespace)):
             raise method_not_allowed()
-        place = target if resource.namespaced else Target(*_where(target), "", target.name, target.subresource)
-        return await self._verbs[verb](Call(request, identity, resource, place))
+        if not resource.namespaced and target.namespace and resource is not NAMESPACES:
+            if resource.custom:
+                return no_page()
+            raise no_such_resource()
+        if not resource.namespaced:
+            target = Target(*place, "", target.name, target.subresource)
+        return await self._verbs[verb](Call(request, identity, resource, target))
 
     # Reading
 
@@ -202,7 +218,7 @@ class KubeApi:
         if request.query_string:
             read_version(request.query.get("resourceVersion", ""), self._store.version)
         entry = self._store.entry(resource, target.namespace, target.name)
-        return self._object(request, entry)
+        return self._object(request, as_served(entry, resource))
 
     async def _list(self, call: Call) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
@@ -215,6 +231,7 @@ class KubeApi:
             found = self._store.entries_at(resource, read_continue(token).version, namespace, **selection)
         else:
             found = self._store.entries(resource, namespace, **selection)
+        found = [as_served(entry, resource) for entry in found] if resource.custom else found
         meta: Json = {"resourceVersion": str(self._store.version)}
         if request.query_string:
             check_list_options(request, watch=False)
@@ -235,8 +252,8 @@ class KubeApi:
             head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta}
             return json_answer(head | {"items": [tables.partial(entry) for entry in found]})
         items = b",".join(entry.text if resource.custom else entry.item_text for entry in found)
-        body = b'{"kind":"%sList","apiVersion":"%s","metadata":%s,"items":[%s]}' % (
-            resource.kind.encode(),
+        body = b'{"kind":"%s","apiVersion":"%s","metadata":%s,"items":[%s]}' % (
+            (resource.list_kind or f"{resource.kind}List").encode(),
             resource.api_version.encode(),
             dumps(meta),
             items,
@@ -282,7 +299,7 @@ class KubeApi:
         warnings = check_unknown(request, resource, obj)
         check_grant(self._state, call.identity, resource, target.namespace, None, obj)
         entry = operations.create(self._state, resource, target.namespace, obj, dry_run=query.dry_run)
-        return self._object(request, entry, 201, warnings)
+        return self._object(request, as_served(entry, resource), 201, warnings)
 
     async def _update(self, call: Call) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
@@ -290,11 +307,12 @@ class KubeApi:
         obj = await read_object(request, resource)
         warnings = check_unknown(request, resource, obj)
         old = self._store.entry(resource, target.namespace, target.name)
+        require_version(resource, target.name, obj)
         check_grant(self._state, call.identity, resource, target.namespace, old.object, obj)
         entry = operations.update(
             self._state, resource, old, obj, subresource=target.subresource, dry_run=query.dry_run
         )
-        return self._object(request, entry, 200, warnings)
+        return self._object(request, as_served(entry, resource), 200, warnings)
 
     async def _patch(self, call: Call) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
@@ -306,7 +324,7 @@ class KubeApi:
         if "force" in request.query:
             raise patch_options("force", "Forbidden: may not be specified for non-apply patch", "FieldValueForbidden")
         old = self._store.entry(resource, target.namespace, target.name)
-        obj = patched(kind, resource, old.copy(), patch)
+        obj = patched(kind, resource, as_served(old, resource).copy(), patch)
         with as_patch_error(resource, obj):
             as_object(obj, resource)
             warnings = check_unknown(request, resource, obj)
@@ -315,7 +333,7 @@ class KubeApi:
         entry = operations.update(
             self._state, resource, old, obj, subresource=target.subresource, dry_run=query.dry_run
         )
-        return self._object(request, entry, 200, warnings)
+        return self._object(request, as_served(entry, resource), 200, warnings)
 
     async def _apply(self, call: Call, wanted: Json, query: Query) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
@@ -330,18 +348,18 @@ class KubeApi:
         if meta.setdefault("name", target.name) != target.name:
             told = f"the name of the object ({meta['name']}) does not match the name on the URL ({target.name})"
             raise bad_request(told)
-        live = None if old is None else old.copy()
+        live = None if old is None else as_served(old, resource).copy()
         obj = apply(resource, live, wanted, manager=manager, force=flag(request, "force"))
         before = None if old is None else old.object
         check_grant(self._state, call.identity, resource, target.namespace, before, obj)
         if old is None:
             self._state.access.require(call.identity, "create", resource, target.namespace, target.name)
             entry = operations.create(self._state, resource, target.namespace, obj, dry_run=query.dry_run)
-            return self._object(request, entry, 201)
+            return self._object(request, as_served(entry, resource), 201)
         entry = operations.update(
             self._state, resource, old, obj, subresource=target.subresource, dry_run=query.dry_run
         )
-        return self._object(request, entry, 200)
+        return self._object(request, as_served(entry, resource), 200)
 
     async def _delete(self, call: Call) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
@@ -390,7 +408,8 @@ class KubeApi:
                 )
         self._store.flush()
         meta = {"resourceVersion": str(self._store.version)}
-        head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta}
+        kind = resource.list_kind or f"{resource.kind}List"
+        head = {"kind": kind, "apiVersion": resource.api_version, "metadata": meta}
         unheaded = () if resource.custom else ("kind", "apiVersion")
         items = [{key: value for key, value in entry.object.items() if key not in unheaded} for entry in found]
         told = _warnings([_PODS_KEPT] if _keeps_pods(request, resource, options) else [])
@@ -412,6 +431,22 @@ class KubeApi:
             raise method_not_allowed()
         question = await read_object(request, resource)
         return json_answer(reviews.answer(self._state, call.identity, resource, target.namespace, question), 201)
+
+    async def _scale(self, call: Call) -> web.StreamResponse:
+        request, resource, target = call.request, call.resource, call.target
+        old = self._store.entry(resource, target.namespace, target.name)
+        if request.method == "GET":
+            return json_answer(scale_of(old, resource))
+        query = Query.read(request)
+        if request.method == "PUT":
+            wanted = await read_object(request, SCALES)
+        else:
+            shown = scale_of(old, resource)
+            wanted = patched(request.content_type, SCALES, shown, await read_patch(request, SCALES))
+        obj = rescaled(old, resource, wanted)
+        entry = operations.update(self._state, resource, old, obj, dry_run=query.dry_run)
+        self._store.flush()
+        return json_answer(scale_of(entry, resource))
 
     async def _token(self, request: web.Request, target: Target) -> web.StreamResponse:
         if request.method != "POST":
@@ -442,21 +477,21 @@ class KubeApi:
             case ["api"]:
                 return discovery.core_versions(host)
             case ["apis"]:
-                return discovery.groups()
+                return discovery.groups(self._kinds)
             case ["apis", group]:
-                return discovery.group(group)
-            case ["api", version] if discovery.known_group_version("", version):
-                return discovery.resources("", version)
-            case ["apis", group, version] if discovery.known_group_version(group, version):
-                return discovery.resources(group, version)
+                return discovery.group(self._kinds, group)
+            case ["api", version] if knows(self._kinds, "", version):
+                return discovery.resources(self._kinds, "", version)
+            case ["apis", group, version] if knows(self._kinds, group, version):
+                return discovery.resources(self._kinds, group, version)
             case ["openapi", "v2"]:
-                return discovery.openapi_v2()
+                return discovery.openapi_v2(self._kinds)
             case ["openapi", "v3"]:
-                return discovery.openapi_index()
-            case ["openapi", "v3", "api", version] if discovery.known_group_version("", version):
-                return discovery.openapi_v3("", version)
-            case ["openapi", "v3", "apis", group, version] if discovery.known_group_version(group, version):
-                return discovery.openapi_v3(group, version)
+                return discovery.openapi_index(self._kinds)
+            case ["openapi", "v3", "api", version] if knows(self._kinds, "", version):
+                return discovery.openapi_v3(self._kinds, "", version)
+            case ["openapi", "v3", "apis", group, version] if knows(self._kinds, group, version):
+                return discovery.openapi_v3(self._kinds, group, version)
             case [""]:
                 return {"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]}
         return None
@@ -480,10 +515,6 @@ def _shown_path(request: web.Request) -> str:
     """The path without the token that it may hold."""
     path = request.path
     return "/" + path.split("/", 3)[-1] if path.startswith(f"/{TOKEN_PATH}/") else path
-
-
-def _where(target: Target) -> tuple[str, str, str]:
-    return target.group, target.version, target.plural
 
 
 def _grace(request: web.Request, options: Json) -> int | None:

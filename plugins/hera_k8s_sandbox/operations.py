@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from hera_k8s_sandbox import accounts, claims, garbage
+from hera_k8s_sandbox import accounts, claims, crds, garbage
 from hera_k8s_sandbox.causes import required
 from hera_k8s_sandbox.clock import CLOCK
+from hera_k8s_sandbox.crds_rules import CLEANUP
 from hera_k8s_sandbox.decoding import cannot_be_handled, check_metadata_types, check_types, go_name
 from hera_k8s_sandbox.errors import (
     ApiError,
@@ -24,16 +25,18 @@ from hera_k8s_sandbox.errors import (
     gone_and_back,
     invalid,
     not_found,
+    unsupported,
 )
+from hera_k8s_sandbox.kinds import is_fixed
 from hera_k8s_sandbox.resources import (
     CLAIMS,
     CLUSTER_ROLES,
+    CUSTOM_RESOURCE_DEFINITIONS,
     JOBS,
     NAMESPACES,
     NODES,
     PERSISTENT_VOLUMES,
     PODS,
-    RESOURCES,
     SECRETS,
     SERVICE_ACCOUNTS,
     STORAGE_CLASSES,
@@ -42,7 +45,7 @@ from hera_k8s_sandbox.resources import (
 from hera_k8s_sandbox.roles import aggregate
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Entry, now_text, time_text
-from hera_k8s_sandbox.validation import complete, validate, validate_update
+from hera_k8s_sandbox.validation import complete, validate_new, validate_status, validate_update
 
 Json = dict[str, Any]
 Reaction = Callable[[SandboxState, Json], None]
@@ -81,7 +84,7 @@ def create(state: SandboxState, resource: Resource, namespace: str, obj: Json, *
     with _decoding(resource):
         _prepare(state, resource, obj)
         named = obj if meta.get("name") else obj | {"metadata": meta | {"name": f"{meta['generateName']}xxxxx"}}
-        causes = validate(resource, named)
+        causes = validate_new(resource, named)
     if causes:
         raise invalid(resource, meta.get("name", ""), causes)
     _admit(state, resource, obj)
@@ -111,6 +114,9 @@ def update(
         raise bad_request(told)
     if subresource == "status":
         obj = old.object | {"status": obj.get("status"), "metadata": old.meta | _preconditions(meta) | _labelled(meta)}
+        causes = validate_status(resource, obj)
+        if causes:
+            raise invalid(resource, name, causes)
     else:
         if "status" in resource.subresources and "status" in old.object:
             obj["status"] = old.object["status"]
@@ -161,8 +167,14 @@ def delete(
     if resource is PODS and (seconds := _grace_of(entry, grace)) > 0:
         return state.store.change(PODS, namespace, name, partial(_ask_to_end, seconds=seconds)), False
     finalizers = garbage.finalizers_for(propagation, entry.meta.get("finalizers") or [])
+    if resource is CUSTOM_RESOURCE_DEFINITIONS:
+        if is_fixed(name):
+            raise unsupported(f"the deletion of {name}: it serves that kind by itself")
+        finalizers = list(dict.fromkeys([*finalizers, CLEANUP]))
     if finalizers:
-        marked = state.store.change(resource, namespace, name, partial(_mark_deleted, finalizers=finalizers))
+        graceful = resource is not CUSTOM_RESOURCE_DEFINITIONS
+        mark = partial(_mark_deleted, finalizers=finalizers, graceful=graceful)
+        marked = state.store.change(resource, namespace, name, mark)
         _react(_AFTER_WRITE.get(resource), state, marked)
         _react(partial(_settle_dependents, resource), state, marked)
         return marked, False
@@ -217,6 +229,8 @@ def _prepare(state: SandboxState, resource: Resource, obj: Json) -> None:
 
 
 def _admit(state: SandboxState, resource: Resource, obj: Json) -> None:
+    if resource is CUSTOM_RESOURCE_DEFINITIONS and obj["spec"]["conversion"]["strategy"] == "Webhook":
+        raise unsupported("conversion of custom kinds by a webhook")
     if resource is NODES:
         obj["spec"]["taints"] = [*(obj["spec"].get("taints") or ()), dict(_NOT_READY)]
     if resource is not PODS:
@@ -266,9 +280,10 @@ def _ask_to_end(pod: Json, seconds: int) -> None:
     meta["deletionGracePeriodSeconds"] = seconds
 
 
-def _mark_deleted(obj: Json, finalizers: list[str] | None = None) -> None:
+def _mark_deleted(obj: Json, finalizers: list[str] | None = None, *, graceful: bool = True) -> None:
     obj["metadata"].setdefault("deletionTimestamp", now_text())
-    obj["metadata"]["deletionGracePeriodSeconds"] = 0
+    if graceful:
+        obj["metadata"]["deletionGracePeriodSeconds"] = 0
     if finalizers is not None:
         obj["metadata"]["finalizers"] = finalizers
 
@@ -283,7 +298,7 @@ def _as_ended(pod: Json) -> Json:
 
 def _remove(state: SandboxState, resource: Resource, entry: Entry) -> Json:
     last = state.store.delete(resource, *entry.key, cascade=False)
-    _react(_AFTER_DELETE.get(resource), state, last)
+    _react(crds.after_object if resource.custom else _AFTER_DELETE.get(resource), state, last)
     _react(_follow_dependents, state, last)
     _finish_namespace(state, entry.key[0])
     return last
@@ -332,7 +347,10 @@ def _finish_namespace(state: SandboxState, name: str) -> None:
 
 def _content(state: SandboxState, namespace: str) -> list[Entry]:
     return [
-        entry for resource in RESOURCES if resource.namespaced for entry in state.store.entries(resource, namespace)
+        entry
+        for resource in state.store.kinds.stored()
+        if resource.namespaced
+        for entry in state.store.entries(resource, namespace)
     ]
 
 
@@ -400,6 +418,7 @@ _AFTER_WRITE: Final[Mapping[Resource, Reaction]] = {
     CLAIMS: _after_claim,
     PERSISTENT_VOLUMES: _after_volume,
     STORAGE_CLASSES: lambda state, _: claims.settle_all(state),
+    CUSTOM_RESOURCE_DEFINITIONS: crds.settle,
     CLUSTER_ROLES: lambda state, _: aggregate(state.store),
 }
 _AFTER_DELETE: Final[Mapping[Resource, Reaction]] = {

@@ -11,8 +11,7 @@ from urllib.parse import unquote
 from hera_k8s_sandbox import garbage, protobuf
 from hera_k8s_sandbox.causes import fixed, unsupported_value, wrong
 from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid, method_not_allowed, too_new
-from hera_k8s_sandbox.resources import Resource, find_resource
-from hera_k8s_sandbox.reviews import find_review
+from hera_k8s_sandbox.resources import Resource
 from hera_k8s_sandbox.selectors import Selector, parse_fields, parse_labels
 
 if TYPE_CHECKING:
@@ -38,12 +37,6 @@ class Target:
     namespace: str = ""
     name: str = ""
     subresource: str = ""
-
-    @property
-    def resource(self) -> Resource | None:
-        """The kind that is served there, or None."""
-        place = (self.group, self.version, self.plural)
-        return find_resource(*place) or find_review(*place)
 
     def verb(self, method: str, *, watch: bool) -> str:
         """The verb that roles speak of. Raises ApiError 405."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
-READ_VERBS: Final = ("get", "list", "watch")
 CORE = ""
 RBAC = "rbac.authorization.k8s.io"
 ARGO = "argoproj.io"
@@ -21,6 +22,7 @@ class Resource:
     generation: `metadata.generation` counts the changes of what is not metadata. custom: defined by a
     CustomResourceDefinition, which shows in lists. selectable: the fields, besides name and namespace,
     that a fieldSelector may name. counts: for some of these, the path of the number that they stand for.
+    schema, columns, list_kind: of a defined kind, as its definition has them. scale: the paths of the subresource.
     """
 
     group: str
@@ -37,13 +39,17 @@ class Resource:
     custom: bool = False
     selectable: tuple[str, ...] = ()
     counts: tuple[tuple[str, str], ...] = ()
+    schema: Mapping[str, Any] | None = None
+    columns: tuple[Mapping[str, Any], ...] = ()
+    list_kind: str = ""
+    scale: Mapping[str, str] | None = None
 
-    @property
+    @cached_property
     def api_version(self) -> str:
         """`v1`, `rbac.authorization.k8s.io/v1`."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
-    @property
+    @cached_property
     def qualified(self) -> str:
         """`configmaps`, `workflows.argoproj.io`: how messages name it."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
@@ -153,7 +159,7 @@ CUSTOM_RESOURCE_DEFINITIONS: Final = Resource(
     short_names=("crd", "crds"),
     categories=("api-extensions",),
     subresources=("status",),
-    verbs=READ_VERBS,
+    generation=True,
 )
 ROLES: Final = _rbac("roles", "Role")
 ROLE_BINDINGS: Final = _rbac("rolebindings", "RoleBinding")

@@ -17,13 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from hera_k8s_sandbox.entries import Change, Entry, Event, Json, Key, body_of, dumps, now_text, time_text
+from hera_k8s_sandbox.entries import Change, Entry, Event, Json, Key, as_served, body_of, dumps, now_text, time_text
 from hera_k8s_sandbox.errors import already_exists, conflict, expired, not_found
-from hera_k8s_sandbox.resources import RESOURCES, Resource
+from hera_k8s_sandbox.kinds import Kinds
+from hera_k8s_sandbox.resources import CUSTOM_RESOURCE_DEFINITIONS, RESOURCES, Resource
 from hera_k8s_sandbox.selectors import Selector
 from hera_k8s_sandbox.subscriptions import Subscription, Table
 
-__all__ = ["Entry", "Event", "Json", "Store", "Subscription", "dumps", "now_text", "time_text"]
+__all__ = ["Entry", "Event", "Json", "Store", "Subscription", "as_served", "dumps", "now_text", "time_text"]
 
 Objects = list[Json]
 
@@ -40,9 +41,10 @@ class Store:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._tables = {resource: Table(resource) for resource in RESOURCES}
-        self._dependents: defaultdict[str, set[tuple[Resource, Key]]] = defaultdict(set)
-        self._unsaved: dict[tuple[Resource, Key], Entry | None] = {}
+        self.kinds = Kinds()
+        self._tables = {resource.qualified: Table(resource) for resource in RESOURCES}
+        self._dependents: defaultdict[str, set[tuple[str, Key]]] = defaultdict(set)
+        self._unsaved: dict[tuple[str, Key], Entry | None] = {}
         self._flush_planned = False
         self.version = 1
         self._database = _open(path)
@@ -50,11 +52,35 @@ class Store:
         for table in self._tables.values():
             table.oldest = self.version
 
+    # Kinds
+
+    def define(self, definition: Json) -> tuple[Resource, ...]:
+        """Serve what a CustomResourceDefinition defines; what is there of it is kept. Returns its rows."""
+        rows = self.kinds.define(definition)
+        if rows:
+            table = self._table(rows[0])
+            table.resource = rows[0]
+            table.entries = {key: Entry(rows[0], old.meta, old.body) for key, old in table.entries.items()}
+        return rows
+
+    def undefine(self, name: str) -> None:
+        """Serve no longer what a definition defined; its objects are gone, its watches end."""
+        self.kinds.forget(name)
+        table = self._tables.pop(name, None)
+        for subscription in builtin_list(table.subscriptions) if table is not None else ():
+            subscription.close()
+
+    def _table(self, resource: Resource) -> Table:
+        table = self._tables.get(resource.qualified)
+        if table is None:
+            table = self._tables[resource.qualified] = Table(resource, oldest=self.version)
+        return table
+
     # Reading
 
     def find(self, resource: Resource, namespace: str, name: str) -> Json | None:
         """The object, or None."""
-        entry = self._tables[resource].entries.get((namespace, name))
+        entry = self._table(resource).entries.get((namespace, name))
         return None if entry is None else entry.object
 
     def get(self, resource: Resource, namespace: str, name: str) -> Json:
@@ -63,7 +89,7 @@ class Store:
 
     def entry(self, resource: Resource, namespace: str, name: str) -> Entry:
         """The object with its JSON text. Raises ApiError 404."""
-        entry = self._tables[resource].entries.get((namespace, name))
+        entry = self._table(resource).entries.get((namespace, name))
         if entry is None:
             raise not_found(resource, name)
         return entry
@@ -88,7 +114,7 @@ class Store:
         fields: Selector | None = None,
     ) -> builtin_list[Entry]:
         """As `list`, with the JSON texts."""
-        found = self._tables[resource].entries
+        found = self._table(resource).entries
         return [found[key] for key in sorted(found) if found[key].selected(namespace, labels, fields)]
 
     def entries_at(
@@ -101,7 +127,7 @@ class Store:
         fields: Selector | None = None,
     ) -> builtin_list[Entry]:
         """As `entries`, as it was at a version. Raises ApiError 410 when that is forgotten."""
-        table = self._tables[resource]
+        table = self._table(resource)
         if version < table.oldest and version < self.version:
             raise expired(version, table.oldest)
         found = dict(table.entries)
@@ -116,12 +142,12 @@ class Store:
 
     def dependents(self, uid: str) -> builtin_list[Entry]:
         """The objects that name an owner of this uid."""
-        found = sorted(self._dependents.get(uid, ()), key=str)
-        return [self._tables[resource].entries[key] for resource, key in found]
+        found = sorted(self._dependents.get(uid, ()))
+        return [self._tables[qualified].entries[key] for qualified, key in found]
 
     def count(self, resource: Resource) -> int:
         """How many objects there are, in all namespaces."""
-        return len(self._tables[resource].entries)
+        return len(self._table(resource).entries)
 
     def watch(
         self,
@@ -137,7 +163,7 @@ class Store:
         since: only what changed after this version; None: first an ADDED event for all that is there.
         Raises ApiError 410 when changes after `since` are forgotten.
         """
-        table = self._tables[resource]
+        table = self._table(resource)
         if since is not None and since < table.oldest:
             raise expired(since, table.oldest)
         subscription = Subscription(table, namespace, labels, fields)
@@ -154,7 +180,7 @@ class Store:
 
     def free_name(self, resource: Resource, namespace: str, base: str) -> str:
         """A name for an object that wants a generated one. Raises ApiError 409 when all that were tried are taken."""
-        table = self._tables[resource]
+        table = self._table(resource)
         for _ in range(_NAME_ATTEMPTS):
             suffix = "".join(random.choices(_SUFFIX_ALPHABET, k=_SUFFIX_LENGTH))  # noqa: S311  a name, no secret
             name = base[:_LONGEST_BASE] + suffix
@@ -172,7 +198,7 @@ class Store:
     def insert(self, resource: Resource, obj: Json, *, dry_run: bool = False) -> Entry:
         """As `create`, with the JSON text; with `dry_run` nothing is kept."""
         meta = dict(obj["metadata"])
-        table = self._tables[resource]
+        table = self._table(resource)
         namespace = meta.get("namespace", "")
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = self.free_name(resource, namespace, meta["generateName"])
@@ -217,15 +243,15 @@ class Store:
         Raises ApiError 404.
         """
         entry = self.entry(resource, namespace, name)
-        table = self._tables[resource]
+        table = self._table(resource)
         last = Entry(resource, entry.meta | {"resourceVersion": str(self._next())}, entry.body)
         del table.entries[entry.key]
         self._disown(entry)
         self._publish(table, Change(entry, last, deleted=True))
         if cascade:
-            for owned, (owned_namespace, owned_name) in sorted(self._dependents.pop(entry.meta["uid"], ()), key=str):
-                if (owned_namespace, owned_name) in self._tables[owned].entries:
-                    self.delete(owned, owned_namespace, owned_name)
+            for owned in self.dependents(entry.meta["uid"]):
+                if owned.key in self._table(owned.resource).entries:
+                    self.delete(owned.resource, *owned.key)
         return last.object
 
     def flush(self) -> None:
@@ -233,9 +259,11 @@ class Store:
         self._flush_planned = False
         if not self._unsaved:
             return
-        gone = [_row_key(*key) for key, entry in self._unsaved.items() if entry is None]
+        gone = [(name, *key) for (name, key), entry in self._unsaved.items() if entry is None]
         kept = [
-            (*_row_key(*key), entry.version, entry.text) for key, entry in self._unsaved.items() if entry is not None
+            (name, *key, entry.version, entry.text)
+            for (name, key), entry in self._unsaved.items()
+            if entry is not None
         ]
         self._unsaved.clear()
         with self._database as transaction:
@@ -290,11 +318,11 @@ class Store:
             return entry
         if entry.resource.generation and _wish_changed(entry, obj, body):
             meta["generation"] = entry.meta.get("generation", 0) + 1
-        if meta.get("generation") and "deletionTimestamp" in meta and "deletionTimestamp" not in entry.meta:
+        if meta.get("generation") and "deletionGracePeriodSeconds" in meta.keys() - entry.meta.keys():
             meta["generation"] += 1
         if dry_run:
             return Entry(entry.resource, meta, body)
-        return self._write(self._tables[entry.resource], entry, meta, body)
+        return self._write(self._table(entry.resource), entry, meta, body)
 
     def _write(self, table: Table, before: Entry | None, meta: Json, body: bytes) -> Entry:
         meta["resourceVersion"] = str(self._next())
@@ -303,7 +331,7 @@ class Store:
             self._disown(before)
         table.entries[entry.key] = entry
         for owner in entry.meta.get("ownerReferences") or ():
-            self._dependents[owner.get("uid", "")].add((table.resource, entry.key))
+            self._dependents[owner.get("uid", "")].add((table.resource.qualified, entry.key))
         self._publish(table, Change(before, entry, deleted=False))
         return entry
 
@@ -311,12 +339,12 @@ class Store:
         for owner in entry.meta.get("ownerReferences") or ():
             dependents = self._dependents.get(owner.get("uid", ""))
             if dependents is not None:
-                dependents.discard((entry.resource, entry.key))
+                dependents.discard((entry.resource.qualified, entry.key))
                 if not dependents:
                     del self._dependents[owner["uid"]]
 
     def _publish(self, table: Table, change: Change) -> None:
-        self._unsaved[table.resource, change.after.key] = None if change.deleted else change.after
+        self._unsaved[table.resource.qualified, change.after.key] = None if change.deleted else change.after
         self._plan_flush()
         table.publish(change)
 
@@ -336,17 +364,24 @@ class Store:
         return self.version
 
     def _load(self) -> None:
-        known = {resource.qualified: resource for resource in RESOURCES}
         (self.version,) = self._database.execute("SELECT value FROM version").fetchone()
-        for qualified, text in self._database.execute("SELECT resource, body FROM objects"):
-            resource = known.get(qualified)
-            if resource is None:  # written by a version of the sandbox that served more
-                continue
-            obj = json.loads(text)
-            entry = Entry(resource, obj["metadata"], body_of(obj))
-            self._tables[resource].entries[entry.key] = entry
-            for owner in entry.meta.get("ownerReferences") or ():
-                self._dependents[owner.get("uid", "")].add((resource, entry.key))
+        found = self._database.execute("SELECT resource, body FROM objects").fetchall()
+        known = {resource.qualified: resource for resource in RESOURCES}
+        for qualified, text in found:
+            if qualified in known:
+                self._take(known[qualified], text)
+        rows = [self.define(definition)[:1] for definition in self.list(CUSTOM_RESOURCE_DEFINITIONS)]
+        defined = {resource.qualified: resource for stored in rows for resource in stored}
+        for qualified, text in found:
+            if qualified in defined:
+                self._take(defined[qualified], text)
+
+    def _take(self, resource: Resource, text: bytes) -> None:
+        obj = json.loads(text)
+        entry = Entry(resource, obj["metadata"], body_of(obj))
+        self._table(resource).entries[entry.key] = entry
+        for owner in entry.meta.get("ownerReferences") or ():
+            self._dependents[owner.get("uid", "")].add((resource.qualified, entry.key))
 
 
 builtin_list = list  # `Store.list` hides the name inside the class
@@ -364,10 +399,6 @@ def _storage_key(entry: Entry) -> str:
     resource = entry.resource
     kind = f"{resource.group}/{resource.plural}" if resource.custom else resource.plural
     return "/".join(["/registry", kind, *(part for part in entry.key if part)])
-
-
-def _row_key(resource: Resource, key: Key) -> tuple[str, str, str]:
-    return (resource.qualified, *key)
 
 
 def _open(path: Path | None) -> sqlite3.Connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Final
@@ -30,6 +30,7 @@ from hera_k8s_sandbox.resources import (
     Resource,
 )
 from hera_k8s_sandbox.store import Entry
+from hera_k8s_sandbox.workflows.jsonpath import JsonPathError, found_at
 
 Json = dict[str, Any]
 
@@ -43,6 +44,7 @@ class Column:
     priority: int = 0
     type: str = "string"
     format: str = ""
+    description: str = ""
 
 
 def table(resource: Resource, entries: Iterable[Entry], *, objects: str, version: int | None) -> Json:
@@ -50,7 +52,7 @@ def table(resource: Resource, entries: Iterable[Entry], *, objects: str, version
 
     objects: what each row carries: `None`, `Metadata` or `Object`. version: of the list; None inside a watch.
     """
-    columns = COLUMNS.get(resource, (_AGE,))
+    columns = COLUMNS.get(resource) or tuple(_defined_columns(resource)) or (_AGE,)
     if all(column.name != _NAME.name for column in columns):
         columns = (_NAME, *columns)
     return {
@@ -60,6 +62,26 @@ def table(resource: Resource, entries: Iterable[Entry], *, objects: str, version
         "columnDefinitions": [_definition(column) for column in columns],
         "rows": [_row(columns, entry, objects) for entry in entries],
     }
+
+
+def _defined_columns(resource: Resource) -> Iterator[Column]:
+    """The columns that a definition asks for; the age, when it asks for none."""
+    for column in resource.columns:
+        path, kind = column["jsonPath"], column["type"]
+        told = column.get("description") or f"Custom resource definition column (in JSONPath format): {path}"
+        read = _age_of(path.lstrip("."), None) if kind == "date" else _cell_of(path)
+        yield Column(column["name"], read, column.get("priority", 0), kind, column.get("format", ""), told)
+
+
+def _cell_of(path: str) -> Callable[[Json], object]:
+    def cell(obj: Json) -> object:
+        try:
+            found = found_at(obj, path)
+        except JsonPathError:  # leads nowhere in this object
+            return None
+        return found[0] if found else None
+
+    return cell
 
 
 def partial(entry: Entry) -> Json:
@@ -100,7 +122,7 @@ def _definition(column: Column) -> Json:
         "name": column.name,
         "type": column.type,
         "format": column.format,
-        "description": "",
+        "description": column.description,
         "priority": column.priority,
     }
 

@@ -6,10 +6,18 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from hera_k8s_sandbox import quantities
 from hera_k8s_sandbox.causes import fixed, required, unsupported_value, wrong
+from hera_k8s_sandbox.crds_rules import (
+    complete_definition,
+    definition_causes,
+    definition_update_causes,
+    new_definition_causes,
+)
+from hera_k8s_sandbox.crds_schema import fill_in, schema_causes
 from hera_k8s_sandbox.decoding import cannot_be_handled, go_name
 from hera_k8s_sandbox.entries import now_text
 from hera_k8s_sandbox.errors import Cause
@@ -21,6 +29,7 @@ from hera_k8s_sandbox.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     CONFIG_MAPS,
+    CUSTOM_RESOURCE_DEFINITIONS,
     EVENTS,
     JOBS,
     NAMESPACES,
@@ -76,6 +85,8 @@ def complete(resource: Resource, obj: Json) -> None:
     default = _DEFAULTS.get(resource)
     if default is not None:
         default(obj)
+    if resource.schema is not None:
+        fill_in(dict(resource.schema), obj)
 
 
 def _drop_empty(obj: Json, fields: tuple[str, ...]) -> None:
@@ -91,10 +102,26 @@ def _fill_nulls(obj: Json) -> None:
                 obj[field][key] = ""
 
 
+def validate_new(resource: Resource, obj: Json) -> list[Cause]:
+    """What is wrong with an object that is to be made."""
+    named = new_definition_causes(obj) if resource is CUSTOM_RESOURCE_DEFINITIONS else ()
+    return [*named, *validate(resource, obj)]
+
+
+def validate_status(resource: Resource, obj: Json) -> list[Cause]:
+    """What is wrong with a new status of an object; it is looked at by itself, as messages tell."""
+    schema = ((resource.schema or {}).get("properties") or {}).get("status")
+    if not isinstance(schema, dict) or obj.get("status") is None:
+        return []
+    return [replace(cause, field=f"status.{cause.field}") for cause in schema_causes(schema, obj["status"])]
+
+
 def validate(resource: Resource, obj: Json) -> list[Cause]:
     """What is wrong with a new state of an object."""
     causes = [*metadata_causes(resource, obj["metadata"])]
     check = _VALIDATORS.get(resource)
+    if resource.schema is not None:
+        causes += schema_causes(dict(resource.schema), obj)
     return causes if check is None else [*causes, *check(obj)]
 
 
@@ -389,6 +416,7 @@ _DEFAULTS: Final[Mapping[Resource, Defaulter]] = {
     STORAGE_CLASSES: _complete_storage_class,
     PODS: complete_pod,
     JOBS: complete_job,
+    CUSTOM_RESOURCE_DEFINITIONS: complete_definition,
     NAMESPACES: _complete_namespace,
     ROLES: _complete_role,
     CLUSTER_ROLES: _complete_role,
@@ -402,6 +430,7 @@ _VALIDATORS: Final[Mapping[Resource, Validator]] = {
     STORAGE_CLASSES: _storage_class_causes,
     PODS: pod_causes,
     JOBS: job_causes,
+    CUSTOM_RESOURCE_DEFINITIONS: definition_causes,
     EVENTS: _event_causes,
     ROLES: _role_causes,
     CLUSTER_ROLES: _role_causes,
@@ -414,6 +443,7 @@ _UPDATE_VALIDATORS: Final[Mapping[Resource, UpdateValidator]] = {
     CLAIMS: _claim_update_causes,
     PODS: pod_update_causes,
     JOBS: job_update_causes,
+    CUSTOM_RESOURCE_DEFINITIONS: definition_update_causes,
     STORAGE_CLASSES: _storage_class_update_causes,
     ROLE_BINDINGS: _binding_update_causes,
     CLUSTER_ROLE_BINDINGS: _binding_update_causes,
