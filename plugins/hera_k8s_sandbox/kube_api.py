@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import discovery, garbage, operations, pod_logs, reviews, tables, watches
+from hera_k8s_sandbox import discovery, garbage, operations, pod_logs, reviews, scale, tables, watches
 from hera_k8s_sandbox.access import Identity
 from hera_k8s_sandbox.answers import (
     check_acceptable,
@@ -97,7 +97,7 @@ Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 _RETURNS_DELETED: Final = frozenset({PODS, NAMESPACES, CLAIMS, PERSISTENT_VOLUMES, SERVICE_ACCOUNTS, STORAGE_CLASSES})
 # What a cluster has and the sandbox has not, refused by its name.
 _REFUSED_SUBRESOURCES: Final = frozenset(
-    {"attach", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy", "resize", "scale"}
+    {"attach", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy", "resize"}
 )
 _REFUSED_KINDS: Final = frozenset({("batch", "v1", "cronjobs")})
 _OPEN_PATHS: Final = ("/healthz", "/livez", "/readyz")
@@ -195,6 +195,8 @@ class KubeApi:
             return await self._scale(Call(request, identity, resource, target))
         if target.subresource == "token":
             return await self._token(request, target)
+        if target.subresource == "scale":
+            return await scale.serve(request, self._state, resource, target)
         if target.subresource == "binding":
             return await self._bind(request, target)
         if target.subresource == "log":

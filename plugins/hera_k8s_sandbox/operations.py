@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from hera_k8s_sandbox import accounts, claims, crds, garbage
+from hera_k8s_sandbox import accounts, claims, crds, garbage, services
 from hera_k8s_sandbox.causes import required
 from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.crds_rules import CLEANUP
@@ -39,6 +39,7 @@ from hera_k8s_sandbox.resources import (
     PODS,
     SECRETS,
     SERVICE_ACCOUNTS,
+    SERVICES,
     STORAGE_CLASSES,
     Resource,
 )
@@ -120,11 +121,15 @@ def update(
     else:
         if "status" in resource.subresources and "status" in old.object:
             obj["status"] = old.object["status"]
+        if resource is SERVICES:
+            services.keep(old.object, obj)
         with _decoding(resource):
             _prepare(state, resource, obj)
             causes = validate_update(resource, old.object, obj)
         if causes:
             raise invalid(resource, name, causes)
+        if resource is SERVICES:
+            services.allocate(state.store, obj)
         if "deletionTimestamp" in old.meta:
             meta["deletionTimestamp"] = old.meta["deletionTimestamp"]
     entry = state.store.put(resource, obj, dry_run=dry_run)
@@ -229,6 +234,8 @@ def _prepare(state: SandboxState, resource: Resource, obj: Json) -> None:
 
 
 def _admit(state: SandboxState, resource: Resource, obj: Json) -> None:
+    if resource is SERVICES:
+        services.allocate(state.store, obj)
     if resource is CUSTOM_RESOURCE_DEFINITIONS and obj["spec"]["conversion"]["strategy"] == "Webhook":
         raise unsupported("conversion of custom kinds by a webhook")
     if resource is NODES:

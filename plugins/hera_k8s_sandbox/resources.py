@@ -12,6 +12,8 @@ CORE = ""
 RBAC = "rbac.authorization.k8s.io"
 ARGO = "argoproj.io"
 BATCH = "batch"
+APPS = "apps"
+DISCOVERY = "discovery.k8s.io"
 
 
 @dataclass(frozen=True, eq=False)  # rows are compared and hashed by identity, which is fast
@@ -149,6 +151,39 @@ JOBS: Final = Resource(
     selectable=("status.successful",),
     counts=(("status.successful", "status.succeeded"),),
 )
+REPLICA_SETS: Final = Resource(
+    APPS,
+    "v1",
+    "replicasets",
+    "replicaset",
+    "ReplicaSet",
+    short_names=("rs",),
+    categories=("all",),
+    subresources=("scale", "status"),
+    generation=True,
+    selectable=("status.replicas",),
+)
+DEPLOYMENTS: Final = Resource(
+    APPS,
+    "v1",
+    "deployments",
+    "deployment",
+    "Deployment",
+    short_names=("deploy",),
+    categories=("all",),
+    subresources=("scale", "status"),
+    generation=True,
+)
+SERVICES: Final = _core(
+    "services",
+    "Service",
+    short_names=("svc",),
+    categories=("all",),
+    subresources=("status",),
+    selectable=("spec.clusterIP", "spec.type"),
+)
+ENDPOINTS: Final = _core("endpoints", "Endpoints", short_names=("ep",))
+ENDPOINT_SLICES: Final = Resource(DISCOVERY, "v1", "endpointslices", "endpointslice", "EndpointSlice", generation=True)
 CUSTOM_RESOURCE_DEFINITIONS: Final = Resource(
     "apiextensions.k8s.io",
     "v1",
@@ -185,6 +220,11 @@ RESOURCES: Final = (
     SERVICE_ACCOUNTS,
     STORAGE_CLASSES,
     JOBS,
+    REPLICA_SETS,
+    DEPLOYMENTS,
+    SERVICES,
+    ENDPOINTS,
+    ENDPOINT_SLICES,
     CUSTOM_RESOURCE_DEFINITIONS,
     ROLES,
     ROLE_BINDINGS,

@@ -22,7 +22,10 @@ from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.clock_api import ClockApi
 from hera_k8s_sandbox.controller import Controller
 from hera_k8s_sandbox.cron import CronController
+from hera_k8s_sandbox.deployments import DeploymentController
+from hera_k8s_sandbox.endpoints import EndpointsController
 from hera_k8s_sandbox.jobs import JobController
+from hera_k8s_sandbox.replica_sets import ReplicaSetController
 from hera_k8s_sandbox.resources import EVENTS
 from hera_k8s_sandbox.state import SandboxState, two_for_each_processor
 from hera_k8s_sandbox.store import Store, time_text
@@ -120,6 +123,7 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
     controller = Controller(state)
     jobs = JobController(state)
     cron = CronController(state)
+    kept = (ReplicaSetController(state), DeploymentController(state), EndpointsController(state))
 
     def look_again() -> None:
         controller.look_again()
@@ -133,7 +137,11 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
         await controller.start()
         jobs.start()
         cron.start()
+        for each in kept:
+            each.start()
         yield
+        for each in kept:
+            await each.stop()
         await cron.stop()
         await jobs.stop()
         await controller.stop()

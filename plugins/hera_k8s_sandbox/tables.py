@@ -15,16 +15,21 @@ from hera_k8s_sandbox.resources import (
     CONFIG_MAPS,
     CRON_WORKFLOWS,
     CUSTOM_RESOURCE_DEFINITIONS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    ENDPOINTS,
     EVENTS,
     JOBS,
     NAMESPACES,
     NODES,
     PERSISTENT_VOLUMES,
     PODS,
+    REPLICA_SETS,
     ROLE_BINDINGS,
     ROLES,
     SECRETS,
     SERVICE_ACCOUNTS,
+    SERVICES,
     STORAGE_CLASSES,
     WORKFLOWS,
     Resource,
@@ -273,6 +278,55 @@ def _selector(job: Json) -> str:
     return ",".join(terms) or "<none>"
 
 
+def _told(obj: Json, field: str) -> int:
+    return int((obj.get("status") or {}).get(field) or 0)
+
+
+def _pairs(labels: Json) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or "<none>"
+
+
+def _external_address(service: Json) -> str:
+    spec = service["spec"]
+    if spec.get("type") == "ExternalName":
+        return str(spec.get("externalName"))
+    return ",".join(spec.get("externalIPs") or ()) or ("<pending>" if spec.get("type") == "LoadBalancer" else "<none>")
+
+
+def _ports(service: Json) -> str:
+    shown = []
+    for one in service["spec"].get("ports") or ():
+        node = f":{one['nodePort']}" if one.get("nodePort") else ""
+        shown.append(f"{one['port']}{node}/{one.get('protocol', 'TCP')}")
+    return ",".join(shown) or "<none>"
+
+
+def _addresses(endpoints: Json) -> str:
+    found = [
+        f"{address['ip']}:{port['port']}" if port else str(address["ip"])
+        for subset in endpoints.get("subsets") or ()
+        for port in subset.get("ports") or (None,)
+        for address in subset.get("addresses") or ()
+    ]
+    return _first(found)
+
+
+def _slice_addresses(slice_: Json) -> str:
+    return _first(
+        [address for one in slice_.get("endpoints") or () for address in one.get("addresses") or ()], "<unset>"
+    )
+
+
+def _slice_ports(slice_: Json) -> str:
+    return _first([str(one.get("port", "*")) for one in slice_.get("ports") or ()], "<unset>")
+
+
+def _first(found: list[str], nothing: str = "<none>") -> str:
+    """Three of many, and how many more there are."""
+    more = f" + {len(found) - 3} more..." if len(found) > 3 else ""
+    return ",".join(found[:3]) + more or nothing
+
+
 def _class_name(storage_class: Json) -> str:
     annotations = storage_class["metadata"].get("annotations") or {}
     default = annotations.get("storageclass.kubernetes.io/is-default-class") == "true"
@@ -355,6 +409,39 @@ COLUMNS: Final[Mapping[Resource, tuple[Column, ...]]] = {
         Column("Containers", lambda job: _template(job, "name"), priority=1),
         Column("Images", lambda job: _template(job, "image"), priority=1),
         Column("Selector", _selector, priority=1),
+    ),
+    REPLICA_SETS: (
+        Column("Desired", _path("spec.replicas", 0), type="integer"),
+        Column("Current", _path("status.replicas", 0), type="integer"),
+        Column("Ready", _path("status.readyReplicas", 0), type="integer"),
+        _AGE,
+        Column("Containers", lambda owner: _template(owner, "name"), priority=1),
+        Column("Images", lambda owner: _template(owner, "image"), priority=1),
+        Column("Selector", _selector, priority=1),
+    ),
+    DEPLOYMENTS: (
+        Column("Ready", lambda obj: f"{_told(obj, 'readyReplicas')}/{obj['spec'].get('replicas', 0)}"),
+        Column("Up-to-date", _path("status.updatedReplicas", 0), type="integer"),
+        Column("Available", _path("status.availableReplicas", 0), type="integer"),
+        _AGE,
+        Column("Containers", lambda owner: _template(owner, "name"), priority=1),
+        Column("Images", lambda owner: _template(owner, "image"), priority=1),
+        Column("Selector", _selector, priority=1),
+    ),
+    SERVICES: (
+        Column("Type", _path("spec.type")),
+        Column("Cluster-IP", _path("spec.clusterIP", "<none>")),
+        Column("External-IP", _external_address),
+        Column("Port(s)", _ports),
+        _AGE,
+        Column("Selector", lambda service: _pairs(service["spec"].get("selector") or {}), priority=1),
+    ),
+    ENDPOINTS: (Column("Endpoints", _addresses), _AGE),
+    ENDPOINT_SLICES: (
+        Column("AddressType", _path("addressType")),
+        Column("Ports", _slice_ports),
+        Column("Endpoints", _slice_addresses),
+        _AGE,
     ),
     NAMESPACES: (Column("Status", _path("status.phase")), _AGE),
     NODES: (

@@ -10,6 +10,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from hera_k8s_sandbox import quantities
+from hera_k8s_sandbox.apps_rules import (
+    complete_deployment,
+    complete_replica_set,
+    deployment_causes,
+    replica_set_causes,
+    selector_update_causes,
+)
 from hera_k8s_sandbox.causes import fixed, required, unsupported_value, wrong
 from hera_k8s_sandbox.crds_rules import (
     complete_definition,
@@ -30,6 +37,9 @@ from hera_k8s_sandbox.resources import (
     CLUSTER_ROLES,
     CONFIG_MAPS,
     CUSTOM_RESOURCE_DEFINITIONS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    ENDPOINTS,
     EVENTS,
     JOBS,
     NAMESPACES,
@@ -37,14 +47,23 @@ from hera_k8s_sandbox.resources import (
     PERSISTENT_VOLUMES,
     PODS,
     RBAC,
+    REPLICA_SETS,
     ROLE_BINDINGS,
     ROLES,
     SECRETS,
     SERVICE_ACCOUNTS,
+    SERVICES,
     STORAGE_CLASSES,
     Resource,
 )
 from hera_k8s_sandbox.selectors import labels_of
+from hera_k8s_sandbox.service_rules import (
+    complete_endpoints,
+    complete_service,
+    complete_slice,
+    service_causes,
+    service_update_causes,
+)
 
 Json = dict[str, Any]
 Defaulter = Callable[[Json], None]
@@ -416,6 +435,11 @@ _DEFAULTS: Final[Mapping[Resource, Defaulter]] = {
     STORAGE_CLASSES: _complete_storage_class,
     PODS: complete_pod,
     JOBS: complete_job,
+    REPLICA_SETS: complete_replica_set,
+    DEPLOYMENTS: complete_deployment,
+    SERVICES: complete_service,
+    ENDPOINTS: complete_endpoints,
+    ENDPOINT_SLICES: complete_slice,
     CUSTOM_RESOURCE_DEFINITIONS: complete_definition,
     NAMESPACES: _complete_namespace,
     ROLES: _complete_role,
@@ -430,6 +454,9 @@ _VALIDATORS: Final[Mapping[Resource, Validator]] = {
     STORAGE_CLASSES: _storage_class_causes,
     PODS: pod_causes,
     JOBS: job_causes,
+    REPLICA_SETS: replica_set_causes,
+    DEPLOYMENTS: deployment_causes,
+    SERVICES: service_causes,
     CUSTOM_RESOURCE_DEFINITIONS: definition_causes,
     EVENTS: _event_causes,
     ROLES: _role_causes,
@@ -443,6 +470,9 @@ _UPDATE_VALIDATORS: Final[Mapping[Resource, UpdateValidator]] = {
     CLAIMS: _claim_update_causes,
     PODS: pod_update_causes,
     JOBS: job_update_causes,
+    REPLICA_SETS: selector_update_causes,
+    DEPLOYMENTS: selector_update_causes,
+    SERVICES: service_update_causes,
     CUSTOM_RESOURCE_DEFINITIONS: definition_update_causes,
     STORAGE_CLASSES: _storage_class_update_causes,
     ROLE_BINDINGS: _binding_update_causes,

@@ -1,0 +1,140 @@
+"""ReplicaSets and Deployments: what their specifications are completed with, and what they are refused for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from hera_k8s_sandbox.causes import fixed, required, unsupported_value, wrong
+from hera_k8s_sandbox.errors import Cause
+from hera_k8s_sandbox.metadata_rules import LABEL_VALUE, LABEL_VALUE_RULE
+from hera_k8s_sandbox.pod_rules import complete_template, template_causes
+from hera_k8s_sandbox.selectors import labels_of
+
+Json = dict[str, Any]
+
+RECREATE: Final = "Recreate"
+ROLLING: Final = "RollingUpdate"
+_STRATEGIES: Final = (RECREATE, ROLLING)
+_HISTORY: Final = 10
+_DEADLINE: Final = 600  # seconds
+_SHARE: Final = "25%"
+_PERCENT: Final = re.compile(r"[0-9]+%")
+_PERCENT_RULE: Final = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for "
+    "validation is '[0-9]+%')"
+)
+_NOT_NEGATIVE: Final = "must be greater than or equal to 0"
+
+
+def complete_replica_set(obj: Json) -> None:
+    """Fill in, in place, what the API server fills in."""
+    spec = obj.setdefault("spec", {})
+    if spec.get("replicas") is None:
+        spec["replicas"] = 1
+    complete_template(spec)
+    obj.setdefault("status", {"replicas": 0})
+
+
+def complete_deployment(obj: Json) -> None:
+    """Fill in, in place, what the API server fills in."""
+    spec = obj.setdefault("spec", {})
+    defaults = {"replicas": 1, "revisionHistoryLimit": _HISTORY, "progressDeadlineSeconds": _DEADLINE}
+    for field, value in defaults.items():
+        if spec.get(field) is None:
+            spec[field] = value
+    strategy = spec.setdefault("strategy", {})
+    if not strategy.get("type"):
+        strategy["type"] = ROLLING
+    if strategy["type"] == ROLLING:
+        rolling = strategy.get("rollingUpdate") or {}
+        strategy["rollingUpdate"] = rolling
+        for field in ("maxUnavailable", "maxSurge"):
+            if rolling.get(field) is None:
+                rolling[field] = _SHARE
+    complete_template(spec)
+    obj.setdefault("status", {})
+
+
+def replica_set_causes(obj: Json) -> Iterator[Cause]:
+    """What is wrong with a ReplicaSet."""
+    spec = obj["spec"]
+    yield from _count_causes(spec, ("replicas", "minReadySeconds"))
+    yield from _selector_causes(spec)
+    yield from _template_causes(spec)
+
+
+def deployment_causes(obj: Json) -> Iterator[Cause]:
+    """What is wrong with a Deployment."""
+    spec = obj["spec"]
+    yield from _count_causes(spec, ("replicas",))
+    yield from _selector_causes(spec)
+    yield from _template_causes(spec)
+    yield from _strategy_causes(spec["strategy"])
+    yield from _count_causes(spec, ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"))
+    if (spec.get("progressDeadlineSeconds") or 0) <= (spec.get("minReadySeconds") or 0):
+        told = "must be greater than minReadySeconds"
+        yield wrong("spec.progressDeadlineSeconds", spec.get("progressDeadlineSeconds"), told)
+
+
+def selector_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+    """What is wrong with a change: the selector stays."""
+    if old["spec"].get("selector") != new["spec"].get("selector"):
+        yield wrong("spec.selector", new["spec"].get("selector"), "field is immutable")
+
+
+def _count_causes(spec: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
+    for field in fields:
+        value = spec.get(field)
+        if value is not None and value < 0:
+            yield wrong(f"spec.{field}", value, _NOT_NEGATIVE)
+
+
+def _selector_causes(spec: Json) -> Iterator[Cause]:
+    selector = spec.get("selector")
+    if selector is None:
+        yield required("spec.selector")
+        return
+    for key, value in (selector.get("matchLabels") or {}).items():
+        if not re.fullmatch(LABEL_VALUE, value or ""):
+            yield wrong("spec.selector.matchLabels", value, LABEL_VALUE_RULE) if key else required("spec.selector")
+    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        yield wrong("spec.selector", selector, "empty selector is invalid for deployment")
+
+
+def _template_causes(spec: Json) -> Iterator[Cause]:
+    template = spec["template"]
+    selector = labels_of(spec.get("selector") or {})
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if selector is not None and not selector.matches(labels.get):
+        yield wrong("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+    yield from template_causes(template)
+    policy = template["spec"].get("restartPolicy")
+    if policy != "Always" and policy in ("OnFailure", "Never"):
+        yield unsupported_value("spec.template.spec.restartPolicy", policy, ("Always",))
+    if template["spec"].get("activeDeadlineSeconds") is not None:
+        yield fixed("spec.template.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported")
+
+
+def _strategy_causes(strategy: Json) -> Iterator[Cause]:
+    where, rolling = "spec.strategy", strategy.get("rollingUpdate")
+    if strategy["type"] == RECREATE and rolling is not None:
+        told = "may not be specified when strategy `type` is 'Recreate'"
+        yield fixed(f"{where}.rollingUpdate", told)
+    if strategy["type"] not in _STRATEGIES:
+        yield unsupported_value(f"{where}.type", strategy["type"], _STRATEGIES)
+    if strategy["type"] != ROLLING:
+        return
+    given = {field: (rolling or {}).get(field) for field in ("maxUnavailable", "maxSurge")}
+    for field, value in given.items():
+        if isinstance(value, str) and not _PERCENT.fullmatch(value):
+            yield wrong(f"{where}.rollingUpdate.{field}", value, _PERCENT_RULE)
+        elif isinstance(value, int) and value < 0:
+            yield wrong(f"{where}.rollingUpdate.{field}", value, _NOT_NEGATIVE)
+    if all(value in (0, "0%") for value in given.values()):
+        told = "may not be 0 when `maxSurge` is 0"
+        yield wrong(f"{where}.rollingUpdate.maxUnavailable", given["maxUnavailable"], told)
+    share = str(given["maxUnavailable"])
+    if _PERCENT.fullmatch(share) and int(share[:-1]) > 100:
+        yield wrong(f"{where}.rollingUpdate.maxUnavailable", share, "must not be greater than 100%")

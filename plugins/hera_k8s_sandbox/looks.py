@@ -1,0 +1,67 @@
+"""Looks: what a controller has to look at again, and when; a look that takes long is not repeated at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from hera_k8s_sandbox.errors import ApiError
+
+Key = tuple[str, str]  # namespace, name
+
+log = logging.getLogger(__name__)
+
+_SHARE: Final = 10  # a look that takes a second is followed by ten without one
+
+
+class Looks:
+    """The looks of one controller; look: does for a key what is to be done, and says in how many seconds again."""
+
+    def __init__(self, what: str, look: Callable[[Key], float | None]) -> None:
+        self._what = what
+        self._look = look
+        self._planned: dict[Key, asyncio.TimerHandle] = {}
+        self._not_before: dict[Key, float] = {}
+
+    def plan(self, key: Key, delay: float = 0.0) -> None:
+        """Look at an object after a delay in seconds, sooner if that was planned already."""
+        loop = asyncio.get_running_loop()
+        when = max(loop.time() + delay, self._not_before.get(key, 0.0))
+        planned = self._planned.get(key)
+        if planned is not None:
+            if planned.when() <= when:
+                return
+            planned.cancel()
+        self._planned[key] = loop.call_at(when, self._turn, key)
+
+    def forget(self, key: Key) -> None:
+        """An object is gone."""
+        self._not_before.pop(key, None)
+        if (planned := self._planned.pop(key, None)) is not None:
+            planned.cancel()
+
+    def stop(self) -> None:
+        """Look at nothing any more."""
+        for planned in self._planned.values():
+            planned.cancel()
+        self._planned.clear()
+
+    def _turn(self, key: Key) -> None:
+        del self._planned[key]
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            again = self._look(key)
+        except ApiError as error:
+            if error.code != 404:  # deleted meanwhile
+                log.warning("%s %s/%s: %s", self._what, *key, error.message)
+            return
+        except Exception:  # whatever it is about this one, the others go on
+            log.exception("%s %s/%s could not be dealt with", self._what, *key)
+            return
+        now = loop.time()
+        self._not_before[key] = now + _SHARE * (now - began)
+        if again is not None:
+            self.plan(key, again)

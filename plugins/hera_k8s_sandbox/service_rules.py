@@ -1,0 +1,179 @@
+"""Services and their endpoints: what they are completed with, and what they are refused for."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from hera_k8s_sandbox.causes import repeated, required, unsupported_value, wrong
+from hera_k8s_sandbox.errors import Cause
+from hera_k8s_sandbox.metadata_rules import LABEL, LABEL_RULE, labelled_causes, subdomain_causes
+
+Json = dict[str, Any]
+
+_TYPES: Final = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
+_AFFINITIES: Final = ("ClientIP", "None")
+_AFFINITY_SECONDS: Final = 10800
+_HIGHEST: Final = 65535
+_HEADLESS: Final = "None"
+PORT_RULE: Final = f"must be between 1 and {_HIGHEST}, inclusive"
+_PORT_NAME: Final = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9]|-(?!-))*")
+
+
+def complete_service(obj: Json) -> None:
+    """Fill in, in place, what the API server fills in; its addresses come after."""
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("type", "ClusterIP")
+    spec.setdefault("sessionAffinity", "None")
+    if spec["sessionAffinity"] == "ClientIP":
+        client = spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
+        client.setdefault("timeoutSeconds", _AFFINITY_SECONDS)
+    for port in spec.get("ports") or ():
+        port.setdefault("protocol", "TCP")
+        if port.get("targetPort") in (None, "", 0):
+            port["targetPort"] = port.get("port")
+    if spec["type"] == "ExternalName":
+        for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            if not spec.get(field) or field != "clusterIP":
+                spec.pop(field, None)
+    else:
+        spec.setdefault("internalTrafficPolicy", "Cluster")
+        _complete_families(spec)
+    if spec["type"] in ("NodePort", "LoadBalancer"):
+        spec.setdefault("externalTrafficPolicy", "Cluster")
+    else:
+        for port in spec.get("ports") or ():
+            port.pop("nodePort", None)
+        for field in ("externalTrafficPolicy", "allocateLoadBalancerNodePorts", "healthCheckNodePort"):
+            spec.pop(field, None)
+    if spec["type"] == "LoadBalancer":
+        spec.setdefault("allocateLoadBalancerNodePorts", True)
+    obj.setdefault("status", {"loadBalancer": {}})
+
+
+def _complete_families(spec: Json) -> None:
+    if not spec.get("clusterIP") and spec.get("clusterIPs"):
+        spec["clusterIP"] = spec["clusterIPs"][0]
+    if spec.get("clusterIP") and not spec.get("clusterIPs"):
+        spec["clusterIPs"] = [spec["clusterIP"]]
+    if spec.get("clusterIP") == _HEADLESS and not spec.get("selector"):
+        spec.setdefault("ipFamilies", ["IPv4", "IPv6"])
+        spec.setdefault("ipFamilyPolicy", "RequireDualStack")
+    spec.setdefault("ipFamilies", ["IPv4"])
+    spec.setdefault("ipFamilyPolicy", "SingleStack")
+
+
+def complete_endpoints(obj: Json) -> None:
+    """Fill in, in place, what the API server fills in."""
+    for subset in obj.get("subsets") or ():
+        for port in subset.get("ports") or ():
+            port.setdefault("protocol", "TCP")
+
+
+def complete_slice(obj: Json) -> None:
+    """Fill in, in place, what the API server fills in."""
+    obj["endpoints"] = obj.get("endpoints") or []
+    obj["ports"] = obj.get("ports") or []
+    for port in obj["ports"]:
+        port.setdefault("name", "")
+        port.setdefault("protocol", "TCP")
+
+
+def service_causes(obj: Json) -> Iterator[Cause]:
+    """What is wrong with a service."""
+    spec = obj["spec"]
+    if spec["type"] not in _TYPES:
+        yield unsupported_value("spec.type", spec["type"], _TYPES)
+    is_headless = spec.get("clusterIP") == _HEADLESS
+    if not spec.get("ports") and not is_headless and spec["type"] != "ExternalName":
+        yield required("spec.ports")
+    if spec["type"] == "ExternalName":
+        yield from _external_causes(spec)
+    yield from _port_causes(spec.get("ports") or [])
+    for cause in labelled_causes({"labels": spec.get("selector") or {}}):
+        yield Cause("spec.selector", cause.message, cause.reason)
+    if spec["sessionAffinity"] not in _AFFINITIES:
+        yield unsupported_value("spec.sessionAffinity", spec["sessionAffinity"], _AFFINITIES)
+    yield from _address_causes(spec)
+
+
+def service_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+    """What is wrong with a change: an address stays."""
+    before, after = old["spec"], new["spec"]
+    if "ExternalName" in (before.get("type"), after.get("type")):
+        return
+    if before.get("clusterIPs") and before["clusterIPs"] != after.get("clusterIPs"):
+        yield wrong("spec.clusterIPs[0]", after.get("clusterIPs"), "may not change once set")
+
+
+def _external_causes(spec: Json) -> Iterator[Cause]:
+    name = spec.get("externalName")
+    if not name:
+        yield required("spec.externalName")
+    else:
+        yield from subdomain_causes("spec.externalName", name.removesuffix("."))
+
+
+def _port_causes(ports: list[Json]) -> Iterator[Cause]:
+    names: set[str] = set()
+    seen: set[tuple[Any, Any]] = set()
+    for index, port in enumerate(ports):
+        where, name = f"spec.ports[{index}]", port.get("name")
+        if len(ports) > 1 and not name:
+            yield required(f"{where}.name")
+        elif name and not re.fullmatch(LABEL, name):
+            yield wrong(f"{where}.name", name, LABEL_RULE)
+        elif name and name in names:
+            yield repeated(f"{where}.name", name)
+        names.add(name or "")
+        if not 1 <= int(port.get("port") or 0) <= _HIGHEST:
+            yield wrong(f"{where}.port", port.get("port") or 0, PORT_RULE)
+        if not port.get("protocol"):
+            yield required(f"{where}.protocol")
+        elif port["protocol"] not in _PROTOCOLS:
+            yield unsupported_value(f"{where}.protocol", port["protocol"], _PROTOCOLS)
+        yield from target_causes(f"{where}.targetPort", port.get("targetPort"))
+    for index, port in enumerate(ports):
+        key = (port.get("protocol"), port.get("port"))
+        if key in seen:
+            shown = {"protocol": key[0], "port": key[1]}
+            yield Cause(f"spec.ports[{index}]", f"Duplicate value: {_compact(shown)}", repeated("", "").reason)
+        seen.add(key)
+
+
+def target_causes(where: str, target: Any) -> Iterator[Cause]:
+    """What is wrong with a port that is given as a number or by its name."""
+    if isinstance(target, int):
+        if not 1 <= target <= _HIGHEST:
+            yield wrong(where, target, PORT_RULE)
+        return
+    name = str(target or "")
+    if len(name) > 15:
+        yield wrong(where, name, "must be no more than 15 characters")
+    elif not re.fullmatch(r"[-a-z0-9]+", name):
+        yield wrong(where, name, "must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)")
+    elif not re.search(r"[a-z]", name):
+        yield wrong(where, name, "must contain at least one letter (a-z)")
+    elif "--" in name:
+        yield wrong(where, name, "must not contain consecutive hyphens")
+    elif not _PORT_NAME.fullmatch(name) or name.endswith("-"):
+        yield wrong(where, name, "must not begin or end with a hyphen")
+
+
+def _address_causes(spec: Json) -> Iterator[Cause]:
+    address = spec.get("clusterIP")
+    if not address or address == _HEADLESS:
+        return
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        told = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        yield wrong("spec.clusterIPs[0]", address, told)
+
+
+def _compact(value: Json) -> str:
+    return json.dumps(value, separators=(",", ":"))
