@@ -1,5 +1,8 @@
 """Sessions of development: `nox -s lint tests`; `nox -s bench` measures."""
 
+import shutil
+from pathlib import Path
+
 import nox
 
 nox.options.default_venv_backend = "venv"
@@ -44,6 +47,17 @@ def conformance(session: nox.Session) -> None:
     """One suite for the sandbox and for a real Kubernetes control plane, which is built from Go modules once."""
     install(session)
     session.run("pytest", "tests/conformance", *(session.posargs or ["--real"]))
+
+
+@nox.session(reuse_venv=False)
+def covalent(session: nox.Session) -> None:
+    """contrib/covalent alone, beside a wheel of the project: Covalent is not among what development needs."""
+    wheels = Path(session.create_tmp(), "wheels")
+    shutil.rmtree(wheels, ignore_errors=True)
+    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels), ".", "contrib/covalent")
+    project, executor = (next(wheels.glob(f"{name}-*.whl")) for name in ("hera_k8s_utils", "hera_k8s_covalent"))
+    session.install(str(project), f"{executor}[aws]", "pytest", "pytest-timeout", "cryptography", "moto[ecr,server]")
+    session.run("pytest", "contrib/covalent/tests", *session.posargs)
 
 
 @nox.session

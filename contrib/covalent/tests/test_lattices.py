@@ -165,3 +165,12 @@ dispatch_id = ct.dispatch(sum_of_squares)(4)
     found = dispatch(source + WAIT)
     assert (found["status"], found["result"]) == ("COMPLETED", "14")
     assert "squaring" in found["nodes"][0]["stdout"]
+
+
+def test_the_example(server: CovalentServer, kubeconfig: Path, nothing_left: Any) -> None:
+    """Its executor names no cluster: the kubeconfig is where kubectl looks for it."""
+    home = Path(server.environ["HOME"]) / ".kube"
+    home.mkdir(exist_ok=True)
+    (home / "config").write_bytes(kubeconfig.read_bytes())
+    told = server.run(EXAMPLES / "logistic_map.py")
+    assert told.splitlines()[-1] == "COMPLETED {2.9: 1, 3.2: 2, 3.5: 4, 3.55: 8}"

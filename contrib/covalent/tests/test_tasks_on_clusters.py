@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -17,6 +18,8 @@ pytest.importorskip("covalent", reason="needs Covalent: nox -s covalent")
 pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s covalent")
 
 import covalent as ct
+
+from hera_k8s_utils import SubmitError
 
 JOBS = "/apis/batch/v1/namespaces/{}/jobs"
 
@@ -155,6 +158,32 @@ def test_a_login_that_waits_for_somebody_does_not_hold_up_covalents_loop(
 
     result, *_ = asyncio.run(the_loop_lets_it_in())
     assert result == 9
+
+
+def test_who_chooses_another_context_meanwhile_gets_it_with_the_next_task(
+    dispatcher: Any,
+    executor: Any,
+    each_cluster: Any,
+    nothing_left: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    config = json.loads(Path(executor().k8s_config_file).read_text())
+    (context,) = config["contexts"]
+    elsewhere = {"name": "elsewhere", "context": {**context["context"], "namespace": "not-there"}}
+    config["contexts"].append(elsewhere)
+    file = tmp_path / "kubeconfig"
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'absent'}{os.pathsep}{file}")
+
+    def run() -> Any:
+        return asyncio.run(dispatcher.run(executor(k8s_config_file=""), pow, 2, 2))
+
+    file.write_text(json.dumps(config))
+    result, *_ = run()
+    assert result == 4
+    file.write_text(json.dumps({**config, "current-context": "elsewhere"}))
+    with pytest.raises(SubmitError, match="not-there"):
+        run()
 
 
 def test_the_pod_asks_for_what_was_set_and_is_run_once(

@@ -6,8 +6,9 @@ import asyncio
 import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -47,6 +48,20 @@ class Where:
             options["k8s_config_file"] = config
         return {name: value for name, value in options.items() if value}
 
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What changes when the kubeconfig does, be it that somebody chose another context in it."""
+        stated = self.options.get("k8s_config_file") or os.environ.get("KUBECONFIG") or os.path.expanduser(KUBECONFIG)
+        return (stated, *(_version(file) for file in stated.split(os.pathsep)))
+
+
+def _version(file: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(os.path.expanduser(file))
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
 
 class Cluster:
     """A connection, and what runs over it. The first request is made by who uses it."""
@@ -67,23 +82,48 @@ class Cluster:
         return await loop.run_in_executor(self._threads, partial(function, *args, **kwargs))
 
 
-_opening = threading.Lock()
-_opened: dict[tuple[object, ...], Cluster] = {}
-_locks: dict[tuple[object, ...], threading.Lock] = {}
+@dataclass
+class _Shared:
+    """The cluster of some settings, and the state of the kubeconfig that it was opened with."""
+
+    lock: threading.Lock
+    state: tuple[object, ...] = ()
+    cluster: Cluster | None = None
+
+
+_guard = threading.Lock()
+_shared: dict[tuple[int, Where], _Shared] = {}
+_of_jobs: dict[str, Cluster] = {}
 
 
 def shared(where: Where) -> Cluster:
-    """The cluster of these settings, opened on first use. Blocks; a login that asks people holds up nobody else's.
+    """The cluster of these settings, opened on first use, and anew when the kubeconfig was changed.
 
-    Raises `HeraK8sError`: a context that is not there, no credential, a plugin that failed. The next task tries again.
+    Blocks; a login that waits for somebody holds up only those who want the same. Raises `HeraK8sError`: a context that
+    is not there, no credential, a plugin that failed. The next task tries again.
     """
-    key = (os.getpid(), where, os.environ.get("KUBECONFIG"))  # threads and connections do not survive a fork
-    with _opening:
-        lock = _locks.setdefault(key, threading.Lock())
-    with lock:
-        if key not in _opened:
-            _opened[key] = _open(where)
-        return _opened[key]
+    with _guard:  # connections and threads do not survive a fork
+        entry = _shared.setdefault((os.getpid(), where), _Shared(threading.Lock()))
+    with entry.lock:
+        state = where.state
+        if entry.cluster is None or entry.state != state:
+            entry.cluster, entry.state = _open(where), state
+        return entry.cluster
+
+
+def of_job(name: str) -> Cluster | None:
+    """Where a Job of this process is, whatever the kubeconfig says now; None for a Job of another process."""
+    return _of_jobs.get(name)
+
+
+@contextmanager
+def holding(name: str, cluster: Cluster) -> Iterator[None]:
+    """For as long as the block lasts, a Job of this name is in this cluster."""
+    _of_jobs[name] = cluster
+    try:
+        yield
+    finally:
+        del _of_jobs[name]
 
 
 def _open(where: Where) -> Cluster:

@@ -105,36 +105,43 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
         deleted; a `HeraK8sError` with the cause for everything else. Whatever happens, nothing of it is left on the
         cluster or in the data store.
         """
-        from .cluster import shared
+        from .cluster import holding, shared
 
         await self._heed_cancelling()
         cluster = await asyncio.to_thread(shared, self._where())
         run = await cluster.call(self._prepare, cluster, function, args, kwargs, task_metadata)
+        with holding(run.wanted.name, cluster):
+            return await self._through(cluster, run)
+
+    async def cancel(self, task_metadata: dict[str, Any], job_handle: Any) -> bool:  # noqa: ARG002
+        """Delete the Job; whoever waits for it notices. False when the task has no Job yet."""
+        from .cluster import of_job, shared
+
+        if not isinstance(job_handle, dict) or not job_handle.get("job"):
+            return False
+        cluster = of_job(job_handle["job"])
+        if cluster is None:
+            cluster = await asyncio.to_thread(shared, self._where())
+        await cluster.call(cluster.jobs.cancel, job_handle["job"])
+        return True
+
+    # --- how ----------------------------------------------------------------------------------------------------
+
+    async def _through(self, cluster: Cluster, run: Run) -> Any:
+        """Submit, wait, read what came of it, clean up."""
         name = run.wanted.name
         updates = cluster.followed.add(name)
         submitting = asyncio.ensure_future(cluster.call(run.submit))
         try:
             await asyncio.shield(submitting)
             cluster.followed.start()
-            await self.set_job_handle({"job": name, "namespace": cluster.jobs.namespace})
+            await self._tell_handle({"job": name, "namespace": cluster.jobs.namespace})
             await self._heed_cancelling()
             job, pending = await self._ended(cluster, name, updates)
             outcome = await self._outcome(cluster, run, job, pending)
             return await cluster.call(self._result, run, outcome)
         finally:
             await asyncio.shield(self._clean(cluster, run, submitting))
-
-    async def cancel(self, task_metadata: dict[str, Any], job_handle: Any) -> bool:  # noqa: ARG002
-        """Delete the Job; whoever waits for it notices. False when the task has no Job yet."""
-        from .cluster import shared
-
-        if not isinstance(job_handle, dict) or not job_handle.get("job"):
-            return False
-        cluster = await asyncio.to_thread(shared, self._where())
-        await cluster.call(cluster.jobs.cancel, job_handle["job"])
-        return True
-
-    # --- how ----------------------------------------------------------------------------------------------------
 
     def _where(self) -> Where:
         from .cluster import Where
@@ -175,8 +182,20 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
         return Run(cluster, store, wanted, pack(function, args, kwargs), pull)
 
     async def _heed_cancelling(self) -> None:
-        if await self.get_cancel_requested():
+        """A dispatcher that is too busy to answer within Covalent's five seconds fails no task."""
+        try:
+            requested = await self.get_cancel_requested()
+        except asyncio.TimeoutError:
+            log.warning("the dispatcher does not say whether a task is to be cancelled")
+            return
+        if requested:
             raise TaskCancelledError
+
+    async def _tell_handle(self, handle: dict[str, str]) -> None:
+        try:
+            await self.set_job_handle(handle)
+        except asyncio.TimeoutError:
+            log.warning("the dispatcher does not take the handle of %s, which cannot be cancelled by it", handle["job"])
 
     async def _ended(self, cluster: Cluster, name: str, updates: Updates) -> tuple[Job, str]:
         """The Job once it is over, and why it was pending. The watch says so; while it is silent, pending tasks are
