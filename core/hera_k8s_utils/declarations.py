@@ -225,6 +225,7 @@ class RunUpdate:
     phase: of the whole workflow: Pending, Running, Succeeded, Failed, Error.
     nodes: the tasks that changed, by their id.
     gone: the object was deleted while it was followed.
+    suspended: somebody suspended it as a whole: it starts no further task until it is resumed.
     """
 
     phase: str
@@ -234,6 +235,7 @@ class RunUpdate:
     started_at: str = ""
     finished_at: str = ""
     gone: bool = False
+    suspended: bool = False
 
     @property
     def finished(self) -> bool:

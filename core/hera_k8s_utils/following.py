@@ -8,7 +8,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -46,7 +46,8 @@ class Follower:
     explain: looks up why a pod does not start, where the task itself does not say.
     related: what the checks before the run said of the thing that a reason names, empty for nothing.
     on_update: told of each update, after it was recorded and counted.
-    come_back: what brings one back to this run; stop: what ends it.
+    come_back: what brings one back to this run; stop: what ends it; resume: what lets it go on when it is suspended.
+    gates: its suspend templates, as `waiting.gates_of` finds them.
     """
 
     engine: Engine
@@ -60,6 +61,8 @@ class Follower:
     on_update: Callable[[RunUpdate], None] | None = None
     come_back: str = ""
     stop: str = ""
+    resume: str = ""
+    gates: Mapping[str, str] = field(default_factory=dict)
     _arrivals: queue.SimpleQueue[RunUpdate | BaseException | Reason | None] = field(
         default_factory=queue.SimpleQueue, init=False
     )
@@ -95,7 +98,7 @@ class Follower:
 
     def _consume(self, lines: ProgressLines | None) -> Ended:
         deadline = None if self.timeout is None else time.monotonic() + self.timeout
-        waiting = Waiting(self.tally, self.explain, self._arrivals.put)
+        waiting = Waiting(self.tally, self.explain, self._arrivals.put, resume=self.resume, gates=self.gates)
         last = RunUpdate(phase="")
         while True:
             arrived = self._next(deadline)

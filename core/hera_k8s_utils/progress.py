@@ -210,11 +210,13 @@ class Tally:
         self._finished: dict[str, datetime] = {}
         self._again: set[str] = set()
         self.phase = ""
+        self.is_suspended = False
 
     def apply(self, update: RunUpdate) -> None:
         """Take up an update."""
         with self._lock:
             self.phase = update.phase or self.phase
+            self.is_suspended = update.suspended
             for node in update.nodes:
                 self._take(node)
 
@@ -285,6 +287,11 @@ class Tally:
         """The tasks that exist and have not started."""
         with self._lock:
             return [node for node in self._nodes.values() if node.phase in ("Pending", "")]
+
+    def suspended(self) -> list[NodeState]:
+        """The tasks that wait for somebody to resume them, or for a time to pass."""
+        with self._lock:
+            return [node for node in self._nodes.values() if node.type == "Suspend" and node.phase == "Running"]
 
     def retried(self) -> int:
         """How many tasks needed more than one attempt."""

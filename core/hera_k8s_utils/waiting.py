@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .declarations import NodeState
+from .declarations import Json, NodeState
 from .progress import Tally
 
 log = logging.getLogger(__name__)
@@ -41,10 +41,22 @@ class Waiting:
     """Finds out why tasks stay pending.
 
     explain: asked about a pod whose task says nothing, in a thread of its own; what it says goes to `arrived`.
+    resume: what lets a suspended run go on, as a command. gates: as `gates_of` finds them.
     """
 
-    def __init__(self, tally: Tally, explain: ExplainPod | None, arrived: Callable[[Reason], None]) -> None:
+    def __init__(
+        self,
+        tally: Tally,
+        explain: ExplainPod | None,
+        arrived: Callable[[Reason], None],
+        *,
+        resume: str = "",
+        gates: Mapping[str, str] | None = None,
+    ) -> None:
         self._tally = tally
+        self._resume = resume
+        self._gates = gates or {}
+        self._was_suspended = False
         self._explain = explain
         self._arrived = arrived
         self._since: dict[str, float] = {}
@@ -59,12 +71,24 @@ class Waiting:
         self._looked = at
         late = self._late(at)
         self._ask_for(late)
+        suspended = self._suspended()
         reasons = Counter(Reason(node.template, node.message) for node in late if node.message not in _USUAL)
-        return [sentence for reason, many in reasons.items() for sentence in self._sentence(reason, many)]
+        return suspended + [sentence for reason, many in reasons.items() for sentence in self._sentence(reason, many)]
 
     def learned(self, reason: Reason) -> list[str]:
         """The sentence about a reason that `explain` found, unless it was told already."""
         return self._sentence(reason, 1)
+
+    def _suspended(self) -> list[str]:
+        """Sentences about what waits for somebody: such a run does not end by itself."""
+        how = f" ({self._resume})" if self._resume else ""
+        news = []
+        if self._tally.is_suspended and not self._was_suspended:
+            news.append(f"the run is suspended, and starts no further task until it is resumed{how}")
+        self._was_suspended = self._tally.is_suspended
+        for template, many in Counter(node.template for node in self._tally.suspended()).items():
+            news += self._sentence(Reason(template, f"{_gate(self._gates.get(template))}{how}"), many)
+        return news
 
     def _late(self, at: float) -> list[NodeState]:
         pending = self._tally.pending()
@@ -95,6 +119,24 @@ class Waiting:
         told.add(reason.text)
         who = f"{reason.template} waits" if many == 1 else f"{many} tasks of {reason.template} wait"
         return [f"{who}: {reason.text}"]
+
+
+def gates_of(manifest: Json) -> dict[str, str]:
+    """The suspend templates of a workflow, with the time that each waits by itself; empty: until it is resumed."""
+    spec = manifest.get("spec") or {}
+    templates = (spec.get("workflowSpec") or spec).get("templates") or ()
+    return {
+        str(each.get("name")): str((each["suspend"] or {}).get("duration") or "")
+        for each in templates
+        if isinstance(each, dict) and "suspend" in each
+    }
+
+
+def _gate(duration: str | None) -> str:
+    """What a suspended task waits for; duration: None where nobody knows."""
+    if duration is None:
+        return "for somebody to resume it, or for its time to pass"
+    return f"for {duration} to pass, or for somebody to resume it" if duration else "for somebody to resume it"
 
 
 def _is_telling(message: str) -> bool:

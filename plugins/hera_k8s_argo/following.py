@@ -21,6 +21,7 @@ FIELDS: Final = (
     "metadata.name",
     "metadata.uid",
     "metadata.annotations.workflows.argoproj.io/pod-name-format",
+    "spec.suspend",
     "status.phase",
     "status.message",
     "status.progress",
@@ -110,6 +111,7 @@ class _State:
     uid: str = ""
     known: bool = False
     ended: bool = False
+    suspended: bool = False
     _summary: tuple[str, ...] = ("", "", "", "", "")
     _nodes: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
@@ -125,10 +127,11 @@ class _State:
         nodes = self._changed(workflow, status)
         lost = deleted and summary[0] not in FINAL
         self.ended = lost or summary[0] in FINAL
-        news = first or lost or bool(nodes) or summary != self._summary
-        self._summary = summary
+        suspended = bool((workflow.get("spec") or {}).get("suspend"))
+        news = first or lost or bool(nodes) or summary != self._summary or suspended != self.suspended
+        self._summary, self.suspended = summary, suspended
         if news:
-            yield _update(summary, nodes, gone=lost)
+            yield _update(summary, nodes, gone=lost, suspended=suspended)
 
     def gone(self) -> RunUpdate:
         """The last update of a workflow that is no more."""
@@ -152,7 +155,7 @@ class _State:
 _SUMMARY: Final = ("phase", "message", "progress", "startedAt", "finishedAt")
 
 
-def _update(summary: tuple[str, ...], nodes: list[NodeState], *, gone: bool) -> RunUpdate:
+def _update(summary: tuple[str, ...], nodes: list[NodeState], *, gone: bool, suspended: bool = False) -> RunUpdate:
     phase, message, progress, started, finished = summary
     return RunUpdate(
         phase=phase,
@@ -162,6 +165,7 @@ def _update(summary: tuple[str, ...], nodes: list[NodeState], *, gone: bool) -> 
         started_at=started,
         finished_at=finished,
         gone=gone,
+        suspended=suspended,
     )
 
 

@@ -75,6 +75,21 @@ def test_logs_are_followed_while_the_workflow_runs(opened: Open) -> None:
     assert sorted(lines) == ["begun"] * 3 + ["ended"] * 3
 
 
+def test_a_suspended_workflow_is_told_to_be_one_and_goes_on(opened: Open) -> None:
+    with opened(hello("held", suspend=True), "r1") as container:
+        engine, context = container.engine(), container.context()
+        name = engine.submit(container.experiment()).name
+        told = []
+        for update in engine.follow(name):
+            told.append(update.suspended)
+            if update.suspended and update.phase == "Running":
+                patch = {"spec": {"suspend": None}}
+                context.kubernetes.patch("argoproj.io/v1alpha1", "workflows", name, patch)
+        assert update.phase == "Succeeded"
+        assert True in told
+        assert not told[-1]
+
+
 @pytest.mark.parametrize("terminate", [False, True])
 def test_a_workflow_that_is_stopped_has_failed(opened: Open, terminate: bool) -> None:
     with opened(fan_out("sleep 60", "sleeps"), f"t{terminate:d}") as container:

@@ -17,7 +17,7 @@ from hera_k8s_utils import NodeState, PlatformError, RunUpdate, Trouble
 from hera_k8s_utils.console import Console
 from hera_k8s_utils.following import Ended, Follower
 from hera_k8s_utils.progress import Tally
-from hera_k8s_utils.waiting import Reason, Waiting, describe_wait, what_checks_said
+from hera_k8s_utils.waiting import Reason, Waiting, describe_wait, gates_of, what_checks_said
 
 
 class Script:
@@ -107,6 +107,36 @@ def test_an_ordinary_start_is_not_worth_a_word() -> None:
     waiting, _ = waiting_with(node("Pending", "ContainerCreating"), node("Pending", "Unschedulable: no room", "w.b"))
     assert waiting.news(0.0) == []
     assert waiting.news(11.0) == ["simulate waits: Unschedulable: no room"]
+
+
+def gate(template: str, name: str, phase: str = "Running") -> NodeState:
+    return NodeState(id=name, name=name, type="Suspend", template=template, phase=phase)
+
+
+def test_tasks_that_wait_for_somebody_are_told_once_with_what_to_type() -> None:
+    tally = Tally()
+    tally.apply(RunUpdate(phase="Running", nodes=[gate("ask", "w.a"), gate("pause", "w.b"), gate("far", "w.c")]))
+    manifest = {
+        "spec": {"templates": [{"name": "ask", "suspend": {}}, {"name": "pause", "suspend": {"duration": "10m"}}]}
+    }
+    waiting = Waiting(tally, None, lambda reason: None, resume="argo resume w -n n", gates=gates_of(manifest))
+    assert waiting.news(0.0) == [
+        "ask waits: for somebody to resume it (argo resume w -n n)",
+        "pause waits: for 10m to pass, or for somebody to resume it (argo resume w -n n)",
+        "far waits: for somebody to resume it, or for its time to pass (argo resume w -n n)",
+    ]
+    tally.apply(RunUpdate(phase="Running", nodes=[gate("ask", "w.a", "Succeeded")]))
+    assert waiting.news(5.0) == []
+
+
+def test_a_suspended_run_is_told_each_time_that_it_becomes_one() -> None:
+    tally = Tally()
+    waiting = Waiting(tally, None, lambda reason: None, resume="argo resume w -n n")
+    told = []
+    for at, suspended in enumerate([False, True, True, False, True]):
+        tally.apply(RunUpdate(phase="Running", suspended=suspended))
+        told.append(bool(waiting.news(at * 2.0)))
+    assert told == [False, True, False, False, True]
 
 
 def test_a_silent_task_is_looked_up_by_its_pod() -> None:

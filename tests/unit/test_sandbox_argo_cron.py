@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -19,6 +20,7 @@ from sandbox_workflows import Workflows, container, dag, nodes, phases, task, wo
 
 from hera_k8s_sandbox.launch import Address, LaunchError, running
 from hera_k8s_sandbox.workflows.schedules import Schedule, ScheduleError
+from hera_k8s_utils.cli import main
 
 Json = dict[str, Any]
 HOUR = 3600
@@ -554,3 +556,24 @@ def test_too_many_times_at_once_are_met_in_parts(crons: Crons) -> None:
     with pytest.raises(LaunchError, match="1000 scheduled times were met until then; advance it again"):
         crons.pass_hours(24)
     crons.pass_hours(8)
+
+
+def test_the_command_advances_the_clock(crons: Crons, capsys: pytest.CaptureFixture[str]) -> None:
+    crons.make()
+    before = crons.address.ahead()
+    words = ["sandbox", "--sandbox-dir", str(crons.address.directory), "--advance"]
+    assert main([*words, "1h30m", "--output", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["ahead"] == pytest.approx(before + 1.5 * HOUR, abs=5)
+    assert len(crons.children()) in (1, 2)
+    assert main([*words, "1d"]) == 0
+    assert "UTC in the sandbox now, " in capsys.readouterr().err
+
+
+def test_the_command_says_what_is_amiss(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "--sandbox-dir", str(tmp_path), "--advance", "1h"]) != 0
+    said = capsys.readouterr().err
+    assert "the sandbox's clock cannot be advanced" in said
+    assert "no sandbox runs here" in said
+    assert main(["sandbox", "--advance", "soon"]) != 0
+    assert "'soon' is no length of time, such as 90s, 15m, 24h or 7d" in capsys.readouterr().err

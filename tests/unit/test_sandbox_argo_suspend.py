@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 import threading
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -349,3 +353,33 @@ def test_hera_builds_gates_and_opens_them(sandbox, flows: Workflows) -> None:
     service.resume_workflow(name, WorkflowResumeRequest(node_field_selector=select))
     assert flows.finish(name)["status"]["phase"] == "Succeeded"
     assert flows.log(name) == ["no"]
+
+
+def test_who_follows_a_waiting_run_is_told_what_to_type(sandbox, api: Api, work: Path) -> None:
+    """What is to be typed, a command of argo, asks its server for what is asked for here."""
+    (work / "gate.py").write_text(
+        "from hera.workflows import Steps, Suspend, Workflow\n"
+        "with Workflow(name='gate', entrypoint='s') as w:\n"
+        "    ask = Suspend(name='ask')\n"
+        "    with Steps(name='s'):\n"
+        "        ask(name='one')\n"
+    )
+    where = ["--sandbox", "--sandbox-dir", str(sandbox.directory)]
+    command = [sys.executable, "-m", "hera_k8s_utils", "run", "gate.py:w", "--run-id", "held", *where]
+    process = subprocess.Popen(command, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert process.stderr is not None
+        said = ""
+        while "ask waits" not in said:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        words = r"ask waits: for somebody to resume it \(argo resume (\S+) -n default\)"
+        told = re.search(words, " ".join(said.split()))
+        assert told, said
+        done(put(Workflows(api), told[1], "resume"))
+        _, rest = process.communicate(timeout=60)
+        assert process.returncode == 0, said + rest
+    finally:
+        process.kill()
+        process.communicate()

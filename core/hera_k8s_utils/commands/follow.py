@@ -81,6 +81,7 @@ def see_through(target: Target, console: Console, container: ExperimentContainer
     from ..following import Follower, took
     from ..outcome import conclude, show
     from ..progress import Tally, plan
+    from ..waiting import gates_of
 
     tally = Tally(plan(target.manifest))
     tally.recall(target.record.nodes.values() if target.record else ())
@@ -97,6 +98,8 @@ def see_through(target: Target, console: Console, container: ExperimentContainer
         on_update=_observer(container, console, tally, target),
         come_back=target.come_back,
         stop=target.stop,
+        resume=f"argo resume {target.name} -n {container.context().namespace}",
+        gates=gates_of(target.manifest),
     )
     ended = follower.run()
     if ended.timed_out:
