@@ -1,4 +1,4 @@
-"""The launch scripts: free of what shellcheck knows, and run in a scratch root with stand-ins for what the images hold."""
+"""The launch scripts: looked through by shellcheck, and run in a scratch root with stand-ins for programs."""
 
 from __future__ import annotations
 

@@ -74,6 +74,6 @@ def _of_metrics(label: str) -> list[Requirement]:
 
     key, value = label_pair(label) or ("", "")
     return [
-        CustomResourceDefinition(MONITORS, version="v1"),
+        CustomResourceDefinition("ServiceMonitor", bound=MONITORS, version="v1"),
         PrometheusSelection(label, key=key, value=value),
     ]

@@ -8,6 +8,7 @@ that others imply is left out.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -122,7 +123,7 @@ def _columns(graph: Graph) -> list[list[str]]:
         if followers[name]:
             column[name] = min(column[each] for each in followers[name]) - 1
     columns = [[name for name in graph if column[name] == index] for index in range(max(column.values()) + 1)]
-    for before, here in zip(columns, columns[1:], strict=False):
+    for before, here in itertools.pairwise(columns):
         rows = {name: row for row, name in enumerate(before)}
         here.sort(key=lambda name: _mean([rows[n] for n in graph[name] if n in rows], len(before)))
     return columns
