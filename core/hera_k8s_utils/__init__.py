@@ -49,10 +49,12 @@ from .errors import (
     PlatformError,
     PluginError,
     RunOver,
+    ScriptExit,
     SubmissionUnknown,
     SubmitError,
     Trouble,
     WorkflowFailed,
+    listed,
 )
 from .hookspecs import HOOK_API, hookimpl
 from .k8s_cluster import cluster, k8s_cluster
@@ -63,17 +65,26 @@ from .platforms import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey
 
 if TYPE_CHECKING:
     from .commands import Session
-    from .container import build_container, connect
+    from .console import Console
+    from .container import Connection, ExperimentContainer, build_container, connect
     from .experiment import BuiltExperiment, Environment, Experiment, Requirement
     from .http import HttpClient, NetworkSettings
     from .inputs import Inputs, Point, linspace
     from .layout import Layout
-    from .manifest import Manifest
+    from .manifest import DIGEST_LABEL, Manifest
+    from .naming import is_dns_subdomain, nearest
+    from .options import OptionRow
     from .provisioning import provision
+    from .quantity import parse_quantity
+    from .submitting import Desk, submit_once
     from .variables import Unresolved
+    from .words import counted
 
 _LATER = {
     "Session": "commands",
+    "Console": "console",
+    "Connection": "container",
+    "ExperimentContainer": "container",
     "build_container": "container",
     "connect": "container",
     "BuiltExperiment": "experiment",
@@ -86,9 +97,17 @@ _LATER = {
     "Point": "inputs",
     "linspace": "inputs",
     "Layout": "layout",
+    "DIGEST_LABEL": "manifest",
     "Manifest": "manifest",
+    "is_dns_subdomain": "naming",
+    "nearest": "naming",
+    "OptionRow": "options",
     "provision": "provisioning",
+    "parse_quantity": "quantity",
+    "Desk": "submitting",
+    "submit_once": "submitting",
     "Unresolved": "variables",
+    "counted": "words",
 }
 """Names that `hera-k8s --help` does without: their modules are imported on first use."""
 
@@ -105,6 +124,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "ARGO",
+    "DIGEST_LABEL",
     "HOOK_API",
     "KUBERNETES",
     "Argo",
@@ -113,15 +133,19 @@ __all__ = [
     "CheckResult",
     "ChecksFailed",
     "Command",
+    "Connection",
+    "Console",
     "Context",
     "Credential",
     "CredentialError",
     "CredentialProvider",
     "Demand",
+    "Desk",
     "Engine",
     "Environment",
     "ExecutionEngine",
     "Experiment",
+    "ExperimentContainer",
     "Finding",
     "HeraK8sError",
     "HttpClient",
@@ -138,6 +162,7 @@ __all__ = [
     "NoCredential",
     "NodeState",
     "NotApplicable",
+    "OptionRow",
     "OptionsError",
     "Platform",
     "PlatformError",
@@ -149,6 +174,7 @@ __all__ = [
     "RunOver",
     "RunSummary",
     "RunUpdate",
+    "ScriptExit",
     "Session",
     "Site",
     "Struct",
@@ -164,16 +190,22 @@ __all__ = [
     "build_container",
     "cluster",
     "connect",
+    "counted",
     "fail",
     "hookimpl",
+    "is_dns_subdomain",
     "k8s_cluster",
     "linspace",
+    "listed",
+    "nearest",
     "num_exp_environment",
     "ok",
     "option",
     "parse_arguments",
+    "parse_quantity",
     "parser",
     "provision",
+    "submit_once",
     "unknown",
     "warn",
 ]

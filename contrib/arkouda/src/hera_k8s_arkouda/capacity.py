@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from hera_k8s_utils.quantity import parse_quantity
+from hera_k8s_utils import parse_quantity
 
 Json = dict[str, Any]
 

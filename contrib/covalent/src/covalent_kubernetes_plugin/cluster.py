@@ -18,8 +18,7 @@ from .manifests import GROUP
 from .settings import KUBECONFIG
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.container import Connection
-    from hera_k8s_utils.platforms import Kubernetes
+    from hera_k8s_utils import Connection, Kubernetes
 
 T = TypeVar("T")
 

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_utils import PlatformError, Trouble
-from hera_k8s_utils.manifest import DIGEST_LABEL
-from hera_k8s_utils.submitting import Desk, submit_once
+from hera_k8s_utils import DIGEST_LABEL, Desk, PlatformError, Trouble, submit_once
 
 from . import manifests
 from .manifests import Sealing, Wanted

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hera_k8s_utils import OptionsError
-from hera_k8s_utils.errors import listed
-from hera_k8s_utils.naming import nearest
-from hera_k8s_utils.quantity import parse_quantity
+from hera_k8s_utils import OptionsError, listed, nearest, parse_quantity
 
 from .stores import open_store
 

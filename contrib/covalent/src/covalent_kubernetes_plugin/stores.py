@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from hera_k8s_utils import OptionsError
-from hera_k8s_utils.naming import is_dns_subdomain
+from hera_k8s_utils import OptionsError, is_dns_subdomain
 
 Json = dict[str, Any]
 

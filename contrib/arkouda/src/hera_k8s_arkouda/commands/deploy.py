@@ -16,9 +16,7 @@ from .surroundings import account_of, can_look, find_place, settings_for, settin
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from hera_k8s_utils import Session
-    from hera_k8s_utils.console import Console
-    from hera_k8s_utils.container import ExperimentContainer
+    from hera_k8s_utils import Console, ExperimentContainer, Session
 
 
 def arguments(parser: ArgumentParser) -> None:

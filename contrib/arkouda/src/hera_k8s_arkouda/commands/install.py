@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hera_k8s_utils import OptionsError
-from hera_k8s_utils.words import counted
+from hera_k8s_utils import OptionsError, counted
 
 from ..install import ABSENT, PRESENT, carry_out, installation, plan
 from ..templates import WORKFLOWS_ACCOUNT

@@ -14,8 +14,7 @@ from ..workflows import INSTANCE_LABEL, PARAMETERS_LABEL, instance_of, labels_of
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from hera_k8s_utils.console import Console
-    from hera_k8s_utils.container import ExperimentContainer
+    from hera_k8s_utils import Console, ExperimentContainer
 
 ENDED = ("Succeeded", "Failed", "Error")
 _WORK = ("Pod", "Skipped")

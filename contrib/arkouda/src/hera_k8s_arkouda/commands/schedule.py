@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_utils import HeraK8sError, Manifest, OptionsError, PlatformError, Trouble
-from hera_k8s_utils.words import counted
+from hera_k8s_utils import HeraK8sError, Manifest, OptionsError, PlatformError, Trouble, counted
 
 from ..cron import check_schedule, check_timezone
 from ..workflows import DELETE_AT, DEPLOY_AT, INSTANCE_LABEL, TIMEZONE, cron_workflow
@@ -14,8 +13,7 @@ from .surroundings import account_of, find_place, settings_for, settings_of
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from hera_k8s_utils import Context, Session
-    from hera_k8s_utils.console import Console
+    from hera_k8s_utils import Console, Context, Session
 
 Json = dict[str, Any]
 

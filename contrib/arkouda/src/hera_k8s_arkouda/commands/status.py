@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_utils import ChecksFailed, PlatformError, Trouble
-from hera_k8s_utils.words import counted
+from hera_k8s_utils import ChecksFailed, PlatformError, Trouble, counted
 
 from ..things import PodState, Thing, look, pods_of, things_of
 from ..workflows import INSTANCE_LABEL
 from .surroundings import find_place, settings_for, settings_of
 
 if TYPE_CHECKING:
-    from hera_k8s_utils import Context, Session
-    from hera_k8s_utils.console import Console
+    from hera_k8s_utils import Console, Context, Session
 
 Json = dict[str, Any]
 _ARGO = "argoproj.io/v1alpha1"

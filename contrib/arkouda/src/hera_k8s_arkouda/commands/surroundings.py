@@ -11,8 +11,7 @@ from ..deployment import ANYWHERE
 from ..settings import ArkoudaSettings
 
 if TYPE_CHECKING:
-    from hera_k8s_utils import Session
-    from hera_k8s_utils.options import OptionRow
+    from hera_k8s_utils import OptionRow, Session
 
 _GIVEN = 0
 """The rank of a flag."""

@@ -1,0 +1,48 @@
+"""Distributions under contrib/ are written as a third party would: on public names only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+CONTRIB = Path(__file__).resolve().parents[2] / "contrib"
+FACADES = {"hera_utils"}
+"""The classes of 0.2 are made of those of 0.1, some of whose parts have no public name."""
+PUBLIC = ("hera_k8s_utils", "hera_k8s_utils.testing", "hera_k8s_kube", "hera_k8s_kube.jobs")
+
+
+def distributions() -> list[str]:
+    return sorted(path.parent.name for path in CONTRIB.glob("*/pyproject.toml") if path.parent.name not in FACADES)
+
+
+def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Module and name of each import of ours."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").startswith("hera_k8s_"):
+            yield from ((str(node.module), each.name) for each in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((each.name, "") for each in node.names if each.name.startswith("hera_k8s_"))
+
+
+def is_public(module: str, name: str) -> bool:
+    if module not in PUBLIC:
+        return False
+    return not name or name in import_module(module).__all__
+
+
+@pytest.mark.parametrize("name", distributions())
+def test_a_distribution_is_written_on_public_names_only(name: str) -> None:
+    sources = sorted((CONTRIB / name / "src").rglob("*.py"))
+    assert sources
+    own = {path.name for path in (CONTRIB / name / "src").iterdir()}
+    found = {
+        (str(path.relative_to(CONTRIB)), module, each)
+        for path in sources
+        for module, each in imported(ast.parse(path.read_text(encoding="utf-8")))
+        if module.partition(".")[0] not in own and not is_public(module, each)
+    }
+    assert found == set()
