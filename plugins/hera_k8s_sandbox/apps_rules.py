@@ -44,6 +44,8 @@ def complete_deployment(obj: Json) -> None:
     for field, value in defaults.items():
         if spec.get(field) is None:
             spec[field] = value
+    if not spec.get("paused"):
+        spec.pop("paused", None)
     strategy = spec.setdefault("strategy", {})
     if not strategy.get("type"):
         strategy["type"] = ROLLING
@@ -107,7 +109,8 @@ def _template_causes(spec: Json) -> Iterator[Cause]:
     template = spec["template"]
     selector = labels_of(spec.get("selector") or {})
     labels = (template.get("metadata") or {}).get("labels") or {}
-    if selector is not None and not selector.matches(labels.get):
+    is_given = spec.get("selector") is None or selector is not None
+    if is_given and (selector is None or not selector.matches(labels.get)):
         yield wrong("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     yield from template_causes(template)
     policy = template["spec"].get("restartPolicy")
@@ -123,7 +126,8 @@ def _strategy_causes(strategy: Json) -> Iterator[Cause]:
         told = "may not be specified when strategy `type` is 'Recreate'"
         yield fixed(f"{where}.rollingUpdate", told)
     if strategy["type"] not in _STRATEGIES:
-        yield unsupported_value(f"{where}.type", strategy["type"], _STRATEGIES)
+        shown = {"Type": strategy["type"], "RollingUpdate": rolling}  # as the server's own form of it has them
+        yield unsupported_value(where, shown, _STRATEGIES)
     if strategy["type"] != ROLLING:
         return
     given = {field: (rolling or {}).get(field) for field in ("maxUnavailable", "maxSurge")}

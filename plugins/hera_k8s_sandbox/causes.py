@@ -26,7 +26,8 @@ def fixed(field: str, why: str) -> Cause:
 def unsupported_value(field: str, value: object, supported: tuple[str, ...]) -> Cause:
     """A field's value is not one of a closed set."""
     names = ", ".join(json.dumps(one) for one in supported)
-    message = f"Unsupported value: {json.dumps(value)}: supported values: {names}"
+    shown = json.dumps(value, separators=(",", ":"))
+    message = f"Unsupported value: {shown}: supported values: {names}"
     return Cause(field, message, "FieldValueNotSupported")
 
 

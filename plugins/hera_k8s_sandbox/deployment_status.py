@@ -44,6 +44,7 @@ def status_of(deployment: Json, new: Json | None, sets: list[Json], told: Told) 
         "unavailableReplicas": max(0, sum(map(replicas_of, sets)) - available),
     }
     status = {key: value for key, value in status.items() if value}
+    status["terminatingReplicas"] = sum(told_of(one, "terminatingReplicas") for one in sets)
     collisions = int(before.get("collisionCount") or 0) + told.collided
     if collisions:
         status["collisionCount"] = collisions

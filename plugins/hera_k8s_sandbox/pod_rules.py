@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.causes import fixed, repeated, required, unknown_reference, unsupported_value, wrong
+from hera_k8s_sandbox.causes import fixed, repeated, required, unsupported_value, wrong
+from hera_k8s_sandbox.container_rules import complete_container, container_causes
 from hera_k8s_sandbox.errors import Cause
 from hera_k8s_sandbox.metadata_rules import LABEL, LABEL_RULE, labelled_causes
 
@@ -23,15 +24,11 @@ _SPEC: Final = {
     "preemptionPolicy": "PreemptLowerPriority",
 }
 _TEMPLATE: Final = ("restartPolicy", "terminationGracePeriodSeconds", "dnsPolicy", "securityContext", "schedulerName")
-_CONTAINER: Final = {
-    "resources": {},
-    "terminationMessagePath": "/dev/termination-log",
-    "terminationMessagePolicy": "File",
-}
 _TOLERATED: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _VOLUMES_WITH_MODE: Final = ("configMap", "secret", "projected", "downwardAPI")
 _POLICIES: Final = ("Always", "OnFailure", "Never")
 _LONGEST: Final = (1 << 31) - 1  # seconds
+_TOKEN_SECONDS: Final = 3600
 
 
 def complete_pod(obj: Json) -> None:
@@ -43,7 +40,7 @@ def complete_pod(obj: Json) -> None:
     spec.setdefault("serviceAccountName", spec.get("serviceAccount") or "default")
     spec.setdefault("serviceAccount", spec["serviceAccountName"])
     for container in _containers(spec):
-        _complete_container(container)
+        complete_container(container)
     _complete_volumes(spec)
     _tolerate(spec)
     obj.setdefault("status", {"phase": "Pending"}).setdefault("qosClass", _quality(spec))
@@ -52,7 +49,8 @@ def complete_pod(obj: Json) -> None:
 def complete_template(owner: Json) -> None:
     """Fill in, in place, the pod template in the specification of a Job or the like: less than in a pod itself."""
     template = owner.setdefault("template", {})
-    template.setdefault("metadata", {})
+    if template.setdefault("metadata", {}).get("creationTimestamp", "") is None:
+        del template["metadata"]["creationTimestamp"]  # which clients in Go write
     spec = template.setdefault("spec", {})
     for field in _TEMPLATE:
         value = _SPEC[field]
@@ -61,7 +59,7 @@ def complete_template(owner: Json) -> None:
     if account:
         spec["serviceAccountName"] = spec["serviceAccount"] = account
     for container in _containers(spec):
-        _complete_container(container)
+        complete_container(container)
     _complete_volumes(spec)
 
 
@@ -85,7 +83,8 @@ def pod_causes(obj: Json) -> Iterator[Cause]:
     seen: set[str] = set()
     for field in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(field) or ()):
-            yield from _container_causes(f"spec.{field}[{index}]", container, volumes, seen)
+            where = f"spec.{field}[{index}]"
+            yield from container_causes(where, container, volumes, seen, init=field == "initContainers")
     if spec["restartPolicy"] not in _POLICIES:
         yield unsupported_value("spec.restartPolicy", spec["restartPolicy"], _POLICIES)
     deadline = spec.get("activeDeadlineSeconds")
@@ -118,21 +117,25 @@ def _containers(spec: Json) -> list[Json]:
     return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
 
 
-def _complete_container(container: Json) -> None:
-    for field, value in _CONTAINER.items():
-        container.setdefault(field, dict(value) if isinstance(value, dict) else value)
-    _, _, tag = container.get("image", "").rpartition("/")[2].partition(":")
-    container.setdefault("imagePullPolicy", "IfNotPresent" if tag not in ("", "latest") else "Always")
-    resources = container["resources"]
-    if resources.get("limits"):
-        resources["requests"] = resources["limits"] | (resources.get("requests") or {})
-
-
 def _complete_volumes(spec: Json) -> None:
     for volume in spec.get("volumes") or ():
+        if all(value is None for key, value in volume.items() if key != "name"):
+            volume["emptyDir"] = {}
         for kind in _VOLUMES_WITH_MODE:
             if isinstance(volume.get(kind), dict):
                 volume[kind].setdefault("defaultMode", 0o644)
+        if isinstance(volume.get("hostPath"), dict):
+            volume["hostPath"].setdefault("type", "")
+        sources = (volume.get("projected") or {}).get("sources") or ()
+        for source in (volume.get("downwardAPI") or {}, *((one.get("downwardAPI") or {}) for one in sources)):
+            for item in source.get("items") or ():
+                if item.get("fieldRef"):
+                    item["fieldRef"].setdefault("apiVersion", "v1")
+                if item.get("resourceFieldRef"):
+                    item["resourceFieldRef"].setdefault("divisor", "0")
+        for one in sources:
+            if one.get("serviceAccountToken"):
+                one["serviceAccountToken"].setdefault("expirationSeconds", _TOKEN_SECONDS)
 
 
 def _tolerate(spec: Json) -> None:
@@ -171,20 +174,3 @@ def _volume_causes(volumes: Iterable[Json]) -> Iterator[Cause]:
         elif name in seen:
             yield repeated(where, name)
         seen.add(name)
-
-
-def _container_causes(where: str, container: Json, volumes: set[Any], seen: set[str]) -> Iterator[Cause]:
-    name = container.get("name")
-    if not name:
-        yield required(f"{where}.name")
-    elif not re.fullmatch(LABEL, name):
-        yield wrong(f"{where}.name", name, LABEL_RULE)
-    elif name in seen:
-        yield repeated(f"{where}.name", name)
-    else:
-        seen.add(name)
-    if not container.get("image"):
-        yield required(f"{where}.image")
-    for index, mount in enumerate(container.get("volumeMounts") or ()):
-        if mount.get("name") not in volumes:
-            yield unknown_reference(f"{where}.volumeMounts[{index}].name", mount.get("name"))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from hera_k8s_sandbox import operations
 from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.jobs_pods import is_active, is_ready, order_of_removal
+from hera_k8s_sandbox.jobs_pods import is_active, is_leaving, is_ready, order_of_removal
 from hera_k8s_sandbox.looks import Key, Looks
 from hera_k8s_sandbox.ownership import claim, controller_of, reference_to
 from hera_k8s_sandbox.reconcile import reconcile
@@ -69,11 +69,12 @@ class ReplicaSetController:
 
     def _look(self, key: Key) -> float | None:
         replica_set = self._store.get(REPLICA_SETS, *key)
-        pods = [pod for pod in claim(self._store, REPLICA_SETS, replica_set, PODS) if is_active(pod)]
+        owned = claim(self._store, REPLICA_SETS, replica_set, PODS)
+        pods = [pod for pod in owned if is_active(pod)]
         problem = ""
         if "deletionTimestamp" not in replica_set["metadata"]:
             problem = self._manage(replica_set, pods)
-        wait = self._write(replica_set, pods, problem)
+        wait = self._write(replica_set, pods, sum(map(is_leaving, owned)), problem)
         return _AGAIN if problem else wait
 
     def _manage(self, replica_set: Json, pods: list[Json]) -> str:
@@ -107,7 +108,7 @@ class ReplicaSetController:
         entry = operations.create(self._state, PODS, meta["namespace"], pod)
         self._tell(replica_set, "SuccessfulCreate", f"Created pod: {entry.meta['name']}")
 
-    def _write(self, replica_set: Json, pods: list[Json], problem: str) -> float | None:
+    def _write(self, replica_set: Json, pods: list[Json], leaving: int, problem: str) -> float | None:
         """Write the status; the seconds until a pod that is ready counts as available."""
         meta, spec = replica_set["metadata"], replica_set["spec"]
         labels = ((spec["template"].get("metadata") or {}).get("labels") or {}).items()
@@ -120,7 +121,7 @@ class ReplicaSetController:
             "availableReplicas": sum(wait <= 0 for wait in waits),
         }
         status: Json = {key: value for key, value in counts.items() if value or key == "replicas"}
-        status["observedGeneration"] = meta["generation"]
+        status |= {"terminatingReplicas": leaving, "observedGeneration": meta["generation"]}
         if problem:
             status["conditions"] = [_failure(problem, (replica_set.get("status") or {}).get("conditions") or ())]
 

@@ -21,7 +21,8 @@ class Resource:
     """One kind of object and where it is served.
 
     group: empty for the core group. subresources: names below an object, such as `status`.
-    generation: `metadata.generation` counts the changes of what is not metadata. custom: defined by a
+    generation: `metadata.generation` counts the changes of what is not metadata; annotations_count: those of
+    annotations, too. custom: defined by a
     CustomResourceDefinition, which shows in lists. selectable: the fields, besides name and namespace,
     that a fieldSelector may name. counts: for some of these, the path of the number that they stand for.
     schema, columns, list_kind: of a defined kind, as its definition has them. scale: the paths of the subresource.
@@ -38,6 +39,7 @@ class Resource:
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
     generation: bool = False
+    annotations_count: bool = False
     custom: bool = False
     selectable: tuple[str, ...] = ()
     counts: tuple[tuple[str, str], ...] = ()
@@ -173,6 +175,7 @@ DEPLOYMENTS: Final = Resource(
     categories=("all",),
     subresources=("scale", "status"),
     generation=True,
+    annotations_count=True,
 )
 SERVICES: Final = _core(
     "services",

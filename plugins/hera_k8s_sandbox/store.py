@@ -261,9 +261,7 @@ class Store:
             return
         gone = [(name, *key) for (name, key), entry in self._unsaved.items() if entry is None]
         kept = [
-            (name, *key, entry.version, entry.text)
-            for (name, key), entry in self._unsaved.items()
-            if entry is not None
+            (name, *key, entry.version, entry.text) for (name, key), entry in self._unsaved.items() if entry is not None
         ]
         self._unsaved.clear()
         with self._database as transaction:
@@ -391,7 +389,15 @@ def _wish_changed(entry: Entry, obj: Json, body: bytes) -> bool:
     """Whether a new state is a new wish: a status with a subresource of its own tells what is, not what is wanted."""
     if "status" not in entry.resource.subresources:
         return body != entry.body
-    return body_of(obj | {"status": None}) != body_of(entry.object | {"status": None})
+    if body_of(obj | {"status": None}) != body_of(entry.object | {"status": None}):
+        return True
+    return entry.resource.annotations_count and _annotations(obj["metadata"]) != _annotations(entry.meta)
+
+
+def _annotations(meta: Json) -> Json:
+    """The annotations that are wishes; what a controller marks an object with is none."""
+    found = meta.get("annotations") or {}
+    return {key: value for key, value in found.items() if not key.startswith("deployment.kubernetes.io/")}
 
 
 def _storage_key(entry: Entry) -> str:

@@ -46,6 +46,7 @@ _WORDS: Final = tuple(
         (r"\n@@.*", ""),
     )
 )
+_TEMPLATE_HASH: Final = "pod-template-hash"  # a label; its value is also a part of names
 _MARKED: Final = {"resourceVersion": "<version>", "continue": "<continue>", "token": "<token>"}
 
 
@@ -121,6 +122,7 @@ class Dialogue:
         self.lines: list[Json] = []
         self._uids: dict[str, str] = {}
         self._generated: dict[str, str] = {}
+        self._hashes: dict[str, str] = {}
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = cluster.verify
@@ -160,6 +162,8 @@ class Dialogue:
         if remember:
             asked = f"{method} {path}" + (f" as {user or 'system:anonymous'}" if user != "admin" else "")
             self.remember(asked, code=answer.code, answer=answer.body, **_told_headers(found))
+        else:
+            self._normal(answer.body)  # what is made up may be spoken of later
         return answer
 
     def path(self, path: str) -> str:
@@ -212,12 +216,14 @@ class Dialogue:
         return value
 
     def _learn_generated(self, meta: Json) -> None:
+        if isinstance(template := meta.get(_TEMPLATE_HASH), str):
+            self._hashes.setdefault(template, f"<hash-{len(self._hashes) + 1}>")
         base, name = meta.get("generateName"), meta.get("name")
         if base and isinstance(name, str):
             self._generated[name] = base[: len(name) - 5] + "<5>"
 
     def _unmarked(self, text: str) -> str:
-        for name, mark in self._generated.items():
+        for name, mark in (*self._generated.items(), *self._hashes.items()):
             text = text.replace(name, mark)
         text = text.replace(self.namespace, "<namespace>")
         text = _UID.sub(lambda found: self._uids.setdefault(found[0], f"<uid-{len(self._uids) + 1}>"), text)
