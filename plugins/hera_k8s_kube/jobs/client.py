@@ -144,6 +144,20 @@ class Jobs:
             hint=f"it goes on: kubectl -n {self.namespace} get job {name}",
         )
 
+    def wait_gone(self, name: str, *, timeout: float | None = None) -> None:
+        """Until a Job that is being deleted is no longer there, so that its name is free; else as `wait`."""
+        until = None if timeout is None else time.monotonic() + timeout
+        try:
+            there = self.kubernetes.get(API, RESOURCE, name)
+        except PlatformError as error:
+            if error.trouble is not Trouble.MISSING:
+                raise
+            return
+        for change in self._named(name).changes(self.patience, until=until, there=[there]):
+            if change.kind == "deleted":
+                return
+        raise JobTimeout(f"{name} is still there after {timeout:g} s" if timeout is not None else f"{name} stays")
+
     def why_pending(self, name: str) -> str:
         """What keeps its pods from starting; empty when nothing stands in the way.
 
@@ -273,13 +287,14 @@ class Jobs:
 
     def _followed(self, name: str, until: float | None = None) -> Iterator[JobUpdate]:
         there = self.kubernetes.get(API, RESOURCE, name)  # a watch of what is not there would wait for it
-        watched = Watched(
-            self.kubernetes, API, RESOURCE, Job.of, field_selector=f"metadata.name={name}", what=f"Job {name}"
-        )
-        for change in watched.changes(self.patience, until=until, there=[there]):
+        for change in self._named(name).changes(self.patience, until=until, there=[there]):
             yield JobUpdate(change.kind, change.object)
             if change.kind == "deleted" or change.object.over:
                 return
+
+    def _named(self, name: str) -> Watched[Job]:
+        own = f"metadata.name={name}"
+        return Watched(self.kubernetes, API, RESOURCE, Job.of, field_selector=own, what=f"Job {name}")
 
     def _beginning(self, name: str) -> Iterator[str]:
         """Each pod of the Job once it has begun, until the Job is over."""

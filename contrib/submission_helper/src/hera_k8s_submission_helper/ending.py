@@ -1,0 +1,45 @@
+"""`hera-k8s jobs cancel` and `wait`: delete what has not ended, or see everything through."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from hera_k8s_kube.jobs import open_jobs
+from hera_k8s_utils import Session
+
+from . import flags
+from .looking import labels_of
+from .submit import drive
+
+_WIDTH = 8
+
+
+def cancel(session: Session) -> int:
+    """Delete jobs; those that have ended stay, so that the same batch submitted again runs none of them twice."""
+    console = session.console()
+    with session.container(None) as container:
+        jobs = open_jobs(container.context())
+        found = list(jobs.list(labels_of(session)))
+        doomed = [job.name for job in found if session.arguments.all or not job.over]
+        with ThreadPoolExecutor(_WIDTH, thread_name_prefix="cancel") as pool:
+            done = [pool.submit(jobs.cancel, name) for name in doomed]
+        for each in done:
+            each.result()
+    kept = len(found) - len(doomed)
+    if console.json:
+        console.document({"cancelled": len(doomed), "kept": kept})
+    else:
+        console.result(
+            f"{len(doomed)} deleted{f', {kept} that had ended were kept (--all deletes them)' if kept else ''}"
+        )
+    return 0
+
+
+def wait(session: Session) -> int:
+    """Drive jobs to their end, as many at a time as they were submitted for; the exit code is 0 when all succeeded."""
+    console = session.console()
+    limit = flags.limit(session.arguments.at_once)
+    with session.container(None) as container:
+        jobs = open_jobs(container.context())
+        return drive(jobs, labels_of(session), limit, console, logs=Path(session.arguments.logpath))

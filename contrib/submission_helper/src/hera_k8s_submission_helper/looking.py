@@ -1,0 +1,162 @@
+"""`hera-k8s jobs status`, `pods` and `logs`: how the jobs of command lines stand, and what they printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from hera_k8s_kube.jobs import Job, Jobs, open_jobs
+from hera_k8s_utils import OptionsError, PlatformError, Session, Trouble
+
+from .lines import label_of, stem_of
+from .manifests import IDENTIFIER, selector
+from .waves import Collector, Counts, phase_of, was_retried
+
+Console = Any
+"""What `Session.console()` gives."""
+
+_MOST_REASONS: Final = 5
+"""Pending jobs that are asked what they wait for."""
+
+
+def labels_of(session: Session) -> str:
+    """The label selector of the batch that a command names, or of all of them."""
+    identifier = session.arguments.identifier
+    return selector(label_of(identifier) if identifier else "")
+
+
+def status(session: Session) -> int:
+    """Print a line for each job, and how they stand together."""
+    console = session.console()
+    with session.container(None) as container:
+        jobs = open_jobs(container.context())
+        found = list(jobs.list(labels_of(session)))
+        reasons = _reasons(jobs, found)
+    counts = Counts.of(found)
+    if console.json:
+        console.document({"counts": vars(counts), "jobs": [_row(job, reasons.get(job.name, "")) for job in found]})
+        return 0
+    rows = [_row(job, reasons.get(job.name, "")) for job in found]
+    table(
+        ("NAME", "PHASE", "FAILED TRIES", "WHY"),
+        [(r["name"], r["phase"], r["failed"], r["why"]) for r in rows],
+        console,
+    )
+    console.result(counts.sentence())
+    return 0
+
+
+def _row(job: Job, reason: str) -> dict[str, Any]:
+    phase = phase_of(job)
+    why = ": ".join(filter(None, (job.reason, job.message))) if phase == "Failed" else reason
+    return {
+        "name": job.name,
+        "identifier": job.labels.get(IDENTIFIER, ""),
+        "phase": "Waiting" if phase == "Suspended" else phase,
+        "failed": job.failed,
+        "retried": was_retried(job),
+        "why": why,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+    }
+
+
+def _reasons(jobs: Jobs, found: Sequence[Job]) -> dict[str, str]:
+    """Why jobs do not start; of many, the first few are asked."""
+    pending = [job.name for job in found if phase_of(job) == "Pending"]
+    told = {}
+    for name in pending[:_MOST_REASONS]:
+        try:
+            told[name] = jobs.why_pending(name)
+        except PlatformError as error:
+            if error.trouble is not Trouble.MISSING:
+                raise
+    return told
+
+
+def pods(session: Session) -> int:
+    """Print a line for each pod."""
+    console = session.console()
+    with session.container(None) as container:
+        found = list(open_jobs(container.context()).pods_with(labels_of(session)))
+    rows = [_pod(pod) for pod in found]
+    if console.json:
+        console.document(rows)
+        return 0
+    cells = [(row["name"], row["job"], row["phase"], row["restarts"], row["node"]) for row in rows]
+    table(("NAME", "JOB", "PHASE", "RESTARTS", "NODE"), cells, console)
+    if not rows:
+        console.say("no pod")
+    return 0
+
+
+def _pod(pod: Any) -> dict[str, Any]:
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    return {
+        "name": metadata["name"],
+        "job": (metadata.get("labels") or {}).get("batch.kubernetes.io/job-name", ""),
+        "phase": status.get("phase") or "Pending",
+        "restarts": sum(each.get("restartCount") or 0 for each in status.get("containerStatuses") or ()),
+        "node": (pod.get("spec") or {}).get("nodeName") or "",
+    }
+
+
+def logs(session: Session) -> int:
+    """Print what jobs printed, or write a file for each job into `--logpath`."""
+    console, arguments = session.console(), session.arguments
+    with session.container(None) as container:
+        jobs = open_jobs(container.context())
+        chosen = _chosen(jobs, session)
+        if arguments.logpath:
+            collector = Collector(jobs, Path(arguments.logpath))
+            for job in chosen:
+                if job.over:
+                    collector.collect(job)
+            console.result(f"{collector.finish()} logs written to {arguments.logpath}/")
+            return 0
+        if arguments.follow and len(chosen) != 1:
+            raise OptionsError("--follow is for one job", found=f"{len(chosen)} jobs", hint="hera-k8s jobs status")
+        for job in chosen:
+            _print(jobs, job, console, named=len(chosen) > 1, follow=arguments.follow)
+    return 0
+
+
+def _chosen(jobs: Jobs, session: Session) -> list[Job]:
+    """The jobs that were named, by name or by number, or all of the batch."""
+    found = {job.name: job for job in jobs.list(labels_of(session))}
+    stem = stem_of(session.arguments.identifier) if session.arguments.identifier else ""
+    chosen = []
+    for text in session.arguments.name:
+        name = f"{stem}-{int(text):05d}" if text.isdecimal() and stem else text
+        if name not in found:
+            hint = "a number needs --identifier" if text.isdecimal() and not stem else "hera-k8s jobs status"
+            raise OptionsError(f"no job is called {name}", found=f"{len(found)} jobs are there", hint=hint)
+        chosen.append(found[name])
+    return chosen or list(found.values())
+
+
+def _print(jobs: Jobs, job: Job, console: Console, *, named: bool, follow: bool) -> None:
+    try:
+        for line in jobs.logs(job.name, follow=follow):
+            if console.json:
+                console.record({"job": job.name, "pod": line.pod, "text": line.text})
+            else:
+                console.result(f"{job.name}: {line.text}" if named else line.text)
+    except PlatformError as error:
+        if error.trouble is not Trouble.MISSING:
+            raise
+        console.say(
+            f"{job.name} has no pod: {'it waits' if job.phase == 'Suspended' else 'none has begun, or it is gone'}"
+        )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]], console: Console) -> None:
+    """Rows under their heads, in columns; nothing when there is no row."""
+    if not rows:
+        return
+    cells = [tuple(map(str, row)) for row in (head, *rows)]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
+    for row in cells:
+        console.result("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

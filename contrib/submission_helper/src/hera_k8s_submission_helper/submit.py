@@ -1,0 +1,249 @@
+"""`hera-k8s jobs submit`: check what the jobs need, create each once, and drive them where that is wanted."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from hera_k8s_kube import PersistentVolumeClaim, PullSecret
+from hera_k8s_kube.jobs import Jobs, open_jobs
+from hera_k8s_utils import (
+    ChecksFailed,
+    Experiment,
+    PlatformError,
+    Requirement,
+    Session,
+    Trouble,
+    Verdict,
+    WorkflowFailed,
+    provision,
+)
+
+from . import flags
+from .lines import Batch, read_batch
+from .manifests import Maker, Wishes, pod_of, selector
+from .outputs import look, make_room
+from .settings import DEFAULT_SECRET, PodSettings
+from .waves import Collector, Counts, Driver
+
+Console = Any
+"""What `Session.console()` gives."""
+
+_WIDTH: Final = 8
+"""Jobs that are created at a time."""
+_MOST_SHOWN: Final = 3
+
+
+def run(session: Session) -> int:
+    """Submit command lines; with `--wait` the exit code is 0 only when every job succeeded."""
+    arguments, settings = session.arguments, session.options.of(PodSettings)
+    batch = read_batch(arguments.file, arguments.command, arguments.identifier, arguments.ntest)
+    wishes = Wishes(
+        ncores=arguments.ncores,
+        memory=arguments.memory,
+        minutes=arguments.time,
+        retries=arguments.retries,
+        at_once=flags.limit(arguments.at_once) or 0,
+        output=arguments.output,
+        root=settings.root if settings.volume_claim else "",
+    )
+    console = session.console()
+    if settings.lacks_bash:
+        console.warning(f"{settings.image} is known to have no bash, and `bash -cl` is what runs: --k8s-image IMAGE")
+    if arguments.dry_run:
+        return _dry_run(session, settings, batch, wishes, console)
+    secret = _secret(session, settings, console)
+    with session.container(_experiment(settings, wishes, secret)) as container:
+        if arguments.provision or container.context().platforms.credential("kubernetes").provisions:
+            provision(container)
+        if not _passed(container, console):
+            return ChecksFailed.exit_code
+        maker = Maker(batch, wishes, _pod(container))
+        return _submitted(session, open_jobs(container.context()), maker, console)
+
+
+# --- what the jobs need --------------------------------------------------------------------------------------------
+
+
+def _experiment(settings: PodSettings, wishes: Wishes, secret: str) -> Experiment:
+    """One job as an experiment: the framework completes its image, lets sites amend it, and checks what it needs."""
+    requires: list[Requirement] = []
+    if settings.volume_claim:
+        requires.append(PersistentVolumeClaim(settings.volume_claim, mount_path=settings.root, size="1Gi"))
+    if secret:
+        requires.append(PullSecret(secret, registry=_host(settings.image)))
+
+    def one_job(environment: Any, inputs: Any, layout: Any) -> Any:
+        template = {"spec": pod_of(environment, wishes)}
+        return {"kind": "Job", "metadata": {"name": "one"}, "spec": {"template": template}}
+
+    return Experiment(name="submission-helper", image=settings.image, requires=requires, workflow=one_job)
+
+
+def _host(image: str) -> str:
+    """The registry that an image names; empty when it names none."""
+    head, slash, _ = image.partition("/")
+    return head if slash and ("." in head or ":" in head or head == "localhost") else ""
+
+
+def _secret(session: Session, settings: PodSettings, console: Console) -> str:
+    """The secret that the image is pulled with. The default one is wanted only where there is one."""
+    if settings.registry_secret != DEFAULT_SECRET:
+        return settings.registry_secret
+    with session.container(None) as container:
+        try:
+            container.context().kubernetes.get("v1", "secrets", DEFAULT_SECRET)
+        except PlatformError as error:
+            if error.trouble is Trouble.MISSING:
+                console.say(f"no secret {DEFAULT_SECRET} here: the image is pulled without one")
+                return ""
+            if error.trouble is not Trouble.FORBIDDEN:
+                raise
+    return DEFAULT_SECRET
+
+
+def _passed(container: Any, console: Console) -> bool:
+    report = container.report()
+    if report.failures():
+        if console.json:
+            console.record({"event": "checked", "passed": False, **report.to_json()})
+        else:
+            console.report(report, talk=True, closing="Nothing was submitted.")
+        return False
+    for row in report.rows:
+        if row.result.verdict is Verdict.WARNING:
+            console.warning(f"{row.title}: {row.result.detail}")
+    return True
+
+
+def _pod(container: Any) -> Any:
+    """The pod of the one job, as the framework made it."""
+    return container.manifest().jobs[0]["spec"]["template"]["spec"]
+
+
+# --- submission ----------------------------------------------------------------------------------------------------
+
+
+def _submitted(session: Session, jobs: Jobs, maker: Maker, console: Console) -> int:
+    batch = maker.batch
+    numbers: Sequence[int] = range(len(batch.lines))
+    if session.arguments.checkmissing:
+        present = look(jobs, maker)
+        console.say(present.sentence())
+        there = {job.name: job for job in jobs.list(selector(batch.label))}
+        numbers = make_room(jobs, batch, present.missing, there)
+    made = _create(jobs, maker, numbers)
+    before = len(numbers) - made
+    said = (
+        f"{made} of {len(numbers)} jobs submitted as {batch.name(numbers[0])} ..." if numbers else "nothing is missing"
+    )
+    told = f"{said}{f', {before} were there before' if before else ''}"
+    if console.json:
+        console.record({"event": "submitted", "identifier": batch.label, "submitted": made, "existed": before})
+    console.passed(told)
+    if not numbers and not session.arguments.wait:
+        return 0
+    return _driven(session, jobs, batch, maker.wishes, console)
+
+
+def _create(jobs: Jobs, maker: Maker, numbers: Sequence[int]) -> int:
+    """Create the jobs, each once; returns how many were not there before. Stopped, the same command goes on."""
+
+    def create(number: int) -> bool:
+        return not jobs.hand_in(maker.job(number)).existed
+
+    with ThreadPoolExecutor(_WIDTH, thread_name_prefix="submit") as pool:
+        done = [pool.submit(create, number) for number in numbers]
+        try:
+            return sum(each.result() for each in done)
+        except BaseException:
+            for each in done:
+                each.cancel()
+            raise
+
+
+def _driven(session: Session, jobs: Jobs, batch: Batch, wishes: Wishes, console: Console) -> int:
+    wait = session.arguments.wait
+    again = f"hera-k8s jobs wait --identifier {shlex.quote(batch.identifier)}"
+    if not wait and not wishes.at_once:
+        console.hint(again)
+        return 0
+    console.say(f"  Ctrl-C leaves them running; `{again}` goes on from here.")
+    directory = Path(session.arguments.logpath) if wait else None
+    return drive(jobs, selector(batch.label), wishes.at_once, console, logs=directory, until_over=wait)
+
+
+def drive(
+    jobs: Jobs, labels: str, at_once: int | None, console: Console, *, logs: Path | None, until_over: bool = True
+) -> int:
+    """Drive jobs as `Driver` does, tell how far they are, and collect their logs; the exit code that they come to."""
+    collector = Collector(jobs, logs) if logs is not None else None
+    told = _Told(console)
+    try:
+        counts = Driver(
+            jobs,
+            labels,
+            at_once,
+            until_over=until_over,
+            on_end=collector.collect if collector else None,
+            on_change=told.tell,
+        ).run()
+    finally:
+        collected = collector.finish() if collector else 0
+    if console.json:
+        console.record({"event": "ended" if until_over else "started", **vars(counts)})
+    good = not counts.failed and not counts.cancelled
+    if until_over:
+        sign = console.out.signs.passed if good else console.out.signs.failed
+        console.result(sign, f" {counts.sentence()}")
+    else:
+        console.passed(f"every job was started: {counts.sentence()}")
+    if collected:
+        console.result(f"  logs of {collected} in {logs}/")
+    return 0 if good or not until_over else WorkflowFailed.exit_code
+
+
+class _Told:
+    """Tells how far the jobs are, now and then: when a tenth more has ended, or has begun."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last: tuple[int, int] | None = None
+
+    def tell(self, counts: Counts) -> None:
+        """Say it, if it is time."""
+        step = max(1, counts.total // 10)
+        over = counts.succeeded + counts.failed + counts.cancelled
+        stage = (over // step, int(over == counts.total))
+        if stage == self._last:
+            return
+        self._last = stage
+        if self._console.json:
+            self._console.record({"event": "updated", **vars(counts)})
+        else:
+            self._console.say(f"  {counts.sentence()}")
+
+
+# --- a dry run -------------------------------------------------------------------------------------------------------
+
+
+def _dry_run(session: Session, settings: PodSettings, batch: Batch, wishes: Wishes, console: Console) -> int:
+    with session.container(_experiment(settings, wishes, settings.registry_secret)) as container:
+        maker = Maker(batch, wishes, _pod(container))
+    jobs = [maker.job(number) for number in range(len(batch.lines))]
+    if console.json:
+        console.document({"identifier": batch.label, "jobs": jobs})
+        return 0
+    names = [job["metadata"]["name"] for job in jobs]
+    console.result(
+        f"would submit {len(jobs)} {'Job' if len(jobs) == 1 else 'Jobs'}, with label identifier={batch.label}"
+    )
+    for name, line in list(zip(names, batch.lines, strict=True))[:_MOST_SHOWN]:
+        console.result(f"  {name}  {line}")
+    if len(jobs) > _MOST_SHOWN:
+        console.result(f"  and {len(jobs) - _MOST_SHOWN} more; --output json shows all of them")
+    console.result("No server was asked, nothing was submitted.")
+    return 0

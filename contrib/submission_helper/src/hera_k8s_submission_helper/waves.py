@@ -1,0 +1,224 @@
+"""Driving a batch: so many jobs at a time, what became of each, their logs. All that is known lies on the server.
+
+Jobs beyond the limit are there, suspended; whoever drives the batch resumes the next one as one ends. When the driver
+is killed, those that run go on, and the next driver takes up where it was: no job is made or started twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from hera_k8s_kube.jobs import Job, Jobs
+from hera_k8s_utils import PlatformError, Trouble
+
+from .manifests import AT_ONCE
+
+_READERS: Final = 4
+"""Logs that are collected at a time."""
+_ENDED: Final = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How the jobs of a batch stand. waiting: suspended until there is room. retried: with more than one try."""
+
+    total: int = 0
+    waiting: int = 0
+    pending: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    retried: int = 0
+
+    @classmethod
+    def of(cls, jobs: Iterable[Job], cancelled: int = 0) -> Counts:
+        """Count the jobs that there are, and those that were deleted while one looked."""
+        found = list(jobs)
+        phases = [phase_of(job) for job in found]
+        return cls(
+            total=len(found) + cancelled,
+            waiting=phases.count("Suspended"),
+            pending=phases.count("Pending"),
+            running=phases.count("Running"),
+            succeeded=phases.count("Succeeded"),
+            failed=phases.count("Failed"),
+            cancelled=cancelled,
+            retried=sum(was_retried(job) for job in found),
+        )
+
+    def sentence(self) -> str:
+        """`200 jobs: 100 succeeded, 90 failed, 10 cancelled; 20 were tried again`."""
+        parts = [
+            f"{number} {word}"
+            for word, number in (
+                ("succeeded", self.succeeded),
+                ("failed", self.failed),
+                ("running", self.running),
+                ("pending", self.pending),
+                ("waiting", self.waiting),
+                ("cancelled", self.cancelled),
+            )
+            if number
+        ]
+        retried = f"; {self.retried} {'was' if self.retried == 1 else 'were'} tried again" if self.retried else ""
+        jobs = "1 job" if self.total == 1 else f"{self.total} jobs"
+        return f"{jobs}: {', '.join(parts) or 'nothing to do'}{retried}"
+
+
+def phase_of(job: Job) -> str:
+    """The phase of a job; one whose end is decided goes on until its pods have ended."""
+    return "Running" if job.phase in _ENDED and not job.over else job.phase
+
+
+def was_retried(job: Job) -> bool:
+    """Whether a job had, or has, more than one try."""
+    return job.failed > (1 if phase_of(job) == "Failed" else 0)
+
+
+def limit_of(jobs: Iterable[Job]) -> int:
+    """How many of a batch may run at a time, as it was submitted; 0 for no limit."""
+    told = [job.annotations.get(AT_ONCE, "") for job in jobs]
+    return max((int(text) for text in told if text.isdecimal()), default=0)
+
+
+@dataclass
+class Driver:
+    """Drives the jobs that carry some labels.
+
+    at_once: how many may run at a time; None: as they were submitted. until_over: go on until every job is over,
+    otherwise until every one was started. on_end, on_change: told of each job that ended, and of the counts.
+    """
+
+    jobs: Jobs
+    selector: str
+    at_once: int | None = None
+    until_over: bool = True
+    on_end: Callable[[Job], None] | None = None
+    on_change: Callable[[Counts], None] | None = None
+    _known: dict[str, Job] = field(default_factory=dict)
+    _resumed: set[str] = field(default_factory=set)
+    _ended: set[str] = field(default_factory=set)
+    _cancelled: int = 0
+
+    def run(self) -> Counts:
+        """Drive them; returns how they stand in the end. Raises `PlatformError` as following does."""
+        there, updates = self.jobs.watch(self.selector)
+        for job in there:
+            self._took(job)
+        limit = limit_of(there) if self.at_once is None else self.at_once
+        self._fill(limit)
+        self._tell()
+        for update in updates if not self._done else ():
+            if update.kind == "deleted":
+                self._lost(update.job)
+            else:
+                self._took(update.job)
+            self._fill(limit)
+            self._tell()
+            if self._done:
+                break
+        return self.counts
+
+    def _tell(self) -> None:
+        if self.on_change is not None:
+            self.on_change(self.counts)
+
+    @property
+    def counts(self) -> Counts:
+        """How the jobs stand."""
+        return Counts.of(self._known.values(), self._cancelled)
+
+    @property
+    def _done(self) -> bool:
+        if self.until_over:
+            return all(job.over for job in self._known.values())
+        return not any(self._waits(job) for job in self._known.values())
+
+    def _took(self, job: Job) -> None:
+        self._known[job.name] = job
+        if job.phase != "Suspended":
+            self._resumed.discard(job.name)
+        if job.over and job.name not in self._ended:
+            self._ended.add(job.name)
+            if self.on_end is not None:
+                self.on_end(job)
+
+    def _lost(self, job: Job) -> None:
+        """A job that was deleted; one that was over before keeps its end."""
+        if job.name in self._ended:
+            return
+        if self._known.pop(job.name, None) is not None:
+            self._cancelled += 1
+
+    def _waits(self, job: Job) -> bool:
+        return job.phase == "Suspended" and job.name not in self._resumed
+
+    def _fill(self, limit: int) -> None:
+        """Start as many as there is room for, in the order of their names."""
+        waiting = sorted(name for name, job in self._known.items() if self._waits(job))
+        under_way = sum(not job.over and not self._waits(job) for job in self._known.values())
+        for name in waiting[: max(0, limit - under_way) if limit else None]:
+            try:
+                self.jobs.resume(name)
+            except PlatformError as error:
+                if error.trouble is not Trouble.MISSING:  # deleted just now: its event comes
+                    raise
+            self._resumed.add(name)
+
+
+# --- logs ------------------------------------------------------------------------------------------------------------
+
+
+class Collector:
+    """Writes what each job printed to a file of its own, `<directory>/<job>.log`, a few at a time."""
+
+    def __init__(self, jobs: Jobs, directory: Path) -> None:
+        self._jobs = jobs
+        self._directory = directory
+        self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="collect")
+        self._under_way: list[Future[bool]] = []
+
+    def collect(self, job: Job) -> None:
+        """Collect the log of a job that has ended, unless it was collected before."""
+        if not (self._directory / f"{job.name}.log").exists():
+            self._under_way.append(self._pool.submit(collect_log, self._jobs, job.name, self._directory))
+
+    def finish(self) -> int:
+        """Wait for all; returns how many were written. What a server refused of one job is raised in the end."""
+        self._pool.shutdown(wait=True)
+        return sum(each.result() for each in self._under_way)
+
+
+def collect_log(jobs: Jobs, name: str, directory: Path) -> bool:
+    """Write what a job's pods printed, whole or not at all; False when there is nothing to be had any more."""
+    directory.mkdir(parents=True, exist_ok=True)
+    unfinished = directory / f".{name}.{os.getpid()}.part"
+    try:
+        with open(unfinished, "w", encoding="utf-8") as file:
+            for line in _with_pods(jobs, name):
+                file.write(line + "\n")
+        os.replace(unfinished, directory / f"{name}.log")
+    except PlatformError as error:
+        if error.trouble is not Trouble.MISSING:
+            raise
+        return False
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return True
+
+
+def _with_pods(jobs: Jobs, name: str) -> Iterator[str]:
+    """The lines of a job's pods; where it had several tries, each under the name of its pod."""
+    several = len(list(jobs.pods(name))) > 1
+    pod = ""
+    for line in jobs.logs(name):
+        if several and line.pod != pod:
+            pod = line.pod
+            yield f"==> {pod} <=="
+        yield line.text
