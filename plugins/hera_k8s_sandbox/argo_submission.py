@@ -16,7 +16,7 @@ from hera_k8s_sandbox.argo_handlers import (
     label_creator,
     object_in,
 )
-from hera_k8s_sandbox.errors import ApiError
+from hera_k8s_sandbox.errors import ApiError, unsupported
 from hera_k8s_sandbox.resources import CRON_WORKFLOWS, WORKFLOWS
 from hera_k8s_sandbox.workflows.cron_children import cron_workflow
 from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, PHASE_LABEL, PREFIX
@@ -67,6 +67,8 @@ class Submission(ArgoHandlers):
         namespace, identity = request.match_info["namespace"], self._identify(request)
         body = await body_of(request)
         options = body.get("submitOptions") or {}
+        if options.get("artifacts"):
+            raise unsupported("submitOptions.artifacts")
         workflow = self._from(namespace, identity, str(body.get("resourceKind", "")), str(body.get("resourceName", "")))
         label_creator(workflow, identity)
         try:

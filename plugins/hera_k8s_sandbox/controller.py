@@ -434,7 +434,8 @@ def _refuse(state: SandboxState, workflow: Json, phase: str, message: str) -> No
     def end(obj: Json) -> None:
         now, labels = now_text(), obj["metadata"].get("labels") or {}
         obj["metadata"]["labels"] = labels | {PHASE_LABEL: phase, COMPLETED_LABEL: "true"}
-        obj["status"] = {"phase": phase, "startedAt": now, "finishedAt": now, "message": message, "progress": "0/0"}
+        told = {"phase": phase, "startedAt": now, "finishedAt": now, "message": message}
+        obj["status"] = {"progress": "0/0"} | (obj.get("status") or {}) | told  # a retried one has run before
         obj["status"]["conditions"] = [{"type": "Completed", "status": "True"}]
 
     with contextlib.suppress(ApiError):

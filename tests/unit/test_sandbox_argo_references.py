@@ -362,3 +362,21 @@ def test_hera_submits_and_refers_to_templates(sandbox, flows: Workflows) -> None
     other = service.submit_workflow(request)
     flows.finish(other.metadata.name)
     assert flows.log(other.metadata.name) == ["3"]
+
+
+def test_templates_of_exit_handlers_and_hooks_are_kept_from_the_start(flows: Workflows, shelf: Shelf) -> None:
+    shelf.put("library", GATE, container("late", "echo", "before"))
+    gate = call("gate", ref("library", "gate"), hooks={"exit": ref("library", "late")})
+    name = flows.submit(workflow(dag(gate), hooks={"exit": ref("library", "late")}))
+    flows.until(name, lambda one: phases(one).get("gate") == "Running" if one.get("status", {}).get("nodes") else False)
+    shelf.change("library", GATE, container("late", "echo", "after"))
+    assert flows.api.send("PUT", f"{flows.base}/{name}/resume", {}).ok
+    assert flows.finish(name)["status"]["phase"] == "Succeeded"
+    assert flows.log(name) == ["before", "before"]
+
+
+def test_artifacts_of_a_submission_are_refused_by_name(flows: Workflows, shelf: Shelf) -> None:
+    shelf.put("whole", TELL, entrypoint="tell", arguments=SIZES)
+    answer = submitted(flows, "WorkflowTemplate", "whole", artifacts=["data=key"])
+    assert (answer.status_code, answer.json()["code"]) == (501, 12)
+    assert answer.json()["message"] == "the sandbox does not support submitOptions.artifacts"

@@ -317,3 +317,20 @@ def test_hera_retries_and_resubmits(sandbox, flows: Workflows, work: Path) -> No
     service.retry_workflow(name, WorkflowRetryRequest())
     assert flows.finish(name)["status"]["phase"] == "Succeeded"
     assert started(work) == [*started(work)[:3], "b", "b", "c"]
+
+
+def test_what_cannot_run_any_more_keeps_what_it_was(flows: Workflows, work: Path) -> None:
+    base = f"/api/v1/workflow-templates/{flows.namespace}"
+    spec = {"templates": [SAY, TRY], "volumes": VOLUMES}
+    assert flows.api.send("POST", base, {"template": {"metadata": {"name": "library"}, "spec": spec}}).ok
+    tasks = []
+    for name, template in (("a", "say"), ("b", "try")):
+        arguments = {"parameters": [{"name": "x", "value": name}]}
+        tasks.append({"name": name, "templateRef": {"name": "library", "template": template}, "arguments": arguments})
+    tasks[1]["depends"] = "a"
+    name = flows.run(workflow(dag(*tasks), volumes=VOLUMES))["metadata"]["name"]
+    assert flows.api.send("DELETE", f"{base}/library").ok
+    found = again(flows, name)
+    assert found["status"]["phase"] == "Failed"
+    assert "template reference library.say not found" in found["status"]["message"]
+    assert phases(found)["a"] == "Succeeded"

@@ -35,6 +35,7 @@ from hera_k8s_sandbox.workflows.templates import (
     Templates,
     caller_fields,
     caller_of,
+    hook_calls,
     merged_spec,
     no_source,
     template_name,
@@ -172,10 +173,11 @@ class Operation:
             self.status |= {"phase": "Running", "startedAt": now_text(), "finishedAt": None}
             try:
                 self._describe()
-            except MetadataError as error:
+                for caller in (entry, *hook_calls(self.spec)):
+                    self.templates.keep(caller, self.templates.root)
+            except (MetadataError, TemplateError) as error:
                 self.end("Error", str(error))
                 return
-            self.templates.keep(entry, self.templates.root)
         self._assess_pods()
         self._control()
         if self.spec.get("suspend") and not self.shutdown:  # whoever resumes it writes it

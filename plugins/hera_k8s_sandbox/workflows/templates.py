@@ -76,7 +76,8 @@ class Templates:
             if "{{" in name or "{{" in inner or (name, inner) in seen:
                 continue
             seen.add((name, inner))
-            waiting += [(step, inner) for step in calls(self.called(caller, place))]
+            for step in calls(self.called(caller, place)):
+                waiting += [(each, inner) for each in (step, *hook_calls(step))]
 
     def _local(self, name: str) -> Json:
         if name not in self.local:
@@ -111,6 +112,13 @@ def calls(template: Json) -> Iterator[Json]:
     yield from (template.get("dag") or {}).get("tasks") or ()
     for group in template.get("steps") or ():
         yield from group
+
+
+def hook_calls(holder: Json) -> Iterator[Json]:
+    """The hooks of a task, a step or a spec, as callers of templates."""
+    if holder.get("onExit"):
+        yield {"template": holder["onExit"]}
+    yield from (holder.get("hooks") or {}).values()
 
 
 def caller_of(node: Json) -> Json:
