@@ -12,6 +12,10 @@ nox.options.sessions = ["lint", "tests"]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 
 
+CONTRIB = sorted(path.parent.name for path in Path("contrib").glob("*/pyproject.toml"))
+TEST_TOOLS = ("pytest", "pytest-timeout", "hypothesis", "trustme", "hatchling", "pip")
+
+
 def install(session: nox.Session) -> None:
     """The project in editable form and the development tools as they were locked."""
     session.install("-r", "requirements-dev.lock")
@@ -44,20 +48,37 @@ def tests_all(session: nox.Session) -> None:
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """One suite for the sandbox and for a real Kubernetes control plane, which is built from Go modules once."""
+    """One suite for the sandbox and for a real Kubernetes control plane, which is built from Go modules once.
+
+    `nox -s conformance -- --kubeconfig FILE` takes another cluster in its place.
+    """
     install(session)
     session.run("pytest", "tests/conformance", *(session.posargs or ["--real"]))
 
 
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """What users type, end to end: on the sandbox, and on the real control plane with a node that runs pods.
+
+    `nox -s e2e -- --kubeconfig FILE --argo-server URL`, with its token in ARGO_TOKEN, takes another cluster instead.
+    """
+    install(session)
+    session.run("pytest", "tests/e2e", *(session.posargs or ["--real"]))
+
+
 @nox.session(reuse_venv=False)
-def covalent(session: nox.Session) -> None:
-    """contrib/covalent alone, beside a wheel of the project: Covalent is not among what development needs."""
-    wheels = Path(session.create_tmp(), "wheels")
+@nox.parametrize("name", CONTRIB, ids=CONTRIB)
+def contrib(session: nox.Session, name: str) -> None:
+    """One distribution of contrib/ alone, beside a wheel of the project: `nox -s "contrib(covalent)"`; its tests.
+
+    What its tests need beside pytest stands in its dependency group `test`; it is not among what development needs.
+    """
+    directory, wheels = Path("contrib", name), Path(session.create_tmp(), "wheels")
     shutil.rmtree(wheels, ignore_errors=True)
-    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels), ".", "contrib/covalent")
-    project, executor = (next(wheels.glob(f"{name}-*.whl")) for name in ("hera_k8s_utils", "hera_k8s_covalent"))
-    session.install(str(project), f"{executor}[aws]", "pytest", "pytest-timeout", "cryptography", "moto[ecr,server]")
-    session.run("pytest", "contrib/covalent/tests", *session.posargs)
+    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels), ".", str(directory))
+    groups = nox.project.load_toml(directory / "pyproject.toml").get("dependency-groups", {})
+    session.install(*map(str, wheels.glob("*.whl")), *TEST_TOOLS, *groups.get("test", ()))
+    session.run("pytest", str(directory / "tests"), *session.posargs)
 
 
 @nox.session

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +39,7 @@ _TOKEN: Final = pytest.StashKey[str]()
 _SANDBOX_MARK: Final = "X-Sandbox-Pid"
 _EXECUTOR: Final = [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}]
 _CONTROLLER: Final = "/api/v1/pods?labelSelector=app%3Dworkflow-controller"
+_CLASSES: Final = "/apis/storage.k8s.io/v1/storageclasses"
 _DEFINITION: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/workflows.argoproj.io"
 
 
@@ -285,11 +286,22 @@ def _space(server: Server, directory: Path) -> Iterator[ClusterSpace]:
     kube.create("/api/v1/namespaces", {"metadata": {"name": space.namespace}})
     try:
         wait_until(lambda: kube.find("{ns}/serviceaccounts/default") is not None, "the default account")
-        if not server.without_controller:
-            _let_run_workflows(kube)
+        _let_run_workflows(kube)
         yield space
     finally:
         kube.delete(f"/api/v1/namespaces/{space.namespace}")
+
+
+def provision(space: ClusterSpace, run: Callable[..., Any], *words: str) -> None:
+    """`hera-k8s provision`, and wait until the claims are bound, which may take a cluster some time."""
+    told = run("provision", *words, "--yes")
+    assert told.code == 0, told.text
+    for claim in space.kube.get("{ns}/persistentvolumeclaims")["items"]:
+        path = f"{{ns}}/persistentvolumeclaims/{claim['metadata']['name']}"
+        of = space.kube.find(f"{_CLASSES}/{claim['spec'].get('storageClassName')}") or {}
+        if of.get("volumeBindingMode") == "WaitForFirstConsumer":
+            continue
+        space.kube.until(path, lambda found: found["status"].get("phase") == "Bound")
 
 
 def _let_run_workflows(kube: Kube) -> None:

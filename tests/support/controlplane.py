@@ -87,13 +87,16 @@ def running(users: Path, *, kubelet: bool = False) -> Iterator[ControlPlane]:
             _create(api, f"{url}/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
         for plural in ARGO_KINDS:
             _wait(server, f"{plural} to be served", lambda plural=plural: _found(api, f"{url}/apis/{ARGO}/{plural}"))
-        claims = None
+        claims = node = None
         if kubelet:
             claims = directory / "kubelet" / "claims"
             command = [sys.executable, str(_KUBELET), *_kubelet_flags(directory, keys, config)]
             node = stack.enter_context(_process(directory, "kubelet", command, seconds_to_end=_END_TIMEOUT))
             _wait(node, "the kubelet to be ready", lambda: b"ready" in node.log.read_bytes())
         yield ControlPlane(url, keys.ca, time.monotonic() - began, config, claims)
+        if node is not None and node.child.poll() is not None:
+            tail = node.log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:]
+            raise ControlPlaneError(f"the kubelet ended with code {node.child.returncode} before its time\n{tail}")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import shutil
 import sys
 import threading
@@ -22,8 +23,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from aiohttp import web
-from kube_watch import Json, Key, KubeApi, Reflection
+from aiohttp import ClientError, web
+from kube_watch import Json, Key, KubeApi, Reflection, Refused
 from kubelet_claims import Provisioner
 from kubelet_logs import application, secured
 from kubelet_pod import NODE, ClusterHook, OverHttp
@@ -169,7 +170,12 @@ class Kubelet:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._look.wait(), _RETRY if left else None)
             self._look.clear()
-            left = await self._scheduler.look(self._pods, self._around)
+            try:
+                left = await self._scheduler.look(self._pods, self._around)
+            except (Refused, ClientError, asyncio.TimeoutError) as error:
+                print(f"scheduler: {type(error).__name__}: {error}", flush=True)
+                left = True
+                await asyncio.sleep(_RETRY)
 
     async def _sample_logs(self) -> None:
         while True:
@@ -199,7 +205,7 @@ class Kubelet:
     async def _renew_lease(self) -> None:
         while True:
             await asyncio.sleep(_RENEWAL)
-            await self._api.patch(f"{_LEASES}/{NODE}", {"spec": {"renewTime": _now()}})
+            await _telling(self._api.patch(f"{_LEASES}/{NODE}", {"spec": {"renewTime": _now()}}))
 
     def _start(self, work: Any) -> asyncio.Task[Any]:
         job: asyncio.Task[Any] = asyncio.ensure_future(_telling(work))
@@ -231,7 +237,8 @@ async def _main(arguments: argparse.Namespace) -> None:
     ending = asyncio.Event()
 
     def wait_for_the_end() -> None:
-        sys.stdin.buffer.read()
+        while os.read(sys.stdin.fileno(), 1):
+            pass
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(ending.set)
 

@@ -49,8 +49,8 @@ class Scheduler:
         try:
             path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/binding"
             await self._api.send("POST", path, binding)
-        except Refused as refused:  # deleted or bound meanwhile
-            if refused.status not in (404, 409):
+        except Refused as refused:  # deleted or bound meanwhile, or with its namespace on the way out
+            if refused.status not in (403, 404, 409):
                 raise
             return False
         pod["spec"]["nodeName"] = NODE  # the watch will say the same
