@@ -18,13 +18,16 @@ from hera_k8s_sandbox.mounts import choose_view
 from hera_k8s_sandbox.pod_run import Tools
 from hera_k8s_sandbox.reconcile import reconcile
 from hera_k8s_sandbox.recorder import record_event
-from hera_k8s_sandbox.resources import PODS, WORKFLOWS
+from hera_k8s_sandbox.resources import CONFIG_MAPS, PODS, WORKFLOWS
 from hera_k8s_sandbox.runner import Runner
 from hera_k8s_sandbox.selectors import parse_labels
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Event, now_text
 from hera_k8s_sandbox.template_source import templates_of
+from hera_k8s_sandbox.workflow_objects import WorkflowObjects, controller_of
+from hera_k8s_sandbox.workflows import synchronization
 from hera_k8s_sandbox.workflows.execution import WorkflowHook, is_of_a_workflow
+from hera_k8s_sandbox.workflows.locks import Locks
 from hera_k8s_sandbox.workflows.operation import Operation
 from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
 from hera_k8s_sandbox.workflows.templates import TemplateError
@@ -48,6 +51,7 @@ class Controller:
         self._store = state.store
         self._kubelet: Kubelet | None = None
         self._running: dict[Key, _Driven] = {}
+        self._locks = Locks(self._wake)
         self._tasks: list[asyncio.Task[None]] = []
         self.mounts = ""  # how tasks see their mounts, `bubblewrap` or `rewrite`; known once it has started
 
@@ -71,9 +75,29 @@ class Controller:
         self._kubelet.start()
         work = (
             reconcile(self._store, WORKFLOWS, self._on_workflow),
+            reconcile(self._store, CONFIG_MAPS, self._on_config_map),
             reconcile(self._store, PODS, self._on_pod, labels=parse_labels(WORKFLOW_LABEL)),
         )
+        self._restore_locks()
         self._tasks = [asyncio.create_task(each) for each in work]
+
+    def _restore_locks(self) -> None:
+        """Before anything starts: what workflows held when an earlier server ended, they hold."""
+        for workflow in self._store.list(WORKFLOWS):
+            if not _is_completed(workflow):
+                meta = workflow["metadata"]
+                for node, name in synchronization.held(workflow.get("status") or {}):
+                    self._locks.restore((meta["namespace"], meta["name"], node), [name])
+
+    def _wake(self, namespace: str, name: str) -> None:
+        driven = self._running.get((namespace, name))
+        if driven is not None:
+            driven.advance_soon()
+
+    def _on_config_map(self, event: Event) -> None:
+        """The limit of a semaphore may have changed."""
+        meta = event.entry.meta
+        self._locks.changed(f"{meta['namespace']}/ConfigMap/{meta['name']}/")
 
     def _hook_for(self, pod: Json) -> WorkflowHook | None:
         if not is_of_a_workflow(pod):
@@ -108,6 +132,7 @@ class Controller:
             if driven is not None:
                 driven.close()
                 del self._running[key]
+            self._locks.release((*key, ""))
             self._collect_artifacts(event.object, artifact_garbage.DELETION)
             return
         if driven is not None:
@@ -125,7 +150,9 @@ class Controller:
         try:
             if not (workflow.get("status") or {}).get("phase"):
                 validate(workflow, source=source)
-            operation = Operation(workflow, _PodsOf(self._state, self._kubelet, workflow), source=source)
+            operation = Operation(
+                workflow, WorkflowObjects(self._state, self._kubelet, self._locks, workflow), source=source
+            )
         except Unsupported as error:
             _refuse(self._state, workflow, "Error", str(error))
             return
@@ -169,11 +196,11 @@ class Controller:
     def _pods_of(self, workflow: Json) -> list[Json]:
         meta = workflow["metadata"]
         pods = self._store.list(PODS, meta["namespace"], labels=parse_labels(f"{WORKFLOW_LABEL}={meta['name']}"))
-        return [pod for pod in pods if _owner(pod) == meta["uid"] and NODE_ID in pod["metadata"]["annotations"]]
+        return [pod for pod in pods if controller_of(pod) == meta["uid"] and NODE_ID in pod["metadata"]["annotations"]]
 
     def _on_pod(self, event: Event) -> None:
         """A pod that loses its label is as good as deleted: its workflow is found by its name as the owner."""
-        driven = self._running.get((event.entry.meta["namespace"], _owner(event.object, "name")))
+        driven = self._running.get((event.entry.meta["namespace"], controller_of(event.object, "name")))
         if driven is not None and NODE_ID in (event.entry.meta.get("annotations") or {}):
             driven.on_pod(event)
 
@@ -375,37 +402,6 @@ class _Driven:
             component=_COMPONENT,
             type=type,
         )
-
-
-class _PodsOf:
-    """The pods of one workflow, for its operation."""
-
-    def __init__(self, state: SandboxState, kubelet: Kubelet, workflow: Json) -> None:
-        self._state = state
-        self._kubelet = kubelet
-        self._namespace = workflow["metadata"]["namespace"]
-        self._uid = workflow["metadata"]["uid"]
-
-    def create(self, pod: Json) -> Json:
-        """Add a pod, or return the one of this name that the workflow owns already. Raises ApiError."""
-        try:
-            return operations.create(self._state, PODS, self._namespace, pod).object
-        except ApiError as error:
-            if error.reason != "AlreadyExists":
-                raise
-            found = self._state.store.get(PODS, self._namespace, pod["metadata"]["name"])
-            if _owner(found) != self._uid:
-                raise
-            return found
-
-    def stop(self, name: str) -> None:
-        """End a pod's processes, or keep them from starting."""
-        self._kubelet.stop(self._namespace, name)
-
-
-def _owner(pod: Json, field: str = "uid") -> str:
-    owners = pod["metadata"].get("ownerReferences") or ()
-    return next((str(owner[field]) for owner in owners if owner.get("controller")), "")
 
 
 def _is_completed(workflow: Json) -> bool:

@@ -96,9 +96,6 @@ UNSUPPORTED = {
     "templates.main.daemon": workflow(container("main", "true", daemon=True)),
     "templates.main.sidecars": workflow(container("main", "true", sidecars=[{"name": "s"}])),
     "templates.main.initContainers": workflow(container("main", "true", initContainers=[{"name": "s"}])),
-    "templates.main.memoize": workflow(container("main", "true", memoize={"key": "k"})),
-    "spec.synchronization": workflow(EASY, synchronization={"mutexes": [{"name": "m"}]}),
-    "spec.volumeClaimTemplates": workflow(EASY, volumeClaimTemplates=[{"metadata": {"name": "v"}}]),
     "the function shuffle in expressions": workflow(container("main", "echo", "{{=shuffle([1])}}")),
     "the function sprig.uuidv4 in expressions": workflow(
         container("main", "true", retryStrategy={"expression": "sprig.uuidv4() == ''"})

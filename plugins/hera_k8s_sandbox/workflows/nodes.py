@@ -29,8 +29,13 @@ def failed(node: Json) -> bool:
 
 
 def is_to_come(node: Json) -> bool:
-    """Whether a node was taken over from an earlier workflow whose pod failed: its own is not made yet."""
-    return node["phase"] == "Pending" and not node.get("startedAt")
+    """Whether a node's pod is not made yet: it was taken over from an earlier workflow, or waits for a lock."""
+    return node["phase"] == "Pending" and (not node.get("startedAt") or waits_for_lock(node))
+
+
+def waits_for_lock(node: Json) -> bool:
+    """Whether a node waits for a mutex or a semaphore; it has no pod yet."""
+    return bool((node.get("synchronizationStatus") or {}).get("waiting"))
 
 
 class ParallelismReached(Exception):
@@ -100,8 +105,9 @@ class Nodes:
         self.changes += 1
         self._count(node, 1)
         if kind == "Pod":
-            node["progress"] = "0/1"
-            self._add_progress(node, 0, 1)
+            done = int(phase == "Succeeded")  # its outputs were known
+            node["progress"] = f"{done}/1"
+            self._add_progress(node, done, 1)
         return node
 
     def mark(self, node: Json, phase: str, message: str | None = None) -> Json:

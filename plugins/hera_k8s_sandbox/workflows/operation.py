@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.store import now_text
-from hera_k8s_sandbox.workflows import dag, hooks, retries, steps, suspension
+from hera_k8s_sandbox.workflows import claims, dag, hooks, retries, steps, suspension
 from hera_k8s_sandbox.workflows.artifacts import values_of
-from hera_k8s_sandbox.workflows.assessment import assess
+from hera_k8s_sandbox.workflows.gates import Gates
 from hera_k8s_sandbox.workflows.metadata import MetadataError, workflow_metadata
 from hera_k8s_sandbox.workflows.naming import pod_name
 from hera_k8s_sandbox.workflows.nodes import (
@@ -27,60 +27,57 @@ from hera_k8s_sandbox.workflows.nodes import (
     fulfilled,
     is_to_come,
 )
-from hera_k8s_sandbox.workflows.pods import NODE_ID, build_pod
+from hera_k8s_sandbox.workflows.objects import Objects, parameter
+from hera_k8s_sandbox.workflows.pod_control import PodControl
+from hera_k8s_sandbox.workflows.pods import NODE_ID
 from hera_k8s_sandbox.workflows.scope import ScopeError, bind_inputs, global_values
+from hera_k8s_sandbox.workflows.substitution import substitute
+from hera_k8s_sandbox.workflows.synchronization import LockError
 from hera_k8s_sandbox.workflows.templates import (
     Source,
     TemplateError,
     Templates,
     caller_fields,
-    caller_of,
     hook_calls,
     merged_spec,
     no_source,
-    template_name,
 )
 from hera_k8s_sandbox.workflows.values import seconds_of, text_of
 
 Json = dict[str, Any]
 
 
-class Pods(Protocol):
-    """What an operation asks of those who keep and run pods."""
-
-    def create(self, pod: Json) -> Json:
-        """Add a pod, or return the one of this name that the workflow owns already. Raises ApiError."""
-
-    def stop(self, name: str) -> None:
-        """End a pod's processes, or keep them from starting."""
-
-
 class Operation:
     """One workflow while it runs.
 
-    workflow: the object as stored; pods: those who run pods; clock: seconds since the epoch; source: finds the
-    templates that it refers to. Raises TemplateError when its own is not there.
+    workflow: the object as stored; objects: the cluster around it; clock: seconds since the epoch; source: finds the
+    templates that it refers to. Raises TemplateError when its own is not there, or
+    an argument's config map.
     """
 
     def __init__(
-        self, workflow: Json, pods: Pods, clock: Callable[[], float] = CLOCK.now, source: Source = no_source
+        self, workflow: Json, objects: Objects, clock: Callable[[], float] = CLOCK.now, source: Source = no_source
     ) -> None:
         self.status: Json = json.loads(json.dumps(workflow.get("status") or {}))
         self.workflow = workflow
+        self.objects = objects
         self.spec = self._executed_spec(source)
         self.nodes = Nodes(workflow["metadata"]["name"], self.status.setdefault("nodes", {}))
         of_another = bool(self.spec.get("workflowTemplateRef"))
         stored = self.status.setdefault("storedTemplates", {})
         self.templates = Templates(self.spec, "" if of_another else self.name, stored, source)
-        self.globals = global_values(self.executed)
+        self.globals: dict[str, str] = {}
+        try:
+            self.globals = global_values(self.executed, self.parameter)
+        except ScopeError as error:
+            raise TemplateError(str(error)) from None
         self.metadata: dict[str, dict[str, str]] = {}  # labels and annotations that are to be written
         self.wake_at: float | None = None
         self.now = clock
         self.memory: dict[str, Any] = {}  # what dag and steps keep of a node between advances
-        self._pods = pods
-        self._changed_pods: dict[str, Json] = {}
         self._processed: dict[str, Json] = {}
-        self._texts: dict[str, str] = {}
+        self.pods = PodControl(self)
+        self.gates = Gates(self)
         self._add_global_outputs(self.status.get("outputs") or {})
 
     def _executed_spec(self, source: Source = no_source) -> Json:
@@ -143,14 +140,11 @@ class Operation:
 
     def observe(self, pod: Json) -> None:
         """Take note of the present state of one of the workflow's pods."""
-        self._changed_pods[pod["metadata"]["annotations"][NODE_ID]] = pod
+        self.pods.observe(pod["metadata"]["annotations"][NODE_ID], pod)
 
     def lose(self, pod: Json) -> None:
         """Take note that a pod was deleted."""
-        node = self.nodes.by_id.get(pod["metadata"]["annotations"].get(NODE_ID, ""))
-        if node is not None and not fulfilled(node):
-            self._changed_pods.pop(node["id"], None)
-            self.nodes.mark(node, "Error", "pod deleted")
+        self.pods.lose(pod["metadata"]["annotations"].get(NODE_ID, ""))
 
     def forget_missing(self, present: set[str]) -> None:
         """After a restart: nodes whose pods are gone are in error. present: the names of the pods that are there."""
@@ -161,7 +155,7 @@ class Operation:
 
     def pod_name(self, node: Json) -> str:
         """The name of a node's pod."""
-        return pod_name(self.name, node["name"], template_name(caller_of(node)))
+        return self.pods.name_of(node)
 
     def advance(self) -> None:
         """Do all that can be done now."""
@@ -169,8 +163,11 @@ class Operation:
             return
         self.wake_at = None
         entry = {"template": self.spec["entrypoint"]}
-        if not self.phase:
+        if self.phase in ("", "Pending") and not self._is_admitted():
+            return
+        if self.phase in ("", "Pending"):
             self.status |= {"phase": "Running", "startedAt": now_text(), "finishedAt": None}
+            self.status.pop("message", None)
             try:
                 self._describe()
                 for caller in (entry, *hook_calls(self.spec)):
@@ -178,16 +175,38 @@ class Operation:
             except (MetadataError, TemplateError) as error:
                 self.end("Error", str(error))
                 return
-        self._assess_pods()
-        self._control()
+        if self.pods.assess() or "conditions" not in self.status:
+            self._set_condition("PodRunning", "True" if self.nodes.active_pods else "False")
+        self.pods.control()
         if self.spec.get("suspend") and not self.shutdown:  # whoever resumes it writes it
             return
+        self._execute_tree(entry)
+        self.gates.settle()
+
+    def _is_admitted(self) -> bool:
+        """Whether the workflow may start: it waits for its locks, if it wants any."""
         try:
+            message = self.gates.admit_workflow()
+        except LockError as error:
+            self.end("Failed", f"Failed to acquire the synchronization lock. {error}")
+            return False
+        if message is not None and self.shutdown:
+            self.end("Failed", f"Stopped with strategy '{self.shutdown}'")
+        elif message is not None:
+            self.status |= {"phase": "Pending", "message": message}
+        return message is None
+
+    def _execute_tree(self, entry: Json) -> None:
+        try:
+            claims.make(self)
             root = self.execute(self.name, entry, self.spec.get("arguments") or {}, "")
         except ParallelismReached:
             root = self.nodes.get(self.name)
         except NodeError as error:
             self.end("Error", str(error))
+            return
+        except ApiError as error:
+            self.end("Error", f"pvc create error: {error.message}")
             return
         if root is not None:
             self._go_on_after(root)
@@ -197,8 +216,12 @@ class Operation:
         now = now_text()
         self.status.setdefault("startedAt", now)
         self.status |= {"phase": phase, "finishedAt": now, "progress": self.nodes.update_progress()}
+        self.status.pop("message", None)
         if message:
             self.status["message"] = message
+        self.gates.settle()
+        self.gates.close()
+        claims.remove(self, phase)
         self._set_condition("PodRunning", "False")
         self._set_condition("Completed", "True")
 
@@ -224,8 +247,11 @@ class Operation:
         try:
             template = self.templates.called(holder, self.scope_inside(boundary))
         except TemplateError as error:
-            self._error_node(name, holder, boundary, owner, str(error))
+            self.error_node(name, holder, boundary, owner, str(error))
             raise NodeError(str(error)) from None
+        stopped = self.gates.pass_through(name, template, holder, arguments, boundary, owner)
+        if stopped is not None:
+            return stopped
         if self.retry_strategy(template) is not None:
             return retries.execute(self, name, template, holder, arguments, boundary, owner)
         return self.execute_once(name, template, holder, arguments, boundary, owner)
@@ -245,30 +271,26 @@ class Operation:
         node = self.nodes.get(name)
         if node is None:
             self.require_room(template, boundary)
-        try:
-            processed = self._process(name, template, holder, arguments, local or {})
-        except ScopeError as error:
-            self._error_node(name, holder, boundary, owner, str(error))
-            raise NodeError(str(error)) from None
+        processed = self.processed(name, template, holder, arguments, boundary, owner, local or {})
         flags = _flags(holder, retried=bool(local))
         if "dag" in processed or "steps" in processed:
             if node is None:
                 kind = "DAG" if "dag" in processed else "Steps"
-                node = self._add(name, kind, processed, holder, boundary, owner, "Running", **flags)
+                node = self.add_node(name, kind, processed, holder, boundary, owner, "Running", **flags)
             (dag if "dag" in processed else steps).execute(self, node, processed)
             return node
         if "suspend" in processed:
             if node is None:
                 flags |= {"outputs": suspension.supplied_outputs(processed)}
-                node = self._add(name, "Suspend", processed, holder, boundary, owner, "Pending", **flags)
+                node = self.add_node(name, "Suspend", processed, holder, boundary, owner, "Pending", **flags)
             suspension.execute(self, node, processed)
             return node
         if node is None:
-            node = self._add(name, "Pod", processed, holder, boundary, owner, "Pending", **flags)
-            self._create_pod(node, processed, holder, boundary)
+            node = self.add_node(name, "Pod", processed, holder, boundary, owner, "Pending", **flags)
+            self.pods.create(node, processed, holder, boundary)
         elif is_to_come(node):
             self.nodes.set(node, startedAt=now_text())
-            self._create_pod(node, processed, holder, boundary)
+            self.pods.create(node, processed, holder, boundary)
         return node
 
     def retry_strategy(self, template: Json) -> Json | None:
@@ -280,12 +302,42 @@ class Operation:
         self, name: str, template: Json, holder: Json, arguments: Json, boundary: str, owner: str
     ) -> Json:
         """The node around the attempts of a template. Raises NodeError."""
+        processed = self.processed(name, template, holder, arguments, boundary, owner)
+        return self.add_node(name, "Retry", processed, holder, boundary, owner, "Running", **_flags(holder))
+
+    def processed(
+        self,
+        name: str,
+        template: Json,
+        holder: Json,
+        arguments: Json,
+        boundary: str,
+        owner: str,
+        local: Mapping[str, str] | None = None,
+    ) -> Json:
+        """A template with its inputs bound and its tags replaced, for the node of this name. Raises NodeError."""
+        found = self._processed.get(name)
+        if found is not None:
+            return found
         try:
-            processed = bind_inputs(template, arguments, self._values(name, template, holder, {}))
+            found = bind_inputs(template, arguments, self._values(name, template, holder, local or {}), self.parameter)
         except ScopeError as error:
-            self._error_node(name, holder, boundary, owner, str(error))
+            self.error_node(name, holder, boundary, owner, str(error))
             raise NodeError(str(error)) from None
-        return self._add(name, "Retry", processed, holder, boundary, owner, "Running", **_flags(holder))
+        if "dag" in template or "steps" in template:
+            self._processed[name] = found
+        return found
+
+    def parameter(self, reference: Json) -> str:
+        """The value that `configMapKeyRef` names, its tags replaced. Raises ValueError."""
+        return parameter(self.objects, substitute(reference, self.globals))
+
+    def kind_of(self, template: Json) -> str:
+        """The type of a template's node."""
+        if self.retry_strategy(template) is not None:
+            return "Retry"
+        kinds = {"dag": "DAG", "steps": "Steps", "suspend": "Suspend"}
+        return next((kind for field, kind in kinds.items() if field in template), "Pod")
 
     def values(self) -> dict[str, str]:
         """What `{{workflow...}}` stands for now."""
@@ -303,75 +355,7 @@ class Operation:
         for field, given in self.metadata.items():
             self.globals |= {f"workflow.{field}.{key}": value for key, value in given.items()}
 
-    # Pods
-
-    def _create_pod(self, node: Json, template: Json, holder: Json, boundary: str) -> None:
-        if self.shutdown and not self._outlives_stop(node):
-            self.nodes.mark(node, "Failed", f"workflow shutdown with strategy: {self.shutdown}")
-            return
-        name = pod_name(self.name, node["name"], template["name"])
-        pod = build_pod(
-            self.executed, template, name=name, node=node, with_result=self._result_is_used(holder, boundary)
-        )
-        try:
-            made = self._pods.create(pod)
-        except ApiError as error:
-            self.nodes.mark(node, "Error", error.message)
-            raise NodeError(error.message) from None
-        self._judge(node, made)
-
-    def _assess_pods(self) -> None:
-        changed, self._changed_pods = self._changed_pods, {}
-        for key, pod in changed.items():
-            node = self.nodes.by_id.get(key)
-            if node is not None and not fulfilled(node):
-                self._judge(node, pod)
-        if changed or "conditions" not in self.status:
-            self._set_condition("PodRunning", "True" if self.nodes.active_pods else "False")
-
-    def _judge(self, node: Json, pod: Json) -> None:
-        verdict = assess(pod)
-        if verdict.outputs is not None:
-            self.take_outputs(node, verdict.outputs)
-        if pod["spec"].get("nodeName"):
-            self.nodes.set(node, hostNodeName=pod["spec"]["nodeName"])
-        if verdict.finished_at:
-            self.nodes.set(node, finishedAt=verdict.finished_at)
-        self.nodes.mark(node, verdict.phase, verdict.message)
-
-    def _control(self) -> None:
-        """End what runs when somebody asked for it or the time is over."""
-        if self.shutdown:
-            # Argo 4.1 writes two spaces for pods that were there already
-            self._stop_pods(f"workflow shutdown with strategy:  {self.shutdown}")
-            suspension.fail_waiting(self, f"Stopped with strategy '{self.shutdown}'", self._outlives_stop)
-            return
-        deadline = self.deadline
-        if deadline is None:
-            return
-        if self.now() < deadline:
-            self.wake(deadline)
-        else:
-            self._stop_pods("Step exceeded its deadline")
-            suspension.fail_waiting(self, "Step exceeded its deadline", self._outlives_stop)
-
-    def _stop_pods(self, message: str) -> None:
-        if not self.nodes.active_pods:
-            return
-        for node in self.nodes:
-            if node["type"] == "Pod" and not fulfilled(node) and not self._outlives_stop(node):
-                self._pods.stop(self.pod_name(node))
-                self.nodes.mark(node, "Failed", message)
-
     # Inside
-
-    def _process(self, name: str, template: Json, holder: Json, arguments: Json, local: Mapping[str, str]) -> Json:
-        found = self._processed.get(name)
-        if found is None:
-            found = bind_inputs(template, arguments, self._values(name, template, holder, local))
-            if "dag" in template or "steps" in template:
-                self._processed[name] = found
-        return found
 
     def _values(self, name: str, template: Json, holder: Json, local: Mapping[str, str]) -> dict[str, str]:
         values = self.globals | dict(local)
@@ -404,34 +388,24 @@ class Operation:
         """How the node of a task or step says which template it calls; as keywords of `Nodes.add`."""
         return {**caller_fields(holder, self.scope_inside(boundary)), "boundary": boundary}
 
-    def _add(
+    def add_node(
         self, name: str, kind: str, template: Json, holder: Json, boundary: str, owner: str, phase: str, **more: Any
     ) -> Json:
+        """Add the node of a template that was processed."""
         inputs = template.get("inputs") or {}
         shown = {key: inputs[key] for key in ("parameters", "artifacts") if inputs.get(key)}
         if shown:
             more["inputs"] = shown
-        more |= self.caller_fields(holder, boundary)
+        more |= {**self.gates.fields(name), **self.caller_fields(holder, boundary)}
         return self.nodes.add(name, kind, owner=owner, phase=phase, **more)
 
-    def _error_node(self, name: str, holder: Json, boundary: str, owner: str, message: str) -> None:
+    def error_node(self, name: str, holder: Json, boundary: str, owner: str, message: str) -> None:
+        """Put a node in error, which is made when it is not there."""
         if (node := self.nodes.get(name)) is not None:
             self.nodes.mark(node, "Error", message)
             return
         more = self.caller_fields(holder, boundary)
         self.nodes.add(name, "Skipped", owner=owner, phase="Error", message=message, **more)
-
-    def _result_is_used(self, holder: Json, boundary: str) -> bool:
-        """Argo keeps a task's standard output only where another refers to it."""
-        around = self.nodes.by_id.get(boundary)
-        if around is None or "name" not in holder:
-            return False
-        place = f"{self.templates.inside(around)}/{template_name(caller_of(around))}"
-        text = self._texts.get(place)
-        if text is None:
-            text = self._texts[place] = json.dumps(self.templates.of(around))
-        name = holder["name"].partition("(")[0]
-        return any(f"{kind}.{name}.outputs.result" in text for kind in ("steps", "tasks"))
 
     def _add_global_outputs(self, outputs: Json) -> None:
         for one in outputs.get("parameters") or ():
@@ -454,10 +428,6 @@ class Operation:
         kept = self.status.setdefault("outputs", {}).setdefault("artifacts", [])
         if all(each["name"] != name for each in kept):
             kept.append(shown)
-
-    def _outlives_stop(self, node: Json) -> bool:
-        """Whether a node runs to its end though the workflow is stopped, or its time is over: exit handlers do."""
-        return self.shutdown != "Terminate" and hooks.is_of_exit(node)
 
     def _go_on_after(self, root: Json) -> None:
         """Run the hooks of the workflow, when its tree has ended the exit handler too, and then finish."""

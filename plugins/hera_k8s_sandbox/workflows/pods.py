@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
+
+from hera_k8s_sandbox.patches import strategic_merge
+from hera_k8s_sandbox.workflows.substitution import substitute
 
 Json = dict[str, Any]
 
@@ -32,9 +36,21 @@ _POD_FIELDS: Final = (
 _WORKFLOW_POD_FIELDS: Final = ("imagePullSecrets", "hostNetwork", "dnsPolicy", "dnsConfig")
 
 
-def build_pod(workflow: Json, template: Json, *, name: str, node: Json, with_result: bool) -> Json:
-    """The pod of a node; template: with its tags replaced; with_result: its standard output is an output."""
+class PodPatchError(ValueError):
+    """A podSpecPatch cannot be read."""
+
+
+def build_pod(
+    workflow: Json, template: Json, *, name: str, node: Json, with_result: bool, values: Mapping[str, str]
+) -> Json:
+    """The pod of a node.
+
+    template: with its tags replaced; with_result: its standard output is an output; values: what tags of the
+    workflow's own patch stand for. Raises PodPatchError.
+    """
     meta, spec = workflow["metadata"], workflow["spec"]
+    made = (workflow.get("status") or {}).get("persistentVolumeClaims") or ()
+    spec = spec | {"volumes": substitute([*(spec.get("volumes") or ()), *made], values)}
     container = _main_container(template, node, with_result=with_result)
     pod_spec: Json = {"restartPolicy": "Never", "containers": [container]}
     volumes = _volumes(spec, template, container)
@@ -70,19 +86,38 @@ def build_pod(workflow: Json, template: Json, *, name: str, node: Json, with_res
                     ensure_ascii=False,
                 ),
             },
-            "ownerReferences": [
-                {
-                    "apiVersion": "argoproj.io/v1alpha1",
-                    "kind": "Workflow",
-                    "name": meta["name"],
-                    "uid": meta["uid"],
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ],
+            "ownerReferences": [owner_reference(workflow)],
         },
-        "spec": pod_spec,
+        "spec": _patched(pod_spec, (substitute(spec.get("podSpecPatch"), values), template.get("podSpecPatch"))),
     }
+
+
+def owner_reference(workflow: Json) -> Json:
+    """How what a workflow has made says whose it is."""
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "name": workflow["metadata"]["name"],
+        "uid": workflow["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def _patched(pod_spec: Json, patches: tuple[str | None, ...]) -> Json:
+    import yaml
+
+    for text in patches:
+        if not text:
+            continue
+        try:
+            patch = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise PodPatchError(f"Failed to merge the workflow PodSpecPatch: {error}") from None
+        if not isinstance(patch, dict):
+            raise PodPatchError("Failed to merge the workflow PodSpecPatch: it is no object")
+        pod_spec = strategic_merge({"spec": pod_spec}, {"spec": patch})["spec"]
+    return pod_spec
 
 
 def account_of(spec: Json, template: Json) -> str:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from hera_k8s_sandbox.workflows import artifacts
 from hera_k8s_sandbox.workflows.cron_children import SCHEDULED_TIME
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, evaluate
+from hera_k8s_sandbox.workflows.objects import NotThere
 from hera_k8s_sandbox.workflows.pods import account_of
 from hera_k8s_sandbox.workflows.substitution import substitute, substitute_text
 from hera_k8s_sandbox.workflows.values import go_json, text_of
 
 Json = dict[str, Any]
+Lookup = Callable[[Json], str]
 
 _INDEX: Final = re.compile(r"\((\d+)[:)]")
 
@@ -24,8 +26,11 @@ class ScopeError(ValueError):
     """A value that is needed is not there."""
 
 
-def global_values(workflow: Json) -> dict[str, str]:
-    """What `{{workflow...}}` stands for, except the workflow's outputs."""
+def global_values(workflow: Json, lookup: Lookup) -> dict[str, str]:
+    """What `{{workflow...}}` stands for, except the workflow's outputs.
+
+    lookup: finds the value of a config map's key. Raises ScopeError when it is not there.
+    """
     meta, spec = workflow["metadata"], workflow["spec"]
     labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
     created = datetime.strptime(meta["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
@@ -48,20 +53,22 @@ def global_values(workflow: Json) -> dict[str, str]:
         values["workflow.scheduledTime"] = annotations[SCHEDULED_TIME]
     values |= {f"workflow.labels.{key}": value for key, value in labels.items()}
     values |= {f"workflow.annotations.{key}": value for key, value in annotations.items()}
-    given = {one["name"]: substitute_text(text_of(one.get("value", "")), values) for one in parameters}
+    given = {one["name"]: substitute_text(_argument(one, lookup), values) for one in parameters}
     values |= {f"workflow.parameters.{name}": value for name, value in given.items()}
     listed = [{"name": name, "value": value} for name, value in given.items()]
     values["workflow.parameters"] = values["workflow.parameters.json"] = json.dumps(listed, separators=(",", ":"))
     return values
 
 
-def bind_inputs(template: Json, arguments: Json, values: Mapping[str, str]) -> Json:
+def bind_inputs(template: Json, arguments: Json, values: Mapping[str, str], lookup: Lookup) -> Json:
     """The template with its inputs bound to arguments or defaults, and all known tags replaced.
 
-    values: what the tags stand for, apart from the inputs. Raises ScopeError for an input without a value.
+    values: what the tags stand for, apart from the inputs. lookup: as in `global_values`. Raises ScopeError for an
+    input without a value.
     """
     given = {one["name"]: one for one in arguments.get("parameters") or ()}
-    bound = [_bound(one, given.get(one["name"])) for one in (template.get("inputs") or {}).get("parameters") or ()]
+    wanted = (template.get("inputs") or {}).get("parameters") or ()
+    bound = [_bound(one, given.get(one["name"]), lookup) for one in wanted]
     inputs = {one["name"]: substitute_text(one["value"], values) for one in bound}
     known = dict(values)
     known |= {f"inputs.parameters.{name}": value for name, value in inputs.items()}
@@ -84,13 +91,40 @@ def bind_inputs(template: Json, arguments: Json, values: Mapping[str, str]) -> J
     return result
 
 
-def _bound(wanted: Json, given: Json | None) -> Json:
+def _argument(one: Json, lookup: Lookup) -> str:
+    """The value of one of the workflow's own arguments."""
+    source = one.get("valueFrom") or {}
+    reference = source.get("configMapKeyRef")
+    if not reference:
+        return text_of(one.get("value", ""))
+    try:
+        return lookup(reference)
+    except ValueError as error:
+        if isinstance(error, NotThere) and source.get("default") is not None:
+            return text_of(source["default"])
+        where = f"from configmap with name {reference.get('name')} and key {reference.get('key')}"
+        raise ScopeError(f"failed to set global parameter {one['name']} {where}: {error}") from None
+
+
+def _bound(wanted: Json, given: Json | None, lookup: Lookup) -> Json:
     value = None if given is None else given.get("value")
+    source = (given if given is not None and value is None else wanted).get("valueFrom") or {}
+    if source.get("configMapKeyRef"):
+        value = _of_config_map(wanted["name"], source, lookup)
     if value is None:
         value = wanted.get("value", wanted.get("default"))
     if value is None:
         raise ScopeError(f"inputs.parameters.{wanted['name']} was not supplied")
     return {key: each for key, each in wanted.items() if key != "valueFrom"} | {"value": text_of(value)}
+
+
+def _of_config_map(name: str, source: Json, lookup: Lookup) -> str:
+    try:
+        return lookup(source["configMapKeyRef"])
+    except ValueError as error:
+        if isinstance(error, NotThere) and source.get("default") is not None:
+            return text_of(source["default"])
+        raise ScopeError(f"unable to retrieve inputs.parameters.{name} from ConfigMap: {error}") from None
 
 
 def _output_paths(template: Json) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from hera_k8s_sandbox.workflows.artifacts import has_place
 from hera_k8s_sandbox.workflows.validation.artifacts import check_passed_artifacts
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
+from hera_k8s_sandbox.workflows.validation.features import check_config_map_source
 from hera_k8s_sandbox.workflows.validation.names import NAME_RULE, check_parameter, is_name
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
 
@@ -44,8 +45,7 @@ def check_call(at: str, step: Json, scope: Scope, *, entry: bool = False) -> Non
     seen: set[str] = set()
     for index, one in enumerate(arguments.get("parameters") or ()):
         check_parameter(f"{at}.arguments.parameters[{index}]", one.get("name", ""), seen)
-        if one.get("valueFrom"):
-            raise unsupported(f"{at}.arguments.parameters.{one['name']}.valueFrom")
+        check_config_map_source(f"{at}.arguments.parameters.{one['name']}", one)
     if template is not None:
         check_arguments(at, template, arguments, entry=entry)
 
@@ -56,8 +56,9 @@ def check_arguments(where: str, template: Json, arguments: Json, *, entry: bool 
     for one in (template.get("inputs") or {}).get("parameters") or ():
         name = one.get("name")
         passed = given.get(name)
-        has_value = passed is not None and (passed.get("value") is not None or entry)
-        if not has_value and one.get("value") is None and one.get("default") is None:
+        has_value = passed is not None and (passed.get("value") is not None or passed.get("valueFrom") or entry)
+        has_own = any(one.get(field) is not None for field in ("value", "default", "valueFrom"))
+        if not has_value and not has_own:
             raise WorkflowInvalid(f"{where} inputs.parameters.{name} was not supplied")
     passed_artifacts = {one.get("name") for one in arguments.get("artifacts") or ()}
     for one in (template.get("inputs") or {}).get("artifacts") or ():

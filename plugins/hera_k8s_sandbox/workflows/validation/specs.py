@@ -13,6 +13,11 @@ from hera_k8s_sandbox.workflows.validation.errors import (
     fields_of_wrong_type,
     unsupported,
 )
+from hera_k8s_sandbox.workflows.validation.features import (
+    check_claims,
+    check_config_map_source,
+    check_synchronization,
+)
 from hera_k8s_sandbox.workflows.validation.hooks import check_hooks
 from hera_k8s_sandbox.workflows.validation.names import NAME_RULE, check_enum, check_parameter, is_name
 from hera_k8s_sandbox.workflows.validation.scopes import Scope, find
@@ -25,9 +30,6 @@ _LONGEST_NAME: Final = 63  # it becomes a label's value
 
 # What would change how a workflow runs, and is not done: refused by name. Further fields are harmless here.
 _UNSUPPORTED_SPEC: Final = (
-    "synchronization",
-    "volumeClaimTemplates",
-    "podSpecPatch",
     "templateDefaults",
     "executor",
 )
@@ -115,6 +117,8 @@ def _require_supported_spec(spec: Json) -> None:
         if spec.get(field):
             raise unsupported(f"spec.{field}")
     check_passed_artifacts("spec", spec.get("arguments") or {})
+    check_synchronization("spec", spec.get("synchronization") or {})
+    check_claims(spec)
     check_artifact_gc("spec", spec.get("artifactGC") or {})
     repository = spec.get("artifactRepositoryRef") or {}
     if repository.get("configMap") or repository.get("key"):
@@ -140,8 +144,7 @@ def _check_own_arguments(spec: Json, *, lint: bool) -> None:
     for index, one in enumerate((spec.get("arguments") or {}).get("parameters") or ()):
         name = one.get("name", "")
         check_parameter(f"spec.arguments.parameters[{index}]", name, seen)
-        if one.get("valueFrom"):
-            raise unsupported(f"spec.arguments.parameters.{name}.valueFrom")
-        if one.get("value") is None and not lint:
+        check_config_map_source(f"spec.arguments.parameters.{name}", one)
+        if one.get("value") is None and not one.get("valueFrom") and not lint:
             raise WorkflowInvalid(f"spec.arguments.{name}.value or spec.arguments.{name}.valueFrom is required")
         check_enum(f"spec.arguments.{name}", one)

@@ -7,6 +7,12 @@ from typing import Any, Final
 from hera_k8s_sandbox.workflows.templates import calls
 from hera_k8s_sandbox.workflows.validation.artifacts import check_input_artifacts, check_output_artifacts
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
+from hera_k8s_sandbox.workflows.validation.features import (
+    check_config_map_source,
+    check_memoize,
+    check_synchronization,
+    check_timeout,
+)
 from hera_k8s_sandbox.workflows.validation.graphs import check_dag, check_steps
 from hera_k8s_sandbox.workflows.validation.names import check_parameter
 from hera_k8s_sandbox.workflows.validation.outputs import check_output_parameters
@@ -28,11 +34,6 @@ _UNSUPPORTED_TEMPLATE: Final = (
     "daemon",
     "sidecars",
     "initContainers",
-    "synchronization",
-    "memoize",
-    "podSpecPatch",
-    "timeout",
-    "failFast",
 )
 
 
@@ -49,6 +50,10 @@ def check_template(template: Json, scope: Scope) -> None:
     leaf = kinds[0] in ("container", "script")
     _inputs(where, template)
     check_input_artifacts(where, template, leaf=leaf)
+    check_synchronization(where, template.get("synchronization") or {})
+    if template.get("memoize"):
+        check_memoize(where, template["memoize"])
+    check_timeout(where, template)
     check_retries(where, template.get("retryStrategy", scope.spec.get("retryStrategy")))
     inputs = {one["name"] for one in (template.get("inputs") or {}).get("parameters") or ()}
     if kinds[0] in ("container", "script"):
@@ -89,8 +94,7 @@ def _inputs(where: str, template: Json) -> None:
     inputs = template.get("inputs") or {}
     for index, one in enumerate(inputs.get("parameters") or ()):
         check_parameter(f"{where}.inputs.parameters[{index}]", one.get("name", ""), seen)
-        if one.get("valueFrom"):
-            raise unsupported(f"{where}.inputs.parameters.{one['name']}.valueFrom")
+        check_config_map_source(f"{where}.inputs.parameters.{one['name']}", one)
 
 
 def _leaf(where: str, template: Json, kind: str, spec: Json) -> None:
@@ -102,6 +106,7 @@ def _leaf(where: str, template: Json, kind: str, spec: Json) -> None:
     if container.get("lifecycle"):
         raise unsupported(f"{where}.{kind}.lifecycle")
     names = {one["name"] for one in [*(spec.get("volumes") or ()), *(template.get("volumes") or ())]}
+    names |= {one["metadata"]["name"] for one in spec.get("volumeClaimTemplates") or ()}
     for mount in container.get("volumeMounts") or ():
         if mount.get("name") not in names:
             raise WorkflowInvalid(

@@ -1,0 +1,130 @@
+"""Gates: what a template waits for before it is executed, its locks, and what may save it from that, its cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hera_k8s_sandbox.errors import ApiError
+from hera_k8s_sandbox.workflows import memoization, synchronization
+from hera_k8s_sandbox.workflows.naming import node_id
+from hera_k8s_sandbox.workflows.nodes import NodeError, fulfilled, waits_for_lock
+
+if TYPE_CHECKING:
+    from hera_k8s_sandbox.workflows.operation import Operation
+
+Json = dict[str, Any]
+
+
+class Gates:
+    """The locks and caches of one workflow's nodes."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._locked: set[str] = {node for node, _ in synchronization.held(operation.status) if node}
+        self._holds = any(not node for node, _ in synchronization.held(operation.status))
+        self._asked: dict[str, Json] = {}  # by the name of a node that is about to be made
+        self._to_keep: set[str] = {node["id"] for node in operation.nodes if _is_to_keep(node)}
+
+    # The whole workflow
+
+    def admit_workflow(self) -> str | None:
+        """Take the workflow's own locks; a message when it is to wait. Raises LockError."""
+        wanted = self._operation.spec.get("synchronization")
+        if not wanted or self._holds:
+            return None
+        waits = synchronization.acquire(self._operation, wanted)
+        self._holds = waits is None
+        return None if waits is None else waits[1]
+
+    def settle(self) -> None:
+        """After an advance: what has ended gives its locks back, and leaves its outputs in its cache."""
+        nodes = self._operation.nodes.by_id
+        for key in [each for each in self._locked if each not in nodes or fulfilled(nodes[each])]:
+            self._locked.discard(key)
+            synchronization.release(self._operation, key)
+        for key in [each for each in self._to_keep if fulfilled(nodes[each])]:
+            self._to_keep.discard(key)
+            if nodes[key]["phase"] == "Succeeded":
+                try:
+                    memoization.keep(self._operation, nodes[key])
+                except ApiError as error:
+                    self._operation.nodes.mark(nodes[key], "Error", error.message)
+
+    def close(self) -> None:
+        """The workflow has ended: give everything back."""
+        self._locked.clear()
+        synchronization.release(self._operation)
+
+    # One node
+
+    def pass_through(
+        self, name: str, template: Json, holder: Json, arguments: Json, boundary: str, owner: str
+    ) -> Json | None:
+        """The node, when it waits for a lock or its outputs were known; None when it is to be executed.
+
+        Raises NodeError, and ParallelismReached.
+        """
+        operation = self._operation
+        node = operation.nodes.get(name)
+        if (node is not None and not waits_for_lock(node)) or not {"synchronization", "memoize"} & template.keys():
+            return None
+        if node is None:
+            operation.require_room(template, boundary)
+        made = (name, template, holder, arguments, boundary, owner)
+        processed = operation.processed(*made)
+        if processed.get("synchronization"):
+            node = self._wait(node, processed, *made)
+            if node is not None and waits_for_lock(node):
+                return node
+        if node is None and processed.get("memoize"):
+            return self._known(processed, *made)
+        return None
+
+    def fields(self, name: str) -> Json:
+        """What a node says of its memoization when it is made."""
+        found = self._asked.pop(name, None)
+        if found is None:
+            return {}
+        self._to_keep.add(node_id(self._operation.name, name))
+        return {"memoizationStatus": found}
+
+    def _wait(self, node: Json | None, processed: Json, *made: Any) -> Json | None:
+        operation, (name, template, holder, _, boundary, owner) = self._operation, made
+        key = node_id(operation.name, name)
+        try:
+            waits = synchronization.acquire(operation, processed["synchronization"], key)
+        except synchronization.LockError as error:
+            told = f"Failed to acquire the synchronization lock. {error}"
+            operation.error_node(name, holder, boundary, owner, told)
+            raise NodeError(told) from None
+        if waits is None:
+            self._locked.add(key)
+            if node is not None:
+                operation.nodes.set(node, synchronizationStatus=None)
+                operation.nodes.mark(node, "Pending" if node["type"] == "Pod" else "Running", "")
+                operation.nodes.set(node, startedAt=None if node["type"] == "Pod" else node["startedAt"])
+            return node
+        if node is None:
+            kind = operation.kind_of(template)
+            node = operation.add_node(name, kind, processed, holder, boundary, owner, "Pending")
+        operation.nodes.set(node, synchronizationStatus={"waiting": waits[0]})
+        return operation.nodes.mark(node, "Pending", waits[1])
+
+    def _known(self, processed: Json, *made: Any) -> Json | None:
+        operation, (name, template, holder, _, boundary, owner) = self._operation, made
+        try:
+            status, outputs = memoization.look_up(operation, processed["memoize"])
+        except (memoization.CacheError, ApiError) as error:
+            operation.error_node(name, holder, boundary, owner, str(error))
+            raise NodeError(str(error)) from None
+        if outputs is None:
+            self._asked[name] = status
+            return None
+        kind = operation.kind_of(template)
+        node = operation.add_node(name, kind, processed, holder, boundary, owner, "Succeeded", memoizationStatus=status)
+        operation.take_outputs(node, outputs)
+        return node
+
+
+def _is_to_keep(node: Json) -> bool:
+    return "memoizationStatus" in node and not node["memoizationStatus"]["hit"] and not fulfilled(node)

@@ -1,0 +1,59 @@
+"""Memoization: outputs of a template that are kept in a config map under a key, and taken from there the next time."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from hera_k8s_sandbox.entries import now_text
+from hera_k8s_sandbox.workflows.durations import duration_of
+from hera_k8s_sandbox.workflows.values import seconds_of
+
+if TYPE_CHECKING:
+    from hera_k8s_sandbox.workflows.operation import Operation
+
+Json = dict[str, Any]
+
+_KEY: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
+
+
+class CacheError(ValueError):
+    """A cache cannot be asked; the message is Argo's."""
+
+
+def look_up(operation: Operation, memoize: Json) -> tuple[Json, Json | None]:
+    """What a node says of its memoization, and the outputs that are there; None when there are none, or too old.
+
+    Raises CacheError.
+    """
+    key, name = str(memoize.get("key") or ""), cache_name(memoize)
+    if not _KEY.fullmatch(key):
+        raise CacheError(f"invalid cache key {key}")
+    status = {"hit": False, "key": key, "cacheName": name}
+    found = operation.objects.config_map(name)
+    text = ((found or {}).get("data") or {}).get(key)
+    if text is None:
+        return status, None
+    try:
+        entry = json.loads(text)
+    except ValueError as error:
+        raise CacheError(f"malformed cache entry: could not unmarshal JSON; unable to parse: {error}") from None
+    oldest = memoize.get("maxAge")
+    if oldest and operation.now() - seconds_of(entry["creationTimestamp"]) > duration_of(oldest):
+        return status, None
+    operation.objects.keep(name, key, json.dumps(entry | {"lastHitTimestamp": now_text()}))
+    return status | {"hit": True}, entry.get("outputs") or {}
+
+
+def keep(operation: Operation, node: Json) -> None:
+    """Keep the outputs of a node that has succeeded. Raises ApiError."""
+    status = node["memoizationStatus"]
+    now = now_text()
+    entry = {"nodeID": node["id"], "outputs": node.get("outputs"), "creationTimestamp": now, "lastHitTimestamp": now}
+    operation.objects.keep(status["cacheName"], status["key"], json.dumps(entry, ensure_ascii=False))
+
+
+def cache_name(memoize: Json) -> str:
+    """The config map of a template's cache."""
+    return str(((memoize.get("cache") or {}).get("configMap") or {}).get("name") or "")

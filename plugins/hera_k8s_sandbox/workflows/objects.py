@@ -1,0 +1,61 @@
+"""Objects: what a running workflow asks of the cluster around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from hera_k8s_sandbox.workflows.pods import PREFIX
+
+Json = dict[str, Any]
+
+TYPE_LABEL: Final = f"{PREFIX}configmap-type"
+
+
+class NotThere(ValueError):
+    """A config map, or a key of one, is not there; the message is Argo's."""
+
+
+class Objects(Protocol):
+    """The pods, claims and config maps of one workflow, and the locks that it shares with others."""
+
+    def create(self, pod: Json) -> Json:
+        """Add a pod, or return the one of this name that the workflow owns already. Raises ApiError."""
+
+    def stop(self, name: str) -> None:
+        """End a pod's processes, or keep them from starting."""
+
+    def config_map(self, name: str, namespace: str = "") -> Json | None:
+        """A config map, of the workflow's namespace unless another is said; None when it is not there."""
+
+    def keep(self, name: str, key: str, entry: str) -> None:
+        """Write an entry of a cache, which is made when it is not there. Raises ApiError."""
+
+    def create_claim(self, claim: Json) -> None:
+        """Add a claim that the workflow owns, unless it has it. Raises ApiError."""
+
+    def delete_claim(self, name: str) -> None:
+        """Remove a claim, if it is there."""
+
+    def acquire(self, holder: str, locks: Mapping[str, int], priority: int) -> tuple[str, str] | None:
+        """Take locks, all or none; else the name of one that is not free, and a message.
+
+        holder: the id of a node, or empty for the whole workflow. locks: how many may hold each, by their names.
+        """
+
+    def release(self, holder: str) -> None:
+        """Give back what a holder has, and take it from the queues."""
+
+
+def parameter(objects: Objects, reference: Json) -> str:
+    """The value that `configMapKeyRef` names. Raises NotThere, and ValueError for a map that is not for this."""
+    name, key = str(reference.get("name", "")), str(reference.get("key", ""))
+    found = objects.config_map(name)
+    if found is None:
+        told = f"Please make sure it has the label {TYPE_LABEL}: Parameter to be detectable by the controller"
+        raise NotThere(f"ConfigMap '{name}' does not exist. {told}")
+    if (found["metadata"].get("labels") or {}).get(TYPE_LABEL) != "Parameter":
+        raise ValueError(f"ConfigMap '{name}' needs to have the label {TYPE_LABEL}: Parameter to load parameters")
+    if key not in (found.get("data") or {}):
+        raise NotThere(f"ConfigMap '{name}' does not have the key '{key}'")
+    return str(found["data"][key])

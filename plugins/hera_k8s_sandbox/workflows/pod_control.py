@@ -1,0 +1,159 @@
+"""Pod control: makes the pods of nodes, reads from them what becomes of the nodes, and ends them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hera_k8s_sandbox.errors import ApiError
+from hera_k8s_sandbox.workflows import hooks, suspension
+from hera_k8s_sandbox.workflows.assessment import assess
+from hera_k8s_sandbox.workflows.durations import duration_of
+from hera_k8s_sandbox.workflows.naming import pod_name
+from hera_k8s_sandbox.workflows.nodes import NodeError, fulfilled, is_to_come
+from hera_k8s_sandbox.workflows.pods import PodPatchError, build_pod
+from hera_k8s_sandbox.workflows.scope import values_of_inputs
+from hera_k8s_sandbox.workflows.substitution import substitute_text
+from hera_k8s_sandbox.workflows.templates import caller_of, template_name
+from hera_k8s_sandbox.workflows.values import seconds_of
+
+if TYPE_CHECKING:
+    from hera_k8s_sandbox.workflows.operation import Operation
+
+Json = dict[str, Any]
+
+
+class PodControl:
+    """The pods of one workflow's nodes."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._changed: dict[str, Json] = {}
+        self._texts: dict[str, str] = {}
+        known = [*operation.templates.local.values(), *operation.status["storedTemplates"].values()]
+        self._timed = any(one.get("timeout") for one in known)
+
+    def observe(self, node_id: str, pod: Json) -> None:
+        """Take note of the present state of a node's pod."""
+        self._changed[node_id] = pod
+
+    def lose(self, node_id: str) -> None:
+        """Take note that a node's pod was deleted."""
+        operation = self._operation
+        node = operation.nodes.by_id.get(node_id)
+        if node is not None and not fulfilled(node):
+            self._changed.pop(node_id, None)
+            operation.nodes.mark(node, "Error", "pod deleted")
+
+    def name_of(self, node: Json) -> str:
+        """The name of a node's pod."""
+        return pod_name(self._operation.name, node["name"], template_name(caller_of(node)))
+
+    def create(self, node: Json, template: Json, holder: Json, boundary: str) -> None:
+        """Make a node's pod. Raises NodeError."""
+        operation = self._operation
+        if operation.shutdown and not self.outlives_stop(node):
+            operation.nodes.mark(node, "Failed", f"workflow shutdown with strategy: {operation.shutdown}")
+            return
+        self._timed = self._timed or bool(template.get("timeout"))
+        name = pod_name(operation.name, node["name"], template["name"])
+        with_result = self._result_is_used(holder, boundary)
+        try:
+            pod = build_pod(
+                operation.executed | {"status": operation.status},
+                template,
+                name=name,
+                node=node,
+                with_result=with_result,
+                values=operation.values(),
+            )
+            made = operation.objects.create(pod)
+        except PodPatchError as error:
+            operation.nodes.mark(node, "Error", str(error))
+            raise NodeError(str(error)) from None
+        except ApiError as error:
+            operation.nodes.mark(node, "Error", error.message)
+            raise NodeError(error.message) from None
+        self._judge(node, made)
+
+    def assess(self) -> bool:
+        """Let nodes follow their pods; whether a pod has changed."""
+        changed, self._changed = self._changed, {}
+        for key, pod in changed.items():
+            node = self._operation.nodes.by_id.get(key)
+            if node is not None and not fulfilled(node):
+                self._judge(node, pod)
+        return bool(changed)
+
+    def control(self) -> None:
+        """End what runs when somebody asked for it or the time is over."""
+        operation = self._operation
+        if operation.shutdown:
+            # Argo 4.1 writes two spaces for pods that were there already
+            self._stop(f"workflow shutdown with strategy:  {operation.shutdown}")
+            suspension.fail_waiting(operation, f"Stopped with strategy '{operation.shutdown}'", self.outlives_stop)
+            return
+        if self._timed:
+            self._end_overdue()
+        deadline = operation.deadline
+        if deadline is None:
+            return
+        if operation.now() < deadline:
+            operation.wake(deadline)
+        else:
+            self._stop("Step exceeded its deadline")
+            suspension.fail_waiting(operation, "Step exceeded its deadline", self.outlives_stop)
+
+    def outlives_stop(self, node: Json) -> bool:
+        """Whether a node runs to its end though the workflow is stopped, or its time is over: exit handlers do."""
+        return self._operation.shutdown != "Terminate" and hooks.is_of_exit(node)
+
+    def _judge(self, node: Json, pod: Json) -> None:
+        operation = self._operation
+        verdict = assess(pod)
+        if verdict.outputs is not None:
+            operation.take_outputs(node, verdict.outputs)
+        if pod["spec"].get("nodeName"):
+            operation.nodes.set(node, hostNodeName=pod["spec"]["nodeName"])
+        if verdict.finished_at:
+            operation.nodes.set(node, finishedAt=verdict.finished_at)
+        operation.nodes.mark(node, verdict.phase, verdict.message)
+
+    def _stop(self, message: str) -> None:
+        operation = self._operation
+        if not operation.nodes.active_pods:
+            return
+        for node in operation.nodes:
+            if node["type"] == "Pod" and not fulfilled(node) and not self.outlives_stop(node):
+                operation.objects.stop(self.name_of(node))
+                operation.nodes.mark(node, "Failed", message)
+
+    def _end_overdue(self) -> None:
+        """End the nodes whose template's time is over: one that waits fails at once, a running one when it ends."""
+        operation = self._operation
+        for node in operation.nodes:
+            if node["type"] != "Pod" or fulfilled(node) or is_to_come(node):
+                continue
+            text = str(operation.templates.of(node).get("timeout") or "")
+            if not text:
+                continue
+            end = seconds_of(node["startedAt"]) + duration_of(substitute_text(text, values_of_inputs(node)))
+            if operation.now() < end:
+                operation.wake(end)
+                continue
+            operation.objects.stop(self.name_of(node))
+            if node["phase"] == "Pending":
+                operation.nodes.mark(node, "Failed", "timeout")
+
+    def _result_is_used(self, holder: Json, boundary: str) -> bool:
+        """Argo keeps a task's standard output only where another refers to it."""
+        operation = self._operation
+        around = operation.nodes.by_id.get(boundary)
+        if around is None or "name" not in holder:
+            return False
+        place = f"{operation.templates.inside(around)}/{template_name(caller_of(around))}"
+        text = self._texts.get(place)
+        if text is None:
+            text = self._texts[place] = json.dumps(operation.templates.of(around))
+        name = holder["name"].partition("(")[0]
+        return any(f"{kind}.{name}.outputs.result" in text for kind in ("steps", "tasks"))
