@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("covalent", reason="needs Covalent: nox -s covalent")
-pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s covalent")
+pytest.importorskip("covalent", reason="needs Covalent: nox -s 'contrib(covalent)'")
+pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s 'contrib(covalent)'")
 
 from hera_k8s_utils import CredentialError, SubmitError
 

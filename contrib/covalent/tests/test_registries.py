@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("covalent", reason="needs Covalent: nox -s covalent")
-pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s covalent")
+pytest.importorskip("covalent", reason="needs Covalent: nox -s 'contrib(covalent)'")
+pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s 'contrib(covalent)'")
 
 from covalent_kubernetes_plugin.registries import docker_config
 
@@ -70,7 +70,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_ecr_gives_its_login_for_aws_credentials(file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    moto = pytest.importorskip("moto", reason="needs moto: nox -s covalent")
+    moto = pytest.importorskip("moto", reason="needs moto: nox -s 'contrib(covalent)'")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)

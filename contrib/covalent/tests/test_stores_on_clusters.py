@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("covalent", reason="needs Covalent: nox -s covalent")
-pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s covalent")
+pytest.importorskip("covalent", reason="needs Covalent: nox -s 'contrib(covalent)'")
+pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s 'contrib(covalent)'")
 
 from covalent_kubernetes_plugin.errors import TaskFailed
 
@@ -113,8 +113,8 @@ def test_a_path_of_the_nodes_is_mounted_where_it_was_set(
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """The address of an S3 server on the loopback."""
-    moto = pytest.importorskip("moto.server", reason="needs moto: nox -s covalent")
-    pytest.importorskip("s3fs", reason="needs s3fs: nox -s covalent")
+    moto = pytest.importorskip("moto.server", reason="needs moto: nox -s 'contrib(covalent)'")
+    pytest.importorskip("s3fs", reason="needs s3fs: nox -s 'contrib(covalent)'")
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
