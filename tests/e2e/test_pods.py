@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cluster_access import Kube, access_of
-from clusters import ClusterSpace
+from clusters import ClusterSpace, is_sandbox
 
 Json = dict[str, Any]
 JOBS = "/apis/batch/v1/namespaces/{}/jobs"
@@ -119,6 +119,8 @@ print(json.load(urllib.request.urlopen(ask, context=tls, timeout=20))["data"]["c
 
 
 def test_a_pod_asks_the_api_server_as_its_account(real_cluster: ClusterSpace) -> None:
+    if is_sandbox(real_cluster.server.access):
+        pytest.skip("a limit of the sandbox: pods have no token's volume, for plain http has no certificate")
     rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}]
     real_cluster.account("reader", rules)
     real_cluster.kube.create("{ns}/configmaps", {"metadata": {"name": "settings"}, "data": {"colour": "red"}})
