@@ -36,13 +36,13 @@ def test_a_job_runs_to_its_end_and_tells_what_it_printed(jobs: Jobs) -> None:
 
 
 def test_a_job_that_is_tried_again_is_running_until_it_is_over(jobs: Jobs) -> None:
-    jobs.submit(job("bad", "echo trying; exit 3", backoffLimit=2))
+    jobs.submit(job("bad", "echo trying; exit 3", backoffLimit=1))
     phases = [update.job.phase for update in jobs.follow(name="bad")]
     found = jobs.get("bad")
     assert "Failed" not in phases[:-2]
     assert "Running" in phases
-    assert (found.phase, found.over, found.failed, found.reason) == ("Failed", True, 3, "BackoffLimitExceeded")
-    assert lines(jobs, "bad") == ["trying"] * 3
+    assert (found.phase, found.over, found.failed, found.reason) == ("Failed", True, 2, "BackoffLimitExceeded")
+    assert lines(jobs, "bad") == ["trying"] * 2
 
 
 def test_one_watch_follows_many_jobs(jobs: Jobs) -> None:
