@@ -52,10 +52,14 @@ class KubeApi:
     async def __aexit__(self, *exc: type[BaseException] | BaseException | TracebackType | None) -> None:
         await self._session.close()
 
-    async def send(self, method: str, path: str, body: Any = None, *, kind: str = "application/json") -> Json:
-        """The answer to a request. Raises Refused."""
+    async def send(
+        self, method: str, path: str, body: Any = None, *, kind: str = "application/json", token: str = ""
+    ) -> Json:
+        """The answer to a request; token: of somebody else. Raises Refused."""
         data = None if body is None else json.dumps(body).encode()
         headers = {} if data is None else {"Content-Type": kind}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         url = self.url + path
         async with self._session.request(method, url, data=data, headers=headers, timeout=_TIMEOUT) as answer:
             text = await answer.text()

@@ -2,6 +2,7 @@
 
 It registers the node and keeps its lease, binds pending pods (there is no scheduler), runs them, writes their status
 and events, serves their logs to the API server, and provides volumes for claims of the classes `standard` and `wait`.
+For pods of Argo's controller it plays the executor's part, too (`kubelet_results.py`).
 Jobs, Deployments and whatever else the controllers make pods of so truly run.
 
 Pods are run by the sandbox's own `PodRun`: likeness of execution is shared with the sandbox, not shown by comparing
@@ -28,6 +29,7 @@ from kube_watch import Json, Key, KubeApi, Reflection, Refused
 from kubelet_claims import Provisioner
 from kubelet_logs import application, secured
 from kubelet_pod import NODE, ClusterHook, OverHttp
+from kubelet_results import ResultsHook, is_of_argo, without_executor
 from kubelet_scheduling import LABELS, Scheduler, capacity, is_over
 
 from hera_k8s_sandbox.images import Images, Programs
@@ -112,11 +114,16 @@ class Kubelet:
                 run.stop(float(meta.get("deletionGracePeriodSeconds") or 0))
         elif run is None and not is_over(pod) and meta["uid"] not in self._over:
             around = self._around(pod)
-            run = self._runs[meta["uid"]] = PodRun(pod, self.directory_of(pod), around, self._tools, self._hook(pod))
+            run = self._runs[meta["uid"]] = self._run_of(pod, around)
             self._start(self._run(run, around))
 
-    def _hook(self, pod: Json) -> PodHook:
-        return ClusterHook(self._api.url)
+    def _run_of(self, pod: Json, around: OverHttp) -> PodRun:
+        directory = self.directory_of(pod)
+        hook: PodHook = ClusterHook(self._api.url)
+        if is_of_argo(pod):
+            pod = without_executor(pod)
+            hook = ResultsHook(self._api, around, pod, self._directory, self._tools.runner.view.kind)
+        return PodRun(pod, directory, around, self._tools, hook)
 
     def _around(self, pod: Json) -> OverHttp:
         around = OverHttp(self._api, self._claims, pod)
