@@ -10,7 +10,6 @@ import contextlib
 from typing import Any, Final
 
 from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.entries import now_text
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.jobs_pods import has_ended, is_ready
 from hera_k8s_sandbox.looks import Key, Looks
@@ -39,6 +38,9 @@ class EndpointsController:
         self._state = state
         self._store = state.store
         self._looks = Looks("service", self._look)
+        self._triggers: dict[
+            Key, dict[str, str]
+        ] = {}  # when what is behind a service last became or ceased to be ready
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -58,6 +60,7 @@ class EndpointsController:
             self._looks.plan(event.entry.key)
             return
         self._looks.forget(event.entry.key)
+        self._triggers.pop(event.entry.key, None)
         with contextlib.suppress(ApiError):  # it had no selector, and so none
             operations.delete(self._state, ENDPOINTS, *event.entry.key)
 
@@ -95,11 +98,20 @@ class EndpointsController:
             if (entry.object.get("status") or {}).get("podIP") and not has_ended(entry.object)
         ]
         groups = _grouped(service, pods)
-        self._write_endpoints(service, groups)
-        self._write_slices(service, groups)
+        trigger = self._trigger(key, service, pods)
+        self._write_endpoints(service, groups, trigger)
+        self._write_slices(service, groups, trigger)
         return None
 
-    def _write_endpoints(self, service: Json, groups: list[_Group]) -> None:
+    def _trigger(self, key: Key, service: Json, pods: list[Json]) -> Json:
+        """The annotation that says since when there is something to write, if anything of it has a time."""
+        now = {"": service["metadata"]["creationTimestamp"]} | {pod["metadata"]["name"]: _since(pod) for pod in pods}
+        before = self._triggers.get(key, {})
+        self._triggers[key] = now
+        times = [time for name, time in now.items() if time and before.get(name) != time]
+        return {_TRIGGERED: min(times)} if times else {}
+
+    def _write_endpoints(self, service: Json, groups: list[_Group], trigger: Json) -> None:
         meta = service["metadata"]
         subsets = [subset for group in groups if (subset := _subset(service, group))]
         labels = {**(meta.get("labels") or {}), **_ENDPOINTS_BY}
@@ -108,9 +120,8 @@ class EndpointsController:
         found = self._store.find(ENDPOINTS, meta["namespace"], meta["name"])
         if found is not None and found.get("subsets", []) == subsets and found["metadata"].get("labels") == labels:
             return
-        annotations = {_TRIGGERED: now_text()}
         if found is None:
-            made: Json = {"metadata": {"name": meta["name"], "labels": labels, "annotations": annotations}}
+            made: Json = {"metadata": {"name": meta["name"], "labels": labels, "annotations": trigger}}
             operations.create(
                 self._state, ENDPOINTS, meta["namespace"], made | ({"subsets": subsets} if subsets else {})
             )
@@ -118,32 +129,32 @@ class EndpointsController:
 
         def write(obj: Json) -> None:
             obj["metadata"]["labels"] = labels
-            obj["metadata"].setdefault("annotations", {}).update(annotations)
+            _retrigger(obj, trigger)
             obj.pop("subsets", None)
             obj |= {"subsets": subsets} if subsets else {}
 
         self._store.change(ENDPOINTS, meta["namespace"], meta["name"], write)
 
-    def _write_slices(self, service: Json, groups: list[_Group]) -> None:
+    def _write_slices(self, service: Json, groups: list[_Group], trigger: Json) -> None:
         """One slice for each set of ports; what is left of others goes."""
         meta = service["metadata"]
         left = [one for one in self._slices((meta["namespace"], meta["name"])) if controller_of(one) is not None]
         labels = {**(meta.get("labels") or {}), **_SLICES_BY, SERVICE_NAME: meta["name"]}
         if service["spec"].get("clusterIP") == HEADLESS:
             labels[_HEADLESS_MARK] = ""
-        for group in groups or [_Group([], [])]:
+        for group in groups or [_Group(None, [])]:
             endpoints = [_endpoint(service, pod) for pod in group.pods]
             known = next((one for one in left if one["ports"] == group.ports), left[0] if left else None)
             if known is None:
-                self._create_slice(service, labels, endpoints, group.ports)
+                self._create_slice(service, labels, endpoints, group.ports, trigger)
                 continue
             left.remove(known)
             if (known["endpoints"], known["ports"], known["metadata"]["labels"]) == (endpoints, group.ports, labels):
                 continue
 
-            def write(obj: Json, endpoints: list[Json] = endpoints, ports: list[Json] = group.ports) -> None:
+            def write(obj: Json, endpoints: list[Json] = endpoints, ports: list[Json] | None = group.ports) -> None:
                 obj["metadata"]["labels"] = labels
-                obj["metadata"].setdefault("annotations", {})[_TRIGGERED] = now_text()
+                _retrigger(obj, trigger)
                 obj |= {"endpoints": endpoints, "ports": ports}
 
             self._store.change(ENDPOINT_SLICES, meta["namespace"], known["metadata"]["name"], write)
@@ -151,13 +162,15 @@ class EndpointsController:
             with contextlib.suppress(ApiError):  # gone already
                 operations.delete(self._state, ENDPOINT_SLICES, meta["namespace"], one["metadata"]["name"])
 
-    def _create_slice(self, service: Json, labels: Json, endpoints: list[Json], ports: list[Json]) -> None:
+    def _create_slice(
+        self, service: Json, labels: Json, endpoints: list[Json], ports: list[Json] | None, trigger: Json
+    ) -> None:
         meta = service["metadata"]
         made: Json = {
             "metadata": {
                 "generateName": f"{meta['name']}-",
                 "labels": labels,
-                "annotations": {_TRIGGERED: now_text()},
+                "annotations": trigger,
                 "ownerReferences": [reference_to(SERVICES, service)],
             },
             "addressType": "IPv4",
@@ -170,7 +183,7 @@ class EndpointsController:
 class _Group:
     """Pods that serve on the same ports."""
 
-    def __init__(self, ports: list[Json], pods: list[Json]) -> None:
+    def __init__(self, ports: list[Json] | None, pods: list[Json]) -> None:
         self.ports = ports
         self.pods = pods
 
@@ -215,6 +228,20 @@ def _port(port: Json, pod: Json) -> Json | None:
     return found | ({"appProtocol": port["appProtocol"]} if port.get("appProtocol") else {})
 
 
+def _since(pod: Json) -> str:
+    """When a pod last became or ceased to be ready; empty when it does not say."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return next((str(one.get("lastTransitionTime") or "") for one in conditions if one["type"] == "Ready"), "")
+
+
+def _retrigger(obj: Json, trigger: Json) -> None:
+    annotations = obj["metadata"].setdefault("annotations", {})
+    annotations.pop(_TRIGGERED, None)
+    annotations |= trigger
+    if not annotations:
+        del obj["metadata"]["annotations"]
+
+
 def _target(pod: Json) -> Json:
     meta = pod["metadata"]
     return {"kind": "Pod", "namespace": meta["namespace"], "name": meta["name"], "uid": meta["uid"]}
@@ -248,6 +275,6 @@ def _subset(service: Json, group: _Group) -> Json:
             address["nodeName"] = pod["spec"]["nodeName"]
         is_told = is_ready(pod) or service["spec"].get("publishNotReadyAddresses")
         (ready if is_told else others).append(address)
-    ports = [{key: value for key, value in one.items() if value != ""} for one in group.ports]
+    ports = [{key: value for key, value in one.items() if value != ""} for one in group.ports or ()]
     made = {"addresses": ready, "notReadyAddresses": others, "ports": ports}
     return {key: value for key, value in made.items() if value} if ready or others else {}

@@ -35,7 +35,6 @@ from hera_k8s_sandbox.bodies import (
     require_typed,
     require_version,
 )
-from hera_k8s_sandbox.crds_scale import SCALES, rescaled, scale_of
 from hera_k8s_sandbox.decoding import check_types
 from hera_k8s_sandbox.discovery import known_group_version as knows
 from hera_k8s_sandbox.errors import (
@@ -69,6 +68,7 @@ from hera_k8s_sandbox.resources import (
     PERSISTENT_VOLUMES,
     PODS,
     SERVICE_ACCOUNTS,
+    SERVICES,
     STORAGE_CLASSES,
     Resource,
 )
@@ -94,7 +94,9 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 # A deletion answers with the object for these, with a Status for all others.
-_RETURNS_DELETED: Final = frozenset({PODS, NAMESPACES, CLAIMS, PERSISTENT_VOLUMES, SERVICE_ACCOUNTS, STORAGE_CLASSES})
+_RETURNS_DELETED: Final = frozenset(
+    {PODS, NAMESPACES, CLAIMS, PERSISTENT_VOLUMES, SERVICE_ACCOUNTS, SERVICES, STORAGE_CLASSES}
+)
 # What a cluster has and the sandbox has not, refused by its name.
 _REFUSED_SUBRESOURCES: Final = frozenset(
     {"attach", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy", "resize"}
@@ -191,8 +193,6 @@ class KubeApi:
             raise unsupported(f"{resource.plural}/{target.subresource}")
         if target.subresource and target.subresource not in resource.subresources:
             raise not_found(resource, target.name) if resource.custom else no_such_resource()
-        if target.subresource == "scale" and resource.custom:
-            return await self._scale(Call(request, identity, resource, target))
         if target.subresource == "token":
             return await self._token(request, target)
         if target.subresource == "scale":
@@ -211,7 +211,19 @@ class KubeApi:
             raise no_such_resource()
         if not resource.namespaced:
             target = Target(*place, "", target.name, target.subresource)
-        return await self._verbs[verb](Call(request, identity, resource, target))
+        return await self._answer(verb, Call(request, identity, resource, target))
+
+    async def _answer(self, verb: str, call: Call) -> web.StreamResponse:
+        """Do what is asked, and say if what it is asked of has had its day."""
+        told = dict(_warnings([call.resource.deprecated] if call.resource.deprecated else []))
+        try:
+            answer = await self._verbs[verb](call)
+        except ApiError as error:
+            error.headers |= told
+            raise
+        if not answer.prepared:
+            answer.headers.extend(told)
+        return answer
 
     # Reading
 
@@ -433,22 +445,6 @@ class KubeApi:
             raise method_not_allowed()
         question = await read_object(request, resource)
         return json_answer(reviews.answer(self._state, call.identity, resource, target.namespace, question), 201)
-
-    async def _scale(self, call: Call) -> web.StreamResponse:
-        request, resource, target = call.request, call.resource, call.target
-        old = self._store.entry(resource, target.namespace, target.name)
-        if request.method == "GET":
-            return json_answer(scale_of(old, resource))
-        query = Query.read(request)
-        if request.method == "PUT":
-            wanted = await read_object(request, SCALES)
-        else:
-            shown = scale_of(old, resource)
-            wanted = patched(request.content_type, SCALES, shown, await read_patch(request, SCALES))
-        obj = rescaled(old, resource, wanted)
-        entry = operations.update(self._state, resource, old, obj, dry_run=query.dry_run)
-        self._store.flush()
-        return json_answer(scale_of(entry, resource))
 
     async def _token(self, request: web.Request, target: Target) -> web.StreamResponse:
         if request.method != "POST":

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.causes import fixed, wrong
 from hera_k8s_sandbox.errors import Cause
-from hera_k8s_sandbox.resources import NAMESPACES, RBAC, Resource
+from hera_k8s_sandbox.resources import NAMESPACES, RBAC, SERVICES, Resource
 
 Json = dict[str, Any]
 
@@ -89,7 +89,7 @@ def _name_causes(resource: Resource, name: str) -> Iterator[Cause]:
     if resource.group == RBAC:
         if "/" in name or "%" in name or name in (".", ".."):
             yield wrong("metadata.name", name, "may not contain '/'")
-    elif resource is NAMESPACES:
+    elif resource in (NAMESPACES, SERVICES):
         yield from _label_name_causes(name)
     else:
         yield from subdomain_causes("metadata.name", name)

@@ -21,8 +21,8 @@ class Resource:
     """One kind of object and where it is served.
 
     group: empty for the core group. subresources: names below an object, such as `status`.
-    generation: `metadata.generation` counts the changes of what is not metadata; annotations_count: those of
-    annotations, too. custom: defined by a
+    generation: `metadata.generation` counts the changes of what is not metadata, and of what `counted` names of it.
+    deprecated: the warning that every answer carries. custom: defined by a
     CustomResourceDefinition, which shows in lists. selectable: the fields, besides name and namespace,
     that a fieldSelector may name. counts: for some of these, the path of the number that they stand for.
     schema, columns, list_kind: of a defined kind, as its definition has them. scale: the paths of the subresource.
@@ -39,7 +39,8 @@ class Resource:
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
     generation: bool = False
-    annotations_count: bool = False
+    counted: tuple[str, ...] = ()
+    deprecated: str = ""
     custom: bool = False
     selectable: tuple[str, ...] = ()
     counts: tuple[tuple[str, str], ...] = ()
@@ -175,7 +176,7 @@ DEPLOYMENTS: Final = Resource(
     categories=("all",),
     subresources=("scale", "status"),
     generation=True,
-    annotations_count=True,
+    counted=("annotations",),
 )
 SERVICES: Final = _core(
     "services",
@@ -185,8 +186,15 @@ SERVICES: Final = _core(
     subresources=("status",),
     selectable=("spec.clusterIP", "spec.type"),
 )
-ENDPOINTS: Final = _core("endpoints", "Endpoints", short_names=("ep",))
-ENDPOINT_SLICES: Final = Resource(DISCOVERY, "v1", "endpointslices", "endpointslice", "EndpointSlice", generation=True)
+ENDPOINTS: Final = _core(
+    "endpoints",
+    "Endpoints",
+    short_names=("ep",),
+    deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+)
+ENDPOINT_SLICES: Final = Resource(
+    DISCOVERY, "v1", "endpointslices", "endpointslice", "EndpointSlice", generation=True, counted=("labels",)
+)
 CUSTOM_RESOURCE_DEFINITIONS: Final = Resource(
     "apiextensions.k8s.io",
     "v1",

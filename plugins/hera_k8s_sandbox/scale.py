@@ -1,14 +1,15 @@
-"""`scale`: the number of pods of a Deployment or ReplicaSet as an object of its own."""
+"""`scale`: the number of pods of a Deployment, a ReplicaSet or a custom object as an object of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox import operations
+from hera_k8s_sandbox import crds_scale, operations
 from hera_k8s_sandbox.answers import json_answer
 from hera_k8s_sandbox.bodies import APPLIES, patched, read_patch
 from hera_k8s_sandbox.causes import wrong
+from hera_k8s_sandbox.crds_scale import SCALES
 from hera_k8s_sandbox.errors import conflict, invalid, method_not_allowed, unsupported
 from hera_k8s_sandbox.requests import Query, Target, read_object
 from hera_k8s_sandbox.resources import Resource
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-SCALES: Final = Resource("autoscaling", "v1", "scales", "scale", "Scale")
 _OPERATORS: Final = {"In": "in", "NotIn": "notin"}
 
 
-def scale_of(entry: Entry) -> Json:
+def _scale_of(entry: Entry) -> Json:
     """The Scale of an object."""
+    if entry.resource.custom:
+        return crds_scale.scale_of(entry, entry.resource)
     meta, obj = entry.meta, entry.object
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     replicas = obj["spec"].get("replicas") or 0
@@ -41,8 +43,10 @@ def scale_of(entry: Entry) -> Json:
     }
 
 
-def scaled(entry: Entry, scale: Json) -> Json:
-    """The object with the number of pods that a Scale asks for. Raises ApiError 409, 422."""
+def _scaled(entry: Entry, scale: Json) -> Json:
+    """The object with the number of pods that a Scale asks for. Raises ApiError 400, 409, 422."""
+    if entry.resource.custom:
+        return crds_scale.rescaled(entry, entry.resource, scale)
     name = entry.meta["name"]
     version = (scale.get("metadata") or {}).get("resourceVersion")
     if version and version != entry.meta["resourceVersion"]:
@@ -71,7 +75,7 @@ async def serve(request: web.Request, state: SandboxState, resource: Resource, t
     """Answer a request for the Scale of an object. Raises ApiError 400, 404, 405, 409, 415, 422."""
     entry = state.store.entry(resource, target.namespace, target.name)
     if request.method == "GET":
-        return json_answer(scale_of(entry))
+        return json_answer(_scale_of(entry))
     query = Query.read(request)
     if request.method == "PUT":
         wanted = await read_object(request, SCALES)
@@ -79,9 +83,9 @@ async def serve(request: web.Request, state: SandboxState, resource: Resource, t
         patch = await read_patch(request, resource)
         if request.content_type in APPLIES:
             raise unsupported(f"server-side apply to {resource.plural}/scale")
-        wanted = patched(request.content_type, SCALES, scale_of(entry), patch)
+        wanted = patched(request.content_type, SCALES, _scale_of(entry), patch)
     else:
         raise method_not_allowed()
-    changed = operations.update(state, resource, entry, scaled(entry, wanted), dry_run=query.dry_run)
+    changed = operations.update(state, resource, entry, _scaled(entry, wanted), dry_run=query.dry_run)
     state.store.flush()
-    return json_answer(scale_of(changed))
+    return json_answer(_scale_of(changed))

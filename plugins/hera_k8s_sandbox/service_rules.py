@@ -19,6 +19,7 @@ _PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 _AFFINITIES: Final = ("ClientIP", "None")
 _AFFINITY_SECONDS: Final = 10800
 _HIGHEST: Final = 65535
+_ADDRESS_TYPES: Final = ("FQDN", "IPv4", "IPv6")
 _HEADLESS: Final = "None"
 PORT_RULE: Final = f"must be between 1 and {_HIGHEST}, inclusive"
 _PORT_NAME: Final = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9]|-(?!-))*")
@@ -32,6 +33,8 @@ def complete_service(obj: Json) -> None:
     if spec["sessionAffinity"] == "ClientIP":
         client = spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
         client.setdefault("timeoutSeconds", _AFFINITY_SECONDS)
+    if not spec.get("ports"):
+        spec.pop("ports", None)
     for port in spec.get("ports") or ():
         port.setdefault("protocol", "TCP")
         if port.get("targetPort") in (None, "", 0):
@@ -77,10 +80,28 @@ def complete_endpoints(obj: Json) -> None:
 def complete_slice(obj: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     obj["endpoints"] = obj.get("endpoints") or []
-    obj["ports"] = obj.get("ports") or []
-    for port in obj["ports"]:
+    obj["ports"] = obj.get("ports") or None
+    for one in obj["endpoints"]:
+        one.setdefault("conditions", {})
+    for port in obj["ports"] or ():
         port.setdefault("name", "")
         port.setdefault("protocol", "TCP")
+
+
+def slice_causes(obj: Json) -> Iterator[Cause]:
+    """What is wrong with a slice of endpoints."""
+    if not obj.get("addressType"):
+        yield required("addressType")
+    elif obj["addressType"] not in _ADDRESS_TYPES:
+        yield unsupported_value("addressType", obj["addressType"], _ADDRESS_TYPES)
+    for index, one in enumerate(obj["endpoints"]):
+        if not one.get("addresses"):
+            yield required(f"endpoints[{index}].addresses", "must contain at least 1 address")
+    seen: set[str] = set()
+    for index, port in enumerate(obj["ports"] or ()):
+        if port["name"] in seen:
+            yield repeated(f"ports[{index}].name", port["name"])
+        seen.add(port["name"])
 
 
 def service_causes(obj: Json) -> Iterator[Cause]:
@@ -140,7 +161,14 @@ def _port_causes(ports: list[Json]) -> Iterator[Cause]:
     for index, port in enumerate(ports):
         key = (port.get("protocol"), port.get("port"))
         if key in seen:
-            shown = {"protocol": key[0], "port": key[1]}
+            shown = {
+                "Name": "",
+                "Protocol": key[0],
+                "AppProtocol": None,
+                "Port": key[1],
+                "TargetPort": 0,
+                "NodePort": 0,
+            }
             yield Cause(f"spec.ports[{index}]", f"Duplicate value: {_compact(shown)}", repeated("", "").reason)
         seen.add(key)
 
@@ -155,7 +183,7 @@ def target_causes(where: str, target: Any) -> Iterator[Cause]:
     if len(name) > 15:
         yield wrong(where, name, "must be no more than 15 characters")
     elif not re.fullmatch(r"[-a-z0-9]+", name):
-        yield wrong(where, name, "must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)")
+        yield wrong(where, name, "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     elif not re.search(r"[a-z]", name):
         yield wrong(where, name, "must contain at least one letter (a-z)")
     elif "--" in name:

@@ -387,16 +387,16 @@ builtin_list = list  # `Store.list` hides the name inside the class
 
 def _wish_changed(entry: Entry, obj: Json, body: bytes) -> bool:
     """Whether a new state is a new wish: a status with a subresource of its own tells what is, not what is wanted."""
-    if "status" not in entry.resource.subresources:
-        return body != entry.body
+    if "status" not in entry.resource.subresources and body != entry.body:
+        return True
     if body_of(obj | {"status": None}) != body_of(entry.object | {"status": None}):
         return True
-    return entry.resource.annotations_count and _annotations(obj["metadata"]) != _annotations(entry.meta)
+    return any(_wishes(obj["metadata"], field) != _wishes(entry.meta, field) for field in entry.resource.counted)
 
 
-def _annotations(meta: Json) -> Json:
-    """The annotations that are wishes; what a controller marks an object with is none."""
-    found = meta.get("annotations") or {}
+def _wishes(meta: Json, field: str) -> Json:
+    """Labels or annotations, without those that a controller marks its own object with."""
+    found = meta.get(field) or {}
     return {key: value for key, value in found.items() if not key.startswith("deployment.kubernetes.io/")}
 
 

@@ -63,6 +63,7 @@ from hera_k8s_sandbox.service_rules import (
     complete_slice,
     service_causes,
     service_update_causes,
+    slice_causes,
 )
 
 Json = dict[str, Any]
@@ -457,6 +458,7 @@ _VALIDATORS: Final[Mapping[Resource, Validator]] = {
     REPLICA_SETS: replica_set_causes,
     DEPLOYMENTS: deployment_causes,
     SERVICES: service_causes,
+    ENDPOINT_SLICES: slice_causes,
     CUSTOM_RESOURCE_DEFINITIONS: definition_causes,
     EVENTS: _event_causes,
     ROLES: _role_causes,

@@ -47,6 +47,7 @@ _WORDS: Final = tuple(
     )
 )
 _TEMPLATE_HASH: Final = "pod-template-hash"  # a label; its value is also a part of names
+_ALLOCATED: Final = ("clusterIP", "clusterIPs", "nodePort")  # a service's, from ranges that each cluster has for itself
 _MARKED: Final = {"resourceVersion": "<version>", "continue": "<continue>", "token": "<token>"}
 
 
@@ -123,6 +124,7 @@ class Dialogue:
         self._uids: dict[str, str] = {}
         self._generated: dict[str, str] = {}
         self._hashes: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = cluster.verify
@@ -206,6 +208,10 @@ class Dialogue:
         if isinstance(value, dict):
             self._learn_generated(value)
             return {name: self._normal(child, name) for name, child in sorted(value.items()) if name != "managedFields"}
+        if key in _ALLOCATED and value and value not in ("None", ["None"]):
+            if key == "clusterIP":
+                self._addresses[value] = f"<{key}>"
+            return f"<{key}>"
         if isinstance(value, list):
             return [self._normal(child) for child in value]
         if key in _MARKED and isinstance(value, str) and value:
@@ -223,7 +229,7 @@ class Dialogue:
             self._generated[name] = base[: len(name) - 5] + "<5>"
 
     def _unmarked(self, text: str) -> str:
-        for name, mark in (*self._generated.items(), *self._hashes.items()):
+        for name, mark in (*self._generated.items(), *self._hashes.items(), *self._addresses.items()):
             text = text.replace(name, mark)
         text = text.replace(self.namespace, "<namespace>")
         text = _UID.sub(lambda found: self._uids.setdefault(found[0], f"<uid-{len(self._uids) + 1}>"), text)
