@@ -17,6 +17,7 @@ from hera_k8s_sandbox.argo_handlers import (
     object_in,
     place_of,
 )
+from hera_k8s_sandbox.bodies import require_version
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.resources import CRON_WORKFLOWS
 from hera_k8s_sandbox.workflows.validation import validate_cron
@@ -51,7 +52,9 @@ class CronHandlers(ArgoHandlers):
         """Write a cron workflow anew."""
         namespace, name = place_of(request)
         cron = await self._checked(request, "update")
-        entry = self._store.entry(CRON_WORKFLOWS, namespace, cron["metadata"].get("name") or name)
+        named = cron["metadata"].get("name") or name
+        entry = self._store.entry(CRON_WORKFLOWS, namespace, named)
+        require_version(CRON_WORKFLOWS, named, cron)
         return json_answer(operations.update(self._state, CRON_WORKFLOWS, entry, cron).object)
 
     async def suspend(self, request: web.Request) -> web.Response:

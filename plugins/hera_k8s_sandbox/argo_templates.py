@@ -18,6 +18,7 @@ from hera_k8s_sandbox.argo_handlers import (
     place_of,
     resource_of,
 )
+from hera_k8s_sandbox.bodies import require_version
 from hera_k8s_sandbox.workflows.validation import validate_template
 
 Json = dict[str, Any]
@@ -51,7 +52,9 @@ class TemplateHandlers(ArgoHandlers):
         """Write a template anew."""
         resource, (namespace, name) = resource_of(request), place_of(request)
         template = await self._checked(request, "update")
-        entry = self._store.entry(resource, namespace, template["metadata"].get("name") or name)
+        named = template["metadata"].get("name") or name
+        entry = self._store.entry(resource, namespace, named)
+        require_version(resource, named, template)
         return json_answer(operations.update(self._state, resource, entry, template).object)
 
     async def _checked(self, request: web.Request, verb: str) -> Json:

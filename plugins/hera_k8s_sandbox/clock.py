@@ -27,13 +27,7 @@ class Clock:
 
     def open(self, path: Path | None) -> None:
         """Go on where the clock of a state directory was; None: with the system's time, kept nowhere."""
-        self._path, self.ahead = path, 0.0
-        if path is None:
-            return
-        try:
-            self.ahead = max(0.0, float(json.loads(path.read_text(encoding="ascii"))["ahead"]))
-        except FileNotFoundError:
-            return
+        self._path, self.ahead = path, 0.0 if path is None else kept(path)
 
     def move_to(self, moment: float) -> None:
         """Let it be a moment that is still to come; one that has passed changes nothing."""
@@ -43,6 +37,14 @@ class Clock:
         """Write down by how much it is ahead, for the next start."""
         if self._path is not None:
             write_private(self._path, json.dumps({"ahead": self.ahead}) + "\n")
+
+
+def kept(path: Path) -> float:
+    """By how many seconds a clock was ahead when it was written down last."""
+    try:
+        return max(0.0, float(json.loads(path.read_text(encoding="ascii"))["ahead"]))
+    except FileNotFoundError:
+        return 0.0
 
 
 CLOCK = Clock()

@@ -128,12 +128,14 @@ def _tell(session: Any, address: Address, directory: Path) -> None:
     import shlex
 
     from hera_k8s_sandbox import files, launch
+    from hera_k8s_sandbox.clock import kept
 
     kubeconfig = launch.write_kubeconfig(directory, address)
     host = urlsplit(address.url).netloc
     token_file = directory.resolve() / files.ADMIN_TOKEN
     told = files.read_server(directory)
     mounts = told.mounts if told is not None else ""
+    ahead = kept(directory / files.CLOCK)
     console = session.console()
     if session.json:
         console.document(
@@ -144,6 +146,7 @@ def _tell(session: Any, address: Address, directory: Path) -> None:
                 "kubeconfig": str(kubeconfig),
                 "token_file": str(token_file),
                 "mounts": mounts,
+                "ahead": ahead,
             }
         )
         return
@@ -153,6 +156,8 @@ def _tell(session: Any, address: Address, directory: Path) -> None:
     console.result(f"  export KUBECONFIG={shlex.quote(str(kubeconfig))}")
     console.result(f"  export ARGO_SERVER={host} ARGO_SECURE=false ARGO_TOKEN={token}")
     console.say(f"  {MOUNTS.get(mounts, '')}")
+    if ahead:
+        console.say(f"  Its clock is {_length(ahead)} ahead.")
     for sentence in WHAT_IT_IS_NOT:
         console.say(f"  {sentence}")
 
