@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox.decoding import cannot_be_handled, drop_unknown, go_name, unknown_fields
+from hera_k8s_sandbox.crds_schema import prune
+from hera_k8s_sandbox.decoding import cannot_be_handled, go_name
 from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid
+from hera_k8s_sandbox.openapi_fields import model_of
+from hera_k8s_sandbox.openapi_values import check_types, decode, undeclared
 from hera_k8s_sandbox.patches import json_patch, merge_patch, strategic_merge
 from hera_k8s_sandbox.requests import Target, as_object, read_body
-from hera_k8s_sandbox.resources import CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, SECRETS, Resource
+from hera_k8s_sandbox.resources import CUSTOM_RESOURCE_DEFINITIONS, Resource
 from hera_k8s_sandbox.store import dumps
 
 if TYPE_CHECKING:
@@ -28,8 +32,11 @@ _PATCHES: Final = (
 
 
 def check_unknown(request: web.Request, resource: Resource, obj: Json) -> list[str]:
-    """Drop the fields that the kind does not have; refuse or warn as the client asked."""
-    unknown = drop_unknown(resource, obj)
+    """Drop the fields that the kind does not have, at any depth; refuse or warn as the client asked.
+
+    Raises ApiError 400, also for values of other types than the kind's.
+    """
+    unknown = _drop_unknown(resource, obj)
     if not unknown:
         return []
     told = [f'unknown field "{name}"' for name in unknown]
@@ -37,6 +44,14 @@ def check_unknown(request: web.Request, resource: Resource, obj: Json) -> list[s
     if wish == "Strict":
         raise cannot_be_handled(resource, f"strict decoding error: {', '.join(told)}")
     return [text.replace('"', '\\"') for text in told] if wish == "Warn" else []
+
+
+def _drop_unknown(resource: Resource, obj: Json) -> list[str]:
+    model = model_of(resource)
+    if model is not None:
+        check_types(resource, model, obj)
+        return list(decode(model, obj))
+    return [] if resource.schema is None else prune(dict(resource.schema), obj)
 
 
 def require_version(resource: Resource, name: str, obj: Json) -> None:
@@ -93,13 +108,17 @@ def require_typed(resource: Resource, target: Target, wanted: Any) -> None:
     as_object(wanted, resource)
     if (wanted.get("metadata") or {}).get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
-    for name in unknown_fields(resource, wanted):
-        raise _untyped(resource, wanted, f".{name}: field not declared in schema")
-    for field in ("data", "stringData") if resource in (CONFIG_MAPS, SECRETS) else ():
-        for key, value in (wanted.get(field) or {}).items():
-            if value is not None and not isinstance(value, str):
-                got = f"&value.valueUnstructured{{Value:{json.dumps(value)}}}"
-                raise _untyped(resource, wanted, f".{field}.{key}: expected string, got {got}")
+    for why in sorted(_undeclared(resource, wanted))[:1]:
+        raise _untyped(resource, wanted, why)
+
+
+def _undeclared(resource: Resource, wanted: Json) -> Iterator[str]:
+    model = model_of(resource)
+    if model is not None:
+        yield from undeclared(model, wanted)
+    elif resource.schema is not None:
+        schema, declared = dict(resource.schema), copy.deepcopy(wanted)
+        yield from (f".{path}: field not declared in schema" for path in prune(schema, declared))
 
 
 def _untyped(resource: Resource, wanted: Json, why: str) -> ApiError:

@@ -70,6 +70,7 @@ def definition_causes(obj: Json) -> Iterator[Cause]:
         yield unsupported_value("spec.scope", spec["scope"], ("Cluster", "Namespaced"))
     yield from _versions_causes(versions)
     yield from _names_causes(names)
+    yield from _content_causes(versions or [])
     yield from _conversion_causes(spec["conversion"])
     if spec.get("preserveUnknownFields"):
         told = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
@@ -104,18 +105,23 @@ def _approval_causes(obj: Json, group: str) -> Iterator[Cause]:
 def _versions_causes(versions: list[Json] | None) -> Iterator[Cause]:
     shown = None if versions is None else [_internal(one) for one in versions]
     names = [one.get("name") or "" for one in versions or ()]
+    for index, name in enumerate(names):
+        if not re.fullmatch(_LABEL, name) or len(name) > 63:
+            yield wrong(f"spec.versions[{index}].name", name, _LABEL_RULE)
+            if name and not index:
+                yield wrong("spec.version", name, _LABEL_RULE)
     if len(set(names)) < len(names):
         yield wrong("spec.versions", shown, "must contain unique version names")
     if sum(bool(one.get("storage")) for one in versions or ()) != 1:
         yield wrong("spec.versions", shown, "must have exactly one version marked as storage version")
-    alike = len({str(one.get("schema")) for one in versions or ()}) == 1
-    for index, one in enumerate(versions or ()):
-        where, name = f"spec.versions[{index}]", one.get("name") or ""
-        if not re.fullmatch(_LABEL, name) or len(name) > 63:
-            yield wrong(f"{where}.name", name, _LABEL_RULE)
-            if not index:
-                yield wrong("spec.version", name, _LABEL_RULE)
-        above = "spec" if len(names) == 1 else where  # what all versions have in common is looked at once
+
+
+def _content_causes(versions: list[Json]) -> Iterator[Cause]:
+    """What is wrong with the schemas, columns and subresources of versions."""
+    alike = len({str(one.get("schema")) for one in versions}) == 1
+    for index, one in enumerate(versions):
+        where = f"spec.versions[{index}]"
+        above = "spec" if len(versions) == 1 else where  # what all versions have in common is looked at once
         yield from _column_causes(one.get("additionalPrinterColumns") or (), f"{above}.additionalPrinterColumns")
         yield from _scale_causes((one.get("subresources") or {}).get("scale"), f"{above}.subresources.scale")
         schema = (one.get("schema") or {}).get("openAPIV3Schema")
@@ -131,10 +137,8 @@ def _internal(version: Json) -> Json:
     """A version as messages show it: what all have in common was taken out."""
     given = {name[0].upper() + name[1:]: value for name, value in version.items()}
     shown = {name: given.get(name) for name in _VERSION_PARTS}
-    return shown | {"Deprecated": bool(given.get("Deprecated")), "Schema": None, "Subresources": None} | _NO_COLUMNS
-
-
-_NO_COLUMNS: Final = {"AdditionalPrinterColumns": None}
+    shown |= {"Name": given.get("Name") or "", "Deprecated": bool(given.get("Deprecated"))}
+    return shown | dict.fromkeys(("Schema", "Subresources", "AdditionalPrinterColumns"))
 
 
 def _column_causes(columns: Any, where: str) -> Iterator[Cause]:

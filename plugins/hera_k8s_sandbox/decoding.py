@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import copy
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hera_k8s_sandbox.crds_schema import prune
 from hera_k8s_sandbox.errors import bad_request
 from hera_k8s_sandbox.resources import (
     CLAIMS,
@@ -73,26 +71,6 @@ _METADATA_TYPES: Final[tuple[tuple[str, type, str], ...]] = (
     ("ownerReferences", list, "[]v1.OwnerReference"),
 )
 _GO_NAMES: Final = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
-
-
-def unknown_fields(resource: Resource, obj: Json) -> list[str]:
-    """The top-level fields that the kind does not have; of a kind with a schema: all that is not in it."""
-    if resource.schema is not None:
-        return prune(dict(resource.schema), copy.deepcopy(obj))
-    known = FIELDS.get(resource)
-    if known is None:
-        return []
-    return [name for name in obj if name not in known and name not in ("apiVersion", "kind", "metadata")]
-
-
-def drop_unknown(resource: Resource, obj: Json) -> list[str]:
-    """Drop, in place, what the kind does not have; returns its paths."""
-    if resource.schema is not None:
-        return prune(dict(resource.schema), obj)
-    unknown = unknown_fields(resource, obj)
-    for name in unknown:
-        del obj[name]
-    return unknown
 
 
 def check_types(resource: Resource, obj: Json) -> None:

@@ -1,4 +1,4 @@
-"""Discovery: what the server says about itself: version, groups, resources, and OpenAPI as far as kubectl needs it."""
+"""Discovery: what the server says about itself: version, groups, resources."""
 
 from __future__ import annotations
 
@@ -90,30 +90,6 @@ def resources(kinds: Kinds, group: str, version: str) -> Json:
     }
 
 
-def openapi_index(kinds: Kinds) -> Json:
-    """The answer of /openapi/v3: where each group's document is."""
-    places = [f"api/{version}" if not group else f"apis/{group}/{version}" for group, version in group_versions(kinds)]
-    return {"paths": {place: {"serverRelativeURL": f"/openapi/v3/{place}"} for place in places}}
-
-
-def openapi_v3(kinds: Kinds, group: str, version: str) -> Json:
-    """One group's OpenAPI 3 document: it tells kubectl that dry run and field validation happen here."""
-    return {"openapi": "3.0.0", "info": _info()} | {
-        "paths": dict(_paths(kinds, group, version)),
-        "components": {"schemas": {}},
-    }
-
-
-def openapi_v2(kinds: Kinds) -> Json:
-    """The OpenAPI 2 document."""
-    paths = {path: item for place in group_versions(kinds) for path, item in _paths(kinds, *place)}
-    return {"swagger": "2.0", "info": _info(), "paths": paths, "definitions": {}}
-
-
-def _info() -> Json:
-    return {"title": "Kubernetes", "version": KUBERNETES_VERSION}
-
-
 def _group_version(group: str, version: str) -> str:
     return f"{group}/{version}" if group else version
 
@@ -149,31 +125,3 @@ def _describe(resource: Resource) -> Iterator[Json]:
         if group_version:
             below["group"], _, below["version"] = group_version.partition("/")
         yield below
-
-
-def _paths(kinds: Kinds, group: str, version: str) -> Iterator[tuple[str, Json]]:
-    root = f"/api/{version}" if not group else f"/apis/{group}/{version}"
-    for resource in kinds:
-        if (resource.group, resource.version) != (group, version):
-            continue
-        where = f"{root}/namespaces/{{namespace}}" if resource.namespaced else root
-        gvk = {"group": group, "kind": resource.kind, "version": version}
-        operations = {
-            verb: {
-                "parameters": [{"in": "query", "name": name} for name in names],
-                "responses": {"200": {"description": "OK"}},
-                "x-kubernetes-action": verb,
-                "x-kubernetes-group-version-kind": gvk,
-            }
-            for verb, names in _PARAMETERS.items()
-        }
-        yield f"{where}/{resource.plural}/{{name}}", operations
-
-
-_WRITE_PARAMETERS: Final = ("dryRun", "fieldManager", "fieldValidation")
-_PARAMETERS: Final = {
-    "get": (),
-    "put": _WRITE_PARAMETERS,
-    "patch": (*_WRITE_PARAMETERS, "force"),
-    "delete": ("dryRun",),
-}

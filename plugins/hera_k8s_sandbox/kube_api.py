@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import discovery, garbage, operations, pod_logs, reviews, scale, tables, watches
+from hera_k8s_sandbox import discovery, garbage, openapi, operations, pod_logs, reviews, scale, tables, watches
 from hera_k8s_sandbox.access import Identity
 from hera_k8s_sandbox.answers import (
     check_acceptable,
@@ -47,6 +48,7 @@ from hera_k8s_sandbox.errors import (
 )
 from hera_k8s_sandbox.escalation import check_grant
 from hera_k8s_sandbox.files import PID_HEADER, TOKEN_PATH
+from hera_k8s_sandbox.openapi_fields import preload
 from hera_k8s_sandbox.requests import (
     Query,
     Target,
@@ -107,6 +109,12 @@ _OPEN_PATHS: Final = ("/healthz", "/livez", "/readyz")
 
 def add_routes(app: web.Application, state: SandboxState) -> None:
     """Serve the Kubernetes API. Comes after all other routes, for it takes every path that is left."""
+
+    async def load_models(_: web.Application) -> None:
+        """Beside the server's start: the first who writes an object would wait for it."""
+        asyncio.get_running_loop().run_in_executor(None, preload)
+
+    app.on_startup.append(load_models)
     app.router.add_route("*", "/{path:.*}", KubeApi(state).handle)
 
 
@@ -483,13 +491,13 @@ class KubeApi:
             case ["apis", group, version] if knows(self._kinds, group, version):
                 return discovery.resources(self._kinds, group, version)
             case ["openapi", "v2"]:
-                return discovery.openapi_v2(self._kinds)
+                return openapi.document_v2(self._kinds)
             case ["openapi", "v3"]:
-                return discovery.openapi_index(self._kinds)
+                return openapi.index(self._kinds)
             case ["openapi", "v3", "api", version] if knows(self._kinds, "", version):
-                return discovery.openapi_v3(self._kinds, "", version)
+                return openapi.document(self._kinds, "", version)
             case ["openapi", "v3", "apis", group, version] if knows(self._kinds, group, version):
-                return discovery.openapi_v3(self._kinds, group, version)
+                return openapi.document(self._kinds, group, version)
             case [""]:
                 return {"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]}
         return None

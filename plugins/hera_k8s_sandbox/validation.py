@@ -78,7 +78,6 @@ VOLUME_MODES: Final = ("Block", "Filesystem")
 ACCESS_MODES: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 
 _DATA_KEY: Final = r"[-._a-zA-Z0-9]+"
-_QUANTITY: Final = re.compile(r"^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$")
 
 _DATA_KEY_RULE: Final = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
@@ -268,8 +267,10 @@ def _claim_causes(obj: Json) -> Iterator[Cause]:
     size = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     if size is None:
         yield required("spec.resources[storage]")
-    elif not _QUANTITY.match(str(size)):
-        raise cannot_be_handled(CLAIMS, f"quantities must match the regular expression '{_QUANTITY.pattern}'")
+    elif not quantities.QUANTITIES.match(str(size)):
+        raise cannot_be_handled(
+            CLAIMS, f"quantities must match the regular expression '{quantities.QUANTITIES.pattern}'"
+        )
     elif (quantities.value(str(size)) or 0) <= 0:
         yield wrong("spec.resources[storage]", size, "must be greater than zero")
     if spec.get("storageClassName"):
