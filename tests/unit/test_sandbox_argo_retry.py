@@ -338,3 +338,23 @@ def test_what_cannot_run_any_more_keeps_what_it_was(flows: Workflows, work: Path
     assert found["status"]["phase"] == "Failed"
     assert "template reference library.say not found" in found["status"]["message"]
     assert phases(found)["a"] == "Succeeded"
+
+
+@pytest.mark.parametrize("verb", ["retry", "resubmit"])
+def test_a_fan_out_with_attempts_goes_on_either_way(flows: Workflows, work: Path, verb: str) -> None:
+    tries = TRY | {"retryStrategy": {"limit": "1"}}
+    fan = task("f", "try", {"x": "{{item}}"}, withItems=["1", "2"])
+    idle = task("idle", "say", {"x": "idle"}, when="no == yes")
+    groups = {"name": "inner", "steps": [[fan, idle], [task("z", "say", {"x": "z"})]]}
+    (work / "1.ok").touch()
+    manifest = workflow(dag(task("in", "inner"), task("end", "say", {"x": "end"}, depends="in")), groups, tries, SAY)
+    manifest["spec"]["volumes"] = VOLUMES
+    name = flows.run(manifest)["metadata"]["name"]
+    assert sorted(started(work)) == ["1", "2", "2"]
+    (work / "2.ok").touch()
+    if verb == "retry":
+        found = again(flows, name)
+    else:
+        found = flows.finish(done(put(flows, name, "resubmit", memoized=True))["metadata"]["name"])
+    assert found["status"]["phase"] == "Succeeded", found["status"]
+    assert started(work)[3:] == ["2", "z", "end"]

@@ -65,7 +65,7 @@ def _attempts(operation: Operation, parent: Json) -> list[Json]:
 
 
 def _last_values(attempts: list[Json]) -> dict[str, str]:
-    if not attempts:
+    if not attempts or not fulfilled(attempts[-1]):  # the latter: taken over from an earlier workflow
         return {"lastRetry.exitCode": "0", "lastRetry.duration": "0", "lastRetry.status": "", "lastRetry.message": ""}
     last = attempts[-1]
     return {
