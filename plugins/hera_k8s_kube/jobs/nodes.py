@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -78,6 +79,35 @@ def _why_failed(status: Mapping[str, Any], ends: Iterable[Json]) -> str:
 
 
 @dataclass
+class _Totals:
+    """Sums over the Jobs of a run, kept as they change: there may be thousands.
+
+    done, wanted: tasks. announced: how many Jobs they say that there are. stopped: those that failed by hand.
+    """
+
+    phases: Counter[str] = field(default_factory=Counter)
+    done: int = 0
+    wanted: int = 0
+    announced: int = 0
+    stopped: int = 0
+    started: str = ""
+    finished: str = ""
+
+    def count(self, job: Job, sign: int, *, lost: bool) -> None:
+        """Take a Job up, or (sign -1) as it was before out again."""
+        decided = job.phase in (SUCCEEDED, FAILED)
+        phase = "lost" if lost else RUNNING if decided and not job.over else job.phase
+        self.phases[phase] += sign
+        self.stopped += sign * (phase == FAILED and STOPPED in job.annotations)
+        self.done += sign * (len(job.completed_indexes) if job.indexed else phase == SUCCEEDED)
+        self.wanted += sign * ((job.completions or 0) if job.indexed else 1)
+        told = job.annotations.get(NUMBER, "")
+        self.announced = max(self.announced, int(told) if told.isdecimal() else 0)
+        self.started = min(filter(None, (self.started, job.started_at)), default="")
+        self.finished = max(self.finished, job.finished_at)
+
+
+@dataclass
 class RunState:
     """What was heard so far of the Jobs of one run and their pods.
 
@@ -89,6 +119,7 @@ class RunState:
     alone: bool = False
     _jobs: dict[str, Job] = field(default_factory=dict)
     _lost: set[str] = field(default_factory=set)
+    _totals: _Totals = field(default_factory=lambda: _Totals())
     _pods: dict[tuple[str, int | None], dict[str, SeenPod]] = field(default_factory=dict)
     _told: dict[str, NodeState] = field(default_factory=dict)
     _summary: tuple[Any, ...] = ()
@@ -98,9 +129,12 @@ class RunState:
     def take_job(self, job: Job, *, deleted: bool = False) -> Iterator[RunUpdate]:
         """A Job that came, changed or went."""
         before = self._jobs.get(job.name)
+        if before is not None:
+            self._totals.count(before, -1, lost=job.name in self._lost)
         self._jobs[job.name] = job
         lost = deleted and not job.over
-        self._lost = self._lost | {job.name} if lost else self._lost - {job.name}
+        (self._lost.add if lost else self._lost.discard)(job.name)
+        self._totals.count(job, 1, lost=lost)
         yield from self._news(self._changed(job, None if lost or deleted else before))
 
     def take_pod(self, pod: SeenPod) -> Iterator[RunUpdate]:
@@ -118,7 +152,7 @@ class RunState:
         if job.over or before is None or job.name in self._lost:
             seen = (index for name, index in self._pods if name == job.name and index is not None)
             every = range(job.completions or 0) if job.over or job.name in self._lost else ()
-            changed = {*seen, *every, *job.completed_indexes, *job.failed_indexes}
+            changed = {*seen, *every, *job.completed_indexes, *job.failed_indexes} - self._settled(job)
         else:
             changed = {
                 *(job.completed_indexes - before.completed_indexes),
@@ -126,6 +160,11 @@ class RunState:
             }
         for index in sorted(changed):
             yield self._node(job, index)
+
+    def _settled(self, job: Job) -> set[int]:
+        """The indexes whose end was told."""
+        told = ((index, self._told.get(_id(job, index))) for index in job.completed_indexes | job.failed_indexes)
+        return {index for index, node in told if node is not None and node.phase in (SUCCEEDED, FAILED)}
 
     def _news(self, nodes: Iterable[NodeState]) -> Iterator[RunUpdate]:
         changed = []
@@ -152,42 +191,39 @@ class RunState:
     @property
     def expected(self) -> int:
         """How many Jobs the run has; it may be that not all were created yet."""
-        told = [job.annotations.get(NUMBER, "") for job in self._jobs.values()]
-        return max([len(self._jobs), *(int(number) for number in told if number.isdecimal())])
+        return 1 if self.alone else max(len(self._jobs), self._totals.announced)
 
     @property
     def ended(self) -> bool:
         """Whether every Job is over, or gone."""
-        over = [name for name, job in self._jobs.items() if job.over or name in self._lost]
-        return bool(over) and len(over) >= (1 if self.alone else self.expected)
+        over = self._totals.phases[SUCCEEDED] + self._totals.phases[FAILED] + len(self._lost)
+        return over > 0 and over >= self.expected
 
     def _summarised(self) -> tuple[Any, ...]:
-        jobs = list(self._jobs.values())
-        gone = bool(jobs) and len(self._lost) == len(jobs) and self.ended
-        phase = self._phase(jobs)
-        done = sum(len(job.completed_indexes) if job.indexed else job.phase == SUCCEEDED for job in jobs)
-        total = sum((job.completions or 0) if job.indexed else 1 for job in jobs)
-        started = min((job.started_at for job in jobs if job.started_at), default="")
-        finished = max((job.finished_at for job in jobs), default="") if self.ended else ""
-        return phase, self._message(jobs, phase), f"{done}/{total}", started, finished, gone
+        totals, ended = self._totals, self.ended
+        gone = ended and len(self._lost) == len(self._jobs)
+        phase = self._phase(ended=ended, gone=gone)
+        progress = f"{totals.done}/{totals.wanted}"
+        return phase, self._message(phase), progress, totals.started, totals.finished if ended else "", gone
 
-    def _phase(self, jobs: list[Job]) -> str:
-        if self.ended and len(self._lost) < len(jobs):
-            good = not self._lost and all(job.phase == SUCCEEDED for job in jobs)
-            return SUCCEEDED if good else FAILED
-        begun = any(job.phase not in (PENDING, SUSPENDED) for job in jobs)
-        return RUNNING if begun else PENDING
+    def _phase(self, *, ended: bool, gone: bool) -> str:
+        phases = self._totals.phases
+        if ended and not gone:
+            return FAILED if self._lost or phases[FAILED] else SUCCEEDED
+        return RUNNING if len(self._jobs) > phases[PENDING] + phases[SUSPENDED] else PENDING
 
-    def _message(self, jobs: list[Job], phase: str) -> str:
+    def _message(self, phase: str) -> str:
+        totals = self._totals
         if phase != FAILED:
-            return "suspended" if jobs and all(job.phase == SUSPENDED for job in jobs) else ""
-        failed = [job for job in jobs if job.phase == FAILED]
-        if any(STOPPED in job.annotations for job in failed):
+            return "suspended" if totals.phases[SUSPENDED] == len(self._jobs) else ""
+        if totals.stopped:
             return "stopped by hand"
-        if len(jobs) == 1:
-            return ": ".join(filter(None, (failed[0].reason, failed[0].message))) if failed else ""
-        said = [f"{len(failed)} failed" if failed else "", f"{len(self._lost)} were deleted" if self._lost else ""]
-        return f"of {len(jobs)} Jobs {', '.join(filter(None, said))}"
+        if len(self._jobs) == 1:
+            (job,) = self._jobs.values()
+            return ": ".join(filter(None, (job.reason, job.message)))
+        failed = totals.phases[FAILED]
+        said = [f"{failed} failed" if failed else "", f"{len(self._lost)} were deleted" if self._lost else ""]
+        return f"of {len(self._jobs)} Jobs {', '.join(filter(None, said))}"
 
     # --- one task ------------------------------------------------------------------------------------------------
 
@@ -200,7 +236,7 @@ class RunState:
         point = self.find_point(job, index)
         over = phase in (SUCCEEDED, FAILED)
         return NodeState(
-            id=f"{job.uid or job.name}/{index}" if index is not None else job.uid or job.name,
+            id=_id(job, index),
             name=name,
             display_name=_shown(task, point, job) or name,
             type="Pod" if phase != "Omitted" else "Skipped",
@@ -249,6 +285,11 @@ def _shown(task: str, point: Point, job: Job) -> str:
     names = job.annotations.get(POINTS_LABEL, "").split(",")
     said = [f"{name}={value}" for name, value in point.items() if name in names]
     return f"{task}({', '.join(said)})" if said else ""
+
+
+def _id(job: Job, index: int | None) -> str:
+    """Of a task; another Job under the same name has others."""
+    return job.uid or job.name if index is None else f"{job.uid or job.name}/{index}"
 
 
 def run_of(job: Job) -> str:

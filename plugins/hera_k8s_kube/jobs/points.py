@@ -33,6 +33,8 @@ VARIABLE: Final = "HERA_K8S_POINTS"
 """The variable that names the directory in the pod."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+_QUOTING: Final = frozenset("'\"\\")
+
 Argument = Callable[[Point], Any] | Any
 """What a task is given besides its point: a value, or a function of the point such as `layout.path`."""
 
@@ -143,7 +145,7 @@ def lines_of(maps: Iterable[Json]) -> list[str]:
 def parsed(line: str) -> dict[str, str]:
     """What a line gives; nothing for one that is none of ours."""
     try:
-        words = shlex.split(line)
+        words = line.split() if _QUOTING.isdisjoint(line) else shlex.split(line)  # the latter takes ten times as long
     except ValueError:
         return {}
     return {name: text for name, equals, text in (word.partition("=") for word in words) if equals}
