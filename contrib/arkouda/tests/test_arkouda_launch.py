@@ -14,6 +14,7 @@ import pytest
 from hera_k8s_arkouda import launch
 from hera_k8s_arkouda.templates import template_bodies
 
+from .cluster import needs_bubblewrap
 from .contract import environment, objects
 
 SCRIPTS = (launch.LOCALE, launch.SERVER)
@@ -56,16 +57,6 @@ SLEEP = """#!/bin/bash
 [[ -z ${TERMINATE-} ]] || kill -TERM $PPID
 exit 0
 """
-
-
-def works_here() -> bool:
-    """Whether bubblewrap may make a scratch root on this machine."""
-    if shutil.which("bwrap") is None:
-        return False
-    return subprocess.run(["bwrap", "--ro-bind", "/", "/", "true"], capture_output=True, timeout=20).returncode == 0
-
-
-needs_bubblewrap = pytest.mark.skipif(not works_here(), reason="bubblewrap does not work on this machine")
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
@@ -131,9 +122,9 @@ def run(scratch: Path) -> Run:
 
 @needs_bubblewrap
 def test_a_locale_lets_the_server_in_and_then_says_that_it_is_ready(run: Run, scratch: Path) -> None:
-    done = run(launch.LOCALE, READY_FILE="/home/ready")
+    done = run(launch.LOCALE, TMPDIR="/home")
     assert done.returncode == 0, done.stderr
-    assert (scratch / "home" / "ready").exists()
+    assert (scratch / "home" / "arkouda-locale-ready").exists()
     ssh = scratch / "home" / "bearsrus" / ".ssh"
     assert mode(ssh / "id_rsa") == 0o600
     assert (ssh / "authorized_keys").read_text(encoding="ascii") == "ssh-rsa AAAA\n"
@@ -144,7 +135,7 @@ def test_a_locale_lets_the_server_in_and_then_says_that_it_is_ready(run: Run, sc
 
 @needs_bubblewrap
 def test_the_user_of_the_image_is_not_made_again(run: Run, scratch: Path) -> None:
-    done = run(launch.LOCALE, ARKOUDA_USER="ubuntu", ARKOUDA_GROUP="ubuntu", READY_FILE="/home/ready")
+    done = run(launch.LOCALE, ARKOUDA_USER="ubuntu", ARKOUDA_GROUP="ubuntu", TMPDIR="/home")
     assert done.returncode == 0, done.stderr
     assert not [line for line in calls(scratch) if line.startswith(("useradd", "groupadd"))]
     assert (scratch / "home" / "ubuntu" / ".ssh" / "id_rsa").exists()
@@ -152,15 +143,15 @@ def test_the_user_of_the_image_is_not_made_again(run: Run, scratch: Path) -> Non
 
 @needs_bubblewrap
 def test_a_locale_ends_at_once_when_its_pod_is_deleted(run: Run) -> None:
-    assert run(launch.LOCALE, READY_FILE="/home/ready", TERMINATE="1").returncode == 0
+    assert run(launch.LOCALE, TMPDIR="/home", TERMINATE="1").returncode == 0
 
 
 @needs_bubblewrap
 def test_a_locale_without_keys_is_never_ready(run: Run, scratch: Path) -> None:
     (scratch / "home" / "ubuntu" / "ssh-keys" / "id_rsa").unlink()
-    done = run(launch.LOCALE, READY_FILE="/home/ready")
+    done = run(launch.LOCALE, TMPDIR="/home")
     assert done.returncode != 0
-    assert not (scratch / "home" / "ready").exists()
+    assert not (scratch / "home" / "arkouda-locale-ready").exists()
 
 
 @needs_bubblewrap
@@ -245,7 +236,7 @@ def mode(path: Path) -> int:
 
 
 def test_every_variable_that_a_script_reads_is_given_to_its_pod() -> None:
-    own = {"SSL_TOKEN", "CACERT_FILE"}
+    own = {"SSL_TOKEN", "CACERT_FILE", "TMPDIR"}
     for name in SCRIPTS:
         read = set(re.findall(r"\$\{?([A-Z][A-Z0-9_]+)", launch.source(name))) - own
         assert read <= pod_environment(name).keys(), sorted(read)

@@ -11,7 +11,6 @@ Json = dict[str, Any]
 
 LAUNCH_ANNOTATION: Final = "hera-k8s-arkouda/launch-script"
 """Of pods: which version of its launch script a pod started with; another version makes it anew."""
-READY_FILE: Final = "/tmp/arkouda-locale-ready"  # noqa: S108  in the container alone
 SCRIPTS: Final = "/opt/arkouda"
 SSH_KEYS: Final = "/home/ubuntu/ssh-keys"
 EXPORTER_PORT: Final = 5080
@@ -128,7 +127,7 @@ def locale_deployment() -> Json:
         "ports": [{"containerPort": 22}],
         "resources": _resources(),
         "readinessProbe": {
-            "exec": {"command": ["bash", "-c", 'test -e "$READY_FILE"']},
+            "exec": {"command": ["bash", "-c", 'test -e "${TMPDIR:-/tmp}/arkouda-locale-ready"']},
             "periodSeconds": 2,
         },
         "volumeMounts": [dict(_SSH_MOUNT), mount],
@@ -140,7 +139,6 @@ def locale_deployment() -> Json:
                 CHPL_RT_NUM_THREADS_PER_LOCALE=parameter("chpl-num-threads-per-locale"),
             ),
             *_as_whom(),
-            *_values(READY_FILE=READY_FILE),
         ],
     }
     template = {

@@ -78,7 +78,8 @@ class Step:
     """One task of a graph that makes or deletes one object.
 
     task: its name. template: the name of its template, where that is another. body: makes the manifest.
-    after: tasks that must have succeeded. flags: for kubectl. succeeds, fails: conditions on the object.
+    after: tasks that must have succeeded. flags: for kubectl.
+    succeeds, fails: conditions on the object. within: seconds in which one must come true.
     metrics: left out when no metrics are collected.
     """
 
@@ -89,6 +90,7 @@ class Step:
     flags: Sequence[str] = ()
     succeeds: str = ""
     fails: str = ""
+    within: str = ""
     metrics: bool = False
 
     @property
@@ -142,6 +144,7 @@ DEPLOY_STEPS: Final = (
         flags=_REPLACED,
         succeeds="status.phase == Running",
         fails="status.phase == Failed",
+        within=parameter("locale-ready-timeout-seconds"),
     ),
     Step("create-metrics-exporter-service", objects.metrics_service),
     Step(
@@ -179,6 +182,8 @@ EXPORTER_STEPS: Final = (
         "prometheus-arkouda-exporter",
         objects.exporter_deployment,
         template="deploy-prometheus-arkouda-exporter",
+        succeeds="status.readyReplicas == 1",
+        within="600",
     ),
     Step(
         "create-prometheus-arkouda-exporter-service",
@@ -305,10 +310,14 @@ def _resource(step: Step, action: str) -> Any:
         action=action,
         flags=list(step.flags) or None,
         manifest=dump(step.body()),
-        active_deadline_seconds=parameter("locale-ready-timeout-seconds") if step.succeeds else None,
+        active_deadline_seconds=_seconds(step.within),
         success_condition=step.succeeds or None,
         failure_condition=step.fails or None,
     )
+
+
+def _seconds(text: str) -> int | str | None:
+    return int(text) if text.isdigit() else text or None
 
 
 def _only_named(body: Json) -> Json:

@@ -56,6 +56,8 @@ def check(container: ExperimentContainer, console: Console, *, strict: bool, ins
 
     install: create what of the installation is missing, first.
     """
+    from hera_k8s_utils.console import report_brief
+
     container.running()
     context = container.context()
     own = _is_own(container)
@@ -73,7 +75,7 @@ def check(container: ExperimentContainer, console: Console, *, strict: bool, ins
         names = ", ".join(row.title for row in failures)
         raise ChecksFailed(f"not everything is there in {context.namespace}", found=names, hint="as said above")
     console.remarks(report)
-    console.passed(f"{len(report.rows)} checks")
+    console.passed(report_brief(report))
 
 
 def under_way(container: ExperimentContainer, subject: Subject) -> str:

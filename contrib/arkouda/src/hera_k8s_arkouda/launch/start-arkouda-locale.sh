@@ -2,9 +2,11 @@
 # A locale of Arkouda: lets the server in by ssh, and stays.
 #
 # ARKOUDA_USER, ARKOUDA_UID, ARKOUDA_GROUP, ARKOUDA_GID: as whom the server comes.
-# READY_FILE: made when the server may come; the readiness of the pod is whether it is there.
+# The readiness probe of the pod looks for the file that is made last.
 set -euo pipefail
 
+ready=${TMPDIR:-/tmp}/arkouda-locale-ready
+rm -f "$ready"
 keys=/home/ubuntu/ssh-keys
 home=/home/$ARKOUDA_USER
 
@@ -22,7 +24,7 @@ sudo install -m 0600 -o "$ARKOUDA_USER" -g "$ARKOUDA_GROUP" "$keys/id_rsa" "$hom
 sudo install -m 0644 -o "$ARKOUDA_USER" -g "$ARKOUDA_GROUP" "$keys/id_rsa.pub" "$home/.ssh/id_rsa.pub"
 sudo install -m 0600 -o "$ARKOUDA_USER" -g "$ARKOUDA_GROUP" "$keys/id_rsa.pub" "$home/.ssh/authorized_keys"
 
-touch "$READY_FILE"
+touch "$ready"
 # As the first process of its container bash would not hear TERM without a trap, and deletion would take its whole grace.
 trap 'exit 0' TERM INT
 sleep infinity &

@@ -1,0 +1,124 @@
+"""A sandbox with what a deployment of Arkouda needs, and the variables with which the commands find it."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import pytest
+
+from hera_k8s_sandbox.launch import Address, running
+from hera_k8s_utils import Context, Kubernetes, build_container
+
+from .conftest import README_VARIABLES
+from .standins import write_stand_ins
+
+Json = dict[str, Any]
+
+
+def bubblewrap_works() -> bool:
+    """Whether this machine lets bubblewrap make a root for a process."""
+    if shutil.which("bwrap") is None:
+        return False
+    return subprocess.run(["bwrap", "--ro-bind", "/", "/", "true"], capture_output=True, timeout=20).returncode == 0
+
+
+needs_bubblewrap = pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap does not work on this machine")
+
+INSTANCE: Final = README_VARIABLES["ARKOUDA_INSTANCE_NAME"]
+NAMESPACE: Final = README_VARIABLES["ARKOUDA_NAMESPACE"]
+ACCOUNT: Final = README_VARIABLES["ARKOUDA_SERVICEACCOUNT_NAME"]
+KEY: Final = "-----BEGIN OPENSSH PRIVATE KEY-----"
+_OPEN: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+@dataclass(frozen=True)
+class ArkoudaSandbox:
+    """A sandbox: its address, the stand-ins for programs, and variables for commands."""
+
+    address: Address
+    programs: Path
+    variables: dict[str, str] = field(repr=False)
+
+    @property
+    def broken(self) -> Path:
+        """While this file is there, no pod of Arkouda comes up."""
+        return self.programs / "broken"
+
+
+@contextmanager
+def arkouda_sandbox(directory: Path) -> Iterator[ArkoudaSandbox]:
+    """A sandbox of our own in which Arkouda may be deployed."""
+    state = directory / "state"
+    with ExitStack() as stack:
+        programs = Path(stack.enter_context(TemporaryDirectory(dir="/var/tmp")))  # pods have a /tmp of their own
+        images = write_stand_ins(programs)
+        address = stack.enter_context(running(state, images=images, lifetime=600, concurrency=16, runner="bubblewrap"))
+        variables = {
+            **{name: value for name, value in README_VARIABLES.items() if name != "KUBERNETES_URL"},
+            "ARKOUDA_NUMBER_OF_LOCALES": "1",
+            "ARKOUDA_TOTAL_NUMBER_OF_LOCALES": "2",
+            "ARKOUDA_CPU_CORES": "50m",
+            "ARKOUDA_MEMORY": "32Mi",
+            "ARKOUDA_USER": "bearsrus",  # stand-ins take the place of what `sudo` runs
+            "ARKOUDA_READY_TIMEOUT": "60",
+            "HERA_K8S_SANDBOX": "true",
+            "HERA_K8S_SANDBOX_DIR": str(state),
+        }
+        found = ArkoudaSandbox(address, programs, variables)
+        with context_of(found) as context:
+            prepare(context.kubernetes)
+        yield found
+
+
+@contextmanager
+def context_of(sandbox: ArkoudaSandbox) -> Iterator[Context]:
+    """The context of declared functions, as the administrator of the sandbox."""
+    directory = sandbox.variables["HERA_K8S_SANDBOX_DIR"]
+    with build_container(environ={}, sandbox=True, sandbox_dir=directory, namespace=NAMESPACE) as container:
+        yield container.context()
+
+
+def prepare(kubernetes: Kubernetes) -> None:
+    """What administrators and users make before the first deployment."""
+    kubernetes.create("v1", "namespaces", {"metadata": {"name": NAMESPACE}}, scope="cluster")
+    for kind in ("ServiceMonitor", "Prometheus"):
+        definition = definition_of(kind)
+        kubernetes.create("apiextensions.k8s.io/v1", "customresourcedefinitions", definition, scope="cluster")
+    kubernetes.create("v1", "serviceaccounts", {"metadata": {"name": ACCOUNT}})
+    kubernetes.create("v1", "secrets", token_secret(ACCOUNT, ACCOUNT))
+    kubernetes.create("v1", "secrets", ssh_secret("arkouda-ssh"))
+
+
+def definition_of(kind: str) -> Json:
+    """The definition of a kind of the Prometheus operator."""
+    plural = f"{kind.lower()}es" if kind.endswith("s") else f"{kind.lower()}s"
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": _OPEN}}
+    return {
+        "metadata": {"name": f"{plural}.monitoring.coreos.com"},
+        "spec": {
+            "group": "monitoring.coreos.com",
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
+            "versions": [version],
+        },
+    }
+
+
+def token_secret(name: str, account: str) -> Json:
+    """A secret that the cluster fills with an account's token."""
+    annotations = {"kubernetes.io/service-account.name": account}
+    return {"metadata": {"name": name, "annotations": annotations}, "type": "kubernetes.io/service-account-token"}
+
+
+def ssh_secret(name: str, **data: str) -> Json:
+    """A secret with what looks like ssh keys."""
+    keys = {"id_rsa": f"{KEY}\n", "id_rsa.pub": "ssh-rsa AAAA\n"} | data
+    return {"metadata": {"name": name}, "data": {k: base64.b64encode(v.encode()).decode() for k, v in keys.items()}}
