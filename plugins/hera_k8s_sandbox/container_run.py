@@ -25,6 +25,7 @@ Json = dict[str, Any]
 _AFTER_HOOK: Final = 2.0  # seconds that a container gets after its preStop hook, as the kubelet gives
 _LARGEST_MESSAGE: Final = 4096  # bytes of a termination message, and so many of the log in its place
 _MESSAGE_LINES: Final = 80
+REFUSED: Final = 64  # the exit code of a container that was not started because another has failed
 _LOGS_KEPT: Final = 2  # attempts: the last one, and the one before
 
 
@@ -280,7 +281,25 @@ class ContainerRun:
             self.status = ended
             self._place.changed()
 
-    async def _unless_stopped(self, waiting: Awaitable[None]) -> None:
+    async def admitted(self, admission: Awaitable[str | None]) -> bool:
+        """Wait for leave to start, unless it is stopped; without leave, it has ended for the reason that is given."""
+        asking = asyncio.ensure_future(admission)
+        await self._unless_stopped(asyncio.shield(asking))
+        if not asking.done():
+            asking.cancel()
+            return False
+        why = asking.result()
+        if why is None:
+            return True
+        self.ended = Ended(REFUSED, why, finished=time.time())
+        end = pod_status.terminated(
+            REFUSED, reason="Error", message=why, started=None, finished=self.ended.finished, id=self._id
+        )
+        self.status = self._made({"terminated": end})
+        self._place.changed()
+        return False
+
+    async def _unless_stopped(self, waiting: Awaitable[Any]) -> None:
         either = [asyncio.ensure_future(waiting), asyncio.ensure_future(self._stopping.wait())]
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -73,6 +73,10 @@ class PodHook:
     def amend(self, container: Json, task: Task) -> Task:  # noqa: ARG002
         """The task of a container, with what is the hook's own."""
         return task
+
+    async def admit(self, container: Json) -> str | None:  # noqa: ARG002
+        """Wait until a container may start; why it is never to, or None."""
+        return None
 
     def separates(self, container: Json) -> bool:  # noqa: ARG002
         """Whether a container's standard error is kept apart from its output."""
@@ -201,6 +205,12 @@ class PodRun:
             for one in self._containers.init:
                 one.stop(0)
 
+    def end_containers(self, names: Collection[str]) -> None:
+        """End some of its containers: nobody needs them any more."""
+        for one in self._containers.regular:
+            if one.name in names and one.ended is None:
+                one.stop(self.grace)
+
     def close(self) -> None:
         """Kill what runs and report nothing any more: the machine goes down."""
         self._closed = True
@@ -266,7 +276,8 @@ class PodRun:
         return not self.stopping
 
     async def _run_one(self, one: ContainerRun) -> None:
-        await one.run()
+        if await one.admitted(self._hook.admit(one.container)):
+            await one.run()
         if one.ended is not None and not self._closed:
             await self._hook.ended(one.container, one.ended, one.launch, one.log_directory / logs.OUTPUT)
 

@@ -92,10 +92,6 @@ INVALID = {
 
 UNSUPPORTED = {
     "templates.main.http": workflow({"name": "main", "http": {"url": "http://x"}}),
-    "templates.main.containerSet": workflow({"name": "main", "containerSet": {"containers": []} | {"x": 1}}),
-    "templates.main.daemon": workflow(container("main", "true", daemon=True)),
-    "templates.main.sidecars": workflow(container("main", "true", sidecars=[{"name": "s"}])),
-    "templates.main.initContainers": workflow(container("main", "true", initContainers=[{"name": "s"}])),
     "the function shuffle in expressions": workflow(container("main", "echo", "{{=shuffle([1])}}")),
     "the function sprig.uuidv4 in expressions": workflow(
         container("main", "true", retryStrategy={"expression": "sprig.uuidv4() == ''"})

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
-from hera_k8s_sandbox.workflows.pods import MAIN, OUTPUTS
+from hera_k8s_sandbox.workflows.pods import MAIN, OUTPUTS, TEMPLATE
 
 Json = dict[str, Any]
+
+_KILLED: Final = (137, 143)  # ended by SIGKILL, by SIGTERM
+_EMISSARY: Final = 64  # what Argo's own process in a container exits with
 
 
 class Verdict(NamedTuple):
@@ -29,8 +33,36 @@ def assess(pod: Json) -> Verdict:
         return Verdict("Running", "")
     if phase not in ("Succeeded", "Failed"):
         return Verdict("Error", f"Unexpected pod phase for {pod['metadata']['name']}: {phase}")
-    outcome, message = ("Succeeded", "") if phase == "Succeeded" else _failure(pod)
+    outcome, message = ("Succeeded", "")
+    if phase == "Failed" and not is_daemon(pod):
+        outcome, message = _failure(pod)
     return Verdict(outcome, message, _outputs(pod), _finished_at(status))
+
+
+def is_daemon(pod: Json) -> bool:
+    """Whether a pod is to run beside what comes after it."""
+    return '"daemon":true' in ((pod["metadata"].get("annotations") or {}).get(TEMPLATE) or "")
+
+
+def is_ready(pod: Json) -> bool:
+    """Whether all containers of a running pod are ready."""
+    status = pod.get("status") or {}
+    containers = status.get("containerStatuses") or ()
+    return bool(status.get("phase") == "Running" and containers and all(one.get("ready") for one in containers))
+
+
+def container_phases(pod: Json) -> Iterator[tuple[str, str, str]]:
+    """The names of a pod's containers, with the phases of their nodes and messages, as in a container set."""
+    for one in (pod.get("status") or {}).get("containerStatuses") or ():
+        ended = one["state"].get("terminated")
+        if ended is None:
+            yield one["name"], "Running" if "running" in one["state"] else "Pending", ""
+        elif ended["exitCode"] == 0:
+            yield one["name"], "Succeeded", ""
+        else:
+            phase = "Error" if ended["exitCode"] == _EMISSARY else "Failed"
+            message = f"{one['name']}: {ended.get('reason', 'Error')} (exit code {ended['exitCode']})"
+            yield one["name"], phase, _with(message, ended)
 
 
 def _pending_reason(status: Json) -> str:
@@ -53,18 +85,36 @@ def _failure(pod: Json) -> tuple[str, str]:
     if status.get("message"):
         return "Failed", status["message"]
     meta = pod["metadata"]
-    containers = sorted(status.get("containerStatuses") or (), key=lambda one: one["name"] != MAIN)
+    beside = {one["name"] for one in pod["spec"]["containers"]} - _mains(pod)
+    init = [one | {"init": True} for one in status.get("initContainerStatuses") or ()]
+    containers = [*init, *sorted(status.get("containerStatuses") or (), key=lambda one: one["name"] in beside)]
     if not containers:
         return "Failed", f"can't find failed message for pod {meta['name']} namespace {meta['namespace']}"
+    ignored = False
     for container in containers:
         ended = container["state"].get("terminated")
         if ended is None or ended["exitCode"] == 0:
             continue
-        message = f"{container['name']}: {ended.get('reason', 'Error')} (exit code {ended['exitCode']})"
-        if ended.get("message"):
-            message = f"{message}: {ended['message']}"
-        return ("Failed" if container["name"] == MAIN else "Error"), message
+        name, code = container["name"], ended["exitCode"]
+        if name in beside and code in _KILLED:  # it was ended when the others had
+            ignored = True
+            continue
+        message = _with(f"{name}: {ended.get('reason', 'Error')} (exit code {code})", ended)
+        known = name in beside or name in _mains(pod) or container.get("init")
+        return ("Failed" if known else "Error"), message
+    if ignored:
+        return "Succeeded", ""
     return "Failed", "pod failed: main container did not complete successfully"
+
+
+def _mains(pod: Json) -> set[str]:
+    """The containers that are the template's own; the others are sidecars."""
+    text = (pod["metadata"].get("annotations") or {}).get(TEMPLATE) or "{}"
+    return set(json.loads(text).get("graph") or ()) or {MAIN}
+
+
+def _with(message: str, ended: Json) -> str:
+    return f"{message}: {ended['message']}" if ended.get("message") else message
 
 
 def _outputs(pod: Json) -> Json:

@@ -15,12 +15,12 @@ from hera_k8s_sandbox.workflows.hooks import has_hooks
 from hera_k8s_sandbox.workflows.nodes import (
     COMPLETED,
     FAILED,
-    FULFILLED,
     NodeError,
     Nodes,
     ParallelismReached,
     failed,
     fulfilled,
+    is_daemoned,
 )
 from hera_k8s_sandbox.workflows.scope import (
     ScopeError,
@@ -165,7 +165,7 @@ def _advance_group(operation: Operation, boundary: Json, plan: _Plan, name: str,
         done = name not in plan.hooked or node is None
         if not done and node is not None:
             done = _advance_hooks(operation, boundary, plan, member, name, node)
-        if node is None or node["phase"] not in FULFILLED or not done:
+        if node is None or not fulfilled(node) or not done:
             left.append((member, member_name))
         elif failed(node):
             waiting.phase = node["phase"]
@@ -261,7 +261,7 @@ def _is_ready(nodes: Nodes, boundary: Json, plan: _Plan, name: str) -> bool | No
     found: dict[str, Json] = {}
     for dependency in plan.depends[name].tasks:
         node = nodes.get(f"{boundary['name']}.{dependency}")
-        if node is None or node["phase"] not in FULFILLED or _has_open_hooks(nodes, boundary, plan, dependency):
+        if node is None or not fulfilled(node) or _has_open_hooks(nodes, boundary, plan, dependency):
             return None
         found[dependency] = node
     return plan.depends[name].holds(lambda task, result: _has(nodes, found[task], result))
@@ -273,8 +273,9 @@ def _has(nodes: Nodes, node: Json, result: str) -> bool:
             return False
         phases = [child["phase"] for child in nodes.children(node)]
         return "Succeeded" in phases if result == "AnySucceeded" else bool(phases) and set(phases) == {"Failed"}
-    wanted = {"Errored": "Error", "Daemoned": None}.get(result, result)
-    return bool(node["phase"] == wanted)
+    if result == "Daemoned":
+        return is_daemoned(node)
+    return bool(node["phase"] == {"Errored": "Error"}.get(result, result))
 
 
 def _resolve(operation: Operation, boundary: Json, plan: _Plan, name: str) -> Json:
@@ -318,7 +319,7 @@ def _phase(nodes: Nodes, boundary: Json, plan: _Plan, template: Json) -> str:
     while queue:
         key, branch = queue.popleft()
         node = nodes.by_id[key]
-        if node["phase"] not in FULFILLED:
+        if not fulfilled(node):
             return "Running"
         if node["phase"] in COMPLETED:
             branch = node["phase"]

@@ -6,6 +6,7 @@ output for a result.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import posixpath
 from collections.abc import Mapping
@@ -39,11 +40,17 @@ class WorkflowHook(PodHook):
     """What is Argo's about one pod; sandbox: the state directory; view: how the pod sees its mounts."""
 
     def __init__(self, pod: Json, sandbox: Path, view: str) -> None:
-        super().__init__()
         self._template: Json = json.loads((pod["metadata"].get("annotations") or {}).get(TEMPLATE) or "{}")
+        super().__init__(lasting=bool(self._template.get("daemon")))
         self._sandbox = sandbox
         self._outputs: Json = {}
         self._resource: Path | None = None
+        self._run: PodRun | None = None
+        names = [container["name"] for container in pod["spec"]["containers"]]
+        self._graph: dict[str, list[str]] = self._template.get("graph") or {}
+        self._mains = set(self._graph) or {MAIN}
+        self._sidecars = set(names) - self._mains
+        self._exits: dict[str, asyncio.Future[int]] = {}
         self._artifacts = ArtifactFiles(ArtifactStore(sandbox / "artifacts"), pod, self._template)
         self._with_result: dict[str, bool] = {}
         self.annotations[MOUNTS_ANNOTATION] = view
@@ -64,20 +71,42 @@ class WorkflowHook(PodHook):
             mounts=(*task.mounts, *self._artifacts.mounts(task.mounts)),
         )
 
+    async def admit(self, container: Json) -> str | None:
+        """A container of a set waits for those that it depends on, and is not started when one of them fails."""
+        for name in self._graph.get(container["name"]) or ():
+            code = await asyncio.shield(self._exit(name))
+            if code != 0:
+                return f'dependency "{name}" exited with non-zero code: {code}'
+        return None
+
     def separates(self, container: Json) -> bool:
         """Only what is written to the standard output is a result."""
         return self._with_result.get(container["name"], False)
 
     async def prepare(self, run: PodRun) -> None:
-        """Hand a resource template's executor what it is to do."""
+        """Hand a resource template's executor what it is to do, and a container its input artifacts."""
+        self._run = run
         if "resource" in self._template:
             self._resource = await write_task(run, self._template, self._sandbox)
         await self._artifacts.stage(run.directory / "volumes" / ".inputs")
 
     async def ended(self, container: Json, ended: Ended, launch: Launch | None, output: Path) -> None:
-        """Take the outputs of the main container."""
-        if container["name"] != MAIN:
-            return
+        """Take the outputs of the main container; with the last one of them, the sidecars end."""
+        name = container["name"]
+        if name == MAIN:
+            await self._take(ended, launch, output)
+        if name in self._mains:
+            self._exit(name).set_result(ended.exit_code)
+            if all(self._exit(each).done() for each in self._mains) and self._run is not None:
+                self._run.end_containers(self._sidecars)
+
+    def _exit(self, name: str) -> asyncio.Future[int]:
+        """How a container will have ended."""
+        if name not in self._exits:
+            self._exits[name] = asyncio.get_running_loop().create_future()
+        return self._exits[name]
+
+    async def _take(self, ended: Ended, launch: Launch | None, output: Path) -> None:
         if self._resource is not None:
             self._outputs = outputs_of(self._resource)
             return

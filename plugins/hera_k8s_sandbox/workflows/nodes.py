@@ -20,7 +20,12 @@ _COUNTED: Final = frozenset({"Pod", "Steps", "DAG"})  # what template-level para
 
 def fulfilled(node: Json | None) -> bool:
     """Whether nothing more happens to a node."""
-    return node is not None and node["phase"] in FULFILLED
+    return node is not None and (node["phase"] in FULFILLED or is_daemoned(node))
+
+
+def is_daemoned(node: Json) -> bool:
+    """Whether a node runs beside what comes after it: nothing waits for its end."""
+    return bool(node.get("daemoned"))
 
 
 def failed(node: Json) -> bool:

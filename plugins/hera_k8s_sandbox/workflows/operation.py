@@ -219,6 +219,7 @@ class Operation:
         self.status.pop("message", None)
         if message:
             self.status["message"] = message
+        self.pods.end_daemons()
         self.gates.settle()
         self.gates.close()
         claims.remove(self, phase)
@@ -278,6 +279,8 @@ class Operation:
                 kind = "DAG" if "dag" in processed else "Steps"
                 node = self.add_node(name, kind, processed, holder, boundary, owner, "Running", **flags)
             (dag if "dag" in processed else steps).execute(self, node, processed)
+            if fulfilled(node):
+                self.pods.end_daemons(node["id"])
             return node
         if "suspend" in processed:
             if node is None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.workflows import hooks, suspension
-from hera_k8s_sandbox.workflows.assessment import assess
+from hera_k8s_sandbox.workflows.assessment import assess, container_phases, is_daemon, is_ready
 from hera_k8s_sandbox.workflows.durations import duration_of
-from hera_k8s_sandbox.workflows.naming import pod_name
-from hera_k8s_sandbox.workflows.nodes import NodeError, fulfilled, is_to_come
+from hera_k8s_sandbox.workflows.naming import node_id, pod_name
+from hera_k8s_sandbox.workflows.nodes import NodeError, fulfilled, is_daemoned, is_to_come
 from hera_k8s_sandbox.workflows.pods import PodPatchError, build_pod
 from hera_k8s_sandbox.workflows.scope import values_of_inputs
 from hera_k8s_sandbox.workflows.substitution import substitute_text
@@ -31,18 +31,19 @@ class PodControl:
         self._changed: dict[str, Json] = {}
         self._texts: dict[str, str] = {}
         known = [*operation.templates.local.values(), *operation.status["storedTemplates"].values()]
+        self._daemons = any(is_daemoned(node) for node in operation.nodes)
         self._timed = any(one.get("timeout") for one in known)
 
-    def observe(self, node_id: str, pod: Json) -> None:
-        """Take note of the present state of a node's pod."""
-        self._changed[node_id] = pod
+    def observe(self, key: str, pod: Json) -> None:
+        """Take note of the present state of the pod of a node; key: its id."""
+        self._changed[key] = pod
 
-    def lose(self, node_id: str) -> None:
+    def lose(self, key: str) -> None:
         """Take note that a node's pod was deleted."""
         operation = self._operation
-        node = operation.nodes.by_id.get(node_id)
+        node = operation.nodes.by_id.get(key)
         if node is not None and not fulfilled(node):
-            self._changed.pop(node_id, None)
+            self._changed.pop(key, None)
             operation.nodes.mark(node, "Error", "pod deleted")
 
     def name_of(self, node: Json) -> str:
@@ -74,6 +75,8 @@ class PodControl:
         except ApiError as error:
             operation.nodes.mark(node, "Error", error.message)
             raise NodeError(error.message) from None
+        if "containerSet" in template:
+            self._add_containers(node, template, holder)
         self._judge(node, made)
 
     def assess(self) -> bool:
@@ -81,9 +84,18 @@ class PodControl:
         changed, self._changed = self._changed, {}
         for key, pod in changed.items():
             node = self._operation.nodes.by_id.get(key)
-            if node is not None and not fulfilled(node):
+            if node is not None and (not fulfilled(node) or is_daemoned(node)):
                 self._judge(node, pod)
         return bool(changed)
+
+    def end_daemons(self, boundary: str | None = None) -> None:
+        """End what runs beside the others in a boundary that has ended; None: in the whole workflow."""
+        operation = self._operation
+        for node in operation.nodes if self._daemons else ():
+            if is_daemoned(node) and boundary in (None, node.get("boundaryID", "")):
+                operation.objects.stop(self.name_of(node))
+                operation.nodes.set(node, daemoned=None)
+                operation.nodes.mark(node, "Succeeded", "")
 
     def control(self) -> None:
         """End what runs when somebody asked for it or the time is over."""
@@ -117,7 +129,34 @@ class PodControl:
             operation.nodes.set(node, hostNodeName=pod["spec"]["nodeName"])
         if verdict.finished_at:
             operation.nodes.set(node, finishedAt=verdict.finished_at)
+        daemon = is_daemon(pod)
+        if daemon:
+            ready = is_ready(pod)
+            self._daemons = self._daemons or ready
+            operation.nodes.set(node, daemoned=True if ready else None, podIP=pod["status"].get("podIP"))
         operation.nodes.mark(node, verdict.phase, verdict.message)
+        if node.get("children"):
+            self._judge_containers(node, pod)
+
+    def _judge_containers(self, node: Json, pod: Json) -> None:
+        """The nodes of a container set follow its containers."""
+        nodes = self._operation.nodes
+        for name, phase, message in container_phases(pod):
+            inner = nodes.get(f"{node['name']}.{name}")
+            if inner is not None and inner["type"] == "Container" and not fulfilled(inner):
+                nodes.mark(inner, phase, message)
+
+    def _add_containers(self, node: Json, template: Json, holder: Json) -> None:
+        """A node for each container of a set, after those that it depends on."""
+        operation, together = self._operation, template["containerSet"]["containers"]
+        for one in together:
+            fields = {**operation.caller_fields(holder, node.get("boundaryID", "")), "boundary": node["id"]}
+            operation.nodes.add(f"{node['name']}.{one['name']}", "Container", phase="Pending", **fields)
+        for one in together:
+            inner = operation.nodes.by_id[node_id(operation.name, f"{node['name']}.{one['name']}")]
+            before = [f"{node['name']}.{each}" for each in one.get("dependencies") or ()] or [node["name"]]
+            for name in before:
+                operation.nodes.connect(operation.nodes.by_id[node_id(operation.name, name)], inner)
 
     def _stop(self, message: str) -> None:
         operation = self._operation
@@ -126,6 +165,8 @@ class PodControl:
         for node in operation.nodes:
             if node["type"] == "Pod" and not fulfilled(node) and not self.outlives_stop(node):
                 operation.objects.stop(self.name_of(node))
+                operation.nodes.mark(node, "Failed", message)
+            elif node["type"] == "Container" and not fulfilled(node):
                 operation.nodes.mark(node, "Failed", message)
 
     def _end_overdue(self) -> None:

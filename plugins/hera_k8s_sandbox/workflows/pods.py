@@ -51,9 +51,11 @@ def build_pod(
     meta, spec = workflow["metadata"], workflow["spec"]
     made = (workflow.get("status") or {}).get("persistentVolumeClaims") or ()
     spec = spec | {"volumes": substitute([*(spec.get("volumes") or ()), *made], values)}
-    container = _main_container(template, node, with_result=with_result)
-    pod_spec: Json = {"restartPolicy": "Never", "containers": [container]}
-    volumes = _volumes(spec, template, container)
+    mains = _main_containers(template, node, with_result=with_result)
+    containers = [*mains, *(_beside(one, mains) for one in template.get("sidecars") or ())]
+    init = [_beside(one, mains) for one in template.get("initContainers") or ()]
+    pod_spec: Json = {"restartPolicy": "Never", **({"initContainers": init} if init else {}), "containers": containers}
+    volumes = _volumes(spec, template, [*init, *containers])
     if volumes:
         pod_spec["volumes"] = volumes
     pod_spec["serviceAccountName"] = account_of(spec, template)
@@ -75,7 +77,7 @@ def build_pod(
             "labels": _own(spec, template, "labels") | {COMPLETED_LABEL: "false", WORKFLOW_LABEL: meta["name"]},
             "annotations": _own(spec, template, "annotations")
             | {
-                "kubectl.kubernetes.io/default-container": MAIN,
+                "kubectl.kubernetes.io/default-container": mains[0]["name"],
                 NODE_ID: node["id"],
                 NODE_NAME: node["name"],
                 TEMPLATE: json.dumps(
@@ -125,13 +127,38 @@ def account_of(spec: Json, template: Json) -> str:
     return str(template.get("serviceAccountName") or spec.get("serviceAccountName") or "default")
 
 
-def _main_container(template: Json, node: Json, *, with_result: bool) -> Json:
-    source = template.get("script") or template.get("container") or _executor(template)
-    container = {key: value for key, value in source.items() if key != "source"} | {"name": MAIN}
+def _main_containers(template: Json, node: Json, *, with_result: bool) -> list[Json]:
+    """The container of a template, or those of its set."""
+    together = template.get("containerSet")
+    if together is None:
+        source = template.get("script") or template.get("container") or _executor(template)
+        return [_main_container(template, {**source, "name": MAIN}, node, with_result=with_result)]
+    shared = together.get("volumeMounts") or []
+    made = []
+    for one in together["containers"]:
+        source = {key: value for key, value in one.items() if key != "dependencies"}
+        if shared:
+            source["volumeMounts"] = [*(one.get("volumeMounts") or ()), *shared]
+        made.append(_main_container(template, source, node, with_result=with_result and one["name"] == MAIN))
+    return made
+
+
+def _beside(container: Json, mains: list[Json]) -> Json:
+    """A sidecar or init container, with the volumes of the main one where it mirrors them."""
+    made = {key: value for key, value in container.items() if key != "mirrorVolumeMounts"}
+    if container.get("mirrorVolumeMounts"):
+        mirrored = [mount for main in mains for mount in main.get("volumeMounts") or ()]
+        own = container.get("volumeMounts") or []
+        made["volumeMounts"] = [*own, *(mount for mount in mirrored if mount not in own)]
+    return made
+
+
+def _main_container(template: Json, source: Json, node: Json, *, with_result: bool) -> Json:
+    container = {key: value for key, value in source.items() if key != "source"}
     if "script" in template:
         container["args"] = [*(source.get("args") or ()), SCRIPT_PATH]
     own = [
-        {"name": "ARGO_CONTAINER_NAME", "value": MAIN},
+        {"name": "ARGO_CONTAINER_NAME", "value": source["name"]},
         {"name": "ARGO_NODE_ID", "value": node["id"]},
         {"name": "ARGO_INCLUDE_SCRIPT_OUTPUT", "value": "true" if with_result else "false"},
     ]
@@ -143,9 +170,10 @@ def _executor(template: Json) -> Json:
     return {"image": EXECUTOR_IMAGE, "command": ["argoexec", "resource", template["resource"]["action"]]}
 
 
-def _volumes(spec: Json, template: Json, container: Json) -> list[Json]:
+def _volumes(spec: Json, template: Json, containers: list[Json]) -> list[Json]:
     known = {volume["name"]: volume for volume in [*(spec.get("volumes") or ()), *(template.get("volumes") or ())]}
-    wanted = dict.fromkeys(mount["name"] for mount in container.get("volumeMounts") or ())
+    mounts = [mount for container in containers for mount in container.get("volumeMounts") or ()]
+    wanted = dict.fromkeys(mount["name"] for mount in mounts)
     return [known[name] for name in wanted if name in known]
 
 
@@ -173,4 +201,8 @@ def _for_runner(template: Json, *, workflow: str, pod: str, archives_logs: bool)
         kept["script"] = {"source": template["script"].get("source", "")}
     if "resource" in template:
         kept["resource"] = template["resource"]
+    if "containerSet" in template:
+        kept["graph"] = {one["name"]: one.get("dependencies") or [] for one in template["containerSet"]["containers"]}
+    if template.get("daemon"):
+        kept["daemon"] = True
     return kept

@@ -141,6 +141,8 @@ def _output_paths(template: Json) -> dict[str, str]:
 def values_of_node(prefix: str, node: Json) -> dict[str, str]:
     """What `{{tasks.NAME...}}` or `{{steps.NAME...}}` stands for once the node has ended."""
     values = {f"{prefix}.id": node["id"], f"{prefix}.status": node["phase"]}
+    if node.get("podIP"):
+        values[f"{prefix}.ip"] = node["podIP"]
     for key in ("startedAt", "finishedAt", "hostNodeName"):
         if node.get(key):
             values[f"{prefix}.{key}"] = node[key]

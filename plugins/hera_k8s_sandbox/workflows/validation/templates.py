@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.templates import calls
 from hera_k8s_sandbox.workflows.validation.artifacts import check_input_artifacts, check_output_artifacts
+from hera_k8s_sandbox.workflows.validation.containers import check_containers, check_daemon
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.features import (
     check_config_map_source,
@@ -23,17 +24,13 @@ from hera_k8s_sandbox.workflows.validation.scopes import Scope
 
 Json = dict[str, Any]
 
-_KINDS: Final = ("container", "script", "dag", "steps", "suspend", "resource")
+_KINDS: Final = ("container", "script", "containerSet", "dag", "steps", "suspend", "resource")
 
 # What would change how a template runs, and is not done: refused by name. Further fields are harmless here.
 _UNSUPPORTED_TEMPLATE: Final = (
     "http",
     "plugin",
     "data",
-    "containerSet",
-    "daemon",
-    "sidecars",
-    "initContainers",
 )
 
 
@@ -47,17 +44,18 @@ def check_template(template: Json, scope: Scope) -> None:
     if len(kinds) != 1:
         told = "multiple template types specified" if kinds else "template type unspecified"
         raise WorkflowInvalid(f"{where} {told}. choose one of: {', '.join(_KINDS)}")
-    leaf = kinds[0] in ("container", "script")
+    leaf = kinds[0] in ("container", "script", "containerSet")
     _inputs(where, template)
     check_input_artifacts(where, template, leaf=leaf)
     check_synchronization(where, template.get("synchronization") or {})
     if template.get("memoize"):
         check_memoize(where, template["memoize"])
     check_timeout(where, template)
+    check_daemon(where, template, scope.spec)
     check_retries(where, template.get("retryStrategy", scope.spec.get("retryStrategy")))
     inputs = {one["name"] for one in (template.get("inputs") or {}).get("parameters") or ()}
-    if kinds[0] in ("container", "script"):
-        _leaf(where, template, kinds[0], scope.spec)
+    if leaf:
+        check_containers(where, template, kinds[0], scope.spec)
         check_references(where, template, scope, inputs, set())
     elif kinds[0] in ("suspend", "resource"):
         if kinds[0] == "resource":
@@ -95,24 +93,3 @@ def _inputs(where: str, template: Json) -> None:
     for index, one in enumerate(inputs.get("parameters") or ()):
         check_parameter(f"{where}.inputs.parameters[{index}]", one.get("name", ""), seen)
         check_config_map_source(f"{where}.inputs.parameters.{one['name']}", one)
-
-
-def _leaf(where: str, template: Json, kind: str, spec: Json) -> None:
-    container = template[kind]
-    if not container.get("image"):
-        raise WorkflowInvalid(f"{where}.{kind}.image may not be empty")
-    if kind == "script" and not container.get("command") and not container.get("source"):
-        raise WorkflowInvalid(f"{where}.script.source may not be empty")
-    if container.get("lifecycle"):
-        raise unsupported(f"{where}.{kind}.lifecycle")
-    names = {one["name"] for one in [*(spec.get("volumes") or ()), *(template.get("volumes") or ())]}
-    names |= {one["metadata"]["name"] for one in spec.get("volumeClaimTemplates") or ()}
-    for mount in container.get("volumeMounts") or ():
-        if mount.get("name") not in names:
-            raise WorkflowInvalid(
-                f"{where}.{kind}.volumeMounts: volume '{mount.get('name')}' not found in workflow spec"
-            )
-    for volume in [*(spec.get("volumes") or ()), *(template.get("volumes") or ())]:
-        kinds = volume.keys() - {"name", "persistentVolumeClaim", "configMap", "secret", "emptyDir"}
-        if kinds:
-            raise unsupported(f"volumes of {sorted(kinds)[0]} (volume '{volume['name']}')")
