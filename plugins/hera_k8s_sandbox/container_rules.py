@@ -28,6 +28,12 @@ _SCHEMES: Final = ("HTTP", "HTTPS")
 _PULLS: Final = ("Always", "IfNotPresent", "Never")
 _MESSAGES: Final = ("File", "FallbackToLogsOnError")
 _HIGHEST_PORT: Final = 65535
+_REFERENCES: Final = (
+    ("fieldRef", "fieldPath"),
+    ("resourceFieldRef", "resource"),
+    ("configMapKeyRef", "key"),
+    ("secretKeyRef", "key"),
+)
 _NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 
 
@@ -136,12 +142,17 @@ def _env_causes(where: str, env: list[Json]) -> Iterator[Cause]:
         source = one.get("valueFrom")
         if source is None:
             continue
+        for kind, field in _REFERENCES:
+            if source.get(kind) is not None and not source[kind].get(field):
+                yield required(f"{where}[{index}].valueFrom.{kind}.{field}")
         if one.get("value"):
             yield wrong(f"{where}[{index}].valueFrom", "", "may not be specified when `value` is not empty")
         elif len(source) > 1:
             yield wrong(f"{where}[{index}].valueFrom", "", "may not have more than one field specified at a time")
         elif not source:
-            told = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef`"
+            told = (
+                "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
+            )
             yield wrong(f"{where}[{index}].valueFrom", "", told)
 
 
@@ -160,9 +171,9 @@ def _mount_causes(where: str, mounts: list[Json], volumes: set[Any]) -> Iterator
         seen.add(path or "")
         part = mount.get("subPath") or ""
         if part.startswith("/"):
-            yield wrong(f"{at}.subPath", part, "must be a relative path")
+            yield wrong(f"{where}.subPath", part, "must be a relative path")
         elif ".." in part.split("/"):
-            yield wrong(f"{at}.subPath", part, "must not contain '..'")
+            yield wrong(f"{where}.subPath", part, "must not contain '..'")
 
 
 def _probe_causes(where: str, probe: Json, *, once: bool) -> Iterator[Cause]:

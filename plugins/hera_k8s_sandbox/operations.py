@@ -28,6 +28,7 @@ from hera_k8s_sandbox.errors import (
     unsupported,
 )
 from hera_k8s_sandbox.kinds import is_fixed
+from hera_k8s_sandbox.pod_rules import complete_pod_status
 from hera_k8s_sandbox.resources import (
     CLAIMS,
     CLUSTER_ROLES,
@@ -74,7 +75,7 @@ def create(state: SandboxState, resource: Resource, namespace: str, obj: Json, *
         meta["uid"] = str(uuid.uuid4())
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = state.store.free_name(resource, namespace, meta["generateName"])
-    if resource.generation or resource is PODS:
+    if resource.generation:
         meta.pop("generation", None)
     for finalizer in _PROTECTED.get(resource, ()):
         meta["finalizers"] = [*(one for one in meta.get("finalizers") or () if one != finalizer), finalizer]
@@ -115,6 +116,8 @@ def update(
         raise bad_request(told)
     if subresource == "status":
         obj = old.object | {"status": obj.get("status"), "metadata": old.meta | _preconditions(meta) | _labelled(meta)}
+        if resource is PODS:
+            complete_pod_status(obj)
         causes = validate_status(resource, obj)
         if causes:
             raise invalid(resource, name, causes)
@@ -281,8 +284,6 @@ def _ask_to_end(pod: Json, seconds: int) -> None:
     meta = pod["metadata"]
     if meta.get("deletionGracePeriodSeconds") == seconds:
         return
-    if "deletionTimestamp" not in meta:
-        meta["generation"] = meta.get("generation", 0) + 1
     meta["deletionTimestamp"] = time_text(CLOCK.now() + seconds)
     meta["deletionGracePeriodSeconds"] = seconds
 
@@ -298,8 +299,9 @@ def _mark_deleted(obj: Json, finalizers: list[str] | None = None, *, graceful: b
 def _as_ended(pod: Json) -> Json:
     """A pod as the answer to its deletion shows it: marked, with no grace, which counts as a change of it."""
     ended = pod | {"metadata": dict(pod["metadata"])}
+    if "deletionTimestamp" not in ended["metadata"]:
+        ended["metadata"]["generation"] = ended["metadata"].get("generation", 0) + 1
     _mark_deleted(ended)
-    ended["metadata"]["generation"] = ended["metadata"].get("generation", 0) + 1
     return ended
 
 

@@ -81,7 +81,7 @@ def pod_causes(obj: Json) -> Iterator[Cause]:
     if not spec.get("containers"):
         yield required("spec.containers")
     seen: set[str] = set()
-    for field in ("initContainers", "containers"):
+    for field in ("containers", "initContainers"):
         for index, container in enumerate(spec.get(field) or ()):
             where = f"spec.{field}[{index}]"
             yield from container_causes(where, container, volumes, seen, init=field == "initContainers")
@@ -94,6 +94,10 @@ def pod_causes(obj: Json) -> Iterator[Cause]:
 
 def pod_update_causes(old: Json, new: Json) -> Iterator[Cause]:
     """What is wrong with a change of a pod."""
+    for field in ("containers", "initContainers"):
+        if len(old["spec"].get(field) or ()) != len(new["spec"].get(field) or ()):
+            yield fixed(f"spec.{field}", "pod updates may not add or remove containers")
+            return
     if _fixed_part(old["spec"]) != _fixed_part(new["spec"]):
         told = (
             "pod updates may not change fields other than `spec.containers[*].image`,"
@@ -104,9 +108,22 @@ def pod_update_causes(old: Json, new: Json) -> Iterator[Cause]:
         yield fixed("spec", told)
 
 
+def complete_pod_status(obj: Json) -> None:
+    """Fill in, in place, what the API server fills in when somebody writes a pod's status."""
+    status = obj.get("status")
+    if not isinstance(status, dict):
+        return
+    for one in status.get("conditions") or ():
+        one.setdefault("lastProbeTime", None)
+        one.setdefault("lastTransitionTime", None)
+    for single, plural in (("podIP", "podIPs"), ("hostIP", "hostIPs")):
+        if status.get(single) and not status.get(plural):
+            status[plural] = [{"ip": status[single]}]
+
+
 def _fixed_part(spec: Json) -> Json:
     """What of a pod no update may change: of its containers all but the image."""
-    free = ("tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "nodeName")
+    free = ("tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds")
     kept = {key: value for key, value in spec.items() if key not in free}
     for field in ("containers", "initContainers"):
         kept[field] = [{k: v for k, v in one.items() if k != "image"} for one in spec.get(field) or ()]

@@ -121,6 +121,7 @@ PODS: Final = _core(
     short_names=("po",),
     categories=("all",),
     subresources=("binding", "log", "status"),
+    generation=True,
     selectable=(
         "spec.nodeName",
         "spec.restartPolicy",

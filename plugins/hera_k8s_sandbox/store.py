@@ -389,9 +389,17 @@ def _wish_changed(entry: Entry, obj: Json, body: bytes) -> bool:
     """Whether a new state is a new wish: a status with a subresource of its own tells what is, not what is wanted."""
     if "status" not in entry.resource.subresources and body != entry.body:
         return True
-    if body_of(obj | {"status": None}) != body_of(entry.object | {"status": None}):
+    if _wished(obj) != _wished(entry.object):
         return True
     return any(_wishes(obj["metadata"], field) != _wishes(entry.meta, field) for field in entry.resource.counted)
+
+
+def _wished(obj: Json) -> Json:
+    """An object without what others say about it: its status, and the node that a scheduler gives it."""
+    kept = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata", "status")}
+    if isinstance(kept.get("spec"), dict) and "nodeName" in kept["spec"]:
+        kept["spec"] = {key: value for key, value in kept["spec"].items() if key != "nodeName"}
+    return kept
 
 
 def _wishes(meta: Json, field: str) -> Json:
