@@ -17,8 +17,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "jobs" / "experimen
 
 def test_the_example_of_jobs_runs_to_its_end(each_cluster: ClusterSpace, hera: Callable[..., Hera], work: Path) -> None:
     at = hera(each_cluster)
-    provision(each_cluster, at, str(EXAMPLE))
-    told = at("run", str(EXAMPLE), "--run-id", "points", "--timeout", "90")
+    told = at("run", str(EXAMPLE), "--provision", "--run-id", "points", "--timeout", "90")  # a claim takes its time
     assert told.code == 0, told.text
     outcome = record("points")["outcome"]
     assert (outcome["phase"], outcome["done"], outcome["total"]) == ("Succeeded", 25, 25), outcome

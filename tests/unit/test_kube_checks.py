@@ -182,6 +182,40 @@ def test_a_claim_without_a_volume_of_an_immediate_class_fails(admin: Context) ->
     assert "kubectl -n vcity describe pvc late" in result.hint
 
 
+def test_a_claim_whose_volume_is_just_being_made_is_waited_for(admin: Context) -> None:
+    soon = {"metadata": {"name": "soon"}, "provisioner": "example.com/nfs", "volumeBindingMode": "Immediate"}
+    make(admin, "storage.k8s.io/v1", "storageclasses", soon, scope="cluster")
+    claim(admin, "coming", storageClassName="soon")
+    spec = {
+        "capacity": {"storage": "5Gi"},
+        "accessModes": ["ReadWriteMany"],
+        "storageClassName": "soon",
+        "hostPath": {"path": "/nowhere"},
+        "claimRef": {"namespace": NAMESPACE, "name": "coming"},
+    }
+    volume = {"metadata": {"name": "made-late"}, "spec": spec}
+    looks: list[str] = []
+
+    class Looking:
+        """The client, beside which somebody makes the volume once the claim was seen without."""
+
+        namespace = NAMESPACE
+
+        def get(self, api: str, resource: str, name: str, **where: Any) -> Any:
+            found = admin.kubernetes.get(api, resource, name, **where)
+            looks.append(resource)
+            if looks.count("persistentvolumeclaims") == 1:
+                make(admin, "v1", "persistentvolumes", volume, scope="cluster")
+            return found
+
+    class Looked(Context):
+        kubernetes: Any = Looking()
+
+    result = look(Looked(admin.options, admin.registry), PersistentVolumeClaim("coming"))
+    assert result.verdict is Verdict.PASSED, result.detail
+    assert "Bound" in result.detail
+
+
 def test_a_claim_without_a_class_fails(admin: Context) -> None:
     claim(admin, "classless", storageClassName="")
     assert "names no storage class" in look(admin, PersistentVolumeClaim("classless")).detail
