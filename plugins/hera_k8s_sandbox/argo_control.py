@@ -108,7 +108,7 @@ class Control(ArgoHandlers):
         for pod in pods:
             self._state.access.require(identity, "delete", PODS, namespace, pod)
             with contextlib.suppress(ApiError):  # gone already, by podGC perhaps
-                operations.delete(self._state, PODS, namespace, pod)
+                operations.delete(self._state, PODS, namespace, pod, grace=0)  # its name is used again at once
         return json_answer(self._store.replace(WORKFLOWS, new))
 
     async def resubmit(self, request: web.Request) -> web.Response:
