@@ -628,3 +628,14 @@ def test_the_command_says_what_is_amiss(tmp_path: Path, capsys: pytest.CaptureFi
     assert "no sandbox runs here" in said
     assert main(["sandbox", "--advance", "soon"]) != 0
     assert "'soon' is no length of time, such as 90s, 15m, 24h or 7d" in capsys.readouterr().err
+
+
+def test_time_passes_for_jobs_that_have_ended(crons: Crons) -> None:
+    path = f"/apis/batch/v1/namespaces/{crons.flows.namespace}/jobs"
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox", "command": ["true"]}]}
+    spec = {"ttlSecondsAfterFinished": 10 * HOUR, "template": {"spec": pod}}
+    crons.flows.api.create(path, {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": spec})
+    watched = crons.flows.api.watch(f"{path}?watch=1&timeoutSeconds=60")
+    assert any(event["object"].get("status", {}).get("completionTime") for event in watched)
+    crons.pass_hours(11)
+    assert any(event["type"] == "DELETED" for event in watched)
