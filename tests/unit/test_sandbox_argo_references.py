@@ -380,3 +380,25 @@ def test_artifacts_of_a_submission_are_refused_by_name(flows: Workflows, shelf: 
     answer = submitted(flows, "WorkflowTemplate", "whole", artifacts=["data=key"])
     assert (answer.status_code, answer.json()["code"]) == (501, 12)
     assert answer.json()["message"] == "the sandbox does not support submitOptions.artifacts"
+
+
+def test_hera_keeps_templates_of_the_cluster(sandbox, flows: Workflows) -> None:
+    from hera.workflows import ClusterWorkflowTemplate, Container, Workflow, WorkflowsService
+    from hera.workflows.models import WorkflowTemplateRef
+
+    service = WorkflowsService(host=sandbox.url, token=sandbox.token, namespace=flows.namespace)
+    name = f"c-{uuid.uuid4().hex[:8]}"
+    with ClusterWorkflowTemplate(name=name, entrypoint="say", workflows_service=service) as kept:
+        say = Container(name="say", image="busybox", command=["echo", "one"])
+    kept.lint()
+    kept.create()
+    say.command = ["echo", "two"]
+    kept.update()
+    reference = WorkflowTemplateRef(name=name, cluster_scope=True)
+    made = Workflow(
+        generate_name="w-", workflow_template_ref=reference, workflows_service=service, namespace=flows.namespace
+    ).create()
+    flows.finish(made.metadata.name)
+    assert flows.log(made.metadata.name) == ["two"]
+    service.delete_cluster_workflow_template(name)
+    assert name not in [one.metadata.name for one in service.list_cluster_workflow_templates().items or ()]
