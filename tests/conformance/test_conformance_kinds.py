@@ -80,7 +80,11 @@ KINDS: dict[str, tuple[str, str, str, Json]] = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+OF_OURS = pytest.mark.alone("the definitions of Argo's kinds are minimal ones here")
+NOBODYS = pytest.mark.alone("a cluster's own controllers write into nodes")
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=NOBODYS if kind == "Node" else ()) for kind in KINDS])
 def test_the_life_of_a(talk: Dialogue, kind: str) -> None:
     version, path, name, content = KINDS[kind]
     name = name.replace("{namespace}", talk.namespace)
@@ -192,6 +196,7 @@ def test_cluster_roles_are_aggregated(talk: Dialogue) -> None:
         talk.send("DELETE", f"{RBAC}/clusterroles/{one}", remember=False)
 
 
+@OF_OURS
 def test_definitions_of_argos_kinds_are_established(talk: Dialogue) -> None:
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     for plural in ("workflows", "workflowtemplates", "clusterworkflowtemplates", "workflowtaskresults"):
@@ -202,6 +207,7 @@ def test_definitions_of_argos_kinds_are_established(talk: Dialogue) -> None:
         talk.remember(plural, version=version["name"], established=established["Established"], **kept)
 
 
+@OF_OURS
 @pytest.mark.parametrize(
     ("case", "change"),
     [
