@@ -214,6 +214,13 @@ def test_a_condition_may_be_an_expression(flows: Workflows) -> None:
     assert nodes(found)["high"]["inputs"]["parameters"][0]["value"] == "14"
 
 
+def test_a_result_that_an_expression_names_in_brackets_is_kept(flows: Workflows) -> None:
+    flip = container("flip", "echo 7;")
+    main = dag(task("f", "flip"), task("b", "say", {"x": '{{=tasks["f"].outputs.result}}'}, depends="f"))
+    found = flows.run(workflow(main, flip, SAY))
+    assert nodes(found)["b"]["inputs"]["parameters"][0]["value"] == "7"
+
+
 # Validation
 
 

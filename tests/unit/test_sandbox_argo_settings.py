@@ -112,6 +112,19 @@ def test_a_pod_that_cannot_start_in_time_fails(flows: Workflows) -> None:
     assert (found["status"]["phase"], found["status"]["message"]) == ("Failed", "timeout")
 
 
+def test_a_template_that_fails_fast_starts_nothing_more(flows: Workflows) -> None:
+    script = "test {{inputs.parameters.x}} != 0"
+    item = container("item", f"{script};", inputs={"parameters": [{"name": "x"}]})
+    fan = dag(task("a", "item", {"x": "{{item}}"}, withItems=[0, 1, 2, 3]), parallelism=1, failFast=True)
+    found = flows.run(workflow(fan, item))
+    root = nodes(found)[found["metadata"]["name"]]
+    assert (root["phase"], root["message"]) == (
+        "Failed",
+        "template has failed or errored children and failFast enabled",
+    )
+    assert [one["displayName"] for one in nodes(found).values() if one["type"] == "Pod"] == ["a(0:0)"]
+
+
 # Parameters from config maps
 
 

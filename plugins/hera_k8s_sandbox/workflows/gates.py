@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.workflows import memoization, synchronization
 from hera_k8s_sandbox.workflows.naming import node_id
-from hera_k8s_sandbox.workflows.nodes import NodeError, fulfilled, waits_for_lock
+from hera_k8s_sandbox.workflows.nodes import NodeError, ParallelismReached, failed, fulfilled, waits_for_lock
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.workflows.operation import Operation
@@ -69,7 +69,7 @@ class Gates:
         if (node is not None and not waits_for_lock(node)) or not {"synchronization", "memoize"} & template.keys():
             return None
         if node is None:
-            operation.require_room(template, boundary)
+            self.require_room(template, boundary)
         made = (name, template, holder, arguments, boundary, owner)
         processed = operation.processed(*made)
         if processed.get("synchronization"):
@@ -79,6 +79,35 @@ class Gates:
         if node is None and processed.get("memoize"):
             return self._known(processed, *made)
         return None
+
+    def require_room(self, template: Json, boundary: str) -> None:
+        """Raises ParallelismReached when no further node may be made here now."""
+        limit = self._operation.spec.get("parallelism")
+        is_pod = not {"dag", "steps", "suspend"} & template.keys()
+        if is_pod and limit is not None and self._operation.nodes.active_pods >= int(limit):
+            raise ParallelismReached
+        around = self._operation.nodes.by_id.get(boundary)
+        if around is None:
+            return
+        limit = self._operation.templates.of(around).get("parallelism")
+        if limit is not None and self._operation.nodes.active_children(boundary) >= int(limit):
+            raise ParallelismReached
+
+    def fails_fast(self, node: Json) -> bool:
+        """Whether a child has failed, so that nothing more starts in a template with failFast; the last ends it."""
+        inside = [
+            each
+            for each in self._operation.nodes
+            if each.get("boundaryID") == node["id"] and each["type"] != "StepGroup"
+        ]
+        if not any(failed(each) for each in inside):
+            return False
+        if all(fulfilled(each) or each["type"] == "TaskGroup" for each in inside):
+            for each in inside:
+                if not fulfilled(each):
+                    self._operation.nodes.mark(each, "Failed")
+            self._operation.nodes.mark(node, "Failed", "template has failed or errored children and failFast enabled")
+        return True
 
     def fields(self, name: str) -> Json:
         """What a node says of its memoization when it is made."""

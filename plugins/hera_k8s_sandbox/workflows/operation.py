@@ -13,8 +13,7 @@ from typing import Any
 from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.store import now_text
-from hera_k8s_sandbox.workflows import claims, dag, hooks, retries, steps, suspension
-from hera_k8s_sandbox.workflows.artifacts import values_of
+from hera_k8s_sandbox.workflows import claims, dag, global_outputs, hooks, retries, steps, suspension
 from hera_k8s_sandbox.workflows.gates import Gates
 from hera_k8s_sandbox.workflows.metadata import MetadataError, workflow_metadata
 from hera_k8s_sandbox.workflows.naming import pod_name
@@ -42,7 +41,7 @@ from hera_k8s_sandbox.workflows.templates import (
     merged_spec,
     no_source,
 )
-from hera_k8s_sandbox.workflows.values import seconds_of, text_of
+from hera_k8s_sandbox.workflows.values import seconds_of
 
 Json = dict[str, Any]
 
@@ -78,7 +77,7 @@ class Operation:
         self._processed: dict[str, Json] = {}
         self.pods = PodControl(self)
         self.gates = Gates(self)
-        self._add_global_outputs(self.status.get("outputs") or {})
+        global_outputs.restore(self)
 
     def _executed_spec(self, source: Source = no_source) -> Json:
         """The spec that is executed: that of the template that the workflow refers to, if any, its own fields over it.
@@ -271,13 +270,15 @@ class Operation:
         """As `execute`, without looking at the retry strategy; local: further values for tags."""
         node = self.nodes.get(name)
         if node is None:
-            self.require_room(template, boundary)
+            self.gates.require_room(template, boundary)
         processed = self.processed(name, template, holder, arguments, boundary, owner, local or {})
         flags = _flags(holder, retried=bool(local))
         if "dag" in processed or "steps" in processed:
             if node is None:
                 kind = "DAG" if "dag" in processed else "Steps"
                 node = self.add_node(name, kind, processed, holder, boundary, owner, "Running", **flags)
+            if processed.get("failFast") and self.gates.fails_fast(node):
+                return node
             (dag if "dag" in processed else steps).execute(self, node, processed)
             if fulfilled(node):
                 self.pods.end_daemons(node["id"])
@@ -350,7 +351,7 @@ class Operation:
         """Give a node its outputs, and the workflow those with a globalName."""
         if outputs:
             self.nodes.set(node, outputs=outputs)
-            self._add_global_outputs(outputs)
+            global_outputs.add(self, outputs)
 
     def _describe(self) -> None:
         """Give the workflow the labels and annotations that its spec wishes."""
@@ -368,19 +369,6 @@ class Operation:
         if "name" in holder:
             values["tasks.name"] = values["steps.name"] = holder["name"]
         return values
-
-    def require_room(self, template: Json, boundary: str) -> None:
-        """Raises ParallelismReached when no further node may be made here now."""
-        limit = self.spec.get("parallelism")
-        is_pod = not {"dag", "steps", "suspend"} & template.keys()
-        if is_pod and limit is not None and self.nodes.active_pods >= int(limit):
-            raise ParallelismReached
-        around = self.nodes.by_id.get(boundary)
-        if around is None:
-            return
-        limit = self.templates.of(around).get("parallelism")
-        if limit is not None and self.nodes.active_children(boundary) >= int(limit):
-            raise ParallelismReached
 
     def scope_inside(self, boundary: str) -> str:
         """The scope in which the tasks of a DAG or Steps node call templates; boundary: its id, empty for none."""
@@ -409,28 +397,6 @@ class Operation:
             return
         more = self.caller_fields(holder, boundary)
         self.nodes.add(name, "Skipped", owner=owner, phase="Error", message=message, **more)
-
-    def _add_global_outputs(self, outputs: Json) -> None:
-        for one in outputs.get("parameters") or ():
-            name = one.get("globalName") if "globalName" in one else None
-            if name is None or one.get("value") is None:
-                continue
-            self.globals[f"workflow.outputs.parameters.{name}"] = text_of(one["value"])
-            kept = self.status.setdefault("outputs", {}).setdefault("parameters", [])
-            if all(each["name"] != name for each in kept):
-                kept.append({"name": name, "value": one["value"]})
-        for one in outputs.get("artifacts") or ():
-            self._add_global_artifact(one)
-
-    def _add_global_artifact(self, artifact: Json) -> None:
-        name = artifact.get("globalName")
-        if not name:
-            return
-        shown = {key: value for key, value in artifact.items() if key not in ("path", "globalName")} | {"name": name}
-        self.globals |= values_of("workflow.outputs", [shown])
-        kept = self.status.setdefault("outputs", {}).setdefault("artifacts", [])
-        if all(each["name"] != name for each in kept):
-            kept.append(shown)
 
     def _go_on_after(self, root: Json) -> None:
         """Run the hooks of the workflow, when its tree has ended the exit handler too, and then finish."""

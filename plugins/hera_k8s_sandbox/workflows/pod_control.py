@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.workflows import hooks, suspension
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_RESULT: Final = re.compile(r"""\b(?:steps|tasks)(?:\.([\w-]+)|\[\\?['"]([\w-]+)\\?['"]\])\.outputs\.result""")
+
 
 class PodControl:
     """The pods of one workflow's nodes."""
@@ -29,7 +32,7 @@ class PodControl:
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
         self._changed: dict[str, Json] = {}
-        self._texts: dict[str, str] = {}
+        self._used: dict[str, set[str]] = {}  # by template: the tasks whose results another refers to
         known = [*operation.templates.local.values(), *operation.status["storedTemplates"].values()]
         self._daemons = any(is_daemoned(node) for node in operation.nodes)
         self._timed = any(one.get("timeout") for one in known)
@@ -193,8 +196,8 @@ class PodControl:
         if around is None or "name" not in holder:
             return False
         place = f"{operation.templates.inside(around)}/{template_name(caller_of(around))}"
-        text = self._texts.get(place)
-        if text is None:
-            text = self._texts[place] = json.dumps(operation.templates.of(around))
-        name = holder["name"].partition("(")[0]
-        return any(f"{kind}.{name}.outputs.result" in text for kind in ("steps", "tasks"))
+        used = self._used.get(place)
+        if used is None:
+            text = json.dumps(operation.templates.of(around))
+            used = self._used[place] = {found[1] or found[2] for found in _RESULT.finditer(text)}
+        return holder["name"].partition("(")[0] in used

@@ -50,7 +50,8 @@ def build_pod(
     """
     meta, spec = workflow["metadata"], workflow["spec"]
     made = (workflow.get("status") or {}).get("persistentVolumeClaims") or ()
-    spec = spec | {"volumes": substitute([*(spec.get("volumes") or ()), *made], values)}
+    if spec.get("volumes") or made:
+        spec = spec | {"volumes": substitute([*(spec.get("volumes") or ()), *made], values)}
     mains = _main_containers(template, node, with_result=with_result)
     containers = [*mains, *(_beside(one, mains) for one in template.get("sidecars") or ())]
     init = [_beside(one, mains) for one in template.get("initContainers") or ()]

@@ -32,7 +32,7 @@ def execute(
     nodes, strategy = operation.nodes, operation.retry_strategy(template) or {}
     parent = nodes.get(name)
     if parent is None:
-        operation.require_room(template, boundary)
+        operation.gates.require_room(template, boundary)
         parent = operation.add_retry_node(name, template, holder, arguments, boundary, owner)
     while not fulfilled(parent):
         attempts = _attempts(operation, parent)
