@@ -13,6 +13,7 @@ from typing import Any, Final
 from . import batch
 from .declarations import Json
 from .lint_problem import Problem, doubt, failure, meant
+from .lint_scripts import source_problems
 from .manifest import Manifest
 from .naming import is_dns_label, is_dns_subdomain
 from .quantity import parse_quantity
@@ -25,6 +26,7 @@ _MAP_LIMIT: Final = 1024 * 1024
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
 _LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _LABEL_NAME: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_PYTHON: Final = re.compile(r"(.*/)?python[0-9.]*")
 _SOON: Final = 60
 """Seconds after which a Job that ended may be gone, before anybody has looked at it."""
 _NUMBERS: Final = (
@@ -40,6 +42,7 @@ _NUMBERS: Final = (
 
 def job_problems(manifest: Manifest) -> Iterator[Problem]:
     """What is wrong with Jobs, and with the config maps beside them, before a server has seen them."""
+    programs: set[str] = set()
     for item in manifest.objects:
         name = batch.name_of(item)
         what = f"{item.get('kind')} {name}"
@@ -49,6 +52,7 @@ def job_problems(manifest: Manifest) -> Iterator[Problem]:
         yield from _size(what, item)
         if item.get("kind") == batch.JOB:
             yield from _job(what, name, item)
+            yield from _programs(name, item, programs)
 
 
 def _labels(what: str, metadata: Mapping[str, Any]) -> Iterator[Problem]:
@@ -114,6 +118,15 @@ def _indexes(what: str, name: str, spec: Json) -> Iterator[Problem]:
             yield failure(
                 f"{what}: {key} is {spec[key]}, {MOST_INDEXES} are the most", hint="split it into several Jobs"
             )
+
+
+def _programs(name: str, job: Json, seen: set[str]) -> Iterator[Problem]:
+    """Python that stands in a command, each program once."""
+    for _, container in batch.containers(job):
+        words = [str(word) for word in [*(container.get("command") or ()), *(container.get("args") or ())]]
+        if len(words) > 2 and _PYTHON.fullmatch(words[0]) and words[1] == "-c" and words[2] not in seen:
+            seen.add(words[2])
+            yield from source_problems(f"of Job {name}", words[2].replace("$$", "$"))
 
 
 # --- its pods ----------------------------------------------------------------------------------------------------

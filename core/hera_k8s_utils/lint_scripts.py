@@ -70,7 +70,7 @@ def script_problems(manifest: Manifest, sources: Mapping[str, Source]) -> Script
             continue
         looked_at += 1
         function = sources.get(name)
-        problems.extend(_source_problems(name, text, function))
+        problems.extend(source_problems(name, text, function))
         if function is not None:
             problems.extend(_argument_problems(manifest, name, text, function))
     return ScriptReport(problems, "no name from outside, no return" if looked_at else "none")
@@ -91,7 +91,8 @@ def python_source(template: Json) -> str | None:
 # --- the source ------------------------------------------------------------------------------------------------
 
 
-def _source_problems(name: str, source: str, function: Source | None) -> Iterator[Problem]:
+def source_problems(name: str, source: str, function: Source | None = None) -> Iterator[Problem]:
+    """What is wrong with a Python program. name: of what carries it. function: what it was made from, where known."""
     text = _VARIABLE.sub("0", source)
     try:
         tree = ast.parse(text)

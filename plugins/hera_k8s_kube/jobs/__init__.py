@@ -9,8 +9,8 @@ print(jobs.wait("hello", timeout=600).phase)
 
 from hera_k8s_utils.batch import literal
 
-from .client import Jobs, JobTimeout, JobUpdate, open_jobs
+from .client import Jobs, JobTimeout, JobUpdate, at_once, open_jobs
 from .reading import Job
 from .templates import indexed_job, plain_job
 
-__all__ = ["Job", "JobTimeout", "JobUpdate", "Jobs", "indexed_job", "literal", "open_jobs", "plain_job"]
+__all__ = ["Job", "JobTimeout", "JobUpdate", "Jobs", "at_once", "indexed_job", "literal", "open_jobs", "plain_job"]

@@ -24,6 +24,7 @@ from .reasons import why_pods_wait
 from .watching import Watched
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 API: Final = "batch/v1"
 RESOURCE: Final = "jobs"
@@ -308,12 +309,16 @@ class Jobs:
                     yield _name(pod)
 
 
-def at_once(act: Callable[[T], object], things: Sequence[T]) -> None:
-    """Do something about many things, a few at a time; the first failure is raised once all were tried."""
+def at_once(act: Callable[[T], R], things: Sequence[T]) -> list[R]:
+    """Do something about many things, a few at a time; after the first failure, or Ctrl-C, no further one is begun."""
     with ThreadPoolExecutor(_WIDTH, thread_name_prefix="jobs") as pool:
         done = [pool.submit(act, thing) for thing in things]
-    for each in done:
-        each.result()
+        try:
+            return [each.result() for each in done]
+        except BaseException:
+            for each in done:
+                each.cancel()
+            raise
 
 
 def open_jobs(context: Context) -> Jobs:

@@ -23,6 +23,7 @@ from .client import API, JOB_LABEL, RESOURCE, Jobs, at_once
 from .nodes import Point, RunState, SeenPod, run_of
 from .points import POINT, POINTS_LABEL, lines_of, of_annotation, parsed
 from .reading import FAILED, Job
+from .reasons import latest_warning
 from .watching import Change, Watched
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _TRIED: Final = 8
 """Jobs that are tried out before a run, at the most: those of a sweep are alike."""
+_SILENCE: Final = 5.0
+"""Seconds without an event after which it is looked why a Job has no pod."""
 _WAITING: Final = 1000
 """Events that wait to be taken."""
 
@@ -49,21 +52,15 @@ class JobsEngine:
         objects = self._prepared(built)
         maps = [each for each in objects if each["kind"] != JOB]
         wanted = [each for each in objects if each["kind"] == JOB]
-        existed: dict[str, bool] = {}
         for each in maps:
             self._submit_map(each)
-
-        def submit(job: Json) -> None:
-            existed[job["metadata"]["name"]] = self.jobs.hand_in(job).existed
-
-        at_once(submit, wanted)
-        found = self.jobs.get(wanted[0]["metadata"]["name"])
+        handed_in = at_once(self.jobs.hand_in, wanted)
         self._give_to(maps, wanted)
         return Submission(
             name=built.name,
             namespace=self.jobs.namespace,
-            uid=found.uid,
-            existed=all(existed.values()),
+            uid=handed_in[0].uid,
+            existed=all(each.existed for each in handed_in),
         )
 
     def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
@@ -143,15 +140,27 @@ class JobsEngine:
         alone = _is_alone(there, name)
         state = RunState(name, _Points(self.jobs).of, alone=alone)
         for change in _Merged(self.jobs, name, alone=alone).changes():
-            if isinstance(change.object, Job):
-                updates = state.take_job(change.object, deleted=change.kind == "deleted")
-            else:
-                updates = state.take_pod(change.object)
-            for update in updates:
+            for update in self._taken(state, change):
                 if update.finished:
                     yield self._last(name, state, update, alone=alone)
                     return
                 yield update
+
+    def _taken(self, state: RunState, change: Change[Any] | None) -> Iterator[RunUpdate]:
+        """What one event changes; after a silence, why a Job that has no pod has none."""
+        if change is None:
+            job = state.without_pods()
+            return state.take_reason(job, self._why(job)) if job else iter(())
+        if isinstance(change.object, Job):
+            return state.take_job(change.object, deleted=change.kind == "deleted")
+        return state.take_pod(change.object)
+
+    def _why(self, job: Job) -> str:
+        try:
+            return latest_warning(self.jobs.kubernetes, job.uid)
+        except PlatformError as error:  # a courtesy
+            log.info("why %s has no pod cannot be found out: %s", job.name, error)
+            return ""
 
     def _last(self, name: str, state: RunState, update: RunUpdate, *, alone: bool) -> RunUpdate:
         """The last update, with what the pods say now: their stream may lag behind that of the Jobs."""
@@ -226,8 +235,8 @@ class _Merged:
     )
     _stopped: threading.Event = field(default_factory=threading.Event)
 
-    def changes(self) -> Iterator[Change[Any]]:
-        """What comes of both; raises what keeps the Jobs from being followed."""
+    def changes(self) -> Iterator[Change[Any] | None]:
+        """What comes of both, and None after a silence; raises what keeps the Jobs from being followed."""
         kubernetes = self.jobs.kubernetes
         own = {"field_selector": f"metadata.name={self.name}"}
         run = {"label_selector": f"{JOBS_LABEL}={self.name}"}
@@ -242,7 +251,11 @@ class _Merged:
             threading.Thread(target=work, name=f"watch-{watched.resource}", daemon=True).start()
         try:
             while True:
-                arrived = self._arrivals.get()
+                try:
+                    arrived = self._arrivals.get(timeout=_SILENCE)
+                except queue.Empty:
+                    yield None
+                    continue
                 if isinstance(arrived, BaseException):
                     raise arrived
                 yield arrived

@@ -121,6 +121,7 @@ class RunState:
     _lost: set[str] = field(default_factory=set)
     _totals: _Totals = field(default_factory=lambda: _Totals())
     _pods: dict[tuple[str, int | None], dict[str, SeenPod]] = field(default_factory=dict)
+    _reasons: dict[str, str] = field(default_factory=dict)
     _told: dict[str, NodeState] = field(default_factory=dict)
     _summary: tuple[Any, ...] = ()
 
@@ -143,6 +144,20 @@ class RunState:
         job = self._jobs.get(pod.job)
         if job is not None:
             yield from self._news([self._node(job, pod.index)])
+
+    def without_pods(self) -> Job | None:
+        """A Job that waits, and of which no pod was seen."""
+        if not self._totals.phases[PENDING]:
+            return None
+        with_pods = {name for name, _ in self._pods}
+        waiting = (job for name, job in self._jobs.items() if job.phase == PENDING and name not in with_pods)
+        return next(waiting, None)
+
+    def take_reason(self, job: Job, reason: str) -> Iterator[RunUpdate]:
+        """Why a Job has no pod."""
+        if reason and self._reasons.get(job.name) != reason:
+            self._reasons[job.name] = reason
+            yield from self._news([self._node(job, 0 if job.indexed else None)])
 
     def _changed(self, job: Job, before: Job | None) -> Iterator[NodeState]:
         """The tasks of a Job that a newer state of it may change."""
@@ -270,7 +285,8 @@ class RunState:
         if phase == "Error":
             return "the Job was deleted"
         if phase == PENDING:
-            return "suspended" if job.phase == SUSPENDED else (pods[-1].message if pods else "")
+            said = pods[-1].message if pods else self._reasons.get(job.name, "")
+            return "suspended" if job.phase == SUSPENDED else said
         if phase != FAILED:
             return ""
         if STOPPED in job.annotations:

@@ -103,9 +103,10 @@ class Watched(Generic[T]):
         error: PlatformError | None = None
         try:
             for kind, found in self._watch(place):
-                heard = True
+                news = list(view.taken(found, deleted=kind == "DELETED"))
+                heard = heard or bool(news or place.since)  # a stream that begins anywhere repeats what is known
                 place.passed(found)
-                yield from view.taken(found, deleted=kind == "DELETED")
+                yield from news
         except PlatformError as caught:
             if caught.trouble in _REFUSALS:
                 raise

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hera_k8s_kube.jobs import open_jobs
+from hera_k8s_kube.jobs import at_once, open_jobs
 from hera_k8s_utils import Session
 
 from . import flags
 from .looking import labels_of
 from .submit import drive
-
-_WIDTH = 8
 
 
 def cancel(session: Session) -> int:
@@ -22,10 +19,7 @@ def cancel(session: Session) -> int:
         jobs = open_jobs(container.context())
         found = list(jobs.list(labels_of(session)))
         doomed = [job.name for job in found if session.arguments.all or not job.over]
-        with ThreadPoolExecutor(_WIDTH, thread_name_prefix="cancel") as pool:
-            done = [pool.submit(jobs.cancel, name) for name in doomed]
-        for each in done:
-            each.result()
+        at_once(jobs.cancel, doomed)
     kept = len(found) - len(doomed)
     if console.json:
         console.document({"cancelled": len(doomed), "kept": kept})

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_kube import PersistentVolumeClaim, PullSecret
-from hera_k8s_kube.jobs import Jobs, open_jobs
+from hera_k8s_kube.jobs import Jobs, at_once, open_jobs
 from hera_k8s_utils import (
     ChecksFailed,
     Experiment,
@@ -32,8 +31,6 @@ from .waves import Collector, Counts, Driver
 Console = Any
 """What `Session.console()` gives."""
 
-_WIDTH: Final = 8
-"""Jobs that are created at a time."""
 _MOST_SHOWN: Final = 3
 
 
@@ -155,14 +152,7 @@ def _create(jobs: Jobs, maker: Maker, numbers: Sequence[int]) -> int:
     def create(number: int) -> bool:
         return not jobs.hand_in(maker.job(number)).existed
 
-    with ThreadPoolExecutor(_WIDTH, thread_name_prefix="submit") as pool:
-        done = [pool.submit(create, number) for number in numbers]
-        try:
-            return sum(each.result() for each in done)
-        except BaseException:
-            for each in done:
-                each.cancel()
-            raise
+    return sum(at_once(create, numbers))
 
 
 def _driven(session: Session, jobs: Jobs, batch: Batch, wishes: Wishes, console: Console) -> int:

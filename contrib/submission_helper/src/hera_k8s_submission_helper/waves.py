@@ -7,9 +7,12 @@ is killed, those that run go on, and the next driver takes up where it was: no j
 from __future__ import annotations
 
 import os
+from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -102,8 +105,11 @@ class Driver:
     on_end: Callable[[Job], None] | None = None
     on_change: Callable[[Counts], None] | None = None
     _known: dict[str, Job] = field(default_factory=dict)
+    _waiting: list[str] = field(default_factory=list)
+    _going: set[str] = field(default_factory=set)
     _resumed: set[str] = field(default_factory=set)
-    _ended: set[str] = field(default_factory=set)
+    _phases: Counter[str] = field(default_factory=Counter)
+    _retried: int = 0
     _cancelled: int = 0
 
     def run(self) -> Counts:
@@ -132,44 +138,70 @@ class Driver:
     @property
     def counts(self) -> Counts:
         """How the jobs stand."""
-        return Counts.of(self._known.values(), self._cancelled)
+        return Counts(
+            total=len(self._known) + self._cancelled,
+            waiting=self._phases["Suspended"],
+            pending=self._phases["Pending"],
+            running=self._phases["Running"],
+            succeeded=self._phases["Succeeded"],
+            failed=self._phases["Failed"],
+            cancelled=self._cancelled,
+            retried=self._retried,
+        )
 
     @property
     def _done(self) -> bool:
-        if self.until_over:
-            return all(job.over for job in self._known.values())
-        return not any(self._waits(job) for job in self._known.values())
+        over = self._phases["Succeeded"] + self._phases["Failed"]
+        return over == len(self._known) if self.until_over else not self._waiting
 
     def _took(self, job: Job) -> None:
+        """A job as it is now; one that is suspended, and was not resumed by us a moment ago, waits for its turn."""
+        before = self._known.get(job.name)
+        if before is not None:
+            self._count(before, -1)
         self._known[job.name] = job
+        self._count(job, 1)
         if job.phase != "Suspended":
             self._resumed.discard(job.name)
-        if job.over and job.name not in self._ended:
-            self._ended.add(job.name)
-            if self.on_end is not None:
-                self.on_end(job)
+            self._leave_queue(job.name)
+        elif job.name not in self._resumed and (before is None or before.phase != "Suspended"):
+            insort(self._waiting, job.name)
+        (self._going.discard if job.over or job.name in self._waiting else self._going.add)(job.name)
+        if job.over and not (before is not None and before.over) and self.on_end is not None:
+            self.on_end(job)
 
     def _lost(self, job: Job) -> None:
         """A job that was deleted; one that was over before keeps its end."""
-        if job.name in self._ended:
+        before = self._known.get(job.name)
+        if before is None or before.over:
             return
-        if self._known.pop(job.name, None) is not None:
-            self._cancelled += 1
+        del self._known[job.name]
+        self._count(before, -1)
+        self._leave_queue(job.name)
+        self._going.discard(job.name)
+        self._cancelled += 1
 
-    def _waits(self, job: Job) -> bool:
-        return job.phase == "Suspended" and job.name not in self._resumed
+    def _count(self, job: Job, sign: int) -> None:
+        self._phases[phase_of(job)] += sign
+        self._retried += sign * was_retried(job)
+
+    def _leave_queue(self, name: str) -> None:
+        place = bisect_left(self._waiting, name)
+        if place < len(self._waiting) and self._waiting[place] == name:
+            del self._waiting[place]
 
     def _fill(self, limit: int) -> None:
         """Start as many as there is room for, in the order of their names."""
-        waiting = sorted(name for name, job in self._known.items() if self._waits(job))
-        under_way = sum(not job.over and not self._waits(job) for job in self._known.values())
-        for name in waiting[: max(0, limit - under_way) if limit else None]:
+        while self._waiting and (not limit or len(self._going) < limit):
+            name = self._waiting.pop(0)
             try:
                 self.jobs.resume(name)
             except PlatformError as error:
-                if error.trouble is not Trouble.MISSING:  # deleted just now: its event comes
+                if error.trouble is not Trouble.MISSING:
                     raise
+                continue  # deleted just now: its event comes
             self._resumed.add(name)
+            self._going.add(name)
 
 
 # --- logs ------------------------------------------------------------------------------------------------------------
@@ -185,9 +217,9 @@ class Collector:
         self._under_way: list[Future[bool]] = []
 
     def collect(self, job: Job) -> None:
-        """Collect the log of a job that has ended, unless it was collected before."""
-        if not (self._directory / f"{job.name}.log").exists():
-            self._under_way.append(self._pool.submit(collect_log, self._jobs, job.name, self._directory))
+        """Collect the log of a job that has ended, unless that of this very end was collected before."""
+        if not _is_of(self._directory / f"{job.name}.log", job):
+            self._under_way.append(self._pool.submit(collect_log, self._jobs, job, self._directory))
 
     def finish(self) -> int:
         """Wait for all; returns how many were written. What a server refused of one job is raised in the end."""
@@ -195,14 +227,29 @@ class Collector:
         return sum(each.result() for each in self._under_way)
 
 
-def collect_log(jobs: Jobs, name: str, directory: Path) -> bool:
+def _moment(job: Job) -> float:
+    """When a job ended, in seconds since 1970; 0 where that is not told."""
+    try:
+        return datetime.fromisoformat(job.finished_at.replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _is_of(file: Path, job: Job) -> bool:
+    """Whether a log is that of this end of a job, which its time tells: a job may be made anew under its name."""
+    return file.exists() and file.stat().st_mtime == _moment(job)
+
+
+def collect_log(jobs: Jobs, job: Job, directory: Path) -> bool:
     """Write what a job's pods printed, whole or not at all; False when there is nothing to be had any more."""
+    name = job.name
     directory.mkdir(parents=True, exist_ok=True)
     unfinished = directory / f".{name}.{os.getpid()}.part"
     try:
         with open(unfinished, "w", encoding="utf-8") as file:
             for line in _with_pods(jobs, name):
                 file.write(line + "\n")
+        os.utime(unfinished, (_moment(job), _moment(job)))
         os.replace(unfinished, directory / f"{name}.log")
     except PlatformError as error:
         if error.trouble is not Trouble.MISSING:
