@@ -54,13 +54,15 @@ class ArkoudaSandbox:
 
 
 @contextmanager
-def arkouda_sandbox(directory: Path) -> Iterator[ArkoudaSandbox]:
-    """A sandbox of our own in which Arkouda may be deployed."""
+def arkouda_sandbox(directory: Path, *, runs_pods: bool = True) -> Iterator[ArkoudaSandbox]:
+    """A sandbox of our own in which Arkouda may be deployed. runs_pods: false where nothing is."""
     state = directory / "state"
     with ExitStack() as stack:
         programs = Path(stack.enter_context(TemporaryDirectory(dir="/var/tmp")))  # pods have a /tmp of their own
         images = write_stand_ins(programs)
-        address = stack.enter_context(running(state, images=images, lifetime=600, concurrency=16, runner="bubblewrap"))
+        address = stack.enter_context(
+            running(state, images=images, lifetime=600, concurrency=16, runner="bubblewrap" if runs_pods else "auto")
+        )
         variables = {
             **{name: value for name, value in README_VARIABLES.items() if name != "KUBERNETES_URL"},
             "ARKOUDA_NUMBER_OF_LOCALES": "1",
@@ -121,4 +123,8 @@ def token_secret(name: str, account: str) -> Json:
 def ssh_secret(name: str, **data: str) -> Json:
     """A secret with what looks like ssh keys."""
     keys = {"id_rsa": f"{KEY}\n", "id_rsa.pub": "ssh-rsa AAAA\n"} | data
-    return {"metadata": {"name": name}, "data": {k: base64.b64encode(v.encode()).decode() for k, v in keys.items()}}
+    return {
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "data": {k: base64.b64encode(v.encode()).decode() for k, v in keys.items()},
+    }

@@ -14,7 +14,7 @@ from hera_k8s_utils import Kubernetes, PlatformError
 from .cluster import INSTANCE, NAMESPACE, ArkoudaSandbox, arkouda_sandbox, context_of, needs_bubblewrap
 from .conftest import Command, Told
 
-pytestmark = needs_bubblewrap  # the launch scripts name absolute paths
+pytestmark = [needs_bubblewrap, pytest.mark.timeout(300)]  # the launch scripts name absolute paths
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ from hera_k8s_utils import Kubernetes
 from .cluster import INSTANCE, ArkoudaSandbox, arkouda_sandbox, context_of, needs_bubblewrap
 from .conftest import Command
 
-pytestmark = needs_bubblewrap  # the launch scripts name absolute paths
+pytestmark = [needs_bubblewrap, pytest.mark.timeout(300)]  # the launch scripts name absolute paths
 
 API = "argoproj.io/v1alpha1"
 DAY = 24 * 3600
