@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from clusters import ClusterSpace, provision
 from command_line import Told, record
 
@@ -15,9 +16,10 @@ Hera = Callable[..., Told]
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "jobs" / "experiment.py"
 
 
+@pytest.mark.timeout(400)
 def test_the_example_of_jobs_runs_to_its_end(each_cluster: ClusterSpace, hera: Callable[..., Hera], work: Path) -> None:
     at = hera(each_cluster)
-    told = at("run", str(EXAMPLE), "--provision", "--run-id", "points", "--timeout", "90")  # a claim takes its time
+    told = at("run", str(EXAMPLE), "--provision", "--run-id", "points", "--timeout", "300")  # a claim takes its time
     assert told.code == 0, told.text
     outcome = record("points")["outcome"]
     assert (outcome["phase"], outcome["done"], outcome["total"]) == ("Succeeded", 25, 25), outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,12 @@ from hera_k8s_kube.jobs import Jobs, open_jobs
 from hera_k8s_utils import RunOver, build_container
 
 PATIENCE = 60.0
+WAITING = """
+from hera_k8s_kube.jobs import plain_job
+from hera_k8s_utils import Experiment
+
+experiment = Experiment(name="waiting", image="busybox", workflow=lambda e, i, y: plain_job(e, "true"))
+"""
 
 
 @pytest.fixture
@@ -80,6 +87,21 @@ def test_an_image_that_cannot_be_had_is_why_it_is_pending(jobs: Jobs) -> None:
             break
     assert said.startswith(("ErrImagePull", "ImagePullBackOff"))
     assert jobs.get("no-image").phase == "Pending"
+
+
+def test_a_quota_is_why_it_has_no_pod(real_cluster: ClusterSpace, hera: Any, work: Path) -> None:
+    """Of a real cluster: the sandbox knows no quotas."""
+    quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    real_cluster.kube.create("{ns}/resourcequotas", quota)
+    path = "{ns}/resourcequotas/none"
+    real_cluster.kube.until(path, lambda found: (found.get("status") or {}).get("hard"))
+    Path("experiment.py").write_text(WAITING)
+    told = hera(real_cluster)("run", "--run-id", "r1", "--timeout", "20")
+    assert told.code == 8, told.text
+    assert "exceeded quota: none" in told.text
+    config = str(real_cluster.kubeconfig)
+    with build_container(None, environ={}, plugins=loaded(), k8s_config_file=config) as container:
+        assert open_jobs(container.context()).why_pending("waiting-r1").startswith("FailedCreate: ")
 
 
 def test_a_suspended_job_waits_for_being_resumed(jobs: Jobs) -> None:

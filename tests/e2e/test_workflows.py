@@ -51,9 +51,10 @@ def run(space: ClusterSpace, at: Hera, example: str, run_id: str, *words: str) -
     return told.out.splitlines()
 
 
+@pytest.mark.timeout(1200)  # a cluster of one node takes some seconds for each of its pods
 def test_the_main_job_draws_its_picture(each_cluster: ClusterSpace, through: Callable[..., Hera], work: Path) -> None:
     at = through(each_cluster)
-    lines = run(each_cluster, at, "logistic_map", "main", "--timeout", "100")
+    lines = run(each_cluster, at, "logistic_map", "main", "--timeout", "1000")
     outcome = record("main")["outcome"]
     assert (outcome["done"], outcome["total"], outcome["failed"]) == (152, 152, []), outcome
     assert len([line for line in lines if "distinct values" in line]) == 152
@@ -63,6 +64,7 @@ def test_the_main_job_draws_its_picture(each_cluster: ClusterSpace, through: Cal
         assert (results / "bifurcation.png").stat().st_size > 10_000
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("example", PROVISIONED)
 def test_an_example_runs_to_its_end(
     each_cluster: ClusterSpace, through: Callable[..., Hera], work: Path, example: str
