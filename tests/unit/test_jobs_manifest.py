@@ -258,6 +258,17 @@ def test_what_kubernetes_would_refuse_is_said_before(path: str, value: Any, said
     assert any(said in each for each in problems(changed(path, value))), problems(changed(path, value))
 
 
+def needs_more(rate: float) -> None:
+    """It uses a name that no pod has."""
+    print(copy.copy(rate))
+
+
+def test_a_function_that_needs_what_is_around_it_is_named() -> None:
+    with container_of(lambda e, i, y: indexed_job(e, i, needs_more), inputs=Inputs(parameters={"rate": [1.0]})) as made:
+        found = [each.result.detail for each in lint(made.experiment().manifest)]
+    assert found == ["script of Job sweep-r1 uses copy, which is not there in the pod"]
+
+
 def test_too_many_indexes_are_refused() -> None:
     many = job(completionMode="Indexed", completions=100_001)
     assert problems(many) == ["Job sweep-r1: completions is 100001, 100000 are the most"]
