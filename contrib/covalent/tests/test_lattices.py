@@ -167,6 +167,23 @@ dispatch_id = ct.dispatch(sum_of_squares)(4)
     assert "squaring" in found["nodes"][0]["stdout"]
 
 
+def test_an_executor_by_its_name(server: CovalentServer, kubeconfig: Path, tmp_path: Path, nothing_left: Any) -> None:
+    """With nothing but what Covalent's configuration and kubectl's say."""
+    home = Path(server.environ["HOME"]) / ".kube"
+    home.mkdir(exist_ok=True)
+    (home / "config").write_bytes(kubeconfig.read_bytes())
+    script = tmp_path / "named.py"
+    script.write_text(
+        "import covalent as ct\n\n@ct.electron(executor='k8s')"
+        + README.partition("# Run on the cloud")[0].partition("executor=local_k8s_executor)")[2]
+        + """
+dispatch_id = ct.dispatch(ct.lattice(join_words))("a", "b")
+print(ct.get_result(dispatch_id, wait=True).result)
+"""
+    )
+    assert server.run(script).splitlines()[-1] == "a, b"
+
+
 def test_the_example(server: CovalentServer, kubeconfig: Path, nothing_left: Any) -> None:
     """Its executor names no cluster: the kubeconfig is where kubectl looks for it."""
     home = Path(server.environ["HOME"]) / ".kube"

@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -184,6 +185,100 @@ def test_who_chooses_another_context_meanwhile_gets_it_with_the_next_task(
     file.write_text(json.dumps({**config, "current-context": "elsewhere"}))
     with pytest.raises(SubmitError, match="not-there"):
         run()
+
+
+class Relay:
+    """Passes connections on to a port of this machine, for as long as it is up."""
+
+    def __init__(self, to: int) -> None:
+        self._to = to
+        self._connections: list[asyncio.Task[Any]] = []
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    async def up(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def down(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for each in self._connections:
+            each.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        self._connections.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.append(task)
+        try:
+            onwards, back = await asyncio.open_connection("127.0.0.1", self._to)
+            await asyncio.gather(self._copy(reader, back), self._copy(onwards, writer))
+        finally:
+            writer.transport.abort()
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while some := await reader.read(65536):
+                writer.write(some)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.transport.abort()
+
+
+def test_a_task_outlives_a_cluster_that_cannot_be_reached_for_a_while(
+    dispatcher: Any, executor: Any, each_cluster: Any, tmp_path: Path, nothing_left: Any
+) -> None:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    body = {"metadata": {"name": "data"}, "spec": spec | {"storageClassName": "standard"}}
+    each_cluster.kube.create("{ns}/persistentvolumeclaims", body)
+    each_cluster.kube.until("{ns}/persistentvolumeclaims/data", lambda found: found["status"].get("phase") == "Bound")
+    claim = each_cluster.claim_directory("data")
+    claim.mkdir(parents=True, exist_ok=True)
+    config = json.loads(Path(executor().k8s_config_file).read_text())
+    address = urlsplit(config["clusters"][0]["cluster"]["server"])
+
+    def wait() -> str:
+        import os
+        import time
+
+        while not os.path.exists(os.environ["COVALENT_STORE"] + "/go"):
+            time.sleep(0.05)
+        return "gone on"
+
+    async def run() -> Any:
+        assert address.port is not None
+        relay = Relay(address.port)
+        await relay.up()
+        moved = address._replace(netloc=f"{address.hostname}:{relay.port}").geturl()
+        config["clusters"][0]["cluster"]["server"] = moved
+        (tmp_path / "kubeconfig").write_text(json.dumps(config))
+        store = f"claim:data@{claim}"
+        running = asyncio.create_task(
+            dispatcher.run(executor(k8s_config_file=str(tmp_path / "kubeconfig"), data_store=store), wait)
+        )
+        jobs = f"/apis/batch/v1/namespaces/{each_cluster.namespace}/jobs/job-{dispatcher.dispatch_id}-0"
+        await asyncio.to_thread(each_cluster.kube.until, jobs, lambda job: bool((job.get("status") or {}).get("ready")))
+        while not dispatcher.handles and not running.done():
+            await asyncio.sleep(0.02)
+        await relay.down()
+        (directory,) = claim.iterdir()
+        (directory / "go").touch()
+        await asyncio.to_thread(
+            each_cluster.kube.until, jobs, lambda job: bool((job.get("status") or {}).get("succeeded"))
+        )
+        assert not running.done()
+        await relay.up()
+        try:
+            return await running
+        finally:
+            await relay.down()
+
+    result, *_ = asyncio.run(run())
+    assert result == "gone on"
 
 
 def test_the_pod_asks_for_what_was_set_and_is_run_once(

@@ -9,6 +9,10 @@ class TaskFailed(HeraK8sError):
     """A task did not run to its end, or what came of it cannot be had."""
 
 
+class OutcomeIncomplete(TaskFailed):
+    """A part of a task's outcome is missing in its pod's log: for a moment, or for good."""
+
+
 class TaskPending(TaskFailed):
     """A task cannot begin, and will not begin by waiting."""
 

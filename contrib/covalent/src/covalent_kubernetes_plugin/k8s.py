@@ -41,6 +41,9 @@ _LEAST: Final = 1.0
 """Seconds between two looks, where poll_freq asks for fewer."""
 _LOOKS: Final = 7
 """Looks for an outcome that the pod says it has left: a shared file system may take half a minute to show it."""
+_PASSING: Final = (Trouble.UNREACHABLE, Trouble.TIMEOUT, Trouble.THROTTLED, Trouble.SERVER)
+_LOOKS_AT_LOG: Final = 3
+"""Further looks at a log whose last lines are missing: it is written beside the container's end."""
 
 
 class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
@@ -238,16 +241,28 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
     async def _outcome(self, cluster: Cluster, run: Run, job: Job, pending: str) -> Outcome:
         """What came of it. Raises `TaskFailed` with the cause when there is none."""
         from . import endings
+        from .errors import OutcomeIncomplete
         from .runner import DONE, FAILED
 
-        pods = await cluster.call(run.pods)
-        expected = endings.exit_code(pods) in (DONE, FAILED)
-        for look in range(_LOOKS if expected else 1):
+        pods: list[dict[str, Any]] = []
+        for look in range(_LOOKS):
             if look:
                 await asyncio.sleep(2 ** (look - 1))
-            outcome = await cluster.call(run.outcome)
+            try:
+                pods = await cluster.call(run.pods)
+                outcome = await cluster.call(run.outcome)
+            except OutcomeIncomplete:
+                if look >= _LOOKS_AT_LOG:
+                    raise
+                continue
+            except PlatformError as error:  # what a task has computed is not thrown away for a server that restarts
+                if error.trouble not in _PASSING or look == _LOOKS - 1:
+                    raise
+                continue
             if outcome is not None:
                 return outcome
+            if endings.exit_code(pods) not in (DONE, FAILED):
+                break
         lines = await cluster.call(lambda: list(run.log()))
         raise endings.of_job(run.wanted.name, job, pods, lines, limit=float(self.time_limit), pending=pending)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .errors import TaskFailed
+from .errors import OutcomeIncomplete, TaskFailed
 from .runner import MARK
 
 _LARGEST_IN_LOG: Final = 256 * 1024 * 1024
@@ -49,7 +49,7 @@ def unsealed(block: bytes, key: bytes) -> Outcome:
 
 
 def from_log(lines: Iterable[str], nonce: str) -> bytes | None:
-    """The block among a pod's lines, None when there is none. Raises `TaskFailed` when a part of it is missing."""
+    """The block among a pod's lines, None when there is none. Raises `OutcomeIncomplete` when a part is missing."""
     parts: dict[int, str] = {}
     wanted = 0
     for line in lines:
@@ -60,20 +60,20 @@ def from_log(lines: Iterable[str], nonce: str) -> bytes | None:
     if not wanted:
         return None
     if len(parts) < wanted:
-        raise _broken(f"{len(parts)} of its {wanted} lines are there: the log was rotated meanwhile")
+        raise _unreadable(f"{len(parts)} of its {wanted} lines are there: the log was rotated meanwhile")
     try:
         packed = base64.b64decode("".join(parts[number] for number in sorted(parts)), validate=True)
         unfolding = zlib.decompressobj()
         block = unfolding.decompress(packed, _LARGEST_IN_LOG)
     except (binascii.Error, zlib.error) as error:
-        raise _broken(str(error)) from None
+        raise _unreadable(str(error)) from None
     if not unfolding.eof:
-        raise _broken(f"it unfolds to more than {_LARGEST_IN_LOG} bytes")
+        raise _unreadable(f"it unfolds to more than {_LARGEST_IN_LOG} bytes")
     return block
 
 
-def _broken(found: str) -> TaskFailed:
-    return TaskFailed(
+def _unreadable(found: str) -> OutcomeIncomplete:
+    return OutcomeIncomplete(
         "the task's outcome in the pod's log cannot be read",
         found=found,
         hint="print less in the task, or set data_store",

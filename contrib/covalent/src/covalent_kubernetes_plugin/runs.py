@@ -50,7 +50,8 @@ class Run:
     _secrets: list[str] = field(default_factory=list)
 
     def submit(self) -> Job:
-        """Store the task, then create the Secrets that its pod needs, then the Job, which from then on owns them.
+        """Store the task, then create the Secrets that its pod needs, then the Job, which from then on owns them: they
+        go with it also when this process is not there to remove them.
 
         Raises `HeraK8sError`; what was created until then is removed by `clean`.
         """
@@ -62,7 +63,11 @@ class Run:
         job = self.cluster.jobs.submit(manifests.job(self.wanted, parcel, pull=self.pull is not None))
         owner = manifests.owned_by(job.name, job.uid)
         for name in self._secrets:
-            self.cluster.kubernetes.patch("v1", "secrets", name, owner)
+            self._try(
+                "not given to its Job: Secret",
+                name,
+                partial(self.cluster.kubernetes.patch, "v1", "secrets", name, owner),
+            )
         return job
 
     def _create_secret(self, secret: Json) -> None:
@@ -97,10 +102,10 @@ class Run:
 
     def clean(self) -> None:
         """Remove all that there is of it. What cannot be removed is logged, and never hides what came of the task."""
-        self._try("Job", self.wanted.name, self._delete_job)
+        self._try("not removed: Job", self.wanted.name, self._delete_job)
         for name in self._secrets:
-            self._try("Secret", name, partial(self._delete_secret, name))
-        self._try("stored task", self.wanted.unique, partial(self.store.remove, self.wanted.unique))
+            self._try("not removed: Secret", name, partial(self._delete_secret, name))
+        self._try("not removed: stored task", self.wanted.unique, partial(self.store.remove, self.wanted.unique))
 
     def _delete_job(self) -> None:
         """Under the name there may be a Job of somebody else's, which is why ours was refused."""
@@ -121,8 +126,8 @@ class Run:
                 raise
 
     @staticmethod
-    def _try(what: str, name: str, remove: Callable[[], None]) -> None:
+    def _try(otherwise: str, name: str, act: Callable[[], object]) -> None:
         try:
-            remove()
+            act()
         except Exception as error:
-            log.warning("the %s %s was not removed: %s", what, name, error)
+            log.warning("%s %s: %s", otherwise, name, error)
