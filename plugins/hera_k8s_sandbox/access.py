@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hmac
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -52,6 +52,7 @@ class Identity:
         return UNAUTHENTICATED in self.groups
 
 
+_AHEAD: Final = 60.0  # seconds that the clock of who issued a token may be ahead
 _CLAIMS_KEPT: Final = 10_000  # verified tokens that are remembered
 ANONYMOUS: Final = Identity("system:anonymous", groups=(UNAUTHENTICATED,))
 
@@ -96,7 +97,7 @@ class Access:
         header = request.headers.get("Authorization", "").strip()
         word, _, rest = header.partition(" ")
         if word.lower() == "bearer" and rest.strip():
-            return self.identify(rest.strip())
+            return self.identify(rest.split()[0])
         if bare and header and not rest:
             return self.identify(header)
         return ANONYMOUS
@@ -125,7 +126,21 @@ class Access:
         """The lasting token that belongs into a service account token Secret."""
         return tokens.sign(tokens.secret_claims(account, secret_name), self._key)
 
-    def _account(self, token: str) -> Identity | None:
+    def reviewed(self, token: str, audiences: list[str]) -> tuple[Identity, list[str]]:
+        """The identity of a token, and which of the audiences to whom it is shown it is for. Raises ApiError 401."""
+        given = token.encode("utf-8", "surrogateescape")
+        for known, identity in self._users.items():
+            if hmac.compare_digest(known.encode(), given):
+                shared = [one for one in audiences if one == tokens.AUDIENCE]
+                if not shared:
+                    raise unauthorized()
+                return identity, shared
+        account = self._account(token, audiences)
+        if account is None:
+            raise unauthorized()
+        return account, audiences_of(tokens.verify(token, self._key) or {}, audiences)
+
+    def _account(self, token: str, audiences: Sequence[str] = (tokens.AUDIENCE,)) -> Identity | None:
         claims = self._claims.get(token)
         if claims is None:
             claims = tokens.verify(token, self._key)
@@ -134,21 +149,22 @@ class Access:
             if len(self._claims) >= _CLAIMS_KEPT:
                 self._claims.clear()
             self._claims[token] = claims
-        expires_at = claims.get("exp")
-        if expires_at is not None and (expires_at <= time.time() or tokens.AUDIENCE not in claims["aud"]):
+        if not _is_timely(claims) or not audiences_of(claims, audiences):
             return None
-        _, _, namespace, name = claims["sub"].split(":")
-        account = self._store.find(SERVICE_ACCOUNTS, namespace, name)
-        if account is None or account["metadata"]["uid"] != _account_uid(claims):
+        about = tokens.about(claims)
+        if about is None:
             return None
-        if not self._anchor_is_there(claims, namespace):
+        account = self._store.find(SERVICE_ACCOUNTS, about.namespace, about.name)
+        if account is None or account["metadata"]["uid"] != about.uid:
+            return None
+        if not self._anchor_is_there(claims, about.namespace):
             return None
         return Identity(
-            name=claims["sub"],
-            uid=account["metadata"]["uid"],
-            groups=("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED),
+            name=tokens.subject(about.namespace, about.name),
+            uid=about.uid,
+            groups=("system:serviceaccounts", f"system:serviceaccounts:{about.namespace}", AUTHENTICATED),
             extra={"authentication.kubernetes.io/credential-id": [f"JTI={claims['jti']}"]} if "jti" in claims else {},
-            expires_at=expires_at,
+            expires_at=claims.get("exp"),
         )
 
     def _anchor_is_there(self, claims: Json, namespace: str) -> bool:
@@ -256,6 +272,19 @@ class Access:
         return () if role is None else role.get("rules") or ()
 
 
+def _is_timely(claims: Json) -> bool:
+    """Whether a token holds now; one of a clock that is a minute ahead does."""
+    now, latest = time.time(), time.time() + _AHEAD
+    return bool(claims.get("exp", now + 1) > now and claims.get("nbf", 0) <= latest and claims.get("iat", 0) <= latest)
+
+
+def audiences_of(claims: Json, wanted: Sequence[str]) -> list[str]:
+    """Which of these a token is for; one that names none is for the API server."""
+    named = claims.get("aud") or [tokens.AUDIENCE]
+    named = [named] if isinstance(named, str) else named
+    return [one for one in wanted if one in named]
+
+
 def refusal(
     identity: Identity, verb: str, group: str, plural: str, namespace: str | None, subresource: str = ""
 ) -> str:
@@ -280,13 +309,6 @@ def read_users(path: Path) -> dict[str, Identity]:
 def admin(token: str) -> dict[str, Identity]:
     """The one identity that the sandbox is born with."""
     return {token: Identity(ADMIN, groups=(MASTERS, AUTHENTICATED))}
-
-
-def _account_uid(claims: Json) -> str:
-    modern = claims.get("kubernetes.io")
-    if modern is not None:
-        return str(modern["serviceaccount"]["uid"])
-    return str(claims["kubernetes.io/serviceaccount/service-account.uid"])
 
 
 def _binds(binding: Json, identity: Identity) -> bool:

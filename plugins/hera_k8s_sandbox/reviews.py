@@ -76,8 +76,12 @@ def _bound_object(state: SandboxState, namespace: str, wanted: Json | None) -> J
         raise bad_request(f"cannot bind token to object of type {group}/{version}, Kind={wanted.get('kind', '')}")
     meta = state.store.get(resource, namespace, wanted["name"])["metadata"]
     if wanted.get("uid") not in (None, "", meta["uid"]):
-        why = f"the UID in the bound object reference ({wanted['uid']}) does not match the UID in record"
-        raise ApiError(409, "Conflict", f"{why} ({meta['uid']})")
+        why = (
+            f'Operation cannot be fulfilled on {resource.kind} "{wanted["name"]}": the UID in the bound object '
+            f"reference ({wanted['uid']}) does not match the UID in record. The object might have been deleted and "
+            "then recreated"
+        )
+        raise ApiError(409, "Conflict", why, details={"kind": resource.kind, "name": wanted["name"]})
     return {"kind": wanted["kind"], "name": wanted["name"], "uid": meta["uid"]}
 
 
@@ -148,10 +152,10 @@ def _review_token(state: SandboxState, identity: Identity, namespace: str, quest
     if not spec.get("token"):
         raise bad_request("token is required for TokenReview in authentication")
     try:
-        found = state.access.identify(spec.get("token", ""))
+        found, audiences = state.access.reviewed(spec["token"], spec.get("audiences") or [tokens.AUDIENCE])
     except ApiError:
         return {"user": {}, "error": "invalid bearer token"}
-    return {"authenticated": True, "user": _user(found), "audiences": spec.get("audiences") or [tokens.AUDIENCE]}
+    return {"authenticated": True, "user": _user(found), "audiences": audiences}
 
 
 def _user(identity: Identity) -> Json:

@@ -9,13 +9,14 @@ import hmac
 import json
 import time
 import uuid
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 Json = dict[str, Any]
 
 AUDIENCE: Final = "https://kubernetes.default.svc.cluster.local"
 SHORTEST: Final = 600  # seconds; the API server refuses to issue shorter ones
 LONGEST: Final = 1 << 32  # seconds
+_SECRETS: Final = "kubernetes.io/serviceaccount"  # who issues the tokens in Secrets
 
 
 def request_claims(account: Json, audiences: list[str], lifetime: float, bound: Json | None) -> Json:
@@ -43,7 +44,7 @@ def request_claims(account: Json, audiences: list[str], lifetime: float, bound: 
 def secret_claims(account: Json, secret_name: str) -> Json:
     """The claims of the token in a Secret of type kubernetes.io/service-account-token; it never expires."""
     meta = account["metadata"]
-    prefix = "kubernetes.io/serviceaccount"
+    prefix = _SECRETS
     return {
         "iss": prefix,
         f"{prefix}/namespace": meta["namespace"],
@@ -57,6 +58,26 @@ def secret_claims(account: Json, secret_name: str) -> Json:
 def subject(namespace: str, name: str) -> str:
     """The user name of a service account."""
     return f"system:serviceaccount:{namespace}:{name}"
+
+
+class About(NamedTuple):
+    """Whose token it is."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+def about(claims: Json) -> About | None:
+    """Whose token it is by its claims; None when they are not those of an account's."""
+    try:
+        if claims["iss"] == AUDIENCE:
+            told = claims["kubernetes.io"]
+            return About(told["namespace"], told["serviceaccount"]["name"], told["serviceaccount"]["uid"])
+        prefix = f"{_SECRETS}/service-account"
+        return About(claims[f"{_SECRETS}/namespace"], claims[f"{prefix}.name"], claims[f"{prefix}.uid"])
+    except (KeyError, TypeError):
+        return None
 
 
 def sign(claims: Json, key: bytes) -> str:

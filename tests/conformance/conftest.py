@@ -8,11 +8,13 @@ marked `alone` is skipped: others at work there would change what it compares.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cluster_access import access_of
@@ -22,6 +24,7 @@ from dialogue import Cluster, Dialogue, differences, golden_path, until
 
 import controlplane
 
+Json = dict[str, Any]
 GOLDEN = Path(__file__).resolve().parent / "golden"
 USERS = {"admin": ("system:masters",), "alice": ("researchers",), "bob": ()}
 
@@ -75,7 +78,7 @@ def cluster(
         from hera_k8s_sandbox.launch import running
 
         with running(tmp_path_factory.mktemp("sandbox"), users=path) as address:
-            yield Cluster("sandbox", address.url, tokens)
+            yield Cluster("sandbox", address.url, tokens, sign=_signer_of_sandbox(address.directory))
         return
     if given := request.config.getoption("--kubeconfig"):
         access = access_of(given, request.config.getoption("--context"))
@@ -83,7 +86,33 @@ def cluster(
         return
     require_controlplane(request.config)
     with controlplane.running(path) as real:
-        yield Cluster("real", real.url, tokens, str(real.ca))
+        yield Cluster("real", real.url, tokens, str(real.ca), sign=_signer(real.ca.with_name("accounts-key.pem")))
+
+
+def _signer_of_sandbox(directory: Path) -> Callable[[Json], str]:
+    from hera_k8s_sandbox import files, tokens
+
+    key = (directory / files.SIGNING_KEY).read_text(encoding="ascii").strip().encode()
+    return lambda claims: tokens.sign(claims, key)
+
+
+def _signer(path: Path) -> Callable[[Json], str]:
+    """Signs as an API server does whose key this file holds."""
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+
+    def sign(claims: Json) -> str:
+        text = ".".join(_encoded(json.dumps(part).encode()) for part in ({"alg": "RS256"}, claims))
+        return f"{text}.{_encoded(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+    return sign
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 @pytest.fixture

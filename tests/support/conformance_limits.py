@@ -10,6 +10,8 @@ from typing import Final
 OWNERS: Final = "Owners of fields are recorded for appliers only"
 WARNINGS: Final = "Warnings are given about unknown fields only"
 WORDS: Final = "Some refusals are put in other words"
+EXPIRY: Final = "Tokens end when they say"
+OVERLOAD: Final = "It is never overloaded"
 
 LIMITS: Final = {
     "access/impersonation_needs_the_right_to_it": WORDS,
@@ -21,4 +23,6 @@ LIMITS: Final = {
     "patches/apply_conflicts_with_who_created_or_changed_by_other_verbs": OWNERS,
     "patches/who_owns_which_fields": OWNERS,
     "secrets/types-tls": WARNINGS,
+    "tokens/a_token_lives_a_minute_longer_than_it_says": EXPIRY,
+    "tokens/who_asks_too_often_is_told_when_to_come_again": OVERLOAD,
 }

@@ -56,7 +56,8 @@ class Cluster:
     """A server that conformance is about, and how one is one of its users.
 
     tokens: by the name of the user that they belong to. admin: on a cluster that was given there are no tokens: its
-    administrator, with this way in, impersonates the users, whose groups are `groups`.
+    administrator, with this way in, impersonates the users, whose groups are `groups`. sign: makes a service account's
+    token of claims, where the key is to be had.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Cluster:
     verify: str | bool = True
     admin: Access | None = None
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sign: Callable[[Json], str] | None = field(default=None, repr=False)
 
     def headers_of(self, user: str) -> dict[str, str]:
         """What makes a request a user's."""
