@@ -232,7 +232,8 @@ def complete(talk: Dialogue, number: int, condition: str = "NewReplicaSetAvailab
         conditions = {one["type"]: one["reason"] for one in status.get("conditions") or ()}
         counts = [status.get(field, 0) for field in ("replicas", "updatedReplicas", "availableReplicas")]
         seen = status.get("observedGeneration") == found["metadata"]["generation"]
-        return seen and counts == [number] * 3 and conditions.get("Progressing") == condition
+        settled = seen and not status.get("terminatingReplicas")
+        return settled and counts == [number] * 3 and conditions.get("Progressing") == condition
 
     until(is_over, "the rollout")
     return dict(talk.get(f"{DEPLOYMENTS}/web").body)
