@@ -6,14 +6,22 @@ import io
 import tarfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from sandbox_api import Api
 from sandbox_workflows import Workflows, container, dag, nodes, phases, task, workflow
 
+from hera_k8s_sandbox.launch import running
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
+
+
+@pytest.fixture(scope="module", params=["auto", "rewrite"])
+def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A sandbox in which tasks see their mounts in one way or the other."""
+    with running(tmp_path_factory.mktemp("sandbox"), lifetime=600, runner=request.param) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +120,7 @@ def test_raw_artifacts_have_their_mode(flows: Workflows) -> None:
         "mode": 0o755,
         "raw": {"data": "#!/bin/sh\necho from a tool\n"},
     }
-    found = flows.run(workflow(reads("main", "tool", raw)))
+    found = flows.run(workflow(reads("main", "/usr/local/bin/tool", raw)))
     assert flows.log(found["metadata"]["name"]) == ["from a tool"]
 
 

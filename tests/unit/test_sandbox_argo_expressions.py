@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hera_k8s_sandbox.fields import FieldFilter
 from hera_k8s_sandbox.workflows.conditions import ConditionError, holds
@@ -211,6 +216,27 @@ def test_expressions_come_to_what_expr_lang_says(text: str, value: object) -> No
 def test_an_expression_that_makes_no_sense_is_told(text: str, message: str) -> None:
     with pytest.raises(ExpressionError, match=message):
         evaluate(text, VALUES)
+
+
+@given(st.text(alphabet="ab1.5[](){}#?:|&!=<>+-*/%^,;'\"` \nfilter", max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_written_is_read_or_told(text: str) -> None:
+    with contextlib.suppress(ExpressionError):
+        check_expression(text)
+        evaluate(text, {"a": "1", "b.a": "2"})
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=10,
+    )
+)
+@settings(deadline=None)
+def test_json_comes_through_an_expression_as_it_is(value: object) -> None:
+    text = json.dumps(value)
+    assert json.loads(str(evaluate("toJson(sprig.fromJson(x))", {"x": text}))) == value
 
 
 def test_an_unknown_function_is_named() -> None:

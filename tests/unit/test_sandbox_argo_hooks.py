@@ -8,6 +8,7 @@ import pytest
 from sandbox_api import Api
 from sandbox_workflows import Workflows, container, dag, nodes, phases, task, workflow
 
+from hera_k8s_sandbox.launch import running
 from hera_k8s_sandbox.workflows.validation import WorkflowInvalid, validate
 
 EASY = container("easy")
@@ -242,3 +243,42 @@ def test_hooks_that_cannot_run_are_refused(words: str, manifest: dict[str, Any])
     with pytest.raises(WorkflowInvalid) as refused:
         validate(manifest)
     assert words in str(refused.value)
+
+
+# A restart of the server
+
+
+def test_handlers_and_outputs_outlive_the_server(tmp_path: Any) -> None:
+    """What had ended is not repeated; its outputs are known, and the exit handler comes at the end."""
+    make = container("make", "echo made > /tmp/p; echo file > /tmp/f;")
+    make["outputs"] = {
+        "parameters": [{"name": "p", "valueFrom": {"path": "/tmp/p"}, "globalName": "everywhere"}],
+        "artifacts": [{"name": "f", "path": "/tmp/f"}],
+    }
+    wait = container("wait", "sleep 60;", retryStrategy={"limit": "1"}, timeout="2s")
+    show = container("show", "cat /tmp/f; echo {{workflow.outputs.parameters.everywhere}};")
+    show["inputs"] = {"artifacts": [{"name": "f", "path": "/tmp/f"}]}
+    passed = {"artifacts": [{"name": "f", "from": "{{tasks.a.outputs.artifacts.f}}"}]}
+    main = dag(
+        task("a", "make", hooks={"exit": hook("easy")}),
+        task("b", "wait", depends="a"),
+        {"name": "c", "template": "show", "depends": "b.Failed", "arguments": passed},
+    )
+    manifest = workflow(main, make, wait, show, EASY, onExit="easy")
+    with running(tmp_path, lifetime=60) as address:
+        flows = Workflows(Api(address.url, address.token))
+        name = flows.submit(manifest)
+        before = flows.until(name, lambda found: _is_under_way(found, "b(0)"))
+    with running(tmp_path, lifetime=60) as address:
+        flows = Workflows(Api(address.url, address.token))
+        found = flows.finish(name)
+        log = flows.log(name)
+    by_name = nodes(found)
+    assert found["status"]["phase"] == "Succeeded", by_name
+    assert by_name["a"]["finishedAt"] == nodes(before)["a"]["finishedAt"]
+    assert (by_name["a.onExit"]["phase"], by_name[f"{name}.onExit"]["phase"]) == ("Succeeded", "Succeeded")
+    assert {"file", "made"} <= set(log)
+
+
+def _is_under_way(found: dict[str, Any], name: str) -> bool:
+    return any(one["displayName"] == name and one["phase"] == "Running" for one in _nodes(found))

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sandbox_api import Api, make_namespace
 from sandbox_workflows import Workflows, container, dag, nodes, phases, task, workflow
 
+from hera_k8s_sandbox.launch import running
 from hera_k8s_sandbox.workflows.jsonpath import JsonPathError, jq_output, kubectl_output
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
 
 MAPS = "/api/v1/namespaces/work/configmaps"
+
+
+@pytest.fixture(scope="module", params=["auto", "rewrite"])
+def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A sandbox in which tasks see their mounts in one way or the other."""
+    with running(tmp_path_factory.mktemp("sandbox"), lifetime=600, runner=request.param) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,13 @@ GOOD = {
     ),
     "an expression in a tag": workflow(container("main", "echo", "{{=1+1}}")),
     "an expression of a retry": workflow(container("main", "true", retryStrategy={"expression": "true"})),
+    "what is taken without acting on it": workflow(
+        container("main", "true", metrics={"prometheus": [{"name": "n", "help": "h", "counter": {"value": "1"}}]}),
+        metrics={"prometheus": []},
+        podDisruptionBudget={"minAvailable": 1},
+        podPriorityClassName="high",
+        priority=3,
+    ),
     "harmless fields": workflow(
         container("main", "true", nodeSelector={"a": "b"}, tolerations=[{}], retryStrategy={"limit": "2"}),
         imagePullSecrets=[{"name": "p"}],
@@ -92,6 +99,15 @@ INVALID = {
 
 UNSUPPORTED = {
     "templates.main.http": workflow({"name": "main", "http": {"url": "http://x"}}),
+    "templates.main.plugin": workflow({"name": "main", "plugin": {"hello": {}}}),
+    "templates.main.data": workflow({"name": "main", "data": {"source": {}}}),
+    "tasks.a.inline": workflow(dag({"name": "a", "inline": {"container": {"image": "busybox"}}})),
+    "spec.templateDefaults": workflow(EASY, templateDefaults={"timeout": "1m"}),
+    "spec.executor": workflow(EASY, executor={"serviceAccountName": "x"}),
+    "spec.artifactRepositoryRef": workflow(EASY, artifactRepositoryRef={"configMap": "mine"}),
+    "synchronization.mutex in a database": workflow(
+        EASY, synchronization={"mutexes": [{"name": "m", "database": True}]}
+    ),
     "the function shuffle in expressions": workflow(container("main", "echo", "{{=shuffle([1])}}")),
     "the function sprig.uuidv4 in expressions": workflow(
         container("main", "true", retryStrategy={"expression": "sprig.uuidv4() == ''"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -46,7 +45,7 @@ def as_executor(task: Task, directory: Path) -> Task:
     """The task of the main container: our executor in place of Argo's."""
     package = Path(hera_k8s_sandbox.__file__).parent
     mounts = (Mount(package, f"{_PROGRAM}/{package.name}", read_only=True), Mount(directory, _TASK))
-    command = (sys.executable, "-m", "hera_k8s_sandbox.workflows.resources.executor", _TASK)
+    command = ("python3", "-m", "hera_k8s_sandbox.workflows.resources.executor", _TASK)
     env = {**task.env, "PYTHONPATH": _PROGRAM, "PYTHONDONTWRITEBYTECODE": "1", "TERMINATION_LOG": _LOG}
     return replace(task, command=command, env=env, mounts=(*task.mounts, *mounts))
 
