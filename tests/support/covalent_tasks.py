@@ -29,7 +29,7 @@ RULES: Final = [
     {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
 ]
 """What the executor's README says that it must be allowed."""
-START: Final = 60.0  # seconds
+START: Final = 120.0  # seconds
 
 
 @dataclass
@@ -103,7 +103,7 @@ class CovalentServer:
     environ: dict[str, str]
     log: Path
 
-    def run(self, script: Path, *, timeout: float = 100) -> str:
+    def run(self, script: Path, *, timeout: float = 150) -> str:
         """What a script printed that talks to the server."""
         done = subprocess.run(
             [sys.executable, str(script)],

@@ -14,6 +14,8 @@ pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalen
 
 from covalent_tasks import RULES, CovalentServer, covalent_server
 
+pytestmark = pytest.mark.timeout(300)  # a Covalent server starts, and imports much in each script
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 README = """

@@ -187,6 +187,43 @@ def test_who_chooses_another_context_meanwhile_gets_it_with_the_next_task(
         run()
 
 
+def test_within_a_cluster_the_pods_own_account_is_taken(
+    dispatcher: Any, real_cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a real server speaks https, as a pod's account wants it."""
+    from covalent_kubernetes_plugin.k8s import KubernetesExecutor
+    from covalent_tasks import RULES
+
+    config = json.loads(real_cluster.account("covalent", RULES).read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    address = urlsplit(cluster["server"])
+    (tmp_path / "token").write_text(user["token"])
+    (tmp_path / "namespace").write_text(real_cluster.namespace)
+    (tmp_path / "ca.crt").write_bytes(Path(cluster["certificate-authority"]).read_bytes())
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(address.hostname))
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(address.port))
+    monkeypatch.setenv("HERA_K8S_IN_CLUSTER_DIRECTORY", str(tmp_path))
+    result, *_ = asyncio.run(dispatcher.run(KubernetesExecutor(vcpu="50m", memory="64Mi"), pow, 2, 2))
+    assert result == 4
+    assert json.loads(dispatcher.handles[0])["namespace"] == real_cluster.namespace
+
+
+def test_without_a_cluster_the_sandbox_is_started(
+    dispatcher: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from covalent_kubernetes_plugin.k8s import KubernetesExecutor
+
+    from hera_k8s_sandbox.launch import stop
+
+    monkeypatch.setenv("HERA_K8S_SANDBOX", "1")
+    monkeypatch.setenv("HERA_K8S_SANDBOX_DIR", str(tmp_path / "sandbox"))
+    try:
+        result, *_ = asyncio.run(dispatcher.run(KubernetesExecutor(), pow, 3, 3))
+    finally:
+        stop(tmp_path / "sandbox")
+    assert result == 27
+
+
 class Relay:
     """Passes connections on to a port of this machine, for as long as it is up."""
 
