@@ -190,7 +190,7 @@ def test_the_locale_deployment_is_that_of_old(deploy: Json) -> None:
     )
     assert container["command"] == ["bash", "/opt/arkouda/start-arkouda-locale.sh"]
     assert container["ports"] == [{"containerPort": 22}]
-    amounts = {"cpu": "1500m", "memory": "2048Mi"}
+    amounts = {"cpu": "50m", "memory": "32Mi"}
     assert container["resources"] == {"requests": amounts, "limits": amounts}
     of_old = {
         "MY_IP": "status.podIP",
@@ -230,7 +230,7 @@ def test_the_server_pod_is_that_of_old(deploy: Json) -> None:
     assert (server["name"], server["image"]) == ("arkouda-udp-server", "bearsrus/arkouda-udp-server:v2024.04.19")
     assert server["command"] == ["bash", "/opt/arkouda/start-arkouda-server.sh"]
     assert [port["containerPort"] for port in server["ports"]] == [5555, 5556, 22]
-    assert server["resources"]["requests"] == server["resources"]["limits"] == {"cpu": "1500m", "memory": "2048Mi"}
+    assert server["resources"]["requests"] == server["resources"]["limits"] == {"cpu": "50m", "memory": "32Mi"}
     of_old = {
         "MY_IP": "status.podIP",
         "GASNET_MASTERIP": "status.podIP",

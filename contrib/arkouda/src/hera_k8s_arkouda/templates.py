@@ -99,8 +99,10 @@ class Step:
         return self.template or self.task
 
 
-_REPLACED: Final = ("--force",)
-"""kubectl deletes and makes anew what cannot be changed in place, as a pod cannot; what is unchanged is left alone."""
+_REPLACED: Final = ("--force", "--timeout=120s")
+"""kubectl deletes and makes anew what cannot be changed in place, as a pod cannot; what is unchanged is left alone.
+
+Without a time kubectl (1.36) does not wait for the end of the pod at all, and fails."""
 
 DEPLOY_STEPS: Final = (
     Step("create-pod-role", lambda: objects.role("pod", objects.POD_RULES)),

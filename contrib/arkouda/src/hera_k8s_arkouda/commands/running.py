@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hera_k8s_utils import ChecksFailed, HeraK8sError, NodeState, RunUpdate, provision
@@ -56,8 +56,6 @@ def check(container: ExperimentContainer, console: Console, *, strict: bool, ins
 
     install: create what of the installation is missing, first.
     """
-    from hera_k8s_utils.console import report_brief
-
     container.running()
     context = container.context()
     own = _is_own(container)
@@ -75,7 +73,14 @@ def check(container: ExperimentContainer, console: Console, *, strict: bool, ins
         names = ", ".join(row.title for row in failures)
         raise ChecksFailed(f"not everything is there in {context.namespace}", found=names, hint="as said above")
     console.remarks(report)
-    console.passed(report_brief(report))
+    console.passed(f"{len(report.rows)} checks{''.join(map(_where, report.head[:1]))}")
+
+
+def _where(line: Mapping[str, str]) -> str:
+    """As whom and where: `   127.0.0.1:8080, namespace arkouda, as jdoe`."""
+    server = line.get("server", "").partition("://")[2] or line.get("server", "")
+    named = [("namespace", line.get("namespace")), ("as", line.get("identity"))]
+    return f"   {', '.join([server, *(f'{word} {name}' for word, name in named if name)])}"
 
 
 def under_way(container: ExperimentContainer, subject: Subject) -> str:
