@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from .batch import is_official
 from .errors import BuildError, listed
 from .experiment import Environment, Experiment, suggest_name
 from .inputs import Inputs
@@ -31,7 +32,7 @@ class Loaded:
 
 
 def load_experiment(target: str | Path) -> Loaded:
-    """The experiment that FILE[:NAME] names: an `Experiment`, or any Hera Workflow or the dict of one.
+    """The experiment that FILE[:NAME] names: an `Experiment`, or any Hera Workflow or the dict of one, or of a Job.
 
     Raises `BuildError` when there is no such file, it does not parse, would submit on import, fails while it is
     imported, or holds no experiment or more than one without a NAME.
@@ -250,7 +251,7 @@ def _named(module: ModuleType, name: str, path: Path) -> Any:
             found=f"experiments and workflows in it: {listed(names) or 'none'}",
             hint=f"did you mean {path}:{near}?" if near else "",
         ) from None
-    if not _is_candidate(found) and not (isinstance(found, Mapping) and "spec" in found):
+    if not _is_candidate(found) and not is_official(found) and not (isinstance(found, Mapping) and "spec" in found):
         raise BuildError(
             f"{path}:{name} is not an experiment",
             found=f"it is a {type(found).__name__}; experiments and workflows in the file: {listed(names) or 'none'}",

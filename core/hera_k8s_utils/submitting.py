@@ -119,11 +119,12 @@ def _undecided(wanted: Json, found: str) -> SubmissionUnknown:
 
 
 def _refused(name: str, desk: Desk, error: PlatformError) -> SubmitError:
+    taken = f"no {desk.word} has this name, so that something else refused it: a quota, or an admission rule"
     hints = {
         Trouble.INVALID: "hera-k8s render shows what was submitted",
         Trouble.FORBIDDEN: f"is {desk.namespace} the right namespace (-n NAME)? else ask for the right to create it",
         Trouble.MISSING: f"is {desk.namespace} the right namespace (-n NAME)?",
-        Trouble.CONFLICT: f"no {desk.word} has this name: something else refused it, a quota or an admission rule",
+        Trouble.CONFLICT: taken,
     }
     said = error.found or error.wanted
     return SubmitError(f"{name} was not accepted", found=said, hint=hints.get(error.trouble, error.hint))

@@ -344,3 +344,20 @@ def test_a_dry_run_needs_no_server(work: Path, capsys: pytest.CaptureFixture[str
     told = CommandLine(capsys)("run", "--dry-run", "--run-id", "r1")
     assert told.code == 0, told.text
     assert "would submit 2 Jobs of two-r1" in told.out
+
+
+@pytest.mark.parametrize("name", ["plain", "official"])
+def test_a_job_in_a_file_is_an_experiment_when_it_is_named(
+    work: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (work / "jobs.py").write_text(
+        "from kubernetes.client import V1Container, V1Job, V1JobSpec, V1ObjectMeta, V1PodSpec, V1PodTemplateSpec\n"
+        "container = V1Container(name='main', image='busybox')\n"
+        "pod = V1PodTemplateSpec(spec=V1PodSpec(restart_policy='Never', containers=[container]))\n"
+        "official = V1Job(metadata=V1ObjectMeta(name='x'), spec=V1JobSpec(template=pod))\n"
+        "spec = {'restartPolicy': 'Never', 'containers': [{'name': 'main', 'image': 'busybox'}]}\n"
+        "plain = {'kind': 'Job', 'metadata': {'name': 'x'}, 'spec': {'template': {'spec': spec}}}\n"
+    )
+    told = CommandLine(capsys)("run", f"jobs.py:{name}", "--dry-run", "--run-id", "r1")
+    assert told.code == 0, told.text
+    assert "would submit Job " in told.out
