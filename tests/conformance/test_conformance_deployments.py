@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from dialogue import Dialogue, until
+from dialogue import Answer, Dialogue, until
 
 Json = dict[str, Any]
 APPS = "/apis/apps/v1/namespaces/{namespace}"
@@ -133,14 +133,17 @@ def make_ready(talk: Dialogue, pods: list[Json]) -> None:
 
 
 def told(talk: Dialogue, path: str, **counts: int) -> Json:
-    """Wait until a status says so; then the object, remembered."""
+    """Wait until a status says so; then the object as it was then, remembered: a moment later it may be another one."""
+    answers: list[Answer] = []
 
     def is_so() -> bool:
-        status = talk.get(path, remember=False).body.get("status") or {}
+        answers[:] = [talk.get(path, remember=False)]
+        status = answers[0].body.get("status") or {}
         return all(status.get(field, 0) == number for field, number in counts.items())
 
     until(is_so, f"{counts} of {path}")
-    return dict(talk.get(path).body)
+    talk.remember(f"GET {path}", code=answers[0].code, answer=answers[0].body)
+    return dict(answers[0].body)
 
 
 def test_a_replica_set_makes_its_pods(talk: Dialogue) -> None:
