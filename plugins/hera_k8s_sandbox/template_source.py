@@ -15,7 +15,10 @@ Require = Callable[[Resource, str, str], None]
 
 
 def templates_of(store: Store, namespace: str, require: Require | None = None) -> Source:
-    """The source of a namespace's workflows; require: asked first, when a user's rights count and not the controller's."""
+    """The source of a namespace's workflows.
+
+    require: asked first, when it is a user's rights that count and not the controller's.
+    """
 
     def find(name: str, cluster: bool) -> Json | None:
         resource = CLUSTER_WORKFLOW_TEMPLATES if cluster else WORKFLOW_TEMPLATES

@@ -124,8 +124,8 @@ def _begun_again(workflow: Json, parameters: list[str]) -> Json:
     if spec.get("activeDeadlineSeconds") == 0:  # how it used to be terminated
         del spec["activeDeadlineSeconds"]
     status |= {"phase": "", "startedAt": now_text(), "finishedAt": None, "nodes": {}}
-    for field in ("message", "persistentVolumeClaims"):  # the latter are made again where they are gone
-        status.pop(field, None)
+    for key in ("message", "persistentVolumeClaims"):  # the latter are made again where they are gone
+        status.pop(key, None)
     status["conditions"] = [
         one | {"status": "False"} if one["type"] == "Completed" else one for one in status.get("conditions") or ()
     ]
