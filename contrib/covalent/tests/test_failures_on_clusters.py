@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,16 +16,11 @@ import pytest
 pytest.importorskip("covalent", reason="needs Covalent: nox -s 'contrib(covalent)'")
 pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s 'contrib(covalent)'")
 
+from cluster_access import wait_until
+
 from hera_k8s_utils import CredentialError, SubmitError
 
 JOBS = "/apis/batch/v1/namespaces/{}/jobs"
-
-
-def forever() -> None:
-    import time
-
-    print("begun", flush=True)
-    time.sleep(300)
 
 
 @pytest.fixture
@@ -95,8 +94,8 @@ def test_a_job_that_somebody_deletes_is_a_cancelled_task(
     async def deleted() -> Any:
         running = asyncio.create_task(dispatcher.run(executor(), endless))
         found = await job(runs)
-        name = f"{JOBS.format(each_cluster.namespace)}/{found['metadata']['name']}?propagationPolicy=Background"
-        await asyncio.to_thread(each_cluster.kube.delete, name)
+        name = f"{JOBS.format(each_cluster.namespace)}/{found['metadata']['name']}"
+        await asyncio.to_thread(each_cluster.kube.delete, name, {"propagationPolicy": "Background"})
         return await running
 
     *_, status = asyncio.run(deleted())
@@ -122,6 +121,34 @@ def test_a_dispatcher_that_ends_leaves_nothing_on_the_cluster(
             await running
 
     asyncio.run(ended())
+
+
+def test_what_a_killed_server_leaves_goes_with_the_job(
+    dispatcher: Any, executor: Any, each_cluster: Any, nothing_left: Any, repository: Path
+) -> None:
+    source = (
+        "import asyncio, sys, time\n"
+        "from pathlib import Path\n"
+        "from covalent_kubernetes_plugin.k8s import KubernetesExecutor\n"
+        "from covalent_tasks import Dispatcher\n"
+        "executor = KubernetesExecutor(k8s_config_file=sys.argv[1], vcpu='50m', memory='64Mi')\n"
+        "asyncio.run(Dispatcher(Path('.'), dispatch_id=sys.argv[2]).run(executor, time.sleep, 300))\n"
+    )
+    program = [sys.executable, "-c", source, executor().k8s_config_file, dispatcher.dispatch_id]
+    environ = {**os.environ, "PYTHONPATH": str(repository / "tests" / "support")}
+    path = f"{JOBS.format(each_cluster.namespace)}/job-{dispatcher.dispatch_id}-0"
+    child = subprocess.Popen(program, cwd=dispatcher.directory, env=environ)
+    try:
+        job = each_cluster.kube.until(path, runs)
+        mounted = next(each["secret"] for each in job["spec"]["template"]["spec"]["volumes"] if each["name"] == "task")
+        secret = f"{{ns}}/secrets/{mounted['secretName']}"
+        each_cluster.kube.until(secret, lambda found: "ownerReferences" in found["metadata"])
+    finally:
+        child.kill()
+        child.wait()
+    assert job["spec"]["ttlSecondsAfterFinished"] == 24 * 3600
+    each_cluster.kube.delete(path, {"propagationPolicy": "Background"})  # as kubectl deletes
+    wait_until(lambda: each_cluster.kube.find(secret) is None, "the Secret to go with its Job")
 
 
 def test_a_job_of_somebody_else_under_the_name_stays(
