@@ -107,6 +107,15 @@ def test_a_stopped_set_leaves_no_container_pending(flows: Workflows) -> None:
     assert set(phases(flows.finish(name)).values()) == {"Failed"}
 
 
+def test_a_set_that_succeeded_is_passed_over_when_its_workflow_is_resubmitted(flows: Workflows) -> None:
+    main = dag(task("s", "set"), task("f", "fail", depends="s"))
+    made = {**together(one("a", "true"), one("b", "true", "a")), "name": "set"}
+    name = flows.run(workflow(main, made, container("fail", "exit 3;")))["metadata"]["name"]
+    again = flows.api.send("PUT", f"{flows.base}/{name}/resubmit", {"memoized": True}).json()["metadata"]["name"]
+    found = flows.finish(again)
+    assert (found["status"]["phase"], phases(found)["s"], phases(found)["b"]) == ("Failed", "Skipped", "Skipped")
+
+
 # Beside the main container
 
 

@@ -245,6 +245,25 @@ def test_hooks_that_cannot_run_are_refused(words: str, manifest: dict[str, Any])
     assert words in str(refused.value)
 
 
+# Retry
+
+
+def test_a_failed_task_is_retried_though_its_hook_succeeded(flows: Workflows) -> None:
+    claim = {
+        "metadata": {"name": "w"},
+        "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    mount = {"volumeMounts": [{"name": "w", "mountPath": "/w"}]}
+    flaky = container("flaky", "test -e /w/done || { touch /w/done; exit 3; }", container=mount)
+    main = dag(task("a", "flaky", onExit="easy"))
+    name = flows.submit(workflow(main, flaky, EASY, onExit="easy", volumeClaimTemplates=[claim]))
+    assert flows.finish(name)["status"]["phase"] == "Failed"
+    assert flows.api.send("PUT", f"{flows.base}/{name}/retry", {}).ok
+    found = flows.until(name, lambda one: one["status"]["phase"] == "Succeeded")
+    assert set(phases(found).values()) == {"Succeeded"}
+    assert {"a.onExit", f"{name}.onExit"} <= phases(found).keys()
+
+
 # A restart of the server
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 EXIT: Final = "exit"
+_HOOK_NODE: Final = re.compile(r"\.onExit(?=$|[.(\[])|\.hooks\.")
 _EXIT_NODE: Final = re.compile(r"\.onExit(?=$|[.(\[])")
 
 
@@ -49,6 +50,11 @@ def lifecycle_hooks(holder: Json) -> Iterator[tuple[str, Json]]:
 def is_of_exit(node: Json) -> bool:
     """Whether a node is part of an exit handler."""
     return _EXIT_NODE.search(node["name"]) is not None
+
+
+def is_of_hook(node: Json) -> bool:
+    """Whether a node is part of a hook, of an exit or another."""
+    return _HOOK_NODE.search(node["name"]) is not None
 
 
 def advance_task(

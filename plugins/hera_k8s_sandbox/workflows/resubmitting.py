@@ -97,7 +97,7 @@ def _status(workflow: Json, name: str) -> Json:
 def _memoized(made: Json, old: Json) -> Json:
     """A node of the new workflow: what succeeded is passed over, all else is still to come."""
     now, is_pod = now_text(), old["type"] == "Pod"
-    if is_pod and old["phase"] not in FAILED:
+    if old["type"] in ("Pod", "Container") and old["phase"] not in FAILED:
         message = f"original pod: {old['id']}"
         return made | {"type": "Skipped", "phase": "Skipped", "message": message, "startedAt": now, "finishedAt": now}
     for field in ("message", *(("progress", "hostNodeName", "outputs") if is_pod else ())):

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.entries import now_text
 from hera_k8s_sandbox.selectors import Selector
+from hera_k8s_sandbox.workflows.hooks import is_of_hook
 from hera_k8s_sandbox.workflows.naming import pod_name
 from hera_k8s_sandbox.workflows.nodes import FAILED
 from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, PREFIX
@@ -152,7 +153,8 @@ def _failed(tree: _Tree, chosen: set[str]) -> set[str]:
         around = tree.parent(key)
         is_attempt = (node.get("nodeFlag") or {}).get("retried") and around and tree.nodes[around]["type"] == "Retry"
         after = tree.below(around if is_attempt and around else key)
-        if not any(tree.nodes[each]["phase"] == "Succeeded" and each not in chosen for each in after):
+        following = (each for each in after if not is_of_hook(tree.nodes[each]))  # it succeeds after a failure, too
+        if not any(tree.nodes[each]["phase"] == "Succeeded" and each not in chosen for each in following):
             found.add(key)
     return found
 
