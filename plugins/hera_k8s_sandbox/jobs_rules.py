@@ -61,7 +61,7 @@ def complete_job(obj: Json) -> None:
         for pattern in rule.get("onPodConditions") or ():
             pattern.setdefault("status", "True")
     complete_template(spec)
-    if not spec["manualSelector"]:
+    if not spec["manualSelector"] and "status" not in obj:  # it is new: a change must bring the selector along
         _select_own(obj)
     if not obj["metadata"].get("labels") and spec["template"]["metadata"].get("labels"):
         obj["metadata"]["labels"] = dict(spec["template"]["metadata"]["labels"])

@@ -124,6 +124,8 @@ def update(
     else:
         if "status" in resource.subresources and "status" in old.object:
             obj["status"] = old.object["status"]
+        if resource is JOBS:
+            meta.setdefault("uid", old.meta["uid"])
         if resource is SERVICES:
             services.keep(old.object, obj)
         with _decoding(resource):

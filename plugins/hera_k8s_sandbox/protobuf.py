@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from hera_k8s_sandbox.protobuf_fields import Field, kind, texts
+from hera_k8s_sandbox.protobuf_workloads import STRICT
 
 Json = dict[str, Any]
 
@@ -22,44 +24,24 @@ class ProtobufError(ValueError):
     """The body is broken, or of a kind that the table lacks."""
 
 
-@dataclass(frozen=True)
-class Field:
-    """One field of a message; type: string, bytes, int, bool, map, bytesmap, or another message's name."""
-
-    name: str
-    type: str = "string"
-    repeated: bool = False
-
-
-def _texts(*names: str) -> dict[int, Field]:
-    return {number: Field(name) for number, name in enumerate(names, 1) if name}
-
-
-def _kind(spec: str | None = None, **more: Field) -> dict[int, Field]:
-    fields = {1: Field("metadata", "ObjectMeta")}
-    if spec:
-        fields[2] = Field("spec", spec)
-    return fields | {int(number[1:]): field for number, field in more.items()}
-
-
 _RULES: Final = Field("rules", "PolicyRule", repeated=True)
-_BINDING: Final = _kind(_2=Field("subjects", "Subject", repeated=True), _3=Field("roleRef", "RoleRef"))
+_BINDING: Final = kind(_2=Field("subjects", "Subject", repeated=True), _3=Field("roleRef", "RoleRef"))
 
 MESSAGES: Final[Mapping[str, Mapping[int, Field]]] = {
     "ObjectMeta": {
-        **_texts("name", "generateName", "namespace", "", "uid", "resourceVersion"),
+        **texts("name", "generateName", "namespace", "", "uid", "resourceVersion"),
         11: Field("labels", "map"),
         12: Field("annotations", "map"),
         13: Field("ownerReferences", "OwnerReference", repeated=True),
         14: Field("finalizers", repeated=True),
     },
     "OwnerReference": {
-        **_texts("kind", "", "name", "uid", "apiVersion"),
+        **texts("kind", "", "name", "uid", "apiVersion"),
         6: Field("controller", "bool"),
         7: Field("blockOwnerDeletion", "bool"),
     },
-    "ObjectReference": _texts("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"),
-    "LocalObjectReference": _texts("name"),
+    "ObjectReference": texts("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"),
+    "LocalObjectReference": texts("name"),
     "DeleteOptions": {
         1: Field("gracePeriodSeconds", "int"),
         2: Field("preconditions", "Preconditions"),
@@ -67,37 +49,37 @@ MESSAGES: Final[Mapping[str, Mapping[int, Field]]] = {
         4: Field("propagationPolicy"),
         5: Field("dryRun", repeated=True),
     },
-    "Preconditions": _texts("uid", "resourceVersion"),
-    "ConfigMap": _kind(_2=Field("data", "map"), _3=Field("binaryData", "bytesmap"), _4=Field("immutable", "bool")),
-    "Secret": _kind(
+    "Preconditions": texts("uid", "resourceVersion"),
+    "ConfigMap": kind(_2=Field("data", "map"), _3=Field("binaryData", "bytesmap"), _4=Field("immutable", "bool")),
+    "Secret": kind(
         _2=Field("data", "bytesmap"), _3=Field("type"), _4=Field("stringData", "map"), _5=Field("immutable", "bool")
     ),
-    "Namespace": _kind("NamespaceSpec"),
+    "Namespace": kind("NamespaceSpec"),
     "NamespaceSpec": {1: Field("finalizers", repeated=True)},
-    "ServiceAccount": _kind(
+    "ServiceAccount": kind(
         _2=Field("secrets", "ObjectReference", repeated=True),
         _3=Field("imagePullSecrets", "LocalObjectReference", repeated=True),
         _4=Field("automountServiceAccountToken", "bool"),
     ),
-    "Role": _kind(_2=_RULES),
-    "ClusterRole": _kind(_2=_RULES, _3=Field("aggregationRule", "AggregationRule")),
+    "Role": kind(_2=_RULES),
+    "ClusterRole": kind(_2=_RULES, _3=Field("aggregationRule", "AggregationRule")),
     "AggregationRule": {1: Field("clusterRoleSelectors", "LabelSelector", repeated=True)},
     "LabelSelector": {
         1: Field("matchLabels", "map"),
         2: Field("matchExpressions", "LabelSelectorRequirement", repeated=True),
     },
-    "LabelSelectorRequirement": {**_texts("key", "operator"), 3: Field("values", repeated=True)},
+    "LabelSelectorRequirement": {**texts("key", "operator"), 3: Field("values", repeated=True)},
     "PolicyRule": {
         number: Field(name, repeated=True)
         for number, name in enumerate(("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs"), 1)
     },
     "RoleBinding": _BINDING,
     "ClusterRoleBinding": _BINDING,
-    "Subject": _texts("kind", "apiGroup", "name", "namespace"),
-    "RoleRef": _texts("apiGroup", "kind", "name"),
-    "SelfSubjectAccessReview": _kind("AccessSpec"),
-    "SubjectAccessReview": _kind("AccessSpec"),
-    "LocalSubjectAccessReview": _kind("AccessSpec"),
+    "Subject": texts("kind", "apiGroup", "name", "namespace"),
+    "RoleRef": texts("apiGroup", "kind", "name"),
+    "SelfSubjectAccessReview": kind("AccessSpec"),
+    "SubjectAccessReview": kind("AccessSpec"),
+    "LocalSubjectAccessReview": kind("AccessSpec"),
     "AccessSpec": {
         1: Field("resourceAttributes", "ResourceAttributes"),
         2: Field("nonResourceAttributes", "NonResourceAttributes"),
@@ -105,21 +87,23 @@ MESSAGES: Final[Mapping[str, Mapping[int, Field]]] = {
         4: Field("groups", repeated=True),
         6: Field("uid"),
     },
-    "ResourceAttributes": _texts("namespace", "verb", "group", "version", "resource", "subresource", "name"),
-    "NonResourceAttributes": _texts("path", "verb"),
-    "SelfSubjectRulesReview": _kind("RulesSpec"),
-    "RulesSpec": _texts("namespace"),
-    "SelfSubjectReview": _kind(),
-    "TokenReview": _kind("TokenReviewSpec"),
+    "ResourceAttributes": texts("namespace", "verb", "group", "version", "resource", "subresource", "name"),
+    "NonResourceAttributes": texts("path", "verb"),
+    "SelfSubjectRulesReview": kind("RulesSpec"),
+    "RulesSpec": texts("namespace"),
+    "SelfSubjectReview": kind(),
+    "TokenReview": kind("TokenReviewSpec"),
     "TokenReviewSpec": {1: Field("token"), 2: Field("audiences", repeated=True)},
-    "TokenRequest": _kind("TokenRequestSpec"),
+    "TokenRequest": kind("TokenRequestSpec"),
     "TokenRequestSpec": {
         1: Field("audiences", repeated=True),
         3: Field("boundObjectRef", "BoundObjectReference"),
         4: Field("expirationSeconds", "int"),
     },
-    "BoundObjectReference": _texts("kind", "apiVersion", "name", "uid"),
+    "BoundObjectReference": texts("kind", "apiVersion", "name", "uid"),
+    **STRICT,
 }
+_READ: Final = frozenset({*MESSAGES} - ({*STRICT} - {"Job", "Deployment", "Service"}))
 
 
 def decode(body: bytes) -> Json:
@@ -129,7 +113,7 @@ def decode(body: bytes) -> Json:
     envelope = dict(_fields(body[len(_MAGIC) :]))
     about = dict(_fields(_as_bytes(envelope.get(1, b""))))
     head = {"apiVersion": _text(about.get(1, b"")), "kind": _text(about.get(2, b""))}
-    if head["kind"] not in MESSAGES:
+    if head["kind"] not in _READ:
         raise ProtobufError(f"a {head['kind']} is only read as JSON or YAML")
     return head | _message(head["kind"], _as_bytes(envelope.get(2, b"")))
 
@@ -140,12 +124,14 @@ def _message(name: str, raw: bytes) -> Json:
     for number, value in _fields(raw):
         field = fields.get(number)
         if field is None:
+            if value and name in STRICT and name not in _READ:
+                raise ProtobufError(f"field {number} of a {name} is only read as JSON or YAML")
             continue
         if field.type in ("map", "bytesmap"):
             found.setdefault(field.name, {}).update(_pair(field.type, _as_bytes(value)))
         elif field.repeated:
             found.setdefault(field.name, []).append(_value(field.type, value))
-        elif value != b"":  # what is empty was not said
+        elif value != b"" and (value != 0 or field.zero):  # what is empty was not said
             found[field.name] = _value(field.type, value)
     return found
 
@@ -155,6 +141,9 @@ def _value(type: str, value: int | bytes) -> Any:
         return bool(value)
     if type == "int":
         return value
+    if type == "int-or-string":
+        parts = dict(_fields(_as_bytes(value)))
+        return _text(parts.get(3, b"")) if parts.get(1) else parts.get(2, 0)
     return _text(value) if type == "string" else _message(type, _as_bytes(value))
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from hera_k8s_sandbox import garbage, protobuf
 from hera_k8s_sandbox.causes import fixed, unsupported_value, wrong
 from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid, method_not_allowed, too_new
-from hera_k8s_sandbox.resources import Resource
+from hera_k8s_sandbox.resources import JOBS, Resource
 from hera_k8s_sandbox.selectors import Selector, parse_fields, parse_labels
 
 if TYPE_CHECKING:
@@ -133,6 +133,8 @@ def check_fields(resource: Resource, selector: Selector | None) -> None:
             if not resource.custom:
                 told = f'"{condition.key}" is not a known field selector: only "metadata.name", "metadata.namespace"'
                 told = told if not resource.selectable else f"field label not supported: {condition.key}"
+            if resource is JOBS:
+                told = f'field label "{condition.key}" not supported for Job'
             raise bad_request(told)
 
 

@@ -175,6 +175,59 @@ def test_the_template_of_a_job_stays(talk: Dialogue) -> None:
     talk.remember("a change of the template", code=answer.code, causes=causes)
 
 
+def test_the_life_of_a_job(talk: Dialogue) -> None:
+    body = job(suspend=True)
+    body["metadata"]["labels"] = {"of": talk.namespace}
+    talk.create(JOBS, body)
+    until(lambda: has(talk, "Suspended"), "the job to be suspended")
+    assert talk.send("POST", JOBS, body).reason == "AlreadyExists"
+    assert talk.get(f"{JOBS}?labelSelector=of%3D{talk.namespace}").names == ["one"]
+    assert talk.patch(f"{JOBS}/one", {"metadata": {"annotations": {"a": "b"}}}).code == 200
+    found = talk.get(f"{JOBS}/one")
+    assert talk.send("PUT", f"{JOBS}/one", found.body).code == 200
+    refused = talk.send("PUT", f"{JOBS}/one", body, remember=False)
+    fields = [cause["field"] for cause in refused.body["details"]["causes"]]
+    talk.remember("without what the server has filled in", code=refused.code, fields=fields)
+    del found.body["metadata"]["uid"]
+    assert talk.send("PUT", f"{JOBS}/one", found.body, remember=False).code == 200
+    del found.body["metadata"]["resourceVersion"]
+    assert talk.send("PUT", f"{JOBS}/one", found.body, remember=False).code == 200
+    assert talk.get(f"{JOBS}/one/status").code == 200
+    assert talk.get(f"{JOBS}?fieldSelector=status.failed%3D1").code == 400
+    assert talk.send("POST", JOBS, job("no.label"), remember=False).code == 201
+    assert talk.get(f"{JOBS}/nope").code == 404
+    generated = {**job(suspend=True), "metadata": {"generateName": "some-"}}
+    made = talk.create(JOBS, generated, remember=False)
+    labels = made["spec"]["template"]["metadata"]["labels"]
+    assert labels["job-name"] == made["metadata"]["name"]
+    table = talk.get(f"{JOBS}/one", accept="application/json;as=Table;g=meta.k8s.io;v=v1", remember=False).body
+    kept = ("name", "type", "format", "priority")
+    shown = [{key: column[key] for key in kept} for column in table["columnDefinitions"]]
+    cells = [cell for column, cell in zip(shown, table["rows"][0]["cells"], strict=True) if column["name"] != "Age"]
+    talk.remember("as a table", columns=shown, cells=cells)
+
+
+def test_jobs_can_be_discovered(talk: Dialogue) -> None:
+    talk.get("/apis/batch")
+    rows = {one["name"]: one for one in talk.get("/apis/batch/v1", remember=False).body["resources"]}
+    for name in ("jobs", "jobs/status"):
+        row = {key: value for key, value in rows[name].items() if key != "storageVersionHash"}
+        talk.remember(name, **row | {"verbs": sorted(row["verbs"])})
+
+
+def test_rights_to_jobs(talk: Dialogue) -> None:
+    subject = {"kind": "User", "name": "bob", "apiGroup": "rbac.authorization.k8s.io"}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}
+    path = "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings"
+    assert talk.get(JOBS, user="bob").code == 403
+    binding = {"metadata": {"name": "bob"}, "subjects": [subject], "roleRef": role}
+    talk.create(path, binding, remember=False)
+    until(lambda: talk.get(JOBS, user="bob", remember=False).code == 200, "the right to list jobs")
+    assert talk.send("POST", JOBS, job(suspend=True), user="bob", remember=False).code == 201
+    assert talk.get(f"{JOBS}/one/status", user="bob", remember=False).code == 200
+    assert talk.patch(f"{JOBS}/one/status", {"status": {}}, user="bob").code == 403
+
+
 # Its controller
 
 

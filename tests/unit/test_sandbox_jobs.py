@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import time
 import uuid
 from collections.abc import Callable
@@ -13,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sandbox_api import Api, make_namespace
 
-from hera_k8s_sandbox import jobs_indexes, launch
+from hera_k8s_sandbox import jobs_indexes, launch, protobuf
 
 Json = dict[str, Any]
+KUBECTL = shutil.which("kubectl")
 
 
 @pytest.fixture
@@ -169,6 +173,49 @@ def test_cron_jobs_are_refused_by_name(api: Api) -> None:
     answer = api.send("GET", "/apis/batch/v1/namespaces/default/cronjobs")
     assert answer.status_code == 501
     assert "cronjobs" in answer.json()["message"]
+
+
+@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
+def test_kubectl_creates_a_job_and_shows_it(sandbox, api: Api, space: str, tmp_path: Path) -> None:
+    config = tmp_path / "kubeconfig"
+    config.write_text(launch.kubeconfig(sandbox, namespace=space))
+    environment = os.environ | {"KUBECONFIG": str(config), "KUBECACHEDIR": str(tmp_path / "cache")}
+
+    def kubectl(*words: str) -> str:
+        assert KUBECTL is not None
+        done = subprocess.run(
+            [KUBECTL, *words], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert not done.returncode, done.stderr
+        return done.stdout
+
+    assert (
+        kubectl("create", "job", "one", "--image=busybox", "--", "sh", "-c", "echo hello") == "job.batch/one created\n"
+    )
+    kubectl("wait", "--for=condition=complete", "job/one", "--timeout=20s")
+    assert kubectl("logs", "job/one").strip() == "hello"
+    assert kubectl("get", "jobs").splitlines()[0].split() == ["NAME", "STATUS", "COMPLETIONS", "DURATION", "AGE"]
+    assert kubectl("get", "jobs").splitlines()[1].split()[:3] == ["one", "Complete", "1/1"]
+    assert "Completed" in kubectl("describe", "job", "one")
+    kubectl("delete", "job", "one")
+    eventually(lambda: pods(api, space) == [], "its pod to go")
+
+
+def test_a_field_that_is_not_read_from_protobuf_is_refused() -> None:
+    def field(number: int, value: bytes) -> bytes:
+        tag = number << 3 | 2
+        head = bytes([tag]) if tag < 0x80 else bytes([tag & 0x7F | 0x80, tag >> 7])
+        return head + bytes([len(value)]) + value
+
+    def body(pod: bytes) -> bytes:
+        raw = field(1, field(1, b"one")) + field(2, field(6, field(2, pod)))
+        return b"k8s\x00" + field(1, field(1, b"batch/v1") + field(2, b"Job")) + field(2, raw)
+
+    container = field(2, field(1, b"main") + field(2, b"busybox"))
+    read = protobuf.decode(body(container))["spec"]["template"]["spec"]
+    assert read == {"containers": [{"name": "main", "image": "busybox"}]}
+    with pytest.raises(protobuf.ProtobufError, match="field 18 of a PodSpec"):
+        protobuf.decode(body(container + field(18, b"affinity")))
 
 
 indexes = st.sets(st.integers(min_value=0, max_value=60))
