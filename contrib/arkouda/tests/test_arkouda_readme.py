@@ -1,7 +1,8 @@
-"""The pictures in the README show the graphs as they are."""
+"""The README: its pictures show the graphs as they are, its example runs."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from xml.etree import ElementTree
 
@@ -39,6 +40,13 @@ def test_every_task_has_a_box_and_no_two_boxes_overlap(name: str) -> None:
 def test_the_readme_shows_them() -> None:
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     assert all(f"docs/{file}" in readme for file in PICTURES.values())
+
+
+def test_what_the_readme_says_in_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    exec(compile(block, "README.md", "exec"), {})
+    assert "name: deploy-arkouda-on-kubernetes" in capsys.readouterr().out
 
 
 def place(rect: Any) -> tuple[float, float, float, float]:
