@@ -82,6 +82,7 @@ class ContainerRun:
         self.sidecar = init and pod_status.is_sidecar(container)
         self.started = asyncio.Event()  # and through its startup probe
         self.ended: Ended | None = None
+        self.over = False  # and not to be started again
         self.launch: Launch | None = None
         self._place = place
         self._stopping = asyncio.Event()
@@ -117,6 +118,12 @@ class ContainerRun:
 
     async def run(self) -> None:
         """Run it until it will not be started again."""
+        try:
+            await self._run()
+        finally:
+            self.over = True
+
+    async def _run(self) -> None:
         while not self._stopping.is_set():
             try:
                 check_actions(self.container)

@@ -287,8 +287,9 @@ class Kubelet:
 
     def _remove_scratch(self, directory: Path) -> None:
         """Remove what a pod needed only while it ran; its logs stay."""
-        for name in SCRATCH:
-            self._remove(directory / name)
+        moved = [self._state.trash.move(directory / name) for name in SCRATCH]
+        if any(moved):
+            self._sweeper.submit(self._state.trash.empty)
 
     def _phase(self, key: Key) -> str | None:
         pod = self._store.find(PODS, *key)

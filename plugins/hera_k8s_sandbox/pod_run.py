@@ -353,8 +353,12 @@ class PodRun:
 
     def _report_if_going(self) -> None:
         self._report_planned = False
-        if not self._final:
+        if not self._final and not self._is_over():
             self._report()
+
+    def _is_over(self) -> bool:
+        """Whether the last report comes next: what there is to say is said then."""
+        return not self._containers.init and all(one.over for one in self._containers.regular)
 
     def _show_waiting(self, waits: Waits) -> None:
         """Let the pod say for what it waits as a whole."""
