@@ -124,6 +124,7 @@ class Environment:
         main: dict[str, Any] = {"name": "main", "image": self.image} if self.image else {"name": "main"}
         spec: dict[str, Any] = {"restartPolicy": "Never"}
         for requirement in self.requirements:
+            _refuse_hera_alone(requirement)
             for field_name, values in requirement.pod_fields().items():
                 holder = spec if field_name == "volumes" else main
                 holder[field_name] = [*holder.get(field_name, ()), *values]
@@ -135,6 +136,17 @@ class Environment:
     def image_name(self, image: str) -> str:
         """An image's full name: a short one is completed with the registry."""
         return complete_image(image, self.registry)
+
+
+def _refuse_hera_alone(requirement: Requirement) -> None:
+    """Raises `BuildError` for one that says how a Hera template uses it, and not how a pod does."""
+    kind = type(requirement)
+    if kind.task_arguments is not Requirement.task_arguments and kind.pod_fields is Requirement.pod_fields:
+        raise BuildError(
+            f"{requirement.title} cannot be used by a Job",
+            found=f"{kind.__name__} says only what a Hera template needs",
+            hint="its plugin must define pod_fields() as well",
+        )
 
 
 def complete_image(image: str, registry: str) -> str:

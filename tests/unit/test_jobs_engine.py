@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from command_line import CommandLine, Told, record
+from jobs_peer import job
+from sandbox_api import Api
 
 HEAD = """
 from hera_k8s_kube import PersistentVolumeClaim
@@ -144,9 +146,17 @@ def test_runs_are_found_on_the_server_without_a_record(hera: Any, tmp_path: Path
     assert followed.code == 0, followed.text
 
 
-def test_the_config_maps_of_a_run_go_with_its_job(hera: Any, sandbox: Any) -> None:
-    from sandbox_api import Api
+def test_a_job_of_somebody_elses_is_followed_and_read_by_its_name(hera: Any, sandbox: Any) -> None:
+    api = Api(sandbox.url, sandbox.token)
+    api.create("/apis/batch/v1/namespaces/default/jobs", job("theirs", "echo hello; exit 2", backoffLimit=0))
+    followed = hera(SHELL, "follow", "theirs", "--engine", "jobs")
+    assert followed.code == 8, followed.text
+    assert "theirs  exit code 2" in followed.out
+    assert hera(SHELL, "logs", "theirs", "--engine", "jobs").out.endswith(": hello\n")
+    assert "nothing is left to stop" in hera(SHELL, "stop", "theirs", "--engine", "jobs").text
 
+
+def test_the_config_maps_of_a_run_go_with_its_job(hera: Any, sandbox: Any) -> None:
     assert hera(SHELL, "run", "--run-id", "owned").code == 0
     api = Api(sandbox.url, sandbox.token)
     found = api.get("/api/v1/namespaces/default/configmaps/halves-owned-task-points-0")

@@ -16,7 +16,7 @@ from kubernetes.client import V1Container, V1Job, V1JobSpec, V1ObjectMeta, V1Pod
 
 from hera_k8s_kube import ConfigMap, PersistentVolumeClaim, PullSecret, Secret
 from hera_k8s_kube.jobs import indexed_job, plain_job
-from hera_k8s_utils import BuildError, Experiment, Inputs, OptionsError, build_container
+from hera_k8s_utils import BuildError, Experiment, Inputs, OptionsError, Requirement, build_container
 from hera_k8s_utils.lint import lint
 
 Json = dict[str, Any]
@@ -216,6 +216,18 @@ def test_an_experiment_gives_pods_what_it_requires() -> None:
             }
         ],
     }
+
+
+def test_a_requirement_that_knows_only_hera_is_refused_by_name() -> None:
+    class Licence(PersistentVolumeClaim):
+        def task_arguments(self) -> Any:
+            return {"env": ["a Hera object"]}
+
+        pod_fields = Requirement.pod_fields
+
+    environment = built(job(), requires=[Licence("licence")]).environment
+    with pytest.raises(BuildError, match="claim licence cannot be used by a Job: Licence says only what a Hera"):
+        environment.pod()
 
 
 # --- what is wrong ---------------------------------------------------------------------------------------------------

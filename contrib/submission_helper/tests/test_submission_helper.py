@@ -374,6 +374,14 @@ def test_cancelling_leaves_what_has_ended(helper: Helper, api: Api) -> None:
     assert helper.json("cancel", "--all") == {"cancelled": 1, "kept": 0}
 
 
+def test_one_batch_is_driven_at_a_time(helper: Helper) -> None:
+    file = helper.lines("true")
+    for identifier in ("first", "second"):
+        helper("submit", file, "--identifier", identifier)
+    assert "first, second" in helper("wait", code=2).err
+    assert "1 job: 1 succeeded" in helper("wait", "--identifier", "second").out
+
+
 def test_other_jobs_are_left_alone(helper: Helper, api: Api) -> None:
     from jobs_peer import job
 
@@ -387,6 +395,7 @@ def test_other_jobs_are_left_alone(helper: Helper, api: Api) -> None:
 # --- the whole -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(300)
 def test_two_hundred_jobs_killed_cancelled_and_resumed_are_each_counted_right(helper: Helper, api: Api) -> None:
     """Every second fails for good, every tenth fails once and is tried again; the client is killed, the batch is
     cancelled half-way, and submitted again: whatever ended is not run again."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
-from hera_k8s_kube.jobs import at_once, open_jobs
-from hera_k8s_utils import Session
+from hera_k8s_kube.jobs import Jobs, at_once, open_jobs
+from hera_k8s_utils import OptionsError, Session
 
 from . import flags
 from .looking import labels_of
+from .manifests import IDENTIFIER
 from .submit import drive
+
+_MOST_NAMED: Final = 8
 
 
 def cancel(session: Session) -> int:
@@ -36,4 +40,18 @@ def wait(session: Session) -> int:
     limit = flags.limit(session.arguments.at_once)
     with session.container(None) as container:
         jobs = open_jobs(container.context())
+        _require_one(jobs, session)
         return drive(jobs, labels_of(session), limit, console, logs=Path(session.arguments.logpath))
+
+
+def _require_one(jobs: Jobs, session: Session) -> None:
+    """Raises `OptionsError` when there are several batches and none was named: each has a limit of its own."""
+    if session.arguments.identifier:
+        return
+    batches = sorted({job.labels.get(IDENTIFIER, "") for job in jobs.list(labels_of(session))})
+    if len(batches) > 1:
+        raise OptionsError(
+            f"{len(batches)} batches are there, and one is driven at a time",
+            found=", ".join(batches[:_MOST_NAMED]),
+            hint=f"--identifier {batches[0]}",
+        )

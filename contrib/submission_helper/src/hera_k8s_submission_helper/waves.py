@@ -166,7 +166,8 @@ class Driver:
             self._leave_queue(job.name)
         elif job.name not in self._resumed and (before is None or before.phase != "Suspended"):
             insort(self._waiting, job.name)
-        (self._going.discard if job.over or job.name in self._waiting else self._going.add)(job.name)
+        waits = job.phase == "Suspended" and job.name not in self._resumed
+        (self._going.discard if job.over or waits else self._going.add)(job.name)
         if job.over and not (before is not None and before.over) and self.on_end is not None:
             self.on_end(job)
 
