@@ -24,8 +24,6 @@ class Trash:
 
     def move(self, path: Path) -> bool:
         """Only let it be gone: whoever calls has it swept; whether there is something to sweep."""
-        if not path.exists():
-            return False
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             path.rename(self._directory / uuid.uuid4().hex)
