@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -128,3 +129,28 @@ def ssh_secret(name: str, **data: str) -> Json:
         "metadata": {"name": name},
         "data": {k: base64.b64encode(v.encode()).decode() for k, v in keys.items()},
     }
+
+
+def kubeconfig_of(box: ArkoudaSandbox, kubernetes: Kubernetes, name: str, path: Path, *rules: Json) -> Path:
+    """A kubeconfig of an account that has just these rights."""
+    kubernetes.apply("v1", "serviceaccounts", name, {"kind": "ServiceAccount", "metadata": {"name": name}})
+    group = "rbac.authorization.k8s.io"
+    role = {"kind": "Role", "metadata": {"name": name}, "rules": list(rules)}
+    kubernetes.apply(f"{group}/v1", "roles", name, role)
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}
+    reference = {"apiGroup": group, "kind": "Role", "name": name}
+    binding = {"kind": "RoleBinding", "metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
+    kubernetes.apply(f"{group}/v1", "rolebindings", name, binding)
+    request: Json = {"spec": {}}
+    token = kubernetes.create("v1", "serviceaccounts", request, name=name, subresource="token")["status"]["token"]
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": name, "namespace": NAMESPACE}}],
+        "clusters": [{"name": "here", "cluster": {"server": box.address.url}}],
+        "users": [{"name": name, "user": {"token": token}}],
+    }
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(config), encoding="utf-8")
+    return path

@@ -18,7 +18,7 @@ from hera_k8s_arkouda.selectors import matches
 from hera_k8s_utils import Context, Json, PlatformError, ResourceChecker, Trouble, Verdict, build_container
 from hera_k8s_utils.testing import CheckerContract, PluginContract
 
-from .cluster import ACCOUNT, NAMESPACE, ArkoudaSandbox, arkouda_sandbox, context_of, ssh_secret
+from .cluster import ACCOUNT, NAMESPACE, ArkoudaSandbox, arkouda_sandbox, context_of, kubeconfig_of, ssh_secret
 from .test_arkouda_templates import DEPLOYMENT
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="the sandbox is for POSIX systems")
@@ -41,19 +41,7 @@ def context(box: ArkoudaSandbox) -> Iterator[Context]:
 @pytest.fixture
 def nobody(box: ArkoudaSandbox, context: Context, tmp_path: Any) -> Iterator[Context]:
     """The context of an account without any right."""
-    kubernetes = context.kubernetes
-    body = {"kind": "ServiceAccount", "metadata": {"name": "nobody"}}
-    kubernetes.apply("v1", "serviceaccounts", "nobody", body)
-    request: Json = {"spec": {}}
-    token = kubernetes.create("v1", "serviceaccounts", request, name="nobody", subresource="token")["status"]["token"]
-    path = tmp_path / "kubeconfig"
-    path.write_text(
-        "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u, "
-        f"namespace: {NAMESPACE}}}}}], clusters: [{{name: c, cluster: {{server: '{box.address.url}'}}}}], "
-        f"users: [{{name: u, user: {{token: '{token}'}}}}]}}",
-        encoding="utf-8",
-    )
-    path.chmod(0o600)
+    path = kubeconfig_of(box, context.kubernetes, "nobody", tmp_path / "kubeconfig")
     with build_container(environ={"KUBECONFIG": str(path)}) as container:
         yield container.context()
 

@@ -11,7 +11,7 @@ import pytest
 
 from hera_k8s_utils import Kubernetes, PlatformError
 
-from .cluster import INSTANCE, NAMESPACE, ArkoudaSandbox, arkouda_sandbox, context_of, needs_bubblewrap
+from .cluster import INSTANCE, NAMESPACE, ArkoudaSandbox, arkouda_sandbox, context_of, kubeconfig_of, needs_bubblewrap
 from .conftest import Command, Told
 
 pytestmark = [needs_bubblewrap, pytest.mark.timeout(300)]  # the launch scripts name absolute paths
@@ -164,6 +164,28 @@ def test_while_a_deployment_is_under_way_the_same_is_followed_and_others_are_ref
     there = left(kubernetes)
     assert f"Service {INSTANCE}" in there
     assert not there & {f"ServiceMonitor {INSTANCE}-servicemonitor", f"Service {INSTANCE}-metrics"}
+
+
+@pytest.mark.usefixtures("clean")
+def test_whoever_may_only_run_workflows_deploys_and_deletes_all_the_same(
+    run: Command, box: ArkoudaSandbox, kubernetes: Kubernetes, tmp_path: Path
+) -> None:
+    """What may not be seen is said to be unknown, and stops nothing."""
+    assert run("install").code == 0
+    workflows = {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create", "get", "list", "watch"]}
+    path = kubeconfig_of(box, kubernetes, "runner", tmp_path / "kubeconfig", workflows)
+    theirs = {"HERA_K8S_SANDBOX": "", "KUBECONFIG": str(path), "KUBERNETES_URL": box.address.url}
+    told = run("deploy", variables=theirs)
+    assert told.code == 0, told.err
+    assert "create or apply Deployment" in told.out
+    assert "not ours to look at (403)" in told.err
+    status = run("status", variables=theirs)
+    assert (status.code, "unseen   Deployment" in status.out) == (5, True)
+    gone = run("delete", "--yes", variables=theirs)
+    assert gone.code == 0, gone.err
+    assert "could not be seen" in gone.out
+    for name in ("roles", "rolebindings"):
+        kubernetes.delete("rbac.authorization.k8s.io/v1", name, "runner")
 
 
 def test_a_dry_run_shows_everything_and_does_nothing(run: Command, kubernetes: Kubernetes) -> None:

@@ -66,9 +66,19 @@ def look(context: Context, thing: Thing) -> Json | None:
         raise
 
 
+def is_there(context: Context, thing: Thing) -> bool | None:
+    """Whether the object is there; None where it may not be looked at."""
+    try:
+        return look(context, thing) is not None
+    except PlatformError as error:
+        if error.trouble is not Trouble.FORBIDDEN:
+            raise
+        return None
+
+
 def present(context: Context, things: Iterable[Thing]) -> list[Thing]:
-    """Those that are there."""
-    return [thing for thing in things if look(context, thing) is not None]
+    """Those that are there, as far as they may be looked at."""
+    return [thing for thing in things if is_there(context, thing)]
 
 
 @dataclass(frozen=True)
@@ -81,9 +91,14 @@ class PodState:
 
 
 def pods_of(context: Context, app: str) -> list[PodState]:
-    """The pods with the label `app`, by name."""
+    """The pods with the label `app`, by name; none where they may not be listed."""
     found = context.kubernetes.list("v1", "pods", label_selector=f"app={app}")
-    return sorted((_state(pod) for pod in found), key=lambda state: state.name)
+    try:
+        return sorted((_state(pod) for pod in found), key=lambda state: state.name)
+    except PlatformError as error:
+        if error.trouble is not Trouble.FORBIDDEN:
+            raise
+        return []
 
 
 def _state(pod: Json) -> PodState:

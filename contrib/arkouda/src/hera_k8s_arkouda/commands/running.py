@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_utils import ChecksFailed, HeraK8sError, NodeState, RunUpdate, provision
+from hera_k8s_utils import ChecksFailed, HeraK8sError, NodeState, PlatformError, RunUpdate, Trouble, provision
 
 from ..deployment import Subject
-from ..things import PodState, Thing, look
+from ..things import PodState, Thing, is_there
 from ..workflows import INSTANCE_LABEL, PARAMETERS_LABEL, instance_of, labels_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def show_things(found: dict[Thing, bool | None], console: Console, *, deleting: 
 def seen(container: ExperimentContainer, things: Iterable[Thing], *, can_look: bool) -> dict[Thing, bool | None]:
     """Whether each object is there."""
     context = container.context()
-    return {thing: (look(context, thing) is not None) if can_look else None for thing in things}
+    return {thing: is_there(context, thing) if can_look else None for thing in things}
 
 
 def check(container: ExperimentContainer, console: Console, *, strict: bool, install: bool) -> None:
@@ -83,17 +83,20 @@ def _where(line: Mapping[str, str]) -> str:
     return f"   {', '.join([server, *(f'{word} {name}' for word, name in named if name)])}"
 
 
-def under_way(container: ExperimentContainer, subject: Subject) -> str:
+def under_way(container: ExperimentContainer, subject: Subject, console: Console) -> str:
     """The name of a workflow that does just this at the moment, empty when there is none.
 
     Raises `HeraK8sError` when one is at work on the same instance with something else in mind.
     """
     mine = labels_of(subject)
-    running = [
-        run
-        for run in container.engine().runs(label_selector=f"{INSTANCE_LABEL}={instance_of(subject)}")
-        if run.phase not in ENDED
-    ]
+    try:
+        found = list(container.engine().runs(label_selector=f"{INSTANCE_LABEL}={instance_of(subject)}"))
+    except PlatformError as error:
+        if error.trouble is not Trouble.FORBIDDEN:
+            raise
+        console.warning("whether another workflow is at work on it is not ours to see (403)")
+        return ""
+    running = [run for run in found if run.phase not in ENDED]
     for run in running:
         if all(run.labels.get(key) == value for key, value in mine.items()):
             return run.name
@@ -110,7 +113,7 @@ def under_way(container: ExperimentContainer, subject: Subject) -> str:
 
 def submit(container: ExperimentContainer, subject: Subject, console: Console) -> str:
     """The name of the workflow: of the one that does the same already, else of a new one."""
-    name = under_way(container, subject)
+    name = under_way(container, subject, console)
     if name:
         console.say(f"{name} does the same already: following it")
         return name

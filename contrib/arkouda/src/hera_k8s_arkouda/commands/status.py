@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hera_k8s_utils import ChecksFailed, PlatformError, Trouble, counted
 
-from ..things import PodState, Thing, look, pods_of, things_of
+from ..things import PodState, Thing, is_there, look, pods_of, things_of
 from ..workflows import INSTANCE_LABEL
 from .surroundings import find_place, settings_for, settings_of
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _ARGO = "argoproj.io/v1alpha1"
+_WORDS = {True: "there", False: "absent", None: "unseen"}
 
 
 def run(session: Session) -> int:
@@ -24,10 +25,10 @@ def run(session: Session) -> int:
     wanted = settings_of(session).deletion(place.url)
     with session.container(None, **settings_for(session, place)) as container:
         context = container.context()
-        found = {thing: look(context, thing) for thing in things_of(wanted)}
+        found = {thing: is_there(context, thing) for thing in things_of(wanted)}
         locales = pods_of(context, f"{wanted.instance_name}-locale")
         server = pods_of(context, f"{wanted.instance_name}-server")
-        replicas = _replicas(found, wanted.instance_name)
+        replicas = _replicas(context, next(thing for thing in found if thing.kind == "Deployment"), found)
         ready = replicas > 0 and sum(pod.ready for pod in locales) >= replicas and any(pod.ready for pod in server)
         if console.json:
             console.document(_document(wanted.instance_name, found, locales, server, replicas, ready))
@@ -38,20 +39,20 @@ def run(session: Session) -> int:
         return 0 if ready else ChecksFailed.exit_code
 
 
-def _replicas(found: dict[Thing, Json | None], instance: str) -> int:
-    deployment = next((body for thing, body in found.items() if thing.name == f"{instance}-locale"), None)
+def _replicas(context: Context, locales: Thing, found: dict[Thing, bool | None]) -> int:
+    """How many locales there shall be."""
+    deployment = look(context, locales) if found[locales] else None
     return int(((deployment or {}).get("spec") or {}).get("replicas") or 0)
 
 
 def _show(
-    found: dict[Thing, Json | None], locales: list[PodState], server: list[PodState], replicas: int, console: Console
+    found: dict[Thing, bool | None], locales: list[PodState], server: list[PodState], replicas: int, console: Console
 ) -> None:
-    there = [thing for thing, body in found.items() if body is not None]
-    if not there and not locales and not server:
+    if not any(there is not False for there in found.values()) and not locales and not server:
         console.result("nothing of it is there")
         return
-    for thing, body in found.items():
-        console.result(f"  {'there' if body is not None else 'absent':8} {thing.title}")
+    for thing, there in found.items():
+        console.result(f"  {_WORDS[there]:8} {thing.title}")
     console.result(f"{sum(pod.ready for pod in locales)} of {counted(replicas, 'locale')} ready")
     for pod in (*locales, *server):
         console.result(f"  {'ready' if pod.ready else 'not ready':10} {pod.name}{f': {pod.why}' if pod.why else ''}")
@@ -80,7 +81,7 @@ def _state(body: Json) -> str:
 
 def _document(
     instance: str,
-    found: dict[Thing, Json | None],
+    found: dict[Thing, bool | None],
     locales: list[PodState],
     server: list[PodState],
     replicas: int,
@@ -90,9 +91,7 @@ def _document(
         "instance": instance,
         "ready": ready,
         "replicas": replicas,
-        "objects": [
-            {"kind": thing.kind, "name": thing.name, "there": body is not None} for thing, body in found.items()
-        ],
+        "objects": [{"kind": thing.kind, "name": thing.name, "there": there} for thing, there in found.items()],
         "locales": [{"name": pod.name, "ready": pod.ready, "why": pod.why} for pod in locales],
         "server": [{"name": pod.name, "ready": pod.ready, "why": pod.why} for pod in server],
     }
