@@ -54,3 +54,15 @@ def nothing_left(each_cluster: Any) -> Iterator[Callable[[], None]]:
 
     yield look
     look()
+
+
+@pytest.fixture
+def claim(each_cluster: Any) -> Path:
+    """The directory of a bound claim called `data`, on this machine."""
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    body = {"metadata": {"name": "data"}, "spec": spec | {"storageClassName": "standard"}}
+    each_cluster.kube.create("{ns}/persistentvolumeclaims", body)
+    each_cluster.kube.until("{ns}/persistentvolumeclaims/data", lambda found: found["status"].get("phase") == "Bound")
+    directory: Path = each_cluster.claim_directory("data")
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory

@@ -177,6 +177,15 @@ def test_a_result_that_cannot_be_pickled_is_told_from_a_failure(pod: Callable[..
     assert "The task ran, and its result cannot be pickled." in told(outcome, image="python:3")
 
 
+def test_a_failure_with_much_to_say_is_told_as_a_failure(pod: Callable[..., Ran]) -> None:
+    def fail() -> None:
+        raise ValueError("x" * 20_000_000 + " is too much")
+
+    header = pod(packed(fail)).outcome.header
+    assert (header["state"], header["kind"]) == ("raised", "ValueError")
+    assert header["traceback"].endswith("x is too much\n")
+
+
 def test_a_task_that_exits_is_a_failed_task(pod: Callable[..., Ran]) -> None:
     outcome = pod(packed(lambda: sys.exit("enough"))).outcome
     assert (outcome.state, outcome.header["kind"]) == ("raised", "SystemExit")

@@ -19,18 +19,6 @@ LARGE = 5_000_000
 """Bytes: more than a Secret or a log takes."""
 
 
-@pytest.fixture
-def claim(each_cluster: Any) -> Path:
-    """The directory of a bound claim called `data`, on this machine."""
-    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    body = {"metadata": {"name": "data"}, "spec": spec | {"storageClassName": "standard"}}
-    each_cluster.kube.create("{ns}/persistentvolumeclaims", body)
-    each_cluster.kube.until("{ns}/persistentvolumeclaims/data", lambda found: found["status"].get("phase") == "Bound")
-    directory: Path = each_cluster.claim_directory("data")
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
-
-
 @pytest.mark.parametrize("inside", ["", "/tasks"])
 def test_a_claim_carries_what_a_secret_does_not(
     dispatcher: Any, executor: Any, claim: Path, inside: str, nothing_left: Any

@@ -267,14 +267,8 @@ class Relay:
 
 
 def test_a_task_outlives_a_cluster_that_cannot_be_reached_for_a_while(
-    dispatcher: Any, executor: Any, each_cluster: Any, tmp_path: Path, nothing_left: Any
+    dispatcher: Any, executor: Any, each_cluster: Any, claim: Path, tmp_path: Path, nothing_left: Any
 ) -> None:
-    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    body = {"metadata": {"name": "data"}, "spec": spec | {"storageClassName": "standard"}}
-    each_cluster.kube.create("{ns}/persistentvolumeclaims", body)
-    each_cluster.kube.until("{ns}/persistentvolumeclaims/data", lambda found: found["status"].get("phase") == "Bound")
-    claim = each_cluster.claim_directory("data")
-    claim.mkdir(parents=True, exist_ok=True)
     config = json.loads(Path(executor().k8s_config_file).read_text())
     address = urlsplit(config["clusters"][0]["cluster"]["server"])
 

@@ -17,34 +17,37 @@ Json = dict[str, Any]
 _AT_ONCE: Final = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError")
 """Reasons for waiting that time does not mend."""
 _SOON: Final = ("ErrImagePull", "ImagePullBackOff", "CreateContainerError", "RunContainerError", "ImageInspectError")
-"""Reasons that may pass, and are believed when they are found twice."""
+"""Reasons that may pass, such as a registry that does not answer for a moment."""
 _LINES: Final = 20
 """Lines of a log that an error quotes."""
 
 
 class Patience:
-    """How long a task may be pending for a reason.
+    """How long a task may be pending for a reason. Without one there is no limit.
 
-    limit: seconds since a reason was first found. Raises through `consider`; without a reason there is no limit.
+    limit: seconds since some reason was first found. soon: the same for reasons such as an image that cannot be pulled,
+    which pass only when they pass quickly.
     """
 
-    def __init__(self, name: str, image: str, limit: float) -> None:
+    def __init__(self, name: str, image: str, *, limit: float, soon: float) -> None:
         self._name = name
         self._image = image
         self._limit = limit
+        self._soon = soon
         self._since: float | None = None
-        self._last = ""
+        self._since_soon: float | None = None
         self.reason = ""
 
     def consider(self, reason: str, now: float) -> None:
         """What was found at this (monotonic) time. Raises `TaskPending` when waiting is over."""
-        word = reason.partition(":")[0]
-        self._since = None if not reason else now if self._since is None else self._since
-        again = word in _SOON and self._last in _SOON
-        self._last, self.reason = word, reason or self.reason
-        if self._since is None:
+        if not reason:
+            self._since = self._since_soon = None
             return
-        if word in _AT_ONCE or again:
+        word = reason.partition(":")[0]
+        self.reason = reason
+        self._since = now if self._since is None else self._since
+        self._since_soon = None if word not in _SOON else now if self._since_soon is None else self._since_soon
+        if word in _AT_ONCE or (self._since_soon is not None and now - self._since_soon >= self._soon):
             raise TaskPending(f"the task {self._name} cannot begin", found=reason, hint=self._hint(word))
         if now - self._since >= self._limit:
             raise TaskPending(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -35,10 +36,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXECUTOR_PLUGIN_NAME = "KubernetesExecutor"
-_EXECUTOR_PLUGIN_DEFAULTS = DEFAULTS  # what Covalent writes into its configuration
+_EXECUTOR_PLUGIN_DEFAULTS = dict(DEFAULTS)  # what Covalent writes into its configuration, and changes there
 
 _LEAST: Final = 1.0
 """Seconds between two looks, where poll_freq asks for fewer."""
+_PULLS: Final = 3
+"""Times poll_freq that an image may resist being pulled: by default 30 s, in which a kubelet tries three times."""
 _LOOKS: Final = 7
 """Looks for an outcome that the pod says it has left: a shared file system may take half a minute to show it."""
 _PASSING: Final = (Trouble.UNREACHABLE, Trouble.TIMEOUT, Trouble.THROTTLED, Trouble.SERVER)
@@ -177,7 +180,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
             image=self.base_image,
             vcpu=self.vcpu,
             memory=self.memory,
-            time_limit=max(0, int(self.time_limit)),
+            time_limit=max(0, math.ceil(self.time_limit)),
             service_account=self.service_account,
         )
         store = open_store(self.data_store, region=self.region, lasting=wanted.time_limit)
@@ -205,10 +208,11 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
         looked at, and while it is down, all are."""
         from .endings import Patience
 
-        patience = Patience(name, self.base_image, float(self.pending_limit))
+        pause = max(_LEAST, float(self.poll_freq))
+        patience = Patience(name, self.base_image, limit=float(self.pending_limit), soon=_PULLS * pause)
         phase = "Pending"
         while True:
-            update = await updates.next(max(_LEAST, float(self.poll_freq)))
+            update = await updates.next(pause)
             if update is not None:
                 job = update.job
                 if update.kind == "deleted":

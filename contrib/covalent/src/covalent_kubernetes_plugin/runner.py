@@ -39,7 +39,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 STORE = os.environ.get("COVALENT_STORE", "")
 MARK = "covalent-outcome"
 LINE = 8000  # characters: container runtimes cut lines at 16 KiB
-SHOWN = 10_000  # characters of a result's text
+SHOWN = 10_000  # characters of a result's text, and of a traceback
 DONE, FAILED, UNDELIVERED = 0, 1, 3  # how this ends; only after the last there is no outcome to read
 ORPHANS = 5.0  # seconds in which what the task left running may still write
 TRIES = 5  # of a transfer
@@ -332,7 +332,7 @@ def raised(error: BaseException, stage: str, stand_in: bool) -> Json:
     """The header of a task that failed; the traceback begins where the task's own code does."""
     inner = error.__traceback__.tb_next if error.__traceback__ is not None else None
     lines = traceback.format_exception(type(error), error, inner)
-    header = {"state": "raised", "stage": stage, "kind": type(error).__name__, "traceback": "".join(lines)}
+    header = {"state": "raised", "stage": stage, "kind": type(error).__name__, "traceback": "".join(lines)[-SHOWN:]}
     if isinstance(error, ImportError) and error.name:
         header["module"] = error.name.partition(".")[0]
     if stand_in and "covalent" in str(error):
