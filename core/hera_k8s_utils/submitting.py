@@ -1,13 +1,16 @@
-"""Submitting an object exactly once: under its own name, and recognised by its digest when an answer was lost."""
+"""Submitting an object exactly once: under its own name, and recognised by its digest when an answer was lost.
+
+And trying it out before, without keeping it.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from .declarations import Json, Submission
+from .declarations import CheckResult, Json, Submission, fail, ok, unknown, warn
 from .errors import PlatformError, SubmissionUnknown, SubmitError, Trouble
 from .manifest import DIGEST_LABEL
 
@@ -128,3 +131,21 @@ def _refused(name: str, desk: Desk, error: PlatformError) -> SubmitError:
     }
     said = error.found or error.wanted
     return SubmitError(f"{name} was not accepted", found=said, hint=hints.get(error.trouble, error.hint))
+
+
+def tried(create: Callable[[], Any], *, resource: str = "workflows") -> CheckResult:
+    """What a dry run comes to. Troubles that say nothing of the workflow are raised on as `PlatformError`."""
+    try:
+        create()
+    except PlatformError as error:
+        said = error.found or error.wanted
+        if error.trouble is Trouble.INVALID:
+            return fail(said, hint="hera-k8s render shows what is submitted")
+        if error.trouble is Trouble.FORBIDDEN:
+            return fail(said, hint=error.hint or f"ask those who run the cluster for the right to create {resource}")
+        if error.trouble is Trouble.CONFLICT:
+            return warn(f"said of a dry run: {said}", hint="submitting tells whether it is the same run or another one")
+        if error.trouble is Trouble.MISSING:
+            return unknown(f"a dry run is not served: {said}")
+        raise
+    return ok("dry run accepted")

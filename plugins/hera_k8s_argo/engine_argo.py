@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils import Context, Finding, LogLine, PlatformError, RunSummary, RunUpdate, Submission, Trouble
 from hera_k8s_utils.patience import Patience
-from hera_k8s_utils.submitting import Desk, submit_once
+from hera_k8s_utils.submitting import Desk, submit_once, tried
 
 from .client import ArgoClient
 from .following import FIELDS, Source, follow, nodes_of, pod_name, require_going_on
 from .logs import continued
 from .settings import ArgoSettings
 from .submission import prepared
-from .verdicts import summary, tried
+from .verdicts import summary
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment

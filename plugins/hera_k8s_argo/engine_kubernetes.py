@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from hera_k8s_utils import Context, Finding, Kubernetes, LogLine, RunSummary, RunUpdate, Submission
 from hera_k8s_utils.patience import Patience
 from hera_k8s_utils.pod_logs import log_of_pod
-from hera_k8s_utils.submitting import Desk, submit_once
+from hera_k8s_utils.submitting import Desk, submit_once, tried
 
 from .following import Source, follow, require_going_on
 from .pod_logs import followed_logs, logs_of_workflow
 from .settings import ArgoSettings
 from .submission import INSTANCE, prepared
-from .verdicts import summary, tried
+from .verdicts import summary
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment

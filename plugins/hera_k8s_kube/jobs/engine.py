@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils.batch import JOB, JOBS_LABEL, TASK_LABEL
 from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import Finding, Json, LogLine, RunSummary, RunUpdate, Submission, fail, ok, unknown
-from hera_k8s_utils.errors import PlatformError, RunOver, SubmitError, Trouble
+from hera_k8s_utils.declarations import Finding, Json, LogLine, RunSummary, RunUpdate, Submission, Verdict, ok
+from hera_k8s_utils.errors import PlatformError, RunOver, SubmitError
 from hera_k8s_utils.manifest import DIGEST_LABEL
 from hera_k8s_utils.patience import Patience
 from hera_k8s_utils.pod_logs import begun_pods, logs_side_by_side
-from hera_k8s_utils.submitting import Desk, submit_once
+from hera_k8s_utils.submitting import Desk, submit_once, tried
 
 from .client import API, JOB_LABEL, RESOURCE, Jobs, at_once
 from .nodes import Point, RunState, SeenPod, run_of
@@ -68,28 +68,12 @@ class JobsEngine:
         objects = [each for each in self._prepared(built) if each["kind"] == JOB]
         few = objects[:_TRIED]
         for job in few:
-            refused = self._tried(job)
-            if refused is not None:
-                yield refused
+            result = tried(partial(self.jobs.dry_run, job), resource="jobs")
+            if result.verdict is not Verdict.PASSED:
+                yield Finding("jobs accepts it", result)
                 return
         said = "dry run accepted" if len(few) == len(objects) else f"dry run of {len(few)} of {len(objects)} accepted"
         yield Finding("jobs accepts it", ok(said))
-
-    def _tried(self, job: Json) -> Finding | None:
-        try:
-            self.jobs.dry_run(job)
-        except PlatformError as error:
-            said = error.found or error.wanted
-            if error.trouble is Trouble.INVALID:
-                return Finding("jobs accepts it", fail(said, hint="hera-k8s render shows what is submitted"))
-            if error.trouble is Trouble.FORBIDDEN:
-                ask = error.hint or "ask those who run the cluster for the right to create jobs"
-                return Finding("jobs accepts it", fail(said, hint=ask))
-            if error.trouble is Trouble.CONFLICT:
-                told = "submitting tells whether it is the same run or another one"
-                return Finding("jobs accepts it", unknown(f"said of a dry run: {said}", hint=told))
-            raise
-        return None
 
     def _prepared(self, built: BuiltExperiment) -> list[Json]:
         """The objects of a run, each with the digest of the whole."""
