@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +53,12 @@ def test_many_at_once_make_one_job(each_cluster: ClusterSpace, hera: Callable[..
     from hera_k8s_utils import build_container
 
     provision(each_cluster, hera(each_cluster), str(EXAMPLE))
-    found: list[Any] = []
-
-    def submit_one() -> None:
-        settings: Json = {"k8s_config_file": str(each_cluster.kubeconfig), "run_id": "race"}
-        with build_container(EXAMPLE, environ={}, **settings) as container:
-            found.append(container.engine().submit(container.experiment()))
-
-    threads = [threading.Thread(target=submit_one) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    settings: Json = {"k8s_config_file": str(each_cluster.kubeconfig), "run_id": "race"}
+    with ExitStack() as stack:
+        containers = [stack.enter_context(build_container(EXAMPLE, environ={}, **settings)) for _ in range(6)]
+        ready = [(container.engine(), container.experiment()) for container in containers]
+        with ThreadPoolExecutor(6) as pool:
+            found = list(pool.map(lambda pair: pair[0].submit(pair[1]), ready))
     assert sorted(one.existed for one in found) == [False] + [True] * 5
     jobs = each_cluster.kube.get(f"/apis/batch/v1/namespaces/{each_cluster.namespace}/jobs")["items"]
     assert len(jobs) == 1

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from argo_peer import loaded
+from cluster_access import wait_until
 from clusters import ClusterSpace
 from jobs_peer import job
 
@@ -81,10 +82,8 @@ def test_an_image_that_cannot_be_had_is_why_it_is_pending(jobs: Jobs) -> None:
     wanted = job("no-image")
     wanted["spec"]["template"]["spec"]["containers"][0]["image"] = "nowhere.example/busybox:does-not-exist"
     jobs.submit(wanted)
-    for _ in jobs.follow("app=try"):
-        said = jobs.why_pending("no-image")
-        if said:
-            break
+    wait_until(lambda: jobs.why_pending("no-image"), "what keeps it pending")
+    said = jobs.why_pending("no-image")
     assert said.startswith(("ErrImagePull", "ImagePullBackOff"))
     assert jobs.get("no-image").phase == "Pending"
 

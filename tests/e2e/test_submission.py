@@ -6,6 +6,8 @@ import dataclasses
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -62,18 +64,12 @@ def test_many_at_once_make_one_workflow(each_cluster: ClusterSpace, hera: Callab
 
     provision(each_cluster, hera(each_cluster))
     config = str(each_cluster.account("researcher", LEAST))
-    found: list[Any] = []
-
-    def submit_one() -> None:
-        settings: Json = {"k8s_config_file": config, "engine": "kubernetes", "run_id": "race"}
-        with build_container(trial, environ={}, **settings) as container:
-            found.append(container.engine().submit(container.experiment()))
-
-    threads = [threading.Thread(target=submit_one) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    settings: Json = {"k8s_config_file": config, "engine": "kubernetes", "run_id": "race"}
+    with ExitStack() as stack:
+        containers = [stack.enter_context(build_container(trial, environ={}, **settings)) for _ in range(8)]
+        ready = [(container.engine(), container.experiment()) for container in containers]
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda pair: pair[0].submit(pair[1]), ready))
     assert [one.name for one in found] == ["trial-race"] * 8
     assert sorted(one.existed for one in found) == [False] + [True] * 7
     (only,) = each_cluster.kube.get(workflows(each_cluster))["items"]
