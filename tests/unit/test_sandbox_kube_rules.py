@@ -15,6 +15,7 @@ from hera_k8s_sandbox import operations, protobuf, tokens
 from hera_k8s_sandbox.access import Access
 from hera_k8s_sandbox.apply import apply
 from hera_k8s_sandbox.bootstrap import furnish
+from hera_k8s_sandbox.columns import duration
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.patches import json_patch, merge_patch, strategic_merge
 from hera_k8s_sandbox.resources import (
@@ -29,7 +30,6 @@ from hera_k8s_sandbox.resources import (
 )
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Store
-from hera_k8s_sandbox.tables import duration
 
 KINDS = (CONFIG_MAPS, SECRETS, CLAIMS, PODS, ROLES, CLUSTER_ROLES, ROLE_BINDINGS, STORAGE_CLASSES)
 FIELDS = (
