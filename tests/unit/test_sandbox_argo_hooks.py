@@ -301,3 +301,44 @@ def test_handlers_and_outputs_outlive_the_server(tmp_path: Any) -> None:
 
 def _is_under_way(found: dict[str, Any], name: str) -> bool:
     return any(one["displayName"] == name and one["phase"] == "Running" for one in _nodes(found))
+
+
+# Through Hera
+
+
+def test_heras_exit_handlers_hooks_and_expressions_work(flows: Workflows, sandbox: Any) -> None:
+    from hera.workflows import DAG, Container, Parameter, Workflow, WorkflowsService
+    from hera.workflows.models import LifecycleHook
+
+    service = WorkflowsService(host=sandbox.url, token=sandbox.token, namespace="default")
+    running_hook = {"running": LifecycleHook(template="bye", expression='workflow.status == "Running"')}
+    with Workflow(
+        generate_name="hera-",
+        entrypoint="main",
+        on_exit="bye",
+        hooks=running_hook,
+        namespace="default",
+        workflows_service=service,
+    ) as w:
+        flip = Container(name="flip", image="busybox", command=["echo", "4"])
+        say = Container(
+            name="say", image="busybox", command=["echo", "{{inputs.parameters.x}}"], inputs=[Parameter(name="x")]
+        )
+        bye = Container(name="bye", image="busybox", command=["echo", "{{workflow.status}}"])
+        with DAG(name="main"):
+            first = flip(name="first")
+            second = say(name="second", arguments={"x": "{{=asInt(tasks.first.outputs.result) * 2}}"})
+            second.on_exit = bye
+            first >> second
+    w.lint()
+    name = w.create().metadata.name
+    found = flows.finish(name)
+    assert found["status"]["phase"] == "Succeeded", nodes(found)
+    assert {f"{name}.onExit", f"{name}.hooks.running", "second.onExit"} <= phases(found).keys()
+    assert nodes(found)["second"]["inputs"]["parameters"][0]["value"] == "8"
+
+
+def test_lint_names_what_a_hook_lacks(flows: Workflows) -> None:
+    answer = flows.api.send("POST", f"{flows.base}/lint", {"workflow": workflow(EASY, onExit="gone")})
+    assert (answer.status_code, answer.json()["code"]) == (400, 3)
+    assert "onExit template name 'gone' undefined" in answer.json()["message"]

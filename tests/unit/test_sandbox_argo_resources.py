@@ -353,3 +353,34 @@ def test_apply_with_force_makes_anew_what_cannot_be_changed(flows: Workflows, ap
     assert applied("two") == "Failed"
     assert applied("two", "--force") == "Succeeded"
     assert uid() != first
+
+
+# Through Hera
+
+
+def test_heras_resource_templates_work(flows: Workflows, sandbox: Any) -> None:
+    from hera.workflows import Parameter, Resource, Steps, Workflow, WorkflowsService
+    from hera.workflows.models import ValueFrom
+
+    service = WorkflowsService(host=sandbox.url, token=sandbox.token, namespace="work")
+    with Workflow(
+        generate_name="hera-",
+        entrypoint="main",
+        namespace="work",
+        service_account_name="editor",
+        workflows_service=service,
+    ) as w:
+        made = Resource(
+            name="made",
+            action="create",
+            manifest=json.dumps({**config_map("unused", a="1"), "metadata": {"generateName": "hera-"}}),
+            success_condition="data.a == 1",
+            set_owner_reference=True,
+            outputs=[Parameter(name="name", value_from=ValueFrom(json_path="{.metadata.name}"))],
+        )
+        with Steps(name="main"):
+            made(name="make")
+    w.lint()
+    found = flows.finish(w.create().metadata.name)
+    assert found["status"]["phase"] == "Succeeded", nodes(found)
+    assert nodes(found)["make"]["outputs"]["parameters"][0]["value"].startswith("hera-")
