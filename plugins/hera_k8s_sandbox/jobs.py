@@ -25,7 +25,7 @@ Key = tuple[str, str]  # namespace, name
 
 log = logging.getLogger(__name__)
 
-_SHARE: Final = 10  # a look that takes a second is followed by ten without one
+_SHARE: Final = 2  # a look that takes a second is followed by two without one
 _ENDS: Final = ("Complete", "Failed")
 
 

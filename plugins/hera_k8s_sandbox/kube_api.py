@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import discovery, garbage, openapi, operations, pod_logs, reviews, scale, tables, watches
+from hera_k8s_sandbox import discovery, openapi, operations, pod_logs, reviews, scale, tables, watches
 from hera_k8s_sandbox.access import Identity
 from hera_k8s_sandbox.answers import (
     check_acceptable,
@@ -37,6 +37,7 @@ from hera_k8s_sandbox.bodies import (
     require_version,
 )
 from hera_k8s_sandbox.decoding import check_types
+from hera_k8s_sandbox.deletion import PODS_KEPT, keeps_pods, propagation
 from hera_k8s_sandbox.discovery import known_group_version as knows
 from hera_k8s_sandbox.errors import (
     ApiError,
@@ -53,7 +54,6 @@ from hera_k8s_sandbox.requests import (
     Query,
     Target,
     as_object,
-    bad_policy,
     check_fields,
     check_list_options,
     flag,
@@ -65,7 +65,6 @@ from hera_k8s_sandbox.requests import (
 )
 from hera_k8s_sandbox.resources import (
     CLAIMS,
-    JOBS,
     NAMESPACES,
     PERSISTENT_VOLUMES,
     PODS,
@@ -393,12 +392,12 @@ class KubeApi:
             target.namespace,
             target.name,
             preconditions=options.get("preconditions"),
-            propagation=_propagation(request, resource, options),
+            propagation=propagation(request, resource, options),
             grace=_grace(request, options),
             dry_run=query.dry_run or options.get("dryRun") == ["All"],
         )
         self._store.flush()
-        told = _warnings([_PODS_KEPT] if _keeps_pods(request, resource, options) else [])
+        told = _warnings([PODS_KEPT] if keeps_pods(request, resource, options) else [])
         if not gone or resource in _RETURNS_DELETED:
             return json_answer(last, headers=told)
         details = {
@@ -424,7 +423,7 @@ class KubeApi:
                     self._state,
                     resource,
                     *entry.key,
-                    propagation=_propagation(request, resource, options),
+                    propagation=propagation(request, resource, options),
                     grace=_grace(request, options),
                     dry_run=query.dry_run or options.get("dryRun") == ["All"],
                 )
@@ -434,7 +433,7 @@ class KubeApi:
         head = {"kind": kind, "apiVersion": resource.api_version, "metadata": meta}
         unheaded = () if resource.custom else ("kind", "apiVersion")
         items = [{key: value for key, value in entry.object.items() if key not in unheaded} for entry in found]
-        told = _warnings([_PODS_KEPT] if _keeps_pods(request, resource, options) else [])
+        told = _warnings([PODS_KEPT] if keeps_pods(request, resource, options) else [])
         return json_answer(head | {"items": items}, headers=told)
 
     async def _delete_options(self, request: web.Request) -> Json:
@@ -529,30 +528,5 @@ def _grace(request: web.Request, options: Json) -> int | None:
     return number(request, "gracePeriodSeconds") if given is None else int(given)
 
 
-def _propagation(request: web.Request, resource: Resource, options: Json) -> str:
-    """What is to become of what a deleted object owns. Raises ApiError 422."""
-    policy = options.get("propagationPolicy") or request.query.get("propagationPolicy")
-    orphans = options.get("orphanDependents")
-    if orphans is not None:
-        return garbage.ORPHAN if orphans else garbage.BACKGROUND
-    if policy is None:
-        return garbage.ORPHAN if _keeps_pods(request, resource, options) else garbage.BACKGROUND
-    if policy not in garbage.POLICIES:
-        raise bad_policy(policy)
-    return str(policy)
-
-
-def _keeps_pods(request: web.Request, resource: Resource, options: Json) -> bool:
-    """Whether somebody deletes jobs without saying what becomes of their pods: for old clients' sake they stay."""
-    said = options.get("propagationPolicy") or request.query.get("propagationPolicy")
-    return resource is JOBS and not said and options.get("orphanDependents") is None
-
-
 def _warnings(texts: list[str]) -> list[tuple[str, str]]:
     return [("Warning", f'299 - "{text}"') for text in texts]
-
-
-_PODS_KEPT: Final = (
-    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
-    "propagationPolicy=Orphan to suppress this warning"
-)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sandbox_api import Api, make_namespace
 
-from hera_k8s_sandbox import jobs_indexes, launch, protobuf
+from hera_k8s_sandbox import files, jobs_indexes, launch, protobuf
 
 Json = dict[str, Any]
 KUBECTL = shutil.which("kubectl")
@@ -167,6 +167,19 @@ def test_jobs_go_on_after_a_restart(tmp_path: Path) -> None:
         api = Api(address.url, address.token)
         eventually(lambda: "Complete" in conditions(api, "default"), "the job to end")
         assert status(api, "default")["succeeded"] == 3
+
+
+def test_a_running_job_keeps_the_sandbox_up(tmp_path: Path) -> None:
+    with launch.running(tmp_path, until_idle=0.3) as address:
+        Api(address.url, address.token).create(jobs("default"), job("sleep 1.5; exit 1", backoffLimit=1))
+        eventually(lambda: not (tmp_path / files.SERVER).exists(), "the server to end by itself")
+    with launch.running(tmp_path) as address:
+        api = Api(address.url, address.token)
+        assert conditions(api, "default") == ["FailureTarget", "Failed"]
+        codes = [
+            one["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] for one in pods(api, "default")
+        ]
+        assert codes == [1, 1]
 
 
 def test_cron_jobs_are_refused_by_name(api: Api) -> None:

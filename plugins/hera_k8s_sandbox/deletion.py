@@ -1,0 +1,38 @@
+"""Deletion: what a client says, or leaves unsaid, about what a deleted object owns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from hera_k8s_sandbox import garbage
+from hera_k8s_sandbox.requests import bad_policy
+from hera_k8s_sandbox.resources import JOBS, Resource
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+Json = dict[str, Any]
+
+PODS_KEPT: Final = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+    "propagationPolicy=Orphan to suppress this warning"
+)
+
+
+def propagation(request: web.Request, resource: Resource, options: Json) -> str:
+    """What is to become of what a deleted object owns. Raises ApiError 422."""
+    policy = options.get("propagationPolicy") or request.query.get("propagationPolicy")
+    orphans = options.get("orphanDependents")
+    if orphans is not None:
+        return garbage.ORPHAN if orphans else garbage.BACKGROUND
+    if policy is None:
+        return garbage.ORPHAN if keeps_pods(request, resource, options) else garbage.BACKGROUND
+    if policy not in garbage.POLICIES:
+        raise bad_policy(policy)
+    return str(policy)
+
+
+def keeps_pods(request: web.Request, resource: Resource, options: Json) -> bool:
+    """Whether somebody deletes jobs without saying what becomes of their pods: for old clients' sake they stay."""
+    said = options.get("propagationPolicy") or request.query.get("propagationPolicy")
+    return resource is JOBS and not said and options.get("orphanDependents") is None
