@@ -80,6 +80,7 @@ def test_a_whole_life_of_an_instance(run: Command, kubernetes: Kubernetes) -> No
     assert told.code == 0, told.err
     assert "namespace arkouda, as sandbox-admin" in told.err, "as whom and where"
     assert "create         Deployment arkouda-on-k8s-locale" in told.out
+    assert "✔ create-servicemonitor   17 of 17" in told.err
     for name in (INSTANCE, f"{INSTANCE}-metrics"):
         assert kubernetes.get("v1", "services", name), "the server registers it, by the rights of its account"
     assert "arkouda_server -nl 2" in "\n".join(kubernetes.logs(f"{INSTANCE}-server", container="arkouda-udp-server"))

@@ -45,9 +45,17 @@ def things_of(subject: Subject) -> list[Thing]:
     return list(dict.fromkeys(found))
 
 
+def number_of_tasks(subject: Subject) -> int:
+    """How many tasks the workflow of a subject has."""
+    return len(_tasks(template_bodies()[subject.template]))
+
+
+def _tasks(body: Json) -> list[Json]:
+    return [task for template in body["spec"]["templates"] for task in (template.get("dag") or {}).get("tasks") or ()]
+
+
 def _skipped(body: Json) -> set[str]:
-    tasks = [task for template in body["spec"]["templates"] for task in (template.get("dag") or {}).get("tasks") or ()]
-    return {task["template"] for task in tasks if task.get("when") == METRICS_WANTED}
+    return {task["template"] for task in _tasks(body) if task.get("when") == METRICS_WANTED}
 
 
 def _filled(text: str, parameters: dict[str, str]) -> str:

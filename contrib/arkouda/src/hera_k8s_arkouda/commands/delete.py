@@ -62,7 +62,7 @@ def delete(session: Session, place: Place, wanted: Deletion) -> int:
         if session.arguments.detach:
             console.hint(f"hera-k8s follow {name}")
             return 0
-        ended = running.follow(container, name, console)
+        ended = running.follow(container, wanted, name, console)
         left = _wait_until_gone(container, wanted) if seeing else []
         if ended.phase != "Succeeded" or left:
             raise WorkflowFailed(

@@ -47,7 +47,7 @@ def run(session: Session) -> int:
             console.hint(f"hera-k8s arkouda status, or hera-k8s follow {name}")
             return 0
         console.say(f"  waiting for {wanted.number_of_locales} locales, {wanted.ready_timeout} s at most")
-        ended = running.follow(container, name, console)
+        ended = running.follow(container, wanted, name, console)
         if ended.phase != "Succeeded":
             raise _failed(container, wanted, name, ended.message or ended.phase, console, seeing=seeing)
         return _done(container, wanted, console, seeing=seeing)

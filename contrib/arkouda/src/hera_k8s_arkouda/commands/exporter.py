@@ -33,7 +33,7 @@ def run_deploy(session: Session) -> int:
         if session.arguments.detach:
             console.hint(f"hera-k8s follow {name}")
             return 0
-        ended = running.follow(container, name, console)
+        ended = running.follow(container, wanted, name, console)
         if ended.phase != "Succeeded":
             pods = pods_of(container.context(), wanted.app_name) if seeing else []
             running.show_pods(pods, console)

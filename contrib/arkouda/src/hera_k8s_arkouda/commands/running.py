@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hera_k8s_utils import ChecksFailed, HeraK8sError, NodeState, PlatformError, RunUpdate, Trouble, provision
 
 from ..deployment import Subject
-from ..things import PodState, Thing, is_there
+from ..things import PodState, Thing, is_there, number_of_tasks
 from ..workflows import INSTANCE_LABEL, PARAMETERS_LABEL, instance_of, labels_of
 
 if TYPE_CHECKING:
@@ -125,15 +125,16 @@ def submit(container: ExperimentContainer, subject: Subject, console: Console) -
     return submission.name
 
 
-def follow(container: ExperimentContainer, name: str, console: Console) -> RunUpdate:
+def follow(container: ExperimentContainer, subject: Subject, name: str, console: Console) -> RunUpdate:
     """Tell of each task as it ends, until the workflow does. Ctrl-C leaves it running."""
     told: set[str] = set()
+    total = number_of_tasks(subject)
     last = RunUpdate(phase="")
     try:
         for update in container.engine().follow(name):
             last = update
             for node in update.nodes:
-                _tell(node, told, console)
+                _tell(node, told, total, console)
             if update.finished:
                 break
     except KeyboardInterrupt:
@@ -145,7 +146,7 @@ def follow(container: ExperimentContainer, name: str, console: Console) -> RunUp
     return last
 
 
-def _tell(node: NodeState, told: set[str], console: Console) -> None:
+def _tell(node: NodeState, told: set[str], total: int, console: Console) -> None:
     if node.type not in _WORK or node.phase not in (*ENDED, "Skipped", "Omitted") or node.id in told:
         return
     told.add(node.id)
@@ -153,7 +154,7 @@ def _tell(node: NodeState, told: set[str], console: Console) -> None:
     if console.json:
         console.record({"event": "task", "task": title, "phase": node.phase, "message": node.message})
     elif node.phase == "Succeeded":
-        console.passed(title)
+        console.passed(f"{title}   {len(told)} of {total}")
     elif node.phase in ("Skipped", "Omitted"):
         console.say(f"- {title}: left out")
     else:
