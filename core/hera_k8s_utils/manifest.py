@@ -326,7 +326,7 @@ def _as_mapping(workflow: Any) -> Mapping[str, Any]:
         return workflow
     if batch.is_official(workflow):
         return batch.from_official(workflow)
-    if isinstance(workflow, Iterable) and not isinstance(workflow, (str, bytes)) and not hasattr(workflow, "to_dict"):
+    if _is_several(workflow):
         return batch.gathered(workflow, _as_mapping)
     try:
         if callable(getattr(workflow, "to_dict", None)):
@@ -346,6 +346,12 @@ def _as_mapping(workflow: Any) -> Mapping[str, Any]:
             hint="the function must return a Hera Workflow, the dict of one, or Jobs",
         )
     return built
+
+
+def _is_several(workflow: Any) -> bool:
+    """Whether a builder returned several objects; Hera's models can be iterated over too, field by field."""
+    one = isinstance(workflow, (str, bytes)) or hasattr(workflow, "to_dict") or hasattr(workflow, "model_dump")
+    return isinstance(workflow, Iterable) and not one
 
 
 def sources_of(workflow: Any) -> dict[str, Source]:

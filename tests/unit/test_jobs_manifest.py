@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from argo_peer import loaded
 from command_line import CommandLine
+from hera.workflows import models
 from jobs_peer import job
 from kubernetes.client import V1Container, V1Job, V1JobSpec, V1ObjectMeta, V1PodSpec, V1PodTemplateSpec
 
 from hera_k8s_kube import ConfigMap, PersistentVolumeClaim, PullSecret, Secret
 from hera_k8s_kube.jobs import indexed_job, plain_job
-from hera_k8s_utils import BuildError, Experiment, Inputs, OptionsError, Requirement, build_container
+from hera_k8s_utils import BuildError, Experiment, Inputs, Manifest, OptionsError, Requirement, build_container
 from hera_k8s_utils.lint import lint
 
 Json = dict[str, Any]
@@ -97,6 +98,12 @@ def test_several_jobs_are_one_run(several: Any) -> None:
     assert (manifest.kind, manifest.runs_as, manifest.name) == ("List", "Job", "sweep-r1")
     assert [each["metadata"]["name"] for each in manifest.jobs] == ["sweep-r1-a", "sweep-r1-b"]
     assert {each["metadata"]["annotations"]["hera-k8s-utils/number-of-jobs"] for each in manifest.jobs} == {"2"}
+
+
+def test_a_model_of_hera_is_one_workflow_although_it_can_be_iterated_over() -> None:
+    spec = models.WorkflowSpec(entrypoint="main")
+    model = models.Workflow(kind="Workflow", metadata=models.ObjectMeta(name="x"), spec=spec)
+    assert Manifest.of(model).kind == "Workflow"
 
 
 def test_names_that_are_too_long_are_cut_and_stay_different() -> None:
