@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Set
+from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
@@ -92,6 +93,8 @@ def _as_plain(value: Any, within: tuple[int, ...]) -> Any:
     """Plain data for any value; what holds itself is named once, secrets are redacted. within: ids of the holders."""
     from .log import redact
 
+    if isinstance(value, Enum):
+        return _as_plain(value.value, within)
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
@@ -103,6 +106,8 @@ def _as_plain(value: Any, within: tuple[int, ...]) -> Any:
     inside = (*within, id(value))
     if isinstance(value, (k8s_cluster, argo_server)):
         return value.to_json()
+    if isinstance(value, BaseException):
+        return redact(str(value))
     if isinstance(value, Mapping):
         return {redact(str(key)): _as_plain(each, inside) for key, each in value.items()}
     if isinstance(value, Set):

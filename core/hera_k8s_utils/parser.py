@@ -59,10 +59,11 @@ class parser:
 
     options: ClassVar[Sequence[KnownOption]] = (*ARGO_OPTIONS, *KUBERNETES_OPTIONS)
 
-    def __init__(self, existing_parser: ArgumentParser | None = None, logger: logging.Logger = _LOG) -> None:
+    def __init__(self, existing_parser: ArgumentParser | None = None, logger: logging.Logger | None = _LOG) -> None:
         with ending_the_script():
             from .script_parser import ScriptParser, extended  # ConfigArgParse patches argparse: only now
 
+            logger = logger or _LOG
             if existing_parser is None:
                 self.parser: Any = ScriptParser(self.options, logger)
             else:

@@ -25,8 +25,9 @@ _PREFIXES: Final = ("argo_", "k8s_")
 """Beginnings of the attributes of parsed arguments that are the framework's: a script's other ones are its own."""
 _SCALARS: Final = (str, os.PathLike, bool, int, float)
 _FLAGS: Final = ("argo_server", "argo_token", "argo_namespace", "argo_service_account", "k8s_config_file")
-_FLAG: Final = re.compile(r"(?<![\w-])--?([a-z][a-z0-9-]*)")
-_LONG: Final = {"n": "argo-namespace", "namespace": "argo-namespace"}
+_FLAG: Final = re.compile(r"(?<![\w-])--?([a-z][a-z0-9-]*)(?: ([A-Z][A-Z:=]+)\b)?")
+_KEYWORD: Final = re.compile(r"^([a-z]\w*)=(?= )")
+_LONG: Final = {"n": "argo-namespace", "namespace": "argo-namespace", "service-account": "argo-service-account"}
 _COMMAND: Final = re.compile(r"\b(kubectl|hera-k8s|python|chmod|git)\b")
 _NEW_FLAG: Final = "--bind"
 _TRY: Final = "HERA_K8S_SANDBOX=1 tries the script without a cluster"
@@ -57,21 +58,27 @@ def as_script_exit(error: HeraK8sError) -> ScriptExit:
     """An error of the framework's as scripts are told it: no secrets, and flags that scripts have."""
     from .log import redact
 
-    hint = in_words_of_scripts(error.hint)
-    if isinstance(error, NoCredential):
+    wanted, found, hint = _KEYWORD.sub(r"\1", error.wanted), error.found, in_words_of_scripts(error.hint)
+    if wanted.startswith("--"):
+        wanted = in_words_of_scripts(wanted)
+    if isinstance(error, NoCredential):  # only there what was found is in our own words alone
+        found = in_words_of_scripts(found)
         hint = _REMEDIES.get(error.wanted.rpartition(" ")[2], hint)
-    return ScriptExit(redact(error.wanted), found=redact(error.found), hint=redact(hint))
+    return ScriptExit(redact(wanted), found=redact(found), hint=redact(hint))
 
 
-def in_words_of_scripts(hint: str) -> str:
-    """A hint whose flags are those that scripts have; of the others, the keys of `hera.config`."""
-    clauses = re.split(r"(,|;| or )", hint)
+def in_words_of_scripts(text: str) -> str:
+    """A text whose flags are those that scripts have; of the others, the keys of `hera.config`."""
+    clauses = re.split(r"(,|;|\n| or )", text)
     return "".join(each if _COMMAND.search(each) else _FLAG.sub(_as_key, each) for each in clauses)
 
 
 def _as_key(flag: re.Match[str]) -> str:
     name = _LONG.get(flag.group(1), flag.group(1)).replace("-", "_")
-    return f"--{name}" if name in _FLAGS else f"{name} in hera.config"
+    value = flag.group(2)
+    if name in _FLAGS:
+        return f"--{name} {value}" if value else f"--{name}"
+    return f"{value} as {name} in hera.config" if value else f"{name} in hera.config"
 
 
 def given_by(args: Any) -> dict[str, Any]:

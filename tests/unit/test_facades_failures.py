@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import math
 import os
@@ -127,8 +128,26 @@ def test_other_answers_have_words_too(peer: ArgoPeer, answer: Any) -> None:
     assert told(lambda: argo_server(arguments(peer.url))).found
 
 
+def test_a_token_that_is_none_is_called_as_the_script_calls_it(peer: ArgoPeer) -> None:
+    assert told(lambda: argo_server(arguments(peer.url, argo_token="Bearer"))).wanted == "argo_token holds no token"
+
+
 def test_an_address_that_cannot_be_one() -> None:
     assert "http or https" in told(lambda: argo_server(arguments("ftp://argo.example"))).found
+
+
+def test_a_namespace_that_cannot_be_one_is_told_with_the_flag_that_scripts_have(cluster: FaultServer) -> None:
+    error = told(lambda: k8s_cluster(arguments(kubernetes=cluster.url, argo_namespace="Not_one")))
+    assert error.wanted == "--argo_namespace cannot be used"
+
+
+def test_flags_that_scripts_lack_are_keys_of_the_file_in_every_part_of_a_message(cluster: FaultServer) -> None:
+    error = told(lambda: argo_server(arguments()))
+    assert "argo_token_account in hera.config or --argo_service_account" in error.found
+    assert "--sandbox" not in str(error)
+    cluster.on("POST", REVIEW, reply(401, {"kind": "Status", "code": 401, "message": "Unauthorized"}))
+    error = told(lambda: k8s_cluster(arguments(kubernetes=cluster.url)))
+    assert error.hint.endswith("NAME as k8s_context in hera.config takes another identity")
 
 
 def test_causes_are_told_of_the_cluster_as_well(cluster: FaultServer) -> None:
@@ -256,11 +275,14 @@ def test_an_environment_of_anything_is_json_without_secrets(peer: ArgoPeer, clus
     made.cluster.proxies = [{"token": SECRET, 1: b"bytes"}, ("a", None, 1.5, True)]
     made.function = told
     made.kind = Struct
+    made.side = enum.Enum("Side", {"HEADS": "heads"}).HEADS
+    made.last = ValueError(f"{SECRET} is refused")
     plain = json.loads(made.toJSON())
     assert plain["volume"] == {"claim_name": "data", "path": "/within", "years": [2009, 2012], "share": "nan"}
     assert plain["cluster"]["registry"] == "harbor.example/"
     assert plain["cluster"]["proxies"][1] == ["a", None, 1.5, True]
     assert (plain["function"], plain["kind"]) == ("told", "Struct")
+    assert (plain["side"], plain["last"]) == ("heads", "<redacted> is refused")
     assert plain["k8s"]["identity"] == "jane"
     made.print_config()
     assert SECRET not in made.toJSON() + capsys.readouterr().out

@@ -155,6 +155,13 @@ def test_an_existing_parser_gets_the_options(work: Path, monkeypatch: pytest.Mon
     assert existing.parse_args(["--argo_server", "from-flag"]).argo_server == "from-flag"
 
 
+@pytest.mark.parametrize("existing", [None, argparse.ArgumentParser()], ids=["none", "another"])
+def test_no_logger_is_the_one_of_the_module(work: Path, caplog: pytest.LogCaptureFixture, existing: Any) -> None:
+    (work / "hera.config").write_text("of_somebody_else = 1\n")
+    parser(existing, None).parse_args([])
+    assert [record.name for record in caplog.records] == ["hera_k8s_utils.parser"]
+
+
 def test_our_own_parser_as_the_existing_one_stays_as_the_script_made_it(work: Path) -> None:
     first = parser()
     first.parser.add("--argo_server", default="mine")
