@@ -20,6 +20,7 @@ The server is started once for all tests of a run, in about five seconds; each t
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -131,7 +132,8 @@ def _floors(config: pytest.Config) -> dict[str, int]:
 
 
 def _passed(reporter: Any, server: str) -> int:
-    return sum(f"[{server}" in report.nodeid for report in reporter.stats.get("passed", ()))
+    parameter = re.compile(rf"[\[-]{server}[\]-]")
+    return sum(bool(parameter.search(report.nodeid)) for report in reporter.stats.get("passed", ()))
 
 
 # Clusters
