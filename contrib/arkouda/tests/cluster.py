@@ -71,7 +71,7 @@ def arkouda_sandbox(directory: Path, *, runs_pods: bool = True) -> Iterator[Arko
             "ARKOUDA_CPU_CORES": "50m",
             "ARKOUDA_MEMORY": "32Mi",
             "ARKOUDA_USER": "bearsrus",  # stand-ins take the place of what `sudo` runs
-            "ARKOUDA_READY_TIMEOUT": "60",
+            "ARKOUDA_READY_TIMEOUT": "200",
             "HERA_K8S_SANDBOX": "true",
             "HERA_K8S_SANDBOX_DIR": str(state),
         }

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +72,23 @@ def left(kubernetes: Kubernetes) -> set[str]:
 
 def pod(kubernetes: Kubernetes, name: str = f"{INSTANCE}-server") -> Json:
     return kubernetes.get("v1", "pods", name)
+
+
+def when(text: str, do: Callable[[subprocess.Popen[str]], None], directory: Path, *words: str) -> Told:
+    """The command, with something done as soon as it has said a text."""
+    command = [sys.executable, "-m", "hera_k8s_utils", "arkouda", *words]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=directory
+    ) as child:
+        assert child.stderr is not None
+        said = ""
+        while text not in said:
+            line = child.stderr.readline()
+            assert line, said
+            said += line
+        do(child)
+        said += child.stderr.read()
+        return Told(child.wait(60), "", said)
 
 
 def events(told: Told, kind: str) -> list[Json]:
@@ -145,23 +166,22 @@ def test_locales_that_are_not_ready_are_named_and_a_second_try_goes_on(
 
 @pytest.mark.usefixtures("clean")
 def test_while_a_deployment_is_under_way_the_same_is_followed_and_others_are_refused(
-    run: Command, box: ArkoudaSandbox, kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch
+    run: Command, box: ArkoudaSandbox, kubernetes: Kubernetes, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This one is without metrics, so that there is no monitor and no service of metrics."""
+    """After Ctrl-C the workflow goes on. This one is without metrics: no monitor, no service of metrics."""
     monkeypatch.setenv("ARKOUDA_COLLECT_METRICS", "false")
     box.broken.touch()
-    first = run("deploy", "--detach", "--output", "json")
-    assert first.code == 0, first.err
-    (submitted,) = [event["workflow"] for event in events(first, "submitted")]
+    first = when(" of 17", lambda child: child.send_signal(signal.SIGINT), work, "deploy")
+    assert first.code == 130
+    (submitted,) = re.findall(r"submitted (\S+)", first.err)
+    assert f"hera-k8s follow {submitted} comes back" in first.err
     for words in (("delete", "--yes"), ("deploy", "--arkouda-memory", "40Mi")):
         refused = run(*words)
         assert refused.code == 1, refused.err
         assert "another workflow is at work" in refused.err
         assert submitted in refused.err
-    box.broken.unlink()
-    same = run("deploy")
+    same = when(f"{submitted} does the same already", lambda _: box.broken.unlink(), work, "deploy")
     assert same.code == 0, same.err
-    assert f"{submitted} does the same already" in same.err
     there = left(kubernetes)
     assert f"Service {INSTANCE}" in there
     assert not there & {f"ServiceMonitor {INSTANCE}-servicemonitor", f"Service {INSTANCE}-metrics"}
