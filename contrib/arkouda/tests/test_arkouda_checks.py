@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from arkouda_cluster import ACCOUNT, NAMESPACE, ArkoudaSandbox, arkouda_sandbox, context_of, kubeconfig_of, ssh_secret
+from arkouda_contract import DEPLOYMENT
 from hera_k8s_arkouda import checks
 from hera_k8s_arkouda.capacity import free_places
 from hera_k8s_arkouda.experiments import experiment_for
@@ -17,9 +19,6 @@ from hera_k8s_arkouda.selectors import matches
 
 from hera_k8s_utils import Context, Json, PlatformError, ResourceChecker, Trouble, Verdict, build_container
 from hera_k8s_utils.testing import CheckerContract, PluginContract
-
-from .cluster import ACCOUNT, NAMESPACE, ArkoudaSandbox, arkouda_sandbox, context_of, kubeconfig_of, ssh_secret
-from .test_arkouda_templates import DEPLOYMENT
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="the sandbox is for POSIX systems")
 MONITORING = "monitoring.coreos.com/v1"

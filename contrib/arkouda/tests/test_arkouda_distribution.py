@@ -8,8 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from .conftest import INSTALLED, PROJECT, Command
+from arkouda_support import INSTALLED, PROJECT, Command
 
 PROGRAMS = ("start-arkouda-locale.sh", "start-arkouda-server.sh", "verify_locales.py")
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arkouda_cluster import needs_bubblewrap
+from arkouda_contract import environment, objects
 from hera_k8s_arkouda import launch
 from hera_k8s_arkouda.templates import template_bodies
-
-from .cluster import needs_bubblewrap
-from .contract import environment, objects
 
 SCRIPTS = (launch.LOCALE, launch.SERVER)
 TOKEN = "a-token-that-is-written-nowhere"

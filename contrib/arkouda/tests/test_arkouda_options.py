@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from arkouda_contract import DEPLOYMENT, EXPORTER
+from arkouda_support import README_VARIABLES, Command
 from hera_k8s_arkouda import ArkoudaDeployment, ArkoudaExporter
 from hera_k8s_arkouda.cron import check_schedule, check_timezone
 from hera_k8s_arkouda.fields import is_quantity, is_url, label_pair
@@ -17,9 +19,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hera_k8s_utils import OptionsError
-
-from .conftest import README_VARIABLES, Command
-from .test_arkouda_templates import DEPLOYMENT, EXPORTER
 
 Rendered = Callable[..., dict[str, str]]
 

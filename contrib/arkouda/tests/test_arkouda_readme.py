@@ -7,11 +7,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from arkouda_contract import tasks
+from arkouda_support import PROJECT
 from hera_k8s_arkouda.picture import PICTURES, picture
 from hera_k8s_arkouda.templates import template_bodies
-
-from .conftest import PROJECT
-from .contract import tasks
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 import yaml
+from arkouda_contract import DEPLOYMENT, SUBJECTS, VALUES, filled, objects, tasks, waits_for
+from arkouda_support import README_VARIABLES, Command
 from hera_k8s_arkouda import launch
 from hera_k8s_arkouda.install import installation
 from hera_k8s_arkouda.rights import account_objects, in_namespace
@@ -26,10 +28,6 @@ from hera_k8s_arkouda.templates import template_bodies
 from hera_k8s_arkouda.workflows import cron_workflow, workflow
 
 from hera_k8s_utils import Manifest
-
-from .conftest import README_VARIABLES, Command
-from .contract import VALUES, filled, objects, tasks, waits_for
-from .test_arkouda_templates import DEPLOYMENT, SUBJECTS
 
 Json = dict[str, Any]
 

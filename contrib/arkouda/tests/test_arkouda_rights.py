@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from arkouda_contract import objects, tasks
 from hera_k8s_arkouda.rights import account_objects, in_namespace, rules
 from hera_k8s_arkouda.templates import template_bodies
-
-from .contract import objects, tasks
 
 Json = dict[str, Any]
 

@@ -12,11 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arkouda_cluster import (
+    INSTANCE,
+    NAMESPACE,
+    ArkoudaSandbox,
+    arkouda_sandbox,
+    context_of,
+    kubeconfig_of,
+    needs_bubblewrap,
+)
+from arkouda_support import Command, Told
 
 from hera_k8s_utils import Kubernetes, PlatformError
-
-from .cluster import INSTANCE, NAMESPACE, ArkoudaSandbox, arkouda_sandbox, context_of, kubeconfig_of, needs_bubblewrap
-from .conftest import Command, Told
 
 pytestmark = [needs_bubblewrap, pytest.mark.timeout(300)]  # the launch scripts name absolute paths
 

@@ -7,11 +7,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from arkouda_cluster import INSTANCE, ArkoudaSandbox, arkouda_sandbox, context_of, needs_bubblewrap
+from arkouda_support import Command
 
 from hera_k8s_utils import Kubernetes
-
-from .cluster import INSTANCE, ArkoudaSandbox, arkouda_sandbox, context_of, needs_bubblewrap
-from .conftest import Command
 
 pytestmark = [needs_bubblewrap, pytest.mark.timeout(300)]  # the launch scripts name absolute paths
 

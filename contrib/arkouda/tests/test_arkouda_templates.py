@@ -6,43 +6,14 @@ from typing import Any
 
 import pytest
 import yaml
-from hera_k8s_arkouda import ArkoudaDeletion, ArkoudaDeployment, ArkoudaExporter, ArkoudaExporterDeletion
+from arkouda_contract import DEPLOYMENT, SUBJECTS, environment, objects, tasks, waits_for
 from hera_k8s_arkouda.templates import template_bodies
 from hera_k8s_arkouda.workflows import cron_workflow, workflow
 
 from hera_k8s_utils import Manifest, Verdict
 from hera_k8s_utils.lint import lint
 
-from .contract import environment, objects, tasks, waits_for
-
 Json = dict[str, Any]
-
-DEPLOYMENT = ArkoudaDeployment(
-    instance_name="ark",
-    release_version="v2024.04.19",
-    namespace="arkouda",
-    serviceaccount_name="ark-account",
-    ssh_secret="arkouda-ssh",
-    number_of_locales=2,
-    cpu_cores="2000m",
-    memory="2048Mi",
-    chpl_mem_max=1_000_000_000,
-    prometheus_match_label="release: kube-stack",
-)
-EXPORTER = ArkoudaExporter(
-    app_name="slurm-exporter",
-    service_name="slurm-exporter",
-    release_version="v2024.04.19",
-    server_name="ark-on-slurm",
-    metrics_service_host="arkouda-metrics.arkouda",
-    prometheus_match_label="release: kube-stack",
-)
-SUBJECTS = [
-    DEPLOYMENT,
-    ArkoudaDeletion(instance_name="ark"),
-    EXPORTER,
-    ArkoudaExporterDeletion(app_name="slurm-exporter", service_name="slurm-exporter"),
-]
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
+from arkouda_standins import write_stand_ins
+from arkouda_support import README_VARIABLES
 
 from hera_k8s_sandbox.launch import Address, running
 from hera_k8s_utils import Context, Kubernetes, build_container
-
-from .conftest import README_VARIABLES
-from .standins import write_stand_ins
 
 Json = dict[str, Any]
 

@@ -5,8 +5,36 @@ from __future__ import annotations
 from typing import Any, Final
 
 import yaml
+from hera_k8s_arkouda import ArkoudaDeletion, ArkoudaDeployment, ArkoudaExporter, ArkoudaExporterDeletion
 
 Json = dict[str, Any]
+
+DEPLOYMENT = ArkoudaDeployment(
+    instance_name="ark",
+    release_version="v2024.04.19",
+    namespace="arkouda",
+    serviceaccount_name="ark-account",
+    ssh_secret="arkouda-ssh",
+    number_of_locales=2,
+    cpu_cores="2000m",
+    memory="2048Mi",
+    chpl_mem_max=1_000_000_000,
+    prometheus_match_label="release: kube-stack",
+)
+EXPORTER = ArkoudaExporter(
+    app_name="slurm-exporter",
+    service_name="slurm-exporter",
+    release_version="v2024.04.19",
+    server_name="ark-on-slurm",
+    metrics_service_host="arkouda-metrics.arkouda",
+    prometheus_match_label="release: kube-stack",
+)
+SUBJECTS = [
+    DEPLOYMENT,
+    ArkoudaDeletion(instance_name="ark"),
+    EXPORTER,
+    ArkoudaExporterDeletion(app_name="slurm-exporter", service_name="slurm-exporter"),
+]
 
 VALUES: Final = {
     "arkouda-serviceaccount-name": "ark-account",
