@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from hera_k8s_utils import ARGO, Argo, CheckResult, Context, Credential, Finding, PlatformError, Trouble, fail, ok, warn
 from hera_k8s_utils.proxies import is_loopback
@@ -12,10 +12,13 @@ from hera_k8s_utils.proxies import is_loopback
 from .address import parse_address
 from .settings import ArgoSettings
 
+T = TypeVar("T")
+
 SOON: Final = timedelta(minutes=30)
 """A token that expires within this time is worth a word before a run is started."""
 _CHEAP: Final = "items.metadata.name"
 _TITLE: Final = "argo"
+_ELSEWHERE: Final = "is this the address of an Argo server? below a path: --argo-base-href"
 
 
 def probe_argo(settings: ArgoSettings, context: Context) -> Iterator[Finding]:
@@ -30,13 +33,15 @@ def _look(settings: ArgoSettings, context: Context) -> CheckResult:
     except PlatformError as error:
         if error.trouble is Trouble.UNAUTHORIZED and expired:
             return fail(expired, hint="hera-k8s login, or a fresh ARGO_TOKEN")
+        if error.trouble is Trouble.MISSING:
+            return fail(f"{error.wanted}: {error.found}", hint=error.hint or _ELSEWHERE)
         raise
 
 
 def _looked(settings: ArgoSettings, context: Context) -> CheckResult:
     argo = context.argo
-    version = argo.version().removeprefix("v") or "version unknown"
-    managed = argo.info().get("managedNamespace") or ""
+    version = _unless_forbidden(argo.version, "").removeprefix("v") or "version unknown"
+    managed = _unless_forbidden(argo.info, {}).get("managedNamespace") or ""
     if managed and managed != argo.namespace:
         return fail(f"{version}, manages namespace {managed} alone, not {argo.namespace}", hint=f"-n {managed}")
     try:
@@ -49,6 +54,16 @@ def _looked(settings: ArgoSettings, context: Context) -> CheckResult:
     if not argo.identity:
         argo.identity = _whom(argo)
     return _judged(f"{version}, authorised", [*_worries(settings, credential, argo)])
+
+
+def _unless_forbidden(ask: Callable[[], T], otherwise: T) -> T:
+    """What the server says of itself. That it will not say so decides nothing: what is said of workflows does."""
+    try:
+        return ask()
+    except PlatformError as error:
+        if error.trouble is Trouble.FORBIDDEN:
+            return otherwise
+        raise
 
 
 def _whom(argo: Argo) -> str:

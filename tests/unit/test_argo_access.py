@@ -88,3 +88,25 @@ def test_trouble_of_the_server_is_left_to_the_report_to_name(peer: ArgoPeer) -> 
     peer.on("GET", "/api/v1/version", reply(500, {"message": "broken"}))
     with pytest.raises(PlatformError, match="broken"):
         probed(peer)
+
+
+def test_a_server_that_forbids_everything_is_not_passed_over(peer: ArgoPeer) -> None:
+    for path in ("/api/v1/version", "/api/v1/info", WORKFLOWS):
+        peer.on("GET", path, refusal(403, "not for you", 7))
+    result = probed(peer)
+    assert (result.verdict, result.detail) == (Verdict.FAILED, "version unknown, but not authorised: not for you (403)")
+
+
+def test_a_server_that_keeps_its_version_to_itself_passes(peer: ArgoPeer) -> None:
+    peer.on("GET", "/api/v1/version", refusal(403, "not for you", 7))
+    peer.on("GET", "/api/v1/info", refusal(403, "not for you", 7))
+    result = probed(peer)
+    assert (result.verdict, result.detail) == (Verdict.PASSED, "version unknown, authorised")
+
+
+def test_a_server_that_is_another_one_is_asked_after(peer: ArgoPeer) -> None:
+    peer.on("GET", "/api/v1/version", refusal(404, "nothing of this name", 5))
+    result = probed(peer)
+    assert result.verdict is Verdict.FAILED
+    assert result.detail == f"GET {peer.url}/api/v1/version: nothing of this name (404)"
+    assert "--argo-base-href" in result.hint
