@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_sandbox import garbage
-from hera_k8s_sandbox.requests import bad_policy
+from hera_k8s_sandbox.errors import bad_request
+from hera_k8s_sandbox.requests import bad_policy, number, read_body
 from hera_k8s_sandbox.resources import JOBS, Resource
 
 if TYPE_CHECKING:
@@ -17,6 +18,22 @@ PODS_KEPT: Final = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
     "propagationPolicy=Orphan to suppress this warning"
 )
+
+
+async def read_options(request: web.Request) -> Json:
+    """The DeleteOptions of a request; none are empty ones. Raises ApiError 400."""
+    options = await read_body(request)
+    if options is None:
+        return {}
+    if not isinstance(options, dict):
+        raise bad_request("the request body is not a DeleteOptions object")
+    return options
+
+
+def grace(request: web.Request, options: Json) -> int | None:
+    """The seconds that are left to what is deleted; None: as many as it asks for itself."""
+    given = options.get("gracePeriodSeconds")
+    return number(request, "gracePeriodSeconds") if given is None else int(given)
 
 
 def propagation(request: web.Request, resource: Resource, options: Json) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import discovery, openapi, operations, pod_logs, reviews, scale, tables, watches
+from hera_k8s_sandbox import operations, pod_logs, reviews, scale, tables, watches
 from hera_k8s_sandbox.access import Identity
 from hera_k8s_sandbox.answers import (
     check_acceptable,
@@ -37,8 +37,9 @@ from hera_k8s_sandbox.bodies import (
     require_version,
 )
 from hera_k8s_sandbox.decoding import check_types
-from hera_k8s_sandbox.deletion import PODS_KEPT, keeps_pods, propagation
+from hera_k8s_sandbox.deletion import PODS_KEPT, grace, keeps_pods, propagation, read_options
 from hera_k8s_sandbox.discovery import known_group_version as knows
+from hera_k8s_sandbox.documents import document
 from hera_k8s_sandbox.errors import (
     ApiError,
     bad_request,
@@ -59,7 +60,6 @@ from hera_k8s_sandbox.requests import (
     flag,
     number,
     parse_target,
-    read_body,
     read_object,
     read_version,
 )
@@ -385,7 +385,7 @@ class KubeApi:
     async def _delete(self, call: Call) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
         query = Query.read(request)
-        options = await self._delete_options(request)
+        options = await read_options(request)
         last, gone = operations.delete(
             self._state,
             resource,
@@ -393,7 +393,7 @@ class KubeApi:
             target.name,
             preconditions=options.get("preconditions"),
             propagation=propagation(request, resource, options),
-            grace=_grace(request, options),
+            grace=grace(request, options),
             dry_run=query.dry_run or options.get("dryRun") == ["All"],
         )
         self._store.flush()
@@ -413,7 +413,7 @@ class KubeApi:
         request, resource, target = call.request, call.resource, call.target
         query = Query.read(request)
         check_fields(resource, query.fields)
-        options = await self._delete_options(request)
+        options = await read_options(request)
         if resource.namespaced and not target.namespace:
             raise method_not_allowed()
         found = self._store.entries(resource, target.namespace or None, labels=query.labels, fields=query.fields)
@@ -424,7 +424,7 @@ class KubeApi:
                     resource,
                     *entry.key,
                     propagation=propagation(request, resource, options),
-                    grace=_grace(request, options),
+                    grace=grace(request, options),
                     dry_run=query.dry_run or options.get("dryRun") == ["All"],
                 )
         self._store.flush()
@@ -435,14 +435,6 @@ class KubeApi:
         items = [{key: value for key, value in entry.object.items() if key not in unheaded} for entry in found]
         told = _warnings([PODS_KEPT] if keeps_pods(request, resource, options) else [])
         return json_answer(head | {"items": items}, headers=told)
-
-    async def _delete_options(self, request: web.Request) -> Json:
-        options = await read_body(request)
-        if options is None:
-            return {}
-        if not isinstance(options, dict):
-            raise bad_request("the request body is not a DeleteOptions object")
-        return options
 
     # Other resources
 
@@ -472,34 +464,8 @@ class KubeApi:
         self._state.access.require_path(identity, request.method.lower(), path)
         if path.startswith(_OPEN_PATHS):
             return web.Response(text="ok", headers={PID_HEADER: str(os.getpid())})
-        answer = self._discover(segments, request.host)
+        answer = document(self._kinds, segments, request.host)
         return no_page() if answer is None else json_answer(answer)
-
-    def _discover(self, segments: list[str], host: str) -> Json | None:
-        match segments:
-            case ["version"]:
-                return discovery.version()
-            case ["api"]:
-                return discovery.core_versions(host)
-            case ["apis"]:
-                return discovery.groups(self._kinds)
-            case ["apis", group]:
-                return discovery.group(self._kinds, group)
-            case ["api", version] if knows(self._kinds, "", version):
-                return discovery.resources(self._kinds, "", version)
-            case ["apis", group, version] if knows(self._kinds, group, version):
-                return discovery.resources(self._kinds, group, version)
-            case ["openapi", "v2"]:
-                return openapi.document_v2(self._kinds)
-            case ["openapi", "v3"]:
-                return openapi.index(self._kinds)
-            case ["openapi", "v3", "api", version] if knows(self._kinds, "", version):
-                return openapi.document(self._kinds, "", version)
-            case ["openapi", "v3", "apis", group, version] if knows(self._kinds, group, version):
-                return openapi.document(self._kinds, group, version)
-            case [""]:
-                return {"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]}
-        return None
 
     def _object(
         self, request: web.Request, entry: Entry, code: int = 200, warnings: list[str] | None = None
@@ -520,12 +486,6 @@ def _shown_path(request: web.Request) -> str:
     """The path without the token that it may hold."""
     path = request.path
     return "/" + path.split("/", 3)[-1] if path.startswith(f"/{TOKEN_PATH}/") else path
-
-
-def _grace(request: web.Request, options: Json) -> int | None:
-    """The seconds that are left to what is deleted; None: as many as it asks for itself."""
-    given = options.get("gracePeriodSeconds")
-    return number(request, "gracePeriodSeconds") if given is None else int(given)
 
 
 def _warnings(texts: list[str]) -> list[tuple[str, str]]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from hera_k8s_sandbox import quantities
 from hera_k8s_sandbox.apps_rules import (
     complete_deployment,
     complete_replica_set,
@@ -17,7 +16,7 @@ from hera_k8s_sandbox.apps_rules import (
     replica_set_causes,
     selector_update_causes,
 )
-from hera_k8s_sandbox.causes import fixed, required, unsupported_value, wrong
+from hera_k8s_sandbox.causes import fixed, required, wrong
 from hera_k8s_sandbox.crds_rules import (
     complete_definition,
     definition_causes,
@@ -25,11 +24,9 @@ from hera_k8s_sandbox.crds_rules import (
     new_definition_causes,
 )
 from hera_k8s_sandbox.crds_schema import fill_in, schema_causes
-from hera_k8s_sandbox.decoding import cannot_be_handled, go_name
-from hera_k8s_sandbox.entries import now_text
 from hera_k8s_sandbox.errors import Cause
 from hera_k8s_sandbox.jobs_rules import complete_job, job_causes, job_update_causes
-from hera_k8s_sandbox.metadata_rules import finalizer_causes, metadata_causes, subdomain_causes
+from hera_k8s_sandbox.metadata_rules import finalizer_causes, metadata_causes
 from hera_k8s_sandbox.pod_rules import complete_pod, pod_causes, pod_update_causes
 from hera_k8s_sandbox.resources import (
     CLAIMS,
@@ -46,7 +43,6 @@ from hera_k8s_sandbox.resources import (
     NODES,
     PERSISTENT_VOLUMES,
     PODS,
-    RBAC,
     REPLICA_SETS,
     ROLE_BINDINGS,
     ROLES,
@@ -56,7 +52,13 @@ from hera_k8s_sandbox.resources import (
     STORAGE_CLASSES,
     Resource,
 )
-from hera_k8s_sandbox.selectors import labels_of
+from hera_k8s_sandbox.rights_rules import (
+    binding_causes,
+    binding_update_causes,
+    complete_binding,
+    complete_role,
+    role_causes,
+)
 from hera_k8s_sandbox.service_rules import (
     complete_endpoints,
     complete_service,
@@ -64,6 +66,15 @@ from hera_k8s_sandbox.service_rules import (
     service_causes,
     service_update_causes,
     slice_causes,
+)
+from hera_k8s_sandbox.storage_rules import (
+    claim_causes,
+    claim_update_causes,
+    complete_claim,
+    complete_storage_class,
+    complete_volume,
+    storage_class_causes,
+    storage_class_update_causes,
 )
 
 Json = dict[str, Any]
@@ -74,8 +85,6 @@ UpdateValidator = Callable[[Json, Json], Iterator[Cause]]
 LARGEST_DATA: Final = 1 << 20  # bytes in a ConfigMap or Secret
 TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105  the name of a type
 ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
-VOLUME_MODES: Final = ("Block", "Filesystem")
-ACCESS_MODES: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 
 _DATA_KEY: Final = r"[-._a-zA-Z0-9]+"
 
@@ -238,90 +247,7 @@ def _secret_update_causes(old: Json, new: Json) -> Iterator[Cause]:
     yield from _immutable_causes(old, new, ("data",))
 
 
-# Claims and storage classes
-
-
-def _complete_claim(obj: Json) -> None:
-    spec = obj.setdefault("spec", {})
-    spec.setdefault("volumeMode", "Filesystem")
-    requests = (spec.get("resources") or {}).get("requests") or {}
-    for name, amount in requests.items():
-        requests[name] = quantities.written(str(amount)) or amount
-    obj.setdefault("status", {"phase": "Pending"})
-
-
-def _claim_causes(obj: Json) -> Iterator[Cause]:
-    spec = obj["spec"]
-    modes = spec.get("accessModes") or []
-    if not isinstance(modes, list):
-        told = f"json: cannot unmarshal {go_name(modes)} into Go struct field"
-        what = "PersistentVolumeClaimSpec.spec.accessModes of type []v1.PersistentVolumeAccessMode"
-        raise cannot_be_handled(CLAIMS, f"{told} {what}")
-    if not modes:
-        yield required("spec.accessModes", "at least 1 access mode is required")
-    for mode in modes:
-        if mode not in ACCESS_MODES:
-            yield unsupported_value("spec.accessModes", mode, ACCESS_MODES)
-    if "ReadWriteOncePod" in modes and len(modes) > 1:
-        yield fixed("spec.accessModes", "may not use ReadWriteOncePod with other access modes")
-    size = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    if size is None:
-        yield required("spec.resources[storage]")
-    elif not quantities.QUANTITIES.match(str(size)):
-        raise cannot_be_handled(
-            CLAIMS, f"quantities must match the regular expression '{quantities.QUANTITIES.pattern}'"
-        )
-    elif (quantities.value(str(size)) or 0) <= 0:
-        yield wrong("spec.resources[storage]", size, "must be greater than zero")
-    if spec.get("storageClassName"):
-        yield from subdomain_causes("spec.storageClassName", spec["storageClassName"])
-    if spec["volumeMode"] not in VOLUME_MODES:
-        yield unsupported_value("spec.volumeMode", spec["volumeMode"], VOLUME_MODES)
-
-
-def _claim_update_causes(old: Json, new: Json) -> Iterator[Cause]:
-    is_bound = (old.get("status") or {}).get("phase") == "Bound"
-    free = ("resources",) if is_bound else ("volumeName",)
-
-    def kept(obj: Json) -> Json:
-        return {key: value for key, value in obj["spec"].items() if key not in free}
-
-    if kept(old) != kept(new):
-        told = (
-            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
-        )
-        yield fixed("spec", told)
-
-
-def _complete_storage_class(obj: Json) -> None:
-    obj.setdefault("reclaimPolicy", "Delete")
-    obj.setdefault("volumeBindingMode", "Immediate")
-
-
-def _storage_class_causes(obj: Json) -> Iterator[Cause]:
-    if not obj.get("provisioner"):
-        yield required("provisioner")
-    modes = ("Immediate", "WaitForFirstConsumer")
-    if obj["volumeBindingMode"] not in modes:
-        yield unsupported_value("volumeBindingMode", obj["volumeBindingMode"], modes)
-    if obj["reclaimPolicy"] not in ("Delete", "Retain"):
-        yield unsupported_value("reclaimPolicy", obj["reclaimPolicy"], ("Delete", "Retain"))
-
-
-def _storage_class_update_causes(old: Json, new: Json) -> Iterator[Cause]:
-    for field in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
-        if (old.get(field) or None) != (new.get(field) or None):
-            yield wrong(field, new.get(field), "field is immutable")
-
-
-def _complete_volume(obj: Json) -> None:
-    spec = obj.setdefault("spec", {})
-    spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
-    spec.setdefault("volumeMode", "Filesystem")
-    if isinstance(spec.get("hostPath"), dict):
-        spec["hostPath"].setdefault("type", "")
-    status = obj.setdefault("status", {"phase": "Pending"})
-    status.setdefault("lastPhaseTransitionTime", now_text())
+# Nodes and namespaces
 
 
 _NODE_INFO: Final = (
@@ -337,77 +263,12 @@ def _complete_node(obj: Json) -> None:
     status.setdefault("nodeInfo", dict.fromkeys(_NODE_INFO, ""))
 
 
-# Namespaces and roles
-
-
 def _complete_namespace(obj: Json) -> None:
     meta = obj["metadata"]
     if meta.get("name"):
         meta["labels"] = (meta.get("labels") or {}) | {"kubernetes.io/metadata.name": meta["name"]}
     obj.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
     obj.setdefault("status", {"phase": "Active"})
-
-
-def _role_causes(obj: Json) -> Iterator[Cause]:
-    for selector in (obj.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
-        labels_of(selector)
-    for index, rule in enumerate(obj.get("rules") or []):
-        _require_texts(rule)
-        where = f"rules[{index}]"
-        if not rule.get("verbs"):
-            yield required(f"{where}.verbs", "verbs must contain at least one value")
-        if rule.get("nonResourceURLs") and obj["metadata"].get("namespace"):
-            told = "namespaced rules cannot apply to non-resource URLs"
-            yield wrong(f"{where}.nonResourceURLs", rule["nonResourceURLs"], told)
-        if rule.get("nonResourceURLs"):
-            continue
-        if not rule.get("apiGroups"):
-            yield required(f"{where}.apiGroups", "resource rules must supply at least one api group")
-        if not rule.get("resources"):
-            yield required(f"{where}.resources", "resource rules must supply at least one resource")
-
-
-def _require_texts(rule: Json) -> None:
-    for field, values in rule.items():
-        if values is not None and not (isinstance(values, list) and all(isinstance(one, str) for one in values)):
-            raise TypeError(f"rules.{field} is a list of strings")
-
-
-def _complete_role(obj: Json) -> None:
-    obj["rules"] = obj.get("rules") or None
-
-
-def _complete_binding(obj: Json) -> None:
-    if isinstance(obj.get("roleRef"), dict):
-        obj["roleRef"].setdefault("apiGroup", RBAC)
-    for subject in obj.get("subjects") or []:
-        if subject.get("kind") in ("User", "Group"):
-            subject.setdefault("apiGroup", RBAC)
-
-
-def _binding_causes(obj: Json) -> Iterator[Cause]:
-    role = obj.get("roleRef") or {}
-    kinds = ("ClusterRole",) if not obj["metadata"].get("namespace") else ("Role", "ClusterRole")
-    if role.get("kind") not in kinds:
-        yield unsupported_value("roleRef.kind", role.get("kind", ""), kinds)
-    if not role.get("name"):
-        yield required("roleRef.name")
-    for index, subject in enumerate(obj.get("subjects") or []):
-        where = f"subjects[{index}]"
-        if not subject.get("name"):
-            yield required(f"{where}.name")
-        if subject.get("kind") not in ("ServiceAccount", "User", "Group"):
-            yield unsupported_value(f"{where}.kind", subject.get("kind"), ("ServiceAccount", "User", "Group"))
-        elif subject["kind"] == "ServiceAccount" and not (subject.get("namespace") or obj["metadata"].get("namespace")):
-            yield required(f"{where}.namespace")
-
-
-def _binding_update_causes(old: Json, new: Json) -> Iterator[Cause]:
-    if old["roleRef"] != new.get("roleRef"):
-        shown = {name[0].upper() + name[1:]: value for name, value in (new.get("roleRef") or {}).items()}
-        if "ApiGroup" in shown:  # the message shows the server's own form of it
-            shown = {"APIGroup": shown.pop("ApiGroup"), **shown}
-        yield wrong("roleRef", shown, "cannot change roleRef")
 
 
 # Events
@@ -430,11 +291,11 @@ def _complete_event(obj: Json) -> None:
 
 _DEFAULTS: Final[Mapping[Resource, Defaulter]] = {
     SECRETS: _complete_secret,
-    CLAIMS: _complete_claim,
-    PERSISTENT_VOLUMES: _complete_volume,
+    CLAIMS: complete_claim,
+    PERSISTENT_VOLUMES: complete_volume,
     NODES: _complete_node,
     EVENTS: _complete_event,
-    STORAGE_CLASSES: _complete_storage_class,
+    STORAGE_CLASSES: complete_storage_class,
     PODS: complete_pod,
     JOBS: complete_job,
     REPLICA_SETS: complete_replica_set,
@@ -444,16 +305,16 @@ _DEFAULTS: Final[Mapping[Resource, Defaulter]] = {
     ENDPOINT_SLICES: complete_slice,
     CUSTOM_RESOURCE_DEFINITIONS: complete_definition,
     NAMESPACES: _complete_namespace,
-    ROLES: _complete_role,
-    CLUSTER_ROLES: _complete_role,
-    ROLE_BINDINGS: _complete_binding,
-    CLUSTER_ROLE_BINDINGS: _complete_binding,
+    ROLES: complete_role,
+    CLUSTER_ROLES: complete_role,
+    ROLE_BINDINGS: complete_binding,
+    CLUSTER_ROLE_BINDINGS: complete_binding,
 }
 _VALIDATORS: Final[Mapping[Resource, Validator]] = {
     CONFIG_MAPS: _config_map_causes,
     SECRETS: _secret_causes,
-    CLAIMS: _claim_causes,
-    STORAGE_CLASSES: _storage_class_causes,
+    CLAIMS: claim_causes,
+    STORAGE_CLASSES: storage_class_causes,
     PODS: pod_causes,
     JOBS: job_causes,
     REPLICA_SETS: replica_set_causes,
@@ -462,22 +323,22 @@ _VALIDATORS: Final[Mapping[Resource, Validator]] = {
     ENDPOINT_SLICES: slice_causes,
     CUSTOM_RESOURCE_DEFINITIONS: definition_causes,
     EVENTS: _event_causes,
-    ROLES: _role_causes,
-    CLUSTER_ROLES: _role_causes,
-    ROLE_BINDINGS: _binding_causes,
-    CLUSTER_ROLE_BINDINGS: _binding_causes,
+    ROLES: role_causes,
+    CLUSTER_ROLES: role_causes,
+    ROLE_BINDINGS: binding_causes,
+    CLUSTER_ROLE_BINDINGS: binding_causes,
 }
 _UPDATE_VALIDATORS: Final[Mapping[Resource, UpdateValidator]] = {
     CONFIG_MAPS: _config_map_update_causes,
     SECRETS: _secret_update_causes,
-    CLAIMS: _claim_update_causes,
+    CLAIMS: claim_update_causes,
     PODS: pod_update_causes,
     JOBS: job_update_causes,
     REPLICA_SETS: selector_update_causes,
     DEPLOYMENTS: selector_update_causes,
     SERVICES: service_update_causes,
     CUSTOM_RESOURCE_DEFINITIONS: definition_update_causes,
-    STORAGE_CLASSES: _storage_class_update_causes,
-    ROLE_BINDINGS: _binding_update_causes,
-    CLUSTER_ROLE_BINDINGS: _binding_update_causes,
+    STORAGE_CLASSES: storage_class_update_causes,
+    ROLE_BINDINGS: binding_update_causes,
+    CLUSTER_ROLE_BINDINGS: binding_update_causes,
 }

@@ -1,0 +1,39 @@
+"""What the API tells of itself: its version, its groups, their resources, and the schemas of those."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hera_k8s_sandbox import discovery, openapi
+from hera_k8s_sandbox.discovery import known_group_version as knows
+from hera_k8s_sandbox.kinds import Kinds
+
+Json = dict[str, Any]
+
+
+def document(kinds: Kinds, segments: list[str], host: str) -> Json | None:
+    """The document at a path, split at its slashes; None where there is none. host: as the client calls the server."""
+    match segments:
+        case ["version"]:
+            return discovery.version()
+        case ["api"]:
+            return discovery.core_versions(host)
+        case ["apis"]:
+            return discovery.groups(kinds)
+        case ["apis", group]:
+            return discovery.group(kinds, group)
+        case ["api", version] if knows(kinds, "", version):
+            return discovery.resources(kinds, "", version)
+        case ["apis", group, version] if knows(kinds, group, version):
+            return discovery.resources(kinds, group, version)
+        case ["openapi", "v2"]:
+            return openapi.document_v2(kinds)
+        case ["openapi", "v3"]:
+            return openapi.index(kinds)
+        case ["openapi", "v3", "api", version] if knows(kinds, "", version):
+            return openapi.document(kinds, "", version)
+        case ["openapi", "v3", "apis", group, version] if knows(kinds, group, version):
+            return openapi.document(kinds, group, version)
+        case [""]:
+            return {"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]}
+    return None
