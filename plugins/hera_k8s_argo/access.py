@@ -41,7 +41,8 @@ def _look(settings: ArgoSettings, context: Context) -> CheckResult:
 def _looked(settings: ArgoSettings, context: Context) -> CheckResult:
     argo = context.argo
     version = _unless_forbidden(argo.version, "").removeprefix("v") or "version unknown"
-    managed = _unless_forbidden(argo.info, {}).get("managedNamespace") or ""
+    info: dict[str, Any] = _unless_forbidden(argo.info, {})
+    managed = info.get("managedNamespace") or ""
     if managed and managed != argo.namespace:
         return fail(f"{version}, manages namespace {managed} alone, not {argo.namespace}", hint=f"-n {managed}")
     try:
