@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from kubernetes.client import V1Container, V1Job, V1JobSpec, V1ObjectMeta, V1Pod
 
 from hera_k8s_kube import ConfigMap, PersistentVolumeClaim, PullSecret, Secret
 from hera_k8s_kube.jobs import indexed_job, plain_job
+from hera_k8s_kube.jobs.points import lines_of, parsed
 from hera_k8s_utils import BuildError, Experiment, Inputs, Manifest, OptionsError, Requirement, build_container
 from hera_k8s_utils.lint import lint
 
@@ -63,6 +66,7 @@ def changed(path: str, value: Any, base: Json | None = None) -> Json:
 
 
 SWEEP = Inputs(parameters={"rate": [0.5, 2.0], "seed": [1, 2]}, constants={"note": "x"})
+SEEDS = Inputs(parameters={"seed": [1, 2]})
 CLAIM = PersistentVolumeClaim("results", mount_path="/results")
 
 
@@ -310,6 +314,37 @@ def test_an_indexed_job_has_an_index_for_each_point() -> None:
     assert lint(manifest)[0].result.verdict.value == "passed"
 
 
+def shell(work: str, directory: Path, *, index: int = 0, inputs: Inputs = SEEDS) -> subprocess.CompletedProcess[str]:
+    """What a task for the shell does at its index, its points being the files of a directory."""
+    manifest = built(lambda e, i, y: indexed_job(e, i, work), inputs=inputs).manifest
+    sh, flags, text = manifest.jobs[0]["spec"]["template"]["spec"]["containers"][0]["command"]
+    environ = {**os.environ, "HERA_K8S_POINTS": str(directory), "JOB_COMPLETION_INDEX": str(index), "TOKEN": "s3cret"}
+    command = [sh, flags, text.replace("$$", "$")]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_shell_without_its_point_does_not_work(tmp_path: Path) -> None:
+    without_file = shell("echo worked", tmp_path)
+    assert (without_file.returncode != 0, without_file.stdout) == (True, "")
+    (tmp_path / "00000").write_text("seed=1\n")
+    without_line = shell("echo worked", tmp_path, index=1)
+    assert (without_line.returncode, without_line.stdout) == (1, "")
+    assert without_line.stderr == "index 1 has no point\n"
+    assert shell("echo worked $seed", tmp_path).stdout == "worked 1\n"
+
+
+def test_a_shell_that_is_given_nothing_misses_nothing(tmp_path: Path) -> None:
+    done = shell("echo worked", tmp_path, inputs=Inputs())
+    assert (done.returncode, done.stdout) == (0, "worked\n")
+
+
+def test_what_separates_lines_elsewhere_is_part_of_a_point() -> None:
+    inputs = Inputs(parameters={"name": ["plain", "a\x0cb", "a\x85b", "a\u2028b"]})
+    manifest = built(lambda e, i, y: indexed_job(e, i, "true"), inputs=inputs).manifest
+    maps = [each for each in manifest.objects if each["kind"] == "ConfigMap"]
+    assert [parsed(line) for line in lines_of(maps)] == [{"name": point["name"]} for point in inputs]
+
+
 def test_a_hundred_thousand_points_are_one_job() -> None:
     many = Inputs(parameters={"seed": range(100_000)})
     manifest = built(
@@ -335,6 +370,21 @@ def test_a_hundred_thousand_points_are_one_job() -> None:
 def test_what_an_index_cannot_be_given_is_refused(inputs: Inputs, arguments: Json, said: str) -> None:
     with pytest.raises(BuildError, match=said):
         built(lambda e, i, y: indexed_job(e, i, "true", arguments=arguments), inputs=inputs)
+
+
+@pytest.mark.parametrize("build", [plain_job, lambda e, work, **more: indexed_job(e, SEEDS, work, **more)])
+@pytest.mark.parametrize("work", ["true", simulate])
+def test_further_fields_of_the_container_are_added(build: Any, work: Any) -> None:
+    env = [{"name": "HOME", "value": "/scratch"}]
+    mounts = [{"name": "scratch", "mountPath": "/scratch"}]
+    manifest = built(lambda e, i, y: build(e, work, env=env, volumeMounts=mounts), requires=[CLAIM]).manifest
+    container = manifest.jobs[0]["spec"]["template"]["spec"]["containers"][0]
+    assert container["env"][-1] == env[0]
+    places = [mount["mountPath"] for mount in container["volumeMounts"]]
+    assert (places[0], places[-1]) == ("/results", "/scratch")
+
+    with pytest.raises(BuildError, match="command= is what the work becomes\n  -> pass it as work"):
+        built(lambda e, i, y: build(e, work, command=["true"]))
 
 
 def test_only_plain_functions_are_sent() -> None:

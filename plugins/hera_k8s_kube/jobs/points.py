@@ -116,10 +116,12 @@ def volume_of(maps: Sequence[Json]) -> tuple[Json, Json]:
 
 # --- in the pod --------------------------------------------------------------------------------------------------
 
-SHELL: Final = f"""eval "export $(sed -n "$((JOB_COMPLETION_INDEX % {LINES} + 1))p" \
+SHELL: Final = f"""_line="$(sed -n "$((JOB_COMPLETION_INDEX % {LINES} + 1))p" \
 "${VARIABLE}/$(printf %05d $((JOB_COMPLETION_INDEX / {LINES})))")"
+test -n "$_line" || {{ echo "index $JOB_COMPLETION_INDEX has no point" >&2; exit 1; }}
+eval "export $_line"
 """
-"""What a shell does first: it exports what its index was given."""
+"""What a shell does first, under `-e`: it exports what its index was given, and ends where it was given nothing."""
 
 PYTHON: Final = f'''
 def _given_to_this_index():
@@ -139,7 +141,7 @@ def _given_to_this_index():
 def lines_of(maps: Iterable[Json]) -> list[str]:
     """The lines of all points, by index."""
     blocks = {key: text for each in maps for key, text in (each.get("data") or {}).items()}
-    return [line for key in sorted(blocks) for line in blocks[key].splitlines()]
+    return [line for key in sorted(blocks) for line in blocks[key].split("\n")[:-1]]
 
 
 def parsed(line: str) -> dict[str, str]:

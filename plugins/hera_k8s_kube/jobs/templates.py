@@ -53,18 +53,17 @@ def plain_job(
         variables. A function brings its own imports; it is sent as text, so that nothing around it is there.
     name: of the task; the function's own if it is left out. arguments: values, or functions of the point such as
         `layout.path`. retries: further tries after the first. deadline: seconds for all tries together.
-    container: further fields of the container, such as `resources`.
+    container: further fields of the container, such as `resources`; `env` is added to what the task is given.
     """
+    _refuse_command(container)
     task = _task(name, work)
     given = texts_of(point or Point((), ()), arguments or {})
     types = {name: type(value) for name, value in zip(point.names, point.values_tuple, strict=True)} if point else {}
     types.update({name: type(value) for name, value in (arguments or {}).items() if not callable(value)})
     if isinstance(work, str):
-        spec = environment.pod(
-            command=["sh", "-ec", literal(work)],
-            env=[{"name": n, "value": literal(t)} for n, t in given.items()],
-            **container,
-        )
+        env = [{"name": n, "value": literal(t)} for n, t in given.items()]
+        fields = {**container, "env": [*env, *(container.get("env") or ())]}
+        spec = environment.pod(command=["sh", "-ec", literal(work)], **fields)
     else:
         values = {n: json.loads(t) if types.get(n) in _AS_JSON else t for n, t in given.items()}
         program = f"{_source(work)}\n\nimport json\n{work.__name__}(**json.loads({json.dumps(values)!r}))\n"
@@ -94,15 +93,13 @@ def indexed_job(
     parallelism: how many run at once; by default as many as the cluster lets. A point that fails `retries` times more
     than once stops no other (`backoffLimitPerIndex`, Kubernetes 1.29). The other parameters are those of `plain_job`.
     """
+    _refuse_command(container)
     task = _task(name, work)
     maps = point_maps(task, task, inputs, arguments or {})
     volume, mount = volume_of(maps)
-    spec = environment.pod(
-        command=_indexed_command(work, inputs, arguments or {}),
-        env=[{"name": VARIABLE, "value": DIRECTORY}],
-        volumeMounts=[mount],
-        **container,
-    )
+    ours = {"env": [{"name": VARIABLE, "value": DIRECTORY}], "volumeMounts": [mount]}
+    merged = {field: [*values, *(container.get(field) or ())] for field, values in ours.items()}
+    spec = environment.pod(command=_indexed_command(work, inputs, arguments or {}), **{**container, **merged})
     spec["volumes"] = [*spec.get("volumes", ()), volume]
     fields = {
         "completionMode": "Indexed",
@@ -115,6 +112,15 @@ def indexed_job(
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------
+
+
+def _refuse_command(container: Mapping[str, Any]) -> None:
+    if "command" in container:
+        raise BuildError(
+            f"command={container['command']!r} cannot be given",
+            found="command= is what the work becomes",
+            hint="pass it as work",
+        )
 
 
 def _job(name: str, task: str, pod: Json, annotations: Mapping[str, str], fields: Mapping[str, Any]) -> Json:
@@ -166,7 +172,8 @@ def _source(work: Callable[..., Any]) -> str:
 
 def _indexed_command(work: Work, inputs: Inputs, arguments: Mapping[str, Argument]) -> list[str]:
     if isinstance(work, str):
-        return ["sh", "-ec", literal(f"{SHELL}{work}")]
+        reading = SHELL if inputs.names or arguments else ""
+        return ["sh", "-ec", literal(f"{reading}{work}")]
     as_json = sorted(
         {name for name, column in inputs.columns.items() if column.types & set(_AS_JSON)}
         | {name for name, value in arguments.items() if type(value) in _AS_JSON}
