@@ -197,6 +197,35 @@ def test_a_process_that_ends_without_a_word_is_told(pod: Callable[..., Ran]) -> 
     assert ran.outcome.header["found"] == "its process ended with status 7"
 
 
+def test_a_process_that_is_killed_while_it_sends_its_result_is_told(pod: Callable[..., Ran]) -> None:
+    """As the kernel does where memory runs out: while the runner stands still, the pipe to it is full."""
+
+    def large() -> bytes:
+        import array
+        import fcntl
+        import os
+        import signal
+        import sys
+        import termios
+        import time
+
+        task, runner, pipe = os.getpid(), os.getppid(), int(sys.argv[2])
+        if os.fork() == 0:
+            os.kill(runner, signal.SIGSTOP)
+            waiting, until = array.array("i", [0]), time.monotonic() + 30
+            while not waiting[0] and time.monotonic() < until:
+                fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+                time.sleep(0.01)
+            os.kill(task, signal.SIGKILL)
+            os.kill(runner, signal.SIGCONT)
+            os._exit(0)
+        return noise(10_000_000)
+
+    ran = pod(packed(large))
+    assert (ran.status, ran.outcome.state) == (1, "crashed")
+    assert ran.outcome.header["found"] == "its process was ended by SIGKILL"
+
+
 def test_what_a_task_leaves_running_does_not_hold_up_its_outcome(pod: Callable[..., Ran]) -> None:
     def leave() -> str:
         import subprocess

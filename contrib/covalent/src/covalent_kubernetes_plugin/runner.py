@@ -263,7 +263,10 @@ class Told(threading.Thread):
             if not line.endswith(b"\n"):
                 return
             header = json.loads(line)
-            result = pipe.read(header.pop("size"))
+            size = header.pop("size")
+            result = pipe.read(size)
+        if len(result) < size:  # its process was killed while it wrote
+            return
         self.result, self.header = result, header
 
 
