@@ -317,6 +317,23 @@ def test_outputs_count_although_the_jobs_are_gone(helper: Helper, api: Api) -> N
     assert [job["metadata"]["name"] for job in jobs_of(api, helper)] == ["shj-lines-00001"]
 
 
+def test_an_output_is_not_there_because_an_earlier_line_had_left_one(helper: Helper) -> None:
+    helper("submit", helper.lines("true", "true"), "--wait")
+    helper("cancel", "--all")
+    file = helper.lines("true", "exit 1")
+    until(lambda: helper("submit", file, "--retries", "0", "--wait", code=None).code == 8)  # once the first are gone
+    again = helper("submit", file, "--retries", "0", "--checkmissing", code=0)
+    assert "1 of 2 outputs are there (50 %), 1 is missing" in again.err
+
+
+def test_a_line_does_not_run_while_an_earlier_output_cannot_be_told_from_its_own(helper: Helper) -> None:
+    stuck = helper.claims / "ntuples-claim" / "batchOutput" / "lines" / "00000" / ".complete" / "kept"
+    stuck.mkdir(parents=True)
+    helper("submit", helper.lines("echo ran >> /ntuples/ran"), "--retries", "0", "--wait", code=8)
+    assert "nothing was run" in (helper.work / "logs" / "shj-lines-00000.log").read_text()
+    assert not (helper.claims / "ntuples-claim" / "ran").exists()
+
+
 def test_so_many_run_at_a_time(helper: Helper) -> None:
     count = "echo 1 >> /ntuples/now/$SUBMISSION_HELPER_NAME; ls /ntuples/now | wc -l >> /ntuples/seen; sleep 0.3;"
     line = f"mkdir -p /ntuples/now; {count} rm /ntuples/now/$SUBMISSION_HELPER_NAME"

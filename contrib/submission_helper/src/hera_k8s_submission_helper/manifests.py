@@ -26,7 +26,15 @@ COMPLETE: Final = ".complete"
 BACKOFF: Final = 3
 _DAY: Final = 24 * 3600
 
-SCRIPT: Final = f"""test -z "$SUBMISSION_HELPER_OUTPUT" || mkdir -p "$SUBMISSION_HELPER_OUTPUT" 2>/dev/null
+SCRIPT: Final = f"""if test -n "$SUBMISSION_HELPER_OUTPUT"
+then
+  mkdir -p "$SUBMISSION_HELPER_OUTPUT" 2>/dev/null
+  rm -f "$SUBMISSION_HELPER_OUTPUT/{COMPLETE}" || {{
+    echo "submission-helper: $SUBMISSION_HELPER_OUTPUT/{COMPLETE} of an earlier run cannot be removed:" \
+      "--checkmissing would call the output complete, so nothing was run" >&2
+    exit 1
+  }}
+fi
 (
 eval "$SUBMISSION_HELPER_COMMAND"
 )
@@ -38,7 +46,7 @@ then
 fi
 exit $status
 """
-"""What `bash -cl` runs: the command line, and a note that it ended well."""
+"""What `bash -cl` runs: the command line, and a note that it ended well; that of an earlier run goes first."""
 
 
 @dataclass(frozen=True)
