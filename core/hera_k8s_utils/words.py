@@ -117,15 +117,6 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
 
 
-def shortened(text: str, width: int, mark: str = "...") -> str:
-    """Text cut in its middle to at most `width` characters: beginnings and ends say most."""
-    if len(text) <= width or width <= len(mark):
-        return text[:width] if width <= len(mark) else text
-    kept = width - len(mark)
-    head = (kept + 1) // 2
-    return text[:head] + mark + text[len(text) - (kept - head) :]
-
-
 def columns(rows: Sequence[Sequence[str]], *, gap: int = 2) -> list[str]:
     """Rows of text with their columns aligned; trailing spaces are left out."""
     if not rows:

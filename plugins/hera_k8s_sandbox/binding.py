@@ -15,7 +15,7 @@ Json = dict[str, Any]
 BINDINGS: Final = Resource(CORE, "v1", "pods/binding", "binding", "Binding")
 
 
-def bind(store: Store, namespace: str, name: str, binding: Json) -> Json:
+def bind(store: Store, namespace: str, name: str, binding: Json, *, dry_run: bool = False) -> Json:
     """Assign a pod to a node; the answer to the request. Raises ApiError 404, 409 (it has one already), 422."""
     node = (binding.get("target") or {}).get("name") or ""
     if not node:
@@ -33,5 +33,7 @@ def bind(store: Store, namespace: str, name: str, binding: Json) -> Json:
         scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now_text()}
         status["conditions"] = [*others, scheduled]
 
-    store.change(PODS, namespace, name, assign)
+    pod = store.entry(PODS, namespace, name).copy()
+    assign(pod)
+    store.put(PODS, pod, dry_run=dry_run)
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}

@@ -48,6 +48,7 @@ class Controller:
         self._store = state.store
         self._kubelet: Kubelet | None = None
         self._running: dict[Key, Driven] = {}
+        self._removals: dict[str, asyncio.TimerHandle] = {}  # of what has ended, by uid
         self._locks = Locks(self._wake)
         self._tasks: list[asyncio.Task[None]] = []
         self.mounts = ""  # how tasks see their mounts, `bubblewrap` or `rewrite`; known once it has started
@@ -103,6 +104,8 @@ class Controller:
 
     async def stop(self) -> None:
         """Write the last states and kill what runs; the next start goes on from there."""
+        for uid in list(self._removals):
+            self._forget_removal(uid)
         for driven in self._running.values():
             driven.close()
         for task in self._tasks:
@@ -130,6 +133,7 @@ class Controller:
                 driven.close()
                 del self._running[key]
             self._locks.release((*key, ""))
+            self._forget_removal(event.entry.meta["uid"])
             self._collect_artifacts(event.object, artifact_garbage.DELETION)
             return
         if driven is not None:
@@ -193,7 +197,11 @@ class Controller:
     def _pods_of(self, workflow: Json) -> list[Json]:
         meta = workflow["metadata"]
         pods = self._store.list(PODS, meta["namespace"], labels=parse_labels(f"{WORKFLOW_LABEL}={meta['name']}"))
-        return [pod for pod in pods if controller_of(pod) == meta["uid"] and NODE_ID in pod["metadata"]["annotations"]]
+        return [
+            pod
+            for pod in pods
+            if controller_of(pod) == meta["uid"] and NODE_ID in (pod["metadata"].get("annotations") or {})
+        ]
 
     def _on_pod(self, event: Event) -> None:
         """A pod that loses its label is as good as deleted: its workflow is found by its name as the owner."""
@@ -210,15 +218,23 @@ class Controller:
 
     def _plan_removal(self, workflow: Json) -> None:
         """Delete a workflow that has ended when its ttlStrategy says."""
-        due = _removal_time(workflow)
+        due, meta = _removal_time(workflow), workflow["metadata"]
+        self._forget_removal(meta["uid"])
         if due is None:
             return
-        meta = workflow["metadata"]
         delay = max(0.0, due - CLOCK.now())
-        asyncio.get_running_loop().call_later(delay, self._remove, meta["namespace"], meta["name"], meta["uid"])
+        self._removals[meta["uid"]] = asyncio.get_running_loop().call_later(
+            delay, self._remove, meta["namespace"], meta["name"], meta["uid"]
+        )
+
+    def _forget_removal(self, uid: str) -> None:
+        planned = self._removals.pop(uid, None)
+        if planned is not None:
+            planned.cancel()
 
     def _remove(self, namespace: str, name: str, uid: str) -> None:
         """Delete a workflow whose time has come, unless it was retried meanwhile."""
+        self._removals.pop(uid, None)
         found = self._store.find(WORKFLOWS, namespace, name)
         due = None if found is None else _removal_time(found)
         if found is None or due is None:

@@ -289,9 +289,7 @@ def _missed(cron: Json, schedules: list[Schedule]) -> int | None:
         return None
     now = CLOCK.now()
     for schedule in schedules:
-        found, following = None, schedule.after(max(seconds_of(last), now - float(deadline) - 1))
-        while following is not None and following < now:
-            found, following = following, schedule.after(following)
+        found = schedule.before(now, max(seconds_of(last), now - float(deadline) - 1))
         if found is not None and now < found + float(deadline):
             return found
     return None

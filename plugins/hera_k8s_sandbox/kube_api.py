@@ -454,8 +454,11 @@ class KubeApi:
     async def _bind(self, request: web.Request, target: Target) -> web.StreamResponse:
         if request.method != "POST":
             raise method_not_allowed()
+        query = Query.read(request)
         wanted = await read_object(request, BINDINGS)
-        return json_answer(bind(self._state.store, target.namespace, target.name, wanted), 201)
+        answer = bind(self._store, target.namespace, target.name, wanted, dry_run=query.dry_run)
+        self._store.flush()
+        return json_answer(answer, 201)
 
     # Paths that are no resources
 

@@ -248,10 +248,3 @@ RESOURCES: Final = (
     CRON_WORKFLOWS,
     WORKFLOW_TASK_RESULTS,
 )
-
-_BY_PLACE: Final = {(one.group, one.version, one.plural): one for one in RESOURCES}
-
-
-def find_resource(group: str, version: str, plural: str) -> Resource | None:
-    """The row that is served at this place, or None."""
-    return _BY_PLACE.get((group, version, plural))

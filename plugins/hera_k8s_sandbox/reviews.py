@@ -177,9 +177,7 @@ _LOCAL_SUBJECT: Final = _review(
 REVIEWS: Final[Mapping[Resource, Review]] = {
     _SELF_SUBJECT: _review_self,
     _SUBJECT: _review_subject,
-    _review(
-        _AUTHORIZATION, "localsubjectaccessreviews", "LocalSubjectAccessReview", namespaced=True
-    ): _review_local_subject,
+    _LOCAL_SUBJECT: _review_local_subject,
     _review(_AUTHORIZATION, "selfsubjectrulesreviews", "SelfSubjectRulesReview"): _review_rules,
     _review(_AUTHENTICATION, "selfsubjectreviews", "SelfSubjectReview"): _review_whoami,
     _review(_AUTHENTICATION, "tokenreviews", "TokenReview"): _review_token,

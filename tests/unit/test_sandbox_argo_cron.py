@@ -121,6 +121,22 @@ def test_a_schedule_that_cannot_be_read_is_told_why(text: str, words: str) -> No
     assert words in str(refused.value)
 
 
+@pytest.mark.parametrize("text", ["@every 7m", "*/5 * * * *", "30 4 * * 1", "0 0 29 2 *"])
+@pytest.mark.parametrize("back", [30, 3600, 90_000, 40 * 86_400, 1500 * 86_400])
+def test_the_time_before_is_the_last_of_those_after(text: str, back: int) -> None:
+    schedule, now = Schedule.parse(text), 1_900_000_000.5
+    last, following = None, schedule.after(now - back)
+    while following is not None and following < now:
+        last, following = following, schedule.after(following)
+    assert schedule.before(now, now - back) == last
+
+
+@pytest.mark.parametrize(("text", "now", "expected"), [("@every 1s", 3e14, 3e14 - 1), ("* * * * *", 4e9, 4e9 - 40)])
+def test_the_time_before_is_found_however_many_there_were(text: str, now: float, expected: float) -> None:
+    """Since when, whoever writes the cron workflow says: times counted one by one would take the server's all."""
+    assert Schedule.parse(text).before(now, 0) == expected
+
+
 FIELD_BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 
 

@@ -324,6 +324,9 @@ def test_a_pod_of_another_scheduler_stays_pending_until_it_is_bound(pods: Pods) 
     pods.says("true")  # one that came later has run meanwhile
     assert pods.get(name)["status"]["phase"] == "Pending"
     binding = {"metadata": {"name": name}, "target": {"kind": "Node", "name": "sandbox"}}
+    tried = pods.api.send("POST", f"{pods.path}/{name}/binding?dryRun=All", binding)
+    assert tried.status_code == 201, tried.text
+    assert "nodeName" not in pods.get(name)["spec"]
     answer = pods.api.send("POST", f"{pods.path}/{name}/binding", binding)
     assert answer.status_code == 201, answer.text
     assert pods.finish(name)["status"]["phase"] == "Succeeded"

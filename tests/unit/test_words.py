@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hera_k8s_utils import OptionsError, words
 
@@ -76,17 +74,6 @@ def test_sizes_are_powers_of_ten() -> None:
 def test_nouns_agree_with_their_number() -> None:
     assert words.counted(1, "check") == "1 check"
     assert words.counted(9, "check") == "9 checks"
-
-
-@given(st.text(max_size=200), st.integers(1, 60))
-def test_shortened_text_fits_and_keeps_both_ends(text: str, width: int) -> None:
-    short = words.shortened(text, width)
-    assert len(short) <= width
-    if len(text) <= width:
-        assert short == text
-    elif width > 8:
-        assert short[0] == text[0]
-        assert short[-1] == text[-1]
 
 
 def test_columns_are_aligned() -> None:

@@ -7,6 +7,7 @@ back bring twice happens twice.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -34,6 +35,8 @@ _DESCRIPTORS: Final = {
 _YEARS_AHEAD: Final = 5  # after so many years without a match there is none
 _MINUTE: Final = 60
 _HOUR: Final = 3600
+_DAY: Final = 24 * _HOUR
+_SPANS: Final = (_HOUR, _DAY, 32 * _DAY, 367 * _DAY, math.inf)
 
 
 class ScheduleError(ValueError):
@@ -93,6 +96,24 @@ class Schedule:
                 at += _MINUTE - local.second
             else:
                 return at
+        return None
+
+    def before(self, moment: float, since: float) -> int | None:
+        """The last time before a moment and after another one; None when there is none.
+
+        It looks at the last hour first, then at longer spans: what lies between may hold millions of times.
+        """
+        if self.every is not None:
+            step = int(self.every)
+            times = math.ceil((moment - int(since)) / step) - 1
+            return int(since) + times * step if times > 0 else None
+        for span in _SPANS:
+            start = max(since, moment - span)
+            found, following = None, self.after(start)
+            while following is not None and following < moment:
+                found, following = following, self.after(following)
+            if found is not None or start == since:
+                return found
         return None
 
     def _allows_date(self, local: datetime) -> bool:
