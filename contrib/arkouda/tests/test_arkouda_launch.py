@@ -51,7 +51,33 @@ echo "$FAKE_LOCALES"
 SERVER = """#!/bin/bash
 printf '%s\\n' "$@" >/srv/scratch/server.arguments
 env >/srv/scratch/server.environment
+ssh="ssh -f -o 'StrictHostKeyChecking no' $SSH_OPTIONS"
+sh -c "$ssh ${SSH_SERVERS%% *} \\"cd $PWD ; /opt/arkouda/arkouda_server_real\\""
 """
+LOCALE_ZERO = """#!/bin/bash
+env >/srv/scratch/locale.environment
+"""
+SSH = """#!/bin/bash
+echo "ssh $*" >>/srv/scratch/calls
+sent=()
+while [[ $1 == -* ]]; do
+  case $1 in
+    -o) [[ $2 == SendEnv=* ]] && sent+=(${2#SendEnv=}); shift 2 ;;
+    *) shift ;;
+  esac
+done
+accepted=" $(/usr/bin/sed -n '/^Match/q; s/^AcceptEnv //p' /srv/scratch/sshd_config | tr '\\n' ' ') "
+given=("PATH=$PATH")
+for name in "${sent[@]}"; do
+  [[ $accepted == *" $name "* && -n ${!name+set} ]] && given+=("$name=${!name}")
+done
+shift
+exec env -i "${given[@]}" bash -c "$*"
+"""
+SED = """#!/bin/bash
+exec /usr/bin/sed "${@/#\\/etc\\/ssh/\\/srv\\/scratch}"
+"""
+SSHD_CONFIG = "UsePAM yes\nAcceptEnv LANG\nMatch User somebody\n  PermitTTY no\n"
 SLEEP = """#!/bin/bash
 [[ -z ${TERMINATE-} ]] || kill -TERM $PPID
 exit 0
@@ -86,11 +112,13 @@ def scratch(tmp_path: Path) -> Path:
     token = tmp_path / "opt" / "sa"
     token.mkdir(parents=True)
     (token / "token").write_text(TOKEN, encoding="ascii")
-    programs = {"sudo": SUDO, "install": INSTALL, "python3": PYTHON, "sleep": SLEEP}
+    programs = {"sudo": SUDO, "install": INSTALL, "python3": PYTHON, "sleep": SLEEP, "ssh": SSH, "sed": SED}
     programs |= dict.fromkeys(("service", "groupadd", "useradd"), RECORD)
     for name, text in programs.items():
         write_program(tmp_path / "scratch" / "bin" / name, text)
+    (tmp_path / "scratch" / "sshd_config").write_text(SSHD_CONFIG, encoding="ascii")
     write_program(tmp_path / "opt" / "arkouda" / "arkouda_server", SERVER)
+    write_program(tmp_path / "opt" / "arkouda" / "arkouda_server_real", LOCALE_ZERO)
     return tmp_path
 
 
@@ -184,12 +212,33 @@ def test_the_server_finds_its_locales_and_starts_arkouda_on_all_of_them(run: Run
 
 
 @needs_bubblewrap
+@pytest.mark.parametrize("user", ["ubuntu", "bearsrus"])
+def test_what_arkouda_reads_reaches_it_through_ssh(run: Run, scratch: Path, user: str) -> None:
+    """The spawner starts every locale by ssh, that of the server's own pod too, and sshd drops what is not named."""
+    done = run(launch.SERVER, ARKOUDA_USER=user)
+    assert done.returncode == 0, done.stderr
+    pod = pod_environment(launch.SERVER)
+    found = dict(line.split("=", 1) for line in lines(scratch, "locale.environment") if "=" in line)
+    assert (found["SSL_TOKEN"], found["CACERT_FILE"]) == (TOKEN, "/opt/sa/ca.crt")
+    read = {name for name in pod if re.match("(EXTERNAL|METRICS)_SERVICE_|CHPL_RT_|K8S_HOST$|NAMESPACE$", name)}
+    assert len(read) == 9
+    assert {name: found.get(name) for name in read} == {name: pod[name] for name in read}
+    assert "MY_IP" not in found
+    (spawned,) = [line for line in calls(scratch) if line.startswith("ssh ")]
+    assert len(spawned) < 900, "the spawner has room for a thousand characters"
+    said = calls(scratch)
+    (accepting,) = [line for line in said if line.startswith("sudo sed")]
+    assert said.index(accepting) < said.index("sudo service ssh start")
+
+
+@needs_bubblewrap
 def test_the_token_is_written_to_no_file_and_to_no_log(run: Run, scratch: Path) -> None:
     done = run(launch.SERVER)
     assert TOKEN not in done.stdout + done.stderr
     assert TOKEN not in "\n".join(calls(scratch))
     home = [path for path in (scratch / "home").rglob("*") if path.is_file()]
     assert not [path for path in home if TOKEN in path.read_text(encoding="utf-8")]
+    assert TOKEN not in "\n".join(lines(scratch, "sshd_config"))
 
 
 @needs_bubblewrap

@@ -10,6 +10,16 @@ set -euo pipefail
 keys=/home/ubuntu/ssh-keys
 home=/home/$ARKOUDA_USER
 
+# The spawner starts Arkouda by ssh on each locale, and on this pod as well: sshd gives it no variable that is not named here.
+# SSH_OPTIONS becomes a part of a shell's command line, of about a thousand characters: hence the quotes, and names alone.
+# The first line of the file is before any Match.
+passed=(SSL_TOKEN CACERT_FILE K8S_HOST NAMESPACE APP_NAME POD_METHOD ARKOUDA_SERVER_NAME ARKOUDA_CLIENT_MODE
+  EXTERNAL_SERVICE_NAME EXTERNAL_SERVICE_PORT EXTERNAL_SERVICE_TARGET_PORT
+  METRICS_SERVICE_NAME METRICS_SERVICE_PORT METRICS_SERVICE_TARGET_PORT
+  CHPL_RT_NUM_THREADS_PER_LOCALE GASNET_SUPERNODE_MAXSIZE)
+sudo sed -i "1i AcceptEnv ${passed[*]}" /etc/ssh/sshd_config
+export SSH_OPTIONS="-o SendEnv='${passed[*]}'"
+
 sudo service ssh start
 
 if [[ $ARKOUDA_GROUP != ubuntu ]] && ! getent group "$ARKOUDA_GROUP" >/dev/null; then
@@ -24,7 +34,7 @@ sudo install -m 0600 -o "$ARKOUDA_USER" -g "$ARKOUDA_GROUP" "$keys/id_rsa" "$hom
 sudo install -m 0644 -o "$ARKOUDA_USER" -g "$ARKOUDA_GROUP" "$keys/id_rsa.pub" "$home/.ssh/id_rsa.pub"
 sudo install -m 0600 -o "$ARKOUDA_USER" -g "$ARKOUDA_GROUP" "$keys/id_rsa.pub" "$home/.ssh/authorized_keys"
 
-# Arkouda reads the token from this variable when it registers its services; it is written nowhere.
+# Arkouda reads the token from this variable when it registers its services; it goes there by ssh, and is written nowhere.
 SSL_TOKEN=$(cat /opt/sa/token)
 CACERT_FILE=/opt/sa/ca.crt
 export SSL_TOKEN CACERT_FILE
