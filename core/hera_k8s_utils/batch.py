@@ -43,7 +43,16 @@ def gathered(objects: Iterable[Any], read: Callable[[Any], Mapping[str, Any]]) -
     read: an object -> its mapping.
     Raises `BuildError` for other kinds, for no Job at all, for a name that occurs twice.
     """
-    items = [with_api_version(read(each)) for each in objects]
+    items = _checked([with_api_version(read(each)) for each in objects])
+    return items[0] if len(items) == 1 else {"apiVersion": "v1", "kind": LIST, "metadata": {}, "items": items}
+
+
+def checked(body: Mapping[str, Any]) -> Json:
+    """A List that was given as a mapping, its items with their API versions; refuses what `gathered` refuses."""
+    return {"apiVersion": "v1", **body, "items": _checked([with_api_version(item) for item in members(body)])}
+
+
+def _checked(items: list[Json]) -> list[Json]:
     strange = sorted({str(item.get("kind") or "something without a kind") for item in items} - _API.keys())
     if strange or not any(item["kind"] == JOB for item in items):
         raise BuildError(
@@ -51,13 +60,14 @@ def gathered(objects: Iterable[Any], read: Callable[[Any], Mapping[str, Any]]) -
             found=f"among them: {listed(strange)}" if strange else f"{len(items)} objects, and no Job among them",
             hint="return one workflow, one Job, or several Jobs, with the config maps that they read",
         )
-    if len(items) == 1:
-        return items[0]
-    names = Counter(f"{item['kind']} {name_of(item)}" for item in items if name_of(item))
-    twice = sorted(name for name, number in names.items() if number > 1)
+    twice = _twice(f"{item['kind']} {name_of(item)}" for item in items if name_of(item))
     if twice:
         raise BuildError("two objects of one kind have the same name", found=listed(twice))
-    return {"apiVersion": "v1", "kind": LIST, "metadata": {}, "items": items}
+    return items
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, number in Counter(names).items() if number > 1)
 
 
 def with_api_version(item: Mapping[str, Any]) -> Json:
@@ -208,10 +218,18 @@ def as_run(body: Mapping[str, Any], run: str, labels: Mapping[str, str]) -> Json
     """The Jobs of one run under its name: each object is called after it, and carries its labels.
 
     A single Job has the run's own name. Names of config maps are changed wherever the Jobs mention them.
+    Raises `BuildError` where two names differ no longer.
     """
     objects = members(body)
     several = len(jobs_of(body)) > 1
     names = {id(item): _name_in(run, item, several=several, number=n) for n, item in enumerate(objects)}
+    twice = _twice(f"{item.get('kind')} {names[id(item)]}" for item in objects)
+    if twice:
+        raise BuildError(
+            "two objects of one kind would have the same name",
+            found=listed(twice),
+            hint="names that differ in more than dashes at their ends",
+        )
     renamed = {name_of(item): names[id(item)] for item in objects if item.get("kind") == "ConfigMap" and name_of(item)}
     labels = {**labels, JOBS_LABEL: run}
     items = [_in_run(item, names[id(item)], labels, renamed, len(jobs_of(body))) for item in objects]

@@ -56,7 +56,7 @@ class Manifest:
                 found=trouble or "it has no kind",
                 hint="return a Hera Workflow, or a dict with apiVersion, kind, metadata and spec",
             )
-        return cls(body, sources_of(workflow))
+        return cls(batch.checked(body) if body["kind"] == batch.LIST else body, sources_of(workflow))
 
     def __hash__(self) -> int:
         return hash(self.digest)

@@ -65,6 +65,10 @@ def changed(path: str, value: Any, base: Json | None = None) -> Json:
     return found
 
 
+def a_list(*items: Json) -> Json:
+    return {"apiVersion": "v1", "kind": "List", "items": list(items)}
+
+
 SWEEP = Inputs(parameters={"rate": [0.5, 2.0], "seed": [1, 2]}, constants={"note": "x"})
 SEEDS = Inputs(parameters={"seed": [1, 2]})
 CLAIM = PersistentVolumeClaim("results", mount_path="/results")
@@ -127,11 +131,28 @@ def test_names_that_are_too_long_are_cut_and_stay_different() -> None:
         ([job(), "text"], "no workflow was returned"),
         (job(completions="3"), "spec.completions is text, not a number"),
         ([job(), changed("spec.template", [], job("b"))], r"items\[1\].spec.template is a list"),
+        (a_list(), "0 objects, and no Job among them"),
+        (a_list({"kind": "ConfigMap", "metadata": {"name": "m"}}), "1 objects, and no Job among them"),
+        (a_list(job(), {"kind": "Secret", "metadata": {"name": "s"}}), "among them: Secret"),
+        (a_list(job(), {"metadata": {"name": "s"}}), "something without a kind"),
+        (a_list(job("x"), job("x")), "the same name: Job x"),
+        (a_list(job("x"), job("x-")), "would have the same name: Job sweep-r1-x"),
+        ([job("x"), job("x-")], "would have the same name: Job sweep-r1-x"),
+        ([job("1"), changed("metadata.name", None)], "would have the same name: Job sweep-r1-1"),
     ],
 )
 def test_what_is_no_job_is_refused_by_name(returned: Any, said: str) -> None:
     with pytest.raises(BuildError, match=said):
         built(returned)
+
+
+def test_a_list_that_is_written_as_a_mapping_is_one_run() -> None:
+    own = {"kind": "ConfigMap", "metadata": {"name": "mine"}, "data": {}}
+    given = {"kind": "List", "items": [own, {k: v for k, v in job("a").items() if k != "apiVersion"}, job("b")]}
+    manifest = built(given).manifest
+    assert (manifest.kind, manifest.body["apiVersion"], manifest.name) == ("List", "v1", "sweep-r1")
+    named = [(each["apiVersion"], each["metadata"]["name"]) for each in manifest.objects]
+    assert named == [("v1", "sweep-r1-mine"), ("batch/v1", "sweep-r1-a"), ("batch/v1", "sweep-r1-b")]
 
 
 def test_config_maps_beside_jobs_are_named_after_the_run_wherever_they_are_mentioned() -> None:
