@@ -36,8 +36,8 @@ class Prober:
             return await asyncio.wait_for(self._act(action, seconds), seconds)
         except (asyncio.TimeoutError, TimeoutError):
             return f"it took longer than {seconds:g}s"
-        except OSError as error:
-            return str(error)
+        except (OSError, ValueError, OverflowError) as error:  # such as a line without end, a port that is none, a NUL
+            return str(error) or type(error).__name__
 
     async def settles(self, probe: Json, *, tell: Callable[[str], None]) -> bool:
         """Probe until it is decided: True after enough successes, False after enough failures in a row."""

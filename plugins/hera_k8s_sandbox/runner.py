@@ -22,6 +22,7 @@ from hera_k8s_sandbox.mounts import BUBBLEWRAP, Launch, Task, View
 
 _MOST: Final = 1000  # processes at a time
 _LARGEST_OUTPUT: Final = 10 << 10  # bytes of what a probe's command says
+_PIECE: Final = 64 << 10  # bytes that are read at a time
 _CANNOT_START: Final = 128  # the exit code that containerd reports for a command that cannot be started
 
 
@@ -89,13 +90,13 @@ class Runner:
         )
         self._tell_watchdog("+", process.pid)
         try:
-            said, _ = await asyncio.wait_for(process.communicate(), seconds)
+            said = await asyncio.wait_for(_said_by(process), seconds)
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             self._tell_watchdog("-", process.pid)
         code = process.returncode or 0
-        return (code if code >= 0 else 128 - code), said[:_LARGEST_OUTPUT].decode("utf-8", "replace")
+        return (code if code >= 0 else 128 - code), said.decode("utf-8", "replace")
 
     def stop(self, directory: Path, grace: float) -> bool:
         """Ask the task of a directory to end, and kill it after some seconds; whether it was running."""
@@ -186,6 +187,16 @@ class _Process:
             env=dict(self._launch.env),
             start_new_session=True,
         )
+
+
+async def _said_by(process: asyncio.subprocess.Process) -> bytes:
+    """The beginning of what a process writes until it ends; the rest is read and forgotten."""
+    assert process.stdout is not None
+    said = b""
+    while piece := await process.stdout.read(_PIECE):
+        said += piece[: _LARGEST_OUTPUT - len(said)]
+    await process.wait()
+    return said
 
 
 def _main_process(group: int) -> int:
