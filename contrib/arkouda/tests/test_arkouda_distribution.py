@@ -25,7 +25,7 @@ def test_a_wheel_holds_all_that_the_commands_need(tmp_path: Path) -> None:
     assert all((launch / name).is_file() for name in PROGRAMS)
     listed = site.plugins(cwd=tmp_path)["arkouda"]
     assert (listed["state"], listed["distribution"].split()[0]) == ("loaded", "hera-k8s-arkouda")
-    told = site.run("arkouda", "render", "--output", "json", cwd=tmp_path)
+    told = site.run("arkouda", "render", "--arkouda-namespace", "here", "--output", "json", cwd=tmp_path)
     assert told.returncode == 0, told.stderr
     assert len(json.loads(told.stdout)) == 7
 

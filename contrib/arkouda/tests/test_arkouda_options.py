@@ -139,10 +139,31 @@ def test_two_namespaces_on_one_command_line_contradict_each_other(arkouda: Comma
     assert "value: one\n" in alone.out, "a flag beats the variable ARKOUDA_NAMESPACE"
 
 
-def test_the_installation_is_rendered_without_any_option(arkouda: Command) -> None:
-    told = arkouda("render")
+@pytest.mark.parametrize("parts", [[], ["rbac"], ["templates", "rbac"]])
+def test_a_binding_is_not_rendered_without_its_namespace(arkouda: Command, parts: list[str]) -> None:
+    """Its subject must name one, and an API server refuses an empty one."""
+    told = arkouda("render", *parts)
+    assert (told.code, told.out) == (2, "")
+    assert "which namespace is not said" in told.err
+    assert "--arkouda-namespace" in told.err
+
+
+def test_templates_are_rendered_without_any_option(arkouda: Command) -> None:
+    told = arkouda("render", "templates")
     assert told.code == 0, told.err
-    kinds = [(body["kind"], body["metadata"]["name"]) for body in yaml.safe_load_all(told.out)]
+    bodies = list(yaml.safe_load_all(told.out))
+    assert [body["kind"] for body in bodies] == ["WorkflowTemplate"] * 4
+    assert not any("namespace" in body["metadata"] for body in bodies)
+
+
+def test_the_installation_is_rendered_in_the_namespace_that_is_said(arkouda: Command) -> None:
+    told = arkouda("render", "--arkouda-namespace", "here")
+    assert told.code == 0, told.err
+    bodies = list(yaml.safe_load_all(told.out))
+    assert {body["metadata"]["namespace"] for body in bodies} == {"here"}
+    (binding,) = [body for body in bodies if body["kind"] == "RoleBinding"]
+    assert [subject["namespace"] for subject in binding["subjects"]] == ["here"]
+    kinds = [(body["kind"], body["metadata"]["name"]) for body in bodies]
     assert kinds == [
         ("ServiceAccount", "arkouda-workflows-service-account"),
         ("Role", "arkouda-workflows"),

@@ -107,5 +107,6 @@ def commands() -> Iterator[Command]:
         "render",
         "render",
         "write templates, rights, workflows or schedules as YAML; asks no server",
-        "hera-k8s arkouda render > install.yaml\nhera-k8s arkouda render deploy > workflow.yaml",
+        "hera-k8s arkouda render --arkouda-namespace arkouda > install.yaml\n"
+        "hera-k8s arkouda render deploy > workflow.yaml",
     )

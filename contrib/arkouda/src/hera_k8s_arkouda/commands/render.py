@@ -49,11 +49,11 @@ def run(session: Session) -> int:
 def _bodies(part: str, session: Session) -> Iterator[Json]:
     settings, account = settings_of(session), account_of(session) or WORKFLOWS_ACCOUNT
     if part in ("install", "templates", "rbac"):
-        namespace = said_namespace(session)
+        namespace = said_namespace(session) if part == "templates" else offline_place(session).namespace
         templates: list[str] | None = [] if part == "rbac" else None
         for installed in installation(account, templates=templates, rbac=part != "templates"):
             body = dict(installed.body)
-            yield in_namespace(body, namespace) if namespace or body["kind"] == "RoleBinding" else body
+            yield in_namespace(body, namespace) if namespace else body
         return
     place = offline_place(session) if part in ("deploy", "schedule") else None
     url = place.url if place is not None else settings.kubernetes_url
