@@ -237,6 +237,19 @@ def test_what_a_task_leaves_running_does_not_hold_up_its_outcome(pod: Callable[.
     assert tasks.result_of(task, pod(task).outcome).get_deserialized() == "done"
 
 
+def test_what_a_task_leaves_running_does_not_write_into_its_outcome(pod: Callable[..., Ran]) -> None:
+    def leave() -> bytes:
+        import subprocess
+
+        subprocess.Popen(["sh", "-c", "while printf 'still there, '; do :; done"], stderr=subprocess.DEVNULL)
+        return noise(2_000_000)
+
+    task = packed(leave)
+    ran = pod(task)
+    assert tasks.result_of(task, ran.outcome).get_deserialized() == noise(2_000_000)
+    assert "still there, " in ran.outcome.header["stdout"]
+
+
 def test_a_task_reads_nothing_from_standard_input_and_does_not_see_the_runners_directory(
     pod: Callable[..., Ran],
 ) -> None:

@@ -178,6 +178,8 @@ def in_child(task: bytes, keep: int) -> tuple[Json, bytes]:
         os._exit(128 + signal.SIGTERM)
     for thread in [*outputs, told]:
         thread.join(ORPHANS)
+    for output in outputs:
+        output.close()
     if told.header is None:
         header = {"state": "crashed", "found": ended_by(status)}
         result = b""
@@ -215,13 +217,15 @@ def ended_by(status: int) -> str:
 
 
 class Copied(threading.Thread):
-    """An output of the task: copied to the log as it comes, its end kept for the outcome."""
+    """An output of the task: copied to the log as it comes, its end kept for the outcome. Nothing of it is copied once
+    it is closed, since the outcome's lines follow there; it is read on, so that nobody who writes is held up."""
 
     def __init__(self, pipe: Any, to: int, keep: int) -> None:
         super().__init__(daemon=True)
         self._pipe, self._to, self._keep = pipe, to, keep
         self._kept = bytearray()
         self._all = 0
+        self._closed = False
         self._lock = threading.Lock()
         self.start()
 
@@ -231,12 +235,21 @@ class Copied(threading.Thread):
             if not some:
                 return
             with self._lock:
-                self._all += len(some)
-                self._kept += some
-                if len(self._kept) > 2 * self._keep:
-                    del self._kept[: -self._keep]
-            while some:
-                some = some[os.write(self._to, some) :]
+                if not self._closed:
+                    self._copy(some)
+
+    def _copy(self, some: bytes) -> None:
+        self._all += len(some)
+        self._kept += some
+        if len(self._kept) > 2 * self._keep:
+            del self._kept[: -self._keep]
+        while some:
+            some = some[os.write(self._to, some) :]
+
+    def close(self) -> None:
+        """Copy and keep no more of it."""
+        with self._lock:
+            self._closed = True
 
     def text(self) -> str:
         """What is kept, and how much is not."""
