@@ -19,6 +19,7 @@ from hera_k8s_utils import Experiment, PlatformError, RunOver, RunUpdate, Submit
 
 Json = dict[str, Any]
 NAMES = ("sweep-r1-a", "sweep-r1-b")
+MAPS = "/api/v1/namespaces/vcity/configmaps"
 
 
 @pytest.fixture
@@ -75,6 +76,75 @@ def test_another_run_under_the_name_is_refused(peer: JobsPeer, tmp_path: Path) -
         engine.submit(built)
     assert "taken in vcity by another experiment or other inputs" in str(caught.value)
     assert "--run-id" in caught.value.hint
+
+
+# --- the config maps of a run -----------------------------------------------------------------------------------------
+
+
+MAP: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine"}, "data": {"a": "1"}}
+
+
+def owned_by(*owners: Json) -> list[Json]:
+    """References to Jobs, each of a name and a uid."""
+    return [{"apiVersion": "batch/v1", "kind": "Job", **owner} for owner in owners]
+
+
+def keeps_map(peer: JobsPeer, found: Json | None = None) -> list[Json]:
+    """Let the peer take a config map, or say that this one is there; gives what it is patched with, as it comes."""
+    patches: list[Json] = []
+
+    def patched(request: Any, handler: Any) -> None:
+        patches.append({**request.json()["metadata"], "jobs": len(peer.asked("POST", JOBS))})
+        reply(200, {})(request, handler)
+
+    taken = status(409, "AlreadyExists", 'configmaps "sweep-r1-mine" already exists')
+    peer.on("POST", MAPS, reply(409, taken) if found else reply(201, {"metadata": {"name": "sweep-r1-mine"}}))
+    peer.on("GET", f"{MAPS}/sweep-r1-mine", reply(200, found or {}))
+    peer.on("PATCH", f"{MAPS}/sweep-r1-mine", patched)
+    return patches
+
+
+def map_of(built: Any, **metadata: Any) -> Json:
+    """The config map as the run made it, with further metadata."""
+    (own,) = (each for each in built.manifest.objects if each["kind"] == "ConfigMap")
+    labels = {**own["metadata"]["labels"], "hera-k8s-utils/digest": built.manifest.digest[:40]}
+    return {**own, "metadata": {**own["metadata"], "labels": labels, **metadata}}
+
+
+def test_a_config_map_goes_with_the_jobs_that_were_handed_in_whatever_became_of_them(
+    peer: JobsPeer, tmp_path: Path
+) -> None:
+    patches = keeps_map(peer)
+    peer.on("GET", f"{JOBS}/{NAMES[1]}", reply(404, status(404, "NotFound")))
+    with opened(peer, tmp_path, MAP, job("a"), job("b")) as (engine, built):
+        engine.submit(built)
+    owners = owned_by(*({"name": name, "uid": f"uid-{name}"} for name in NAMES))
+    assert patches == [{"ownerReferences": owners, "jobs": 2}]
+
+
+def test_a_config_map_that_is_being_deleted_is_not_taken_for_the_new_one(peer: JobsPeer, tmp_path: Path) -> None:
+    with opened(peer, tmp_path, MAP, job("a"), job("b")) as (engine, built):
+        keeps_map(peer, map_of(built, deletionTimestamp="2026-01-01T00:00:00Z"))
+        with pytest.raises(SubmitError, match="a config map of this name is being deleted") as caught:
+            engine.submit(built)
+    assert caught.value.hint == "try again in a moment"
+    assert peer.kept == {}
+
+
+def test_a_config_map_of_deleted_jobs_waits_for_the_new_ones_without_owners(peer: JobsPeer, tmp_path: Path) -> None:
+    with opened(peer, tmp_path, MAP, job("a"), job("b")) as (engine, built):
+        gone = owned_by({"name": NAMES[0], "uid": "deleted"})
+        patches = keeps_map(peer, map_of(built, ownerReferences=gone))
+        engine.submit(built)
+        owners = owned_by(*({"name": name, "uid": f"uid-{name}"} for name in NAMES))
+        assert patches == [{"ownerReferences": None, "jobs": 0}, {"ownerReferences": owners, "jobs": 2}]
+
+        patches = keeps_map(peer, map_of(built, ownerReferences=owners))
+        assert engine.submit(built).existed
+        assert [each["ownerReferences"] for each in patches] == [owners]
+
+
+# --- followed ---------------------------------------------------------------------------------------------------------
 
 
 def followed(peer: JobsPeer, directory: Path, *events: tuple[str, str, Json | None]) -> list[RunUpdate]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hera_k8s_utils.batch import JOB, JOBS_LABEL, TASK_LABEL
 from hera_k8s_utils.context import Context
 from hera_k8s_utils.declarations import Finding, Json, LogLine, RunSummary, RunUpdate, Submission, Verdict, ok
-from hera_k8s_utils.errors import PlatformError, RunOver, SubmitError
+from hera_k8s_utils.errors import PlatformError, RunOver, SubmitError, Trouble
 from hera_k8s_utils.manifest import DIGEST_LABEL
 from hera_k8s_utils.patience import Patience
 from hera_k8s_utils.pod_logs import begun_pods, logs_side_by_side
@@ -53,9 +53,9 @@ class JobsEngine:
         maps = [each for each in objects if each["kind"] != JOB]
         wanted = [each for each in objects if each["kind"] == JOB]
         for each in maps:
-            self._submit_map(each)
+            self._submit_map(each, built.name)
         handed_in = at_once(self.jobs.hand_in, wanted)
-        self._give_to(maps, wanted)
+        self._give_to(maps, list(zip(wanted, handed_in, strict=True)))
         return Submission(
             name=built.name,
             namespace=self.jobs.namespace,
@@ -90,31 +90,61 @@ class JobsEngine:
         digest = manifest.digest[:40]
         return [_labelled(each, {DIGEST_LABEL: digest}, namespace) for each in manifest.objects]
 
-    def _submit_map(self, wanted: Json) -> None:
+    def _submit_map(self, wanted: Json, run: str) -> None:
         kubernetes = self.jobs.kubernetes
+        there: list[Json] = []
+
+        def read(name: str) -> Json:
+            found = kubernetes.get("v1", "configmaps", name)
+            if found["metadata"].get("deletionTimestamp"):
+                raise _being_deleted(name)
+            there.append(found)
+            return found
+
         desk = Desk(
             self.jobs.namespace,
             create=partial(kubernetes.create, "v1", "configmaps"),
-            read=partial(kubernetes.get, "v1", "configmaps"),
+            read=read,
             pause=self.jobs.patience.pause,
             word="config map",
         )
-        submit_once(wanted, desk)
+        if submit_once(wanted, desk).existed:
+            self._detach(there[-1], run)
 
-    def _give_to(self, maps: Iterable[Json], jobs: Iterable[Json]) -> None:
+    def _detach(self, found: Json, run: str) -> None:
+        """Keep a config map whose owners are gone from being deleted after them: the new Jobs will own it."""
+        name, owners = found["metadata"]["name"], found["metadata"].get("ownerReferences")
+        try:
+            if not owners or {each["uid"] for each in owners} & self._lasting(run):
+                return
+            self.jobs.kubernetes.patch("v1", "configmaps", name, {"metadata": {"ownerReferences": None}})
+        except PlatformError as error:
+            if error.trouble is Trouble.MISSING:
+                raise _being_deleted(name) from error
+            raise SubmitError(
+                f"{name} was not submitted",
+                found=f"it may go with earlier Jobs of the run: {error.found or error.wanted}",
+                hint=error.hint or "try again in a moment",
+            ) from error
+
+    def _lasting(self, run: str) -> set[str]:
+        """The uids of the run's Jobs that are there, and are not being deleted."""
+        return {job.uid for job in self.jobs.list(f"{JOBS_LABEL}={run}") if not job.deleting}
+
+    def _give_to(self, maps: Iterable[Json], jobs: Iterable[tuple[Json, Submission]]) -> None:
         """Let the config maps go with the Jobs that read them: these become their owners."""
         for each in maps:
             task = each["metadata"]["labels"].get(TASK_LABEL)
-            mine = [job for job in jobs if task in (None, job["metadata"]["labels"].get(TASK_LABEL))]
+            owners = [
+                {"apiVersion": API, "kind": JOB, "name": handed_in.name, "uid": handed_in.uid}
+                for job, handed_in in jobs
+                if task in (None, job["metadata"]["labels"].get(TASK_LABEL))
+            ]
             try:
-                owners = [self._owner(job["metadata"]["name"]) for job in mine]
                 body = {"metadata": {"ownerReferences": owners}}
                 self.jobs.kubernetes.patch("v1", "configmaps", each["metadata"]["name"], body)
             except PlatformError as error:  # a courtesy: the run itself is under way
                 log.info("config map %s will stay after its Jobs: %s", each["metadata"]["name"], error)
-
-    def _owner(self, name: str) -> Json:
-        return {"apiVersion": API, "kind": JOB, "name": name, "uid": self.jobs.get(name).uid}
 
     # --- while it runs -------------------------------------------------------------------------------------------
 
@@ -305,6 +335,14 @@ class _Points:
                 log.info("the points of %s cannot be read: %s", run, error)
                 self._lines[key] = []
         return self._lines[key]
+
+
+def _being_deleted(name: str) -> SubmitError:
+    return SubmitError(
+        f"{name} was not submitted",
+        found="a config map of this name is being deleted",
+        hint="try again in a moment",
+    )
 
 
 def _labelled(item: Json, labels: Mapping[str, str], namespace: str) -> Json:
