@@ -18,12 +18,15 @@ from typing import Final
 
 from hera_k8s_kube.jobs import Job, Jobs
 from hera_k8s_utils import PlatformError, Trouble
+from hera_k8s_utils.patience import Strain
 
 from .manifests import AT_ONCE
 
 _READERS: Final = 4
 """Logs that are collected at a time."""
 _ENDED: Final = ("Succeeded", "Failed")
+_PASSING: Final = frozenset({Trouble.UNREACHABLE, Trouble.TIMEOUT, Trouble.THROTTLED, Trouble.SERVER, Trouble.CONFLICT})
+"""Troubles of a request to resume a job that another try may get over; resuming twice is as good as once."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,12 @@ class Driver:
     _phases: Counter[str] = field(default_factory=Counter)
     _retried: int = 0
     _cancelled: int = 0
+    _strain: Strain = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Be as patient as the client is that follows the jobs."""
+        goes_on = "those that run go on; `hera-k8s jobs wait` resumes the others"
+        self._strain = Strain("the jobs that wait", self.jobs.patience, goes_on)
 
     def run(self) -> Counts:
         """Drive them; returns how they stand in the end. Raises `PlatformError` as following does."""
@@ -173,6 +182,7 @@ class Driver:
 
     def _lost(self, job: Job) -> None:
         """A job that was deleted; one that was over before keeps its end."""
+        self._resumed.discard(job.name)
         before = self._known.get(job.name)
         if before is None or before.over:
             return
@@ -198,9 +208,14 @@ class Driver:
             try:
                 self.jobs.resume(name)
             except PlatformError as error:
-                if error.trouble is not Trouble.MISSING:
+                if error.trouble is Trouble.MISSING:
+                    continue  # deleted just now: its event comes
+                if error.trouble not in _PASSING:
                     raise
-                continue  # deleted just now: its event comes
+                insort(self._waiting, name)
+                self._strain.bear(error)
+                continue
+            self._strain.relieve()
             self._resumed.add(name)
             self._going.add(name)
 
