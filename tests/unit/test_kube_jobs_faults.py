@@ -177,6 +177,18 @@ def test_a_cut_stream_is_taken_up_and_nothing_is_told_twice(peer: JobsPeer, jobs
     ]
 
 
+def test_what_streams_that_end_at_once_do_not_tell_is_listed(peer: JobsPeer, jobs: Jobs) -> None:
+    first = peer.keep(job())
+
+    def end_unheard(request: Any, handler: Any) -> None:
+        peer.keep({**first, "status": ended()})
+        stream([])(request, handler)
+
+    peer.watched(end_unheard)
+    assert told(jobs, name="hello") == [("added", "hello", "Pending"), ("modified", "hello", "Succeeded")]
+    assert len(peer.watches) == 1
+
+
 def test_a_place_that_the_server_forgot_is_found_again_by_listing(peer: JobsPeer, jobs: Jobs) -> None:
     """410 as it is met: an ERROR event in a stream that was answered with 200."""
     gone, stays = peer.keep(job("gone")), peer.keep(job("stays"))

@@ -98,7 +98,10 @@ class Watched(Generic[T]):
     def _streamed(
         self, view: _View[T], strain: Strain, place: _Place, stopped: Callable[[], bool]
     ) -> Iterator[Change[T]]:
-        """One stream, until it ends; one that ends at once, and so would be asked for without end, is a failure."""
+        """One stream, until it ends; one that ends at once, and so would be asked for without end, is a failure.
+
+        After such a one all is listed: what changes is not heard.
+        """
         began, heard = time.monotonic(), False
         error: PlatformError | None = None
         try:
@@ -115,6 +118,7 @@ class Watched(Generic[T]):
         if heard or place.over or stopped() or time.monotonic() - began >= strain.patience.healthy:
             strain.relieve()
         else:
+            place.lost = True
             what = f"watching {self.what or self.resource}"
             strain.bear(error or PlatformError(what, found="the stream ended at once", trouble=Trouble.SERVER))
 
