@@ -185,6 +185,13 @@ VALUES = {
         ("sprig.regexReplaceAll('a(x*)b', '-ab-axxb-', '${1}W')", "-W-xxW-"),
         ("sprig.dig('a', 'b', 'none', {a: {b: 'c'}})", "c"),
         ("sprig.b64dec(sprig.b64enc('hi')) + sprig.title('two words')", "hiTwo Words"),
+        ("sprig.round(2.456, 2) + sprig.round(1.5, 1000000000) + sprig.round(1.5, -1000000000)", 3.96),
+        ("'v1.20.3' matches '^v?(\\\\d+\\\\.){2}\\\\d+$'", True),
+        ("'an error, it was' matches '.*(error|failure).*'", True),
+        ("sprig.regexReplaceAllLiteral('(foo|bar)+', 'foobar baz', '\\\\1$1')", "\\1$1 baz"),
+        ("uniq([1, [2], 1, [2], 'a'])", [1, [2], "a"]),
+        ("sum(1..100000) + len(uniq(1..50000))", 5000100000),
+        ("9223372036854775806 + 1", 9223372036854775807),
         ("sprig.sha256sum('abc')", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
         ("tasks['flip'].outputs.result == 'heads' // said at the end", True),
     ],
@@ -211,6 +218,29 @@ def test_expressions_come_to_what_expr_lang_says(text: str, value: object) -> No
         ("(" * 300 + "1" + ")" * 300, "nested too deeply"),
         ("asInt('x')", "x"),
         ("'a' matches '('", "."),
+        ("'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' matches '^(a+)+$'", "nested quantifiers"),
+        ("'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' matches '^(a|a?b?)+$'", "nested quantifiers"),
+        ("sprig.regexFind('^(a+)+$', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!')", "nested quantifiers"),
+        ("sprig.regexMatch('(a?){90}a{90}', sprig.repeat(90, 'a'))", "too many ways to match"),
+        ("sprig.repeat(9000, 'a') matches '^a*a*a*a*b'", "the text is too long for the regular expression"),
+        ("'a' matches '(?=a)'", "invalid or unsupported Perl syntax"),
+        ("map(1..9, sprig.repeat(9000, 'a') matches 'a*b')", "memory budget exceeded"),
+        ("sprig.regexReplaceAll('a', sprig.repeat(9000, 'a'), sprig.repeat(9000, 'a'))", "memory budget exceeded"),
+        ("replace(repeat('a', 9000), 'a', repeat('a', 9000))", "memory budget exceeded"),
+        ("reduce(1..60, #acc + #acc, 'x')", "memory budget exceeded"),
+        ("reduce(1..60, [#acc, #acc], 'x')", "memory budget exceeded"),
+        ("sprig.indent(99999999, 'a')", "memory budget exceeded"),
+        ("sprig.nindent(99999999, 'a')", "memory budget exceeded"),
+        ("join(map(1..9000, repeat('a', 1)), repeat('a', 9000))", "memory budget exceeded"),
+        ("map(1..1000000, map(1..1000000, #))", "memory budget exceeded"),
+        ("let x = 1..90000; filter(1..90000, # in x)", "memory budget exceeded"),
+        ("let x = uniq(map(1..9000, [#])); x", "memory budget exceeded"),
+        ("9223372036854775807 + 1", "integer overflow"),
+        ("reduce(1..500, #acc * 1000, 1)", "integer overflow"),
+        ("sprig.mul(9223372036854775807, 2)", "integer overflow"),
+        ("9223372036854775808", "integer literal is too large"),
+        ("9" * 5000, "integer literal is too large"),
+        ("+".join(["1"] * 1200), "nested too deeply"),
     ],
 )
 def test_an_expression_that_makes_no_sense_is_told(text: str, message: str) -> None:
@@ -237,6 +267,11 @@ def test_whatever_is_written_is_read_or_told(text: str) -> None:
 def test_json_comes_through_an_expression_as_it_is(value: object) -> None:
     text = json.dumps(value)
     assert json.loads(str(evaluate("toJson(sprig.fromJson(x))", {"x": text}))) == value
+
+
+def test_an_expression_that_is_too_deep_is_told_before_it_is_evaluated() -> None:
+    with pytest.raises(ExpressionError, match="nested too deeply"):
+        check_expression("+".join(["1"] * 1200))
 
 
 def test_an_unknown_function_is_named() -> None:

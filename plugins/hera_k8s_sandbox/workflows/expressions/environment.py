@@ -7,19 +7,27 @@ from typing import Any
 
 from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError
 from hera_k8s_sandbox.workflows.expressions.evaluation import names_of, require_functions, value_of
-from hera_k8s_sandbox.workflows.expressions.syntax import parse
+from hera_k8s_sandbox.workflows.expressions.syntax import TOO_DEEP, parse
 from hera_k8s_sandbox.workflows.expressions.values import formatted, kind_of
 
 
 def check(text: str) -> None:
     """Whether an expression can be read and calls only what is there. Raises ExpressionError, UnknownFunction."""
-    require_functions(parse(text))
+    tree = parse(text)
+    try:
+        require_functions(tree)
+    except RecursionError:
+        raise ExpressionError(TOO_DEEP) from None
 
 
 def evaluate(text: str, values: Mapping[str, Any]) -> Any:
     """The value of an expression; values: those of tags, by their dotted names. Raises ExpressionError."""
     tree = parse(text)
-    return value_of(tree, environment(values, set(names_of(tree))))
+    try:
+        names = set(names_of(tree))
+    except RecursionError:
+        raise ExpressionError(TOO_DEEP) from None
+    return value_of(tree, environment(values, names))
 
 
 def holds(text: str, values: Mapping[str, Any]) -> bool:

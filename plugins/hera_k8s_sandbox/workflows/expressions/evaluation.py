@@ -9,12 +9,14 @@ from functools import cmp_to_key
 from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.expressions import times
+from hera_k8s_sandbox.workflows.expressions.bounds import EXCEEDED, Budget, bounded, cost_of
 from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError, UnknownFunction
 from hera_k8s_sandbox.workflows.expressions.functions import FUNCTIONS
-from hera_k8s_sandbox.workflows.expressions.syntax import PREDICATES, Tree
+from hera_k8s_sandbox.workflows.expressions.patterns import compiled, steps_of
+from hera_k8s_sandbox.workflows.expressions.syntax import PREDICATES, TOO_DEEP, Tree
 from hera_k8s_sandbox.workflows.expressions.values import compare, is_number, kind_of
 
-_LONGEST: Final = 1_000_000  # items that a range may have, as in expr-lang
+_MAKING: Final = frozenset(("call", "binary", "unary", "list", "map", "slice"))  # kinds of trees that make values
 _MISSING: Final = object()
 
 
@@ -60,6 +62,10 @@ def value_of(tree: Tree, names: Mapping[str, Any]) -> Any:
     """The value of a tree. Raises ExpressionError."""
     try:
         return _Evaluator(names).value(tree)
+    except RecursionError:
+        raise ExpressionError(TOO_DEEP) from None
+    except MemoryError:
+        raise ExpressionError(EXCEEDED) from None
     except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError, re.error) as error:
         if isinstance(error, ExpressionError):
             raise
@@ -70,10 +76,15 @@ class _Evaluator:
     def __init__(self, names: Mapping[str, Any]) -> None:
         self._names = dict(names)
         self._items: list[dict[str, Any]] = []
+        self._budget = Budget()
 
     def value(self, tree: Tree) -> Any:
-        found: Callable[[Tree], Any] = getattr(self, f"_{tree.kind}")
-        return found(tree)
+        self._budget.spend(1)
+        find: Callable[[Tree], Any] = getattr(self, f"_{tree.kind}")
+        found = find(tree)
+        if tree.kind in _MAKING:
+            self._budget.take(found)
+        return found
 
     def _value(self, tree: Tree) -> Any:
         return tree.value
@@ -154,6 +165,9 @@ class _Evaluator:
         right = self.value(tree.parts[1])
         if times.is_time(left) or times.is_time(right):
             return times.calculate(operator, left, right)
+        self._budget.spend(cost_of(left, right))
+        if operator == "matches":
+            self._pay_for_search(right, left)
         return _OPERATORS[operator](left, right)
 
     def _try(self, tree: Tree) -> Any:
@@ -170,7 +184,15 @@ class _Evaluator:
         function = FUNCTIONS.get(tree.value)
         if function is None:
             raise UnknownFunction(tree.value)
-        return function(*(self.value(part) for part in tree.parts))
+        given = [self.value(part) for part in tree.parts]
+        self._budget.spend(cost_of(*given))
+        if tree.value.startswith("sprig.regex"):
+            self._pay_for_search(*given[:2])
+        return function(*given)
+
+    def _pay_for_search(self, *pattern_and_text: Any) -> None:
+        if len(pattern_and_text) == 2 and all(isinstance(one, str) for one in pattern_and_text):
+            self._budget.spend(steps_of(*pattern_and_text))
 
     def _method(self, tree: Tree) -> Any:
         if len(tree.parts) > 1:
@@ -324,8 +346,7 @@ def _power(left: float, right: float) -> float:
 def _range(left: Any, right: Any) -> list[int]:
     if not isinstance(left, int) or not isinstance(right, int):
         raise _mismatched("..", left, right)
-    if right - left > _LONGEST:
-        raise ExpressionError("memory budget exceeded")
+    bounded(right - left)
     return list(range(left, right + 1))
 
 
@@ -356,7 +377,7 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     ">": _ordered(">", lambda found: found > 0),
     ">=": _ordered(">=", lambda found: found >= 0),
     "in": _in,
-    "matches": _on_texts("matches", lambda left, right: re.search(right, left) is not None),
+    "matches": _on_texts("matches", lambda left, right: compiled(right, left).search(left) is not None),
     "contains": _on_texts("contains", lambda left, right: right in left),
     "startsWith": _on_texts("startsWith", str.startswith),
     "endsWith": _on_texts("endsWith", str.endswith),

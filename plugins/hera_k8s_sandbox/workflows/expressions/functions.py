@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.expressions import times
+from hera_k8s_sandbox.workflows.expressions.bounds import bounded, joined, replaced, unique
 from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError
 from hera_k8s_sandbox.workflows.expressions.sprig import SPRIG
 from hera_k8s_sandbox.workflows.expressions.values import formatted, is_number, kind_of
 from hera_k8s_sandbox.workflows.jsonpath import JsonPathError, value_at
-
-_LONGEST: Final = 1_000_000  # characters or items that a function may make
 
 
 def _integer(value: Any) -> int:
@@ -75,17 +74,8 @@ def _split_after(text: str, separator: str, count: int = -1) -> list[str]:
 
 
 def _repeat(text: str, count: int) -> str:
-    if len(text) * count > _LONGEST:
-        raise ExpressionError("memory budget exceeded")
+    bounded(len(text) * count)
     return text * count
-
-
-def _unique(items: Iterable[Any]) -> list[Any]:
-    found: list[Any] = []
-    for item in items:
-        if item not in found:
-            found.append(item)
-    return found
 
 
 def _flat(items: Iterable[Any]) -> list[Any]:
@@ -100,7 +90,7 @@ def _sorted(items: list[Any], order: str = "asc") -> list[Any]:
 
 
 def _join(items: list[Any], separator: str = "") -> str:
-    return separator.join(items)
+    return joined(items, separator)
 
 
 def _first(items: list[Any]) -> Any:
@@ -163,7 +153,7 @@ _BUILTINS: Final[Mapping[str, Callable[..., Any]]] = {
     "trimSuffix": lambda text, suffix=" ": text.removesuffix(suffix),
     "split": _split,
     "splitAfter": _split_after,
-    "replace": lambda text, old, new, count=-1: text.replace(old, new, count),
+    "replace": replaced,
     "repeat": _repeat,
     "indexOf": str.find,
     "lastIndexOf": str.rfind,
@@ -181,7 +171,7 @@ _BUILTINS: Final[Mapping[str, Callable[..., Any]]] = {
     "reverse": lambda items: items[::-1],
     "concat": _concat,
     "flatten": _flat,
-    "uniq": _unique,
+    "uniq": unique,
     "sort": _sorted,
     "toJSON": _indented_json,
     "fromJSON": json.loads,

@@ -16,10 +16,13 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from hera_k8s_sandbox.workflows.expressions.bounds import bounded, joined, replaced, unique
 from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError
+from hera_k8s_sandbox.workflows.expressions.patterns import compiled
 from hera_k8s_sandbox.workflows.expressions.values import formatted, is_number, kind_of
 
 _LONGEST: Final = 1_000_000  # characters or items that a function may make
+_PLACES: Final = 300  # that a number is rounded to: no float has more
 
 
 def _truth(value: Any) -> bool:
@@ -67,9 +70,12 @@ def _product(*values: Any) -> int:
 
 
 def _rounded(value: Any, places: int, half: float = 0.5) -> float:
-    scaled = _float(value) * 10**places
+    power = 10.0 ** max(-_PLACES, min(_PLACES, _integer(places)))
+    scaled = _float(value) * power
+    if not math.isfinite(scaled):
+        return _float(value)
     whole = math.floor(scaled)
-    return float((whole + 1 if scaled - whole >= half else whole) / 10**places)
+    return (whole + 1 if scaled - whole >= half else whole) / power
 
 
 def _until(start: Any, stop: Any, step: Any) -> list[int]:
@@ -94,8 +100,7 @@ def _abbreviated(width: int, text: str) -> str:
 
 
 def _repeated(count: int, text: str) -> str:
-    if len(text) * count > _LONGEST:
-        raise ExpressionError("memory budget exceeded")
+    bounded(len(text) * count)
     return text * count
 
 
@@ -105,6 +110,7 @@ def _words(text: str) -> list[str]:
 
 
 def _indented(count: int, text: str) -> str:
+    bounded(len(text) + count * (text.count("\n") + 1))
     pad = " " * count
     return pad + text.replace("\n", f"\n{pad}")
 
@@ -123,19 +129,32 @@ def _go_template(replacement: str) -> str:
     return re.sub(r"\$\{(\w+)\}|\$(\w+)", lambda found: rf"\g<{found[1] or found[2]}>", escaped)
 
 
+def _replaced(pattern: str, text: str, template: str) -> str:
+    """What `re.sub` returns, as long as that is not too long."""
+    found: list[str] = []
+    total = place = 0
+    for each in compiled(pattern, text).finditer(text):
+        parts = text[place : each.start()], each.expand(template)
+        place = each.end()
+        total += len(parts[0]) + len(parts[1])
+        found.extend(parts)
+        bounded(total)
+    return "".join([*found, text[place:]])
+
+
 def _find_all(pattern: str, text: str, count: int) -> list[str]:
-    found = [each[0] for each in re.finditer(pattern, text)]
+    found = [each[0] for each in compiled(pattern, text).finditer(text)]
     return found if count < 0 else found[:count]
 
 
 def _regex_split(pattern: str, text: str, count: int) -> list[str]:
     if count == 0:
         return []
-    return re.split(pattern, text, maxsplit=count - 1 if count > 0 else 0)
+    return compiled(pattern, text).split(text, maxsplit=count - 1 if count > 0 else 0)
 
 
 def _find(pattern: str, text: str) -> str:
-    found = re.search(pattern, text)
+    found = compiled(pattern, text).search(text)
     return found[0] if found else ""
 
 
@@ -145,7 +164,7 @@ def _numbered(separator: str, text: str) -> dict[str, str]:
 
 
 def _joined(separator: str, items: Any) -> str:
-    return separator.join(_text(item) for item in items) if isinstance(items, list) else _text(items)
+    return joined([_text(item) for item in items], separator) if isinstance(items, list) else _text(items)
 
 
 def _dict(*pairs: Any) -> dict[str, Any]:
@@ -167,14 +186,6 @@ def _dug(*path: Any) -> Any:
             return default
         holder = holder[key]
     return holder
-
-
-def _unique(items: list[Any]) -> list[Any]:
-    found: list[Any] = []
-    for item in items:
-        if item not in found:
-            found.append(item)
-    return found
 
 
 def _sliced(items: list[Any], start: int = 0, end: int | None = None) -> list[Any]:
@@ -223,18 +234,18 @@ SPRIG: Final[Mapping[str, Callable[..., Any]]] = {
     "cat": lambda *values: " ".join(_text(value) for value in values if value is not None),
     "indent": _indented,
     "nindent": lambda count, text: "\n" + _indented(count, text),
-    "replace": lambda old, new, text: text.replace(old, new),
+    "replace": lambda old, new, text: replaced(text, old, new),
     "plural": lambda one, many, count: one if count == 1 else many,
     "snakecase": lambda text: "_".join(_words(text)).lower(),
     "kebabcase": lambda text: "-".join(_words(text)).lower(),
     "camelcase": lambda text: "".join(word[:1].upper() + word[1:] for word in _words(text)),
     "toString": _text,
     "toStrings": lambda items: [_text(item) for item in items],
-    "regexMatch": lambda pattern, text: re.search(pattern, text) is not None,
+    "regexMatch": lambda pattern, text: compiled(pattern, text).search(text) is not None,
     "regexFind": _find,
     "regexFindAll": _find_all,
-    "regexReplaceAll": lambda pattern, text, by: re.sub(pattern, _go_template(by), text),
-    "regexReplaceAllLiteral": lambda pattern, text, by: re.sub(pattern, lambda _: by, text),
+    "regexReplaceAll": lambda pattern, text, by: _replaced(pattern, text, _go_template(by)),
+    "regexReplaceAllLiteral": lambda pattern, text, by: _replaced(pattern, text, by.replace("\\", r"\\")),
     "regexSplit": _regex_split,
     "regexQuoteMeta": re.escape,
     "b64enc": lambda text: base64.b64encode(text.encode()).decode(),
@@ -288,7 +299,7 @@ SPRIG: Final[Mapping[str, Callable[..., Any]]] = {
     "prepend": lambda items, value: [value, *items],
     "concat": lambda *lists: [item for each in lists for item in each],
     "reverse": lambda items: items[::-1],
-    "uniq": _unique,
+    "uniq": unique,
     "without": lambda items, *values: [item for item in items if item not in values],
     "has": lambda value, items: value in (items or ()),
     "compact": lambda items: [item for item in items if _truth(item)],

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError
+from hera_k8s_sandbox.workflows.expressions.values import LARGEST_INTEGER
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +69,44 @@ PREDICATES: Final = frozenset(
     ("all", "any", "one", "none", "map", "filter", "find", "findIndex", "findLast", "findLastIndex")
 ) | {"count", "sum", "groupBy", "sortBy", "reduce"}
 _DEEPEST: Final = 100
+TOO_DEEP: Final = "the expression is nested too deeply"
+_MOST_DIGITS: Final = 1000
 
 
 @lru_cache(maxsize=2048)
 def parse(text: str) -> Tree:
     """The tree of an expression. Raises ExpressionError."""
-    return _Parser(text).parse()
+    try:
+        return _Parser(text).parse()
+    except (RecursionError, MemoryError):
+        raise ExpressionError(TOO_DEEP) from None
 
 
 def _tokens(text: str) -> list[_Token]:
     found, position = [], 0
-    while text[position:].strip():
+    while (position := _blank_from(text, position)) < len(text):
         match = _TOKENS.match(text, position)
         if match is None:
-            raise ExpressionError(f"unrecognized character {text[position:].strip()[0]!r} (1:{position + 1})")
+            raise ExpressionError(f"unrecognized character {text[position]!r} (1:{position + 1})")
         position, kind = match.end(), str(match.lastgroup)
         if kind != "comment":
             found.append(_token(kind, match[kind], match.start(kind)))
     return [*found, _Token("end", "", len(text))]
 
 
+def _blank_from(text: str, position: int) -> int:
+    """Where a text goes on after spaces."""
+    while position < len(text) and text[position].isspace():
+        position += 1
+    return position
+
+
 def _token(kind: str, text: str, place: int) -> _Token:
-    if kind == "hex":
-        return _Token("number", int(text.replace("_", ""), 16), place)
-    if kind == "integer":
-        return _Token("number", int(text.replace("_", "")), place)
+    if kind in ("hex", "integer"):
+        digits = text.replace("_", "")
+        if len(digits) > _MOST_DIGITS or (value := int(digits, 16 if kind == "hex" else 10)) > LARGEST_INTEGER:
+            raise ExpressionError(f"integer literal is too large (1:{place + 1})")
+        return _Token("number", value, place)
     if kind == "float":
         return _Token("number", float(text.replace("_", "")), place)
     if kind == "raw":
@@ -162,7 +176,7 @@ class _Parser:
     def _expression(self, least: int = 0) -> Tree:
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise ExpressionError("the expression is nested too deeply")
+            raise ExpressionError(TOO_DEEP)
         left = self._prefix()
         while True:
             token = self._now

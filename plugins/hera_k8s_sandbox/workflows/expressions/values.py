@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError
+
+LARGEST_INTEGER: Final = 2**63 - 1  # as Go's int
 
 
 def is_number(value: Any) -> bool:
