@@ -18,6 +18,7 @@ from arkouda_cluster import (
     ArkoudaSandbox,
     arkouda_sandbox,
     context_of,
+    definition_of,
     kubeconfig_of,
     needs_bubblewrap,
 )
@@ -223,6 +224,22 @@ def test_a_dry_run_shows_everything_and_does_nothing(run: Command, kubernetes: K
     assert told.out.count("create ") == 16
     assert "locale-ready-timeout-seconds" in told.err
     assert left(kubernetes) == before
+
+
+def test_on_a_cluster_that_knows_no_monitors_the_rest_is_deleted_unasked(run: Command, kubernetes: Kubernetes) -> None:
+    definition = definition_of("ServiceMonitor")
+    definitions = ("apiextensions.k8s.io/v1", "customresourcedefinitions")
+    service = {"kind": "Service", "metadata": {"name": f"{INSTANCE}-locale-ssh"}, "spec": {"ports": [{"port": 22}]}}
+    kubernetes.create("v1", "services", service)
+    kubernetes.delete(*definitions, definition["metadata"]["name"], scope="cluster")
+    try:
+        told = run("delete", "--yes")
+    finally:
+        kubernetes.create(*definitions, definition, scope="cluster")
+    assert told.code == 0, told.err
+    assert "the cluster does not know the kind" in told.err
+    assert f"removed Service {INSTANCE}-locale-ssh" in told.out
+    assert "ServiceMonitor" not in told.out
 
 
 def test_an_exporter_is_deployed_twice_and_deleted_twice(run: Command, kubernetes: Kubernetes) -> None:

@@ -74,6 +74,17 @@ def look(context: Context, thing: Thing) -> Json | None:
         raise
 
 
+def is_known(context: Context, thing: Thing) -> bool:
+    """Whether the cluster knows the kind of the object; true where it may not be looked at."""
+    try:
+        context.kubernetes.get(thing.api_version, thing.resource, thing.name)
+    except PlatformError as error:
+        if error.trouble not in (Trouble.MISSING, Trouble.FORBIDDEN):
+            raise
+        return error.trouble is Trouble.FORBIDDEN or error.reason == "NotFound"  # an unknown kind has no such reason
+    return True
+
+
 def is_there(context: Context, thing: Thing) -> bool | None:
     """Whether the object is there; None where it may not be looked at."""
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hera_k8s_utils import OptionsError, WorkflowFailed
 
 from ..deployment import ArkoudaDeletion, ArkoudaExporterDeletion
 from ..experiments import experiment_for
-from ..things import Thing, pods_of, present, things_of
+from ..things import Thing, is_known, pods_of, present, things_of
 from ..workflows import instance_of
 from . import running
 from .surroundings import Place, account_of, can_look, find_place, settings_for, settings_of
@@ -36,7 +37,11 @@ def arguments(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Delete an instance; what is gone already is no error."""
     place = find_place(session)
-    return delete(session, place, settings_of(session).deletion(place.url))
+    wanted = settings_of(session).deletion(place.url)
+    if wanted.collect_metrics and not _knows_monitors(session, place, wanted):
+        session.console().say("no ServiceMonitor is deleted: the cluster does not know the kind")
+        wanted = replace(wanted, collect_metrics=False)
+    return delete(session, place, wanted)
 
 
 def delete(session: Session, place: Place, wanted: Deletion) -> int:
@@ -71,6 +76,15 @@ def delete(session: Session, place: Place, wanted: Deletion) -> int:
                 hint="delete again: what is gone is no error",
             )
         return _report(before, found, console, title)
+
+
+def _knows_monitors(session: Session, place: Place, wanted: ArkoudaDeletion) -> bool:
+    """Whether a ServiceMonitor can be deleted at all: kubectl fails on a kind that the cluster does not know."""
+    with session.container(None, **settings_for(session, place)) as container:
+        if not can_look(container):
+            return True
+        monitors = [thing for thing in things_of(wanted) if thing.kind == "ServiceMonitor"]
+        return all(is_known(container.context(), thing) for thing in monitors)
 
 
 def _agreed(session: Session, console: Console, title: str) -> bool:
