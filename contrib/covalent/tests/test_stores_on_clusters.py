@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import http.server
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,10 @@ import pytest
 pytest.importorskip("covalent", reason="needs Covalent: nox -s 'contrib(covalent)'")
 pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s 'contrib(covalent)'")
 
-from covalent_kubernetes_plugin.errors import TaskFailed
+from cluster_access import wait_until
+from covalent_kubernetes_plugin import k8s
+from covalent_kubernetes_plugin.errors import StoreUnreadable, TaskFailed
+from covalent_kubernetes_plugin.stores import open_store
 
 LARGE = 5_000_000
 """Bytes: more than a Secret or a log takes."""
@@ -70,6 +75,70 @@ def test_a_store_that_this_machine_cannot_write_to_is_told_before_anything_is_cr
 ) -> None:
     with pytest.raises(TaskFailed, match="cannot be written to the data store"):
         asyncio.run(dispatcher.run(executor(data_store=f"claim:data@{tmp_path}/absent/deeper"), pow, 2, 2))
+
+
+@pytest.fixture
+def broken(dispatcher: Any, executor: Any, each_cluster: Any, claim: Path, tmp_path: Path) -> Callable[[], Any]:
+    """A running task whose store this machine loses before the task ends: (the task, how this machine sees it)."""
+    seen = tmp_path / "seen"
+    seen.symlink_to(claim)
+
+    def task() -> str:
+        import os
+        import time
+
+        until = time.monotonic() + 60
+        while not os.path.exists(os.environ["COVALENT_STORE"] + "/go") and time.monotonic() < until:
+            time.sleep(0.05)
+        return "computed"
+
+    async def begin() -> Any:
+        running = asyncio.create_task(dispatcher.run(executor(data_store=f"claim:data@{seen}"), task))
+        path = f"/apis/batch/v1/namespaces/{each_cluster.namespace}/jobs/job-{dispatcher.dispatch_id}-0"
+        await asyncio.to_thread(each_cluster.kube.until, path, lambda job: (job.get("status") or {}).get("ready"))
+        seen.unlink()
+        seen.symlink_to(seen)  # to read it is an error, as of a mount that is stale
+        (directory,) = claim.iterdir()
+        (directory / "go").touch()
+        return running, seen
+
+    return begin
+
+
+def test_a_store_that_cannot_be_read_for_a_moment_costs_no_result(
+    broken: Any, claim: Path, nothing_left: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> Any:
+        running, seen = await broken()
+        told = lambda: running.done() or "cannot be read" in caplog.text  # noqa: E731
+        await asyncio.to_thread(wait_until, told, "the store to be found unreadable")
+        seen.unlink()
+        seen.symlink_to(claim)
+        return await running
+
+    result, *_ = asyncio.run(work())
+    assert result == "computed"
+    assert list(claim.iterdir()) == []
+
+
+def test_a_store_that_cannot_be_read_keeps_the_outcome_and_the_error_says_where_it_is(
+    broken: Any, claim: Path, nothing_left: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(k8s, "_LOOKS", 2)  # one second rather than one minute
+
+    async def work() -> Any:
+        running, seen = await broken()
+        with pytest.raises(StoreUnreadable) as told:
+            await running
+        seen.unlink()
+        seen.symlink_to(claim)
+        return seen, told.value
+
+    seen, error = asyncio.run(work())
+    (directory,) = claim.iterdir()
+    assert f"{seen / directory.name / 'outcome'}" in error.found
+    assert "what is stored stays there" in error.hint
+    assert b"computed" in (directory / "outcome").read_bytes()
 
 
 def test_a_path_of_the_nodes_is_mounted_where_it_was_set(
@@ -163,3 +232,29 @@ def test_a_bucket_that_is_not_there_is_told_before_anything_is_created(
 ) -> None:
     with pytest.raises(TaskFailed, match="s3://absent/x"):
         asyncio.run(dispatcher.run(executor(data_store="s3://absent/x"), pow, 2, 2))
+
+
+def test_a_bucket_whose_server_has_trouble_is_told_from_an_outcome_that_is_not_there(
+    bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Busy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(503)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing is said."""
+
+    there = open_store("s3://results/x", region="eu-west-3")
+    assert there.fetch("job-1", "", lambda: ()) is None
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        busy = open_store("s3://results/x", region="eu-north-1")  # fsspec keeps its clients, by region
+        try:
+            with pytest.raises(StoreUnreadable, match="s3://results/x/job-1/outcome"):
+                busy.fetch("job-1", "", lambda: ())
+        finally:
+            server.shutdown()

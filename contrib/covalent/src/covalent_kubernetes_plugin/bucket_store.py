@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hera_k8s_utils import HeraK8sError, OptionsError
 
-from .errors import TaskFailed
+from .errors import StoreUnreadable, TaskFailed
 from .stores import Parcel
 
 _LONGEST: Final = 7 * 24 * 3600
@@ -41,7 +41,7 @@ class BucketStore:
         return Parcel({"url": getting}, {"url": putting})
 
     def fetch(self, name: str, nonce: str, log: Callable[[], Iterable[str]]) -> bytes | None:  # noqa: ARG002
-        """The object that the pod left."""
+        """The object that the pod left. Raises `StoreUnreadable` when the bucket does not say whether there is one."""
         try:
             files, _, outcome = self._open(name)
             found: bytes = files.cat_file(outcome)
@@ -50,7 +50,11 @@ class BucketStore:
         except HeraK8sError:
             raise
         except Exception as error:
-            raise self._refused("the task's outcome cannot be read from the data store", error) from error
+            raise StoreUnreadable(
+                "the task's outcome cannot be read from the data store",
+                found=f"{self._address}/{name}/outcome: {type(error).__name__}: {error}",
+                hint="the server's AWS credentials must give access; what is stored stays there until it is removed",
+            ) from error
         return found
 
     def remove(self, name: str) -> None:

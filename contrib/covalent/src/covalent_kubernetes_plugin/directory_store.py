@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from .errors import TaskFailed
+from .errors import StoreUnreadable, TaskFailed
 from .stores import STORE, Parcel
 
 Json = dict[str, Any]
@@ -58,13 +58,20 @@ class DirectoryStore:
         return {"name": "store", **self._volume}, mount
 
     def fetch(self, name: str, nonce: str, log: Callable[[], Iterable[str]]) -> bytes | None:  # noqa: ARG002
-        """The file that the pod left."""
+        """The file that the pod left. Raises `StoreUnreadable` where this machine cannot say whether there is one."""
         directory = self._here / name
         try:
             os.listdir(directory)  # an NFS client remembers for a while what it did not find
             return (directory / "outcome").read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise StoreUnreadable(
+                "the task's outcome cannot be read from the data store",
+                found=f"{directory / 'outcome'}: {(error.strerror or str(error)).lower()}",
+                hint="data_store, or what follows its @, must be readable here; what is stored stays there until it is "
+                "removed",
+            ) from None
 
     def remove(self, name: str) -> None:
         """The task's directory, with what the pod left there."""

@@ -13,6 +13,10 @@ class OutcomeIncomplete(TaskFailed):
     """A part of a task's outcome is missing in its pod's log: for a moment, or for good."""
 
 
+class StoreUnreadable(TaskFailed):
+    """A data store does not say what came of a task: for a moment, or for good. What is stored there stays."""
+
+
 class TaskPending(TaskFailed):
     """A task cannot begin, and will not begin by waiting."""
 

@@ -109,7 +109,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
 
         Raises Covalent's `TaskRuntimeError` when the task's own code failed and `TaskCancelledError` when its Job was
         deleted; a `HeraK8sError` with the cause for everything else. Whatever happens, nothing of it is left on the
-        cluster or in the data store.
+        cluster, and nothing in the data store but an outcome that could not be read (`StoreUnreadable` says where).
         """
         from .cluster import holding, shared
 
@@ -135,7 +135,9 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
 
     async def _through(self, cluster: Cluster, run: Run) -> Any:
         """Submit, wait, read what came of it, clean up."""
-        name = run.wanted.name
+        from .errors import StoreUnreadable
+
+        name, keep_stored = run.wanted.name, False
         updates = cluster.followed.add(name)
         submitting = asyncio.ensure_future(cluster.call(run.submit))
         try:
@@ -146,8 +148,11 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
             job, pending = await self._ended(cluster, name, updates)
             outcome = await self._outcome(cluster, run, job, pending)
             return await cluster.call(self._result, run, outcome)
+        except StoreUnreadable:  # what was computed may lie there
+            keep_stored = True
+            raise
         finally:
-            await asyncio.shield(self._clean(cluster, run, submitting))
+            await asyncio.shield(self._clean(cluster, run, submitting, keep_stored=keep_stored))
 
     def _where(self) -> Where:
         from .cluster import Where
@@ -245,7 +250,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
     async def _outcome(self, cluster: Cluster, run: Run, job: Job, pending: str) -> Outcome:
         """What came of it. Raises `TaskFailed` with the cause when there is none."""
         from . import endings
-        from .errors import OutcomeIncomplete
+        from .errors import OutcomeIncomplete, StoreUnreadable
         from .runner import DONE, FAILED
 
         pods: list[dict[str, Any]] = []
@@ -258,6 +263,11 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
             except OutcomeIncomplete:
                 if look >= _LOOKS_AT_LOG:
                     raise
+                continue
+            except StoreUnreadable as error:
+                if look == _LOOKS - 1:
+                    raise
+                log.warning("the task %s is over, and is looked at again: %s", run.wanted.name, error)
                 continue
             except PlatformError as error:  # what a task has computed is not thrown away for a server that restarts
                 if error.trouble not in _PASSING or look == _LOOKS - 1:
@@ -291,7 +301,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
             if stream is not None:
                 stream.write(text)
 
-    async def _clean(self, cluster: Cluster, run: Run, submitting: asyncio.Future[Job]) -> None:
+    async def _clean(self, cluster: Cluster, run: Run, submitting: asyncio.Future[Job], *, keep_stored: bool) -> None:
         await asyncio.wait([submitting])  # what is being created can be removed when it is there
         cluster.followed.remove(run.wanted.name)
-        await cluster.call(run.clean)
+        await cluster.call(run.clean, keep_stored=keep_stored)

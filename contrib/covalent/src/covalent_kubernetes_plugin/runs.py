@@ -100,12 +100,16 @@ class Run:
         """Its pod, where it is still there."""
         return list(self.cluster.jobs.pods(self.wanted.name))
 
-    def clean(self) -> None:
-        """Remove all that there is of it. What cannot be removed is logged, and never hides what came of the task."""
+    def clean(self, *, keep_stored: bool = False) -> None:
+        """Remove all that there is of it. What cannot be removed is logged, and never hides what came of the task.
+
+        keep_stored: leave what lies in the data store.
+        """
         self._try("not removed: Job", self.wanted.name, self._delete_job)
         for name in self._secrets:
             self._try("not removed: Secret", name, partial(self._delete_secret, name))
-        self._try("not removed: stored task", self.wanted.unique, partial(self.store.remove, self.wanted.unique))
+        if not keep_stored:
+            self._try("not removed: stored task", self.wanted.unique, partial(self.store.remove, self.wanted.unique))
 
     def _delete_job(self) -> None:
         """Under the name there may be a Job of somebody else's, which is why ours was refused."""

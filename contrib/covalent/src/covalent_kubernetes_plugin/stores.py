@@ -40,7 +40,7 @@ class Store(Protocol):
         """Make the task available to a pod that is to come."""
 
     def fetch(self, name: str, nonce: str, log: Callable[[], Iterable[str]]) -> bytes | None:
-        """The outcome; None when there is none (yet)."""
+        """The outcome; None when there is none (yet). Raises `StoreUnreadable` when that cannot be said."""
 
     def remove(self, name: str) -> None:
         """Remove what is stored for the task; what is gone is ignored."""
