@@ -84,6 +84,19 @@ def test_a_task_is_cancelled_by_its_handle(
     assert (result, status) == (None, "CANCELLED")
 
 
+def test_a_task_of_another_process_is_cancelled_in_the_namespace_of_its_handle(
+    executor: Any, each_cluster: Any, nothing_left: Any
+) -> None:
+    name = "job-of-another-process"
+    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "unknown.invalid/x:1"}]}
+    body = {"metadata": {"name": name}, "spec": {"template": {"spec": pod}}}
+    each_cluster.kube.create(JOBS.format(each_cluster.namespace), body)
+    handle = {"job": name, "namespace": each_cluster.namespace}
+    assert asyncio.run(executor(namespace="elsewhere")._cancel({"dispatch_id": "d", "node_id": 0}, handle)) is True
+    path = f"{JOBS.format(each_cluster.namespace)}/{name}"
+    wait_until(lambda: each_cluster.kube.find(path) is None, "the Job to be deleted")
+
+
 def test_a_task_without_a_handle_is_not_said_to_be_cancelled(executor: Any) -> None:
     assert asyncio.run(executor()._cancel({"dispatch_id": "d", "node_id": 0}, None)) is False
 

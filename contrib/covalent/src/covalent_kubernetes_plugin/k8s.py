@@ -127,7 +127,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
             return False
         cluster = of_job(job_handle["job"])
         if cluster is None:
-            cluster = await asyncio.to_thread(shared, self._where())
+            cluster = await asyncio.to_thread(shared, self._where(job_handle.get("namespace")))
         await cluster.call(cluster.jobs.cancel, job_handle["job"])
         return True
 
@@ -154,10 +154,11 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
         finally:
             await asyncio.shield(self._clean(cluster, run, submitting, keep_stored=keep_stored))
 
-    def _where(self) -> Where:
+    def _where(self, namespace: str | None = None) -> Where:
+        """The cluster of the settings; namespace: in place of theirs."""
         from .cluster import Where
 
-        return Where(self.k8s_config_file, self.k8s_context, self.namespace)
+        return Where(self.k8s_config_file, self.k8s_context, namespace or self.namespace)
 
     def _prepare(
         self,
