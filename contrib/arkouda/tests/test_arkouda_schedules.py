@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,6 +82,10 @@ def test_a_suspended_schedule_lets_nothing_happen(run: Command, box: ArkoudaSand
     changed = run("schedule", "delete", "--delete-at", "30 17 * * 1-5")
     assert "change CronWorkflow delete-arkouda-on-kubernetes: 30 17 * * 1-5, America/New_York" in changed.out
     assert "30 17 * * 1-5" in run("status").out
+    told = json.loads(run("status", "--output", "json").out)
+    state = "30 17 * * 1-5 America/New_York"
+    assert told["cronworkflows"] == [{"kind": "CronWorkflow", "name": "delete-arkouda-on-kubernetes", "state": state}]
+    assert set(children(kubernetes, "delete-arkouda-on-kubernetes")) <= {each["name"] for each in told["workflows"]}
     assert run("schedule", "--remove").code == 0
 
 
@@ -89,6 +94,8 @@ def test_the_schedule_of_another_instance_is_not_replaced(run: Command) -> None:
     told = run("schedule", "delete", "--arkouda-instance-name", "another")
     assert told.code == 1
     assert f"the schedule of {INSTANCE}" in told.err
+    other = run("schedule", "delete", "--remove", "--dry-run", "--arkouda-instance-name", "another")
+    assert f"remove CronWorkflow delete-arkouda-on-kubernetes of {INSTANCE}" in other.out, "whose it is"
     assert run("schedule", "--remove").code == 0
     assert "gone already" in run("schedule", "--remove").out
 

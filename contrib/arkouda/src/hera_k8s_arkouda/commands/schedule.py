@@ -86,9 +86,12 @@ def _apply(made: list[Json], context: Context, session: Session, console: Consol
 
 
 def _remove(names: list[str], context: Context, session: Session, console: Console) -> int:
-    there = [name for name in names if _read(context, name) is not None]
+    found = {name: body for name in names if (body := _read(context, name)) is not None}
+    there = list(found)
     for name in names:
-        console.result(f"  {'remove' if name in there else 'gone already'} CronWorkflow {name}")
+        instance = _instance(found.get(name))
+        whose = f" of {instance}" if instance else ""
+        console.result(f"  {'remove' if name in found else 'gone already'} CronWorkflow {name}{whose}")
     if not there or not _agreed(session, context, console):
         return 0
     for name in there:
@@ -108,10 +111,15 @@ def _read(context: Context, name: str) -> Json | None:
         raise
 
 
+def _instance(found: Json | None) -> str:
+    """Whose schedule it is, by its label; empty where nobody says."""
+    labels = ((found or {}).get("metadata") or {}).get("labels") or {}
+    return str(labels.get(INSTANCE_LABEL) or "")
+
+
 def _refuse_another(body: Json, found: Json | None) -> None:
     """The schedules have fixed names: one instance of a namespace has them at a time."""
-    theirs = ((found or {}).get("metadata") or {}).get("labels") or {}
-    other, mine = theirs.get(INSTANCE_LABEL), body["metadata"]["labels"][INSTANCE_LABEL]
+    other, mine = _instance(found), _instance(body)
     if other and other != mine:
         raise HeraK8sError(
             f"{body['metadata']['name']} is the schedule of {other}",

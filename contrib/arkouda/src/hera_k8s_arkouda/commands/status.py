@@ -31,11 +31,12 @@ def run(session: Session) -> int:
         replicas = _replicas(context, next(thing for thing in found if thing.kind == "Deployment"), found)
         ready = replicas > 0 and sum(pod.ready for pod in locales) >= replicas and any(pod.ready for pod in server)
         if console.json:
-            console.document(_document(wanted.instance_name, found, locales, server, replicas, ready))
+            document = _document(wanted.instance_name, found, locales, server, replicas, ready)
+            console.document(document | _workflows(context, wanted.instance_name))
         else:
             console.say(f"Arkouda {wanted.instance_name} in {place.namespace}")
             _show(found, locales, server, replicas, console)
-            _show_workflows(context, wanted.instance_name, console)
+            _show_workflows(_workflows(context, wanted.instance_name), console)
         return 0 if ready else ChecksFailed.exit_code
 
 
@@ -58,17 +59,29 @@ def _show(
         console.result(f"  {'ready' if pod.ready else 'not ready':10} {pod.name}{f': {pod.why}' if pod.why else ''}")
 
 
-def _show_workflows(context: Context, instance: str, console: Console) -> None:
+def _workflows(context: Context, instance: str) -> dict[str, list[Json] | None]:
+    """Workflows and schedules of the instance, by their resource; None where they are not ours to look at."""
+    found: dict[str, list[Json] | None] = {}
     for resource in ("workflows", "cronworkflows"):
         try:
-            found = list(context.kubernetes.list(_ARGO, resource, label_selector=f"{INSTANCE_LABEL}={instance}"))
+            bodies = list(context.kubernetes.list(_ARGO, resource, label_selector=f"{INSTANCE_LABEL}={instance}"))
         except PlatformError as error:
             if error.trouble not in (Trouble.FORBIDDEN, Trouble.MISSING):
                 raise
+            found[resource] = None
+        else:
+            found[resource] = [
+                {"kind": body["kind"], "name": body["metadata"]["name"], "state": _state(body)} for body in bodies
+            ]
+    return found
+
+
+def _show_workflows(found: dict[str, list[Json] | None], console: Console) -> None:
+    for resource, bodies in found.items():
+        if bodies is None:
             console.result(f"{resource}: not ours to look at")
-            continue
-        for body in found:
-            console.result(f"{body['kind']} {body['metadata']['name']}: {_state(body)}")
+        for body in bodies or ():
+            console.result(f"{body['kind']} {body['name']}: {body['state']}")
 
 
 def _state(body: Json) -> str:
