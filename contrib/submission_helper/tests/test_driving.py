@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fault_server import Answer, Request, cut, reply, stream
-from jobs_peer import JOBS, JobsPeer, ended, event, job, jobs_on, status
+from jobs_peer import JOBS, PODS, JobsPeer, ended, event, job, jobs_on, status
 
 from hera_k8s_utils import PlatformError, Trouble
 
@@ -114,3 +114,28 @@ def test_a_job_made_anew_has_its_turn_although_its_forerunner_was_resumed(waves:
     counts = waves.Driver(jobs_on(peer), "app=try", 1).run()
     assert (counts.succeeded, counts.cancelled) == (2, 1)
     assert patched(peer) == ["a", "b", "a"]
+
+
+# --- looking for outputs ---------------------------------------------------------------------------------------------
+
+
+def test_a_look_that_cannot_be_cleared_away_says_still_why_it_failed(
+    peer: JobsPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(SOURCES))
+    lines, manifests, outputs = (
+        importlib.import_module(f"hera_k8s_submission_helper.{name}") for name in ("lines", "manifests", "outputs")
+    )
+
+    def give(request: Request, handler: Any) -> None:
+        found = peer.kept[request.path.rpartition("/")[2]]
+        given = {**found, "status": ended("Failed")} if request.method == "GET" else status(403, "Forbidden")
+        reply(200 if request.method == "GET" else 403, given)(request, handler)
+
+    peer.otherwise = give
+    peer.on("GET", PODS, reply(200, {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []}))
+    pod = job()["spec"]["template"]["spec"]
+    maker = manifests.Maker(lines.Batch("lines", ["true"]), manifests.Wishes(root="/ntuples"), pod)
+    with pytest.raises(PlatformError, match="it has no pods"):
+        outputs.look(jobs_on(peer), maker)
+    assert len(peer.asked("DELETE")) == 1

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import CommandLine, Told
+from command_line import CommandLine, Told, kubeconfig, write_kubeconfig
+from fault_server import reply
+from jobs_peer import JOBS, PODS, JobsPeer, ended, job, status
 from sandbox_api import Api, claim, make_namespace
 from strangers import Site
 
@@ -375,6 +377,30 @@ def test_logs_of_one_job_and_of_all(helper: Helper) -> None:
     assert tries.count("again") == 2
 
 
+def test_a_log_that_cannot_be_had_does_not_hide_how_the_batch_ended(helper: Helper) -> None:
+    (helper.work / "logs" / "shj-lines-00000.log").mkdir(parents=True)
+    done = helper("submit", helper.lines("true", "exit 1"), "--retries", "0", "--wait", code=8)
+    assert "2 jobs: 1 succeeded, 1 failed" in done.out
+    assert "logs of 1 in logs/" in done.out
+    assert "the log of 1 job is missing: the log of shj-lines-00000 was not written" in done.err
+    told = helper("wait", "--identifier", "lines", "--output", "json", code=8)
+    assert json.loads(told.out.splitlines()[-1])["event"] == "ended"
+    assert "was not written" in helper("logs", "0", "--identifier", "lines", "--logpath", "logs", code=1).err
+
+
+def test_a_log_that_cannot_be_had_does_not_hide_why_driving_failed(hera: CommandLine, work: Path) -> None:
+    with JobsPeer() as peer:
+        peer.keep({**job("over"), "status": ended()})
+        peer.keep(job("waits", suspend=True))
+        peer.on("PATCH", f"{JOBS}/waits", reply(403, status(403, "Forbidden", "jobs may not be resumed")))
+        peer.on("GET", PODS, reply(403, status(403, "Forbidden", "pods may not be listed")))
+        login = write_kubeconfig(work / "kubeconfig", kubeconfig(peer.url, namespace="vcity"))
+        done = hera("jobs", "wait", "--k8s-config-file", login)
+    assert done.code != 0
+    assert "jobs may not be resumed" in done.err
+    assert "pods may not be listed" not in done.err
+
+
 def test_pods_are_listed_with_their_jobs(helper: Helper, api: Api) -> None:
     helper("submit", helper.lines("echo a"), "--wait")
     row = helper.json("pods")[0]
@@ -400,8 +426,6 @@ def test_one_batch_is_driven_at_a_time(helper: Helper) -> None:
 
 
 def test_other_jobs_are_left_alone(helper: Helper, api: Api) -> None:
-    from jobs_peer import job
-
     api.create(f"/apis/batch/v1/namespaces/{helper.namespace}/jobs", job("not-ours", "sleep 600"))
     helper("submit", helper.lines("true"), "--wait")
     assert [row["name"] for row in helper.json("status")["jobs"]] == ["shj-lines-00000"]

@@ -114,7 +114,10 @@ def logs(session: Session) -> int:
             for job in chosen:
                 if job.over:
                     collector.collect(job)
-            console.result(f"{collector.finish()} logs written to {arguments.logpath}/")
+            collected = collector.finish()
+            console.result(f"{collected.written} logs written to {arguments.logpath}/")
+            if collected.failures:
+                raise collected.failures[0]
             return 0
         if arguments.follow and len(chosen) != 1:
             raise OptionsError("--follow is for one job", found=f"{len(chosen)} jobs", hint="hera-k8s jobs status")

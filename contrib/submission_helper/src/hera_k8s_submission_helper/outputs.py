@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from hera_k8s_kube.jobs import Job, Jobs, literal
-from hera_k8s_utils import HeraK8sError, Json, OptionsError
+from hera_k8s_utils import HeraK8sError, Json, OptionsError, PlatformError
 
 from .lines import Batch
 from .manifests import APP, COMPLETE, IDENTIFIER, Maker
@@ -59,7 +60,8 @@ def look(jobs: Jobs, maker: Maker) -> Present:
         found = jobs.wait(name, timeout=PATIENCE)
         printed = [line.text for line in jobs.logs(name)]
     finally:
-        jobs.cancel(name)
+        with suppress(PlatformError):  # it deletes itself an hour after its end
+            jobs.cancel(name)
     if found.phase != "Succeeded" or _END not in printed:
         raise HeraK8sError(
             f"the outputs of {maker.batch.identifier} could not be looked at",

@@ -26,7 +26,7 @@ from .lines import Batch, read_batch
 from .manifests import Maker, Wishes, pod_of, selector
 from .outputs import look, make_room
 from .settings import DEFAULT_SECRET, PodSettings
-from .waves import Collector, Counts, Driver
+from .waves import Collected, Collector, Counts, Driver
 
 Console = Any
 """What `Session.console()` gives."""
@@ -181,19 +181,39 @@ def drive(
             on_end=collector.collect if collector else None,
             on_change=told.tell,
         ).run()
-    finally:
-        collected = collector.finish() if collector else 0
+        _tell_end(counts, console, until_over=until_over)
+        if collector is not None:
+            _tell_logs(collector.finish(), logs, console)
+    except BaseException:  # Ctrl-C too
+        if collector is not None:
+            collector.abandon()
+        raise
+    return 0 if _good(counts) or not until_over else WorkflowFailed.exit_code
+
+
+def _good(counts: Counts) -> bool:
+    return not counts.failed and not counts.cancelled
+
+
+def _tell_end(counts: Counts, console: Console, *, until_over: bool) -> None:
     if console.json:
         console.record({"event": "ended" if until_over else "started", **vars(counts)})
-    good = not counts.failed and not counts.cancelled
     if until_over:
-        sign = console.out.signs.passed if good else console.out.signs.failed
+        sign = console.out.signs.passed if _good(counts) else console.out.signs.failed
         console.result(sign, f" {counts.sentence()}")
     else:
         console.passed(f"every job was started: {counts.sentence()}")
-    if collected:
-        console.result(f"  logs of {collected} in {logs}/")
-    return 0 if good or not until_over else WorkflowFailed.exit_code
+
+
+def _tell_logs(collected: Collected, directory: Path | None, console: Console) -> None:
+    """Logs that cannot be had are warned of: the end of the batch is another matter."""
+    if collected.written:
+        console.result(f"  logs of {collected.written} in {directory}/")
+    if collected.failures:
+        first, many = collected.failures[0], len(collected.failures)
+        missing = "the log of 1 job is" if many == 1 else f"the logs of {many} jobs are"
+        console.warning(f"{missing} missing: {first.wanted}: {first.found}")
+        console.hint(f"hera-k8s jobs logs --logpath {shlex.quote(str(directory))}")
 
 
 class _Told:

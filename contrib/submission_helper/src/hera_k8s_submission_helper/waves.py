@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from hera_k8s_kube.jobs import Job, Jobs
-from hera_k8s_utils import PlatformError, Trouble
+from hera_k8s_utils import HeraK8sError, PlatformError, Trouble
 from hera_k8s_utils.patience import Strain
 
 from .manifests import AT_ONCE
@@ -223,6 +223,14 @@ class Driver:
 # --- logs ------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Collected:
+    """What became of the logs. written: how many there are more. failures: why others could not be had, or written."""
+
+    written: int = 0
+    failures: Sequence[HeraK8sError] = ()
+
+
 class Collector:
     """Writes what each job printed to a file of its own, `<directory>/<job>.log`, a few at a time."""
 
@@ -234,13 +242,22 @@ class Collector:
 
     def collect(self, job: Job) -> None:
         """Collect the log of a job that has ended, unless that of this very end was collected before."""
-        if not _is_of(self._directory / f"{job.name}.log", job):
-            self._under_way.append(self._pool.submit(collect_log, self._jobs, job, self._directory))
+        self._under_way.append(self._pool.submit(collect_log, self._jobs, job, self._directory))
 
-    def finish(self) -> int:
-        """Wait for all; returns how many were written. What a server refused of one job is raised in the end."""
+    def finish(self) -> Collected:
+        """Wait for all."""
         self._pool.shutdown(wait=True)
-        return sum(each.result() for each in self._under_way)
+        written, failures = 0, []
+        for each in self._under_way:
+            try:
+                written += each.result()
+            except HeraK8sError as error:
+                failures.append(error)
+        return Collected(written, failures)
+
+    def abandon(self) -> None:
+        """Begin no further log; those that are being written are written."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _moment(job: Job) -> float:
@@ -257,7 +274,16 @@ def _is_of(file: Path, job: Job) -> bool:
 
 
 def collect_log(jobs: Jobs, job: Job, directory: Path) -> bool:
-    """Write what a job's pods printed, whole or not at all; False when there is nothing to be had any more."""
+    """Write what a job's pods printed, whole or not at all; False when it is there, or not to be had any more."""
+    try:
+        return not _is_of(directory / f"{job.name}.log", job) and _written(jobs, job, directory)
+    except OSError as error:
+        raise HeraK8sError(
+            f"the log of {job.name} was not written to {directory}/", found=error.strerror or str(error)
+        ) from error
+
+
+def _written(jobs: Jobs, job: Job, directory: Path) -> bool:
     name = job.name
     directory.mkdir(parents=True, exist_ok=True)
     unfinished = directory / f".{name}.{os.getpid()}.part"
