@@ -40,16 +40,19 @@ class ArtifactStore:
         """Keep a file or directory under a key, packed as `archive` says. Raises ArtifactMissing."""
         if not source.exists():
             raise ArtifactMissing(f"{source.name}: no such file or directory")
+        name, source = source.name, source.resolve()
+        if not source.is_file() and not source.is_dir():
+            raise ArtifactMissing(f"{name}: neither a file nor a directory")
         target = self.place(namespace, key)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _draft(target) as draft:
             if archive.get("none") is not None:
                 _copy(source, draft)
             elif archive.get("zip") is not None:
-                _zip(source, draft)
+                _zip(source, name, draft)
             else:
                 with tarfile.open(draft, "w:gz", compresslevel=6) as packed:
-                    packed.add(source, arcname=source.name, filter=_nobody)
+                    packed.add(source, arcname=name, filter=_nobody)
 
     def save_text(self, namespace: str, key: str, parts: list[Path]) -> None:
         """Keep files as one, one after the other."""
@@ -80,10 +83,8 @@ class ArtifactStore:
             _copy(source, target)
 
     def copy(self, source: Path, target: Path) -> None:
-        """Put a file or directory at a path, in place of what is there."""
+        """Put a file or directory at a path, in place of what is there; a link below it is replaced, not followed."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir() and not source.is_dir():
-            shutil.rmtree(target)
         _copy(source, target)
 
     def delete(self, namespace: str, key: str) -> None:
@@ -122,11 +123,34 @@ def _draft(target: Path) -> Iterator[Path]:
 
 
 def _copy(source: Path, target: Path) -> None:
+    """Copy a file, or a directory with its files, directories and links; nothing is written through a link."""
+    if target.is_symlink() or (target.exists() and not (target.is_dir() and source.is_dir())):
+        _remove(target)
     if source.is_dir():
-        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+        target.mkdir(exist_ok=True)
+        for one in sorted(source.iterdir()):
+            _copy_entry(one, target / one.name)
+        shutil.copystat(source, target)
     else:
         shutil.copy(source, target)
         target.chmod(stat.S_IMODE(target.stat().st_mode) | _WRITABLE)
+
+
+def _copy_entry(source: Path, target: Path) -> None:
+    """Copy what is in a directory; devices and pipes are left out."""
+    if source.is_dir() and not source.is_symlink():
+        _copy(source, target)
+    elif source.is_file() or source.is_symlink():
+        if target.is_symlink() or target.exists():
+            _remove(target)
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _nobody(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
@@ -136,12 +160,14 @@ def _nobody(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return member if member.isfile() or member.isdir() or member.issym() or member.islnk() else None
 
 
-def _zip(source: Path, target: Path) -> None:
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+def _zip(source: Path, name: str, target: Path) -> None:
+    """Pack files and directories; links are left out, for the archive would hold what they lead to."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as packed:
         if source.is_file():
-            packed.write(source, source.name)
+            packed.write(source, name)
         for path in sorted(source.rglob("*")) if source.is_dir() else ():
-            packed.write(path, f"{source.name}/{path.relative_to(source)}")
+            if not path.is_symlink() and (path.is_file() or path.is_dir()):
+                packed.write(path, f"{name}/{path.relative_to(source)}")
 
 
 def _settle(unpacked: Path, target: Path) -> None:

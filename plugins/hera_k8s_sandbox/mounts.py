@@ -264,14 +264,18 @@ def _output_mounts(task: Task, mounts: list[Mount], outputs: dict[str, Path]) ->
             yield mount
 
 
+def holder(mounts: Iterable[Mount], path: str) -> Mount | None:
+    """The mount that holds a path of the task."""
+    for mount in sorted(mounts, key=lambda one: -len(one.target)):
+        if path == mount.target or _is_below(Path(path), mount.target):
+            return mount
+    return None
+
+
 def through(mounts: Iterable[Mount], path: str) -> Path | None:
     """Where on this machine a path of the task lies, when a mount holds it."""
-    for mount in sorted(mounts, key=lambda one: -len(one.target)):
-        if path == mount.target:
-            return mount.source
-        if _is_below(Path(path), mount.target):
-            return mount.source / PurePosixPath(path).relative_to(mount.target)
-    return None
+    mount = holder(mounts, path)
+    return None if mount is None else mount.source / PurePosixPath(path).relative_to(mount.target)
 
 
 def _is_below(path: Path, directory: str) -> bool:

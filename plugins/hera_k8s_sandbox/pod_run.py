@@ -74,6 +74,10 @@ class PodHook:
         """The task of a container, with what is the hook's own."""
         return task
 
+    async def supply(self, container: Json, task: Task) -> Task:  # noqa: ARG002
+        """The amended task, with files that take their time to be put in place."""
+        return task
+
     async def admit(self, container: Json) -> str | None:  # noqa: ARG002
         """Wait until a container may start; why it is never to, or None."""
         return None
@@ -155,7 +159,7 @@ class PodRun:
         problems = []
         for one in first:
             try:
-                self._tasks[one.name] = self._task(one.container)
+                self._tasks[one.name] = await self._hook.supply(one.container, self._task(one.container))
             except Waits as waits:
                 one.wait(waits)
                 problems.append(waits)
@@ -174,7 +178,7 @@ class PodRun:
         sidecars: list[tuple[ContainerRun, asyncio.Task[None]]] = []
         try:
             if await self._initialize(sidecars):
-                await asyncio.gather(*(self._run_one(one) for one in self._containers.regular))
+                await self._run_regular()
         finally:
             if timer is not None:
                 timer.cancel()
@@ -275,6 +279,16 @@ class PodRun:
                     return False
         return not self.stopping
 
+    async def _run_regular(self) -> None:
+        """Run them side by side; when the sandbox itself fails with one of them, the others are ended first."""
+        running = [asyncio.ensure_future(self._run_one(one)) for one in self._containers.regular]
+        try:
+            await asyncio.gather(*running)
+        except Exception:
+            self.stop()
+            await asyncio.gather(*running, return_exceptions=True)
+            raise
+
     async def _run_one(self, one: ContainerRun) -> None:
         if await one.admitted(self._hook.admit(one.container)):
             await one.run()
@@ -285,14 +299,16 @@ class PodRun:
         """End them after all others, the last one first."""
         for one, running in reversed(sidecars):
             one.stop(self.grace if self._grace is None else self._grace)
-            await running
+            await asyncio.gather(running, return_exceptions=True)
+        for _, running in sidecars:
+            running.result()
 
     async def _prepare_one(self, container: Json) -> Task:
         task = self._tasks.pop(container["name"], None)
         if task is not None:
             return task
         self._sources = await look_up(self.pod, self._around)
-        return self._task(container)
+        return await self._hook.supply(container, self._task(container))
 
     def _task(self, container: Json) -> Task:
         """What a container runs. Raises Waits."""

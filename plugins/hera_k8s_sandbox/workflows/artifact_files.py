@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_sandbox.artifact_store import ArtifactMissing, ArtifactStore, set_mode
-from hera_k8s_sandbox.mounts import Mount, through
+from hera_k8s_sandbox.mounts import Mount, holder, through
 
 Json = dict[str, Any]
 
 LOGS: Final = "main-logs"
+_UNKEPT: Final = (ArtifactMissing, OSError, ValueError, tarfile.TarError)
+
+
+class ArtifactRefused(Exception):
+    """An input is not put where its template wants it."""
 
 
 class ArtifactFiles:
@@ -34,9 +40,15 @@ class ArtifactFiles:
         return tuple(_normal(one["path"]) for one in self._outputs)
 
     async def stage(self, directory: Path) -> None:
-        """Put the inputs below a directory. Raises ArtifactMissing."""
-        for one in self._inputs:
-            target = directory / one["name"] / posixpath.basename(_normal(one["path"]))
+        """Put the inputs below a directory. Raises ArtifactMissing, ArtifactRefused.
+
+        A name is no part of a path: who may create pods may write anything into their annotations.
+        """
+        for number, one in enumerate(self._inputs):
+            base = posixpath.basename(_normal(one["path"]))
+            if base in ("", ".", ".."):
+                raise ArtifactRefused(f"the path {one['path']!r} of an input artifact names no file or directory")
+            target = directory / str(number) / base
             try:
                 await asyncio.to_thread(self._stage, one, target)
             except ArtifactMissing:
@@ -45,15 +57,18 @@ class ArtifactFiles:
             else:
                 self._staged[_normal(one["path"])] = target
 
-    def mounts(self, present: tuple[Mount, ...]) -> tuple[Mount, ...]:
-        """How the container sees its inputs; what lies on a volume is put there, as Argo does."""
+    async def mounts(self, present: tuple[Mount, ...]) -> tuple[Mount, ...]:
+        """How the container sees its inputs; what lies on a volume is put there, as Argo does.
+
+        Raises ArtifactRefused for a volume that may only be read, and for a path that leads out of it by a link.
+        """
         found = []
         for path, source in self._staged.items():
-            inside = through(present, path)
-            if inside is None:
+            mount = holder(present, path)
+            if mount is None:
                 found.append(Mount(source, path))
             else:
-                self._store.copy(source, inside)
+                await asyncio.to_thread(self._put, source, mount, path)
         return tuple(found)
 
     async def collect(self, places: Mapping[str, Path], *, succeeded: bool) -> tuple[list[Json], str]:
@@ -69,19 +84,22 @@ class ArtifactFiles:
             key = (one.get("s3") or {}).get("key") or f"{self._prefix}/{_file_name(one)}"
             try:
                 await asyncio.to_thread(self._store.save, self._namespace, key, source, one.get("archive") or {})
-            except (ArtifactMissing, OSError) as error:
+            except _UNKEPT as error:
                 problem = problem or f"failed to save artifact {one['name']}: {error}"
                 continue
             found.append({**one, "s3": {"key": key}})
         return found, problem
 
-    async def keep_logs(self, parts: list[Path]) -> list[Json]:
-        """Keep what the container has written, when the workflow wishes so."""
+    async def keep_logs(self, parts: list[Path]) -> tuple[list[Json], str]:
+        """Keep what the container has written, when the workflow wishes so; the artifact, and what is wrong with it."""
         if not self._archives_logs:
-            return []
+            return [], ""
         key = f"{self._prefix}/main.log"
-        await asyncio.to_thread(self._store.save_text, self._namespace, key, parts)
-        return [{"name": LOGS, "s3": {"key": key}}]
+        try:
+            await asyncio.to_thread(self._store.save_text, self._namespace, key, parts)
+        except _UNKEPT as error:
+            return [], f"failed to save artifact {LOGS}: {error}"
+        return [{"name": LOGS, "s3": {"key": key}}], ""
 
     def _stage(self, artifact: Json, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +109,16 @@ class ArtifactFiles:
             self._store.load(self._namespace, str(artifact["s3"]["key"]), target, artifact.get("archive") or {})
         if artifact.get("mode") is not None:
             set_mode(target, int(artifact["mode"]), recursive=bool(artifact.get("recurseMode")))
+
+    def _put(self, source: Path, mount: Mount, path: str) -> None:
+        if mount.read_only:
+            raise ArtifactRefused(f"the input artifact at {path} cannot be written: {mount.target} is read-only")
+        inside = through([mount], path)
+        assert inside is not None
+        real = inside.resolve()
+        if not real.is_relative_to(mount.source.resolve()):
+            raise ArtifactRefused(f"the path {path} of an input artifact leads out of {mount.target} by a link")
+        self._store.copy(source, real)
 
 
 def _file_name(artifact: Json) -> str:

@@ -7,8 +7,11 @@ output for a result.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import os
 import posixpath
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +31,7 @@ Json = dict[str, Any]
 
 MOUNTS_ANNOTATION: Final = "hera-k8s-utils/sandbox-mounts"  # how the pod saw its mounts
 LARGEST_RESULT: Final = 256 * 1024  # bytes, Argo's own limit
+_LARGEST_PARAMETER: Final = 1 << 20  # bytes of a file that is a parameter
 _PLACE: Final = 3  # parts of a path that name a pod or a claim: `claims`, its namespace, its name
 
 
@@ -68,8 +72,13 @@ class WorkflowHook(PodHook):
             script=script,
             outputs=tuple(_output_path(one) for one in _file_outputs(self._template)),
             results=self._artifacts.paths,
-            mounts=(*task.mounts, *self._artifacts.mounts(task.mounts)),
         )
+
+    async def supply(self, container: Json, task: Task) -> Task:
+        """The main container finds its input artifacts."""
+        if container["name"] != MAIN or self._resource is not None:
+            return task
+        return replace(task, mounts=(*task.mounts, *await self._artifacts.mounts(task.mounts)))
 
     async def admit(self, container: Json) -> str | None:
         """A container of a set waits for those that it depends on, and is not started when one of them fails."""
@@ -112,8 +121,9 @@ class WorkflowHook(PodHook):
             return
         problem = ""
         if ended.exit_code == 0 and launch is not None:
-            self._outputs, problem = _collect(self._template, launch.outputs, self._sandbox)
-        made = await self._artifacts.keep_logs([output, output.with_name(logs.ERRORS)])
+            self._outputs, problem = await asyncio.to_thread(_collect, self._template, launch.outputs, self._sandbox)
+        made, lost = await self._artifacts.keep_logs([output, output.with_name(logs.ERRORS)])
+        problem = problem or lost
         if launch is not None:
             places = {
                 path: place for path, place in launch.outputs.items() if _is_its_own(place, self._sandbox.resolve())
@@ -148,7 +158,11 @@ def _collect(template: Json, places: Mapping[str, Path], sandbox: Path) -> tuple
     collected = []
     for one in _file_outputs(template):
         source, path = one["valueFrom"], places[_output_path(one)]
-        found = _read_output(path) if _is_its_own(path, sandbox.resolve()) else None
+        try:
+            found = _read_output(path) if _is_its_own(path, sandbox.resolve()) else None
+        except (OSError, _Unreadable) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            return {}, f"open {source['path']}: {why}"
         value = source.get("default") if found is None else found
         if value is None:
             return {}, f"open {source['path']}: no such file or directory"
@@ -166,12 +180,26 @@ def _is_its_own(path: Path, sandbox: Path) -> bool:
     return real.relative_to(sandbox).parts[:_PLACE] == path.relative_to(sandbox).parts[:_PLACE]
 
 
+class _Unreadable(Exception):
+    """What a container has left is not what a parameter can be."""
+
+
 def _read_output(path: Path) -> str | None:
+    """The text of a file; None when nobody wrote it. A pipe would never end, nor would some devices."""
     try:
-        untouched = path.stat().st_mtime_ns == 0
-        return None if untouched else path.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode) or found.st_mtime_ns == 0:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            raise _Unreadable("not a regular file")
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            content = file.read(_LARGEST_PARAMETER + 1)
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    if len(content) > _LARGEST_PARAMETER:
+        raise _Unreadable(f"larger than {_LARGEST_PARAMETER} bytes")
+    with io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace") as text:
+        return text.read().removesuffix("\n")
 
 
 def _wait_container(problem: str) -> Json:
