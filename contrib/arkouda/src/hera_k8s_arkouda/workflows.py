@@ -28,11 +28,6 @@ def instance_of(subject: Subject) -> str:
     return subject.instance_name if isinstance(subject, ArkoudaDeployment | ArkoudaDeletion) else subject.app_name
 
 
-def action_of(subject: Subject) -> str:
-    """`deploy` or `delete`."""
-    return subject.template.partition("-")[0]
-
-
 def labels_of(subject: Subject) -> dict[str, str]:
     """By which the workflows of an instance are found again."""
     text = json.dumps(subject.parameters(), sort_keys=True)
