@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -406,6 +407,48 @@ def test_further_fields_of_the_container_are_added(build: Any, work: Any) -> Non
 
     with pytest.raises(BuildError, match="command= is what the work becomes\n  -> pass it as work"):
         built(lambda e, i, y: build(e, work, command=["true"]))
+
+
+def tell(**given: object) -> None:
+    """Say what it was given."""
+    print(given)
+
+
+GIVEN: Json = {
+    "next": lambda point: point["seed"] + 1,
+    "half": lambda point: point["seed"] / 2,
+    "odd": lambda point: point["seed"] % 2 == 1,
+    "text": lambda point: str(point["seed"]),
+    "nothing": None,
+}
+
+
+def told_by(manifest: Manifest, **environ: str) -> str:
+    """What the first Job's program prints, run here as a pod would run it."""
+    _, flag, text = manifest.jobs[0]["spec"]["template"]["spec"]["containers"][0]["command"]
+    command = [sys.executable, flag, text.replace("$$", "$")]
+    return subprocess.run(
+        command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+
+
+def test_a_function_is_given_what_functions_of_the_point_return_with_its_type(tmp_path: Path) -> None:
+    said = "{'seed': 2, 'word': 'auto', 'next': 3, 'half': 1.0, 'odd': False, 'text': '2', 'nothing': None}\n"
+    inputs = Inputs(points=[{"seed": 1, "word": 7}, {"seed": 2, "word": "auto"}])
+    alone = built(lambda e, i, y: plain_job(e, tell, point=i[1], arguments=GIVEN), inputs=inputs).manifest
+    assert told_by(alone) == said
+
+    indexed = built(lambda e, i, y: indexed_job(e, i, tell, arguments=GIVEN), inputs=inputs).manifest
+    (tmp_path / "00000").write_text(indexed.objects[0]["data"]["00000"])
+    assert told_by(indexed, HERA_K8S_POINTS=str(tmp_path), JOB_COMPLETION_INDEX="1") == said
+
+
+def test_a_function_is_not_given_numbers_and_texts_under_one_name() -> None:
+    arguments = {"mixed": lambda point: point["seed"] if point["seed"] == 1 else "2"}
+    with pytest.raises(BuildError, match=r"mixed cannot be given .* of several types: int, str\n") as caught:
+        built(lambda e, i, y: indexed_job(e, i, tell, arguments=arguments), inputs=SEEDS)
+    assert caught.value.hint == "one type for a parameter of indexed_job"
+    built(lambda e, i, y: indexed_job(e, i, "true", arguments=arguments), inputs=SEEDS)
 
 
 def test_only_plain_functions_are_sent() -> None:

@@ -39,14 +39,19 @@ Argument = Callable[[Point], Any] | Any
 """What a task is given besides its point: a value, or a function of the point such as `layout.path`."""
 
 
-def texts_of(point: Point, arguments: Mapping[str, Argument]) -> dict[str, str]:
-    """What one task is given, as texts. Raises `BuildError` for names and texts that no task can be given."""
+def values_of(point: Point, arguments: Mapping[str, Argument]) -> dict[str, Any]:
+    """What one task is given: its point, and what the arguments come to for it."""
     given = dict(zip(point.names, point.values_tuple, strict=True))
     for name, value in arguments.items():
         if name in given:
             raise BuildError(f"arguments {{{name!r}: ...}}: {name} is a parameter already", hint="give it another name")
         given[name] = value(point) if callable(value) else value
-    return {_named(name): _text(name, value) for name, value in given.items()}
+    return given
+
+
+def texts_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """What one task is given, as texts. Raises `BuildError` for names and texts that no task can be given."""
+    return {_named(name): _text(name, value) for name, value in values.items()}
 
 
 def _named(name: str) -> str:
@@ -68,17 +73,28 @@ def _text(name: str, value: Any) -> str:
     return text
 
 
-def point_maps(name: str, task: str, inputs: Inputs, arguments: Mapping[str, Argument]) -> list[Json]:
-    """The config maps that hold a line for each point. Raises `BuildError` when there are more than 100,000."""
+def point_maps(
+    name: str, task: str, inputs: Inputs, arguments: Mapping[str, Argument]
+) -> tuple[list[Json], dict[str, set[type]]]:
+    """The config maps that hold a line for each point, and the types of what the tasks are given, by name.
+
+    Raises `BuildError` when there are more than 100,000 points.
+    """
     if len(inputs) > MOST:
         raise BuildError(
             f"{len(inputs)} points are too many for one indexed Job",
             found=f"{MOST} are the most",
             hint="split the sweep: --set, --points, or several Jobs",
         )
-    lines = [_line(texts_of(point, arguments)) for point in inputs]
+    types: dict[str, set[type]] = {}
+    lines = []
+    for point in inputs:
+        values = values_of(point, arguments)
+        for given, value in values.items():
+            types.setdefault(given, set()).add(type(value))
+        lines.append(_line(texts_of(values)))
     blocks = {f"{n // LINES:05d}": "".join(lines[n : n + LINES]) for n in range(0, len(lines), LINES)}
-    return [_config_map(f"{name}-points-{n}", task, data) for n, data in enumerate(_shared_out(blocks))]
+    return [_config_map(f"{name}-points-{n}", task, data) for n, data in enumerate(_shared_out(blocks))], types
 
 
 def _line(texts: Mapping[str, str]) -> str:

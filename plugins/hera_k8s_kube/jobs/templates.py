@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from hera_k8s_utils.batch import TASK_LABEL, literal
 from hera_k8s_utils.codec import dns_name
 from hera_k8s_utils.declarations import Json
-from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.errors import BuildError, listed
 from hera_k8s_utils.experiment import Environment
 from hera_k8s_utils.inputs import Inputs, Point
 from hera_k8s_utils.naming import is_dns_label
@@ -26,6 +26,7 @@ from .points import (
     Argument,
     point_maps,
     texts_of,
+    values_of,
     volume_of,
 )
 
@@ -57,16 +58,15 @@ def plain_job(
     """
     _refuse_command(container)
     task = _task(name, work)
-    given = texts_of(point or Point((), ()), arguments or {})
-    types = {name: type(value) for name, value in zip(point.names, point.values_tuple, strict=True)} if point else {}
-    types.update({name: type(value) for name, value in (arguments or {}).items() if not callable(value)})
+    values = values_of(point or Point((), ()), arguments or {})
+    given = texts_of(values)
     if isinstance(work, str):
         env = [{"name": n, "value": literal(t)} for n, t in given.items()]
         fields = {**container, "env": [*env, *(container.get("env") or ())]}
         spec = environment.pod(command=["sh", "-ec", literal(work)], **fields)
     else:
-        values = {n: json.loads(t) if types.get(n) in _AS_JSON else t for n, t in given.items()}
-        program = f"{_source(work)}\n\nimport json\n{work.__name__}(**json.loads({json.dumps(values)!r}))\n"
+        sent = {n: value if type(value) in _AS_JSON else given[n] for n, value in values.items()}
+        program = f"{_source(work)}\n\nimport json\n{work.__name__}(**json.loads({json.dumps(sent)!r}))\n"
         spec = environment.pod(command=["python", "-c", literal(program)], **container)
     own = task if point is None or not point.names else f"{task}-{dns_name(point)}"
     annotations = {POINT: json.dumps(given), **_named(point.names)} if point is not None and point.names else {}
@@ -95,11 +95,11 @@ def indexed_job(
     """
     _refuse_command(container)
     task = _task(name, work)
-    maps = point_maps(task, task, inputs, arguments or {})
+    maps, types = point_maps(task, task, inputs, arguments or {})
     volume, mount = volume_of(maps)
     ours = {"env": [{"name": VARIABLE, "value": DIRECTORY}], "volumeMounts": [mount]}
     merged = {field: [*values, *(container.get(field) or ())] for field, values in ours.items()}
-    spec = environment.pod(command=_indexed_command(work, inputs, arguments or {}), **{**container, **merged})
+    spec = environment.pod(command=_indexed_command(work, types, arguments or ()), **{**container, **merged})
     spec["volumes"] = [*spec.get("volumes", ()), volume]
     fields = {
         "completionMode": "Indexed",
@@ -170,22 +170,36 @@ def _source(work: Callable[..., Any]) -> str:
     return text
 
 
-def _indexed_command(work: Work, inputs: Inputs, arguments: Mapping[str, Argument]) -> list[str]:
+def _indexed_command(work: Work, types: Mapping[str, set[type]], arguments: Collection[str]) -> list[str]:
+    """types: of what the tasks are given, by name. arguments: the names of what is not of their points."""
     if isinstance(work, str):
-        reading = SHELL if inputs.names or arguments else ""
+        reading = SHELL if types else ""
         return ["sh", "-ec", literal(f"{reading}{work}")]
-    as_json = sorted(
-        {name for name, column in inputs.columns.items() if column.types & set(_AS_JSON)}
-        | {name for name, value in arguments.items() if type(value) in _AS_JSON}
-    )
     reading = f"""
 def _read(name, text):
     import json
     try:
-        return json.loads(text) if name in {as_json!r} else text
+        return json.loads(text) if name in {_as_json(types, arguments)!r} else text
     except ValueError:
         return text
 
 {work.__name__}(**{{name: _read(name, text) for name, text in _given_to_this_index().items()}})
 """
     return ["python", "-c", literal(f"{_source(work)}\n{PYTHON}{reading}")]
+
+
+def _as_json(types: Mapping[str, set[type]], arguments: Collection[str]) -> list[str]:
+    """The names of what a function reads as JSON.
+
+    A text among numbers might be read as a number too: `Inputs` refuses such parameters, and this such arguments.
+    """
+    found = sorted(name for name, kinds in types.items() if kinds & set(_AS_JSON))
+    mixed = [name for name in found if name in arguments and types[name] - set(_AS_JSON)]
+    if mixed:
+        kinds = listed(sorted(kind.__name__ for kind in types[mixed[0]]))
+        raise BuildError(
+            f"{mixed[0]} cannot be given to a function",
+            found=f"its values are of several types: {kinds}",
+            hint="one type for a parameter of indexed_job",
+        )
+    return found
