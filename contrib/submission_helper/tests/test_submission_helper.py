@@ -131,6 +131,14 @@ def test_a_line_reaches_bash_as_it_is_written(helper: Helper) -> None:
     assert (helper.work / "logs" / "shj-exact-00000.log").read_text() == "a  b|1|2|\n"
 
 
+def test_only_a_line_feed_ends_a_line(hera: CommandLine, work: Path) -> None:
+    odd = "echo 'a\x0bb\x0cc\x1cd\x85e\u2028f\u2029g\rh'"
+    (work / "lines.txt").write_bytes(f"{odd}\r\necho sec\\\r\nond\r\n\r\necho third".encode())
+    jobs = json.loads(hera("jobs", "submit", "lines.txt", "--dry-run", "--output", "json").out)["jobs"]
+    commands = [job["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] for job in jobs]
+    assert commands == [odd, "echo second", "echo third"]
+
+
 def test_a_line_that_is_no_bash_fails_alone(helper: Helper) -> None:
     done = helper("submit", "--command", "echo (", "--command", "echo fine", "--wait", "--retries", "0", code=8)
     assert "2 jobs: 1 succeeded, 1 failed" in done.out

@@ -88,7 +88,7 @@ def _text(file: str, stdin: TextIO) -> str:
     if file == "-":
         return stdin.read()
     try:
-        return Path(file).expanduser().read_text(encoding="utf-8")
+        return Path(file).expanduser().read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise OptionsError(f"{file} cannot be read", found=getattr(error, "strerror", "") or str(error)) from None
 
@@ -97,7 +97,8 @@ def _lines(text: str) -> list[str]:
     """A command a line; `#` begins a comment line, and a backslash at its end continues a line with the next."""
     found: list[str] = []
     held = ""
-    for line in text.splitlines():
+    for ended in text.split("\n"):  # splitlines() also splits at form feeds and U+2028, which bash does not
+        line = ended.removesuffix("\r")
         if not held and (not line.strip() or line.lstrip().startswith("#")):
             continue
         if line.endswith("\\") and not line.endswith("\\\\"):
