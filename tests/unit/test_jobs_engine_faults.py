@@ -212,6 +212,21 @@ def test_a_run_that_is_not_all_there_yet_does_not_end(peer: JobsPeer, tmp_path: 
     assert updates[-1].progress == "2/2"
 
 
+def test_an_old_run_of_which_a_job_was_deleted_ends_with_those_that_are_there(peer: JobsPeer, tmp_path: Path) -> None:
+    with opened(peer, tmp_path, job("a"), job("b"), job("c")) as (engine, built):
+        engine.submit(built)
+        peer.kept.pop("sweep-r1-c")
+        for name in NAMES:
+            metadata = {**peer.kept[name]["metadata"], "creationTimestamp": "2026-01-01T00:00:00Z"}
+            peer.keep({**peer.kept[name], "metadata": metadata, "status": ended()})
+        peer.watched(stream([], end="silent"))
+        updates = list(engine.follow("sweep-r1"))
+        (listed,) = engine.runs()
+    assert (updates[-1].phase, updates[-1].progress) == ("Succeeded", "2/2")
+    assert {node.name for update in updates for node in update.nodes} == set(NAMES)
+    assert (listed.phase, listed.progress) == ("Succeeded", "2/2")
+
+
 def test_no_run_of_the_name_is_404(peer: JobsPeer, tmp_path: Path) -> None:
     with opened(peer, tmp_path) as (engine, _):
         for ask in (lambda: next(engine.follow("nobody")), lambda: engine.stop("nobody")):

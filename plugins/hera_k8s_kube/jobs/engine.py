@@ -20,7 +20,7 @@ from hera_k8s_utils.pod_logs import begun_pods, logs_side_by_side
 from hera_k8s_utils.submitting import Desk, submit_once, tried
 
 from .client import API, JOB_LABEL, RESOURCE, Jobs, at_once
-from .nodes import Point, RunState, SeenPod, run_of
+from .nodes import Point, RunState, SeenPod, complete, run_of
 from .points import POINT, POINTS_LABEL, lines_of, of_annotation, parsed
 from .reading import FAILED, Job
 from .reasons import latest_warning
@@ -152,7 +152,7 @@ class JobsEngine:
         """Updates as they come, until every Job of the run is over or gone; raises 404 when there is none."""
         there = self._jobs(name)
         alone = _is_alone(there, name)
-        state = RunState(name, _Points(self.jobs).of, alone=alone)
+        state = RunState(name, _Points(self.jobs).of, alone=alone, complete=complete(there))
         for change in _Merged(self.jobs, name, alone=alone).changes():
             for update in self._taken(state, change):
                 if update.finished:
@@ -353,7 +353,7 @@ def _labelled(item: Json, labels: Mapping[str, str], namespace: str) -> Json:
 
 def _summary(name: str, jobs: list[Job]) -> RunSummary:
     """A run as a listing shows it."""
-    state = RunState(name, lambda *_: {}, alone=_is_alone(jobs, name))
+    state = RunState(name, lambda *_: {}, alone=_is_alone(jobs, name), complete=complete(jobs))
     last = RunUpdate(phase="")
     for job in jobs:
         for update in state.take_job(job):

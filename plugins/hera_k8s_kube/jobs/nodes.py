@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from hera_k8s_utils.batch import JOBS_LABEL, NUMBER, TASK_LABEL
 from hera_k8s_utils.declarations import Json, NodeState, RunUpdate
 from hera_k8s_utils.waiting import describe_wait
+from hera_k8s_utils.words import moment, now
 
 from .client import JOB_LABEL, STOPPED
 from .points import POINTS_LABEL
@@ -19,6 +21,9 @@ INDEX: Final = "batch.kubernetes.io/job-completion-index"
 """Annotation and label of a pod: its index."""
 _USUAL: Final = ("BackoffLimitExceeded", "FailedIndexes", "")
 """Reasons that say no more than that the pods failed."""
+
+_ON_THEIR_WAY: Final = timedelta(minutes=10)
+"""How long after its latest Job a run may get a further one."""
 
 Point = Mapping[str, str]
 FindPoint = Callable[[Job, int | None], Point]
@@ -112,11 +117,13 @@ class RunState:
     """What was heard so far of the Jobs of one run and their pods.
 
     find_point: what a task was given. alone: the run is one Job, whether or not it carries a run's labels.
+    complete: how many Jobs it has where no further one will come; None while it may be that not all were created yet.
     """
 
     name: str
     find_point: FindPoint
     alone: bool = False
+    complete: int | None = None
     _jobs: dict[str, Job] = field(default_factory=dict)
     _lost: set[str] = field(default_factory=set)
     _totals: _Totals = field(default_factory=lambda: _Totals())
@@ -206,7 +213,8 @@ class RunState:
     @property
     def expected(self) -> int:
         """How many Jobs the run has; it may be that not all were created yet."""
-        return 1 if self.alone else max(len(self._jobs), self._totals.announced)
+        announced = self._totals.announced if self.complete is None else self.complete
+        return 1 if self.alone else max(len(self._jobs), announced)
 
     @property
     def ended(self) -> bool:
@@ -306,6 +314,15 @@ def _shown(task: str, point: Point, job: Job) -> str:
 def _id(job: Job, index: int | None) -> str:
     """Of a task; another Job under the same name has others."""
     return job.uid or job.name if index is None else f"{job.uid or job.name}/{index}"
+
+
+def complete(jobs: Sequence[Job]) -> int | None:
+    """How many Jobs a run has of which these are there; None while others may be on their way.
+
+    Those of an old run that are not there were deleted: submitting one Job takes moments.
+    """
+    newest = moment(max((job.created_at for job in jobs), default=""))
+    return len(jobs) if newest is not None and now() - newest > _ON_THEIR_WAY else None
 
 
 def run_of(job: Job) -> str:
