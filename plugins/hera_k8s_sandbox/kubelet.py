@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox import claims, operations
+from hera_k8s_sandbox import claims, operations, quantities
 from hera_k8s_sandbox.bootstrap import NODE
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.logs import log_directory, sample
@@ -20,6 +20,7 @@ from hera_k8s_sandbox.recorder import record_event
 from hera_k8s_sandbox.resources import (
     CLAIMS,
     CONFIG_MAPS,
+    NODES,
     PODS,
     SECRETS,
     SERVICE_ACCOUNTS,
@@ -44,7 +45,8 @@ class Kubelet:
     """Runs the pods of the sandbox's node.
 
     Those that end by themselves run a limited number at a time, as tasks; those that always go on, and those that a
-    hook says to be `lasting`, start at once.
+    hook says to be `lasting`, start at once. Of these there may be as many as the node has room for; neither kind takes
+    the places of the other.
     """
 
     def __init__(self, state: SandboxState, tools: Tools, hook_for: HookFor = lambda _: None) -> None:
@@ -58,6 +60,8 @@ class Kubelet:
         self._runs: dict[Key, PodRun] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._lasting: set[asyncio.Task[None]] = set()
+        self._housed: set[Key] = set()  # lasting pods that have a place
+        self._crowded: dict[Key, None] = {}  # those that wait for one, in their order
         self._told_images: set[str] = set()
         self._closing = False
         self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="sweep")  # removing directories can take long
@@ -170,7 +174,33 @@ class Kubelet:
             return
         task = asyncio.create_task(self._attempt(key))
         self._lasting.add(task)
-        task.add_done_callback(self._lasting.discard)
+        task.add_done_callback(self._leave_place)
+
+    def _leave_place(self, task: asyncio.Task[None]) -> None:
+        """A lasting pod has ended, or waits: what has waited longest for a place tries again."""
+        self._lasting.discard(task)
+        while self._crowded and self._has_place() and not self._closing:
+            key = next(iter(self._crowded))
+            del self._crowded[key]
+            pod = self._store.find(PODS, *key)
+            if pod is not None and key in self._waiting:
+                self._waiting.discard(key)
+                self._enqueue(key, pod)
+                return
+
+    def _has_place(self) -> bool:
+        node = self._store.find(NODES, "", NODE) or {}
+        allocatable = (node.get("status") or {}).get("allocatable") or {}
+        return len(self._housed) < (quantities.value(str(allocatable.get("pods"))) or 0)
+
+    def _take_place(self, key: Key, hook: PodHook | None) -> PodHook | None:
+        """The hook with which a lasting pod is to be run: without a place, one that makes it wait."""
+        if not self._has_place():
+            self._crowded[key] = None
+            return _Full()
+        self._crowded.pop(key, None)
+        self._housed.add(key)
+        return hook
 
     def _is_lasting(self, pod: Json) -> bool:
         hook = self._hook_for(pod)
@@ -194,6 +224,8 @@ class Kubelet:
         pod["spec"]["nodeName"] = NODE
         hook = self._hook_for(pod)
         around = _Around(self._state, pod, hooked=hook is not None)
+        if self._is_lasting(pod):
+            hook = self._take_place(key, hook)
         run = self._runs[key] = PodRun(pod, self._directory(key), around, self._tools, hook)
         try:
             await self._run(run)
@@ -205,6 +237,7 @@ class Kubelet:
             self._fail(key, f"the sandbox could not run this pod: {error}")
         finally:
             del self._runs[key]
+            self._housed.discard(key)
             self._leave(key, run)
 
     async def _run(self, run: PodRun) -> None:
@@ -302,6 +335,13 @@ class Kubelet:
                 run.sample_logs()
 
 
+class _Full(PodHook):
+    """What a node without a place does for a pod."""
+
+    async def prepare(self, run: PodRun) -> None:  # noqa: ARG002
+        raise _unschedulable("1 Too many pods", "No preemption victims found for incoming pod")
+
+
 class _Around:
     """What a pod of the sandbox knows of it, and whom it tells: the store."""
 
@@ -357,11 +397,8 @@ def _tell(state: SandboxState, pod: Json, reason: str, message: str, type: str, 
     record_event(state.store, pod, reason=reason, message=message, component=component, type=type)
 
 
-def _unschedulable(why: str) -> Waits:
-    message = (
-        f"0/1 nodes are available: {why}. preemption: 0/1 nodes are available: "
-        "1 Preemption is not helpful for scheduling."
-    )
+def _unschedulable(why: str, preemption: str = "Preemption is not helpful for scheduling") -> Waits:
+    message = f"0/1 nodes are available: {why}. preemption: 0/1 nodes are available: 1 {preemption}."
     return Waits("Unschedulable", message, event="FailedScheduling")
 
 

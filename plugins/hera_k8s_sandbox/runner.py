@@ -20,7 +20,7 @@ from hera_k8s_sandbox import watchdog
 from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.mounts import BUBBLEWRAP, Launch, Task, View
 
-_MOST: Final = 1000  # processes at a time
+_MOST: Final = 1 << 20  # threads: no process waits for the end of another, and who runs the pods bounds their number
 _LARGEST_OUTPUT: Final = 10 << 10  # bytes of what a probe's command says
 _PIECE: Final = 64 << 10  # bytes that are read at a time
 _CANNOT_START: Final = 128  # the exit code that containerd reports for a command that cannot be started
