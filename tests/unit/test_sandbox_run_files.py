@@ -196,6 +196,17 @@ def test_a_parameter_is_a_file_of_some_size(flows: Workflows, words: str, script
     assert f"open /tmp/p: {words}" in found["status"]["message"]
 
 
+def test_the_server_s_own_environment_is_nobody_s_output(flows: Workflows) -> None:
+    """A link to it is one to the task's own as long as the task follows it."""
+    script = "ln -s /proc/self/environ /tmp/p"
+    outputs = {"parameters": [{"name": "x", "valueFrom": {"path": "/tmp/p"}}]}
+    found = flows.run(workflow(container("main", f"{script} ;", outputs=outputs)))
+    assert found["status"]["phase"] == "Error", nodes(found)
+    assert "PATH=" not in str(found["status"])
+    found = flows.run(workflow(container("main", f"{script} ;", **left("/tmp/p"))))
+    assert found["status"]["phase"] == "Error", nodes(found)
+
+
 @pytest.mark.parametrize("script", ["mkfifo /tmp/p", "ln -s /dev/zero /tmp/p"], ids=["pipe", "device"])
 @pytest.mark.parametrize("archive", ["tar", "zip", "none"])
 def test_an_artifact_is_a_file_or_a_directory(flows: Workflows, script: str, archive: str) -> None:

@@ -33,6 +33,7 @@ MOUNTS_ANNOTATION: Final = "hera-k8s-utils/sandbox-mounts"  # how the pod saw it
 LARGEST_RESULT: Final = 256 * 1024  # bytes, Argo's own limit
 _LARGEST_PARAMETER: Final = 1 << 20  # bytes of a file that is a parameter
 _PLACE: Final = 3  # parts of a path that name a pod or a claim: `claims`, its namespace, its name
+_PROCESSES: Final = Path("/proc")
 
 
 def is_of_a_workflow(pod: Json) -> bool:
@@ -171,8 +172,13 @@ def _collect(template: Json, places: Mapping[str, Path], sandbox: Path) -> tuple
 
 
 def _is_its_own(path: Path, sandbox: Path) -> bool:
-    """Whether a file is where it seems to be: by a link, a task could name what of the sandbox it does not see."""
+    """Whether a file is where it seems to be: by a link, a task could name what of the sandbox it does not see.
+
+    That is its state, and below /proc what the server's own process holds.
+    """
     real = path.resolve()
+    if _PROCESSES in real.parents:
+        return False
     if sandbox not in real.parents:
         return True
     if sandbox not in path.parents:
