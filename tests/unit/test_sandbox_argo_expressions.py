@@ -60,6 +60,7 @@ def test_conditions_are_read_as_argo_reads_them(condition: str, expected: bool) 
         ("a", "Expected boolean evaluation for 'a'. Got a"),
         ("a < 1", "cannot be used with the comparator '<', it is not a number"),
         ("a b", "Cannot transition token types"),
+        (f"'{'a' * 60}!' =~ '^(a+)+$'", "nested quantifiers"),
         ("a && true", "it is not a bool"),
         ("a =~ '('", "Unable to compile regexp"),
     ],

@@ -11,6 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError
+from hera_k8s_sandbox.workflows.expressions.patterns import compiled
+
 
 class ConditionError(ValueError):
     """A condition cannot be read or evaluated; the message is Argo's."""
@@ -188,8 +191,8 @@ def _same(left: Any, right: Any) -> bool:
 
 def _matches(value: Any, pattern: Any) -> bool:
     try:
-        return re.search(str(pattern), str(value)) is not None
-    except re.error as error:
+        return compiled(str(pattern), str(value)).search(str(value)) is not None
+    except (ExpressionError, re.error) as error:
         raise _Unusable(f"Unable to compile regexp pattern '{pattern}': {error}") from None
 
 
