@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from .manifest import DIGEST_LABEL, Manifest
     from .naming import is_dns_subdomain, nearest
     from .options import OptionRow
+    from .patience import Strain
     from .provisioning import provision
     from .quantity import parse_quantity
     from .submitting import Desk, submit_once
@@ -102,6 +103,7 @@ _LATER = {
     "is_dns_subdomain": "naming",
     "nearest": "naming",
     "OptionRow": "options",
+    "Strain": "patience",
     "provision": "provisioning",
     "parse_quantity": "quantity",
     "Desk": "submitting",
@@ -177,6 +179,7 @@ __all__ = [
     "ScriptExit",
     "Session",
     "Site",
+    "Strain",
     "Struct",
     "Submission",
     "SubmissionUnknown",

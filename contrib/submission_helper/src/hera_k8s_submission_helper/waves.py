@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from hera_k8s_kube.jobs import Job, Jobs
-from hera_k8s_utils import HeraK8sError, PlatformError, Trouble
-from hera_k8s_utils.patience import Strain
+from hera_k8s_utils import HeraK8sError, PlatformError, Strain, Trouble
 
 from .manifests import AT_ONCE
 
