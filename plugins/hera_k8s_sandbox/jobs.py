@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from typing import Any, Final
 
 from hera_k8s_sandbox import operations
 from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.jobs_pods import is_tracked, owner_of, pods_of
+from hera_k8s_sandbox.jobs_pods import is_tracked, pods_of
 from hera_k8s_sandbox.jobs_rules import MANAGER
 from hera_k8s_sandbox.jobs_sync import Look, release
 from hera_k8s_sandbox.jobs_tally import Memory
+from hera_k8s_sandbox.looks import Looks
+from hera_k8s_sandbox.ownership import controller_of
 from hera_k8s_sandbox.reconcile import reconcile
 from hera_k8s_sandbox.resources import JOBS, PODS
 from hera_k8s_sandbox.state import SandboxState
@@ -22,8 +23,6 @@ from hera_k8s_sandbox.workflows.values import seconds_of
 
 Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
-
-log = logging.getLogger(__name__)
 
 _SHARE: Final = 2  # a look that takes a second is followed by two without one
 _ENDS: Final = ("Complete", "Failed")
@@ -36,15 +35,14 @@ class JobController:
         self._state = state
         self._store = state.store
         self._memories: dict[str, Memory] = {}  # by uid
-        self._looks: dict[Key, asyncio.TimerHandle] = {}
+        self._looks = Looks("job", self._look, share=_SHARE)
         self._removals: dict[str, asyncio.TimerHandle] = {}  # by uid
-        self._not_before: dict[Key, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def idle(self) -> bool:
         """Whether no job wants anything before something happens to its pods; they keep the server up themselves."""
-        return not self._looks
+        return self._looks.idle
 
     def start(self) -> None:
         """Go on with what is there."""
@@ -53,7 +51,8 @@ class JobController:
 
     async def stop(self) -> None:
         """Look at no job any more; the next start goes on from there."""
-        for timer in (*self._looks.values(), *self._removals.values()):
+        self._looks.stop()
+        for timer in self._removals.values():
             timer.cancel()
         for task in self._tasks:
             task.cancel()
@@ -62,7 +61,7 @@ class JobController:
     def look_again(self) -> None:
         """The clock was advanced: what was planned for later may be due."""
         for entry in self._store.entries(JOBS):
-            self._plan(entry.key)
+            self._looks.plan(entry.key)
 
     def _take_job(self, event: Event) -> None:
         job, key = event.object, event.entry.key
@@ -71,48 +70,21 @@ class JobController:
             for pod in pods_of(self._store, job):
                 release(self._state, pod)
             return
-        self._plan(key)
+        self._looks.plan(key)
 
     def _take_pod(self, event: Event) -> None:
-        owner = owner_of(event.object)
+        owner = controller_of(event.object)
         namespace = event.entry.meta["namespace"]
         if owner is not None and (owner.get("kind"), owner.get("apiVersion")) == (JOBS.kind, JOBS.api_version):
             if self._store.find(JOBS, namespace, owner["name"]) is not None:
-                self._plan((namespace, owner["name"]))
+                self._looks.plan((namespace, owner["name"]))
                 return
         elif owner is not None:
             return
         if event.type != "DELETED" and is_tracked(event.object):  # its job is gone, or has let it go
             release(self._state, event.object)
 
-    def _plan(self, key: Key, delay: float = 0.0) -> None:
-        """Look at a job after a delay, sooner if that was planned already."""
-        loop = asyncio.get_running_loop()
-        when = max(loop.time() + delay, self._not_before.get(key, 0.0))
-        planned = self._looks.get(key)
-        if planned is not None:
-            if planned.when() <= when:
-                return
-            planned.cancel()
-        self._looks[key] = loop.call_at(when, self._look, key)
-
-    def _look(self, key: Key) -> None:
-        del self._looks[key]
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        try:
-            again = self._look_at(key)
-        except ApiError:  # deleted meanwhile
-            return
-        except Exception:  # whatever it is about this job, the others go on
-            log.exception("job %s/%s could not be dealt with", *key)
-            return
-        now = loop.time()
-        self._not_before[key] = now + _SHARE * (now - began)
-        if again is not None:
-            self._plan(key, again)
-
-    def _look_at(self, key: Key) -> float | None:
+    def _look(self, key: Key) -> float | None:
         job = self._store.find(JOBS, *key)
         if job is None or job["spec"].get("managedBy") not in (None, MANAGER):
             return None
@@ -145,11 +117,9 @@ class JobController:
 
     def _forget(self, key: Key, uid: str) -> None:
         self._memories.pop(uid, None)
-        self._not_before.pop(key, None)
-        removal, look = self._removals.pop(uid, None), self._looks.pop(key, None)
-        for timer in (removal, look):
-            if timer is not None:
-                timer.cancel()
+        self._looks.forget(key)
+        if (removal := self._removals.pop(uid, None)) is not None:
+            removal.cancel()
 
 
 def _ended_at(job: Json) -> str | None:

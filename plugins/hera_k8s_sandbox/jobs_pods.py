@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from hera_k8s_sandbox.jobs_policies import judge
+from hera_k8s_sandbox.ownership import controller_of, reference_to
 from hera_k8s_sandbox.resources import JOBS, PODS
 from hera_k8s_sandbox.selectors import labels_of
 from hera_k8s_sandbox.store import Store
@@ -82,42 +83,24 @@ def has_failed(job: Json, pod: Json) -> bool:
     return phase_of(pod) == "Failed" or (is_leaving(pod) and not waits_for_end(job))
 
 
-def owner_of(obj: Json) -> Json | None:
-    """The reference to the controller that an object belongs to."""
-    owners = obj["metadata"].get("ownerReferences") or ()
-    return next((owner for owner in owners if owner.get("controller")), None)
-
-
 def pods_of(store: Store, job: Json) -> list[Json]:
     """The pods that a job owns, and those that it takes up because its selector was written by hand."""
     uid, namespace = job["metadata"]["uid"], job["metadata"]["namespace"]
     pods = [entry.object for entry in store.dependents(uid) if entry.resource is PODS]
     if job["spec"].get("manualSelector") and "deletionTimestamp" not in job["metadata"]:
         pods += _adopted(store, job, namespace)
-    return [pod for pod in pods if (owner_of(pod) or {}).get("uid") == uid]
+    return [pod for pod in pods if (controller_of(pod) or {}).get("uid") == uid]
 
 
 def _adopted(store: Store, job: Json, namespace: str) -> Iterator[Json]:
     def adopt(pod: Json) -> None:
         meta = pod["metadata"]
-        meta["ownerReferences"] = [*(meta.get("ownerReferences") or ()), reference_to(job)]
+        meta["ownerReferences"] = [*(meta.get("ownerReferences") or ()), reference_to(JOBS, job)]
         meta["finalizers"] = [*(meta.get("finalizers") or ()), TRACKED]
 
     for pod in store.list(PODS, namespace, labels=labels_of(job["spec"]["selector"])):
-        if owner_of(pod) is None and "deletionTimestamp" not in pod["metadata"]:
+        if controller_of(pod) is None and "deletionTimestamp" not in pod["metadata"]:
             yield store.change(PODS, namespace, pod["metadata"]["name"], adopt)
-
-
-def reference_to(job: Json) -> Json:
-    """The owner reference of what a job makes."""
-    return {
-        "apiVersion": JOBS.api_version,
-        "kind": JOBS.kind,
-        "name": job["metadata"]["name"],
-        "uid": job["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
 
 
 def order_of_removal(pod: Json) -> tuple[bool, bool, bool, str]:
@@ -140,7 +123,7 @@ def new_pod(job: Json, index: int | None, replaced: Json | None) -> Json:
         "labels": dict(given.get("labels") or {}),
         "annotations": dict(given.get("annotations") or {}),
         "finalizers": [*finalizers, TRACKED],
-        "ownerReferences": [reference_to(job)],
+        "ownerReferences": [reference_to(JOBS, job)],
     }
     if index is not None:
         appended = f"-{index}-"

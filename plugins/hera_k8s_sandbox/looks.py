@@ -17,13 +17,22 @@ _SHARE: Final = 10  # a look that takes a second is followed by ten without one
 
 
 class Looks:
-    """The looks of one controller; look: does for a key what is to be done, and says in how many seconds again."""
+    """The looks of one controller; look: does for a key what is to be done, and says in how many seconds again.
 
-    def __init__(self, what: str, look: Callable[[Key], float | None]) -> None:
+    share: after a look that takes a second come so many without one.
+    """
+
+    def __init__(self, what: str, look: Callable[[Key], float | None], *, share: float = _SHARE) -> None:
         self._what = what
         self._look = look
+        self._share = share
         self._planned: dict[Key, asyncio.TimerHandle] = {}
         self._not_before: dict[Key, float] = {}
+
+    @property
+    def idle(self) -> bool:
+        """Whether no look is planned."""
+        return not self._planned
 
     def plan(self, key: Key, delay: float = 0.0) -> None:
         """Look at an object after a delay in seconds, sooner if that was planned already."""
@@ -62,6 +71,6 @@ class Looks:
             log.exception("%s %s/%s could not be dealt with", self._what, *key)
             return
         now = loop.time()
-        self._not_before[key] = now + _SHARE * (now - began)
+        self._not_before[key] = now + self._share * (now - began)
         if again is not None:
             self.plan(key, again)
