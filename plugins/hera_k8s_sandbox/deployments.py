@@ -12,12 +12,11 @@ from hera_k8s_sandbox.deployment_status import Told, status_of
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.jobs_pods import has_ended
 from hera_k8s_sandbox.looks import Key, Looks
-from hera_k8s_sandbox.ownership import claim, controller_of, reference_to
+from hera_k8s_sandbox.ownership import claim, concerned, controller_of, reference_to
 from hera_k8s_sandbox.reconcile import reconcile
 from hera_k8s_sandbox.recorder import record_event
 from hera_k8s_sandbox.resources import DEPLOYMENTS, PODS, REPLICA_SETS
 from hera_k8s_sandbox.rollouts import replicas_of
-from hera_k8s_sandbox.selectors import labels_of
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Event
 
@@ -58,16 +57,8 @@ class DeploymentController:
             self._looks.plan(event.entry.key)
 
     def _take_set(self, event: Event) -> None:
-        meta = event.entry.meta
-        owner = controller_of({"metadata": meta})
-        if owner is not None:
-            if owner.get("kind") == DEPLOYMENTS.kind:
-                self._looks.plan((meta["namespace"], owner["name"]))
-            return
-        for entry in self._store.entries(DEPLOYMENTS, meta["namespace"]):  # one of them may take it up
-            selector = labels_of(entry.object["spec"]["selector"])
-            if selector is not None and selector.matches(event.entry.label):
-                self._looks.plan(entry.key)
+        for key in concerned(self._store, DEPLOYMENTS, event.entry):
+            self._looks.plan(key)
 
     def _take_pod(self, event: Event) -> None:
         """The end of a pod may be what a Deployment waits for that replaces all at once."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.resources import Resource
 from hera_k8s_sandbox.selectors import labels_of
-from hera_k8s_sandbox.store import Store
+from hera_k8s_sandbox.store import Entry, Store
 
 Json = dict[str, Any]
 
@@ -29,6 +30,22 @@ def controller_of(obj: Json) -> Json | None:
     """The reference to the controller that an object belongs to."""
     owners = obj["metadata"].get("ownerReferences") or ()
     return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def concerned(store: Store, resource: Resource, changed: Entry) -> Iterator[tuple[str, str]]:
+    """The controllers of a kind that a changed object concerns, by namespace and name.
+
+    That is the one that it belongs to, or for an orphan those that may take it up.
+    """
+    namespace, owner = changed.meta["namespace"], controller_of({"metadata": changed.meta})
+    if owner is not None:
+        if owner.get("kind") == resource.kind:
+            yield namespace, owner["name"]
+        return
+    for entry in store.entries(resource, namespace):
+        selector = labels_of(entry.object["spec"]["selector"])
+        if selector is not None and selector.matches(changed.label):
+            yield entry.key
 
 
 def claim(store: Store, resource: Resource, owner: Json, owned: Resource) -> list[Json]:

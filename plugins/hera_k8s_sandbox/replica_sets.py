@@ -12,11 +12,10 @@ from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.jobs_pods import is_active, is_leaving, is_ready, order_of_removal
 from hera_k8s_sandbox.looks import Key, Looks
-from hera_k8s_sandbox.ownership import claim, controller_of, reference_to
+from hera_k8s_sandbox.ownership import claim, concerned, reference_to
 from hera_k8s_sandbox.reconcile import reconcile
 from hera_k8s_sandbox.recorder import record_event
 from hera_k8s_sandbox.resources import PODS, REPLICA_SETS
-from hera_k8s_sandbox.selectors import labels_of
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Event, now_text
 from hera_k8s_sandbox.workflows.values import seconds_of
@@ -56,16 +55,8 @@ class ReplicaSetController:
             self._looks.plan(event.entry.key)
 
     def _take_pod(self, event: Event) -> None:
-        meta = event.entry.meta
-        owner = controller_of({"metadata": meta})
-        if owner is not None:
-            if owner.get("kind") == REPLICA_SETS.kind:
-                self._looks.plan((meta["namespace"], owner["name"]))
-            return
-        for entry in self._store.entries(REPLICA_SETS, meta["namespace"]):  # one of them may take it up
-            selector = labels_of(entry.object["spec"]["selector"])
-            if selector is not None and selector.matches(event.entry.label):
-                self._looks.plan(entry.key)
+        for key in concerned(self._store, REPLICA_SETS, event.entry):
+            self._looks.plan(key)
 
     def _look(self, key: Key) -> float | None:
         replica_set = self._store.get(REPLICA_SETS, *key)
