@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from .addresses import shown_address
 from .k8s_cluster import k8s_cluster
-from .log import REDACTED
 from .parser import parser
+from .redaction import REDACTED
 from .scripting import Servers, ending_the_script
 
 
@@ -46,7 +47,7 @@ class argo_server:
     def _use(self, servers: Servers) -> None:
         client = servers.open("argo")
         self._servers = servers
-        self.server = str(client.server)
+        self.server = servers.credential("argo").server or str(client.server)
         self.namespace = str(client.namespace)
         self.service_account: str | None = servers.option("argo_service_account") or None
 
@@ -75,7 +76,7 @@ class argo_server:
     def to_json(self) -> dict[str, str]:
         """Where the server is, and as whom it is used, as plain data."""
         return {
-            "server": self.server,
+            "server": shown_address(self.server),
             "namespace": self.namespace,
             "service_account": self.service_account or "",
             "identity": str(self._servers.open("argo").identity),
@@ -83,7 +84,7 @@ class argo_server:
         }
 
     def __repr__(self) -> str:
-        return f"argo_server({self.server!r}, namespace={self.namespace!r})"
+        return f"argo_server({shown_address(self.server)!r}, namespace={self.namespace!r})"
 
     def _point_hera_here(self) -> None:
         # By its name at run time: the core imports no plugin, and without Argo's there is no Argo server to be here.

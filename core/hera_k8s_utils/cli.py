@@ -173,7 +173,7 @@ def _unexpected(error: BaseException, common: Common) -> int:
         where, error = f" in {error}", error.__cause__
     if common.debug:
         _write(redact("".join(traceback.format_exception(type(error), error, error.__traceback__))))
-    message = " ".join(str(error).split())[:_LONGEST_MESSAGE]
+    message = " ".join(redact(str(error)).split())[:_LONGEST_MESSAGE]  # half a secret is not known
     kind = type(error).__name__
     said = f"unexpected{where}: {kind}: {message}" if message else f"unexpected{where}: {kind}"
     to_whom = "please report to its authors" if where else "please report"

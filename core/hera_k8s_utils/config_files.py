@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import OptionsError
+from .redaction import environment_for_children
 
 FILE_NAME: Final = "hera.config"
 FILE_VARIABLE: Final = "ARGOCONFIG"
@@ -227,6 +228,7 @@ def _tracked_by_git(path: Path) -> bool:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=_GIT_SECONDS,
+            env=environment_for_children(os.environ),
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):  # no git here, or it hangs: nothing can be told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import textwrap
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
 from .declarations import Verdict
+from .redaction import json_without_known, redact, without_known
 from .words import columns, counted, duration
 
 if TYPE_CHECKING:
@@ -118,8 +118,9 @@ class Stream:
         return self.rich.width if self.terminal else None
 
     def line(self, pieces: Sequence[Piece]) -> None:
-        """Write one line; characters that the encoding lacks are written as escapes."""
+        """Write one line, without secrets; characters that the encoding lacks are written as escapes."""
         spans = [piece if isinstance(piece, Span) else Span(piece) for piece in pieces]
+        spans = [Span(redact(span.text), span.style) for span in spans]
         if self.colour or self.terminal:
             self._styled(spans)
             return
@@ -190,18 +191,18 @@ class Console:
     # --- for programs ------------------------------------------------------------------------------------------
 
     def document(self, data: Any) -> None:
-        """One JSON document on stdout."""
-        self.out.file.write(json.dumps(data, indent=2, ensure_ascii=True, default=str) + "\n")
+        """One JSON document on stdout, without known secrets."""
+        self.out.file.write(json_without_known(data, indent=2, ensure_ascii=True) + "\n")
         self.out.file.flush()
 
     def record(self, data: Any) -> None:
-        """One line of newline-delimited JSON on stdout."""
-        self.out.file.write(json.dumps(data, ensure_ascii=True, default=str, separators=(",", ":")) + "\n")
+        """One line of newline-delimited JSON on stdout, without known secrets."""
+        self.out.file.write(json_without_known(data, ensure_ascii=True, separators=(",", ":")) + "\n")
         self.out.file.flush()
 
     def raw(self, text: str) -> None:
-        """Text on stdout as it is: YAML, logs."""
-        self.out.file.write(self.out._encodable(text))
+        """Text on stdout as it is, known secrets excepted: YAML, logs."""
+        self.out.file.write(self.out._encodable(without_known(text)))
         self.out.file.flush()
 
     # --- questions ---------------------------------------------------------------------------------------------
@@ -214,7 +215,7 @@ class Console:
 
     def confirm(self, question: str) -> bool:
         """Ask for a yes; anything else, an end of input included, is a no."""
-        self.err.file.write(f"{question} [y/N] ")
+        self.err.file.write(f"{redact(question)} [y/N] ")
         self.err.file.flush()
         answer = (self._stdin or sys.stdin).readline()
         return answer.strip().lower() in ("y", "yes")
@@ -279,7 +280,7 @@ def report_lines(
     column = 4 + title_width + 1
     for row in rows:
         style = _STYLE_OF_VERDICT[row.result.verdict]
-        details = _wrapped(row.result.detail, None if width is None else width - column)
+        details = _wrapped(redact(row.result.detail), None if width is None else width - column)
         title = row.title.ljust(title_width)
         yield ["  ", Span(signs.of(row.result.verdict), style), f" {title} ", details[0]]
         for line in details[1:]:

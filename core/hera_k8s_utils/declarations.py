@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from .redaction import redact
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
@@ -30,7 +32,7 @@ class Credential:
 
     secret: a bearer token; never shown.
     handle: an object that only the platform understands, such as a configured client; never shown.
-    server: the platform's address, where the provider knows it; it then beats the settings.
+    server: the platform's address, where the provider knows it; it then beats the settings. Its path may hold a secret.
     certificate_authority: path of a PEM file that the server's certificate is verified with.
     identity: as whom; empty when it cannot be told.
     namespace: the namespace that comes with the credential (a kubeconfig's context has one).
@@ -41,7 +43,7 @@ class Credential:
 
     secret: str = field(default="", repr=False)
     handle: Any = field(default=None, repr=False)
-    server: str = ""
+    server: str = field(default="", repr=False)
     certificate_authority: str = ""
     identity: str = ""
     namespace: str = ""
@@ -106,12 +108,16 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A verdict, what was found in a few words, what can be typed about it, and a page to read."""
+    """A verdict, what was found in a few words, what can be typed about it, and a page to read; without secrets."""
 
     verdict: Verdict
     detail: str
     hint: str = ""
     url: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("detail", "hint", "url"):
+            object.__setattr__(self, name, redact(str(getattr(self, name))))
 
 
 def ok(detail: str) -> CheckResult:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import ClassVar
 
+from .redaction import redact
+
 
 class HeraK8sError(Exception):
     """An expected failure: never a bug, always something that the reader can act on.
@@ -13,15 +15,15 @@ class HeraK8sError(Exception):
     wanted: what could not be done, as a sentence without a full stop.
     found: what stood in the way.
     hint: what to type or to change next.
+
+    Secrets are redacted here, so that none is in a message, whoever shows it.
     """
 
     exit_code: ClassVar[int] = 1
 
     def __init__(self, wanted: str, *, found: str = "", hint: str = "") -> None:
-        super().__init__(wanted, found, hint)
-        self.wanted = wanted
-        self.found = found
-        self.hint = hint
+        self.wanted, self.found, self.hint = redact(wanted), redact(found), redact(hint)
+        super().__init__(self.wanted, self.found, self.hint)
 
     def __str__(self) -> str:
         joint = "" if self.found.startswith("\n") else ": "  # several lines begin below

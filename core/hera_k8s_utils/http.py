@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
+from .addresses import remember_address, shown_address
 from .errors import HeraK8sError, NotApplicable, OptionsError, PlatformError, Trouble
+from .headers import bearer_token, require_basic_auth, sendable
 from .options import option
 from .proxies import proxy_for
+from .redaction import redact
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -56,7 +59,7 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class Answer:
-    """A server's answer with a status of success. `url` has no query."""
+    """A server's answer with a status of success. `url`: as it may be shown, without query and secrets."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -99,7 +102,8 @@ class _Sending:
 class HttpClient:
     """A client of one server; safe to share between threads; makes no request until it is asked for one.
 
-    url: the server's address; a base path is kept. settings: time limits, retries, CA file.
+    url: the server's address; a base path is kept. shown_url: the same without secrets, for messages.
+    settings: time limits, retries, CA file.
     token: gives the bearer token for each request; none is sent when it gives "".
     renew: called once when a server answers 401; the request is then repeated with what `token` gives. Raises
         `NotApplicable` or another `HeraK8sError` when there is no other token.
@@ -124,6 +128,8 @@ class HttpClient:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.url = url.rstrip("/")
+        self.shown_url = shown_address(self.url)
+        remember_address(self.url)
         self._settings = settings or NetworkSettings()
         self._token = token
         self._renew = renew
@@ -131,12 +137,13 @@ class HttpClient:
         self._verify = verify
         self._ca_file = ca_file or str(self._settings.ca_file or "")
         self._proxy = proxy_for(self.url, environ) if proxy is None else proxy
+        _require_sendable_proxy(self._proxy)
         self._hints = dict(hints or {})
         self._sessions: dict[bool, Session] = {}
         self._opening = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"HttpClient({self.url!r})"
+        return f"HttpClient({self.shown_url!r})"
 
     # --- requests ----------------------------------------------------------------------------------------------
 
@@ -180,7 +187,7 @@ class HttpClient:
         wait = self._settings.http_timeout if timeout is None else timeout
         sending = _Sending(method, path, wait, repeat=repeat)
         response = self._authorised(sending, params=params, json=json, data=data, headers=headers)
-        return Answer(response.status_code, response.headers, response.content, self._at(path), method)
+        return Answer(response.status_code, response.headers, response.content, self._shown(path), method)
 
     def stream(
         self,
@@ -222,7 +229,7 @@ class HttpClient:
             used = self._token() if self._token else ""
             response = self._send(sending, used, **parts)
         if not 200 <= response.status_code < 300:
-            raise self._refusal(sending, response, used)
+            raise self._refusal(sending, response)
         return response
 
     def _renewed(self, used: str) -> bool:
@@ -235,7 +242,7 @@ class HttpClient:
             try:
                 self._renew()
             except (HeraK8sError, NotApplicable) as reason:
-                log.info("the token for %s was refused, and there is no other: %s", self.url, reason)
+                log.info("the token for %s was refused, and there is no other: %s", self.shown_url, reason)
                 return False
             return self._token() != used
 
@@ -246,6 +253,7 @@ class HttpClient:
         headers = {"Accept": "application/json", **(parts.pop("headers", None) or {})}
         if token:
             headers["Authorization"] = f"Bearer {self._sendable(sending, token)}"
+        sendable(headers, origin=f"{sending.method} {self._shown(sending.path)}")
         try:
             return self._session(sending.repeat).request(
                 sending.method,
@@ -260,15 +268,8 @@ class HttpClient:
             raise self._failure(sending, error) from _without_secrets(error)
 
     def _sendable(self, sending: _Sending, token: str) -> str:
-        """A token that a header can hold; the libraries' own errors for others repeat it, or say something else."""
-        if token.isascii() and token.isprintable() and " " not in token:
-            return token
-        raise PlatformError(
-            f"{sending.method} {self._at(sending.path)}",
-            found="the token holds a character that no token has",
-            hint=self._hints.get(Trouble.UNAUTHORIZED, "was it copied whole, and nothing besides?"),
-            trouble=Trouble.UNAUTHORIZED,
-        )
+        hint = self._hints.get(Trouble.UNAUTHORIZED, "was it copied whole, and nothing besides?")
+        return bearer_token(token, origin=f"the token for {sending.method} {self._shown(sending.path)}", hint=hint)
 
     def _session(self, repeat: bool) -> Session:
         with self._opening:
@@ -297,16 +298,19 @@ class HttpClient:
     def _at(self, path: str) -> str:
         return f"{self.url}/{path.lstrip('/')}" if path else self.url
 
+    def _shown(self, path: str) -> str:
+        return f"{self.shown_url}/{path.lstrip('/')}" if path else self.shown_url
+
     # --- what went wrong -------------------------------------------------------------------------------------------
 
     def _failure(self, sending: _Sending, error: BaseException) -> PlatformError:
         from .transport import diagnose
 
-        trouble, found, hint = diagnose(error, url=self.url, proxy=without_password(self._proxy), wait=sending.wait)
-        wanted = f"{sending.method} {self._at(sending.path)}"
+        trouble, found, hint = diagnose(error, url=self.shown_url, proxy=shown_address(self._proxy), wait=sending.wait)
+        wanted = f"{sending.method} {self._shown(sending.path)}"
         return PlatformError(wanted, found=found, hint=self._hints.get(trouble, hint), trouble=trouble)
 
-    def _refusal(self, sending: _Sending, response: Response, token: str) -> PlatformError:
+    def _refusal(self, sending: _Sending, response: Response) -> PlatformError:
         """The error of an answer whose status is not one of success."""
         with response:
             said, reason = _said(response)
@@ -315,14 +319,13 @@ class HttpClient:
         hint = self._hints.get(trouble, _HINTS.get(trouble, ""))
         if 300 <= status < 400:
             target = urlsplit(response.headers.get("Location", ""))
-            said = f"sends elsewhere, to {target.scheme}://{target.netloc}" if target.netloc else "sends elsewhere"
+            elsewhere = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
+            said = f"sends elsewhere, to {elsewhere}" if target.netloc else "sends elsewhere"
             hint = "is the address right (https for http?), and is there a login proxy in front of the server?"
         elif "HTTP request to an HTTPS server" in said:
             trouble, hint = Trouble.PROTOCOL, f"it speaks TLS: https://{urlsplit(self.url).netloc}"
-        if token:
-            said = said.replace(token, "<redacted>")
         return PlatformError(
-            f"{sending.method} {self._at(sending.path)}",
+            f"{sending.method} {self._shown(sending.path)}",
             found=f"{said} ({status})" if said else f"answered {status}",
             hint=hint,
             trouble=trouble,
@@ -368,15 +371,15 @@ def silence_unverified() -> None:
     warnings.simplefilter("ignore", InsecureRequestWarning)
 
 
-def without_password(url: str) -> str:
-    """A URL without the user and password that it may hold."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+def _require_sendable_proxy(proxy: str) -> None:
+    remember_address(proxy)
+    user, _, password = urlsplit(proxy).netloc.rpartition("@")[0].partition(":")
+    require_basic_auth("", unquote(user + password), origin=f"the proxy {shown_address(proxy)}")
 
 
 def describe_body(content: bytes) -> str:
     """What a body is, in a few words, for a message: a page by its title, a text by its beginning."""
-    text = content[:4096].decode("utf-8", "replace").strip()
+    text = redact(content[:4096].decode("utf-8", "replace").strip())  # before it is cut: half a secret is not known
     if not text:
         return "nothing"
     head = text[:200].lower()
@@ -402,7 +405,7 @@ def _said(response: Response) -> tuple[str, str]:
     if isinstance(body, dict):
         said, reason = body.get("message") or body.get("error") or "", body.get("reason") or ""
         return (said if isinstance(said, str) else ""), (reason if isinstance(reason, str) else "")
-    text = content[:300].decode("utf-8", "replace").strip()
+    text = redact(content[:4096].decode("utf-8", "replace").strip())[:300]
     plain = text and "<" not in text[:20] and text.isprintable()
     return (text if plain else (f"answered with {describe_body(content)}" if content else "")), ""
 

@@ -2,69 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 import sys
 import threading
-import urllib.parse
-from collections.abc import Iterable, Iterator
+import traceback
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
-REDACTED: Final = "<redacted>"
-_SHORTEST: Final = 4
-"""Characters; hiding every occurrence of a shorter text would tell more than it hides."""
+from .redaction import REDACTED, forgetting, redact, remember, without_known
 
-_JWT: Final = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?")
-_BEARER: Final = re.compile(r"(?i)\b(bearer|basic)(\s+)(?=\S*[\d=])[\w.~+/:=-]{6,}")
-_HEADER: Final = re.compile(r"(?i)(authorization['\"]?\s*[:=]\s*['\"]?)(?:(?:bearer|basic)\s+)?[^\s'\",}]+")
-_PARAMETER: Final = re.compile(r"(?i)([?&](?:access_token|token|password|secret)=)[^&\s'\"]+")
-_PASSWORD: Final = re.compile(r"(://[^/\s:@'\"]*:)[^/\s@'\"]+(?=@)")
-
-_known: set[str] = set()
-_lock = threading.Lock()
-
-
-def remember(secrets: Iterable[str]) -> None:
-    """Redact these values from now on, wherever `redact` is used. Credential providers' tokens belong here too."""
-    forms: set[str] = set()
-    for secret in secrets:
-        bare = re.sub(r"(?i)^bearer\s+", "", secret.strip())
-        forms |= {secret, bare, urllib.parse.quote(bare, safe=""), json.dumps(bare)[1:-1]}
-    with _lock:
-        _known.update(form for form in forms if len(form) >= _SHORTEST)
-
-
-@contextmanager
-def forgetting() -> Iterator[None]:
-    """Forget at the end of the `with` block what was remembered inside: a test's secret is no other test's."""
-    with _lock:
-        before = set(_known)
-    try:
-        yield
-    finally:
-        with _lock:
-            _known.intersection_update(before)
-
-
-def without_known(text: str) -> str:
-    """A text without the secrets that were remembered; what only looks like one stays, as in a record of data."""
-    with _lock:
-        known = sorted(_known, key=len, reverse=True)
-    for secret in known:
-        text = text.replace(secret, REDACTED)
-    return text
-
-
-def redact(text: str) -> str:
-    """A text without known secrets, bearer tokens, JSON web tokens and passwords in addresses."""
-    text = without_known(text)
-    text = _JWT.sub(REDACTED, text)
-    text = _BEARER.sub(rf"\1\2{REDACTED}", text)
-    text = _HEADER.sub(rf"\1{REDACTED}", text)
-    text = _PARAMETER.sub(rf"\1{REDACTED}", text)
-    return _PASSWORD.sub(rf"\1{REDACTED}", text)
+__all__ = [
+    "REDACTED",
+    "RedactingFormatter",
+    "forgetting",
+    "logging_to_stderr",
+    "redact",
+    "remember",
+    "without_known",
+]
 
 
 class RedactingFormatter(logging.Formatter):
@@ -133,11 +90,32 @@ def logging_to_stderr(verbosity: int = 0, *, tracebacks: bool = False) -> Iterat
     try:
         for name, wanted in levels.items():
             logging.getLogger(name).setLevel(wanted)
-        yield
+        with _redacting_python():
+            yield
     finally:
         root.removeHandler(handler)
         for name, old in before.items():
             logging.getLogger(name).setLevel(old)
+
+
+@contextmanager
+def _redacting_python() -> Iterator[None]:
+    """What Python itself writes to stderr is redacted too: warnings, and errors that end a thread."""
+    formatting, ended = warnings.formatwarning, threading.excepthook
+
+    def formatted(*positional: Any, **named: Any) -> str:
+        return redact(formatting(*positional, **named))
+
+    def told(failed: threading.ExceptHookArgs) -> None:
+        if failed.exc_type is not SystemExit and failed.exc_value is not None:
+            trace = traceback.format_exception(failed.exc_type, failed.exc_value, failed.exc_traceback)
+            sys.stderr.write(redact(f"Exception in thread {getattr(failed.thread, 'name', '')}:\n{''.join(trace)}"))
+
+    warnings.formatwarning, threading.excepthook = formatted, told
+    try:
+        yield
+    finally:
+        warnings.formatwarning, threading.excepthook = formatting, ended
 
 
 _OURS: Final = (

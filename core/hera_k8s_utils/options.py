@@ -10,8 +10,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
+from .addresses import shown_address
 from .errors import HeraK8sError, OptionsError, PluginError
-from .log import REDACTED, redact
+from .redaction import REDACTED, redact
 
 S = TypeVar("S")
 
@@ -36,6 +37,7 @@ class OptionInfo:
     choices: tuple[str, ...]
     selects: bool
     keyed: bool
+    address: bool
 
 
 def option(
@@ -50,6 +52,7 @@ def option(
     choices: Sequence[str] | None = None,
     selects: bool = False,
     keyed: bool = False,
+    address: bool = False,
     factory: Callable[[], Any] | None = None,
 ) -> Any:
     """A field of a settings dataclass that is also a flag, a variable and a key of configuration files.
@@ -69,6 +72,7 @@ def option(
     secret: never shown; a warning when it stands on a command line or in a file that others may read.
     selects: setting it asks for the credential provider whose settings hold it.
     keyed: the entries of a list are NAME=VALUE; what several sources say is merged, the strongest counts for a NAME.
+    address: a server's address; the secrets that it holds, such as `/bearer/TOKEN`, are never shown.
     factory: makes the default, where that cannot be a constant.
     """
     variables = (env,) if isinstance(env, str) else tuple(env or ())
@@ -82,13 +86,15 @@ def option(
         choices=tuple(choices or ()),
         selects=selects,
         keyed=keyed,
+        address=address,
     )
     metadata = {_METADATA: info}
+    shown = not (secret or address)
     if factory is not None:
-        return dataclasses.field(default_factory=factory, metadata=metadata, repr=not secret)
+        return dataclasses.field(default_factory=factory, metadata=metadata, repr=shown)
     if default is MISSING:
-        return dataclasses.field(metadata=metadata, repr=not secret)
-    return dataclasses.field(default=default, metadata=metadata, repr=not secret)
+        return dataclasses.field(metadata=metadata, repr=shown)
+    return dataclasses.field(default=default, metadata=metadata, repr=shown)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -408,6 +414,8 @@ def _shown(each: Effective) -> Any:
         return None
     if each.spec.info.secret:
         return REDACTED if each.value not in ("", ()) else ""
+    if each.spec.info.address:
+        return shown_address(str(each.value))
     if isinstance(each.value, tuple):
         return [redact(text) for text in each.value]
     return redact(str(each.value)) if isinstance(each.value, (str, Path)) else each.value

@@ -10,6 +10,7 @@ from .console import Console, Span
 from .declarations import Json, NodeState, RunUpdate
 from .errors import WorkflowFailed
 from .progress import Tally
+from .redaction import redact
 from .words import counted, run_time
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Outcome:
         return {
             "workflow": self.name,
             "phase": self.phase,
-            "message": self.message,
+            "message": redact(self.message),
             "seconds": round(self.seconds, 3),
             "started_at": self.started_at,
             "finished_at": self.finished_at,
@@ -81,7 +82,7 @@ class Outcome:
             "skipped": self.skipped,
             "deleted": self.gone,
             "failed": [
-                {"name": node.display_name or node.name, "template": node.template, "message": node.message}
+                {"name": node.display_name or node.name, "template": node.template, "message": redact(node.message)}
                 for node in self.failed
             ],
         }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeVa
 from .blame import blaming
 from .declarations import Credential, CredentialProvider, Json, LogLine, Platform
 from .errors import CredentialError, HeraK8sError, NoCredential, NotApplicable, OptionsError
-from .log import remember
+from .headers import bearer_token
 from .words import columns
 
 if TYPE_CHECKING:
@@ -351,8 +351,12 @@ class Platforms:
                 found=f"{type(error).__name__} while loading (details with --debug)",
                 hint=f"hera-k8s plugins, or --credentials {provider.target}=ANOTHER",
             ) from error
-        remember([credential.secret])
-        return credential if credential.source else replace(credential, source=provider.name)
+        if not credential.source:
+            credential = replace(credential, source=provider.name)
+        if not credential.secret:
+            return credential
+        token = bearer_token(credential.secret, origin=credential.source, hint="hera-k8s plugins names its provider")
+        return credential if token == credential.secret else replace(credential, secret=token)
 
     def _candidates(self, target: str) -> list[CredentialProvider]:
         """What was asked for explicitly comes first: flag, then environment, then config; then by priority."""

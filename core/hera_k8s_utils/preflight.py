@@ -8,6 +8,7 @@ from functools import partial
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, Final
 
+from .addresses import shown_address
 from .blame import blaming
 from .checks import ACCESS, ENVIRONMENT, WORKFLOW, Check, Report, Row, run_checks
 from .context import Context
@@ -244,7 +245,7 @@ def head(platforms: Platforms, context: Context) -> list[dict[str, str]]:
         lines.append(
             {
                 "platform": name,
-                "server": str(getattr(client, "server", "") or credential.server),
+                "server": shown_address(str(getattr(client, "server", "") or credential.server)),
                 "namespace": str(getattr(client, "namespace", "") or ""),
                 "identity": str(getattr(client, "identity", "") or credential.identity),
                 "source": credential.source,

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
+from .addresses import remember_address
+
 
 def proxy_for(url: str, environ: Mapping[str, str] = os.environ) -> str:
     """The proxy for a URL, "" for none. Lower-case variables beat upper-case ones, as in curl.
@@ -18,6 +20,7 @@ def proxy_for(url: str, environ: Mapping[str, str] = os.environ) -> str:
     if not host or is_loopback(host) or bypassed(host, parts.port, _variable(environ, "no_proxy")):
         return ""
     proxy = _variable(environ, f"{parts.scheme}_proxy") or _variable(environ, "all_proxy")
+    remember_address(proxy)
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 

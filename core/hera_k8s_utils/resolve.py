@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .addresses import remember_address
 from .config_files import ConfigFile, Entry, exposure, read_config_files
 from .conversion import Candidate, converted, texts_of
 from .errors import OptionsError, listed
-from .log import remember
 from .naming import nearest
 from .options import MISSING, Effective, Kind, OptionSpec, Origin, Owner, Rank, Resolved, canonical
 from .owners import Unloaded, all_specs, owners_of, unloaded_plugins
 from .plugins import DISABLING, PATIENCE, Plugins
+from .redaction import remember
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -74,6 +75,8 @@ def resolve(
     sources = _Sources(specs, given, dict(keywords or {}), variables, files, dict(sites or {}))
     secrets = sources.secrets()
     remember(secrets)
+    for address in sources.addresses():
+        remember_address(address)
     if not tolerant:
         sources.refuse_unknown(unloaded)
     sources.warn_of_exposed_secrets()
@@ -156,6 +159,11 @@ class _Sources:
                 for candidate in self._candidates(spec):
                     found.update(texts_of(candidate.value))
         return frozenset(text for text in found if text)
+
+    def addresses(self) -> list[str]:
+        """Every text that any source offers for an address."""
+        specs = [spec for spec in self.specs if spec.info.address]
+        return [text for spec in specs for each in self._candidates(spec) for text in texts_of(each.value)]
 
     def _candidates(self, spec: OptionSpec) -> Iterator[Candidate]:
         yield from self._from_keywords(spec)

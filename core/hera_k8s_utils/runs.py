@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .declarations import Json, NodeState, RunUpdate, Submission
 from .errors import HeraK8sError, OptionsError, SubmissionUnknown, listed
-from .log import remember, without_known
 from .naming import is_dns_label
 from .provenance import git_state, versions
+from .redaction import json_without_known, redact, remember
 from .words import now, stamp
 
 if TYPE_CHECKING:
@@ -195,12 +195,12 @@ class RunRecord:
         line = {
             "at": stamp(now()),
             "phase": update.phase,
-            "message": update.message,
+            "message": redact(update.message),
             "progress": update.progress,
             "gone": update.gone,
             "nodes": [_node_to_json(node) for node in changed],
         }
-        text = without_known(json.dumps({k: v for k, v in line.items() if v}, separators=(",", ":")))
+        text = json_without_known({k: v for k, v in line.items() if v}, separators=(",", ":"))
         with self._as_far_as_possible():
             _append_line(self.path / "events.jsonl", text)
 
@@ -237,7 +237,8 @@ class RunRecord:
 
 def _node_to_json(node: NodeState) -> Json:
     pairs = ((name, getattr(node, name)) for name in _NODE_FIELDS)
-    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in pairs if value}
+    said = {name: dict(value) if isinstance(value, Mapping) else value for name, value in pairs if value}
+    return {**said, "message": redact(node.message)} if node.message else said
 
 
 def _node_from_json(data: Mapping[str, Any]) -> NodeState:
@@ -376,7 +377,7 @@ def _fill(record: RunRecord, built: BuiltExperiment, report: Report | None, deta
 
 def write_json(path: Path, data: Any) -> None:
     """Write a JSON document through a temporary file beside it, so that it is never seen half written."""
-    text = without_known(json.dumps(data, indent=2, default=str))
+    text = json_without_known(data, indent=2)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(unfinished, "w", encoding="utf-8") as file:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .addresses import secrets_in
 from .declarations import CredentialProvider, ExecutionEngine, Json, Platform
 from .errors import CredentialError, HeraK8sError, OptionsError, PlatformError, Trouble, WorkflowFailed
 from .options import MISSING, Effective, Rank
@@ -133,7 +134,13 @@ def way_back(resolved: Resolved, plugins: Plugins) -> dict[str, Any]:
         each.spec.key: _plain(each.value)
         for each in _leading(resolved, plugins)
         if each.origin.rank == Rank.GIVEN and not each.spec.info.secret and each.value is not MISSING
+        if not _holds_secret(each)
     }
+
+
+def _holds_secret(each: Effective) -> bool:
+    """Whether an address holds one: half of it leads nowhere, so that it must be given again."""
+    return each.spec.info.address and any(secrets_in(str(each.value)))
 
 
 def _leading(resolved: Resolved, plugins: Plugins) -> Iterator[Effective]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from hera_k8s_utils import ARGO, Argo, CheckResult, Context, Credential, Finding, PlatformError, Trouble, fail, ok, warn
 from hera_k8s_utils.proxies import is_loopback
 
-from .address import parse_address
 from .settings import ArgoSettings
 
 T = TypeVar("T")
@@ -89,8 +89,8 @@ def _worries(settings: ArgoSettings, credential: Credential, argo: Any) -> Itera
     expiry = _expired(credential) or _expires_soon(credential)
     if expiry:
         yield expiry, "hera-k8s login"
-    address = parse_address(argo.server)
-    if address.scheme == "http" and credential.secret and not is_loopback(address.host):
+    address = urlsplit(argo.server)
+    if address.scheme == "http" and credential.secret and not is_loopback(address.hostname or ""):
         yield "the token travels unencrypted", f"https://{address.netloc} if it is served there"
     if settings.insecure_skip_verify and address.scheme == "https":
         yield "its certificate is not verified", "--ca-file PEM instead of --argo-insecure-skip-verify"

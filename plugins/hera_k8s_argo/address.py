@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from hera_k8s_utils import OptionsError
+from hera_k8s_utils.addresses import remember_address
 
 _NAME: Final = re.compile(r"[^\W_]([\w-]*[^\W_])?(\.[^\W_]([\w-]*[^\W_])?)*\.?")
 """A host's name or IPv4 address; underscores inside a label are met in container networks."""
@@ -43,6 +44,7 @@ def parse_address(text: str, *, secure: bool = True, base_href: str = "") -> Add
     Raises `OptionsError` for anything that cannot be an address.
     """
     stated = text.strip()
+    remember_address(stated)
     scheme, rest = _scheme_of(stated, "https" if secure else "http")
     if scheme not in ("http", "https"):
         raise _refused(stated, f"it begins with {scheme}://, and the server speaks http or https")

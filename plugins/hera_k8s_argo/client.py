@@ -68,12 +68,12 @@ def close_argo(client: ArgoClient) -> None:
 
 
 class ArgoClient:
-    """The `Argo` of `hera_k8s_utils.platforms`; safe to share between threads."""
+    """The `Argo` of `hera_k8s_utils.platforms`; safe to share between threads. server: its address, without secrets."""
 
     def __init__(self, http: HttpClient, context: Context, *, identity: str = "") -> None:
         self._http = http
         self._context = context
-        self.server = http.url
+        self.server = http.shown_url
         self.identity = identity
 
     def __repr__(self) -> str:

@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 from hera_k8s_utils import Context, Credential, CredentialError, NotApplicable
-from hera_k8s_utils.log import remember
 from hera_k8s_utils.settings import CoreSettings
 
 from .address import Address
@@ -22,7 +21,6 @@ def load_token(settings: ArgoSettings, context: Context) -> Credential:
         raise NotApplicable("no token is to be sent (--argo-anonymous)")
     text, source = _token(settings, context, server)
     token = bare_token(text, origin=source)
-    remember([token])
     facts = facts_of(token)
     return Credential(
         secret=token, server=str(server), identity=facts.identity, expires_at=facts.expires_at, source=source

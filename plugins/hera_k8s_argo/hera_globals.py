@@ -19,7 +19,8 @@ def configure_hera(context: Context) -> None:
     credential = context.platforms.credential(ARGO.name)
     authority = credential.certificate_authority or context.options.of(NetworkSettings).ca_file
     settings = context.options.of(ArgoSettings)
-    global_config.host = context.argo.server.rstrip("/") + "/"  # Hera (7.1) loses a base path that ends otherwise
+    address = credential.server or str(settings.address or context.argo.server)
+    global_config.host = address.rstrip("/") + "/"  # Hera (7.1) loses a base path that ends otherwise
     global_config.token = lambda: context.platforms.credential(ARGO.name).secret or None
     global_config.namespace = context.argo.namespace
     global_config.service_account_name = context.options.of(CoreSettings).service_account or None

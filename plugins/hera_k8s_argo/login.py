@@ -22,8 +22,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def login(session: Any) -> int:
     """Read a token from the terminal without showing it, or from standard input, and keep it for the server."""
-    from hera_k8s_utils.log import remember
-
     address = session.options.of(ArgoSettings).address
     if address is None:
         raise OptionsError("log in to which Argo server?", hint="--argo-server HOST:PORT, or set ARGO_SERVER")
@@ -31,7 +29,6 @@ def login(session: Any) -> int:
     if session.arguments.remove:
         return _removed(session, address, logins.remove(str(address)))
     token = bare_token(read_token(address, sys.stdin), origin="what was given")
-    remember([token])
     facts = facts_of(token)
     if facts.expires_at is not None and facts.expires_at <= datetime.now(timezone.utc):
         raise CredentialError(

@@ -17,7 +17,9 @@ class ArgoSettings:
 
     prefix: ClassVar[str] = "argo"
 
-    server: str = option("", help="the Argo server: HOST:PORT or a full URL", env="ARGO_SERVER", metavar="ADDRESS")
+    server: str = option(
+        "", help="the Argo server: HOST:PORT or a full URL", env="ARGO_SERVER", metavar="ADDRESS", address=True
+    )
     token: str = option(
         "",
         help="token for the Argo server, with or without the word Bearer",

@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import Any
 
-from hera_k8s_utils import CredentialError
+from hera_k8s_utils.headers import bearer_token as bare_token
 
-_CHARACTERS: Final = re.compile(r"[!-~]+")
-"""What a header may hold of one word: visible ASCII."""
+__all__ = ["TokenFacts", "bare_token", "facts_of"]
 
 
 @dataclass(frozen=True)
@@ -22,25 +20,6 @@ class TokenFacts:
 
     identity: str = ""
     expires_at: datetime | None = None
-
-
-def bare_token(text: str, *, origin: str = "the token") -> str:
-    """A token without the word `Bearer`, the quotes and the blanks that come along when it is pasted.
-
-    origin: where it came from, for the message. Raises `CredentialError` for what cannot be a token.
-    """
-    token = text.strip()
-    if len(token) > 1 and token[0] == token[-1] and token[0] in "'\"":
-        token = token[1:-1].strip()
-    word, blank, rest = token.partition(" ")
-    if word.lower() == "bearer" and (blank or not rest):
-        token = rest.strip()
-    if not token:
-        raise CredentialError(f"{origin} holds no token", hint="argo auth token prints one, and the Argo page `User`")
-    if not _CHARACTERS.fullmatch(token):
-        found = "it holds a blank or a character that no token has"
-        raise CredentialError(f"{origin} holds something else than a token", found=found, hint="paste it whole, alone")
-    return token
 
 
 def facts_of(token: str) -> TokenFacts:

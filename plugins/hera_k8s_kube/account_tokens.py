@@ -8,7 +8,7 @@ from datetime import datetime
 from hera_k8s_utils.context import Context
 from hera_k8s_utils.declarations import Credential, Json
 from hera_k8s_utils.errors import CredentialError, NoCredential, NotApplicable, PlatformError, Trouble
-from hera_k8s_utils.log import remember
+from hera_k8s_utils.headers import bearer_token
 from hera_k8s_utils.settings import CoreSettings
 
 from .settings import AccountTokenSettings
@@ -126,7 +126,7 @@ def _secret(context: Context, name: str) -> Json:
 
 
 def _credential(token: str, context: Context, account: str, end: datetime | None, source: str) -> Credential:
-    remember([token])
+    token = bearer_token(token, origin=source, hint="--argo-token-account NAME takes another account")
     return Credential(
         secret=token,
         identity=subject_of(token) or f"system:serviceaccount:{context.kubernetes.namespace}:{account}",

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from hera_k8s_utils.errors import PlatformError, Trouble, listed
 from hera_k8s_utils.http import describe_body
+from hera_k8s_utils.redaction import redact
 
 Json = dict[str, Any]
 
@@ -45,11 +46,10 @@ class Request:
         return f"kubectl auth can-i {self.verb} {resource}{where}"
 
 
-def refusal(request: Request, status: int, content: bytes, *, location: str = "", secret: str = "") -> PlatformError:
-    """The error of an answer whose status is not one of success. secret: what must not be repeated."""
+def refusal(request: Request, status: int, content: bytes, *, location: str = "") -> PlatformError:
+    """The error of an answer whose status is not one of success."""
     body = _status_of(content)
     said = str(body.get("message") or "") or _plain(content)
-    said = said.replace(secret, "<redacted>") if secret else said
     trouble, hint = PlatformError.trouble_of(status), ""
     if 300 <= status < 400:
         trouble, said, hint = Trouble.PROTOCOL, f"the server sends elsewhere{_host_of(location)}", _PROXY_HINT
@@ -120,7 +120,7 @@ def _status_of(content: bytes) -> Json:
 def _plain(content: bytes) -> str:
     if _is_page(content) or not content.strip():
         return f"answered with {describe_body(content)}" if content.strip() else ""
-    return " ".join(content[:300].decode("utf-8", "replace").split())
+    return " ".join(redact(content[:4096].decode("utf-8", "replace"))[:300].split())  # half a secret is not known
 
 
 def _is_page(content: bytes) -> bool:
@@ -129,4 +129,4 @@ def _is_page(content: bytes) -> bool:
 
 def _host_of(location: str) -> str:
     parts = urlsplit(location)
-    return f", to {parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    return f", to {parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else ""

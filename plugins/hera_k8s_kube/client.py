@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from hera_k8s_utils.declarations import Credential, Json
 from hera_k8s_utils.errors import HeraK8sError, NotApplicable, PlatformError, Trouble
+from hera_k8s_utils.headers import sendable
 from hera_k8s_utils.http import NetworkSettings
 from hera_k8s_utils.naming import is_dns_label
 from hera_k8s_utils.provisioning import MANAGER
@@ -306,7 +307,7 @@ class KubernetesClient:
         if not 200 <= response.status < 300:
             location = response.headers.get("Location", "")
             content = response.data or b""
-            raise refusal(sending.request, response.status, content, location=location, secret=session.secret)
+            raise refusal(sending.request, response.status, content, location=location)
         return response, session
 
     def _send(self, sending: _Sending, session: Session, *, streaming: bool) -> Any:
@@ -327,6 +328,7 @@ class KubernetesClient:
                 body=sending.body,
                 auth_settings=["BearerToken"],
             )
+            sendable(prepared[2], origin=str(sending.request))
             response: Any = session.api.call_api(
                 *prepared, _request_timeout=(min(self._network.http_connect_timeout, wait), wait)
             )

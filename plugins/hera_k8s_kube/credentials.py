@@ -9,14 +9,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hera_k8s_utils.addresses import remember_address, shown_address, without_query
 from hera_k8s_utils.context import Context
 from hera_k8s_utils.declarations import Credential
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, NotApplicable
+from hera_k8s_utils.headers import bearer_token, require_basic_auth
 
 from . import kubeconfig
 from .exec_plugin import run_plugin
+from .known_secrets import remember_user
 from .kubeconfig import Choice
-from .session import Handle, shown, token_of
+from .session import Handle, guard_token, token_of
 from .settings import InClusterSettings, KubeSettings
 from .tokens import expiry_of, parse_time, read_certificate, subject_of
 
@@ -41,8 +44,15 @@ def from_kubeconfig(settings: KubeSettings, context: Context) -> Credential:
 
 def credential_of(choice: Choice, *, exec_timeout: float) -> Credential:
     """The credential of a context; runs its exec plugin, if it has one."""
+    if choice.user is not None:
+        remember_user(choice.user.body)
+    for key in ("server", "proxy-url"):
+        remember_address(str(choice.cluster.body.get(key) or ""))
     user, expires_at = _user(choice, exec_timeout)
+    _require_password(choice, user)
     configuration = _configuration(choice, user)
+    configuration.host = without_query(configuration.host)
+    guard_token(configuration, f"context {choice.name} of the kubeconfig {choice.cluster.file}")
     token = token_of(configuration)
     _require_authority(choice, configuration)
     certificate_end, common_name = _client_certificate(choice, configuration)
@@ -63,7 +73,7 @@ def credential_of(choice: Choice, *, exec_timeout: float) -> Credential:
     return Credential(
         handle=handle,
         secret=token,
-        server=shown(configuration.host, token),
+        server=shown_address(configuration.host),
         certificate_authority=configuration.ssl_ca_cert or "",
         identity=handle.acts_as or subject_of(token) or common_name or choice.user_name,
         namespace=choice.namespace,
@@ -82,11 +92,17 @@ def _user(choice: Choice, exec_timeout: float) -> tuple[Json, datetime | None]:
         return user, None
     status = run_plugin(spec, choice.cluster.body, choice.user.file.absolute().parent, timeout=exec_timeout)
     if status.get("token"):
-        user["token"] = status["token"]
+        user["token"] = str(status["token"])
     if status.get("clientCertificateData"):
         user["client-certificate-data"] = _encoded(status["clientCertificateData"])
         user["client-key-data"] = _encoded(status.get("clientKeyData") or "")
     return user, parse_time(str(status.get("expirationTimestamp") or ""))
+
+
+def _require_password(choice: Choice, user: Json) -> None:
+    if user.get("username") and user.get("password"):
+        origin = f"the user of context {choice.name} of the kubeconfig {choice.cluster.file}"
+        require_basic_auth(str(user["username"]), str(user["password"]), origin=origin)
 
 
 def _encoded(text: str) -> str:
@@ -202,9 +218,10 @@ def from_pod(settings: InClusterSettings, context: Context) -> Credential:
     """The account of the pod that this runs in; its token is read afresh each time, since Kubernetes replaces it."""
     if not settings.host:
         raise NotApplicable("KUBERNETES_SERVICE_HOST is not set: not in a pod")
-    token = _read(settings.directory / "token")
-    if not token:
+    text = _read(settings.directory / "token")
+    if not text:
         raise NotApplicable(f"no token in {settings.directory}: the pod has no account")
+    token = bearer_token(text, origin=f"file {settings.directory / 'token'}", hint="does the pod have an account?")
     from kubernetes.client import Configuration
 
     host = f"[{settings.host}]" if ":" in settings.host else settings.host

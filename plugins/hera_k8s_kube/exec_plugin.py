@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_utils.errors import CredentialError
+from hera_k8s_utils.redaction import environment_for_children, redact_words
+
+from .known_secrets import remember_answer
 
 Json = dict[str, Any]
 
@@ -50,7 +53,8 @@ def run_plugin(spec: Json, cluster: Json, directory: Path, *, timeout: float) ->
     except (OSError, ValueError) as error:
         raise _failed(spec, getattr(error, "strerror", None) or type(error).__name__) from None
     if done.returncode != 0:
-        said = " ".join((done.stderr or b"").decode("utf-8", "replace").split())[-_TAIL:]
+        _remember(done.stdout)
+        said = redact_words(" ".join((done.stderr or b"").decode("utf-8", "replace").split()))[-_TAIL:]
         raise _failed(spec, f"it ended with {done.returncode}" + (f": {said}" if said else ""))
     return _status(spec, done.stdout)
 
@@ -71,7 +75,7 @@ def _environment(spec: Json, cluster: Json, *, interactive: bool) -> dict[str, s
         asked["cluster"] = _cluster_info(cluster)
     info = {"apiVersion": spec.get("apiVersion"), "kind": "ExecCredential", "spec": asked}
     added = {str(each.get("name")): str(each.get("value")) for each in spec.get("env") or () if isinstance(each, dict)}
-    return {**os.environ, **added, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+    return {**environment_for_children(os.environ), **added, "KUBERNETES_EXEC_INFO": json.dumps(info)}
 
 
 def _cluster_info(cluster: Json) -> Json:
@@ -80,6 +84,17 @@ def _cluster_info(cluster: Json) -> Json:
         if extension.get("name") == f"{_GROUP}exec":
             info["config"] = extension.get("extension")
     return info
+
+
+def _remember(output: bytes) -> None:
+    """A command that fails may have written its answer all the same, and repeat it among its errors."""
+    try:
+        answer = json.loads(output)
+    except ValueError:
+        return
+    status = answer.get("status") if isinstance(answer, dict) else None
+    if isinstance(status, dict):
+        remember_answer(status)
 
 
 def _status(spec: Json, output: bytes) -> Json:
@@ -95,6 +110,7 @@ def _status(spec: Json, output: bytes) -> Json:
     if not isinstance(status, dict):
         raise _failed(spec, "its output holds no status")
     has_certificate = status.get("clientCertificateData") and status.get("clientKeyData")
+    remember_answer(status)
     if not status.get("token") and not has_certificate:
         raise _failed(spec, "its output holds neither a token nor a certificate with its key")
     return status

@@ -11,6 +11,7 @@ from hera_k8s_utils.context import Context
 from hera_k8s_utils.declarations import CheckResult, Json, fail, ok
 from hera_k8s_utils.errors import listed
 from hera_k8s_utils.manifest import Manifest, Unresolved
+from hera_k8s_utils.redaction import remember
 
 from .looking import absent, find, going, kubectl
 from .requirements import ConfigMap, KeyedRequirement, Secret
@@ -18,6 +19,8 @@ from .usage import UsedPod, keyed_uses, resolved, used_pods
 
 Q = TypeVar("Q", ConfigMap, Secret)
 
+_SECRET: Final = 8
+"""Characters of a value that is masked wherever it comes up."""
 RANDOM_BYTES: Final = 24
 """Of randomness in a generated value, which is their URL-safe base64: 32 characters."""
 
@@ -38,6 +41,7 @@ def check_secret(settings: None, context: Context, wanted: Secret) -> CheckResul
         by_hand = kubectl(context, f"create secret generic {wanted.name}{_literals(wanted)}")
         values = {*wanted.data, *wanted.generate}
         return absent(context, wanted, otherwise=by_hand, can_be_made=_can_be_made(wanted, values))
+    remember(_values(found))
     if wanted.type and found.get("type") != wanted.type:
         return fail(
             f"{wanted.label}is of type {found.get('type')}, {wanted.type} is wanted",
@@ -58,6 +62,17 @@ def _fit(context: Context, wanted: KeyedRequirement, found: Json, resource: str)
     number = len(wanted.wanted_keys)
     detail = f"has {listed(sorted(wanted.wanted_keys), most=4)}" if number else f"there, {len(present)} keys"
     return ok(f"{wanted.label}{detail}")
+
+
+def _values(found: Json) -> Iterator[str]:
+    """The values of a secret that are long enough to be one: a shorter one may be any word of a report."""
+    for encoded in (found.get("data") or {}).values():
+        try:
+            value = base64.b64decode(str(encoded)).decode()
+        except ValueError:
+            continue
+        if len(value) >= _SECRET:
+            yield value
 
 
 def _literals(wanted: KeyedRequirement) -> str:
@@ -118,6 +133,7 @@ def provide_secret(settings: None, context: Context, wanted: Secret) -> Json | N
     if not _can_be_made(wanted, {*wanted.data, *wanted.generate}):
         return None
     values = {**{key: secrets.token_urlsafe(RANDOM_BYTES) for key in wanted.generate}, **wanted.data}
+    remember(value for value in values.values() if len(value) >= _SECRET)
     return {
         "apiVersion": "v1",
         "kind": "Secret",

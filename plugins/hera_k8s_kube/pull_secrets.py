@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -12,6 +12,7 @@ from hera_k8s_utils.context import Context
 from hera_k8s_utils.declarations import CheckResult, Json, fail, ok
 from hera_k8s_utils.errors import listed
 from hera_k8s_utils.manifest import Manifest, Unresolved
+from hera_k8s_utils.redaction import remember
 from hera_k8s_utils.settings import CoreSettings
 
 from .looking import absent, find, going, kubectl
@@ -54,9 +55,19 @@ def _registries(found: Json, kind: str) -> list[str] | None:
     try:
         config = json.loads(base64.b64decode((found.get("data") or {}).get(_KEYS[kind]) or ""))
         logins = config["auths"] if kind.endswith("dockerconfigjson") else config
+        remember(_passwords(logins))
         return [registry_host(str(name)) for name in dict(logins)]
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _passwords(logins: Json) -> Iterator[str]:
+    for login in filter(_is_mapping, dict(logins).values()):
+        yield from (str(login[key]) for key in ("auth", "password", "identitytoken") if login.get(key))
 
 
 def registry_host(text: str) -> str:

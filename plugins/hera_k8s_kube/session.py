@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from hera_k8s_utils.addresses import remember_address, shown_address, without_query
 from hera_k8s_utils.declarations import Credential
 from hera_k8s_utils.errors import CredentialError
-from hera_k8s_utils.http import NetworkSettings, silence_unverified, without_password
-from hera_k8s_utils.log import remember
+from hera_k8s_utils.headers import bearer_token, require_sendable
+from hera_k8s_utils.http import NetworkSettings, silence_unverified
 from hera_k8s_utils.proxies import proxy_for
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 TOKEN_KEY: Final = "BearerToken"  # noqa: S105 - the name of the entry, not a token
 _SCHEME: Final = "Bearer "
+_GET_ANOTHER: Final = "log in again as your cluster wants it, or get a fresh kubeconfig"
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,35 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     handle = credential.handle
     configuration = handle.configuration if isinstance(handle, Handle) else _configuration(credential)
     _require_address(configuration.host, credential)
+    configuration.host = without_query(configuration.host)  # as kubectl does: paths are appended to it
+    guard_token(configuration, credential.source)
     own = handle.proxy if isinstance(handle, Handle) else ""
+    remember_address(own)
     proxy = own or proxy_for(configuration.host)
     _apply_policy(configuration, network, proxy, width)
     api: Any = ApiClient(configuration)
     api.user_agent = "hera-k8s-utils"
     if isinstance(handle, Handle) and handle.acts_as:
+        require_sendable("Impersonate-User", handle.acts_as, origin=credential.source or "the credential")
         api.set_default_header("Impersonate-User", handle.acts_as)
-    session = Session(credential, api, "", without_password(proxy))
-    remember([session.secret])
-    return Session(credential, api, shown(configuration.host, session.secret), session.proxy)
+    return Session(credential, api, shown_address(configuration.host), shown_address(proxy))
+
+
+def guard_token(configuration: Configuration, origin: str) -> None:
+    """Make the token that a configuration sends one that a header can hold; raises `CredentialError` otherwise.
+
+    A token that is read from a file ends in a line feed, and the official client (37.0) sends it as it is.
+    """
+    value = str(configuration.api_key.get(TOKEN_KEY) or "")
+    if value.startswith(_SCHEME):
+        token = bearer_token(value, origin=origin or "the credential", hint=_GET_ANOTHER)
+        configuration.api_key[TOKEN_KEY] = _SCHEME + token
+    elif value:
+        require_sendable("Authorization", value, origin=origin or "the credential")
 
 
 def _require_address(server: str, credential: Credential) -> None:
+    remember_address(server)
     try:
         parts = urlsplit(server)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -88,8 +106,8 @@ def _require_address(server: str, credential: Credential) -> None:
 
 def _without_path(server: str) -> str:
     """What stands where the host belongs: a path may hold a token."""
-    scheme, separator, rest = server.rpartition("://")
-    return scheme + separator + rest.partition("/")[0].rpartition("@")[2]
+    scheme, separator, rest = shown_address(server).rpartition("://")
+    return scheme + separator + rest.partition("/")[0]
 
 
 def _configuration(credential: Credential) -> Configuration:
@@ -122,13 +140,6 @@ def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy:
     if network.ca_file and not configuration.ssl_ca_cert:
         configuration.ssl_ca_cert = str(network.ca_file)
     configuration.retries = safe_retry(network.http_retries)
-
-
-def shown(server: str, secret: str = "") -> str:
-    """An address that may be shown: without user, password and token, wherever in it they stand."""
-    parts = urlsplit(without_password(server))
-    path = parts.path.replace(secret, "<redacted>") if secret else parts.path
-    return urlunsplit((parts.scheme, parts.netloc, path.rstrip("/"), "", ""))
 
 
 def token_of(configuration: Any) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from hera_k8s_sandbox import files
+from hera_k8s_utils.redaction import environment_for_children, redact
 
 BUSY: Final = 75  # exit code of a server whose directory is served already
 START_TIMEOUT: Final = 30.0  # seconds
@@ -200,6 +201,7 @@ def _start(directory: Path, options: dict[str, object]) -> subprocess.Popen[byte
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env=environment_for_children(os.environ),
             cwd=directory,  # python -m finds modules in its directory first: not in the user's
             start_new_session=True,  # a Ctrl-C at the launcher is not meant for it
         )
@@ -265,6 +267,6 @@ def _is_alive(pid: int) -> bool:
 
 def _tail(directory: Path) -> str:
     try:
-        return (directory / files.LOG).read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:].strip()
+        return redact((directory / files.LOG).read_text(encoding="utf-8", errors="replace"))[-_LOG_TAIL:].strip()
     except OSError:
         return ""
