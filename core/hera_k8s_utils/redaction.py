@@ -10,7 +10,7 @@ import json
 import re
 import threading
 import urllib.parse
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -108,10 +108,9 @@ def without_known(text: str) -> str:
     found = _registry.expression
     if found is None or not ("\n" in text or found.search(text)):
         return text
-    text = found.sub(REDACTED, text)
-    if "\n" in text:
+    if "\n" in text:  # first, for half a secret may be found in one line, and the other half not
         text = _across_lines(text, found)
-    return _TWICE.sub(REDACTED, text)
+    return _TWICE.sub(REDACTED, found.sub(REDACTED, text))
 
 
 def _across_lines(text: str, secrets: re.Pattern[str]) -> str:
@@ -123,7 +122,8 @@ def _across_lines(text: str, secrets: re.Pattern[str]) -> str:
         starts.append(length)
         origins.append(at)
         length, at = length + start - at, end
-    broken = [found.span() for found in secrets.finditer("".join(pieces)) if len(found[0]) >= _BROKEN]
+    matches = secrets.finditer("".join(pieces))
+    broken = [found.span() for found in matches if len(found[0]) >= _BROKEN and _is_broken(starts, *found.span())]
 
     def origin(position: int) -> int:
         piece = bisect_right(starts, position) - 1
@@ -132,6 +132,10 @@ def _across_lines(text: str, secrets: re.Pattern[str]) -> str:
     for start, end in reversed(broken):
         text = text[: origin(start)] + REDACTED + text[origin(end - 1) + 1 :]
     return text
+
+
+def _is_broken(starts: list[int], start: int, end: int) -> bool:
+    return bisect_right(starts, start) < bisect_left(starts, end)
 
 
 def json_without_known(data: Any, **options: Any) -> str:
@@ -167,7 +171,8 @@ def environment_for_children(environ: Mapping[str, str]) -> dict[str, str]:
 _WORD: Final = r"(?:token|pass(?:word|wd|phrase)|secret|secret[_-]?(?:access[_-]?)?key|(?:access|api|private)[_-]?key)"
 _OPEN: Final = r"(?![<$%{*])"  # redacted already, or a place for a value
 _PLAIN_VALUE: Final = (
-    r"(?!(?:[-+]?[\d.,]{1,40}(?:e[-+]?\d{1,4})?|none|null|nil|true|false|yes|no|(?-i:[A-Z]{1,40}))(?![\w.~+/=-]))"
+    r"(?![-+]?[\d.,]{1,40}(?:e[-+]?\d{1,4})?(?![\w.~+=-]))"
+    r"(?!(?:none|null|nil|true|false|yes|no|(?-i:[A-Z]{1,40}))(?![\w.~+/=-]))"
 )
 """Not a number, a truth value or a placeholder such as TOKEN: `max_token=4096` is a result."""
 _MIXED: Final = r"(?=[^\s'\",;&]{0,200}\d)(?=[^\s'\",;&]{0,200}[A-Za-z])"
@@ -188,10 +193,10 @@ _LOOKS: Final = tuple(
         # headers
         (
             r"(?i)((?<![\w-])(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?)"
-            rf"(?:(?:bearer|basic)\s+)?{_OPEN}[^\s'\",}}]+",
+            rf"(?:(?:bearer|basic|token|digest|negotiate)\s+)?{_OPEN}[^\s'\",}}]+",
             rf"\1{REDACTED}",
         ),
-        (rf"(?i)((?<![\w-])(?:set-)?cookie['\"]?\s*[:=]\s*['\"]?){_OPEN}[^\n'\"}}]+", rf"\1{REDACTED}"),
+        (rf"(?i)((?<![\w-])(?:set-)?cookie['\"]?\s*[:=]\s*['\"]?){_OPEN}[^\s'\"}}][^\n'\"}}]*", rf"\1{REDACTED}"),
         (rf"(?i)\b(x-[a-z-]{{0,30}}(?:key|token|secret)['\"]?\s*[:=]\s*['\"]?){_OPEN}[^\s'\",}}&]+", rf"\1{REDACTED}"),
         (r"(?i)\b((?:bearer|basic)(?:\s+|%20|\+))(?=\S*[\d=])[\w.~+/:=-]{6,}", rf"\1{REDACTED}"),
         # addresses: user and password, path, query
@@ -206,7 +211,10 @@ _LOOKS: Final = tuple(
         # names of secrets and their values, as in a variable, in JSON or YAML, on a command line
         (rf"(?i)({_WORD}=['\"]?){_OPEN}{_PLAIN_VALUE}[^\s&'\"<>,;)]{{4,}}", rf"\1{REDACTED}"),
         (rf"(?i)({_WORD}\\{{0,3}}['\"]\s*[:=]\s*\\{{0,3}}['\"]){_OPEN}[^\s'\"\\]{{4,}}", rf"\1{REDACTED}"),
-        (rf"(?i)({_WORD}(?:\s*[:=]\s*|\s+is\s+)['\"]?){_OPEN}{_MIXED}[^\s'\",;&]{{8,}}", rf"\1{REDACTED}"),
+        (
+            rf"(?i)({_WORD}(?:\s*[:=]\s*|\s+is\s+)['\"]?){_OPEN}{_PLAIN_VALUE}{_MIXED}[^\s'\",;&]{{8,}}",
+            rf"\1{REDACTED}",
+        ),
         (rf"(?i)(?<!\w)(--?[a-z-]{{0,30}}{_WORD}[ ]['\"]?){_OPEN}{_MIXED}[^\s'\",;&]{{6,}}", rf"\1{REDACTED}"),
     )
 )

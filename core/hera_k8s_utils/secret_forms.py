@@ -39,8 +39,7 @@ _ITSELF: Final = {
     "\n": r"\s{1,8}",
 }
 _BASE64: Final = {"+": r"(?:[+-]|%2[Bb])", "/": r"(?:[/_]|\\/|%2[Ff])", "=": r"(?:=|%3[Dd])"}
-_BASE64_RUN: Final = r"(?:[A-Za-z0-9+/_=-]|%2[BbFf]|%3[Dd])*"
-_HEX_RUN: Final = r"[0-9A-Fa-f]*"
+_BASE64_CHARACTER: Final = r"(?:[A-Za-z0-9+/_=-]|%2[BbFf]|%3[Dd])"
 
 _Trie = dict[str, "_Trie"]
 _END: Final = ""
@@ -67,17 +66,17 @@ def forms(secret: str) -> Iterator[Form]:
     data = secret.encode("utf-8", "surrogatepass")
     yield from _base64_forms(data)
     for text in (data.hex(), data.hex().upper()):
-        yield tuple(text) if len(text) <= _START else (*text[:_START], _HEX_RUN)
+        yield _begun(tuple(text), "[0-9A-Fa-f]")
 
 
 def _pieces(token: str) -> Iterator[Form]:
     """A long token, also where its beginning was cut off; what goes on in its alphabet belongs to it."""
     marks = re.escape("".join(sorted(set(re.sub(r"[A-Za-z0-9.]", "", token)))))
-    rest = rf"(?:\.?[A-Za-z0-9{marks}])*" if "." in token else f"[A-Za-z0-9{marks}]*"
+    further = rf"(?:\.?[A-Za-z0-9{marks}])" if "." in token else f"[A-Za-z0-9{marks}]"
     for start in range(0, len(token) - _PIECE + 1, _PIECE):
         piece = token[start : start + _PIECE]
         if start == 0 or len(set(piece)) >= _VARIED:
-            yield (*map(_character, piece), rest)
+            yield (*map(_character, piece), f"{further}{{0,{len(token) - start - _PIECE}}}")
 
 
 def _base64_forms(data: bytes) -> Iterator[Form]:
@@ -93,8 +92,12 @@ def _base64_forms(data: bytes) -> Iterator[Form]:
 
 
 def _in_base64(text: str) -> Form:
-    form = tuple(_BASE64.get(char, char) for char in text)
-    return form if len(form) <= _START else (*form[:_START], _BASE64_RUN)
+    return _begun(tuple(_BASE64.get(char, char) for char in text), _BASE64_CHARACTER)
+
+
+def _begun(form: Form, further: str) -> Form:
+    """A long form by its beginning, and as many characters of its alphabet as go on."""
+    return form if len(form) <= _START else (*form[:_START], f"{further}{{0,{len(form) - _START}}}")
 
 
 @lru_cache(maxsize=512)
