@@ -23,6 +23,8 @@ SHORTEST: Final = 4
 _LONG_LINE: Final = 12
 """Characters of a line of a longer secret, such as a private key, that is a secret by itself."""
 _JWT_PART: Final = 16
+_UNMISTAKABLE: Final = 16
+"""Characters of a secret that stands in another text by no chance."""
 _BROKEN: Final = 8
 """Characters of a secret that is recognised across a line break too."""
 
@@ -160,10 +162,20 @@ def _without_known(data: Any) -> Any:
     return without_known(str.__str__(data) if isinstance(data, str) else str(data))  # a text may be an Enum's member
 
 
-def environment_for_children(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment without the variables whose value is a known secret, for programs that need none of them."""
+def environment_for_children(environ: Mapping[str, str], *, proxies: bool = False) -> dict[str, str]:
+    """An environment without the variables that hold a known secret, for programs that need none of them.
+
+    proxies: keep `HTTPS_PROXY` and its kin, which may hold a password, for programs that make requests. A short secret
+    is looked for as a whole value only: `PATH` may hold it by chance.
+    """
     known = _registry.secrets
-    return {name: value for name, value in environ.items() if known.isdisjoint(_to_remember(value))}
+    long = [secret for secret in known if len(secret) >= _UNMISTAKABLE]
+
+    def holds_one(value: str) -> bool:
+        return not known.isdisjoint(_to_remember(value)) or any(secret in value for secret in long)
+
+    kept = ("_proxy",) if proxies else ()
+    return {name: value for name, value in environ.items() if name.lower().endswith(kept) or not holds_one(value)}
 
 
 # --- what looks like a secret ----------------------------------------------------------------------------------

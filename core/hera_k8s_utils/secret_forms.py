@@ -16,8 +16,8 @@ Form = tuple[str, ...]
 """Regular expressions, one for each character of a form; equal ones at its beginning are shared with other forms."""
 
 _PIECE: Final = 16
-"""Characters of a long secret that are recognised wherever it was cut."""
-_LONG: Final = 2 * _PIECE
+"""Characters of a long secret that are recognised where the rest was cut off."""
+_LONG: Final = 20
 _START: Final = 24
 """Characters by which a long encoded secret is recognised; what follows belongs to it as far as the alphabet goes."""
 _SURE: Final = 8
@@ -73,7 +73,7 @@ def _pieces(token: str) -> Iterator[Form]:
     """A long token, also where its beginning was cut off; what goes on in its alphabet belongs to it."""
     marks = re.escape("".join(sorted(set(re.sub(r"[A-Za-z0-9.]", "", token)))))
     further = rf"(?:\.?[A-Za-z0-9{marks}])" if "." in token else f"[A-Za-z0-9{marks}]"
-    for start in range(0, len(token) - _PIECE + 1, _PIECE):
+    for start in sorted({*range(0, len(token) - _PIECE + 1, _PIECE), len(token) - _PIECE}):
         piece = token[start : start + _PIECE]
         if start == 0 or len(set(piece)) >= _VARIED:
             yield (*map(_character, piece), f"{further}{{0,{len(token) - start - _PIECE}}}")

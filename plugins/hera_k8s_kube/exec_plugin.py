@@ -75,7 +75,7 @@ def _environment(spec: Json, cluster: Json, *, interactive: bool) -> dict[str, s
         asked["cluster"] = _cluster_info(cluster)
     info = {"apiVersion": spec.get("apiVersion"), "kind": "ExecCredential", "spec": asked}
     added = {str(each.get("name")): str(each.get("value")) for each in spec.get("env") or () if isinstance(each, dict)}
-    return {**environment_for_children(os.environ), **added, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+    return {**environment_for_children(os.environ, proxies=True), **added, "KUBERNETES_EXEC_INFO": json.dumps(info)}
 
 
 def _cluster_info(cluster: Json) -> Json:

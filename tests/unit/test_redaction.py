@@ -174,7 +174,17 @@ def test_children_are_not_given_the_secrets_of_the_environment() -> None:
             "PATH": "/usr/bin",
             "HTTPS_PROXY": f"http://u:{TOKEN}@p",
         }
-        assert environment_for_children(given) == {"PATH": "/usr/bin", "HTTPS_PROXY": given["HTTPS_PROXY"]}
+        assert environment_for_children(given) == {"PATH": "/usr/bin"}
+        assert environment_for_children(given, proxies=True) == {
+            "PATH": "/usr/bin",
+            "HTTPS_PROXY": given["HTTPS_PROXY"],
+        }
+
+
+def test_a_short_secret_takes_no_variable_away_by_chance() -> None:
+    with forgetting():
+        remember(["bin1"])
+        assert environment_for_children({"PATH": "/usr/bin1", "X": "bin1"}) == {"PATH": "/usr/bin1"}
 
 
 # --- by their looks --------------------------------------------------------------------------------------------
