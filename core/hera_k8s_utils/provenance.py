@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from .reading import MIB, run_command
+
 
 def versions() -> dict[str, str]:
     """Versions of the interpreter and of the libraries that shape a run."""
@@ -33,16 +35,15 @@ def git_state(directory: Path) -> dict[str, Any] | None:
 def _git(directory: Path, *arguments: str) -> str | None:
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
-        done = subprocess.run(
+        done = run_command(
             ["git", "-C", str(directory), *arguments],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",  # names of files may be of any encoding
             timeout=5,
-            check=False,
+            most=16 * MIB,
             env=environment,
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else None

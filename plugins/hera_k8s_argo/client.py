@@ -163,12 +163,14 @@ class ArgoClient:
 
         fields: of the workflow, `status.phase,...`; empty: all.
         """
+        from hera_k8s_utils.bodies import EVENTS
+
         query = {"listOptions.fieldSelector": f"metadata.name={_checked(name)}"}
         if fields:  # without `error` the server would filter its own error frames out (4.1)
             wanted = [f"result.object.{field}" for field in fields.split(",")]
             query["fields"] = ",".join(["error", "result.type", *wanted])
         path = f"api/v1/workflow-events/{self._where(namespace)}"
-        lines = self._http.stream(path, params=query, headers=_STREAM)
+        lines = self._http.stream(path, params=query, headers=_STREAM, pace=EVENTS)
         for event in results(lines, wanted=f"following {name}"):
             if isinstance(event.get("object"), dict):
                 yield str(event.get("type") or ""), event["object"]
@@ -197,6 +199,8 @@ class ArgoClient:
         timestamps: bool = False,
     ) -> Iterator[tuple[LogLine, str]]:
         """As `logs`, each line with the time at which it was written (RFC 3339; "" where the server gave none)."""
+        from hera_k8s_utils.bodies import EVENTS, FINISHED
+
         asked = {
             "logOptions.container": container,
             "logOptions.follow": "true" if follow else "",
@@ -205,8 +209,9 @@ class ArgoClient:
         }
         path = self._path(namespace, _checked(name), "log")
         query = {key: value for key, value in asked.items() if value}
-        silence = STREAM_SILENCE if follow else self._context.options.of(NetworkSettings).http_timeout
-        lines = self._http.stream(path, params=query, headers=_STREAM, silence=silence)
+        within = self._context.options.of(NetworkSettings).http_timeout
+        silence, pace = (STREAM_SILENCE, EVENTS) if follow else (within, FINISHED)
+        lines = self._http.stream(path, params=query, headers=_STREAM, silence=silence, pace=pace)
         for entry in results(lines, wanted=f"logs of {name}"):
             content, moment = str(entry.get("content") or ""), ""
             if timestamps:
@@ -215,9 +220,11 @@ class ArgoClient:
 
     def artifact(self, name: str, node: str, artifact: str, *, namespace: str | None = None) -> Iterator[str]:
         """Lines of an output artifact of a node, as the server fetches it from the artifact store."""
+        from hera_k8s_utils.bodies import FINISHED
+
         parts = ["workflows", _checked(name), node, "outputs", artifact]
         path = "/".join(quote(part, safe="") for part in [self._where(namespace), *parts])
-        return self._http.stream(f"artifact-files/{path}", headers={"Accept": "*/*"})
+        return self._http.stream(f"artifact-files/{path}", headers={"Accept": "*/*"}, pace=FINISHED)
 
     def url(self, name: str, *, namespace: str | None = None) -> str:
         """The page of a workflow in Argo's user interface."""

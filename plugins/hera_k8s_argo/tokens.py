@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Final
 
 from hera_k8s_utils import CredentialError
+from hera_k8s_utils.reading import parse_json
 
 _CHARACTERS: Final = re.compile(r"[!-~]+")
 """What a header may hold of one word: visible ASCII."""
@@ -55,8 +54,8 @@ def _claims(token: str) -> dict[str, Any]:
         return {}
     try:
         payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-        claims = json.loads(payload)
-    except (ValueError, binascii.Error, RecursionError):
+        claims = parse_json(payload)
+    except ValueError:
         return {}
     return claims if isinstance(claims, dict) else {}
 

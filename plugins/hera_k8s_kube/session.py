@@ -57,6 +57,8 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     """Connections for a credential; makes no request. width: how many requests run at once."""
     from kubernetes.client import ApiClient
 
+    from hera_k8s_utils.connections import limit_connections
+
     handle = credential.handle
     configuration = handle.configuration if isinstance(handle, Handle) else _configuration(credential)
     _require_address(configuration.host, credential)
@@ -64,6 +66,7 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     proxy = own or proxy_for(configuration.host)
     _apply_policy(configuration, network, proxy, width)
     api: Any = ApiClient(configuration)
+    limit_connections(api.rest_client.pool_manager)
     api.user_agent = "hera-k8s-utils"
     if isinstance(handle, Handle) and handle.acts_as:
         api.set_default_header("Impersonate-User", handle.acts_as)
