@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import urllib3
 
-from .errors import PlatformError, Trouble
 from .limits import AnswerRejected, RequestLimits
 
 LONGEST_LINE: Final = 64 * 1024 * 1024
@@ -46,14 +45,15 @@ def read_whole(response: Any, limits: RequestLimits) -> bytes:
 
     Raises `AnswerRejected` for one that is too large, as it comes or decompressed, and what urllib3 raises for a cut.
     """
+    pieces, size = list[bytes](), 0
     try:
         limits.allow(response.length_remaining or 0)  # as the server itself says
-        pieces, size = [], 0
         for piece in _unpacked(response, limits):
             size += len(piece)
             limits.allow(size)
             pieces.append(piece)
     except BaseException:
+        pieces.clear()  # the error holds this frame, and whoever tries again holds the error
         response.close()
         raise
     return b"".join(pieces)
@@ -77,7 +77,7 @@ def lines(response: Any, limits: RequestLimits, pace: Pace = GROWING) -> Iterato
     """The lines of one of urllib3's answers as they come, without their ends.
 
     At `\\n` only: text inside a frame may hold other separators that `splitlines` would split at. Raises
-    `PlatformError` (protocol) for a line that is longer than `LONGEST_LINE`, and what urllib3 raises for a cut.
+    `AnswerRejected` for a line that is longer than `LONGEST_LINE`, and what urllib3 raises for a cut.
     """
     rest, fresh = bytearray(), 0
     for chunk in _unpacked(response, limits):
@@ -94,7 +94,8 @@ def lines(response: Any, limits: RequestLimits, pace: Pace = GROWING) -> Iterato
                 limits.restart(awaited="line")
             rest = bytearray(each)
         if len(rest) > LONGEST_LINE:
-            raise PlatformError("reading a stream", found="one line has no end", trouble=Trouble.PROTOCOL)
+            rest.clear()
+            raise AnswerRejected("one line has no end")
     if rest:
         yield bytes(rest)
 

@@ -374,7 +374,7 @@ def tls_context(ca_file: str = "", *, verify: bool = True) -> SSLContext:
 
     try:
         if ca_file:
-            require_file(ca_file, most=LARGEST_AUTHORITIES)
+            require_file(ca_file, most=LARGEST_AUTHORITIES)  # a device would be read without an end
         context = ssl.create_default_context(cafile=ca_file or None)
     except (OSError, ssl.SSLError) as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else "it holds no certificate that can be read"

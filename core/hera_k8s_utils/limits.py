@@ -8,8 +8,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
+from .errors import PlatformError, Trouble
+
 LARGEST_ANSWER: Final = 64 * 1024 * 1024
-"""Bytes of one answer, as it comes and decompressed: an object of Kubernetes has at most 3 MiB, a page 500 objects."""
+"""Bytes of one answer, as it comes and decompressed: a page of 500 objects of 100 KiB, a workflow of 50,000 tasks."""
+LARGEST_OBJECT: Final = 16 * 1024 * 1024
+"""Bytes of one object of Kubernetes, which keeps at most 1.5 MiB of it: dozens of them are read at once."""
+
+
+MOST_PAGES: Final = 2000
+"""Pages of one list: a million objects."""
+LARGEST_LIST: Final = 2 * 1024 * 1024 * 1024
+"""Bytes of all pages of one list."""
 
 
 class OutOfTime(TimeoutError):
@@ -36,6 +46,7 @@ class RequestLimits:
         self._seconds = self._seconds if seconds is None else seconds
         self._awaited = awaited
         self._end = time.monotonic() + self._seconds
+        self._begun = False
         self._received = 0
 
     def restart_size(self) -> None:
@@ -55,11 +66,12 @@ class RequestLimits:
 
     def out_of_time(self) -> OutOfTime:
         """The error that says so."""
-        whole = "whole " if self._received else ""
+        whole = "whole " if self._begun else ""
         return OutOfTime(f"no {whole}{self._awaited} within {self._seconds:g} s")
 
     def take(self, size: int) -> None:
         """Count bytes that came. Raises `AnswerRejected` when they are too many."""
+        self._begun = self._begun or size > 0
         self._received += size
         self.allow(self._received)
 
@@ -76,6 +88,26 @@ class RequestLimits:
             yield
         finally:
             _applied.reset(token)
+
+
+class ListLimits:
+    """The pages and bytes that are left for one list. wanted: what is listed, for the message."""
+
+    def __init__(self, wanted: str) -> None:
+        self._wanted = wanted
+        self._pages = self._size = 0
+
+    def take(self, size: int) -> None:
+        """Count a page. Raises `PlatformError` (protocol) when the list is too long."""
+        self._pages += 1
+        self._size += size
+        if self._pages > MOST_PAGES or self._size > LARGEST_LIST:
+            raise PlatformError(
+                self._wanted,
+                found=f"the list has no end: {self._pages:,} pages, {self._size / 1024**2:.0f} MiB",
+                hint="is the address right?",
+                trouble=Trouble.PROTOCOL,
+            )
 
 
 _applied: ContextVar[RequestLimits | None] = ContextVar("applied", default=None)

@@ -18,6 +18,7 @@ from hera_k8s_utils import (
     Trouble,
 )
 from hera_k8s_utils.http import STREAM_SILENCE, HttpClient, NetworkSettings
+from hera_k8s_utils.limits import ListLimits
 from hera_k8s_utils.naming import is_dns_label, is_dns_subdomain
 
 from .events import results
@@ -128,11 +129,12 @@ class ArgoClient:
         """Workflows one by one, fetched page by page. limit: the most; 0: all. fields: as in `items.status.phase`."""
         left = limit or None
         query = {"listOptions.labelSelector": label_selector, "fields": f"metadata,{fields}" if fields else ""}
-        resume = ""
+        resume, limits = "", ListLimits(f"GET {self.server}/{self._path(namespace)}")
         while True:
             size = _PAGE if left is None else min(left, _PAGE)
             asked = {**query, "listOptions.limit": str(size), "listOptions.continue": resume}
-            page = self._object(self._path(namespace), **{key: value for key, value in asked.items() if value})
+            page, length = self._sized(self._path(namespace), **{key: value for key, value in asked.items() if value})
+            limits.take(length)
             items = page.get("items") or []
             yield from items[:left]
             left = None if left is None else left - len(items)
@@ -244,10 +246,15 @@ class ArgoClient:
         return "/".join(["api/v1/workflows", *(quote(segment, safe="") for segment in segments)])
 
     def _object(self, path: str, **query: str) -> Json:
-        found: Any = self._http.get(path, params=_nothing_to_none(query)).json()
+        return self._sized(path, **query)[0]
+
+    def _sized(self, path: str, **query: str) -> tuple[Json, int]:
+        """The object that is answered, and its size in bytes."""
+        answer = self._http.get(path, params=_nothing_to_none(query))
+        found: Any = answer.json()
         if not isinstance(found, dict):
             raise PlatformError(f"GET {self.server}/{path}", found="not an object", trouble=Trouble.PROTOCOL)
-        return found
+        return found, len(answer.content)
 
 
 def split_timestamp(content: str) -> tuple[str, str]:

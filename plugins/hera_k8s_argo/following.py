@@ -63,8 +63,8 @@ def follow(source: Source, name: str, patience: Patience | None = None) -> Itera
             if error.trouble is Trouble.MISSING and state.known:
                 yield state.gone()
                 return
-            if error.trouble in _HOPELESS:
-                raise
+            if error.trouble in _HOPELESS or (error.trouble is Trouble.PROTOCOL and not state.known):
+                raise  # what is no answer at the very beginning is another server, or one that never gives any
             strain.bear(error)
             continue
         yield from state.take(workflow)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from hera_k8s_utils.declarations import Credential, Json
 from hera_k8s_utils.errors import HeraK8sError, NotApplicable, PlatformError, Trouble
 from hera_k8s_utils.http import NetworkSettings
-from hera_k8s_utils.limits import RequestLimits
+from hera_k8s_utils.limits import LARGEST_ANSWER, LARGEST_OBJECT, ListLimits, RequestLimits
 from hera_k8s_utils.naming import is_dns_label
 from hera_k8s_utils.provisioning import MANAGER
 
@@ -40,7 +40,7 @@ _LOG_SILENCE: Final = 4 * 3600.0
 
 @dataclass(frozen=True)
 class _Sending:
-    """How a request is sent."""
+    """How a request is sent. most: bytes of its answer."""
 
     request: Request
     method: str
@@ -49,6 +49,7 @@ class _Sending:
     body: Any = None
     content_type: str = "application/json"
     accept: str = "application/json"
+    most: int = LARGEST_OBJECT
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,11 @@ class KubernetesClient:
         """The items one by one, fetched page by page, each with its kind, which the server leaves out."""
         request = self._about("list", api_version, resource, None, namespace, scope)
         query = {"limit": page, **_selectors(label_selector, field_selector)}
+        limits = ListLimits(str(request))
         while True:
-            answer = self._object(_Sending(request, "GET", _path(request, api_version), query))
+            sending = _Sending(request, "GET", _path(request, api_version), query, most=LARGEST_ANSWER)
+            answer, size = self._sized(sending)
+            limits.take(size)
             kind = str(answer.get("kind") or "").removesuffix("List")
             for item in answer.get("items") or ():
                 yield {"apiVersion": answer.get("apiVersion", api_version), "kind": kind, **item}
@@ -299,12 +303,16 @@ class KubernetesClient:
         return request
 
     def _object(self, sending: _Sending) -> Json:
+        return self._sized(sending)[0]
+
+    def _sized(self, sending: _Sending) -> tuple[Json, int]:
+        """The object that is answered, and its size in bytes."""
         from hera_k8s_utils.bodies import read_whole
 
         received = self._answer(sending)
         with self._named(sending, received.session):
             content = read_whole(received.response, received.limits)
-        return parsed(sending.request, received.response.status, content)
+        return parsed(sending.request, received.response.status, content), len(content)
 
     def _lines(self, sending: _Sending, wait: float, pace: Pace) -> Iterator[bytes]:
         """The lines of an answer as they come; closing the iterator ends the request. wait: seconds at that pace."""
@@ -337,7 +345,7 @@ class KubernetesClient:
         headers = {"Accept": sending.accept}
         if sending.body is not None:
             headers["Content-Type"] = sending.content_type
-        limits, began = RequestLimits(wait), time.monotonic()
+        limits, began = RequestLimits(wait, most=sending.most), time.monotonic()
         with self._named(sending, session), limits.applied():
             prepared = session.api.param_serialize(
                 sending.method,

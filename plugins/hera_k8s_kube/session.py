@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from hera_k8s_utils.declarations import Credential
 from hera_k8s_utils.errors import CredentialError
-from hera_k8s_utils.http import NetworkSettings, silence_unverified, without_password
+from hera_k8s_utils.http import NetworkSettings, silence_unverified, tls_context, without_password
 from hera_k8s_utils.log import remember
 from hera_k8s_utils.proxies import proxy_for
 
@@ -123,6 +123,7 @@ def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy:
     if not configuration.verify_ssl:
         silence_unverified()  # the probe says it once
     if network.ca_file and not configuration.ssl_ca_cert:
+        tls_context(str(network.ca_file))  # says what is wrong with the file, which is read again for each connection
         configuration.ssl_ca_cert = str(network.ca_file)
     configuration.retries = safe_retry(network.http_retries)
 
