@@ -134,7 +134,7 @@ def raw(*pieces: Iterable[bytes], pause: float = 0.0) -> Answer:
 
     def send(request: Request, handler: _Handler) -> None:
         for piece in itertools.chain(*pieces):
-            handler.wfile.write(piece)
+            handler.send_raw(piece)
             if handler.server.owner.closing.wait(pause) if pause else handler.server.owner.closing.is_set():
                 break
         handler.cut()
@@ -210,6 +210,16 @@ def bomb(status: int = 200, *, mebibytes: int = 900, encoding: str = "gzip", beg
     return raw([head(status, *headers), packed])
 
 
+def redirect(answer: Answer, target: str = "/there") -> Answer:
+    """An answer that is made a redirect by a header."""
+
+    def send(request: Request, handler: _Handler) -> None:
+        handler.more_headers = f"Location: {target}\r\n".encode()
+        answer(request, handler)
+
+    return send
+
+
 @functools.cache
 def _packed(begin: bytes, mebibytes: int) -> bytes:
     return _gzipped([begin, *[b" " * 1024 * 1024] * mebibytes, b"}"])
@@ -259,6 +269,11 @@ class FaultServer:
         with self._lock:
             self._routes[method, path] = list(answers)
         return self
+
+    def forget(self) -> None:
+        """Leave every request to `otherwise`."""
+        with self._lock:
+            self._routes.clear()
 
     def asked(self, method: str, path: str = "") -> list[Request]:
         """The requests that arrived with this method, and for this path if one is named."""
@@ -324,6 +339,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = LIMIT
     server: _Server
+    more_headers = b""
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)
@@ -356,6 +372,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_chunk(self, data: bytes) -> None:
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+    def send_raw(self, data: bytes) -> None:
+        if self.more_headers:
+            line, _, rest = data.partition(b"\r\n")
+            data, self.more_headers = line + b"\r\n" + self.more_headers + rest, b""
+        self.wfile.write(data)
 
     def wait_for_the_end(self) -> None:
         self.server.owner.closing.wait(LIMIT)
