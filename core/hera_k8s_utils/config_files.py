@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import OptionsError
+from .reading import FileRefused, read_file
 from .redaction import environment_for_children
 
 FILE_NAME: Final = "hera.config"
@@ -57,7 +58,7 @@ def read_config_files(
             continue
         identity = path.resolve()
         if identity not in found:
-            found[identity] = ConfigFile(path, shown, tuple(parse_config(_text(path, shown), shown)))
+            found[identity] = ConfigFile(path, shown, tuple(parse_config(_text(path, shown, pipe=named), shown)))
     return list(found.values())
 
 
@@ -81,21 +82,21 @@ def _expanded(text: str, home: str | None, directory: Path) -> Path:
     return directory / Path(text).expanduser()
 
 
-def _text(path: Path, shown: str) -> str:
+def _text(path: Path, shown: str, *, pipe: bool) -> str:
     wanted = f"the configuration file {shown} cannot be read"
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_LARGEST + 1)
-        text = content.decode("utf-8-sig")
+        text = read_file(path, most=_LARGEST, pipe=pipe).decode("utf-8-sig")
     except FileNotFoundError:
         raise OptionsError(wanted, found="there is no such file") from None
     except IsADirectoryError:
         raise OptionsError(wanted, found="it is a directory", hint=f"name the file: {path / FILE_NAME}") from None
+    except FileRefused:
+        raise OptionsError(wanted, found="it is not a text file of at most 1 MiB") from None
     except UnicodeDecodeError:
         raise OptionsError(wanted, found="it is not text in UTF-8") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise OptionsError(wanted, found=getattr(error, "strerror", None) or type(error).__name__) from None
-    if "\0" in text or len(content) > _LARGEST:
+    if "\0" in text:
         raise OptionsError(wanted, found="it is not a text file of at most 1 MiB")
     return text
 

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 _TICK: Final = 0.5
 """Seconds between looks at the clock while nothing comes."""
+_WAITING: Final = 1000
+"""Updates that wait to be shown, so that a server that sends more slows itself and fills no memory."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class Follower:
     stop: str = ""
     resume: str = ""
     gates: Mapping[str, str] = field(default_factory=dict)
-    _arrivals: queue.SimpleQueue[RunUpdate | BaseException | Reason | None] = field(
-        default_factory=queue.SimpleQueue, init=False
+    _arrivals: queue.Queue[RunUpdate | BaseException | Reason | None] = field(
+        default_factory=lambda: queue.Queue(_WAITING), init=False
     )
 
     def run(self) -> Ended:

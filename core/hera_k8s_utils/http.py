@@ -18,14 +18,18 @@ from urllib.parse import unquote, urlsplit
 from .addresses import remember_address, shown_address
 from .errors import HeraK8sError, NotApplicable, OptionsError, PlatformError, Trouble
 from .headers import bearer_token, require_basic_auth, sendable
+from .limits import RequestLimits
 from .options import option
 from .proxies import proxy_for
+from .reading import LARGEST_AUTHORITIES, FileRefused, TooComplex, parse_json, require_file
 from .redaction import redact
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
     from requests import Response, Session
+
+    from .bodies import Pace
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +46,11 @@ class NetworkSettings:
     ca_file: Path | None = option(
         None, help="PEM file of the authorities that sign servers' certificates, instead of the system's", metavar="PEM"
     )
-    http_timeout: float = option(30.0, help="seconds to wait for a server's answer", metavar="SECONDS")
+    http_timeout: float = option(
+        30.0,
+        help="seconds for a server's whole answer, or for the next part of a stream",
+        metavar="SECONDS",
+    )
     http_connect_timeout: float = option(5.0, help="seconds to wait for a connection", metavar="SECONDS")
     http_retries: int = option(
         3, help="how often a request that is safe to repeat is tried again, and how often any that was throttled"
@@ -74,14 +82,12 @@ class Answer:
 
     def json(self) -> Any:
         """The body, parsed; raises `PlatformError` (protocol) for anything else, such as the page of a login proxy."""
-        import json
-
         try:
-            return json.loads(self.content)
-        except ValueError:
+            return parse_json(self.content)
+        except ValueError as error:
             raise PlatformError(
                 f"{self.method} {self.url}",
-                found=f"answered {self.status} with {describe_body(self.content)}, not JSON",
+                found=f"answered {self.status}{_not_json(error, self.content)}",
                 hint="is the address (and its base path) right, and is there a login proxy in front of the server?",
                 trouble=Trouble.PROTOCOL,
                 status=self.status,
@@ -90,13 +96,20 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Sending:
-    """How a request is sent. `wait`: seconds without a byte."""
+    """How a request is sent. `wait`: seconds for the whole answer, or for each part of a stream."""
 
     method: str
     path: str
     wait: float
     repeat: bool
-    streaming: bool = False
+
+
+@dataclass(frozen=True)
+class _Received:
+    """An answer of which the body is not read yet, and the limits that hold for it."""
+
+    response: Response
+    limits: RequestLimits
 
 
 class HttpClient:
@@ -181,13 +194,15 @@ class HttpClient:
     ) -> Answer:
         """One request below the server's address; raises `PlatformError` on anything but success.
 
-        path: quoted where need be. json: a body to send as JSON. timeout: seconds without a byte, instead of the
-        settings'. repeat: False for a PUT or DELETE that would do something else when done twice.
+        path: quoted where need be. json: a body to send as JSON. timeout: seconds for the whole answer, repetitions
+        included, instead of the settings'. repeat: False for a PUT or DELETE that would do something else when done
+        twice. An answer is at most `LARGEST_ANSWER` bytes, also when it is decompressed.
         """
         wait = self._settings.http_timeout if timeout is None else timeout
         sending = _Sending(method, path, wait, repeat=repeat)
-        response = self._authorised(sending, params=params, json=json, data=data, headers=headers)
-        return Answer(response.status_code, response.headers, response.content, self._shown(path), method)
+        received = self._authorised(sending, params=params, json=json, data=data, headers=headers)
+        content = self._read_whole(sending, received)
+        return Answer(received.response.status_code, received.response.headers, content, self._shown(path), method)
 
     def stream(
         self,
@@ -196,19 +211,21 @@ class HttpClient:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         silence: float = STREAM_SILENCE,
+        pace: Pace | None = None,
     ) -> Iterator[str]:
         """The lines of an answer as they come, until the server ends it; closing the iterator ends the request.
 
-        silence: seconds without a byte (before the first one too) after which a `PlatformError` (timeout) is raised.
-        A stream that is cut raises `PlatformError` (unreachable). Nothing is repeated here.
+        silence: seconds without news (before the first too) after which a `PlatformError` (timeout) is raised.
+        pace: what counts as news, one of those in `bodies`; by default any byte. A stream that is cut raises
+        `PlatformError` (unreachable), a line without an end too (protocol). Nothing is repeated here.
         """
         asked = {"Accept-Encoding": "identity", **(headers or {})}
-        sending = _Sending("GET", path, silence, repeat=False, streaming=True)
-        response = self._authorised(sending, params=params, headers=asked)
+        sending = _Sending("GET", path, silence, repeat=False)
+        received = self._authorised(sending, params=params, headers=asked)
         try:
-            yield from _texts(response, lambda error: self._failure(sending, error))
+            yield from _texts(received, pace, lambda error: self._failure(sending, error))
         finally:
-            response.close()
+            received.response.close()
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -220,17 +237,27 @@ class HttpClient:
 
     # --- how -----------------------------------------------------------------------------------------------------
 
-    def _authorised(self, sending: _Sending, **parts: Any) -> Response:
+    def _authorised(self, sending: _Sending, **parts: Any) -> _Received:
         """Send; after a 401, once more with a renewed token (a refused request had no effect)."""
         used = self._token() if self._token else ""
-        response = self._send(sending, used, **parts)
-        if response.status_code == 401 and self._renewed(used):
-            response.close()
+        received = self._send(sending, used, **parts)
+        if received.response.status_code == 401 and self._renewed(used):
+            received.response.close()
             used = self._token() if self._token else ""
-            response = self._send(sending, used, **parts)
-        if not 200 <= response.status_code < 300:
-            raise self._refusal(sending, response)
-        return response
+            received = self._send(sending, used, **parts)
+        if not 200 <= received.response.status_code < 300:
+            raise self._refusal(sending, received)
+        return received
+
+    def _read_whole(self, sending: _Sending, received: _Received) -> bytes:
+        import urllib3
+
+        from .bodies import read_whole
+
+        try:
+            return read_whole(received.response.raw, received.limits)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._failure(sending, error) from _without_secrets(error)
 
     def _renewed(self, used: str) -> bool:
         """Whether there is now another token than the one that was refused; threads renew it once between them."""
@@ -246,24 +273,27 @@ class HttpClient:
                 return False
             return self._token() != used
 
-    def _send(self, sending: _Sending, token: str, **parts: Any) -> Response:
+    def _send(self, sending: _Sending, token: str, **parts: Any) -> _Received:
         import requests
         import urllib3
 
+        limits = RequestLimits(sending.wait)
         headers = {"Accept": "application/json", **(parts.pop("headers", None) or {})}
         if token:
             headers["Authorization"] = f"Bearer {self._sendable(sending, token)}"
         sendable(headers, origin=f"{sending.method} {self._shown(sending.path)}")
         try:
-            return self._session(sending.repeat).request(
-                sending.method,
-                self._at(sending.path),
-                headers=headers,
-                timeout=(min(self._settings.http_connect_timeout, sending.wait), sending.wait),
-                stream=sending.streaming,
-                allow_redirects=False,
-                **parts,
-            )
+            with limits.applied():
+                response = self._session(sending.repeat).request(
+                    sending.method,
+                    self._at(sending.path),
+                    headers=headers,
+                    timeout=(min(self._settings.http_connect_timeout, sending.wait), sending.wait),
+                    stream=True,  # requests would read the body without a limit
+                    allow_redirects=False,
+                    **parts,
+                )
+            return _Received(response, limits)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._failure(sending, error) from _without_secrets(error)
 
@@ -278,19 +308,13 @@ class HttpClient:
             return self._sessions[repeat]
 
     def _make_session(self, retries: int) -> Session:
-        from http.cookiejar import DefaultCookiePolicy
-
-        import requests
-
-        from .transport import adapter
+        from .transport import PlainSession, adapter
 
         plain = self.url.startswith("http://") and not self._proxy.startswith("https://")
         context = None if plain else tls_context(self._ca_file, verify=self._verify)  # reading authorities takes 50 ms
-        session = requests.Session()
-        session.trust_env = False  # it would let ~/.netrc take the place of the token; proxies are chosen here
+        session = PlainSession()
         session.verify = (self._ca_file or True) if self._verify else False
         session.proxies = {"http": self._proxy, "https": self._proxy} if self._proxy else {}
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # a jar is not safe between threads
         for scheme in ("https://", "http://"):
             session.mount(scheme, adapter(context, retries=retries))
         return session
@@ -310,10 +334,13 @@ class HttpClient:
         wanted = f"{sending.method} {self._shown(sending.path)}"
         return PlatformError(wanted, found=found, hint=self._hints.get(trouble, hint), trouble=trouble)
 
-    def _refusal(self, sending: _Sending, response: Response) -> PlatformError:
+    def _refusal(self, sending: _Sending, received: _Received) -> PlatformError:
         """The error of an answer whose status is not one of success."""
+        from .bodies import read_beginning
+
+        response = received.response
         with response:
-            said, reason = _said(response)
+            said, reason = _said(read_beginning(response.raw, received.limits))
         status = response.status_code
         trouble = PlatformError.trouble_of(status)
         hint = self._hints.get(trouble, _HINTS.get(trouble, ""))
@@ -349,9 +376,12 @@ def tls_context(ca_file: str = "", *, verify: bool = True) -> SSLContext:
     import ssl
 
     try:
+        if ca_file:
+            require_file(ca_file, most=LARGEST_AUTHORITIES)  # a device would be read without an end
         context = ssl.create_default_context(cafile=ca_file or None)
     except (OSError, ssl.SSLError) as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else "it holds no certificate that can be read"
+        found = str(error.strerror).lower() if isinstance(error, FileRefused) else found
         raise OptionsError(f"the CA file {ca_file}", found=found, hint="--ca-file takes a PEM file") from None
     if not verify:
         context.check_hostname = False
@@ -390,16 +420,15 @@ def describe_body(content: bytes) -> str:
     return f"{printable!r}"
 
 
-def _said(response: Response) -> tuple[str, str]:
-    """A server's own words and its reason: both APIs answer errors with a JSON object that holds `message`."""
-    import json
+def _not_json(error: ValueError, content: bytes) -> str:
+    """Why a body is not the JSON that was wanted, in the words that follow `answered 200`."""
+    return f", and {error}" if isinstance(error, TooComplex) else f" with {describe_body(content)}, not JSON"
 
+
+def _said(content: bytes) -> tuple[str, str]:
+    """A server's own words and its reason: both APIs answer errors with a JSON object that holds `message`."""
     try:
-        content = response.content
-    except Exception:  # the connection may be lost while an error is being read: the status is known all the same
-        return "", ""
-    try:
-        body = json.loads(content)
+        body = parse_json(content)
     except ValueError:
         body = None
     if isinstance(body, dict):
@@ -410,14 +439,14 @@ def _said(response: Response) -> tuple[str, str]:
     return (text if plain else (f"answered with {describe_body(content)}" if content else "")), ""
 
 
-def _texts(response: Response, failure: Callable[[BaseException], PlatformError]) -> Iterator[str]:
+def _texts(received: _Received, pace: Pace | None, failure: Callable[[BaseException], PlatformError]) -> Iterator[str]:
     """The lines of an answer as text."""
     import urllib3
 
-    from .transport import lines
+    from .bodies import GROWING, lines
 
     try:
-        for line in lines(response.raw):
+        for line in lines(received.response.raw, received.limits, pace or GROWING):
             yield line.decode("utf-8", "replace").rstrip("\r")
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise failure(error) from _without_secrets(error)

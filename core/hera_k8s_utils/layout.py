@@ -14,6 +14,7 @@ from unicodedata import normalize
 from .codec import dns_name, label_value, plain, shown
 from .errors import BuildError, HeraK8sError
 from .inputs import Inputs, Point
+from .reading import LARGEST_DOCUMENT, parse_json, read_file
 
 if TYPE_CHECKING:
     from .declarations import LayoutStrategy, Naming
@@ -125,7 +126,7 @@ class Layout:
         """The point that the `point.json` of a directory on this machine holds. Raises `BuildError` without one."""
         file = Path(directory, SIDECAR)
         try:
-            found = json.loads(file.read_text(encoding="utf-8"))
+            found = parse_json(read_file(file, most=LARGEST_DOCUMENT))
         except (OSError, ValueError) as error:
             raise BuildError(f"cannot read the point of {directory}", found=f"{SIDECAR}: {error}") from None
         if not isinstance(found, dict):

@@ -25,6 +25,7 @@ from typing import Any, Final
 from .declarations import Json
 from .lint_problem import Problem, doubt, failure
 from .manifest import Manifest, Source
+from .reading import parse_json
 from .variables import as_text
 
 _VARIABLE: Final = re.compile(
@@ -319,7 +320,7 @@ def _type_of(value: str) -> type:
     if not _MAY_BE_JSON.match(value):
         return str
     try:
-        return type(json.loads(value))
+        return type(parse_json(value))
     except ValueError:
         return str
 

@@ -17,6 +17,7 @@ from .experiment import Environment, Experiment, suggest_name
 from .inputs import Inputs
 from .layout import Layout
 from .naming import nearest
+from .reading import read_text
 
 _SUBMITTING: Final = frozenset({"create", "submit", "create_workflow", "submit_workflow", "create_as_workflow"})
 
@@ -84,7 +85,7 @@ def _split(target: str) -> tuple[Path, str]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except FileNotFoundError:
         here = sorted(str(p) for p in Path().glob("*.py")) if path.parent == Path() else []
         near = nearest(path.stem, [name.removesuffix(".py") for name in here])

@@ -17,6 +17,8 @@ _WIDTH: Final = 20
 """Logs that are read at once: each holds a connection."""
 _PENDING: Final = 1000
 """Lines that wait to be taken, so that a slow reader slows the pods' streams and fills no memory."""
+_LONG: Final = 65536
+"""Characters of a line that counts as one of them; a longer one counts as several."""
 _BEGUN: Final = frozenset({"Running", "Succeeded", "Failed", "Error"})
 
 ReadLog = Callable[[str], Iterator[LogLine]]
@@ -68,6 +70,30 @@ def logs_side_by_side(read: ReadLog, pods: Iterator[str]) -> Iterator[LogLine]:
         exchange.stopped.set()
 
 
+class _Lines(queue.Queue["LogLine | BaseException | None"]):
+    """Is full when it holds so many lines, or fewer long ones."""
+
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)
+        self._characters = 0
+
+    def _qsize(self) -> int:
+        return max(len(self.queue), self._characters // _LONG)
+
+    def _put(self, item: LogLine | BaseException | None) -> None:
+        super()._put(item)
+        self._characters += _length(item)
+
+    def _get(self) -> LogLine | BaseException | None:
+        item: LogLine | BaseException | None = super()._get()
+        self._characters -= _length(item)
+        return item
+
+
+def _length(item: LogLine | BaseException | None) -> int:
+    return len(item.text) if isinstance(item, LogLine) else 0
+
+
 class _Exchange:
     """One thread finds pods, a few read their logs, and the caller takes the lines. All are daemons."""
 
@@ -75,7 +101,7 @@ class _Exchange:
         self.stopped = threading.Event()
         self._read_log = read
         self._pods: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._lines: queue.Queue[LogLine | BaseException | None] = queue.Queue(_PENDING)
+        self._lines = _Lines(_PENDING)
 
     def start(self, pods: Iterator[str]) -> None:
         threading.Thread(target=self._find, args=(pods,), name="logs-find", daemon=True).start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, Final, NoReturn
 
 from .codec import Column, Value, shown
 from .errors import BuildError, listed
+from .reading import parse_json, read_text
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _refuse(path: Path, found: str, hint: str = "") -> NoReturn:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")  # spreadsheets write a byte order mark
+        return read_text(path, pipe=True, encoding="utf-8-sig")  # spreadsheets write a byte order mark
     except OSError as error:
         _refuse(path, error.strerror or str(error))
     except UnicodeDecodeError:
@@ -66,7 +66,7 @@ def _text(path: Path) -> str:
 
 def _of_json(path: Path) -> FileInputs:
     try:
-        found = json.loads(_text(path))
+        found = parse_json(_text(path))
     except ValueError as error:
         _refuse(path, f"not JSON: {error}")
     if isinstance(found, list):

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from .reading import MIB, run_command
 from .redaction import environment_for_children
 
 
@@ -35,16 +36,15 @@ def git_state(directory: Path) -> dict[str, Any] | None:
 def _git(directory: Path, *arguments: str) -> str | None:
     environment = {**environment_for_children(os.environ), "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
-        done = subprocess.run(
+        done = run_command(
             ["git", "-C", str(directory), *arguments],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",  # names of files may be of any encoding
             timeout=5,
-            check=False,
+            most=16 * MIB,
             env=environment,
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .declarations import Json
+from .reading import parse_yaml
 from .variables import TAG, calls, uses
 
 
@@ -160,8 +161,8 @@ def _documents(text: Any) -> list[Json]:
 
     hidden = TAG.sub(hide, text)
     try:
-        documents = list(yaml.safe_load_all(hidden))
-    except yaml.YAMLError:
+        documents = parse_yaml(hidden)
+    except (yaml.YAMLError, ValueError):
         return []
     return [_shown(document, found) for document in documents if isinstance(document, dict)]
 

@@ -11,7 +11,6 @@ runs/20261120-1042-k3f9/
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -28,6 +27,7 @@ from .declarations import Json, NodeState, RunUpdate, Submission
 from .errors import HeraK8sError, OptionsError, SubmissionUnknown, listed
 from .naming import is_dns_label
 from .provenance import git_state, versions
+from .reading import LARGEST_DOCUMENT, LARGEST_HISTORY, parse_json, read_file, require_file
 from .redaction import json_without_known, redact, remember
 from .words import now, stamp
 
@@ -135,7 +135,7 @@ class RunRecord:
     def read(self, what: str) -> Json | None:
         """One of the record's documents, None when it is not there or damaged."""
         try:
-            found = json.loads((self.path / f"{what}.json").read_text(encoding="utf-8"))
+            found = parse_json(read_file(self.path / f"{what}.json", most=LARGEST_DOCUMENT))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -207,6 +207,7 @@ class RunRecord:
     def events(self) -> Iterator[Json]:
         """The recorded changes, oldest first; a line that was cut short by a crash is left out."""
         try:
+            require_file(self.path / "events.jsonl", most=LARGEST_HISTORY)
             file = open(self.path / "events.jsonl", encoding="utf-8", errors="replace")  # noqa: SIM115
         except FileNotFoundError:
             return
@@ -214,9 +215,9 @@ class RunRecord:
             log.warning("%s cannot be read: %s", self.path / "events.jsonl", error.strerror or error)
             return
         with file:
-            for line in file:
+            while line := file.readline(LARGEST_DOCUMENT):
                 try:
-                    event = json.loads(line)
+                    event = parse_json(line)
                 except ValueError:
                     continue
                 if isinstance(event, dict):

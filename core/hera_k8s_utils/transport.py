@@ -1,4 +1,4 @@
-"""What `http` needs of requests and urllib3: an adapter with our retries, and what their errors mean.
+"""What `http` needs of requests and urllib3: a session with our limits and retries, and what their errors mean.
 
 Apart, because it imports both, and `http` is imported by every command for its settings.
 """
@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator
-from typing import Any, Final
+from http.client import HTTPException, LineTooLong
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -17,11 +20,10 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.retry import Retry
 
-from .errors import PlatformError, Trouble
+from .connections import limit_connections
+from .errors import Trouble
+from .limits import AnswerRejected, OutOfTime, applied_limits
 
-LONGEST_LINE: Final = 64 * 1024 * 1024
-"""Bytes of one line of a stream: an object of the Kubernetes API is at most 3 MiB, and so is never near this."""
-_CHUNK: Final = 65536
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _BUSY = frozenset({429, 502, 503, 504})
 
@@ -30,7 +32,10 @@ _LONGEST_WAIT = 30.0
 
 
 class SafeRetry(Retry):
-    """urllib3's Retry; 429 with any method, since a throttled request had no effect; nothing after a time limit."""
+    """urllib3's Retry; 429 with any method, since a throttled request had no effect; nothing after a limit.
+
+    Repetitions share the time and the bytes of the request; waits between them do not count.
+    """
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
         if status_code == 429:
@@ -40,6 +45,12 @@ class SafeRetry(Retry):
     def get_retry_after(self, response: Any) -> float | None:
         seconds = super().get_retry_after(response)
         return None if seconds is None else min(seconds, _LONGEST_WAIT)
+
+    def sleep(self, response: Any = None) -> None:
+        began = time.monotonic()
+        super().sleep(response)
+        if (limits := applied_limits()) is not None:
+            limits.extend(time.monotonic() - began)
 
     def increment(
         self,
@@ -52,6 +63,8 @@ class SafeRetry(Retry):
     ) -> SafeRetry:
         if isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(error, NewConnectionError):
             raise error
+        if error is not None and _first(list(_causes(error)), AnswerRejected, TimeoutError):
+            raise error
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
@@ -62,9 +75,25 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *positional: Any, **options: Any) -> None:
         super().init_poolmanager(*positional, ssl_context=self._context, **options)
+        limit_connections(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **options)
+        manager = super().proxy_manager_for(proxy, ssl_context=self._context, **options)
+        limit_connections(manager)
+        return manager
+
+
+class PlainSession(requests.Session):
+    """A session that keeps no cookies, follows nothing, and takes nothing from the environment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False  # it would let ~/.netrc take the place of the token; proxies are chosen by `http`
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # a jar is not safe between threads
+        self.headers["Accept-Encoding"] = "gzip"
+
+    def get_redirect_target(self, resp: Any) -> None:
+        """None: for a target, requests (2.34) reads the whole body of the redirect, whatever its size."""
 
 
 def safe_retry(retries: int) -> SafeRetry:
@@ -89,29 +118,16 @@ def adapter(context: ssl.SSLContext | None, *, retries: int, width: int = 32) ->
     return _Adapter(context, max_retries=safe_retry(retries), pool_connections=4, pool_maxsize=width)
 
 
-def lines(response: Any) -> Iterator[bytes]:
-    """The lines of one of urllib3's answers as they come, without their ends.
-
-    At `\\n` only: text inside a frame may hold other separators that `splitlines` would split at. Raises
-    `PlatformError` (protocol) for a line that is longer than `LONGEST_LINE`, and what urllib3 raises for a cut.
-    """
-    rest = bytearray()
-    while chunk := response.read1(_CHUNK, decode_content=True):
-        head, *others = chunk.split(b"\n")
-        rest += head
-        for each in others:
-            yield bytes(rest)
-            rest = bytearray(each)
-        if len(rest) > LONGEST_LINE:
-            raise PlatformError("reading a stream", found="one line has no end", trouble=Trouble.PROTOCOL)
-    if rest:
-        yield bytes(rest)
-
-
 def diagnose(error: BaseException, *, url: str, proxy: str, wait: float) -> tuple[Trouble, str, str]:
     """The kind of trouble, what was found, and what to do about an error of requests or urllib3."""
     chain = list(_causes(error))
     host = urlsplit(url).netloc
+    if (rejected := _first(chain, AnswerRejected)) is not None:
+        return Trouble.PROTOCOL, str(rejected), "is the address right, and is it a server of this kind that answers?"
+    if (late := _first(chain, OutOfTime)) is not None:
+        return Trouble.TIMEOUT, str(late), "--http-timeout SECONDS waits longer"
+    if any(isinstance(cause, LineTooLong) or type(cause) is HTTPException for cause in chain):
+        return Trouble.PROTOCOL, "the headers of its answer have no end", "is the address right?"
     if (verification := _first(chain, ssl.SSLCertVerificationError)) is not None:
         return _untrusted(verification.verify_message)
     if (tls := _first(chain, ssl.SSLError)) is not None and _first(chain, TimeoutError) is None:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from .declarations import Json
 from .depends import Dag
+from .reading import parse_json
 
 TAG: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 """A variable of Argo's, `{{inputs.parameters.x}}`; group 1 is its name, perhaps with blanks around it."""
@@ -246,7 +247,7 @@ class Resolver:
         items: list[Any] = []
         for value in found.values:
             try:
-                parsed = json.loads(value)
+                parsed = parse_json(value)
             except ValueError:
                 return None
             if not isinstance(parsed, list):

@@ -18,6 +18,7 @@ from hera_k8s_utils import (
     Trouble,
 )
 from hera_k8s_utils.http import STREAM_SILENCE, HttpClient, NetworkSettings
+from hera_k8s_utils.limits import ListLimits
 from hera_k8s_utils.naming import is_dns_label, is_dns_subdomain
 
 from .events import results
@@ -128,11 +129,12 @@ class ArgoClient:
         """Workflows one by one, fetched page by page. limit: the most; 0: all. fields: as in `items.status.phase`."""
         left = limit or None
         query = {"listOptions.labelSelector": label_selector, "fields": f"metadata,{fields}" if fields else ""}
-        resume = ""
+        resume, limits = "", ListLimits(f"GET {self.server}/{self._path(namespace)}")
         while True:
             size = _PAGE if left is None else min(left, _PAGE)
             asked = {**query, "listOptions.limit": str(size), "listOptions.continue": resume}
-            page = self._object(self._path(namespace), **{key: value for key, value in asked.items() if value})
+            page, length = self._sized(self._path(namespace), **{key: value for key, value in asked.items() if value})
+            limits.take(length)
             items = page.get("items") or []
             yield from items[:left]
             left = None if left is None else left - len(items)
@@ -163,12 +165,14 @@ class ArgoClient:
 
         fields: of the workflow, `status.phase,...`; empty: all.
         """
+        from hera_k8s_utils.bodies import EVENTS
+
         query = {"listOptions.fieldSelector": f"metadata.name={_checked(name)}"}
         if fields:  # without `error` the server would filter its own error frames out (4.1)
             wanted = [f"result.object.{field}" for field in fields.split(",")]
             query["fields"] = ",".join(["error", "result.type", *wanted])
         path = f"api/v1/workflow-events/{self._where(namespace)}"
-        lines = self._http.stream(path, params=query, headers=_STREAM)
+        lines = self._http.stream(path, params=query, headers=_STREAM, pace=EVENTS)
         for event in results(lines, wanted=f"following {name}"):
             if isinstance(event.get("object"), dict):
                 yield str(event.get("type") or ""), event["object"]
@@ -197,6 +201,8 @@ class ArgoClient:
         timestamps: bool = False,
     ) -> Iterator[tuple[LogLine, str]]:
         """As `logs`, each line with the time at which it was written (RFC 3339; "" where the server gave none)."""
+        from hera_k8s_utils.bodies import EVENTS, FINISHED
+
         asked = {
             "logOptions.container": container,
             "logOptions.follow": "true" if follow else "",
@@ -205,8 +211,9 @@ class ArgoClient:
         }
         path = self._path(namespace, _checked(name), "log")
         query = {key: value for key, value in asked.items() if value}
-        silence = STREAM_SILENCE if follow else self._context.options.of(NetworkSettings).http_timeout
-        lines = self._http.stream(path, params=query, headers=_STREAM, silence=silence)
+        within = self._context.options.of(NetworkSettings).http_timeout
+        silence, pace = (STREAM_SILENCE, EVENTS) if follow else (within, FINISHED)
+        lines = self._http.stream(path, params=query, headers=_STREAM, silence=silence, pace=pace)
         for entry in results(lines, wanted=f"logs of {name}"):
             content, moment = str(entry.get("content") or ""), ""
             if timestamps:
@@ -215,9 +222,11 @@ class ArgoClient:
 
     def artifact(self, name: str, node: str, artifact: str, *, namespace: str | None = None) -> Iterator[str]:
         """Lines of an output artifact of a node, as the server fetches it from the artifact store."""
+        from hera_k8s_utils.bodies import FINISHED
+
         parts = ["workflows", _checked(name), node, "outputs", artifact]
         path = "/".join(quote(part, safe="") for part in [self._where(namespace), *parts])
-        return self._http.stream(f"artifact-files/{path}", headers={"Accept": "*/*"})
+        return self._http.stream(f"artifact-files/{path}", headers={"Accept": "*/*"}, pace=FINISHED)
 
     def url(self, name: str, *, namespace: str | None = None) -> str:
         """The page of a workflow in Argo's user interface."""
@@ -237,10 +246,15 @@ class ArgoClient:
         return "/".join(["api/v1/workflows", *(quote(segment, safe="") for segment in segments)])
 
     def _object(self, path: str, **query: str) -> Json:
-        found: Any = self._http.get(path, params=_nothing_to_none(query)).json()
+        return self._sized(path, **query)[0]
+
+    def _sized(self, path: str, **query: str) -> tuple[Json, int]:
+        """The object that is answered, and its size in bytes."""
+        answer = self._http.get(path, params=_nothing_to_none(query))
+        found: Any = answer.json()
         if not isinstance(found, dict):
             raise PlatformError(f"GET {self.server}/{path}", found="not an object", trouble=Trouble.PROTOCOL)
-        return found
+        return found, len(answer.content)
 
 
 def split_timestamp(content: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hera_k8s_utils import Context, Credential, CredentialError, NotApplicable
+from hera_k8s_utils.reading import LARGEST_TOKEN, read_file
 from hera_k8s_utils.settings import CoreSettings
 
 from .address import Address
@@ -61,7 +62,7 @@ def _token(settings: ArgoSettings, context: Context, server: Address) -> tuple[s
 
 def _read(file: Path) -> str:
     try:
-        return file.expanduser().read_text("utf-8")
+        return read_file(file.expanduser(), most=LARGEST_TOKEN, pipe=True).decode("utf-8")
     except OSError as error:
         found = error.strerror or "it cannot be read"
     except ValueError:

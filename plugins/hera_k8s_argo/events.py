@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from hera_k8s_utils import PlatformError, Trouble
+from hera_k8s_utils.reading import TooComplex, parse_json
 
 Json = dict[str, Any]
 
 _STATUS_OF_GRPC: Final = {2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 10: 409, 13: 500, 14: 503, 16: 401}
 """HTTP statuses of gRPC codes, where a frame brings only the latter."""
 _RESOURCE_EXHAUSTED: Final = 8
+_LONGEST: Final = 64 * 1024 * 1024
+"""Characters of one frame, in however many lines."""
 
 
 def results(lines: Iterable[str], *, wanted: str) -> Iterator[Json]:
@@ -34,16 +36,19 @@ def results(lines: Iterable[str], *, wanted: str) -> Iterator[Json]:
 
 def frames(lines: Iterable[str]) -> Iterator[str]:
     """The text of each frame: the `data` of a server-sent event, or a line of newline-delimited JSON."""
-    data: list[str] = []
+    data, size = list[str](), 0
     for line in lines:
         if line.startswith("data:"):
             data.append(line[5:].removeprefix(" "))
+            size += len(line)  # the word itself too: lines may be empty
         elif not line.strip():
             if data:
                 yield "\n".join(data)
-            data = []
+            data, size = [], 0
         elif not _is_other_field(line):
             yield line
+        if size > _LONGEST:
+            raise PlatformError("reading a stream", found="one event has no end", trouble=Trouble.PROTOCOL)
     if data:
         yield "\n".join(data)
 
@@ -55,7 +60,9 @@ def _is_other_field(line: str) -> bool:
 
 def _parsed(text: str, wanted: str) -> Json:
     try:
-        frame = json.loads(text)
+        frame = parse_json(text)
+    except TooComplex as error:
+        raise PlatformError(wanted, found=f"an event: {error}", trouble=Trouble.PROTOCOL) from None
     except ValueError:
         frame = None
     if not isinstance(frame, dict):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
-import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +11,7 @@ from typing import Any, Final
 
 from hera_k8s_utils import NodeState, PlatformError, RunOver, RunUpdate, Trouble
 from hera_k8s_utils.patience import Patience, Strain
+from hera_k8s_utils.reading import LARGEST_DOCUMENT, gunzip, parse_json
 
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -64,8 +63,8 @@ def follow(source: Source, name: str, patience: Patience | None = None) -> Itera
             if error.trouble is Trouble.MISSING and state.known:
                 yield state.gone()
                 return
-            if error.trouble in _HOPELESS:
-                raise
+            if error.trouble in _HOPELESS or (error.trouble is Trouble.PROTOCOL and not state.known):
+                raise  # what is no answer at the very beginning is another server, or one that never gives any
             strain.bear(error)
             continue
         yield from state.take(workflow)
@@ -189,7 +188,7 @@ def nodes_of(status: Json) -> Mapping[str, Json]:
     if not packed:
         return status.get("nodes") or {}
     try:
-        nodes = json.loads(gzip.decompress(base64.b64decode(packed)))
+        nodes = parse_json(gunzip(base64.b64decode(packed), most=LARGEST_DOCUMENT))
     except (ValueError, OSError, EOFError):
         log.warning("the compressed nodes of the workflow cannot be read")
         return {}

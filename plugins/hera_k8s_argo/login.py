@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from datetime import datetime, timezone
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from hera_k8s_utils import Command, CredentialError, OptionsError
 
@@ -13,6 +13,9 @@ from .address import Address
 from .logins import user_logins
 from .settings import ArgoSettings
 from .tokens import TokenFacts, bare_token, facts_of
+
+_LONGEST: Final = 256 * 1024
+"""Characters that are read of standard input: no header holds a longer token."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -43,7 +46,10 @@ def login(session: Any) -> int:
 def read_token(address: Address, stdin: TextIO) -> str:
     """A token from standard input; at a terminal one line of it, asked for and not shown."""
     if not stdin.isatty():
-        return stdin.read()
+        text = stdin.read(_LONGEST + 1)
+        if len(text) > _LONGEST:
+            raise CredentialError("the token was not kept", found="what was given is longer than any token")
+        return text
     import getpass
 
     try:

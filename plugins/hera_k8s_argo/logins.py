@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hera_k8s_utils import CredentialError
+from hera_k8s_utils.reading import MIB, parse_json, read_file
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Logins:
 
     def _read(self) -> dict[str, Any]:
         try:
-            kept = json.loads(self.path.read_text("utf-8"))
+            kept = parse_json(read_file(self.path, most=MIB))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from hera_k8s_utils.headers import bearer_token as bare_token
+from hera_k8s_utils.reading import parse_json
 
 __all__ = ["TokenFacts", "bare_token", "facts_of"]
 
@@ -34,8 +33,8 @@ def _claims(token: str) -> dict[str, Any]:
         return {}
     try:
         payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-        claims = json.loads(payload)
-    except (ValueError, binascii.Error, RecursionError):
+        claims = parse_json(payload)
+    except ValueError:
         return {}
     return claims if isinstance(claims, dict) else {}
 

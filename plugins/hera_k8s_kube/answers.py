@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from hera_k8s_utils.errors import PlatformError, Trouble, listed
 from hera_k8s_utils.http import describe_body
+from hera_k8s_utils.reading import TooComplex, parse_json
 from hera_k8s_utils.redaction import redact
 
 Json = dict[str, Any]
@@ -79,15 +80,18 @@ def event_error(request: Request, body: Json) -> PlatformError:
 
 def parsed(request: Request, status: int, content: bytes) -> Json:
     """The object in a successful answer; raises `PlatformError` for anything else, such as a login page."""
+    found = f"answered {status} with {describe_body(content)}, not with an object"
     try:
-        body = json.loads(content)
+        body = parse_json(content)
+    except TooComplex as error:
+        body, found = None, f"answered {status}, and {error}"
     except ValueError:
         body = None
     if isinstance(body, dict):
         return body
     raise PlatformError(
         str(request),
-        found=f"answered {status} with {describe_body(content)}, not with an object",
+        found=found,
         hint=_PROXY_HINT,
         trouble=Trouble.PROTOCOL,
         status=status,
@@ -106,7 +110,7 @@ def lost(request: Request, error: BaseException, *, server: str, proxy: str, wai
 
 def _status_of(content: bytes) -> Json:
     try:
-        body = json.loads(content)
+        body = parse_json(content)
     except ValueError:
         return {}
     if not isinstance(body, dict):

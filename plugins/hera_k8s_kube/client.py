@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from hera_k8s_utils.declarations import Credential, Json
 from hera_k8s_utils.errors import HeraK8sError, NotApplicable, PlatformError, Trouble
 from hera_k8s_utils.headers import sendable
 from hera_k8s_utils.http import NetworkSettings
+from hera_k8s_utils.limits import LARGEST_ANSWER, LARGEST_OBJECT, ListLimits, RequestLimits
 from hera_k8s_utils.naming import is_dns_label
 from hera_k8s_utils.provisioning import MANAGER
 
@@ -24,6 +26,7 @@ from .tokens import expires_within
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
+    from hera_k8s_utils.bodies import Pace
     from hera_k8s_utils.platforms import Scope
 
 log = logging.getLogger(__name__)
@@ -38,7 +41,7 @@ _LOG_SILENCE: Final = 4 * 3600.0
 
 @dataclass(frozen=True)
 class _Sending:
-    """How a request is sent. wait: seconds without a byte."""
+    """How a request is sent. most: bytes of its answer."""
 
     request: Request
     method: str
@@ -47,7 +50,21 @@ class _Sending:
     body: Any = None
     content_type: str = "application/json"
     accept: str = "application/json"
-    wait: float | None = None
+    most: int = LARGEST_OBJECT
+
+
+@dataclass(frozen=True)
+class _Received:
+    """An answer of which the body is not read yet, over which session it came, and the limits that hold for it."""
+
+    response: Any
+    session: Session
+    limits: RequestLimits
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is one of success."""
+        return 200 <= int(self.response.status) < 300
 
 
 class KubernetesClient:
@@ -124,8 +141,11 @@ class KubernetesClient:
         """The items one by one, fetched page by page, each with its kind, which the server leaves out."""
         request = self._about("list", api_version, resource, None, namespace, scope)
         query = {"limit": page, **_selectors(label_selector, field_selector)}
+        limits = ListLimits(str(request))
         while True:
-            answer = self._object(_Sending(request, "GET", _path(request, api_version), query))
+            sending = _Sending(request, "GET", _path(request, api_version), query, most=LARGEST_ANSWER)
+            answer, size = self._sized(sending)
+            limits.take(size)
             kind = str(answer.get("kind") or "").removesuffix("List")
             for item in answer.get("items") or ():
                 yield {"apiVersion": answer.get("apiVersion", api_version), "kind": kind, **item}
@@ -225,13 +245,15 @@ class KubernetesClient:
 
         An ERROR event is raised as `PlatformError`: status 410 says that `resource_version` is too old.
         """
+        from hera_k8s_utils.bodies import WHOLE
+
         request = self._about("watch", api_version, resource, None, namespace, scope)
         query: dict[str, Any] = {"watch": "true", "timeoutSeconds": max(1, int(timeout))}
         query.update(_selectors(label_selector, field_selector))
         if resource_version:
             query["resourceVersion"] = resource_version
-        wait = timeout + self._network.http_timeout
-        for line in self._lines(_Sending(request, "GET", _path(request, api_version), query, wait=wait)):
+        whole = timeout + self._network.http_timeout  # the server itself ends it after `timeout`
+        for line in self._lines(_Sending(request, "GET", _path(request, api_version), query), whole, WHOLE):
             if not line.strip():
                 continue
             event = parsed(request, 200, line)
@@ -243,11 +265,13 @@ class KubernetesClient:
         self, pod: str, *, namespace: str | None = None, container: str = "main", follow: bool = False
     ) -> Iterator[str]:
         """Lines of a container's output."""
+        from hera_k8s_utils.bodies import FINISHED, GROWING
+
         request = self._about("get", "v1", "pods", pod, namespace, "namespace")
         query = {"container": container, "follow": str(follow).lower()}
-        wait = _LOG_SILENCE if follow else None
-        sending = _Sending(request, "GET", _path(request, "v1", "log"), query, accept="*/*", wait=wait)
-        for line in self._lines(sending):
+        wait, pace = (_LOG_SILENCE, GROWING) if follow else (self._network.http_timeout, FINISHED)
+        sending = _Sending(request, "GET", _path(request, "v1", "log"), query, accept="*/*")
+        for line in self._lines(sending, wait, pace):
             yield line.decode("utf-8", "replace")
 
     # --- how -----------------------------------------------------------------------------------------------------
@@ -280,46 +304,50 @@ class KubernetesClient:
         return request
 
     def _object(self, sending: _Sending) -> Json:
-        response, _ = self._answer(sending, streaming=False)
-        return parsed(sending.request, response.status, response.data)
+        return self._sized(sending)[0]
 
-    def _lines(self, sending: _Sending) -> Iterator[bytes]:
-        """The lines of an answer as they come; closing the iterator ends the request."""
-        import urllib3
+    def _sized(self, sending: _Sending) -> tuple[Json, int]:
+        """The object that is answered, and its size in bytes."""
+        from hera_k8s_utils.bodies import read_whole
 
-        from hera_k8s_utils.transport import lines
+        received = self._answer(sending)
+        with self._named(sending, received.session):
+            content = read_whole(received.response, received.limits)
+        return parsed(sending.request, received.response.status, content), len(content)
 
-        response, session = self._answer(sending, streaming=True)
+    def _lines(self, sending: _Sending, wait: float, pace: Pace) -> Iterator[bytes]:
+        """The lines of an answer as they come; closing the iterator ends the request. wait: seconds at that pace."""
+        from hera_k8s_utils.bodies import lines
+
+        received = self._answer(sending)
+        received.limits.restart(wait)
         try:
-            yield from lines(response.response)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._lost(sending, session, error) from None
+            with self._named(sending, received.session):
+                yield from lines(received.response, received.limits, pace)
         finally:
-            response.response.close()
+            received.response.close()
 
-    def _answer(self, sending: _Sending, *, streaming: bool) -> tuple[Any, Session]:
+    def _answer(self, sending: _Sending) -> _Received:
         """A successful answer; after a 401 once more with a renewed credential (a refused request had no effect)."""
-        session = self._usable()
-        response = self._send(sending, session, streaming=streaming)
-        if response.status == 401 and (renewed := self._renewed(session)) is not None:
-            session = renewed
-            response = self._send(sending, session, streaming=streaming)
-        if not 200 <= response.status < 300:
-            location = response.headers.get("Location", "")
-            content = response.data or b""
-            raise refusal(sending.request, response.status, content, location=location)
-        return response, session
+        from hera_k8s_utils.bodies import read_beginning
 
-    def _send(self, sending: _Sending, session: Session, *, streaming: bool) -> Any:
-        import urllib3
-        from kubernetes.client.exceptions import ApiException
+        received = self._send(sending, self._usable())
+        content = b"" if received.succeeded else read_beginning(received.response, received.limits)
+        if received.response.status == 401 and (renewed := self._renewed(received.session)) is not None:
+            received = self._send(sending, renewed)
+            content = b"" if received.succeeded else read_beginning(received.response, received.limits)
+        if received.succeeded:
+            return received
+        status, location = received.response.status, received.response.headers.get("Location", "")
+        raise refusal(sending.request, status, content, location=location)
 
-        wait = self._network.http_timeout if sending.wait is None else sending.wait
+    def _send(self, sending: _Sending, session: Session) -> _Received:
+        wait = self._network.http_timeout
         headers = {"Accept": sending.accept}
         if sending.body is not None:
             headers["Content-Type"] = sending.content_type
-        began = time.monotonic()
-        try:
+        limits, began = RequestLimits(wait, most=sending.most), time.monotonic()
+        with self._named(sending, session), limits.applied():
             prepared = session.api.param_serialize(
                 sending.method,
                 sending.path,
@@ -329,19 +357,24 @@ class KubernetesClient:
                 auth_settings=["BearerToken"],
             )
             sendable(prepared[2], origin=str(sending.request))
-            response: Any = session.api.call_api(
+            answer: Any = session.api.call_api(
                 *prepared, _request_timeout=(min(self._network.http_connect_timeout, wait), wait)
             )
-            if not streaming or not 200 <= response.status < 300:
-                response.read()
-        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._lost(sending, session, error) from None  # its causes may hold the request's headers
-        log.debug("%s -> %d in %.3f s", sending.request, response.status, time.monotonic() - began)
-        return response
+        log.debug("%s -> %d in %.3f s", sending.request, answer.status, time.monotonic() - began)
+        return _Received(answer.response, session, limits)
 
-    def _lost(self, sending: _Sending, session: Session, error: BaseException) -> PlatformError:
-        wait = self._network.http_timeout if sending.wait is None else sending.wait
-        return lost(sending.request, error, server=session.server, proxy=session.proxy, wait=wait)
+    @contextmanager
+    def _named(self, sending: _Sending, session: Session) -> Iterator[None]:
+        """Failures of the connection, with the request that met them."""
+        import urllib3
+        from kubernetes.client.exceptions import ApiException
+
+        try:
+            yield
+        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
+            wait = self._network.http_timeout
+            failure = lost(sending.request, error, server=session.server, proxy=session.proxy, wait=wait)
+            raise failure from None  # its causes may hold the request's headers
 
     # --- renewal -------------------------------------------------------------------------------------------------
 

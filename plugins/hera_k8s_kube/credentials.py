@@ -14,6 +14,7 @@ from hera_k8s_utils.context import Context
 from hera_k8s_utils.declarations import Credential
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, NotApplicable
 from hera_k8s_utils.headers import bearer_token, require_basic_auth
+from hera_k8s_utils.reading import LARGEST_AUTHORITIES, LARGEST_TOKEN, read_file, require_file
 
 from . import kubeconfig
 from .exec_plugin import run_plugin
@@ -122,6 +123,7 @@ def _configuration(choice: Choice, user: Json) -> Configuration:
     }
     configuration = Configuration(proxy="", no_proxy="")
     try:
+        _require_files(choice)
         load: Any = official.load_kube_config_from_dict
         load(config, client_configuration=configuration, persist_config=False)
     except HeraK8sError:
@@ -137,6 +139,14 @@ def _configuration(choice: Choice, user: Json) -> Configuration:
     return configuration
 
 
+def _require_files(choice: Choice) -> None:
+    """What the official client and TLS read: regular files of a reasonable size. Raises `OSError`."""
+    for entry, keys in ((choice.cluster, kubeconfig.FILES["cluster"]), (choice.user, kubeconfig.FILES["user"])):
+        for path in [entry.body.get(key) for key in keys] if entry else ():
+            if isinstance(path, str) and path:
+                require_file(path, most=LARGEST_AUTHORITIES)
+
+
 def _in_words(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.filename}: {(error.strerror or 'cannot be read').lower()}"
@@ -149,7 +159,7 @@ def _client_certificate(choice: Choice, configuration: Any) -> tuple[datetime | 
     """When the client certificate ends, and whose it is. Raises `CredentialError` for one that is not valid now."""
     if not configuration.cert_file:
         return None, ""
-    found = read_certificate(Path(configuration.cert_file).read_bytes())
+    found = read_certificate(read_file(configuration.cert_file, most=LARGEST_TOKEN))
     if found is None:
         raise CredentialError(
             f"the client certificate of context {choice.name} cannot be read",
@@ -243,6 +253,6 @@ def from_pod(settings: InClusterSettings, context: Context) -> Credential:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8").strip()
+        return read_file(file, most=LARGEST_TOKEN).decode("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return ""

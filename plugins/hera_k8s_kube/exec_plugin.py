@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_utils.errors import CredentialError
+from hera_k8s_utils.reading import MIB, parse_json, run_command
 from hera_k8s_utils.redaction import environment_for_children, redact_words
 
 from .known_secrets import remember_answer
@@ -20,6 +21,8 @@ from .known_secrets import remember_answer
 Json = dict[str, Any]
 
 _GROUP: Final = "client.authentication.k8s.io/"
+_LARGEST: Final = MIB
+"""Bytes that a command may print."""
 _TAIL: Final = 400
 """Characters of a command's last words that a message holds."""
 
@@ -37,14 +40,14 @@ def run_plugin(spec: Json, cluster: Json, directory: Path, *, timeout: float) ->
     if mode == "Always" and not interactive:
         raise _failed(spec, "it wants to ask you something, and there is no terminal")
     try:
-        done = subprocess.run(
+        done = run_command(
             command,
             env=_environment(spec, cluster, interactive=interactive),
             stdin=None if interactive else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=None if interactive else subprocess.PIPE,  # a prompt must be seen
             timeout=timeout,
-            check=False,
+            most=_LARGEST,
         )
     except FileNotFoundError:
         raise _failed(spec, "there is no such command", str(spec.get("installHint") or "")) from None
@@ -99,7 +102,7 @@ def _remember(output: bytes) -> None:
 
 def _status(spec: Json, output: bytes) -> Json:
     try:
-        answer = json.loads(output)
+        answer = parse_json(output)
     except ValueError:
         raise _failed(spec, "its output is not JSON") from None
     if not isinstance(answer, dict) or answer.get("kind") != "ExecCredential":

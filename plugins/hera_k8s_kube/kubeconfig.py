@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from hera_k8s_utils.errors import CredentialError, NotApplicable, listed
 from hera_k8s_utils.naming import nearest
+from hera_k8s_utils.reading import TooComplex, parse_yaml, read_file
 
 Json = dict[str, Any]
 
@@ -17,7 +18,7 @@ _GET_AGAIN: Final = "get it again from those who run the cluster"
 _LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a kubeconfig; a larger file is something else."""
 _KINDS: Final = {"clusters": "cluster", "contexts": "context", "users": "user"}
-_FILES: Final = {"cluster": ("certificate-authority",), "user": ("client-certificate", "client-key", "tokenFile")}
+FILES: Final = {"cluster": ("certificate-authority",), "user": ("client-certificate", "client-key", "tokenFile")}
 """Keys that hold a path, relative to the file they stand in."""
 
 
@@ -115,18 +116,21 @@ def _is_empty(files: Sequence[Path]) -> bool:
 def _load(file: Path) -> Json:
     import yaml
 
-    text = _text(file)
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        body = yaml.load(text, Loader=loader)  # noqa: S506 - both loaders are safe ones
-    except yaml.YAMLError as error:
+        documents = parse_yaml(_text(file))
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not, a number too long
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
         raise CredentialError(
             f"the kubeconfig {file} cannot be read",
-            found=f"it is not YAML{where}",
+            found=str(error) if isinstance(error, TooComplex) else f"it is not YAML{where}",
             hint=_GET_AGAIN,
         ) from None  # the error quotes the file, which holds secrets
+    if len(documents) > 1:
+        raise CredentialError(
+            f"the kubeconfig {file} cannot be read", found="it holds more than one document", hint=_GET_AGAIN
+        )
+    body = documents[0] if documents else None
     if body is None:
         return {}
     if not isinstance(body, dict):
@@ -138,15 +142,14 @@ def _load(file: Path) -> Json:
 
 def _text(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
-            content = opened.read(_LARGEST + 1)
+        content = read_file(file, most=_LARGEST)
     except OSError as error:
         raise CredentialError(
             f"the kubeconfig {file} cannot be read",
             found=(error.strerror or type(error).__name__).lower(),
             hint="is it a file of yours?",
         ) from error
-    if len(content) > _LARGEST or b"\0" in content:
+    if b"\0" in content:
         raise CredentialError(
             f"the kubeconfig {file} cannot be read", found="it is no text but binary data", hint=_GET_AGAIN
         )
@@ -218,7 +221,7 @@ def _pointed_at(config: Kubeconfig, kind: str, context: Json, name: str) -> Entr
 def _absolute(entry: Entry, key: str) -> Entry:
     """The entry with its paths made absolute: they are relative to the file that holds them."""
     body = dict(entry.body)
-    for each in _FILES[key]:
+    for each in FILES[key]:
         if isinstance(body.get(each), str) and body[each]:
             body[each] = str(entry.file.absolute().parent / Path(body[each]).expanduser())
     return Entry(body, entry.file)

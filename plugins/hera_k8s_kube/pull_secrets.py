@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Final
@@ -12,6 +11,7 @@ from hera_k8s_utils.context import Context
 from hera_k8s_utils.declarations import CheckResult, Json, fail, ok
 from hera_k8s_utils.errors import listed
 from hera_k8s_utils.manifest import Manifest, Unresolved
+from hera_k8s_utils.reading import parse_json
 from hera_k8s_utils.redaction import remember
 from hera_k8s_utils.settings import CoreSettings
 
@@ -53,7 +53,7 @@ def check_pull_secret(settings: None, context: Context, wanted: PullSecret) -> C
 
 def _registries(found: Json, kind: str) -> list[str] | None:
     try:
-        config = json.loads(base64.b64decode((found.get("data") or {}).get(_KEYS[kind]) or ""))
+        config = parse_json(base64.b64decode((found.get("data") or {}).get(_KEYS[kind]) or ""))
         logins = config["auths"] if kind.endswith("dockerconfigjson") else config
         remember(_passwords(logins))
         return [registry_host(str(name)) for name in dict(logins)]

@@ -10,7 +10,7 @@ from hera_k8s_utils.addresses import remember_address, shown_address, without_qu
 from hera_k8s_utils.declarations import Credential
 from hera_k8s_utils.errors import CredentialError
 from hera_k8s_utils.headers import bearer_token, require_sendable
-from hera_k8s_utils.http import NetworkSettings, silence_unverified
+from hera_k8s_utils.http import NetworkSettings, silence_unverified, tls_context
 from hera_k8s_utils.proxies import proxy_for
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     """Connections for a credential; makes no request. width: how many requests run at once."""
     from kubernetes.client import ApiClient
 
+    from hera_k8s_utils.connections import limit_connections
+
     handle = credential.handle
     configuration = handle.configuration if isinstance(handle, Handle) else _configuration(credential)
     _require_address(configuration.host, credential)
@@ -69,6 +71,7 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     proxy = own or proxy_for(configuration.host)
     _apply_policy(configuration, network, proxy, width)
     api: Any = ApiClient(configuration)
+    limit_connections(api.rest_client.pool_manager)
     api.user_agent = "hera-k8s-utils"
     if isinstance(handle, Handle) and handle.acts_as:
         require_sendable("Impersonate-User", handle.acts_as, origin=credential.source or "the credential")
@@ -138,6 +141,7 @@ def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy:
     if not configuration.verify_ssl:
         silence_unverified()  # the probe says it once
     if network.ca_file and not configuration.ssl_ca_cert:
+        tls_context(str(network.ca_file))  # says what is wrong with the file, which is read again for each connection
         configuration.ssl_ca_cert = str(network.ca_file)
     configuration.retries = safe_retry(network.http_retries)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from hera_k8s_utils.declarations import Credential
+from hera_k8s_utils.reading import parse_json
 
-_PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+_BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _COMMON_NAME: Final = bytes.fromhex("550403")  # OID 2.5.4.3
 _VERSION, _UTC_TIME = 0xA0, 0x17
 
@@ -26,7 +26,7 @@ def claims_of(token: str) -> dict[str, Any]:
     if len(parts) != 3:
         return {}
     try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        claims = parse_json(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except ValueError:
         return {}
     return claims if isinstance(claims, dict) else {}
@@ -83,11 +83,12 @@ class Certificate:
 
 def read_certificate(pem: bytes) -> Certificate | None:
     """The first certificate of a PEM text, None when there is none that can be read."""
-    found = _PEM.search(pem)
-    if found is None:
+    _, begin, rest = pem.partition(_BEGIN)
+    content, end, _ = rest.partition(_END)
+    if not begin or not end:
         return None
     try:
-        return _decode(base64.b64decode(found[1]))
+        return _decode(base64.b64decode(content))
     except (ValueError, IndexError, StopIteration):
         return None
 

@@ -13,10 +13,14 @@ The answers of one route are given one after another; the last is repeated. A pa
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import json
 import socket
 import ssl
+import struct
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -117,6 +121,125 @@ def sse(frames: Iterable[Any], *, end: Literal["clean", "cut", "silent"] = "clea
     return stream(lines, end=end, content_type="text/event-stream")
 
 
+# --- answers without a bound -----------------------------------------------------------------------------------
+
+_PIECE = 65536
+
+
+def raw(*pieces: Iterable[bytes], pause: float = 0.0) -> Answer:
+    """Bytes as they are, headers included, one after another, until the client goes away or the server is closed.
+
+    pause: seconds between two pieces.
+    """
+
+    def send(request: Request, handler: _Handler) -> None:
+        for piece in itertools.chain(*pieces):
+            handler.send_raw(piece)
+            if handler.server.owner.closing.wait(pause) if pause else handler.server.owner.closing.is_set():
+                break
+        handler.cut()
+
+    return send
+
+
+def head(status: int = 200, *headers: str) -> bytes:
+    """The beginning of an answer: its status line and headers."""
+    lines = [f"HTTP/1.1 {status} Whatever", "Content-Type: application/json", *headers]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _chunk(data: bytes, extension: bytes = b"") -> bytes:
+    return b"%x%b\r\n%b\r\n" % (len(data), extension, data)
+
+
+def endless(status: int = 200, *, begin: bytes = b'{"message": "') -> Answer:
+    """A body without an end, and without a line's end."""
+    chunked = head(status, "Transfer-Encoding: chunked") + _chunk(begin)
+    return raw([chunked], itertools.repeat(_chunk(b"x" * _PIECE)))
+
+
+def drip(status: int = 200, *, pause: float = 0.1) -> Answer:
+    """A body of which one byte comes at a time, without an end."""
+    return raw([head(status, "Transfer-Encoding: chunked"), _chunk(b"{")], itertools.repeat(_chunk(b" ")), pause=pause)
+
+
+def slow_headers(*, pause: float = 0.1) -> Answer:
+    """Headers of which one byte comes at a time, without an end."""
+    return raw([b"HTTP/1.1 200 OK\r\n"], itertools.repeat(b"X-Slow: 1\r\n"), pause=pause)
+
+
+def huge_header() -> Answer:
+    """One header without an end."""
+    return raw([b"HTTP/1.1 200 OK\r\nX-Huge: "], itertools.repeat(b"x" * _PIECE))
+
+
+def endless_interim_answers() -> Answer:
+    """`100 Continue` without an end: a client reads over each of them."""
+    return raw(itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000))
+
+
+def endless_extensions() -> Answer:
+    """Chunks of one byte, each with as long an extension as a line may have."""
+    return raw([head(200, "Transfer-Encoding: chunked")], itertools.repeat(_chunk(b" ", b";" + b"e" * 60_000)))
+
+
+def endless_trailers() -> Answer:
+    """A body that is over, followed by headers without an end."""
+    return raw(
+        [head(200, "Transfer-Encoding: chunked"), _chunk(b"{}"), b"0\r\n"], itertools.repeat(b"X-T: 1\r\n" * 1000)
+    )
+
+
+def lying_length(promised: int = 10**15) -> Answer:
+    """A few bytes of a body that is said to be much longer, and then nothing more."""
+    return raw([head(200, f"Content-Length: {promised}"), b'{"items": []}'], itertools.repeat(b""), pause=0.1)
+
+
+def deep_json(levels: int = 100_000) -> Answer:
+    """JSON that is nested deeply."""
+    body = b'{"items":' + b"[" * levels + b"]" * levels + b"}"
+    return raw([head(200, f"Content-Length: {len(body)}"), body])
+
+
+def bomb(status: int = 200, *, mebibytes: int = 900, encoding: str = "gzip", begin: bytes = b'{"kind": "x"') -> Answer:
+    """A small answer that is so many MiB of valid JSON once decompressed. encoding: `gzip, gzip` packs it twice."""
+    packed = _packed(begin, mebibytes)
+    if "," in encoding:
+        packed = _gzipped([packed])
+    headers = [f"Content-Encoding: {encoding}", f"Content-Length: {len(packed)}"]
+    return raw([head(status, *headers), packed])
+
+
+def redirect(answer: Answer, target: str = "/there") -> Answer:
+    """An answer that is made a redirect by a header."""
+
+    def send(request: Request, handler: _Handler) -> None:
+        handler.more_headers = f"Location: {target}\r\n".encode()
+        answer(request, handler)
+
+    return send
+
+
+@functools.cache
+def _packed(begin: bytes, mebibytes: int) -> bytes:
+    return _gzipped([begin, *[b" " * 1024 * 1024] * mebibytes, b"}"])
+
+
+def _gzipped(pieces: Iterable[bytes]) -> bytes:
+    """A gzip file (RFC 1952) of pieces; equal ones are compressed once, for each begins with a clean window."""
+
+    @functools.cache
+    def deflated(piece: bytes) -> bytes:
+        packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+        return packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+
+    packed, checksum, size = [b"\x1f\x8b\x08\0\0\0\0\0\0\xff"], 0, 0
+    for piece in pieces:
+        packed.append(deflated(piece))
+        checksum, size = zlib.crc32(piece, checksum), size + len(piece)
+    return b"".join([*packed, b"\x03\0", struct.pack("<II", checksum, size & 0xFFFFFFFF)])
+
+
 class FaultServer:
     """Listens on a free port of 127.0.0.1 while the `with` block lasts. `tls`: serve https with this context."""
 
@@ -146,6 +269,11 @@ class FaultServer:
         with self._lock:
             self._routes[method, path] = list(answers)
         return self
+
+    def forget(self) -> None:
+        """Leave every request to `otherwise`."""
+        with self._lock:
+            self._routes.clear()
 
     def asked(self, method: str, path: str = "") -> list[Request]:
         """The requests that arrived with this method, and for this path if one is named."""
@@ -211,6 +339,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = LIMIT
     server: _Server
+    more_headers = b""
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)
@@ -243,6 +372,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_chunk(self, data: bytes) -> None:
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+    def send_raw(self, data: bytes) -> None:
+        if self.more_headers:
+            line, _, rest = data.partition(b"\r\n")
+            data, self.more_headers = line + b"\r\n" + self.more_headers + rest, b""
+        self.wfile.write(data)
 
     def wait_for_the_end(self) -> None:
         self.server.owner.closing.wait(LIMIT)

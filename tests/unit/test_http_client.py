@@ -333,7 +333,7 @@ def test_no_log_line_holds_the_token(server: FaultServer, caplog: pytest.LogCapt
 
 
 def test_a_line_that_has_no_end_ends_the_stream(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hera_k8s_utils.transport.LONGEST_LINE", 100_000)
+    monkeypatch.setattr("hera_k8s_utils.bodies.LONGEST_LINE", 100_000)
     server.on("GET", "/x", stream(["x" * 90_000, "y" * 300_000]))
     lines = HttpClient(server.url, PATIENT).stream("x")
     assert len(next(lines)) == 90_000

@@ -6,7 +6,6 @@ by `shlex.split`. A thousand lines are one key of a config map, `00000`, `00001`
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from hera_k8s_utils.codec import TYPES, shown, text_of
 from hera_k8s_utils.declarations import Json
 from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.inputs import Inputs, Point
+from hera_k8s_utils.reading import parse_json
 
 LINES: Final = 1000
 """Lines of one key."""
@@ -172,7 +172,7 @@ def parsed(line: str) -> dict[str, str]:
 def of_annotation(text: str) -> dict[str, str]:
     """What the annotation of a Job says that it was given."""
     try:
-        found = json.loads(text) if text else {}
+        found = parse_json(text) if text else {}
     except ValueError:
         return {}
     return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}

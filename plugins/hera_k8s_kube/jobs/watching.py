@@ -79,8 +79,8 @@ class Watched(Generic[T]):
             try:
                 found = list(self._list())
             except PlatformError as error:
-                if error.trouble in _HOPELESS:
-                    raise
+                if error.trouble in _HOPELESS or (error.trouble is Trouble.PROTOCOL and not view.newest):
+                    raise  # what is no answer at the very beginning is another server, or one that never gives any
                 if not stopped():
                     strain.bear(error)
                 continue

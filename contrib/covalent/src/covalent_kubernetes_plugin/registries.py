@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hera_k8s_utils import OptionsError
+from hera_k8s_utils.reading import MIB, parse_json, read_text
 
 Json = dict[str, Any]
 
@@ -63,13 +63,13 @@ def _content(path: Path) -> Mapping[str, Any]:
     import toml
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, most=MIB)
     except OSError as error:
         raise _unusable(path, (error.strerror or str(error)).lower()) from None
     except UnicodeDecodeError:
         raise _unusable(path, "it is no text") from None
     try:
-        content: Any = json.loads(text) if text.lstrip().startswith("{") else toml.loads(text)
+        content: Any = parse_json(text) if text.lstrip().startswith("{") else toml.loads(text)
     except (ValueError, IndexError):  # toml meets some texts with the latter
         raise _unusable(path, "it is neither TOML nor JSON") from None
     if not isinstance(content, dict):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from hera_k8s_utils import OptionsError
+from hera_k8s_utils.reading import LARGEST_DOCUMENT, read_file
 
 _LONGEST: Final = 63
 _PREFIX: Final = "shj-"
@@ -86,9 +87,12 @@ def read_batch(file: str, commands: Sequence[str], identifier: str, ntest: int, 
 
 def _text(file: str, stdin: TextIO) -> str:
     if file == "-":
-        return stdin.read()
+        text = stdin.read(LARGEST_DOCUMENT + 1)
+        if len(text) > LARGEST_DOCUMENT:
+            raise OptionsError("standard input cannot be read", found="it has no end: more than 64 MiB came")
+        return text
     try:
-        return Path(file).expanduser().read_bytes().decode("utf-8")
+        return read_file(Path(file).expanduser(), most=LARGEST_DOCUMENT, pipe=True).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise OptionsError(f"{file} cannot be read", found=getattr(error, "strerror", "") or str(error)) from None
 

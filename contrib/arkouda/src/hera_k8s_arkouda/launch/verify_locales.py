@@ -19,6 +19,7 @@ from typing import Any
 
 PAUSE = 2.0
 FATAL = (401, 403)
+MOST = 64 * 1024 * 1024  # bytes of an answer
 PATIENCE = 15.0  # seconds until a refusal counts: the API server learns of new rights a moment after they were given
 
 
@@ -38,14 +39,17 @@ def read(path: str) -> dict[str, Any] | None:
     request = urllib.request.Request(address + path, headers={"Authorization": "Bearer " + token})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=30, context=trust) as answer:  # noqa: S310
-            found: dict[str, Any] = json.load(answer)
-            return found
+            content = answer.read(MOST + 1)
+        if len(content) > MOST:
+            raise ValueError(f"the answer is larger than {MOST} bytes")
+        found: dict[str, Any] = json.loads(content)
+        return found
     except urllib.error.HTTPError as error:
         if error.code in FATAL:
             said = error.read(2000).decode("utf-8", "replace")
             raise Refused(f"{address} answered {error.code}: {said}") from None
         print(f"{address} answered {error.code}", flush=True)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         print(f"{address}: {error}", flush=True)
     return None
 
