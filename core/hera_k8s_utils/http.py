@@ -105,9 +105,12 @@ class HttpClient:
         `NotApplicable` or another `HeraK8sError` when there is no other token.
     verify: False leaves certificates unverified. ca_file: beats the settings' one.
     proxy: beats the environment's; "" means none. hints: what to type for a kind of trouble, instead of the general.
+    is_own: whether the JSON body of an error is the server's own, and not a gateway's; without it none is known to be,
+        and no refusal is taken for `conclusive`.
 
     Repeated are: requests that never reached the server, reads and PUT and DELETE (with the same result when done
-    twice), and any request that was answered 429. A POST whose answer was lost is never repeated here.
+    twice), and any request that was answered 429. A POST whose answer was lost is never repeated here. A DELETE that
+    is answered 404 after a try whose answer was lost has succeeded.
     """
 
     def __init__(
@@ -121,6 +124,7 @@ class HttpClient:
         ca_file: str = "",
         proxy: str | None = None,
         hints: Mapping[Trouble, str] | None = None,
+        is_own: Callable[[Mapping[str, Any]], bool] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.url = url.rstrip("/")
@@ -132,6 +136,7 @@ class HttpClient:
         self._ca_file = ca_file or str(self._settings.ca_file or "")
         self._proxy = proxy_for(self.url, environ) if proxy is None else proxy
         self._hints = dict(hints or {})
+        self._is_own = is_own
         self._sessions: dict[bool, Session] = {}
         self._opening = threading.Lock()
 
@@ -215,6 +220,8 @@ class HttpClient:
 
     def _authorised(self, sending: _Sending, **parts: Any) -> Response:
         """Send; after a 401, once more with a renewed token (a refused request had no effect)."""
+        from .transport import was_in_doubt
+
         used = self._token() if self._token else ""
         response = self._send(sending, used, **parts)
         if response.status_code == 401 and self._renewed(used):
@@ -222,7 +229,9 @@ class HttpClient:
             used = self._token() if self._token else ""
             response = self._send(sending, used, **parts)
         if not 200 <= response.status_code < 300:
-            raise self._refusal(sending, response, used)
+            error = self._refusal(sending, response, used)
+            if not (sending.method == "DELETE" and error.says_absent and was_in_doubt(response.raw)):
+                raise error  # else it is what an earlier try has deleted
         return response
 
     def _renewed(self, used: str) -> bool:
@@ -268,6 +277,7 @@ class HttpClient:
             found="the token holds a character that no token has",
             hint=self._hints.get(Trouble.UNAUTHORIZED, "was it copied whole, and nothing besides?"),
             trouble=Trouble.UNAUTHORIZED,
+            conclusive=True,
         )
 
     def _session(self, repeat: bool) -> Session:
@@ -300,16 +310,19 @@ class HttpClient:
     # --- what went wrong -------------------------------------------------------------------------------------------
 
     def _failure(self, sending: _Sending, error: BaseException) -> PlatformError:
-        from .transport import diagnose
+        from .transport import diagnose, never_sent
 
         trouble, found, hint = diagnose(error, url=self.url, proxy=without_password(self._proxy), wait=sending.wait)
         wanted = f"{sending.method} {self._at(sending.path)}"
-        return PlatformError(wanted, found=found, hint=self._hints.get(trouble, hint), trouble=trouble)
+        return PlatformError(
+            wanted, found=found, hint=self._hints.get(trouble, hint), trouble=trouble, conclusive=never_sent(error)
+        )
 
     def _refusal(self, sending: _Sending, response: Response, token: str) -> PlatformError:
         """The error of an answer whose status is not one of success."""
         with response:
-            said, reason = _said(response)
+            body = _error_body(response)
+            said, reason = _said(response, body)
         status = response.status_code
         trouble = PlatformError.trouble_of(status)
         hint = self._hints.get(trouble, _HINTS.get(trouble, ""))
@@ -328,6 +341,7 @@ class HttpClient:
             trouble=trouble,
             status=status,
             reason=reason,
+            conclusive=PlatformError.refuses(status) and self._is_own is not None and self._is_own(body),
         )
 
 
@@ -387,19 +401,24 @@ def describe_body(content: bytes) -> str:
     return f"{printable!r}"
 
 
-def _said(response: Response) -> tuple[str, str]:
-    """A server's own words and its reason: both APIs answer errors with a JSON object that holds `message`."""
+def _error_body(response: Response) -> Mapping[str, Any]:
+    """The JSON object of an answer; an empty one when it holds none."""
     import json
 
     try:
-        content = response.content
+        body = json.loads(response.content)
     except Exception:  # the connection may be lost while an error is being read: the status is known all the same
-        return "", ""
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _said(response: Response, body: Mapping[str, Any]) -> tuple[str, str]:
+    """A server's own words and its reason: both APIs answer errors with a JSON object that holds `message`."""
     try:
-        body = json.loads(content)
-    except ValueError:
-        body = None
-    if isinstance(body, dict):
+        content = response.content
+    except Exception:
+        return "", ""
+    if body:
         said, reason = body.get("message") or body.get("error") or "", body.get("reason") or ""
         return (said if isinstance(said, str) else ""), (reason if isinstance(reason, str) else "")
     text = content[:300].decode("utf-8", "replace").strip()

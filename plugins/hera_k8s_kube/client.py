@@ -31,6 +31,15 @@ _EARLY: Final = 60.0
 """Seconds before its end at which a credential is renewed."""
 _PAUSE: Final = 10.0
 """Seconds for which a credential that was just renewed, or could not be, is not renewed again."""
+_ONLY_ASKS: Final = frozenset(
+    {
+        "selfsubjectaccessreviews",
+        "selfsubjectreviews",
+        "selfsubjectrulesreviews",
+        "serviceaccounts/token",
+    }
+)
+"""Resources of which nothing is kept: a POST only asks. A token that got lost on its way expires by itself."""
 _LOG_SILENCE: Final = 4 * 3600.0
 """Seconds without a line of a followed log: a kubelet's own limit for idle streams."""
 
@@ -55,7 +64,9 @@ class KubernetesClient:
     namespace: of requests that name none. renew: refused credential -> a fresh one; None when there is none to get.
     width: how many requests run at once; as many connections are kept.
 
-    Repeated are requests that never reached the server, GET and DELETE, and whatever was answered 429.
+    Repeated are requests that never reached the server, GET, PATCH and DELETE, whatever was answered 429, and a POST
+    that only asks (for a review or a token). A DELETE that is answered 404 after a try whose answer was lost has
+    succeeded.
     """
 
     def __init__(
@@ -150,7 +161,8 @@ class KubernetesClient:
         query = {"fieldManager": MANAGER, **_dry(dry_run)}
         path = _path(request, api_version, subresource)
         request = replace(request, resource=f"{resource}/{subresource}") if subresource else request
-        return self._object(_Sending(request, "POST", path, query, body))
+        sending = _Sending(request, "POST", path, query, body)
+        return self._asked(sending) if request.resource in _ONLY_ASKS else self._object(sending)
 
     def apply(
         self,
@@ -282,6 +294,18 @@ class KubernetesClient:
         response, _ = self._answer(sending, streaming=False)
         return parsed(sending.request, response.status, response.data)
 
+    def _asked(self, sending: _Sending) -> Json:
+        """The answer to a POST that leaves nothing behind, and so may be sent again."""
+        for attempt in range(self._network.http_retries):
+            try:
+                return self._object(sending)
+            except PlatformError as error:
+                if error.conclusive or error.trouble is Trouble.TIMEOUT:
+                    raise
+                log.debug("%s: %s; asking again", sending.request, error.found)
+            time.sleep(0.3 * 2**attempt)
+        return self._object(sending)
+
     def _lines(self, sending: _Sending) -> Iterator[bytes]:
         """The lines of an answer as they come; closing the iterator ends the request."""
         import urllib3
@@ -298,6 +322,8 @@ class KubernetesClient:
 
     def _answer(self, sending: _Sending, *, streaming: bool) -> tuple[Any, Session]:
         """A successful answer; after a 401 once more with a renewed credential (a refused request had no effect)."""
+        from hera_k8s_utils.transport import was_in_doubt
+
         session = self._usable()
         response = self._send(sending, session, streaming=streaming)
         if response.status == 401 and (renewed := self._renewed(session)) is not None:
@@ -306,7 +332,9 @@ class KubernetesClient:
         if not 200 <= response.status < 300:
             location = response.headers.get("Location", "")
             content = response.data or b""
-            raise refusal(sending.request, response.status, content, location=location, secret=session.secret)
+            error = refusal(sending.request, response.status, content, location=location, secret=session.secret)
+            if not (sending.method == "DELETE" and error.says_absent and was_in_doubt(response.response)):
+                raise error  # else it is what an earlier try has deleted
         return response, session
 
     def _send(self, sending: _Sending, session: Session, *, streaming: bool) -> Any:

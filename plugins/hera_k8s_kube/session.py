@@ -121,7 +121,9 @@ def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy:
         silence_unverified()  # the probe says it once
     if network.ca_file and not configuration.ssl_ca_cert:
         configuration.ssl_ca_cert = str(network.ca_file)
-    configuration.retries = safe_retry(network.http_retries)
+    configuration.retries = safe_retry(
+        network.http_retries, also=("PATCH",)
+    )  # merged or applied, never a list of steps
 
 
 def shown(server: str, secret: str = "") -> str:

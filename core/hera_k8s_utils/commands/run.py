@@ -201,8 +201,10 @@ def results_of(container: ExperimentContainer) -> Mapping[str, str]:
 
 
 def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentContainer) -> Submission:
+    engine = container.engine()
+    record.submitting()
     try:
-        return container.engine().submit(built)
+        return engine.submit(built)
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped while submitting {built.name}; whether it arrived is not known",
