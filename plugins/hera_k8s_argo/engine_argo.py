@@ -110,13 +110,11 @@ class ArgoEngine:
         try:
             self.argo.act(name, "terminate" if terminate else "stop")
         except PlatformError as error:
-            if (
-                error.conclusive and error.trouble is not Trouble.INVALID
-            ):  # 400: "cannot stop a completed workflow" (4.1)
+            is_over = error.trouble is Trouble.INVALID  # 400: "cannot stop a completed workflow" (4.1)
+            if error.conclusive and not is_over:
                 raise
-            require_stopping(
-                name, partial(self.argo.get, fields="status.phase,spec.shutdown"), error, terminate=terminate
-            )
+            read = partial(self.argo.get, fields="status.phase,spec.shutdown")
+            require_stopping(name, read, error, terminate=terminate)
 
     def find(self, name: str) -> RunSummary:
         """The workflow of a name as a listing shows it; raises 404 when there is none."""

@@ -203,7 +203,7 @@ def _perhaps_stopped(name: str, error: PlatformError) -> PlatformError:
     return PlatformError(
         f"it is not known whether {name} was asked to stop",
         found=error.found or error.wanted,
-        hint=f"hera-k8s stop {name} again; twice is as good as once",
+        hint=f"{f'{error.hint}; ' if error.hint else ''}hera-k8s stop {name} again is as good as once",
         trouble=error.trouble,
         status=error.status,
         conclusive=False,

@@ -121,9 +121,8 @@ def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy:
         silence_unverified()  # the probe says it once
     if network.ca_file and not configuration.ssl_ca_cert:
         configuration.ssl_ca_cert = str(network.ca_file)
-    configuration.retries = safe_retry(
-        network.http_retries, also=("PATCH",)
-    )  # merged or applied, never a list of steps
+    # patches are merged or applied, never lists of steps: twice is as good as once
+    configuration.retries = safe_retry(network.http_retries, also=("PATCH",))
 
 
 def shown(server: str, secret: str = "") -> str:
