@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .declarations import Json, NodeState, RunUpdate, Submission
-from .errors import HeraK8sError, OptionsError, SubmissionUnknown, SubmittedInPart, listed
+from .errors import HeraK8sError, OptionsError, PlatformError, SubmissionUnknown, SubmittedInPart, listed
 from .log import remember, without_known
 from .naming import is_dns_label
 from .provenance import git_state, versions
@@ -181,6 +181,11 @@ class RunRecord:
             self._complete = False
 
     @property
+    def was_tried(self) -> bool:
+        """Whether it was about to be submitted at least once: what is sent is announced here before."""
+        return self.submission is not None or (self.path / "submission_failed.json").exists()
+
+    @property
     def attempt(self) -> Attempt:
         """What is known of its submission; unknown also when the program ended before it recorded an answer."""
         failed = self.read("submission_failed")
@@ -217,7 +222,8 @@ class RunRecord:
     def refused(self, error: HeraK8sError) -> None:
         """Keep why the submission failed."""
         with self._as_far_as_possible():
-            known = not isinstance(error, SubmissionUnknown)
+            lost = isinstance(error, PlatformError) and not error.conclusive
+            known = not lost and not isinstance(error, SubmissionUnknown)
             said = {"wanted": error.wanted, "found": error.found, "at": stamp(now()), "known": known}
             self.write("submission_failed", {**said, **({"in_part": True} if _is_in_part(error) else {})})
 

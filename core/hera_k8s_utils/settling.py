@@ -1,4 +1,4 @@
-"""Runs whose submission is not known to have been accepted: whether they are on the server, by name and digest."""
+"""What is known of a run's submission, kept in its record; and runs of which it is not: are they on the server?"""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .batch import JOB
 from .declarations import Engine, RunSummary, Submission
-from .errors import PlatformError, SubmissionUnknown, SubmitError, SubmittedInPart, Trouble
+from .errors import HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, SubmittedInPart, Trouble
 from .manifest import DIGEST_LABEL, Manifest
-from .runs import RunRecord, Submitted
+from .runs import Attempt, RunRecord, Submitted, short_id
 from .submitting import SETTLED, taken
 from .words import duration, now
 
 if TYPE_CHECKING:
     from .container import ExperimentContainer
+    from .experiment import BuiltExperiment
     from .targets import Target
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def settle(
     found = _Unsettled(target, record, container.engine(), pause).looked_for(patience, say)
     _require_same(found, record, container)
     if found.missing and not in_part:
-        raise _kept(record, _in_part(found, target))
+        raise _kept(record, _in_part(found, record))
     if not found.missing:
         _keep(found, record, container)
 
@@ -71,7 +72,7 @@ class _Unsettled:
             found, unseen = self._seen()
             if found is not None:
                 return found
-            left = min(self._open(), ends - time.monotonic())
+            left = min(_open(self._attempt), ends - time.monotonic())
             if left <= 0:
                 raise self._verdict(unseen)
             if not told:
@@ -86,20 +87,12 @@ class _Unsettled:
         except PlatformError as error:
             return None, None if error.says_absent else error
 
-    def _open(self) -> float:
-        """Seconds for which the latest attempt may be carried out yet."""
-        if self._attempt.state is not Submitted.UNKNOWN:
-            return 0.0
-        if self._attempt.at is None:
-            return SETTLED
-        return max(0.0, SETTLED - (now() - self._attempt.at).total_seconds())
-
     def _verdict(self, unseen: PlatformError | None) -> SubmitError:
         if self._attempt.state is Submitted.IN_PART:
             return _nothing_left(self._target, self._record, self._attempt.found)
         if self._attempt.state is not Submitted.UNKNOWN:
             return _never(self._target, self._record, self._attempt.found)  # refused, and seen nowhere since
-        if unseen is None and self._open() <= 0:
+        if unseen is None and _open(self._attempt) <= 0:
             error = _never(self._target, self._record, f"{_absent(self._target)}, {duration(SETTLED)} and more later")
             return _kept(self._record, error)
         why = f"{_absent(self._target)} so far"
@@ -111,6 +104,64 @@ class _Unsettled:
             hint=f"hera-k8s follow {self._target.short} waits for it; {_again(self._record)} finds out, "
             "and never makes a second one",
         )
+
+
+def submit(built: BuiltExperiment, record: RunRecord, container: ExperimentContainer) -> Submission:
+    """Submit a run, and keep in its record what is known of that, before and after.
+
+    A refusal does not deny an earlier attempt of the same run: then what is on the server counts. Raises `SubmitError`.
+    """
+    earlier = record.attempt if record.was_tried else None
+    engine = container.engine()
+    record.submitting()
+    try:
+        try:
+            submission = engine.submit(built)
+        except SubmitError as error:
+            submission = _of_earlier(error, earlier, record, container)
+    except HeraK8sError as error:
+        record.refused(error)
+        raise
+    record.submitted(submission, engine=container.running().declaration.name)
+    return submission
+
+
+def _of_earlier(
+    error: SubmitError, earlier: Attempt | None, record: RunRecord, container: ExperimentContainer
+) -> Submission:
+    """What an earlier attempt made; raises the error of the latest, or `SubmissionUnknown`."""
+    if isinstance(error, SubmissionUnknown) or earlier is None or earlier.state is Submitted.REFUSED:
+        raise error
+    found: RunSummary | None = None
+    try:
+        found = find(container.engine(), record)
+    except PlatformError as reading:
+        if not reading.says_absent:
+            raise _still_unknown(record, error, f"reading it back: {reading.found or reading.wanted}") from error
+    if found is not None and not _is_same(found, record):
+        raise error
+    if found is not None and not found.missing:
+        return Submission(name=found.name, namespace=container.context().namespace, existed=True)
+    if _open(earlier):
+        raise _still_unknown(record, error, "an earlier attempt may be carried out yet") from error
+    raise error if found is None else _in_part(found, record) from error
+
+
+def _still_unknown(record: RunRecord, error: SubmitError, why: str) -> SubmissionUnknown:
+    return SubmissionUnknown(
+        f"it is not known whether {record.name} was accepted",
+        found=f"{error.found or error.wanted}; {why}",
+        hint=f"{_again(record)} finds out, and never makes a second one",
+    )
+
+
+def _open(attempt: Attempt) -> float:
+    """Seconds for which an attempt may be carried out yet."""
+    if attempt.state is not Submitted.UNKNOWN:
+        return 0.0
+    if attempt.at is None:
+        return SETTLED
+    return max(0.0, SETTLED - (now() - attempt.at).total_seconds())
 
 
 def find(engine: Engine, record: RunRecord) -> RunSummary:
@@ -132,8 +183,12 @@ def _digest(record: RunRecord) -> str:
     return str(record.about.get("digest") or "")[:40]
 
 
+def _is_same(found: RunSummary, record: RunRecord) -> bool:
+    return found.name == record.name and found.labels.get(DIGEST_LABEL) == _digest(record)
+
+
 def _require_same(found: RunSummary, record: RunRecord, container: ExperimentContainer) -> None:
-    if found.name == record.name and found.labels.get(DIGEST_LABEL) == _digest(record):
+    if _is_same(found, record):
         return
     word = "Job" if Manifest(record.read("manifest") or {}).runs_as == JOB else "workflow"
     raise taken(record.name, container.context().namespace, found.labels, word=word, of_run=True)
@@ -149,12 +204,11 @@ def _kept(record: RunRecord, error: SubmitError) -> SubmitError:
     return error
 
 
-def _in_part(found: RunSummary, target: Target) -> SubmittedInPart:
-    assert target.record is not None  # only recorded runs are settled
+def _in_part(found: RunSummary, record: RunRecord) -> SubmittedInPart:
     return SubmittedInPart(
-        f"{target.name} was submitted in part",
+        f"{record.name} was submitted in part",
         found=f"{found.missing} of its Jobs are not there",
-        hint=f"{_again(target.record)} completes it, {target.stop} ends what is there",
+        hint=f"{_again(record)} completes it, hera-k8s stop {short_id(record.id)} ends what is there",
     )
 
 

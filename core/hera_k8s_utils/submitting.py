@@ -58,9 +58,10 @@ def submit_once(wanted: Json, desk: Desk) -> Submission:
     Its name is fixed, so that a second try can at worst be refused: as a conflict, or by a quota that the first has
     used up. Then what is there is read and its digest compared.
 
-    A refusal is believed while no earlier try is in doubt. A try whose answer was lost, was a 5xx, a redirect, or came
-    from a gateway may be carried out late: from then on only the object itself decides. Raises `SubmitError` when it
-    was not submitted, and `SubmissionUnknown` when it was not seen in the time that `Desk.confirming` gives.
+    A refusal is believed while no earlier try is in doubt, unless the object is there from before. A try whose answer
+    was lost, was a 5xx or a redirect, or came from a gateway may be carried out late: from then on only the object
+    itself decides. Raises `SubmitError` when it was not submitted, and `SubmissionUnknown` when it was not seen in the
+    time that `Desk.confirming` gives.
     """
     return _Submitting(wanted, desk).through()
 
@@ -124,22 +125,27 @@ class _Submitting:
             self.last = error
         if not self._last.conclusive:
             self.doubt = self._last
-        elif self._was_refused() and self.doubt is None and self._last.trouble is not Trouble.CONFLICT:
-            raise _refused(self.name, self.desk, self._last) from self._last
         elif self._last.trouble in _LATER and self.doubt is None:
             return None
         submission = self._looked()
-        if submission is None and self.doubt is None and self.look.unseen is None:
+        if submission is None and self.doubt is None and not (self.look.unseen and self._may_be_taken()):
             raise _refused(self.name, self.desk, self._last) from self._last
         return submission
+
+    def _may_be_taken(self) -> bool:
+        """Whether the last answer says that the name may be taken, perhaps by an earlier submission of the same."""
+        return self._last.trouble is Trouble.CONFLICT
 
     def _looked(self) -> Submission | None:
         """What is there now, recognised. Raises `SubmissionUnknown` when further looks are in vain."""
         self.look = self._see()
         if self.look.found is not None:
-            _compare(self.wanted, self.look.found, self.desk)
+            if not _is_same(self.wanted, self.look.found):
+                if self.doubt is None and not self._may_be_taken():
+                    return None  # what was refused was refused for something else
+                raise _taken(self.wanted, self.look.found, self.desk)
             return _submission(self.look.found, self.desk, existed=True)
-        if self.look.in_vain:
+        if self.look.in_vain and (self.doubt is not None or self._may_be_taken()):
             raise self._undecided()
         return None
 
@@ -149,7 +155,7 @@ class _Submitting:
         except PlatformError as error:
             return _Look() if error.says_absent else _Look(unseen=error)
         except SubmitError as error:  # it is there and is no answer, such as one that is being deleted
-            if self.doubt is None:
+            if self.doubt is None and self._may_be_taken():
                 raise
             return _Look(unseen=error)
 
@@ -207,12 +213,17 @@ def _named(answer: Any, name: str) -> Json:
     )
 
 
-def _compare(wanted: Json, found: Json, desk: Desk) -> None:
-    labels: Mapping[str, str] = (found.get("metadata") or {}).get("labels") or {}
-    if labels.get(DIGEST_LABEL) == wanted["metadata"]["labels"][DIGEST_LABEL]:
-        return
+def _is_same(wanted: Json, found: Json) -> bool:
+    return bool(_labels(found).get(DIGEST_LABEL) == wanted["metadata"]["labels"][DIGEST_LABEL])
+
+
+def _labels(found: Json) -> Mapping[str, str]:
+    return (found.get("metadata") or {}).get("labels") or {}
+
+
+def _taken(wanted: Json, found: Json, desk: Desk) -> SubmitError:
     run = _RUN in wanted["metadata"]["labels"]
-    raise taken(wanted["metadata"]["name"], desk.namespace, labels, word=desk.word, of_run=run)
+    return taken(wanted["metadata"]["name"], desk.namespace, _labels(found), word=desk.word, of_run=run)
 
 
 def taken(name: str, namespace: str, labels: Mapping[str, str], *, word: str, of_run: bool) -> SubmitError:
