@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from .batch import JOB
 from .declarations import Engine, RunSummary, Submission
 from .errors import HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, SubmittedInPart, Trouble
 from .manifest import DIGEST_LABEL, Manifest
 from .runs import Attempt, RunRecord, Submitted, short_id
-from .submitting import SETTLED, taken
+from .submitting import SETTLED, spread, taken
 from .words import duration, now
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from .targets import Target
 
 log = logging.getLogger(__name__)
-
-_PAUSE: Final = 5.0
-"""Seconds between two looks at the server."""
 
 
 def settle(
@@ -67,6 +64,7 @@ class _Unsettled:
     def looked_for(self, patience: float, say: Callable[[str], object]) -> RunSummary:
         """The run as the server has it."""
         ends = time.monotonic() + patience
+        pauses = spread(patience)
         told = False
         while True:
             found, unseen = self._seen()
@@ -78,7 +76,7 @@ class _Unsettled:
             if not told:
                 say(f"whether {self._target.name} was accepted is not known; looking for it for up to {duration(left)}")
             told = True
-            self._pause(min(left, _PAUSE))
+            self._pause(min(left, next(pauses, left)))
 
     def _seen(self) -> tuple[RunSummary | None, PlatformError | None]:
         """The run, or why it cannot be seen; neither when it is not there."""

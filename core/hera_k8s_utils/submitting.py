@@ -168,7 +168,7 @@ class _Submitting:
             self.desk.confirming,
         )
         ends = time.monotonic() + self.desk.confirming
-        for seconds in _spread(self.desk.confirming):
+        for seconds in spread(self.desk.confirming):
             self.desk.pause(seconds)
             submission = self._looked()
             if submission is not None:
@@ -187,7 +187,7 @@ class _Submitting:
         return _unknown(self.wanted, "; ".join(told))
 
 
-def _spread(seconds: float) -> Iterator[float]:
+def spread(seconds: float) -> Iterator[float]:
     """The pauses before looks that fill so many seconds."""
     for pause in chain(_LOOKS, repeat(_LOOKS[-1])):
         if seconds <= 0:

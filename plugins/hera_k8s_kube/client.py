@@ -31,6 +31,7 @@ _EARLY: Final = 60.0
 """Seconds before its end at which a credential is renewed."""
 _PAUSE: Final = 10.0
 """Seconds for which a credential that was just renewed, or could not be, is not renewed again."""
+_BUSY: Final = frozenset({502, 503, 504})
 _ONLY_ASKS: Final = frozenset(
     {
         "selfsubjectaccessreviews",
@@ -300,7 +301,8 @@ class KubernetesClient:
             try:
                 return self._object(sending)
             except PlatformError as error:
-                if error.conclusive or error.trouble is Trouble.TIMEOUT:
+                lost = error.status is None and error.trouble is Trouble.UNREACHABLE and not error.conclusive
+                if not lost and error.status not in _BUSY:
                     raise
                 log.debug("%s: %s; asking again", sending.request, error.found)
             time.sleep(0.3 * 2**attempt)

@@ -96,7 +96,7 @@ class JobsEngine:
 
         def read(name: str) -> Json:
             found = kubernetes.get("v1", "configmaps", name)
-            if found["metadata"].get("deletionTimestamp"):
+            if (found.get("metadata") or {}).get("deletionTimestamp"):
                 raise _being_deleted(name)
             there.append(found)
             return found
