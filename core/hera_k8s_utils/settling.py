@@ -170,7 +170,11 @@ def find(engine: Engine, record: RunRecord) -> RunSummary:
     by_name: Any = getattr(engine, "find", None)
     if by_name is not None:
         found: RunSummary = by_name(record.name)
-        return found
+        if found.name == record.name:
+            return found
+        raise PlatformError(
+            f"looking for {record.name}", found="the server answered with another object", trouble=Trouble.PROTOCOL
+        )
     for run in engine.runs(label_selector=f"{DIGEST_LABEL}={_digest(record)}"):
         if run.name == record.name:
             return run
@@ -182,7 +186,7 @@ def _digest(record: RunRecord) -> str:
 
 
 def _is_same(found: RunSummary, record: RunRecord) -> bool:
-    return found.name == record.name and found.labels.get(DIGEST_LABEL) == _digest(record)
+    return found.labels.get(DIGEST_LABEL) == _digest(record)
 
 
 def _require_same(found: RunSummary, record: RunRecord, container: ExperimentContainer) -> None:

@@ -155,7 +155,8 @@ def test_a_run_that_may_arrive_yet_is_unknown(hera: CommandLine, peer: ArgoPeer,
 
 @pytest.mark.parametrize("command", ["follow", "logs", "stop"])
 @pytest.mark.parametrize(
-    "reading", [refusal(503, "out of order", 14), reply(404, "default backend - 404"), refusal(403, "no reading", 7)]
+    "reading",
+    [refusal(503, "out of order", 14), reply(404, "default backend"), refusal(403, "no reading", 7), reply(200, {})],
 )
 def test_a_run_that_cannot_be_looked_for_stays_unknown(
     hera: CommandLine, peer: ArgoPeer, command: str, reading: Answer

@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -224,7 +224,9 @@ class JobsEngine:
 
     def find(self, name: str) -> RunSummary:
         """The Jobs of a run as a listing shows it; raises 404 when there is none."""
-        return _summary(name, self._jobs(name))
+        there = self._jobs(name)
+        named = _is_alone(there, name) and there[0].name  # what is no Job has no name
+        return replace(_summary(name, there), name=named or run_of(there[0]))
 
     def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
         """The runs that carry the labels, the newest first."""
