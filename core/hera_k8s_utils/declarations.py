@@ -262,7 +262,7 @@ class Submission:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:
-    """A run as a listing shows it."""
+    """A run as a listing shows it. missing: how many of its objects are not there, of a run of several Jobs."""
 
     name: str
     phase: str
@@ -270,6 +270,7 @@ class RunSummary:
     started_at: str = ""
     finished_at: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    missing: int = 0
 
 
 @dataclass(frozen=True)
@@ -300,6 +301,9 @@ class Engine(Protocol):
 
     def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
         """The runs on the server that carry the labels."""
+
+    def find(self, name: str) -> RunSummary:
+        """The one run of a name, with its labels, read and not listed; raises `PlatformError` (404) without one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,8 +71,14 @@ class SubmitError(HeraK8sError):
     exit_code = 7
 
 
+class SubmittedInPart(SubmitError):
+    """Of a run of several objects some were accepted, and some surely were not."""
+
+
 class SubmissionUnknown(SubmitError):
     """Whether the workflow was accepted could not be found out: the answer was lost, and it cannot be read back."""
+
+    exit_code = 10
 
 
 class WorkflowFailed(HeraK8sError):
@@ -108,6 +114,11 @@ _TROUBLE_OF_STATUS = {
     429: Trouble.THROTTLED,
     504: Trouble.TIMEOUT,
 }
+_UNDECIDED = frozenset({408, 425, 499})
+"""Statuses of 4xx that say nothing of what became of the request: it took too long, came early, was given up."""
+
+
+_INCONCLUSIVE = frozenset({Trouble.UNREACHABLE, Trouble.TIMEOUT, Trouble.SERVER, Trouble.PROTOCOL})
 
 
 class PlatformError(HeraK8sError):
@@ -116,6 +127,9 @@ class PlatformError(HeraK8sError):
     trouble: what kind of failure it is.
     status: the HTTP status, where one came.
     reason: the server's own word for it (`AlreadyExists`, `NamespaceTerminating`), where it gave one.
+    conclusive: whether the request surely had no effect, because it was never sent or because the server itself
+        refused it. After any other failure (a lost answer, a 5xx, an answer of a gateway's) it may have been carried
+        out, or may be yet. By default the kind of trouble decides.
     """
 
     exit_code = 9
@@ -129,11 +143,23 @@ class PlatformError(HeraK8sError):
         hint: str = "",
         status: int | None = None,
         reason: str = "",
+        conclusive: bool | None = None,
     ) -> None:
         super().__init__(wanted, found=found, hint=hint)
         self.trouble = trouble
         self.status = status
         self.reason = reason
+        self.conclusive = trouble not in _INCONCLUSIVE if conclusive is None else conclusive
+
+    @property
+    def says_absent(self) -> bool:
+        """Whether the server itself says that the object is not there; a gateway's 404 does not."""
+        return self.trouble is Trouble.MISSING and self.conclusive
+
+    @staticmethod
+    def refuses(status: int) -> bool:
+        """Whether an HTTP status, with words of the server's own, says that a request had no effect."""
+        return 400 <= status < 500 and status not in _UNDECIDED
 
     @staticmethod
     def trouble_of(status: int) -> Trouble:

@@ -29,6 +29,7 @@ EXIT_CODES: Final = (
     (7, "submit"),
     (8, "workflow failed"),
     (9, "a server refused or did not answer"),
+    (10, "the submission's outcome is unknown"),
     (130, "interrupted"),
 )
 

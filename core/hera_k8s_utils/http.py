@@ -10,7 +10,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import unquote, urlsplit
@@ -106,10 +106,11 @@ class _Sending:
 
 @dataclass(frozen=True)
 class _Received:
-    """An answer of which the body is not read yet, and the limits that hold for it."""
+    """An answer, and the limits that hold for it. content: its body, None while that is not read."""
 
     response: Response
     limits: RequestLimits
+    content: bytes | None = None
 
 
 class HttpClient:
@@ -122,9 +123,12 @@ class HttpClient:
         `NotApplicable` or another `HeraK8sError` when there is no other token.
     verify: False leaves certificates unverified. ca_file: beats the settings' one.
     proxy: beats the environment's; "" means none. hints: what to type for a kind of trouble, instead of the general.
+    is_own: whether the JSON body of an error is the server's own, and not a gateway's; without it none is known to be,
+        and no refusal is taken for `conclusive`.
 
     Repeated are: requests that never reached the server, reads and PUT and DELETE (with the same result when done
-    twice), and any request that was answered 429. A POST whose answer was lost is never repeated here.
+    twice), and any request that was answered 429. A POST whose answer was lost is never repeated here. A DELETE that
+    is answered 404 after a try whose answer was lost has succeeded.
     """
 
     def __init__(
@@ -138,6 +142,7 @@ class HttpClient:
         ca_file: str = "",
         proxy: str | None = None,
         hints: Mapping[Trouble, str] | None = None,
+        is_own: Callable[[Mapping[str, Any]], bool] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.url = url.rstrip("/")
@@ -152,6 +157,7 @@ class HttpClient:
         self._proxy = proxy_for(self.url, environ) if proxy is None else proxy
         _require_sendable_proxy(self._proxy)
         self._hints = dict(hints or {})
+        self._is_own = is_own
         self._sessions: dict[bool, Session] = {}
         self._opening = threading.Lock()
 
@@ -239,21 +245,29 @@ class HttpClient:
 
     def _authorised(self, sending: _Sending, **parts: Any) -> _Received:
         """Send; after a 401, once more with a renewed token (a refused request had no effect)."""
+        from .transport import was_in_doubt
+
         used = self._token() if self._token else ""
         received = self._send(sending, used, **parts)
         if received.response.status_code == 401 and self._renewed(used):
             received.response.close()
             used = self._token() if self._token else ""
             received = self._send(sending, used, **parts)
-        if not 200 <= received.response.status_code < 300:
-            raise self._refusal(sending, received)
-        return received
+        if 200 <= received.response.status_code < 300:
+            return received
+        content = _beginning(received)
+        error = self._refusal(sending, received.response, content)
+        if sending.method == "DELETE" and error.says_absent and was_in_doubt(received.response.raw):
+            return replace(received, content=content)  # it is what an earlier try has deleted
+        raise error
 
     def _read_whole(self, sending: _Sending, received: _Received) -> bytes:
         import urllib3
 
         from .bodies import read_whole
 
+        if received.content is not None:
+            return received.content
         try:
             return read_whole(received.response.raw, received.limits)
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -328,19 +342,18 @@ class HttpClient:
     # --- what went wrong -------------------------------------------------------------------------------------------
 
     def _failure(self, sending: _Sending, error: BaseException) -> PlatformError:
-        from .transport import diagnose
+        from .transport import diagnose, never_sent
 
         trouble, found, hint = diagnose(error, url=self.shown_url, proxy=shown_address(self._proxy), wait=sending.wait)
         wanted = f"{sending.method} {self._shown(sending.path)}"
-        return PlatformError(wanted, found=found, hint=self._hints.get(trouble, hint), trouble=trouble)
+        return PlatformError(
+            wanted, found=found, hint=self._hints.get(trouble, hint), trouble=trouble, conclusive=never_sent(error)
+        )
 
-    def _refusal(self, sending: _Sending, received: _Received) -> PlatformError:
-        """The error of an answer whose status is not one of success."""
-        from .bodies import read_beginning
-
-        response = received.response
-        with response:
-            said, reason = _said(read_beginning(response.raw, received.limits))
+    def _refusal(self, sending: _Sending, response: Response, content: bytes) -> PlatformError:
+        """The error of an answer whose status is not one of success. content: the beginning of its body."""
+        body = _error_body(content)
+        said, reason = _said(body, content)
         status = response.status_code
         trouble = PlatformError.trouble_of(status)
         hint = self._hints.get(trouble, _HINTS.get(trouble, ""))
@@ -358,6 +371,7 @@ class HttpClient:
             trouble=trouble,
             status=status,
             reason=reason,
+            conclusive=PlatformError.refuses(status) and self._is_own is not None and self._is_own(body),
         )
 
 
@@ -425,13 +439,26 @@ def _not_json(error: ValueError, content: bytes) -> str:
     return f", and {error}" if isinstance(error, TooComplex) else f" with {describe_body(content)}, not JSON"
 
 
-def _said(content: bytes) -> tuple[str, str]:
-    """A server's own words and its reason: both APIs answer errors with a JSON object that holds `message`."""
+def _beginning(received: _Received) -> bytes:
+    """What an answer of failure says, as far as a message needs it."""
+    from .bodies import read_beginning
+
+    with received.response as response:
+        return read_beginning(response.raw, received.limits)
+
+
+def _error_body(content: bytes) -> Mapping[str, Any]:
+    """The JSON object of an answer; an empty one when it holds none."""
     try:
         body = parse_json(content)
     except ValueError:
-        body = None
-    if isinstance(body, dict):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _said(body: Mapping[str, Any], content: bytes) -> tuple[str, str]:
+    """A server's own words and its reason: both APIs answer errors with a JSON object that holds `message`."""
+    if body:
         said, reason = body.get("message") or body.get("error") or "", body.get("reason") or ""
         return (said if isinstance(said, str) else ""), (reason if isinstance(reason, str) else "")
     text = redact(content[:4096].decode("utf-8", "replace").strip())[:300]

@@ -122,6 +122,7 @@ def carry_out(plan: Plan, context: Context) -> list[Step]:
     """Create and complete what the plan says, in its order; returns what was done.
 
     Raises `PlatformError` at the first that the cluster refuses; what was made before stays, and is found next time.
+    An object is made once: values that were generated for it are not replaced when an answer is lost, or comes late.
     """
     done = []
     for step in plan.todo:
@@ -180,7 +181,8 @@ def _completion(title: str, body: Json, found: Json) -> Step:
         return Step(
             title, kind, name, CANNOT, keys=keys, why="it is there without these keys, and is not ours to change"
         )
-    metadata = {"name": name, **_namespace_of(body)}
+    version = (found.get("metadata") or {}).get("resourceVersion")
+    metadata = {"name": name, **_namespace_of(body), **({"resourceVersion": version} if version else {})}
     patch = {"apiVersion": body["apiVersion"], "kind": kind, "metadata": metadata, **lacking}
     return Step(title, kind, name, COMPLETE, patch, keys)
 
@@ -198,11 +200,38 @@ def _find(kubernetes: Kubernetes, body: Json | None, kind: str, name: str) -> Js
 def _send(step: Step, kubernetes: Kubernetes) -> None:
     body = step.body
     assert body is not None
-    where = _where(body)
-    if step.action == CREATE:
-        kubernetes.apply(body["apiVersion"], plural(step.kind), step.name, body, **where)
-    else:
-        kubernetes.patch(body["apiVersion"], plural(step.kind), step.name, body, **where)
+    try:
+        if step.action == CREATE:
+            kubernetes.create(body["apiVersion"], plural(step.kind), body, **_where(body))
+        else:
+            kubernetes.patch(body["apiVersion"], plural(step.kind), step.name, body, **_where(body))
+    except PlatformError as error:
+        if error.conclusive and error.trouble is not Trouble.CONFLICT:
+            raise
+        if not _has_arrived(step, kubernetes, error):
+            raise _perhaps_made(step, error) from error
+
+
+def _has_arrived(step: Step, kubernetes: Kubernetes, error: PlatformError) -> bool:
+    """Whether what was sent is there all the same, or has been made by another meanwhile."""
+    try:
+        found = _find(kubernetes, step.body, step.kind, step.name)
+    except PlatformError:
+        raise _perhaps_made(step, error) from error
+    return found is not None and set(step.keys) <= set(_keys(found))
+
+
+def _perhaps_made(step: Step, error: PlatformError) -> PlatformError:
+    if error.conclusive:
+        return error
+    return PlatformError(
+        f"it is not known whether {step.kind} {step.name} was made",
+        found=error.found or error.wanted,
+        hint="the same command again finds out, and never makes it twice",
+        trouble=error.trouble,
+        status=error.status,
+        conclusive=False,
+    )
 
 
 def _where(body: Mapping[str, Any]) -> dict[str, Any]:

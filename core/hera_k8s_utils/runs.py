@@ -3,6 +3,7 @@
 runs/20261120-1042-k3f9/
     run.json         names, server, digest, versions, git commit
     manifest.json    what was submitted
+    submission.json  what the server answered; submission_failed.json in its place when that is not, or not yet, known
     inputs.json      parameters, constants or points
     report.json      the checks before it
     events.jsonl     changes of the run's tasks, appended as they pass
@@ -20,16 +21,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .declarations import Json, NodeState, RunUpdate, Submission
-from .errors import HeraK8sError, OptionsError, SubmissionUnknown, listed
+from .errors import HeraK8sError, OptionsError, PlatformError, SubmissionUnknown, SubmittedInPart, listed
 from .naming import is_dns_label
 from .provenance import git_state, versions
 from .reading import LARGEST_DOCUMENT, LARGEST_HISTORY, parse_json, read_file, require_file
 from .redaction import json_without_known, redact, remember
-from .words import now, stamp
+from .words import moment, now, stamp
 
 if TYPE_CHECKING:
     from .checks import Report
@@ -87,6 +89,27 @@ def _require_safe(text: str) -> str:
         found="letters, digits, dashes, dots and underscores are wanted",
         hint="hera-k8s runs",
     )
+
+
+# --- what is known of a submission -----------------------------------------------------------------------------
+
+
+class Submitted(str, Enum):
+    """What is known of a run's submission."""
+
+    ACCEPTED = "accepted"
+    IN_PART = "in part"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The latest attempt to submit a run, as far as it is recorded here. at: when it ended, None if unrecorded."""
+
+    state: Submitted
+    found: str = ""
+    at: datetime | None = None
 
 
 # --- one record ------------------------------------------------------------------------------------------------
@@ -157,6 +180,30 @@ class RunRecord:
                 log.warning("%s cannot be kept: %s; the run itself goes on", self.path, error.strerror or error)
             self._complete = False
 
+    @property
+    def was_tried(self) -> bool:
+        """Whether it was about to be submitted at least once: what is sent is announced here before."""
+        return self.submission is not None or (self.path / "submission_failed.json").exists()
+
+    @property
+    def attempt(self) -> Attempt:
+        """What is known of its submission; unknown also when the program ended before it recorded an answer."""
+        failed = self.read("submission_failed")
+        if self.submission is not None:
+            return Attempt(Submitted.ACCEPTED)
+        if failed is None:
+            return Attempt(Submitted.UNKNOWN, _ENDED_EARLY, moment(str(self.about.get("created_at") or "")))
+        state = Submitted.REFUSED if failed.get("known", True) else Submitted.UNKNOWN
+        if failed.get("in_part"):
+            state = Submitted.IN_PART
+        return Attempt(state, str(failed.get("found") or ""), moment(str(failed.get("at") or "")))
+
+    def submitting(self) -> None:
+        """Keep that it is about to be submitted: a program that is killed now leaves an unknown outcome behind."""
+        with self._as_far_as_possible():
+            said = {"wanted": f"it is not known whether {self.name} was accepted", "found": _ENDED_EARLY}
+            self.write("submission_failed", {**said, "at": stamp(now()), "known": False})
+
     def submitted(self, submission: Submission, *, engine: str) -> None:
         """Keep what the server answered."""
         said = {
@@ -175,8 +222,10 @@ class RunRecord:
     def refused(self, error: HeraK8sError) -> None:
         """Keep why the submission failed."""
         with self._as_far_as_possible():
-            said = {"wanted": error.wanted, "found": error.found, "at": stamp(now())}
-            self.write("submission_failed", {**said, "known": not isinstance(error, SubmissionUnknown)})
+            lost = isinstance(error, PlatformError) and not error.conclusive
+            known = not lost and not isinstance(error, SubmissionUnknown)
+            said = {"wanted": error.wanted, "found": error.found, "at": stamp(now()), "known": known}
+            self.write("submission_failed", {**said, **({"in_part": True} if _is_in_part(error) else {})})
 
     def ended(self, outcome: Json) -> None:
         """Keep how it ended."""
@@ -234,6 +283,13 @@ class RunRecord:
                     state = _node_from_json(node)
                     self._known[state.id] = state
         return self._known
+
+
+_ENDED_EARLY: Final = "hera-k8s ended before the server's answer was recorded"
+
+
+def _is_in_part(error: HeraK8sError) -> bool:
+    return isinstance(error, SubmittedInPart)
 
 
 def _node_to_json(node: NodeState) -> Json:

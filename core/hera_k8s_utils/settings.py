@@ -51,6 +51,9 @@ class CoreSettings:
         "", help="execution engine; without it, the first that runs this kind of object", metavar="NAME"
     )
     run_id: str = option("", help="name of this run; submitting the same run twice makes one workflow", metavar="ID")
+    confirm_timeout: float = option(
+        60.0, help="seconds to look for what was submitted when the server's answer was lost", metavar="SECONDS"
+    )
     runs_dir: str = option("runs", help="directory for the records of runs", metavar="DIR")
     concurrency: int = option(32, help="how many checks run at once", metavar="N")
     check_timeout: float = option(10.0, help="seconds after which a check is given up and named", metavar="SECONDS")
@@ -60,6 +63,8 @@ class CoreSettings:
         if self.namespace and not is_dns_label(self.namespace):
             found = "lower-case letters, digits and dashes are wanted, at most 63, no dash at either end"
             raise OptionsError("--namespace cannot be used", found=found)
+        if self.confirm_timeout < 0:
+            raise OptionsError("--confirm-timeout cannot be used", found="0 seconds is the least")
         if self.concurrency < 1:
             raise OptionsError("--concurrency cannot be used", found="at least one check must run at a time")
         if self.check_timeout <= 0:

@@ -5,24 +5,33 @@ And trying it out before, without keeping it.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any, Final
 
 from .declarations import CheckResult, Json, Submission, fail, ok, unknown, warn
-from .errors import PlatformError, SubmissionUnknown, SubmitError, Trouble
+from .errors import HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, Trouble
 from .manifest import DIGEST_LABEL
 
-_RUN: Final = "hera-k8s-utils/run"
-_TRIES: Final = 4
+log = logging.getLogger(__name__)
 
-_REFUSED: Final = frozenset(
-    {Trouble.INVALID, Trouble.UNAUTHORIZED, Trouble.FORBIDDEN, Trouble.MISSING, Trouble.UNTRUSTED}
-)
-"""Answers after which this try surely made nothing. A conflict is not one of them, nor is a lost answer."""
-_LOST: Final = frozenset({Trouble.UNREACHABLE, Trouble.TIMEOUT})
-"""No answer came: the request may be carried out yet."""
+_RUN: Final = "hera-k8s-utils/run"
+_PAUSES: Final = (0.0, 1.0, 2.0, 4.0)
+"""Seconds before each try."""
+_TRYING: Final = 60.0
+"""Seconds after which no further try is begun: every request of a server that hangs takes its whole time limit."""
+_LOOKS: Final = (1.0, 2.0, 4.0, 8.0)
+"""Seconds before the first looks for what may arrive late; the last is repeated."""
+CONFIRMING: Final = 60.0
+"""Seconds for which what may arrive late is looked for: an API server ends a request after 60 s (`--request-timeout`),
+an admission webhook has 30 s at the most, and gateways give up on their server within a minute."""
+SETTLED: Final = 120.0
+"""Seconds after the last try until it may be taken for lost: a gateway's minute, and then the API server's."""
+_LATER: Final = frozenset({Trouble.UNREACHABLE, Trouble.TIMEOUT})
+"""Troubles of a request that was never sent which another try may get over."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,8 @@ class Desk:
     """Where objects of one kind are handed in, by way of one server.
 
     create: sends the object once. read: gives the one of a name. url: its page, None where it has none.
-    pause: waits for so many seconds before another try. word: what people call the kind.
+    pause: waits for so many seconds before another try or look. word: what people call the kind.
+    confirming: seconds for which an object is looked for when its answer was lost.
     """
 
     namespace: str
@@ -39,63 +49,190 @@ class Desk:
     url: Callable[[str], str] | None = None
     pause: Callable[[float], None] = time.sleep
     word: str = "workflow"
+    confirming: float = CONFIRMING
 
 
 def submit_once(wanted: Json, desk: Desk) -> Submission:
     """Create an object that has a name and a digest label, or recognise it when an earlier try had arrived after all.
 
     Its name is fixed, so that a second try can at worst be refused: as a conflict, or by a quota that the first has
-    used up. Then what is there is read and its digest compared. Raises `SubmitError`.
+    used up. Then what is there is read and its digest compared.
+
+    A refusal is believed while no earlier try is in doubt, unless the object is there from before. A try whose answer
+    was lost, was a 5xx or a redirect, or came from a gateway may be carried out late: from then on only the object
+    itself decides. Raises `SubmitError` when it was not submitted, and `SubmissionUnknown` when it was not seen in the
+    time that `Desk.confirming` gives.
     """
-    name = wanted["metadata"]["name"]
-    for attempt in range(_TRIES):
-        if attempt:
-            desk.pause(min(8.0, 0.5 * 2**attempt))
+    return _Submitting(wanted, desk).through()
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a look at the server showed: the object, or why it was not seen; neither when it is not there."""
+
+    found: Json | None = None
+    unseen: HeraK8sError | None = None
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether further looks will not show more: the server itself forbids them."""
+        return isinstance(self.unseen, PlatformError) and self.unseen.conclusive and self.unseen.trouble not in _LATER
+
+
+@dataclass
+class _Submitting:
+    """One submission. doubt: the last answer after which a try may be carried out yet. last: the last answer."""
+
+    wanted: Json
+    desk: Desk
+    doubt: PlatformError | None = None
+    last: PlatformError | None = None
+    look: _Look = _Look()
+
+    @property
+    def name(self) -> str:
+        return str(self.wanted["metadata"]["name"])
+
+    def through(self) -> Submission:
+        ends = time.monotonic() + _TRYING
+        for seconds in _PAUSES:
+            if self.last is not None:
+                if time.monotonic() > ends:
+                    break
+                self.desk.pause(seconds)
+            submission = self._tried()
+            if submission is not None:
+                return submission
+            if self.doubt is not None and self._was_refused():
+                break  # perhaps for what the earlier try has become
+        if self.doubt is None and self.look.unseen is None:
+            raise _refused(self.name, self.desk, self._last) from self._last
+        return self._awaited()
+
+    @property
+    def _last(self) -> PlatformError:
+        assert self.last is not None  # there was a try, and it failed
+        return self.last
+
+    def _was_refused(self) -> bool:
+        return self._last.conclusive and self._last.trouble not in _LATER
+
+    def _tried(self) -> Submission | None:
+        """One try, and a look where it may have arrived; None when neither shows the object."""
         try:
-            return _submission(desk.create(wanted), desk, existed=False)
+            return _submission(_named(self.desk.create(self.wanted), self.name), self.desk, existed=False)
         except PlatformError as error:
-            if error.trouble in _REFUSED and attempt == 0:
-                raise _refused(name, desk, error) from error
-            found = _read_back(wanted, desk, error)
-            if found is not None:
-                _compare(wanted, found, desk)
-                return _submission(found, desk, existed=True)
-            if error.trouble in _REFUSED | {Trouble.CONFLICT, Trouble.THROTTLED}:
-                raise _refused(name, desk, error) from error
-            last = error
-    if last.trouble in _LOST:
-        raise _undecided(wanted, f"{last.found or last.wanted}; it is not there so far") from last
-    raise _refused(name, desk, last) from last
+            self.last = error
+        if not self._last.conclusive:
+            self.doubt = self._last
+        elif self._last.trouble in _LATER and self.doubt is None:
+            return None
+        submission = self._looked()
+        if submission is None and self.doubt is None and not (self.look.unseen and self._may_be_taken()):
+            raise _refused(self.name, self.desk, self._last) from self._last
+        return submission
 
+    def _may_be_taken(self) -> bool:
+        """Whether the last answer says that the name may be taken, perhaps by an earlier submission of the same."""
+        return self._last.trouble is Trouble.CONFLICT
 
-def _read_back(wanted: Json, desk: Desk, error: PlatformError) -> Json | None:
-    """The object of this name, None when there surely is none."""
-    name = wanted["metadata"]["name"]
-    for attempt in range(_TRIES):
+    def _looked(self) -> Submission | None:
+        """What is there now, recognised. Raises `SubmissionUnknown` when further looks are in vain."""
+        self.look = self._see()
+        if self.look.found is not None:
+            if not _is_same(self.wanted, self.look.found):
+                if self.doubt is None and not self._may_be_taken():
+                    return None  # what was refused was refused for something else
+                raise _taken(self.wanted, self.look.found, self.desk)
+            return _submission(self.look.found, self.desk, existed=True)
+        if self.look.in_vain and (self.doubt is not None or self._may_be_taken()):
+            raise self._undecided()
+        return None
+
+    def _see(self) -> _Look:
         try:
-            return desk.read(name)
-        except PlatformError as reading:
-            if reading.trouble is Trouble.MISSING:
-                return None
-            if reading.trouble in _REFUSED or attempt == _TRIES - 1:
-                told = f"{error.found or error.wanted}; then, reading it back: {reading.found or reading.wanted}"
-                raise _undecided(wanted, told) from error
-            desk.pause(min(8.0, 0.5 * 2**attempt))
-    return None
+            return _Look(found=_named(self.desk.read(self.name), self.name))
+        except PlatformError as error:
+            return _Look() if error.says_absent else _Look(unseen=error)
+        except SubmitError as error:  # it is there and is no answer, such as one that is being deleted
+            if self.doubt is None and self._may_be_taken():
+                raise
+            return _Look(unseen=error)
+
+    def _awaited(self) -> Submission:
+        """Look for an object that may arrive late."""
+        log.warning(
+            "whether %s was accepted is not known (%s); looking for it for up to %g s",
+            self.name,
+            _said(self.doubt or self._last),
+            self.desk.confirming,
+        )
+        ends = time.monotonic() + self.desk.confirming
+        for seconds in spread(self.desk.confirming):
+            self.desk.pause(seconds)
+            submission = self._looked()
+            if submission is not None:
+                return submission
+            if time.monotonic() > ends:
+                break
+        raise self._undecided()
+
+    def _undecided(self) -> SubmissionUnknown:
+        doubt = self.doubt or self._last
+        told = [_said(doubt)]
+        if self.last is not None and self.last is not doubt:
+            told.append(f"tried again: {_said(self.last)}")
+        unseen = self.look.unseen
+        told.append(f"then, reading it back: {_said(unseen)}" if unseen else "it is not there so far")
+        return _unknown(self.wanted, "; ".join(told))
 
 
-def _compare(wanted: Json, found: Json, desk: Desk) -> None:
-    labels: Mapping[str, str] = (found.get("metadata") or {}).get("labels") or {}
-    if labels.get(DIGEST_LABEL) == wanted["metadata"]["labels"][DIGEST_LABEL]:
-        return
-    name = wanted["metadata"]["name"]
-    ours = DIGEST_LABEL in labels
-    what = "another experiment or other inputs" if ours else f"a {desk.word} that hera-k8s did not submit"
+def spread(seconds: float) -> Iterator[float]:
+    """The pauses before looks that fill so many seconds."""
+    for pause in chain(_LOOKS, repeat(_LOOKS[-1])):
+        if seconds <= 0:
+            return
+        yield min(pause, seconds)
+        seconds -= pause
+
+
+def _said(error: HeraK8sError) -> str:
+    return error.found or error.wanted
+
+
+def _named(answer: Any, name: str) -> Json:
+    """An answer that is the object of this name; raises `PlatformError` (protocol) for any other, such as `{}`."""
+    metadata = answer.get("metadata") if isinstance(answer, dict) else None
+    if isinstance(metadata, dict) and metadata.get("name") == name:
+        return dict(answer)
+    raise PlatformError(
+        f"the answer about {name}",
+        found=f"the server answered with something else than {name}",
+        hint="is there a proxy or a login page in front of the server?",
+        trouble=Trouble.PROTOCOL,
+    )
+
+
+def _is_same(wanted: Json, found: Json) -> bool:
+    return bool(_labels(found).get(DIGEST_LABEL) == wanted["metadata"]["labels"][DIGEST_LABEL])
+
+
+def _labels(found: Json) -> Mapping[str, str]:
+    return (found.get("metadata") or {}).get("labels") or {}
+
+
+def _taken(wanted: Json, found: Json, desk: Desk) -> SubmitError:
     run = _RUN in wanted["metadata"]["labels"]
-    raise SubmitError(
+    return taken(wanted["metadata"]["name"], desk.namespace, _labels(found), word=desk.word, of_run=run)
+
+
+def taken(name: str, namespace: str, labels: Mapping[str, str], *, word: str, of_run: bool) -> SubmitError:
+    """The error of a name that something else has. labels: of what is there. word: what people call its kind."""
+    what = "another experiment or other inputs" if DIGEST_LABEL in labels else f"a {word} that hera-k8s did not submit"
+    return SubmitError(
         f"{name} was not submitted",
-        found=f"the name is taken in {desk.namespace} by {what}",
-        hint="choose another --run-id, or leave it out" if run else "choose another name",
+        found=f"the name is taken in {namespace} by {what}",
+        hint="choose another --run-id, or leave it out" if of_run else "choose another name",
     )
 
 
@@ -111,7 +248,7 @@ def _submission(answer: Json, desk: Desk, *, existed: bool) -> Submission:
     )
 
 
-def _undecided(wanted: Json, found: str) -> SubmissionUnknown:
+def _unknown(wanted: Json, found: str) -> SubmissionUnknown:
     name, run = wanted["metadata"]["name"], wanted["metadata"]["labels"].get(_RUN)
     again = f"the same command with --run-id {run}" if run else "submitting it again under the same name"
     return SubmissionUnknown(
@@ -129,8 +266,7 @@ def _refused(name: str, desk: Desk, error: PlatformError) -> SubmitError:
         Trouble.MISSING: f"is {desk.namespace} the right namespace (-n NAME)?",
         Trouble.CONFLICT: taken,
     }
-    said = error.found or error.wanted
-    return SubmitError(f"{name} was not accepted", found=said, hint=hints.get(error.trouble, error.hint))
+    return SubmitError(f"{name} was not accepted", found=_said(error), hint=hints.get(error.trouble, error.hint))
 
 
 def tried(create: Callable[[], Any], *, resource: str = "workflows") -> CheckResult:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .addresses import secrets_in
 from .declarations import CredentialProvider, ExecutionEngine, Json, Platform
-from .errors import CredentialError, HeraK8sError, OptionsError, PlatformError, Trouble, WorkflowFailed
+from .errors import CredentialError, HeraK8sError, OptionsError, PlatformError, WorkflowFailed
 from .options import MISSING, Effective, Rank
 from .runs import RunRecord, Runs, short_id
 from .settings import CoreSettings
@@ -71,7 +71,7 @@ def known_to_server(target: Target) -> Iterator[None]:
         wanted = f"no run is called {target.name} here, and {error.wanted}"
         raise type(error)(wanted, found=error.found, hint=error.hint) from error
     except PlatformError as error:
-        if error.trouble is not Trouble.MISSING:
+        if not error.says_absent:  # a gateway's 404 says nothing of the run
             raise
         raise _not_there(target) from error
 
@@ -111,13 +111,20 @@ def _settings(record: RunRecord, session: Session) -> dict[str, Any]:
     """What leads to the server of a record, unless this command line says where to look."""
     about, submission = record.about, record.submission or {}
     if any(each.origin.rank == Rank.GIVEN for each in _leading(session.options, session.plugins)):
-        engine = str(submission.get("engine") or "")
+        engine = str(submission.get("engine") or _intended(about, "engine"))
         return {"engine": engine} if _is_alone(engine, session) else {}
     settings = dict(about.get("back") or {})
-    for name, value in (("namespace", submission.get("namespace")), ("engine", submission.get("engine"))):
+    for name in ("namespace", "engine"):
+        value = submission.get(name) or _intended(about, name)
         if value:
             settings[name] = value
     return settings
+
+
+def _intended(about: Mapping[str, Any], name: str) -> str:
+    """The namespace or the engine of a run that is not known to have been accepted: those it was sent to."""
+    platforms = about.get("platforms") or [{}]
+    return str((platforms[0] if name == "namespace" else about).get(name) or "")
 
 
 def _is_alone(engine: str, session: Session) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http.client import HTTPException, LineTooLong
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -96,8 +96,11 @@ class PlainSession(requests.Session):
         """None: for a target, requests (2.34) reads the whole body of the redirect, whatever its size."""
 
 
-def safe_retry(retries: int) -> SafeRetry:
-    """The one policy of what is repeated, at most so many times; an answer of failure is returned, not raised."""
+def safe_retry(retries: int, *, also: Iterable[str] = ()) -> SafeRetry:
+    """The one policy of what is repeated, at most so many times; an answer of failure is returned, not raised.
+
+    also: further methods that come to the same when they are carried out twice.
+    """
     return SafeRetry(
         total=retries,
         connect=min(1, retries),  # a refused connection seldom opens within a second
@@ -105,11 +108,19 @@ def safe_retry(retries: int) -> SafeRetry:
         status=retries,
         other=0,  # TLS failures among them
         redirect=False,
-        allowed_methods=_SAFE,
+        allowed_methods=_SAFE.union(also),
         status_forcelist=_BUSY,
         backoff_factor=0.3,
         raise_on_status=False,
         respect_retry_after_header=True,
+    )
+
+
+def was_in_doubt(response: Any) -> bool:
+    """Whether one of urllib3's answers came to a repeated request whose earlier try may have been carried out."""
+    history = getattr(getattr(response, "retries", None), "history", ())
+    return any(
+        each.status in _BUSY - {429} or isinstance(each.error, urllib3.exceptions.ProtocolError) for each in history
     )
 
 
@@ -145,6 +156,18 @@ def diagnose(error: BaseException, *, url: str, proxy: str, wait: float) -> tupl
     return Trouble.PROTOCOL, f"{type(error).__name__}", "is the address right?"
 
 
+def never_sent(error: BaseException) -> bool:
+    """Whether an error of requests or urllib3 came before a byte of the request was sent: no connection was made."""
+    chain = list(_causes(error))
+    tls = _first(chain, ssl.SSLError)
+    if tls is not None and _first(chain, TimeoutError) is None:
+        return isinstance(tls, ssl.SSLCertVerificationError) or _is_no_tls(tls)
+    if _first(chain, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError) is not None:
+        return True  # both are raised only until the proxy has connected
+    before = (NewConnectionError, urllib3.exceptions.ConnectTimeoutError, socket.gaierror, ConnectionRefusedError)
+    return _first(chain, *before) is not None
+
+
 def _untrusted(why: str) -> tuple[Trouble, str, str]:
     said = why or "it could not be verified"
     hint = "--ca-file PEM names the authority that signed it"
@@ -156,12 +179,20 @@ def _untrusted(why: str) -> tuple[Trouble, str, str]:
 
 
 def _tls_failure(error: ssl.SSLError, url: str) -> tuple[Trouble, str, str]:
-    reason = (error.reason or "").replace("_", " ").lower()
-    if reason in ("wrong version number", "record layer failure", "http request", "packet length too long"):
-        # the names that OpenSSL 1.1, 3.0 and 3.2 give to bytes that are no TLS
+    reason = _reason(error)
+    if _is_no_tls(error):
         plain = url.replace("https://", "http://", 1)
         return Trouble.PROTOCOL, "it does not speak TLS", f"if it is meant to be plain: {plain}"
     return Trouble.UNTRUSTED, f"TLS failed: {reason or 'the connection was closed'}", "does it ask for other TLS?"
+
+
+def _reason(error: ssl.SSLError) -> str:
+    return (error.reason or "").replace("_", " ").lower()
+
+
+def _is_no_tls(error: ssl.SSLError) -> bool:
+    """Whether the server answered the handshake with bytes that are no TLS, by OpenSSL's (1.1, 3.0, 3.2) names."""
+    return _reason(error) in ("wrong version number", "record layer failure", "http request", "packet length too long")
 
 
 def _timed_out(chain: list[BaseException]) -> bool:

@@ -31,6 +31,7 @@ VERBS: Final = ("stop", "terminate", "retry", "resubmit", "suspend", "resume")
 _NOT_TWICE: Final = ("retry", "resubmit")
 """Verbs that would do something else when their answer is lost and they are sent again."""
 _PAGE: Final = 500
+_LAST_GRPC_CODE: Final = 16
 _STREAM: Final = {"Accept": "text/event-stream"}
 _HINTS: Final = {
     Trouble.UNAUTHORIZED: "hera-k8s login, or a fresh ARGO_TOKEN",
@@ -59,8 +60,15 @@ def open_argo(settings: ArgoSettings, credential: Credential, context: Context) 
         verify=not settings.insecure_skip_verify,
         ca_file=credential.certificate_authority,
         hints=_HINTS,
+        is_own=_is_own,
     )
     return ArgoClient(http, context, identity=credential.identity)
+
+
+def _is_own(body: Mapping[str, Any]) -> bool:
+    """Whether an error is worded as the Argo server (4.1) words its own: with a message and a gRPC code."""
+    code = body.get("code")
+    return type(code) is int and 0 < code <= _LAST_GRPC_CODE and isinstance(body.get("message"), str)
 
 
 def close_argo(client: ArgoClient) -> None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils import Context, Finding, LogLine, PlatformError, RunSummary, RunUpdate, Submission, Trouble
 from hera_k8s_utils.patience import Patience
-from hera_k8s_utils.submitting import Desk, submit_once, tried
+from hera_k8s_utils.settings import CoreSettings
+from hera_k8s_utils.submitting import CONFIRMING, Desk, submit_once, tried
 
 from .client import ArgoClient
-from .following import FIELDS, Source, follow, nodes_of, pod_name, require_going_on
+from .following import FIELDS, Source, follow, nodes_of, pod_name, require_stopping
 from .logs import continued
 from .settings import ArgoSettings
 from .submission import prepared
@@ -34,11 +35,15 @@ _TIMES: Final = "items.status.progress,items.status.startedAt,items.status.finis
 
 @dataclass(frozen=True)
 class ArgoEngine:
-    """Runs workflows through the Argo server. `instance`: of the controller, where there are several."""
+    """Runs workflows through the Argo server.
+
+    instance: of the controller, where there are several. confirming: seconds, as in `Desk`.
+    """
 
     argo: ArgoClient
     instance: str = ""
     patience: Patience = field(default_factory=Patience)
+    confirming: float = CONFIRMING
 
     def submit(self, built: BuiltExperiment) -> Submission:
         """Exactly once; raises `SubmitError`."""
@@ -49,6 +54,7 @@ class ArgoEngine:
             read=partial(self.argo.get, fields=_IDENTITY),
             url=self.argo.url,
             pause=self.patience.pause,
+            confirming=self.confirming,
         )
         return submit_once(workflow, desk)
 
@@ -104,10 +110,15 @@ class ArgoEngine:
         try:
             self.argo.act(name, "terminate" if terminate else "stop")
         except PlatformError as error:
-            if error.trouble is not Trouble.INVALID:  # 400: "cannot stop a completed workflow" (4.1)
+            is_over = error.trouble is Trouble.INVALID  # 400: "cannot stop a completed workflow" (4.1)
+            if error.conclusive and not is_over:
                 raise
-            require_going_on(name, self.argo.get(name, fields="status.phase"))
-            raise
+            read = partial(self.argo.get, fields="status.phase,spec.shutdown")
+            require_stopping(name, read, error, terminate=terminate)
+
+    def find(self, name: str) -> RunSummary:
+        """The workflow of a name as a listing shows it; raises 404 when there is none."""
+        return summary(self.argo.get(name, fields=f"{_IDENTITY},status.phase"))
 
     def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
         """The runs that carry the labels, the newest first as the server lists them."""
@@ -118,4 +129,5 @@ class ArgoEngine:
 def open_argo_engine(settings: ArgoSettings, context: Context) -> ArgoEngine:
     """The engine over the context's Argo server."""
     client: Any = context.argo
-    return ArgoEngine(client, settings.instanceid)
+    confirming = context.options.of(CoreSettings).confirm_timeout
+    return ArgoEngine(client, settings.instanceid, confirming=confirming)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_utils import Context, Finding, Kubernetes, LogLine, RunSummary, RunUpdate, Submission
+from hera_k8s_utils import Context, Finding, Kubernetes, LogLine, PlatformError, RunSummary, RunUpdate, Submission
 from hera_k8s_utils.patience import Patience
 from hera_k8s_utils.pod_logs import log_of_pod
-from hera_k8s_utils.submitting import Desk, submit_once, tried
+from hera_k8s_utils.settings import CoreSettings
+from hera_k8s_utils.submitting import CONFIRMING, Desk, submit_once, tried
 
-from .following import Source, follow, require_going_on
+from .following import Source, follow, require_going_on, require_stopping
 from .pod_logs import followed_logs, logs_of_workflow
 from .settings import ArgoSettings
 from .submission import INSTANCE, prepared
@@ -35,11 +36,15 @@ _UNSURE_STREAM: Final = 30.0
 
 @dataclass(frozen=True)
 class KubernetesEngine:
-    """Runs workflows by creating Workflow objects. `instance`: of the controller, where there are several."""
+    """Runs workflows by creating Workflow objects.
+
+    instance: of the controller, where there are several. confirming: seconds, as in `Desk`.
+    """
 
     kubernetes: Kubernetes
     instance: str = ""
     patience: Patience = field(default_factory=Patience)
+    confirming: float = CONFIRMING
 
     def submit(self, built: BuiltExperiment) -> Submission:
         """Exactly once; raises `SubmitError`."""
@@ -48,6 +53,7 @@ class KubernetesEngine:
             create=partial(self.kubernetes.create, API, WORKFLOWS),
             read=self._read,
             pause=self.patience.pause,
+            confirming=self.confirming,
         )
         return submit_once(self._prepared(built), desk)
 
@@ -72,7 +78,16 @@ class KubernetesEngine:
         """Let exit handlers run (stop) or not (terminate); raises `RunOver` for a workflow that has ended."""
         require_going_on(name, self._read(name))  # the API server would change one that is over
         body = {"spec": {"shutdown": "Terminate" if terminate else "Stop"}}
-        self.kubernetes.patch(API, WORKFLOWS, name, body)
+        try:
+            self.kubernetes.patch(API, WORKFLOWS, name, body)
+        except PlatformError as error:
+            if error.conclusive:
+                raise
+            require_stopping(name, self._read, error, terminate=terminate)
+
+    def find(self, name: str) -> RunSummary:
+        """The workflow of a name as a listing shows it; raises 404 when there is none."""
+        return summary(self._read(name))
 
     def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
         """The runs that carry the labels, the newest first."""
@@ -99,4 +114,5 @@ class KubernetesEngine:
 
 def open_kubernetes_engine(settings: ArgoSettings, context: Context) -> KubernetesEngine:
     """The engine over the context's Kubernetes API."""
-    return KubernetesEngine(context.kubernetes, settings.instanceid)
+    confirming = context.options.of(CoreSettings).confirm_timeout
+    return KubernetesEngine(context.kubernetes, settings.instanceid, confirming=confirming)

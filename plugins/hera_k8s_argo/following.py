@@ -33,7 +33,8 @@ FINAL: Final = frozenset({"Succeeded", "Failed", "Error"})
 
 _REFUSALS: Final = frozenset({Trouble.FORBIDDEN, Trouble.UNTRUSTED, Trouble.INVALID})
 _HOPELESS: Final = _REFUSALS | {Trouble.UNAUTHORIZED, Trouble.MISSING, Trouble.CONFLICT}
-"""Troubles that waiting does not mend; an expired token has been renewed by the client before it tells."""
+"""Troubles that waiting does not mend, where the server itself says so and not a gateway; an expired token has been
+renewed by the client before it tells."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,11 @@ def follow(source: Source, name: str, patience: Patience | None = None) -> Itera
         try:
             workflow = source.read(name)
         except PlatformError as error:
-            if error.trouble is Trouble.MISSING and state.known:
+            if error.says_absent and state.known:
                 yield state.gone()
                 return
-            if error.trouble in _HOPELESS or (error.trouble is Trouble.PROTOCOL and not state.known):
+            hopeless = error.trouble in _HOPELESS and error.conclusive
+            if hopeless or (error.trouble is Trouble.PROTOCOL and not state.known):
                 raise  # what is no answer at the very beginning is another server, or one that never gives any
             strain.bear(error)
             continue
@@ -92,7 +94,7 @@ def _watched(source: Source, name: str, since: str, state: _State, strain: Strai
             if state.ended:
                 return
     except PlatformError as caught:
-        if caught.trouble in _REFUSALS:
+        if caught.trouble in _REFUSALS and caught.conclusive:
             raise
         error = caught
     if heard or time.monotonic() - began >= strain.patience.healthy:
@@ -177,6 +179,35 @@ def require_going_on(name: str, workflow: Json) -> None:
     phase = str((workflow.get("status") or {}).get("phase") or "")
     if phase in FINAL:
         raise RunOver(name, phase)
+
+
+def require_stopping(name: str, read: Callable[[str], Json], error: PlatformError, *, terminate: bool) -> None:
+    """Whether a workflow is being stopped although the request to stop it failed, or its answer was lost.
+
+    Raises `RunOver` for one whose phase is final, else the error, as that of an unknown outcome where it is one.
+    """
+    try:
+        workflow = read(name)
+    except PlatformError as reading:
+        log.debug("reading %s back failed: %s", name, reading.found)
+        raise _perhaps_stopped(name, error) from error
+    require_going_on(name, workflow)
+    shutdown = (workflow.get("spec") or {}).get("shutdown")
+    if shutdown not in (("Terminate",) if terminate else ("Stop", "Terminate")):
+        raise _perhaps_stopped(name, error) from error
+
+
+def _perhaps_stopped(name: str, error: PlatformError) -> PlatformError:
+    if error.conclusive:
+        return error
+    return PlatformError(
+        f"it is not known whether {name} was asked to stop",
+        found=error.found or error.wanted,
+        hint=f"{f'{error.hint}; ' if error.hint else ''}hera-k8s stop {name} again is as good as once",
+        trouble=error.trouble,
+        status=error.status,
+        conclusive=False,
+    )
 
 
 def nodes_of(status: Json) -> Mapping[str, Json]:

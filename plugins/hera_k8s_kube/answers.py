@@ -69,6 +69,7 @@ def refusal(request: Request, status: int, content: bytes, *, location: str = ""
         trouble=trouble,
         status=status,
         reason=str(body.get("reason") or ""),
+        conclusive=PlatformError.refuses(status) and body.get("kind") == "Status",
     )
 
 
@@ -100,12 +101,12 @@ def parsed(request: Request, status: int, content: bytes) -> Json:
 
 def lost(request: Request, error: BaseException, *, server: str, proxy: str, wait: float) -> PlatformError:
     """The error of a request that got no whole answer. wait: seconds that it was given."""
-    from hera_k8s_utils.transport import diagnose
+    from hera_k8s_utils.transport import diagnose, never_sent
 
     trouble, found, hint = diagnose(error, url=server, proxy=proxy, wait=wait)
     parts = urlsplit(server)
     named = found if parts.hostname and parts.hostname in found else f"{parts.netloc}: {found}"
-    return PlatformError(str(request), found=named, hint=hint, trouble=trouble)
+    return PlatformError(str(request), found=named, hint=hint, trouble=trouble, conclusive=never_sent(error))
 
 
 def _status_of(content: bytes) -> Json:

@@ -35,6 +35,16 @@ _EARLY: Final = 60.0
 """Seconds before its end at which a credential is renewed."""
 _PAUSE: Final = 10.0
 """Seconds for which a credential that was just renewed, or could not be, is not renewed again."""
+_BUSY: Final = frozenset({502, 503, 504})
+_ONLY_ASKS: Final = frozenset(
+    {
+        "selfsubjectaccessreviews",
+        "selfsubjectreviews",
+        "selfsubjectrulesreviews",
+        "serviceaccounts/token",
+    }
+)
+"""Resources of which nothing is kept: a POST only asks. A token that got lost on its way expires by itself."""
 _LOG_SILENCE: Final = 4 * 3600.0
 """Seconds without a line of a followed log: a kubelet's own limit for idle streams."""
 
@@ -55,11 +65,12 @@ class _Sending:
 
 @dataclass(frozen=True)
 class _Received:
-    """An answer of which the body is not read yet, over which session it came, and the limits that hold for it."""
+    """An answer, the session over which it came, and the limits that hold for it. content: its body, once read."""
 
     response: Any
     session: Session
     limits: RequestLimits
+    content: bytes | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -73,7 +84,9 @@ class KubernetesClient:
     namespace: of requests that name none. renew: refused credential -> a fresh one; None when there is none to get.
     width: how many requests run at once; as many connections are kept.
 
-    Repeated are requests that never reached the server, GET and DELETE, and whatever was answered 429.
+    Repeated are requests that never reached the server, GET, PATCH and DELETE, whatever was answered 429, and a POST
+    that only asks (for a review or a token). A DELETE that is answered 404 after a try whose answer was lost has
+    succeeded.
     """
 
     def __init__(
@@ -171,7 +184,8 @@ class KubernetesClient:
         query = {"fieldManager": MANAGER, **_dry(dry_run)}
         path = _path(request, api_version, subresource)
         request = replace(request, resource=f"{resource}/{subresource}") if subresource else request
-        return self._object(_Sending(request, "POST", path, query, body))
+        sending = _Sending(request, "POST", path, query, body)
+        return self._asked(sending) if request.resource in _ONLY_ASKS else self._object(sending)
 
     def apply(
         self,
@@ -306,13 +320,28 @@ class KubernetesClient:
     def _object(self, sending: _Sending) -> Json:
         return self._sized(sending)[0]
 
+    def _asked(self, sending: _Sending) -> Json:
+        """The answer to a POST that leaves nothing behind, and so may be sent again."""
+        for attempt in range(self._network.http_retries):
+            try:
+                return self._object(sending)
+            except PlatformError as error:
+                lost = error.status is None and error.trouble is Trouble.UNREACHABLE and not error.conclusive
+                if not lost and error.status not in _BUSY:
+                    raise
+                log.debug("%s: %s; asking again", sending.request, error.found)
+            time.sleep(0.3 * 2**attempt)
+        return self._object(sending)
+
     def _sized(self, sending: _Sending) -> tuple[Json, int]:
         """The object that is answered, and its size in bytes."""
         from hera_k8s_utils.bodies import read_whole
 
         received = self._answer(sending)
-        with self._named(sending, received.session):
-            content = read_whole(received.response, received.limits)
+        content = received.content
+        if content is None:
+            with self._named(sending, received.session):
+                content = read_whole(received.response, received.limits)
         return parsed(sending.request, received.response.status, content), len(content)
 
     def _lines(self, sending: _Sending, wait: float, pace: Pace) -> Iterator[bytes]:
@@ -330,6 +359,7 @@ class KubernetesClient:
     def _answer(self, sending: _Sending) -> _Received:
         """A successful answer; after a 401 once more with a renewed credential (a refused request had no effect)."""
         from hera_k8s_utils.bodies import read_beginning
+        from hera_k8s_utils.transport import was_in_doubt
 
         received = self._send(sending, self._usable())
         content = b"" if received.succeeded else read_beginning(received.response, received.limits)
@@ -339,7 +369,10 @@ class KubernetesClient:
         if received.succeeded:
             return received
         status, location = received.response.status, received.response.headers.get("Location", "")
-        raise refusal(sending.request, status, content, location=location)
+        error = refusal(sending.request, status, content, location=location)
+        if sending.method == "DELETE" and error.says_absent and was_in_doubt(received.response):
+            return replace(received, content=content)  # it is what an earlier try has deleted
+        raise error
 
     def _send(self, sending: _Sending, session: Session) -> _Received:
         wait = self._network.http_timeout

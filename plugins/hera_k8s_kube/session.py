@@ -143,7 +143,8 @@ def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy:
     if network.ca_file and not configuration.ssl_ca_cert:
         tls_context(str(network.ca_file))  # says what is wrong with the file, which is read again for each connection
         configuration.ssl_ca_cert = str(network.ca_file)
-    configuration.retries = safe_retry(network.http_retries)
+    # patches are merged or applied, never lists of steps: twice is as good as once
+    configuration.retries = safe_retry(network.http_retries, also=("PATCH",))
 
 
 def token_of(configuration: Any) -> str:

@@ -125,6 +125,7 @@ def test_while_submitting_the_same_run_finds_out_what_became_of_it(hera: Command
     assert "--run-id r1 finds out, and never makes a second one" in told.out
     assert "submission" not in record("r1")
     assert record("r1")["manifest"]["metadata"]["name"] == "hello-r1"
+    assert "outcome unknown" in hera("runs").out
 
     peer.on("POST", WORKFLOWS, peer.accept)
     assert hera("run", "--run-id", "r1", "--detach").code == 0

@@ -248,10 +248,10 @@ def test_what_cannot_be_known_is_said_and_found_out_by_the_same_run(hera: Comman
 
     instead_of_creating(peer, arrive_and_say_no_more)
     told = hera("run", "--run-id", "r1")
-    assert told.code == 7
+    assert told.code == 10
     assert "it is not known whether hello-r1 was accepted" in told.err
     assert "--run-id r1 finds out, and never makes a second one" in told.lines[-1]
-    assert "perhaps submitted" in hera("runs").out
+    assert "outcome unknown" in hera("runs").out
 
     peer.on("GET", f"{WORKFLOWS}/hello-r1")
     instead_of_creating(peer, peer.accept)

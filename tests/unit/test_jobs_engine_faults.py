@@ -15,7 +15,16 @@ from fault_server import reply, stream
 from jobs_peer import HURRIED, JOBS, PODS, JobsPeer, ended, event, job, status
 
 from hera_k8s_kube.jobs.engine import JobsEngine
-from hera_k8s_utils import Experiment, PlatformError, RunOver, RunUpdate, SubmitError, build_container
+from hera_k8s_utils import (
+    Experiment,
+    PlatformError,
+    RunOver,
+    RunUpdate,
+    SubmissionUnknown,
+    SubmitError,
+    SubmittedInPart,
+    build_container,
+)
 
 Json = dict[str, Any]
 NAMES = ("sweep-r1-a", "sweep-r1-b")
@@ -58,8 +67,11 @@ def test_a_run_that_was_handed_in_by_halves_is_completed(peer: JobsPeer, tmp_pat
 
     with opened(peer, tmp_path) as (engine, built):
         peer.on("POST", JOBS, only_a)
-        with pytest.raises(SubmitError, match="exceeded quota"):
+        with pytest.raises(SubmittedInPart, match="exceeded quota") as caught:
             engine.submit(built)
+        assert "of 2 Jobs 1 are known to be accepted" in caught.value.found
+        assert "hera-k8s stop r1 ends what was accepted" in caught.value.hint
+        assert engine.find("sweep-r1").missing == 1
         first = peer.kept["sweep-r1-a"]["metadata"]["uid"]
         peer.on("POST", JOBS, peer.accept)
         submission = engine.submit(built)
@@ -67,6 +79,41 @@ def test_a_run_that_was_handed_in_by_halves_is_completed(peer: JobsPeer, tmp_pat
         assert peer.kept["sweep-r1-a"]["metadata"]["uid"] == first
         assert sorted(peer.kept) == sorted(NAMES)
         assert engine.submit(built).existed
+
+
+@pytest.mark.parametrize("of_a", ["accepted", "refused"])
+def test_a_run_of_which_one_job_is_unknown_is_unknown(peer: JobsPeer, tmp_path: Path, of_a: str) -> None:
+    def lost_b(request: Any, handler: Any) -> None:
+        if request.json()["metadata"]["name"].endswith("-b"):
+            reply(502, "")(request, handler)
+        elif of_a == "accepted":
+            peer.accept(request, handler)
+        else:
+            reply(403, status(403, "Forbidden", "exceeded quota"))(request, handler)
+
+    with opened(peer, tmp_path) as (engine, built):
+        peer.on("POST", JOBS, lost_b)
+        with pytest.raises(SubmissionUnknown, match="it is not known whether sweep-r1 was accepted") as caught:
+            engine.submit(built)
+    assert "sweep-r1-b" in caught.value.found
+    assert "--run-id r1" in caught.value.hint
+    assert caught.value.exit_code == 10
+
+
+def test_a_run_of_which_no_job_was_accepted_is_refused(peer: JobsPeer, tmp_path: Path) -> None:
+    with opened(peer, tmp_path) as (engine, built):
+        peer.on("POST", JOBS, reply(403, status(403, "Forbidden", "exceeded quota")))
+        with pytest.raises(SubmitError, match="was not accepted: exceeded quota") as caught:
+            engine.submit(built)
+    assert not isinstance(caught.value, (SubmittedInPart, SubmissionUnknown))
+
+
+def test_an_answer_that_is_no_config_map_is_none(peer: JobsPeer, tmp_path: Path) -> None:
+    with opened(peer, tmp_path, MAP, job("a")) as (engine, built):
+        peer.on("POST", MAPS, reply(502, ""))
+        peer.on("GET", f"{MAPS}/sweep-r1-mine", reply(200, {}))
+        with pytest.raises(SubmissionUnknown):
+            engine.submit(built)
 
 
 def test_another_run_under_the_name_is_refused(peer: JobsPeer, tmp_path: Path) -> None:

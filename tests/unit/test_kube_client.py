@@ -356,3 +356,66 @@ def test_a_line_that_has_no_end_ends_the_stream(server: FaultServer, monkeypatch
     with pytest.raises(PlatformError, match="one line has no end") as caught:
         next(lines)
     assert caught.value.trouble is Trouble.PROTOCOL
+
+
+# --- requests that may have been carried out -------------------------------------------------------------------------
+
+
+def status(code: int, reason: str = "") -> Any:
+    return reply(code, {"kind": "Status", "apiVersion": "v1", "code": code, "reason": reason, "message": reason})
+
+
+@pytest.mark.parametrize("lost", [cut(), reply(503, "")])
+def test_a_deletion_whose_answer_was_lost_has_succeeded(server: FaultServer, lost: Any) -> None:
+    server.on("DELETE", MAP, lost, status(404, "NotFound"))
+    connect(server.url).delete("v1", "configmaps", "x")
+    server.on("DELETE", MAP, status(404, "NotFound"))
+    assert failure(connect(server.url), lambda c: c.delete("v1", "configmaps", "x")).trouble is Trouble.MISSING
+
+
+@pytest.mark.parametrize("lost", [cut(), reply(502, "")])
+def test_a_patch_whose_answer_was_lost_is_sent_again(server: FaultServer, lost: Any) -> None:
+    server.on("PATCH", MAP, lost, reply(200, {"kind": "ConfigMap"}))
+    assert connect(server.url).patch("v1", "configmaps", "x", {"data": {"A": "1"}}) == {"kind": "ConfigMap"}
+
+
+@pytest.mark.parametrize("lost", [cut(), reply(503, "")])
+def test_a_token_that_got_lost_is_asked_for_again(server: FaultServer, lost: Any) -> None:
+    path = "/api/v1/namespaces/default/serviceaccounts/bot/token"
+    server.on("POST", path, lost, reply(201, {"kind": "TokenRequest"}))
+    found = connect(server.url).create("v1", "serviceaccounts", {}, name="bot", subresource="token")
+    assert found == {"kind": "TokenRequest"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "conclusive"),
+    [
+        (status(403, "Forbidden"), True),
+        (status(404, "NotFound"), True),
+        (status(422, "Invalid"), True),
+        (status(500, "InternalError"), False),
+        (status(504, "Timeout"), False),
+        (status(408, "RequestTimeout"), False),
+        (reply(403, "<html></html>"), False),
+        (reply(404, "default backend - 404"), False),
+        (reply(401, {"type": "error", "message": "must authenticate"}), False),
+        (reply(302, "", headers={"Location": "https://login.example/"}), False),
+        (html_login(), False),
+        (cut(), False),
+    ],
+)
+def test_only_the_servers_own_words_are_a_refusal(server: FaultServer, answer: Any, conclusive: bool) -> None:
+    server.on("POST", MAP.removesuffix("/x"), answer)
+    error = failure(connect(server.url), lambda c: c.create("v1", "configmaps", {"metadata": {"name": "x"}}))
+    assert error.conclusive is conclusive
+
+
+def test_a_request_that_was_never_sent_had_no_effect() -> None:
+    error = failure(connect(f"http://127.0.0.1:{refused_port()}"), lambda c: c.create("v1", "configmaps", {}))
+    assert error.conclusive
+    authority = trustme.CA()
+    with FaultServer(tls=tls_context(authority)) as server:
+        assert failure(connect(server.url), lambda c: c.create("v1", "configmaps", {})).conclusive
+    with FaultServer() as server:
+        plain = server.url.replace("http://", "https://")
+        assert failure(connect(plain), lambda c: c.create("v1", "configmaps", {})).conclusive

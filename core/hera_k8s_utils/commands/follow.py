@@ -51,7 +51,12 @@ def timeout_argument(parser: ArgumentParser) -> None:
 
 
 def run(session: Session) -> int:
-    """Follow a run until it ends; what was recorded as ended is told at once, without a server."""
+    """Follow a run until it ends; what was recorded as ended is told at once, without a server.
+
+    A run that is not known to have been accepted is looked for first.
+    """
+    from ..settling import settle
+    from ..submitting import SETTLED
     from ..targets import find_target, known_to_server
     from ..words import parse_duration
 
@@ -63,6 +68,7 @@ def run(session: Session) -> int:
         return tell_recorded(recorded, target, console)
     with session.container(None, **target.settings) as container, known_to_server(target):
         container.engine()
+        settle(target, container, patience=min(SETTLED, timeout or SETTLED), say=console.warning)
         console.say(f"following {target.name} on {whereabouts(container)}; Ctrl-C leaves it running")
         return see_through(target, console, container, timeout)
 

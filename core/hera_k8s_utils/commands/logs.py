@@ -37,12 +37,14 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Print the output of tasks; lines of several tasks carry the name of theirs."""
+    from ..settling import settle
     from ..targets import known_to_server
 
     console = session.console()
     target, task = _target(session)
     with session.container(None, **target.settings) as container, known_to_server(target):
         engine = container.engine()
+        settle(target, container, in_part=True)
         if not task and not session.arguments.failed:
             _print_all(engine, target, console, follow=session.arguments.follow)
             return 0

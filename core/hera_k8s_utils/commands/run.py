@@ -60,7 +60,6 @@ def run(session: Session) -> int:
         submission = _submit(built, record, container)
         target = Target(submission.name, record)
         try:
-            record.submitted(submission, engine=container.running().declaration.name)
             return _after(target, built, session, console, container, timeout)
         except KeyboardInterrupt:
             raise left_running(target.name, target.come_back, target.stop) from None
@@ -201,16 +200,15 @@ def results_of(container: ExperimentContainer) -> Mapping[str, str]:
 
 
 def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentContainer) -> Submission:
+    from ..settling import submit
+
     try:
-        return container.engine().submit(built)
+        return submit(built, record, container)
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped while submitting {built.name}; whether it arrived is not known",
             hint=f"the same command with --run-id {built.run_id} finds out, and never makes a second one",
         ) from None
-    except HeraK8sError as error:
-        record.refused(error)
-        raise
 
 
 def _after(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..declarations import Command, Json
+from ..runs import Submitted
 from . import Session
 from .follow import whereabouts
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from ..runs import RunRecord
 
 _LABEL = "hera-k8s-utils/"
+_UNACCEPTED = {
+    Submitted.REFUSED: "not submitted",
+    Submitted.IN_PART: "submitted in part",
+    Submitted.UNKNOWN: "outcome unknown",
+}
+"""How a listing words a run that is not known to have been accepted whole."""
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -57,6 +64,7 @@ def row_of(record: RunRecord) -> Json:
         "done": outcome.get("done"),
         "total": outcome.get("total") or about.get("points"),
         "unit": outcome.get("unit") or "point",
+        "submission": record.attempt.state.value,
         "created_at": about.get("created_at", ""),
         "seconds": outcome.get("seconds"),
         "record": str(record.path),
@@ -65,9 +73,9 @@ def row_of(record: RunRecord) -> Json:
 
 def _last_heard(record: RunRecord) -> str:
     """The phase of a run whose end is not recorded: it was left, or is followed by another program just now."""
-    if record.submission is None:
-        failed = record.read("submission_failed")
-        return "not submitted" if failed and failed.get("known", True) else "perhaps submitted"
+    unaccepted = _UNACCEPTED.get(record.attempt.state)
+    if unaccepted is not None:
+        return unaccepted
     phase = ""
     for event in record.events():
         phase = str(event.get("phase") or phase)

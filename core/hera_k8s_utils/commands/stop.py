@@ -28,6 +28,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Ask the server to end the run; its tasks are ended by the server, a moment later. One that is over stays so."""
+    from ..settling import settle
     from ..targets import find_target, known_to_server
 
     console = session.console()
@@ -35,6 +36,7 @@ def run(session: Session) -> int:
     terminate = session.arguments.terminate
     try:
         with session.container(None, **target.settings) as container, known_to_server(target):
+            settle(target, container, in_part=True)
             container.engine().stop(target.name, terminate=terminate)
             where = whereabouts(container)
             consequence = _consequence(container.running().declaration.runs, terminate=terminate)

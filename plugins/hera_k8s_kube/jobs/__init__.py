@@ -9,8 +9,19 @@ print(jobs.wait("hello", timeout=600).phase)
 
 from hera_k8s_utils.batch import literal
 
-from .client import Jobs, JobTimeout, JobUpdate, at_once, open_jobs
+from .client import Jobs, JobTimeout, JobUpdate, at_once, hand_in_all, open_jobs
 from .reading import Job
 from .templates import indexed_job, plain_job
 
-__all__ = ["Job", "JobTimeout", "JobUpdate", "Jobs", "at_once", "indexed_job", "literal", "open_jobs", "plain_job"]
+__all__ = [
+    "Job",
+    "JobTimeout",
+    "JobUpdate",
+    "Jobs",
+    "at_once",
+    "hand_in_all",
+    "indexed_job",
+    "literal",
+    "open_jobs",
+    "plain_job",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,21 @@ from typing import Final, TypeVar
 
 from hera_k8s_utils.context import Context
 from hera_k8s_utils.declarations import Json, LogLine, Submission
-from hera_k8s_utils.errors import HeraK8sError, PlatformError, RunOver, SubmitError, Trouble
+from hera_k8s_utils.errors import (
+    HeraK8sError,
+    PlatformError,
+    RunOver,
+    SubmissionUnknown,
+    SubmitError,
+    SubmittedInPart,
+    Trouble,
+)
 from hera_k8s_utils.manifest import DIGEST_LABEL, Manifest
 from hera_k8s_utils.patience import Patience
 from hera_k8s_utils.platforms import Kubernetes
 from hera_k8s_utils.pod_logs import log_of_pod, logs_side_by_side, tolerant
-from hera_k8s_utils.submitting import Desk, submit_once
+from hera_k8s_utils.settings import CoreSettings
+from hera_k8s_utils.submitting import CONFIRMING, Desk, submit_once
 
 from .reading import Job
 from .reasons import why_pods_wait
@@ -58,11 +68,14 @@ class Jobs:
         jobs.submit(manifest)
         job = jobs.wait("hello", timeout=600)
 
+    confirming: seconds for which a Job is looked for when the answer to its submission was lost.
+
     All but `submit` raise `PlatformError` for what the server refuses, 404 included.
     """
 
     kubernetes: Kubernetes
     patience: Patience = field(default_factory=Patience)
+    confirming: float = CONFIRMING
 
     @property
     def namespace(self) -> str:
@@ -93,6 +106,7 @@ class Jobs:
             read=self._read_lasting,
             pause=self.patience.pause,
             word="Job",
+            confirming=self.confirming,
         )
         return submit_once(wanted, desk)
 
@@ -310,7 +324,10 @@ class Jobs:
 
 
 def at_once(act: Callable[[T], R], things: Sequence[T]) -> list[R]:
-    """Do something about many things, a few at a time; after the first failure, or Ctrl-C, no further one is begun."""
+    """Do something about many things, a few at a time; after the first failure, or Ctrl-C, no further one is begun.
+
+    Raises the first failure, in the order of the things.
+    """
     with ThreadPoolExecutor(_WIDTH, thread_name_prefix="jobs") as pool:
         done = [pool.submit(act, thing) for thing in things]
         try:
@@ -321,9 +338,48 @@ def at_once(act: Callable[[T], R], things: Sequence[T]) -> list[R]:
             raise
 
 
+def hand_in_all(jobs: Jobs, manifests: Sequence[Json], run: str, *, again: str, end: str) -> list[Submission]:
+    """Submit the Jobs of one run, a few at a time, each once; after the first failure no further one is begun.
+
+    run: what messages call them together. again: what completes them. end: what ends those that were accepted.
+
+    Raises `SubmissionUnknown` when the outcome of any is unknown, else `SubmittedInPart` when some were accepted and
+    some were not, else the `SubmitError` of the first.
+    """
+    failed = threading.Event()
+
+    def hand_in(manifest: Json) -> Submission | SubmitError | None:
+        if failed.is_set():
+            return None
+        try:
+            return jobs.hand_in(manifest)
+        except SubmitError as error:
+            failed.set()
+            return error
+
+    outcomes = at_once(hand_in, manifests)
+    accepted = [each for each in outcomes if isinstance(each, Submission)]
+    errors = [each for each in outcomes if isinstance(each, SubmitError)]
+    if not errors:
+        return accepted
+    first = next((each for each in errors if isinstance(each, SubmissionUnknown)), errors[0])
+    if len(manifests) == 1 or (not accepted and not isinstance(first, SubmissionUnknown)):
+        raise first
+    said = f"of {len(manifests)} Jobs {len(accepted)} are known to be accepted; {first.wanted}: {first.found}"
+    if isinstance(first, SubmissionUnknown):
+        raise SubmissionUnknown(
+            f"it is not known whether {run} was accepted",
+            found=said,
+            hint=f"{again} finds out, and never makes a second one",
+        ) from first
+    raise SubmittedInPart(
+        f"{run} was submitted in part", found=said, hint=f"{again} completes it, {end} ends what was accepted"
+    ) from first
+
+
 def open_jobs(context: Context) -> Jobs:
     """The Jobs of the context's namespace, over its Kubernetes client. Makes no request."""
-    return Jobs(context.kubernetes)
+    return Jobs(context.kubernetes, confirming=context.options.of(CoreSettings).confirm_timeout)
 
 
 def main_container(pod: Json) -> str:

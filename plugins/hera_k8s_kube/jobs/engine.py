@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,12 +15,11 @@ from hera_k8s_utils.context import Context
 from hera_k8s_utils.declarations import Finding, Json, LogLine, RunSummary, RunUpdate, Submission, Verdict, ok
 from hera_k8s_utils.errors import PlatformError, RunOver, SubmitError, Trouble
 from hera_k8s_utils.manifest import DIGEST_LABEL
-from hera_k8s_utils.patience import Patience
 from hera_k8s_utils.pod_logs import begun_pods, logs_side_by_side
 from hera_k8s_utils.submitting import Desk, submit_once, tried
 
-from .client import API, JOB_LABEL, RESOURCE, Jobs, at_once
-from .nodes import Point, RunState, SeenPod, complete, run_of
+from .client import API, JOB_LABEL, RESOURCE, Jobs, at_once, hand_in_all, open_jobs
+from .nodes import Point, RunState, SeenPod, complete, missing, run_of
 from .points import POINT, POINTS_LABEL, lines_of, of_annotation, parsed
 from .reading import FAILED, Job
 from .reasons import latest_warning
@@ -54,7 +53,8 @@ class JobsEngine:
         wanted = [each for each in objects if each["kind"] == JOB]
         for each in maps:
             self._submit_map(each, built.name)
-        handed_in = at_once(self.jobs.hand_in, wanted)
+        again = f"the same command with --run-id {built.run_id}"
+        handed_in = hand_in_all(self.jobs, wanted, built.name, again=again, end=f"hera-k8s stop {built.run_id}")
         self._give_to(maps, list(zip(wanted, handed_in, strict=True)))
         return Submission(
             name=built.name,
@@ -96,7 +96,7 @@ class JobsEngine:
 
         def read(name: str) -> Json:
             found = kubernetes.get("v1", "configmaps", name)
-            if found["metadata"].get("deletionTimestamp"):
+            if (found.get("metadata") or {}).get("deletionTimestamp"):
                 raise _being_deleted(name)
             there.append(found)
             return found
@@ -107,6 +107,7 @@ class JobsEngine:
             read=read,
             pause=self.jobs.patience.pause,
             word="config map",
+            confirming=self.jobs.confirming,
         )
         if submit_once(wanted, desk).existed:
             self._detach(there[-1], run)
@@ -220,6 +221,12 @@ class JobsEngine:
             self.jobs.stop(name)
         except RunOver:  # it ended meanwhile
             log.debug("%s ended before it was stopped", name)
+
+    def find(self, name: str) -> RunSummary:
+        """The Jobs of a run as a listing shows it; raises 404 when there is none."""
+        there = self._jobs(name)
+        named = _is_alone(there, name) and there[0].name  # what is no Job has no name
+        return replace(_summary(name, there), name=named or run_of(there[0]))
 
     def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
         """The runs that carry the labels, the newest first."""
@@ -365,9 +372,10 @@ def _summary(name: str, jobs: list[Job]) -> RunSummary:
         started_at=min(job.created_at for job in jobs),
         finished_at=last.finished_at,
         labels=dict(jobs[0].labels),
+        missing=missing(jobs),
     )
 
 
 def open_jobs_engine(settings: None, context: Context) -> JobsEngine:
     """The engine over the context's Kubernetes API."""
-    return JobsEngine(Jobs(context.kubernetes, Patience()))
+    return JobsEngine(open_jobs(context))

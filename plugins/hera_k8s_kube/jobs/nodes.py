@@ -325,6 +325,12 @@ def complete(jobs: Sequence[Job]) -> int | None:
     return len(jobs) if newest is not None and now() - newest > _ON_THEIR_WAY else None
 
 
+def missing(jobs: Sequence[Job]) -> int:
+    """How many Jobs of the run of these are not there, by the number that each carries."""
+    numbers = [int(text) for job in jobs if (text := job.annotations.get(NUMBER, "")).isdecimal()]
+    return max(0, max(numbers, default=0) - len(jobs))
+
+
 def run_of(job: Job) -> str:
     """The name of the run that a Job belongs to; its own where it carries none."""
     return job.labels.get(JOBS_LABEL) or job.name

@@ -26,7 +26,8 @@ _GONE: Final = 410
 
 _REFUSALS: Final = frozenset({Trouble.FORBIDDEN, Trouble.UNTRUSTED, Trouble.INVALID})
 _HOPELESS: Final = _REFUSALS | {Trouble.UNAUTHORIZED, Trouble.MISSING, Trouble.CONFLICT}
-"""Troubles that waiting does not mend; an expired token has been renewed by the client before it tells."""
+"""Troubles that waiting does not mend, where the server itself says so and not a gateway; an expired token has been
+renewed by the client before it tells."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Watched(Generic[T]):
             try:
                 found = list(self._list())
             except PlatformError as error:
-                if error.trouble in _HOPELESS or (error.trouble is Trouble.PROTOCOL and not view.newest):
+                hopeless = error.trouble in _HOPELESS and error.conclusive
+                if hopeless or (error.trouble is Trouble.PROTOCOL and not view.newest):
                     raise  # what is no answer at the very beginning is another server, or one that never gives any
                 if not stopped():
                     strain.bear(error)
@@ -111,7 +113,7 @@ class Watched(Generic[T]):
                 place.passed(found)
                 yield from news
         except PlatformError as caught:
-            if caught.trouble in _REFUSALS:
+            if caught.trouble in _REFUSALS and caught.conclusive:
                 raise
             error = caught
         place.ended(error, heard=heard)

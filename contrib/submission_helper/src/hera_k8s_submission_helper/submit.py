@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_kube import PersistentVolumeClaim, PullSecret
-from hera_k8s_kube.jobs import Jobs, at_once, open_jobs
+from hera_k8s_kube.jobs import Jobs, hand_in_all, open_jobs
 from hera_k8s_utils import (
     ChecksFailed,
     Experiment,
@@ -148,11 +148,10 @@ def _submitted(session: Session, jobs: Jobs, maker: Maker, console: Console) -> 
 
 def _create(jobs: Jobs, maker: Maker, numbers: Sequence[int]) -> int:
     """Create the jobs, each once; returns how many were not there before. Stopped, the same command goes on."""
-
-    def create(number: int) -> bool:
-        return not jobs.hand_in(maker.job(number)).existed
-
-    return sum(at_once(create, numbers))
+    batch = maker.batch
+    again, end = "the same command", f"hera-k8s jobs cancel --identifier {shlex.quote(batch.identifier)}"
+    manifests = [maker.job(number) for number in numbers]
+    return sum(not each.existed for each in hand_in_all(jobs, manifests, batch.label, again=again, end=end))
 
 
 def _driven(session: Session, jobs: Jobs, batch: Batch, wishes: Wishes, console: Console) -> int:

@@ -1,0 +1,235 @@
+"""What is known of a run's submission, kept in its record; and runs of which it is not: are they on the server?"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .batch import JOB
+from .declarations import Engine, RunSummary, Submission
+from .errors import HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, SubmittedInPart, Trouble
+from .manifest import DIGEST_LABEL, Manifest
+from .runs import Attempt, RunRecord, Submitted, short_id
+from .submitting import SETTLED, spread, taken
+from .words import duration, now
+
+if TYPE_CHECKING:
+    from .container import ExperimentContainer
+    from .experiment import BuiltExperiment
+    from .targets import Target
+
+log = logging.getLogger(__name__)
+
+
+def settle(
+    target: Target,
+    container: ExperimentContainer,
+    *,
+    patience: float = 0.0,
+    in_part: bool = False,
+    say: Callable[[str], object] = log.info,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Find out whether a run was submitted, unless its record knows that it was; record it when it was.
+
+    patience: seconds to wait for a submission that may arrive late. in_part: a run of which only a part is there will
+    do. say: told once when it is waited for.
+
+    Raises `SubmissionUnknown` while it may arrive yet or the server cannot be asked, `SubmittedInPart`, and
+    `SubmitError` when it was not submitted: the server knows no such run, `SETTLED` seconds after the last attempt.
+    """
+    record = target.record
+    if record is None or record.attempt.state is Submitted.ACCEPTED:
+        return
+    found = _Unsettled(target, record, container.engine(), pause).looked_for(patience, say)
+    _require_same(found, record, container)
+    if found.missing and not in_part:
+        raise _kept(record, _in_part(found, record))
+    if not found.missing:
+        _keep(found, record, container)
+
+
+class _Unsettled:
+    """A run that is not known to be submitted."""
+
+    def __init__(self, target: Target, record: RunRecord, engine: Engine, pause: Callable[[float], None]) -> None:
+        self._target = target
+        self._record = record
+        self._attempt = record.attempt
+        self._engine = engine
+        self._pause = pause
+
+    def looked_for(self, patience: float, say: Callable[[str], object]) -> RunSummary:
+        """The run as the server has it."""
+        ends = time.monotonic() + patience
+        pauses = spread(patience)
+        told = False
+        while True:
+            found, unseen = self._seen()
+            if found is not None:
+                return found
+            left = min(_open(self._attempt), ends - time.monotonic())
+            if left <= 0:
+                raise self._verdict(unseen)
+            if not told:
+                say(f"whether {self._target.name} was accepted is not known; looking for it for up to {duration(left)}")
+            told = True
+            self._pause(min(left, next(pauses, left)))
+
+    def _seen(self) -> tuple[RunSummary | None, PlatformError | None]:
+        """The run, or why it cannot be seen; neither when it is not there."""
+        try:
+            return find(self._engine, self._record), None
+        except PlatformError as error:
+            return None, None if error.says_absent else error
+
+    def _verdict(self, unseen: PlatformError | None) -> SubmitError:
+        if self._attempt.state is Submitted.IN_PART:
+            return _nothing_left(self._target, self._record, self._attempt.found)
+        if self._attempt.state is not Submitted.UNKNOWN:
+            return _never(self._target, self._record, self._attempt.found)  # refused, and seen nowhere since
+        if unseen is None and _open(self._attempt) <= 0:
+            error = _never(self._target, self._record, f"{_absent(self._target)}, {duration(SETTLED)} and more later")
+            return _kept(self._record, error)
+        why = f"{_absent(self._target)} so far"
+        if unseen is not None:
+            why = f"it cannot be looked for: {unseen.found or unseen.wanted}"
+        return SubmissionUnknown(
+            f"it is not known whether {self._target.name} was accepted",
+            found=f"{self._attempt.found}; {why}",
+            hint=f"hera-k8s follow {self._target.short} waits for it; {_again(self._record)} finds out, "
+            "and never makes a second one",
+        )
+
+
+def submit(built: BuiltExperiment, record: RunRecord, container: ExperimentContainer) -> Submission:
+    """Submit a run, and keep in its record what is known of that, before and after.
+
+    A refusal does not deny an earlier attempt of the same run: then what is on the server counts. Raises `SubmitError`.
+    """
+    earlier = record.attempt if record.was_tried else None
+    engine = container.engine()
+    record.submitting()
+    try:
+        try:
+            submission = engine.submit(built)
+        except SubmitError as error:
+            submission = _of_earlier(error, earlier, record, container)
+    except HeraK8sError as error:
+        record.refused(error)
+        raise
+    record.submitted(submission, engine=container.running().declaration.name)
+    return submission
+
+
+def _of_earlier(
+    error: SubmitError, earlier: Attempt | None, record: RunRecord, container: ExperimentContainer
+) -> Submission:
+    """What an earlier attempt made; raises the error of the latest, or `SubmissionUnknown`."""
+    if isinstance(error, SubmissionUnknown) or earlier is None or earlier.state is Submitted.REFUSED:
+        raise error
+    found: RunSummary | None = None
+    try:
+        found = find(container.engine(), record)
+    except PlatformError as reading:
+        if not reading.says_absent:
+            raise _still_unknown(record, error, f"reading it back: {reading.found or reading.wanted}") from error
+    if found is not None and not _is_same(found, record):
+        raise error
+    if found is not None and not found.missing:
+        return Submission(name=found.name, namespace=container.context().namespace, existed=True)
+    if _open(earlier):
+        raise _still_unknown(record, error, "an earlier attempt may be carried out yet") from error
+    raise error if found is None else _in_part(found, record) from error
+
+
+def _still_unknown(record: RunRecord, error: SubmitError, why: str) -> SubmissionUnknown:
+    return SubmissionUnknown(
+        f"it is not known whether {record.name} was accepted",
+        found=f"{error.found or error.wanted}; {why}",
+        hint=f"{_again(record)} finds out, and never makes a second one",
+    )
+
+
+def _open(attempt: Attempt) -> float:
+    """Seconds for which an attempt may be carried out yet."""
+    if attempt.state is not Submitted.UNKNOWN:
+        return 0.0
+    if attempt.at is None:
+        return SETTLED
+    return max(0.0, SETTLED - (now() - attempt.at).total_seconds())
+
+
+def find(engine: Engine, record: RunRecord) -> RunSummary:
+    """The run of a record as the server has it, whoever submitted it; raises `PlatformError` (404) without one.
+
+    Engines of plugins that were written before `Engine.find` are asked for the digest.
+    """
+    by_name: Any = getattr(engine, "find", None)
+    if by_name is not None:
+        found: RunSummary = by_name(record.name)
+        if found.name == record.name:
+            return found
+        raise PlatformError(
+            f"looking for {record.name}", found="the server answered with another object", trouble=Trouble.PROTOCOL
+        )
+    for run in engine.runs(label_selector=f"{DIGEST_LABEL}={_digest(record)}"):
+        if run.name == record.name:
+            return run
+    raise PlatformError(f"looking for {record.name}", found="it is not there", trouble=Trouble.MISSING, status=404)
+
+
+def _digest(record: RunRecord) -> str:
+    return str(record.about.get("digest") or "")[:40]
+
+
+def _is_same(found: RunSummary, record: RunRecord) -> bool:
+    return found.labels.get(DIGEST_LABEL) == _digest(record)
+
+
+def _require_same(found: RunSummary, record: RunRecord, container: ExperimentContainer) -> None:
+    if _is_same(found, record):
+        return
+    word = "Job" if Manifest(record.read("manifest") or {}).runs_as == JOB else "workflow"
+    raise taken(record.name, container.context().namespace, found.labels, word=word, of_run=True)
+
+
+def _keep(found: RunSummary, record: RunRecord, container: ExperimentContainer) -> None:
+    submission = Submission(name=found.name, namespace=container.context().namespace, existed=True)
+    record.submitted(submission, engine=container.running().declaration.name)
+
+
+def _kept(record: RunRecord, error: SubmitError) -> SubmitError:
+    record.refused(error)
+    return error
+
+
+def _in_part(found: RunSummary, record: RunRecord) -> SubmittedInPart:
+    return SubmittedInPart(
+        f"{record.name} was submitted in part",
+        found=f"{found.missing} of its Jobs are not there",
+        hint=f"{_again(record)} completes it, hera-k8s stop {short_id(record.id)} ends what is there",
+    )
+
+
+def _never(target: Target, record: RunRecord, found: str) -> SubmitError:
+    return SubmitError(f"{target.name} was never submitted", found=found, hint=f"{_again(record)} submits it")
+
+
+def _nothing_left(target: Target, record: RunRecord, found: str) -> SubmittedInPart:
+    return SubmittedInPart(
+        f"{target.name} was submitted in part, and none of it is there now",
+        found=found,
+        hint=f"{_again(record)} submits it",
+    )
+
+
+def _absent(target: Target) -> str:
+    return f"the server knows no {target.name}"
+
+
+def _again(record: RunRecord) -> str:
+    """What submits the same run."""
+    return f"the same `hera-k8s run ...` with --run-id {record.id}"
