@@ -27,6 +27,8 @@ from .declarations import (
     Naming,
     NodeState,
     Platform,
+    Replacement,
+    RequestGuard,
     ResourceChecker,
     RunSummary,
     RunUpdate,
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     from .layout import Layout
     from .manifest import DIGEST_LABEL, Manifest
     from .naming import is_dns_subdomain, nearest
+    from .offline import HeldRequest, OfflineError, OfflinePhase, offline_phase
     from .options import OptionRow
     from .patience import Strain
     from .provisioning import provision
@@ -102,6 +105,10 @@ _LATER = {
     "Manifest": "manifest",
     "is_dns_subdomain": "naming",
     "nearest": "naming",
+    "HeldRequest": "offline",
+    "OfflineError": "offline",
+    "OfflinePhase": "offline",
+    "offline_phase": "offline",
     "OptionRow": "options",
     "Strain": "patience",
     "provision": "provisioning",
@@ -149,6 +156,7 @@ __all__ = [
     "Experiment",
     "ExperimentContainer",
     "Finding",
+    "HeldRequest",
     "HeraK8sError",
     "HttpClient",
     "Inputs",
@@ -164,6 +172,8 @@ __all__ = [
     "NoCredential",
     "NodeState",
     "NotApplicable",
+    "OfflineError",
+    "OfflinePhase",
     "OptionRow",
     "OptionsError",
     "Platform",
@@ -171,6 +181,8 @@ __all__ = [
     "PlatformKey",
     "PluginError",
     "Point",
+    "Replacement",
+    "RequestGuard",
     "Requirement",
     "ResourceChecker",
     "RunOver",
@@ -202,6 +214,7 @@ __all__ = [
     "listed",
     "nearest",
     "num_exp_environment",
+    "offline_phase",
     "ok",
     "option",
     "parse_arguments",

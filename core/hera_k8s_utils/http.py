@@ -243,6 +243,7 @@ class HttpClient:
         import requests
         import urllib3
 
+        _hold_back(sending.method, self._at(sending.path), parts.get("json"))
         headers = {"Accept": "application/json", **(parts.pop("headers", None) or {})}
         if token:
             headers["Authorization"] = f"Bearer {self._sendable(sending, token)}"
@@ -329,6 +330,17 @@ class HttpClient:
             status=status,
             reason=reason,
         )
+
+
+def _hold_back(method: str, url: str, body: Any) -> None:
+    """Raises `OfflineError` where the running code is loading or building an experiment."""
+    from .offline import HeldRequest, offline_phase
+
+    phase = offline_phase()
+    if phase is not None:
+        reads = method in ("GET", "HEAD", "OPTIONS")
+        path = urlsplit(url).path
+        phase.hold(HeldRequest(library="hera_k8s_utils", method=method, path=path, changes=not reads, body=body))
 
 
 _HINTS: Final = {
