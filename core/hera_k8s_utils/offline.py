@@ -77,7 +77,7 @@ class HeldRequest:
         if self.verb == CREATE and self.kind == "Workflow":
             return "submit a workflow"
         if self.verb and self.kind:
-            return f"{self.verb} {'an' if self.kind[0] in 'AEIO' else 'a'} {self.kind}"
+            return f"{self.verb} {'an' if self.kind[0] in 'AEIOaeio' else 'a'} {self.kind}"
         return f"send {self.method} {self.path}"
 
 

@@ -23,6 +23,7 @@ _KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "sensors": ("Sensor", "sensor"),
     "archived-workflows": ("Workflow", ""),
     "sync": ("SyncLimit", ""),
+    "events": ("event", ""),
 }
 """Kind of the objects of each collection of the Argo server's, and the field of a request that holds one."""
 _CLUSTER_WIDE: Final = ("cluster-workflow-templates", "archived-workflows")
@@ -99,7 +100,7 @@ def _with_namespace(create: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def _some_namespace(workflow: Any) -> Iterator[None]:
     """A namespace for an object that has none, while its request is held back."""
-    if offline_phase() is None or getattr(workflow, "namespace", ""):
+    if offline_phase() is None or workflow.namespace:
         yield
         return
     workflow.namespace = "default"
@@ -167,12 +168,12 @@ def _hold(method: str, url: str, parts: Mapping[str, Any]) -> Json:
 
 
 def _held(phase: OfflinePhase, method: str, path: str, sent: Json | None) -> Json:
-    """Record a request; return what the server would answer where that is known: the object itself, or nothing."""
+    """Record a request; return what the server would answer."""
     collection, namespace, rest = _parts(path)
     kind, field = _KINDS.get(collection, ("", ""))
     found = (sent or {}).get(field) if field else sent
     body = found if isinstance(found, dict) else sent
-    verb = _verb(method, rest)
+    verb = "send" if collection == "events" else _verb(method, rest)
     request = HeldRequest(
         library="hera",
         method=method,
@@ -183,7 +184,14 @@ def _held(phase: OfflinePhase, method: str, path: str, sent: Json | None) -> Jso
         namespace=namespace,
         body=body,
     )
-    return phase.hold(request, {} if verb == "delete" else body if verb in ("create", "update") else None)
+    return phase.hold(request, _answer(request))
+
+
+def _answer(request: HeldRequest) -> Json | None:
+    """What the server would answer, as far as that is known; None where Hera would read something out of it."""
+    if request.verb in ("create", "update"):
+        return request.body
+    return {} if request.verb in ("delete", "send") else None
 
 
 def _parts(path: str) -> tuple[str, str, list[str]]:
