@@ -7,11 +7,13 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
 from .declarations import Verdict
+from .errors import OutputError
+from .streams import write, writing
 from .words import columns, counted, duration
 
 if TYPE_CHECKING:
@@ -124,8 +126,7 @@ class Stream:
             self._styled(spans)
             return
         text = "".join(span.text for span in spans)
-        self.file.write(self._encodable(text) + "\n")
-        self.file.flush()
+        write(self.file, self._encodable(text) + "\n")
 
     def _styled(self, spans: Sequence[Span]) -> None:
         from rich.text import Text
@@ -133,7 +134,8 @@ class Stream:
         text = Text(end="\n")
         for span in spans:
             text.append(self._encodable(span.text), _RICH_STYLE[span.style])
-        self.rich.print(text, soft_wrap=True, crop=False)
+        with writing():
+            self.rich.print(text, soft_wrap=True, crop=False)
 
     def _encodable(self, text: str) -> str:
         return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
@@ -172,8 +174,9 @@ class Console:
             self.out.line(pieces)
 
     def say(self, *pieces: Piece) -> None:
-        """A line of talk, on stderr."""
-        self.err.line(pieces)
+        """A line of talk, on stderr; one that cannot be written is lost, and nothing else with it."""
+        with suppress(OutputError):
+            self.err.line(pieces)
 
     def passed(self, *pieces: Piece) -> None:
         """Talk: something went well."""
@@ -191,18 +194,15 @@ class Console:
 
     def document(self, data: Any) -> None:
         """One JSON document on stdout."""
-        self.out.file.write(json.dumps(data, indent=2, ensure_ascii=True, default=str) + "\n")
-        self.out.file.flush()
+        write(self.out.file, json.dumps(data, indent=2, ensure_ascii=True, default=str) + "\n")
 
     def record(self, data: Any) -> None:
         """One line of newline-delimited JSON on stdout."""
-        self.out.file.write(json.dumps(data, ensure_ascii=True, default=str, separators=(",", ":")) + "\n")
-        self.out.file.flush()
+        write(self.out.file, json.dumps(data, ensure_ascii=True, default=str, separators=(",", ":")) + "\n")
 
     def raw(self, text: str) -> None:
         """Text on stdout as it is: YAML, logs."""
-        self.out.file.write(self.out._encodable(text))
-        self.out.file.flush()
+        write(self.out.file, self.out._encodable(text))
 
     # --- questions ---------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from dependency_injector import containers, providers
 
 from . import building, preflight
+from .blame import blaming
 from .checks import Report, Row
 from .context import Context
 from .conversion import parse_pairs
@@ -20,7 +21,7 @@ from .errors import BuildError
 from .experiment import BuiltExperiment, Environment, Experiment, Workflow
 from .inputs import Inputs
 from .layout import Layout
-from .loading import Loaded, as_experiment, load_experiment
+from .loading import Loaded, as_experiment, failure, load_experiment
 from .manifest import Manifest
 from .offline import ForeignCode, offline
 from .options import Resolved
@@ -201,8 +202,13 @@ def _definition(request: Request, guards: Sequence[RequestGuard]) -> Loaded | No
 
 def _offline(step: Callable[..., T], guards: Sequence[RequestGuard], *arguments: Any) -> T:
     """A step of building in which code of the experiment or of plugins may run: it must send nothing."""
-    with offline(ForeignCode("the experiment", "while it is built"), guards):
-        return step(*arguments)
+    try:
+        with offline(ForeignCode("the experiment", "while it is built"), guards):
+            return step(*arguments)
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit and the like
+        raise BuildError("building the experiment failed", found=failure(error)) from error
 
 
 def _wanted(definition: Loaded | None) -> Loaded:
@@ -251,7 +257,9 @@ def _running(
 ) -> RunningEngine:
     kind = manifest().runs_as if definition is not None else ""
     declaration = preflight.choose_engine(plugins, core, platforms, context, kind)
-    return RunningEngine(declaration, declaration.open(platforms.settings(declaration), context))
+    with blaming(f"the execution engine {declaration.name}"):
+        engine = declaration.open(platforms.settings(declaration), context)
+    return RunningEngine(declaration, engine)
 
 
 def _report(

@@ -12,21 +12,30 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
-from command_line import SECRET
+from argo_peer import NAMESPACE, ArgoPeer
+from command_line import SECRET, CommandLine, kubeconfig, records, write_kubeconfig
 from fault_server import FaultServer, reply
 
 from hera_k8s_utils import (
     BuildError,
+    Experiment,
     HeldRequest,
+    Inputs,
+    LayoutStrategy,
     OfflineError,
     PluginError,
     Replacement,
     RequestGuard,
+    Site,
+    build_container,
+    hookimpl,
     offline_phase,
+    option,
 )
 from hera_k8s_utils.offline import ForeignCode, offline
 from hera_k8s_utils.plugins import Plugins
@@ -503,3 +512,243 @@ def test_a_guard_that_cannot_be_put_in_place_ends_the_build() -> None:
         pass
     with offline(CODE, []):
         pass
+
+
+# --- plugins and the library itself ----------------------------------------------------------------------------
+
+
+class Acme:
+    """A plugin whose functions ask a server where they must not."""
+
+    def __init__(self, asks: str, ask: Callable[[], Any]) -> None:
+        self._asks = asks
+        self._ask = ask
+
+    def _reach(self, what: str) -> None:
+        if what == self._asks:
+            self._ask()
+
+    @hookimpl
+    def sites(self) -> list[Site]:
+        def amend(manifest: Any, context: Any) -> Any:
+            self._reach("amend")
+            return manifest
+
+        return [Site(name="acme", amend=amend)]
+
+    @hookimpl
+    def layout_strategies(self) -> list[LayoutStrategy]:
+        def build(settings: Any, inputs: Any, argument: str) -> Any:
+            self._reach("layout")
+            return self
+
+        return [LayoutStrategy(name="acme", build=build)]
+
+    def encode(self, point: Any) -> str:
+        self._reach("encode")
+        return f"a={point.a}"
+
+    def decode(self, path: str) -> dict[str, int]:
+        return {"a": int(path[2:])}
+
+    @hookimpl
+    def configure_container(self, container: Any) -> None:
+        self._reach("configure")
+
+
+def job(name: str = "j") -> dict[str, Any]:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox"}]}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"template": {"spec": pod}}}
+
+
+def built(plugins: Plugins | None = None, **more: Any) -> Any:
+    """The manifest of an experiment of two points, after everything that is done without a server."""
+    inputs = Inputs(parameters={"a": [1, 2]})
+    experiment = Experiment(**{"name": "one", "workflow": lambda *_: job(), "inputs": inputs, **more})
+    with build_container(experiment, plugins=plugins, environ={}) as container:
+        container.requirements()
+        list(container.layout().paths())
+        container.layout().prove()
+        return container.manifest()
+
+
+@pytest.mark.parametrize(
+    ("asks", "words"),
+    [
+        ("amend", "site acme would submit a workflow while it amends the workflow"),
+        ("layout", "the layout acme would submit a workflow"),
+        ("encode", "the layout acme would submit a workflow"),
+        ("configure", "plugin acme would submit a workflow while it configures the container"),
+    ],
+)
+def test_a_plugin_that_submits_while_an_experiment_is_built_is_named(
+    server: FaultServer, asks: str, words: str
+) -> None:
+    plugins = Plugins.load(extra={"acme": Acme(asks, submission(server))})
+    with pytest.raises(BuildError, match=words):
+        built(plugins, layout="acme")
+    assert server.requests == []
+
+
+def test_options_of_an_experiment_that_submit_are_refused(server: FaultServer) -> None:
+    create = submission(server)
+
+    @dataclass(frozen=True)
+    class Mine:
+        fast: bool = option(False, help="x")
+
+        def __post_init__(self) -> None:
+            create()
+
+    with pytest.raises(BuildError, match="would submit a workflow"):
+        built(options=Mine)
+    assert server.requests == []
+
+
+def test_two_builds_at_once_are_told_apart(server: FaultServer) -> None:
+    create, together = submission(server), threading.Barrier(2, timeout=60)
+    outcomes: dict[str, Any] = {}
+
+    def build(name: str, act: Callable[[], Any]) -> None:
+        def builder(*_: Any) -> Any:
+            together.wait()
+            act()
+            together.wait()
+            return job()
+
+        try:
+            outcomes[name] = built(name=name, workflow=builder)
+        except BuildError as error:
+            outcomes[name] = error
+
+    threads = [
+        threading.Thread(target=build, args=("submits", create)),
+        threading.Thread(target=build, args=("only-builds", lambda: None)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert "the builder of submits would submit a workflow" in str(outcomes["submits"])
+    assert outcomes["only-builds"].body["kind"] == "Job"
+    assert server.requests == []
+    create()
+    assert len(server.requests) == 1
+
+
+# --- the command line ------------------------------------------------------------------------------------------
+
+WORKFLOW = """
+from hera.workflows import Container, Workflow, WorkflowsService
+from hera_k8s_utils import Experiment
+
+with Workflow(name="w", entrypoint="main", workflows_service=WorkflowsService(host={url!r})) as w:
+    Container(name="main", image="busybox", command=["true"])
+
+def build(environment, inputs, layout):
+    {builder}
+    return w
+
+experiment = Experiment(name="one", workflow=build)
+"""
+OWN_ENGINE = """
+from hera_k8s_utils import build_container
+with build_container(experiment) as container:
+    container.engine().submit(container.experiment())
+"""
+
+
+@pytest.fixture
+def hera(work: Path, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(capsys)
+
+
+@pytest.fixture
+def peer(monkeypatch: pytest.MonkeyPatch) -> Iterator[ArgoPeer]:
+    with ArgoPeer() as running:
+        for name, value in {"ARGO_SERVER": running.url, "ARGO_TOKEN": SECRET, "ARGO_NAMESPACE": NAMESPACE}.items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@pytest.mark.parametrize("command", ["render", "layout --all", "run --dry-run", "check", "run", "run --detach"])
+@pytest.mark.parametrize("way", ["builder", "import", "own engine"])
+def test_no_command_submits_on_behalf_of_a_file(hera: CommandLine, peer: ArgoPeer, command: str, way: str) -> None:
+    source = WORKFLOW.format(url=peer.url, builder="w.create()" if way == "builder" else "pass")
+    source += {"builder": "", "import": "w.create()\n", "own engine": OWN_ENGINE}[way]
+    Path("experiment.py").write_text(source)
+    told = hera(*command.split())
+    if (command, way) == ("layout --all", "builder"):
+        assert told.code == 0  # which does not build the workflow
+    else:
+        assert told.code == 6
+        assert "nothing was sent" in told.err
+        assert told.out == ""
+    assert [request for request in peer.requests if request.method != "GET"] == []
+    assert peer.workflows == {}
+    assert records() == []
+
+
+def test_a_run_submits_exactly_once(hera: CommandLine, peer: ArgoPeer) -> None:
+    Path("experiment.py").write_text(WORKFLOW.format(url=peer.url, builder="pass"))
+    assert hera("run", "--detach", "--run-id", "r1").code == 0
+    submitted = [request.json() for request in peer.requests if request.method == "POST"]
+    assert [each["workflow"]["metadata"]["name"] for each in submitted if not each.get("serverDryRun", True)] == [
+        "one-r1"
+    ]
+    assert list(peer.workflows) == ["one-r1"]
+
+
+OFFLINE = ["render", "layout", "layout --all", "run --dry-run", "render --output json", "config experiment.py"]
+WATCHING = """
+import sys
+ASKING = ("connect", "getaddrinfo", "gethostbyname", "gethostbyaddr", "sendto", "sendmsg")
+asked = []
+sys.addaudithook(lambda event, _: asked.append(event) if event in {f"socket.{each}" for each in ASKING} else None)
+from hera_k8s_utils.cli import main
+code = main(sys.argv[1:])
+print(asked, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("command", OFFLINE)
+@pytest.mark.parametrize("platform", ["argo", "kubernetes"])
+def test_what_works_offline_asks_nobody_not_even_for_an_address(work: Path, command: str, platform: str) -> None:
+    Path("experiment.py").write_text(WORKFLOW.format(url="http://argo.invalid", builder="pass"))
+    config = write_kubeconfig(work / "config", kubeconfig("https://kubernetes.invalid", {"token": SECRET}))
+    argo = {"ARGO_SERVER": "http://argo.invalid", "ARGO_TOKEN": SECRET}
+    environ = {**os.environ, **({"KUBECONFIG": config} if platform == "kubernetes" else argo)}
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHING, *command.split()], env=environ, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_check_through_argo_sends_reads_a_lint_and_a_dry_run(hera: CommandLine, peer: ArgoPeer) -> None:
+    Path("experiment.py").write_text(WORKFLOW.format(url="http://argo.invalid", builder="pass"))
+    assert hera("check").code == 0
+    assert {"GET", "POST"} == {request.method for request in peer.requests}
+    for request in peer.requests:
+        dry = request.method == "POST" and (request.path.endswith("/lint") or request.json().get("serverDryRun"))
+        assert request.method == "GET" or dry, (request.method, request.path)
+    assert peer.workflows == {}
+
+
+@pytest.mark.parametrize("engine", ["kubernetes", "jobs"])
+def test_a_check_through_kubernetes_sends_reads_reviews_and_a_dry_run(
+    hera: CommandLine, server: FaultServer, monkeypatch: pytest.MonkeyPatch, work: Path, engine: str
+) -> None:
+    source = (
+        f"from hera_k8s_utils import Experiment\nexperiment = Experiment(name='one', workflow=lambda *a: {job()!r})"
+    )
+    Path("experiment.py").write_text(
+        source if engine == "jobs" else WORKFLOW.format(url="http://argo.invalid", builder="pass")
+    )
+    monkeypatch.setenv("KUBECONFIG", write_kubeconfig(work / "config", kubeconfig(server.url, {"token": SECRET})))
+    hera("check", "--engine", engine)
+    assert {"GET", "POST"} == {request.method for request in server.requests}
+    for request in server.requests:
+        review = request.path.partition("?")[0].endswith("reviews")
+        assert request.method == "GET" or review or request.query.get("dryRun") == "All", (request.method, request.path)
