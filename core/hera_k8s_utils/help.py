@@ -29,6 +29,7 @@ EXIT_CODES: Final = (
     (7, "submit"),
     (8, "workflow failed"),
     (9, "a server refused or did not answer"),
+    (10, "the output cannot be written"),
     (130, "interrupted"),
 )
 
