@@ -27,6 +27,8 @@ from .declarations import (
     Naming,
     NodeState,
     Platform,
+    Replacement,
+    RequestGuard,
     ResourceChecker,
     RunSummary,
     RunUpdate,
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from .layout import Layout
     from .manifest import DIGEST_LABEL, Manifest
     from .naming import is_dns_subdomain, nearest
+    from .offline import HeldRequest, OfflineError, OfflinePhase, offline_phase
     from .options import OptionRow
     from .patience import Strain
     from .provisioning import provision
@@ -103,6 +106,10 @@ _LATER = {
     "Manifest": "manifest",
     "is_dns_subdomain": "naming",
     "nearest": "naming",
+    "HeldRequest": "offline",
+    "OfflineError": "offline",
+    "OfflinePhase": "offline",
+    "offline_phase": "offline",
     "OptionRow": "options",
     "Strain": "patience",
     "provision": "provisioning",
@@ -150,6 +157,7 @@ __all__ = [
     "Experiment",
     "ExperimentContainer",
     "Finding",
+    "HeldRequest",
     "HeraK8sError",
     "HttpClient",
     "Inputs",
@@ -165,6 +173,8 @@ __all__ = [
     "NoCredential",
     "NodeState",
     "NotApplicable",
+    "OfflineError",
+    "OfflinePhase",
     "OptionRow",
     "OptionsError",
     "Platform",
@@ -172,6 +182,8 @@ __all__ = [
     "PlatformKey",
     "PluginError",
     "Point",
+    "Replacement",
+    "RequestGuard",
     "Requirement",
     "ResourceChecker",
     "RunOver",
@@ -204,6 +216,7 @@ __all__ = [
     "listed",
     "nearest",
     "num_exp_environment",
+    "offline_phase",
     "ok",
     "option",
     "parse_arguments",

@@ -10,12 +10,15 @@ from .errors import HeraK8sError, NotApplicable, PluginError
 
 @contextmanager
 def blaming(whose: str) -> Iterator[None]:
-    """Turn whatever is raised inside, beside our own errors, into a `PluginError`. whose: `platform acme-argo`."""
+    """Turn whatever is raised inside, beside our own errors, into a `PluginError`. whose: `platform acme-argo`.
+
+    That includes `SystemExit` and the like: declared functions return, they do not end the program.
+    """
     try:
         yield
-    except (HeraK8sError, NotApplicable):
+    except (HeraK8sError, NotApplicable, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise PluginError(
             f"{whose} failed", found=f"{type(error).__name__}: {error}", hint="--debug shows where; hera-k8s plugins"
         ) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .context import Context
 from .conversion import parse_pairs
-from .declarations import LayoutStrategy, Site
+from .declarations import LayoutStrategy, RequestGuard, Site
 from .errors import BuildError, HeraK8sError
 from .experiment import (
     BuiltExperiment,
@@ -22,6 +22,7 @@ from .inputs import Inputs, parse_overrides
 from .layout import Layout, open_layout
 from .loading import Loaded, failure
 from .manifest import DIGEST_LABEL, Manifest
+from .offline import ForeignCode, offline
 from .options import Rank, Resolved
 from .runs import workflow_name
 from .settings import CoreSettings
@@ -67,17 +68,21 @@ def make_layout(
     root = None
     if mounted is not None:
         root = "/".join([str(getattr(mounted, "mount_path", "")).rstrip("/"), experiment.name, run_id])
-    return open_layout(strategy, settings, inputs, argument, root)
+    guards = plugins.records("request_guards", RequestGuard)
+    return open_layout(strategy, settings, inputs, argument, root, guards)
 
 
-def make_workflow(loaded: Loaded, environment: Environment, inputs: Inputs, layout: Layout) -> Workflow:
+def make_workflow(
+    loaded: Loaded, environment: Environment, inputs: Inputs, layout: Layout, guards: Sequence[RequestGuard]
+) -> Workflow:
     """What the experiment's own function returns; its failure is told with the line of the user's file."""
     try:
-        found = loaded.experiment.workflow(environment, inputs, layout)
-        return list(found) if isinstance(found, Iterator) else found  # a builder may yield Jobs
-    except HeraK8sError:
+        with offline(_builder(loaded.experiment), guards):
+            found = loaded.experiment.workflow(environment, inputs, layout)
+            return list(found) if isinstance(found, Iterator) else found  # a builder may yield Jobs
+    except (HeraK8sError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # SystemExit too: a builder that ends the program has built nothing
         raise BuildError(
             f"building the workflow of {loaded.experiment.name} failed",
             found=failure(error, _file_of(loaded.experiment.workflow)),
@@ -92,16 +97,18 @@ def make_manifest(
     run_id: str,
     sites: Sequence[Site],
     context: Callable[[], Context],
+    guards: Sequence[RequestGuard],
 ) -> Manifest:
     """The workflow as plain data, named, labelled and amended by the sites; the digest label comes last."""
-    manifest = Manifest.of(workflow)
+    with offline(_builder(experiment), guards):  # Hera builds its objects now, and calls the user's hooks
+        manifest = Manifest.of(workflow)
     labels = {LABELS + "experiment": experiment.name, LABELS + "run": _label(run_id)}
     name = workflow_name(experiment.name, run_id) if manifest.ends else ""
     manifest = manifest.as_run(name, labels)
     manifest = manifest.with_spec(_spec_additions(environment))
     for site in sites:
         if site.amend is not None:
-            manifest = _amended(site, manifest, context())
+            manifest = _amended(site, manifest, context(), guards)
     return manifest.labelled({DIGEST_LABEL: manifest.digest[:40]})
 
 
@@ -139,12 +146,18 @@ def _spec_additions(environment: Environment) -> dict[str, Any]:
     return additions
 
 
-def _amended(site: Site, manifest: Manifest, context: Context) -> Manifest:
+def _builder(experiment: Experiment) -> ForeignCode:
+    hint = "return the workflow instead: `hera-k8s run` submits it, once"
+    return ForeignCode(f"the builder of {experiment.name}", file=_file_of(experiment.workflow), hint=hint)
+
+
+def _amended(site: Site, manifest: Manifest, context: Context, guards: Sequence[RequestGuard]) -> Manifest:
     try:
-        amended = site.amend(manifest, context) if site.amend else manifest
-    except HeraK8sError:
+        with offline(ForeignCode(f"site {site.name}", "while it amends the workflow"), guards):
+            amended = site.amend(manifest, context) if site.amend else manifest
+    except (HeraK8sError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise BuildError(
             f"site {site.name} failed while amending the workflow", found=failure(error), hint="hera-k8s plugins"
         ) from error
@@ -180,7 +193,9 @@ def _file_of(function: Any) -> Any:
     return code.co_filename if code is not None else None
 
 
-def _build_hint(loaded: Loaded, error: Exception) -> str:
+def _build_hint(loaded: Loaded, error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return "a builder returns the workflow, or raises an exception; nothing was submitted"
     if loaded.future_annotations and isinstance(error, TypeError):
         return f"remove `from __future__ import annotations` from {loaded.source}: Hera's @script reads annotations"
     return "--debug shows the traceback"

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ._version import __version__
 from .common_flags import HELP, PYTHON_FILE, Common, is_flag, split_common
-from .errors import HeraK8sError, OptionsError, ScriptExit
+from .errors import HeraK8sError, OptionsError, OutputError, ScriptExit
 from .help import PROGRAM, group_overview, overview
 from .log import logging_to_stderr, redact
 from .naming import nearest
 from .plugins import Plugins, StrangersFault
+from .streams import write
 
 if TYPE_CHECKING:
     from .declarations import Command
@@ -55,9 +56,10 @@ def _keeping_interrupts() -> Iterator[None]:
 
 def _main(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
-    _write_what_the_encoding_lacks()
     common = Common(output="json" if "--output=json" in words else "text")
     try:
+        _require_streams()
+        _write_what_the_encoding_lacks()
         common, rest = split_common(words)
         with logging_to_stderr(common.verbosity, tracebacks=common.debug):
             return _guarded(common, rest)
@@ -68,7 +70,7 @@ def _main(argv: Sequence[str] | None) -> int:
 def _guarded(common: Common, words: Sequence[str]) -> int:
     try:
         code = _run(common, words)
-        sys.stdout.flush()
+        write(sys.stdout, "")
         return code
     except HeraK8sError as error:
         return _tell(error, common)
@@ -80,13 +82,14 @@ def _guarded(common: Common, words: Sequence[str]) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return BROKEN_PIPE
-    except Exception as error:
+    except BaseException as error:
         return _unexpected(error, common)
 
 
 def _run(common: Common, words: Sequence[str]) -> int:
     if words and words[0] == "--version":
-        print(f"hera-k8s-utils {__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}")
+        version = ".".join(map(str, sys.version_info[:3]))
+        write(sys.stdout, f"hera-k8s-utils {__version__}, Python {version}\n")
         return 0
     plugins = Plugins.load(disabled=common.no_plugin, strict=common.strict_plugins)
     commands: list[Declared[Command]] = plugins.all("commands")
@@ -94,7 +97,7 @@ def _run(common: Common, words: Sequence[str]) -> int:
         words = [*words[1:], "--help"]
     if not words or words[0] in HELP:
         _warn_of_problems(plugins)
-        print(overview(commands))
+        write(sys.stdout, f"{overview(commands)}\n")
         return 0
     declared, rest = _find(commands, words)
     if declared is None:
@@ -132,7 +135,7 @@ def _group(commands: Sequence[Declared[Command]], words: Sequence[str]) -> int:
     mine = [each for each in commands if each.record.name.split()[: len(asked)] == asked]
     if not mine:
         raise _unknown_command(commands, words)
-    print(group_overview(asked, mine))
+    write(sys.stdout, f"{group_overview(asked, mine)}\n")
     return 0 if len(asked) < len(words) else OptionsError.exit_code
 
 
@@ -157,6 +160,8 @@ def _unknown_command(commands: Sequence[Declared[Command]], words: Sequence[str]
 
 
 def _tell(error: HeraK8sError, common: Common) -> int:
+    if isinstance(error, OutputError):
+        _forget_stdout()
     code = error.code if isinstance(error, ScriptExit) and isinstance(error.code, int) else error.exit_code
     if common.debug:
         _write(redact("".join(traceback.format_exception(type(error), error, error.__traceback__))))
@@ -164,7 +169,7 @@ def _tell(error: HeraK8sError, common: Common) -> int:
         _write_error(type(error).__name__, error.wanted, error.found.strip(), error.hint, code)
     else:
         _write(redact(f"{error}\n"))
-    return code
+    return code or HeraK8sError.exit_code  # an error is never "done", whatever its author thought
 
 
 def _unexpected(error: BaseException, common: Common) -> int:
@@ -207,17 +212,27 @@ def _write(text: str) -> None:
 
 
 def _left(leaving: SystemExit) -> int:
+    """What an action of a parser came to, such as one that prints a version; commands return their exit codes."""
     if leaving.code is None or isinstance(leaving.code, int):
-        return leaving.code or 0
+        code = leaving.code or 0
+        return code if 0 <= code <= 255 else 1
     _write(redact(f"{leaving.code}\n"))
     return 1
+
+
+def _require_streams() -> None:
+    """Raise `OutputError` where results would be lost; without stderr, talk is lost and exit codes are not."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for as long as the program runs
+    if sys.stdout is None:
+        raise OutputError("standard output is closed", hint="> /dev/null runs a command without its output")
 
 
 def _forget_stdout() -> None:
     """Point stdout elsewhere, so that Python's own flush at exit finds no closed pipe."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # not a real file, as in a test
+    except (OSError, ValueError, AttributeError):  # not a real file, as in a test
         return
 
 

@@ -32,7 +32,9 @@ def command_parser(declared: Declared[Command], specs: Sequence[OptionSpec]) -> 
     if command.arguments is not None:
         try:
             command.arguments(parser)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise PluginError(
                 f"command {command.name} of plugin {declared.plugin} ({declared.distribution}) has unusable arguments",
                 found=f"{type(error).__name__}: {error}",

@@ -6,12 +6,14 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
 from .declarations import Verdict
+from .errors import OutputError
 from .redaction import json_without_known, redact, without_known
+from .streams import write, writing
 from .words import columns, counted, duration
 
 if TYPE_CHECKING:
@@ -125,8 +127,7 @@ class Stream:
             self._styled(spans)
             return
         text = "".join(span.text for span in spans)
-        self.file.write(self._encodable(text) + "\n")
-        self.file.flush()
+        write(self.file, self._encodable(text) + "\n")
 
     def _styled(self, spans: Sequence[Span]) -> None:
         from rich.text import Text
@@ -134,7 +135,8 @@ class Stream:
         text = Text(end="\n")
         for span in spans:
             text.append(self._encodable(span.text), _RICH_STYLE[span.style])
-        self.rich.print(text, soft_wrap=True, crop=False)
+        with writing():
+            self.rich.print(text, soft_wrap=True, crop=False)
 
     def _encodable(self, text: str) -> str:
         return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
@@ -173,8 +175,9 @@ class Console:
             self.out.line(pieces)
 
     def say(self, *pieces: Piece) -> None:
-        """A line of talk, on stderr."""
-        self.err.line(pieces)
+        """A line of talk, on stderr; one that cannot be written is lost, and nothing else with it."""
+        with suppress(OutputError):
+            self.err.line(pieces)
 
     def passed(self, *pieces: Piece) -> None:
         """Talk: something went well."""
@@ -192,18 +195,15 @@ class Console:
 
     def document(self, data: Any) -> None:
         """One JSON document on stdout, without known secrets."""
-        self.out.file.write(json_without_known(data, indent=2, ensure_ascii=True) + "\n")
-        self.out.file.flush()
+        write(self.out.file, json_without_known(data, indent=2, ensure_ascii=True) + "\n")
 
     def record(self, data: Any) -> None:
         """One line of newline-delimited JSON on stdout, without known secrets."""
-        self.out.file.write(json_without_known(data, ensure_ascii=True, separators=(",", ":")) + "\n")
-        self.out.file.flush()
+        write(self.out.file, json_without_known(data, ensure_ascii=True, separators=(",", ":")) + "\n")
 
     def raw(self, text: str) -> None:
         """Text on stdout as it is, known secrets excepted: YAML, logs."""
-        self.out.file.write(self.out._encodable(without_known(text)))
-        self.out.file.flush()
+        write(self.out.file, self.out._encodable(without_known(text)))
 
     # --- questions ---------------------------------------------------------------------------------------------
 

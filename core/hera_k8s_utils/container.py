@@ -7,27 +7,31 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dependency_injector import containers, providers
 
 from . import building, preflight
+from .blame import blaming
 from .checks import Report, Row
 from .context import Context
 from .conversion import parse_pairs
-from .declarations import CredentialProvider, Engine, ExecutionEngine, Platform, ResourceChecker, Site
+from .declarations import CredentialProvider, Engine, ExecutionEngine, Platform, RequestGuard, ResourceChecker, Site
 from .errors import BuildError
 from .experiment import BuiltExperiment, Environment, Experiment, Workflow
 from .inputs import Inputs
 from .layout import Layout
-from .loading import Loaded, as_experiment, load_experiment
+from .loading import Loaded, as_experiment, failure, load_experiment
 from .manifest import Manifest
+from .offline import ForeignCode, offline
 from .options import Resolved
 from .platforms import Platforms
 from .plugins import Plugins
 from .resolve import resolve_for
 from .runs import Runs, new_run_id
 from .settings import CoreSettings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,10 @@ class ExperimentContainer(containers.DeclarativeContainer):
     request: providers.Dependency[Request] = providers.Dependency(instance_of=Request)
     plugins: providers.Dependency[Plugins] = providers.Dependency(instance_of=Plugins)
 
-    definition: providers.Singleton[Loaded | None] = providers.Singleton(lambda r: _definition(r), request)
+    guards: providers.Singleton[list[RequestGuard]] = providers.Singleton(
+        lambda p: p.records("request_guards", RequestGuard), plugins
+    )
+    definition: providers.Singleton[Loaded | None] = providers.Singleton(lambda *a: _definition(*a), request, guards)
     settings: providers.Singleton[Resolved] = providers.Singleton(
         lambda *a: _settings(*a), request, plugins, definition
     )
@@ -74,18 +81,20 @@ class ExperimentContainer(containers.DeclarativeContainer):
     offline: providers.Singleton[Context] = providers.Singleton(Context, settings, platforms)
 
     described: providers.Singleton[Experiment] = providers.Singleton(lambda d: _wanted(d).experiment, definition)
-    inputs: providers.Singleton[Inputs] = providers.Singleton(building.make_inputs, described, core)
+    inputs: providers.Singleton[Inputs] = providers.Singleton(
+        lambda *a: _offline(building.make_inputs, *a), guards, described, core
+    )
     environment: providers.Singleton[Environment] = providers.Singleton(
-        building.make_environment, described, core, settings, sites
+        lambda *a: _offline(building.make_environment, *a), guards, described, core, settings, sites
     )
     layout: providers.Singleton[Layout] = providers.Singleton(
         building.make_layout, described, core, inputs, plugins, settings, run_id
     )
     workflow: providers.Singleton[Workflow] = providers.Singleton(
-        building.make_workflow, definition, environment, inputs, layout
+        building.make_workflow, definition, environment, inputs, layout, guards
     )
     manifest: providers.Singleton[Manifest] = providers.Singleton(
-        building.make_manifest, workflow, described, environment, run_id, sites, offline.provider
+        building.make_manifest, workflow, described, environment, run_id, sites, offline.provider, guards
     )
     experiment: providers.Singleton[BuiltExperiment] = providers.Singleton(
         building.build, definition, run_id, inputs, layout, environment, workflow, manifest
@@ -94,7 +103,7 @@ class ExperimentContainer(containers.DeclarativeContainer):
         lambda p: p.records("resource_checkers", ResourceChecker), plugins
     )
     requirements: providers.Singleton[list[preflight.Wanted]] = providers.Singleton(
-        preflight.gather, experiment, checkers
+        lambda *a: _offline(preflight.gather, *a), guards, experiment, checkers
     )
 
     context: providers.Singleton[Context] = providers.Singleton(
@@ -182,13 +191,24 @@ def connect(
     return Connection(container)
 
 
-def _definition(request: Request) -> Loaded | None:
+def _definition(request: Request, guards: Sequence[RequestGuard]) -> Loaded | None:
     target = request.target
     if target is None:
         return None
     if isinstance(target, (str, Path)):
-        return load_experiment(target)
+        return load_experiment(target, guards)
     return Loaded(as_experiment(target), source="")
+
+
+def _offline(step: Callable[..., T], guards: Sequence[RequestGuard], *arguments: Any) -> T:
+    """A step of building in which code of the experiment or of plugins may run: it must send nothing."""
+    try:
+        with offline(ForeignCode("the experiment", "while it is built"), guards):
+            return step(*arguments)
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit and the like
+        raise BuildError("building the experiment failed", found=failure(error)) from error
 
 
 def _wanted(definition: Loaded | None) -> Loaded:
@@ -237,7 +257,9 @@ def _running(
 ) -> RunningEngine:
     kind = manifest().runs_as if definition is not None else ""
     declaration = preflight.choose_engine(plugins, core, platforms, context, kind)
-    return RunningEngine(declaration, declaration.open(platforms.settings(declaration), context))
+    with blaming(f"the execution engine {declaration.name}"):
+        engine = declaration.open(platforms.settings(declaration), context)
+    return RunningEngine(declaration, engine)
 
 
 def _report(

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from .command_help import command_help, command_parser
 from .command_line import Line, unknown_words
 from .commands import TAKES_EXPERIMENT, DefaultFile, Session
 from .common_flags import HELP, PYTHON_FILE, Common, is_flag
-from .errors import HeraK8sError
+from .errors import HeraK8sError, PluginError
 from .owners import all_specs, owners_of, unloaded_plugins
 from .plugins import StrangersFault, is_own
 from .resolve import resolve, resolve_for
+from .streams import write
 
 if TYPE_CHECKING:
     from .declarations import Command
     from .options import OptionSpec, Resolved
     from .plugins import Declared, Plugins
+
+_HIGHEST_EXIT_CODE: Final = 255
+"""A shell sees the rest of a division by 256: 256 would be 0."""
 
 
 def run_command(declared: Declared[Command], words: Sequence[str], plugins: Plugins, common: Common) -> int:
@@ -28,7 +33,7 @@ def run_command(declared: Declared[Command], words: Sequence[str], plugins: Plug
     specs = _specs_for(command, plugins)
     parser = command_parser(declared, specs)
     if _asks_for_help(words):
-        print(command_help(parser))
+        write(sys.stdout, f"{command_help(parser)}\n")
         return 0
     line = parser.read(words)
     tolerant = bool(line.arguments.__dict__.pop(TAKES_EXPERIMENT, False))
@@ -38,14 +43,45 @@ def run_command(declared: Declared[Command], words: Sequence[str], plugins: Plug
         raise unknown_words(line.unknown, flags, unloaded_plugins(plugins), help=f"{parser.prog} --help")
     tolerant = tolerant and line.arguments.file is not None
     session = _session(declared, line, plugins, common, _options(command, line, plugins, common, tolerant=tolerant))
+    return _exit_code(_run(declared, session), declared)
+
+
+def _run(declared: Declared[Command], session: Session) -> Any:
     try:
-        return int(command.run(session) or 0)
-    except (HeraK8sError, BrokenPipeError):  # a closed pipe is nobody's fault
+        return declared.record.run(session)
+    except (HeraK8sError, BrokenPipeError, KeyboardInterrupt):  # a closed pipe is nobody's fault
         raise
-    except Exception as error:
+    except SystemExit as leaving:
+        if leaving.code:
+            raise
+        raise _unfinished(declared, f"it ended the program{_where(leaving)}") from leaving
+    except BaseException as error:
         if is_own(declared.distribution):
             raise
         raise StrangersFault(f"plugin {declared.plugin} ({declared.distribution})") from error
+
+
+def _exit_code(code: Any, declared: Declared[Command]) -> int:
+    """What a command returned, which must be an exit code: 0 is for work that is done, and nothing else is taken so."""
+    if isinstance(code, bool) or not isinstance(code, int) or not 0 <= code <= _HIGHEST_EXIT_CODE:
+        raise _unfinished(declared, f"it returned {'nothing' if code is None else f'a {type(code).__name__}'}")
+    return int(code)
+
+
+def _unfinished(declared: Declared[Command], found: str) -> PluginError:
+    return PluginError(
+        f"command {declared.record.name} of plugin {declared.plugin} ({declared.distribution}) gave no exit code",
+        found=f"{found}; whether its work is done is not known",
+        hint="a command returns 0 when its work is done; --debug shows more",
+    )
+
+
+def _where(error: BaseException) -> str:
+    """The line that raised it, ` at acme.py, line 3`."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" at {Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}" if trace else ""
 
 
 def _specs_for(command: Command, plugins: Plugins) -> list[OptionSpec]:

@@ -175,6 +175,12 @@ class RunOver(PlatformError):
         self.phase = phase
 
 
+class OutputError(HeraK8sError):
+    """Standard output is closed, or what was to be written there could not be."""
+
+    exit_code = 11
+
+
 class NotApplicable(Exception):
     """Raised by a credential provider that has nothing to offer here; the reason is shown in the trace."""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         LayoutStrategy,
         LifecycleEvent,
         Platform,
+        RequestGuard,
         ResourceChecker,
         Site,
     )
@@ -108,6 +109,17 @@ def sites() -> Iterable[Site]:
     @hookimpl
     def sites():
         yield Site(name="acme", defaults={"registry": "harbor.acme.example"}, requires=[Quota()])
+    """
+    return ()
+
+
+@hookspec
+def request_guards() -> Iterable[RequestGuard]:
+    """How the requests of one library are held back while an experiment is loaded and built.
+
+    @hookimpl
+    def request_guards():
+        yield RequestGuard(name="acme", modules=["acme_client.http"], replace=replace_send)
     """
     return ()
 

@@ -291,6 +291,7 @@ class HttpClient:
         import requests
         import urllib3
 
+        _hold_back(sending.method, self._at(sending.path), parts.get("json"))
         limits = RequestLimits(sending.wait)
         headers = {"Accept": "application/json", **(parts.pop("headers", None) or {})}
         if token:
@@ -373,6 +374,17 @@ class HttpClient:
             reason=reason,
             conclusive=PlatformError.refuses(status) and self._is_own is not None and self._is_own(body),
         )
+
+
+def _hold_back(method: str, url: str, body: Any) -> None:
+    """Raises `OfflineError` where the running code is loading or building an experiment."""
+    from .offline import HeldRequest, offline_phase
+
+    phase = offline_phase()
+    if phase is not None:
+        reads = method in ("GET", "HEAD", "OPTIONS")
+        path = urlsplit(url).path
+        phase.hold(HeldRequest(library="hera_k8s_utils", method=method, path=path, changes=not reads, body=body))
 
 
 _HINTS: Final = {

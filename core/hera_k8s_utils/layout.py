@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unicodedata import normalize
@@ -14,16 +15,19 @@ from unicodedata import normalize
 from .codec import dns_name, label_value, plain, shown
 from .errors import BuildError, HeraK8sError
 from .inputs import Inputs, Point
+from .offline import ForeignCode, offline, offline_phase
 from .reading import LARGEST_DOCUMENT, parse_json, read_file
 
 if TYPE_CHECKING:
-    from .declarations import LayoutStrategy, Naming
+    from .declarations import LayoutStrategy, Naming, RequestGuard
 
 PATH_LIMIT: Final = 4095
 """Bytes of a path: PATH_MAX of Linux is 4096, with the NUL at its end."""
 READ_BACK: Final = 20_000
 """Points of which every path is read back; of a longer sweep, this many, evenly spread, and its ends."""
 SIDECAR: Final = "point.json"
+_AT_ONCE: Final = 1_000
+"""Points that a strategy is asked for at once."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,20 @@ class Layout:
     """
 
     def __init__(
-        self, naming: Naming, inputs: Inputs, root: str | None, *, strategy: str = "", sidecar: bool = False
+        self,
+        naming: Naming,
+        inputs: Inputs,
+        root: str | None,
+        *,
+        strategy: str = "",
+        sidecar: bool = False,
+        guards: Sequence[RequestGuard] = (),
     ) -> None:
         self.inputs = inputs
         self.strategy = strategy or type(naming).__name__
         self.sidecar = sidecar
         self._naming = naming
+        self._guards = guards
         self._names = inputs.names
         self._root = None if root is None else posixpath.normpath(root)
         if self._root is not None and not self._root.startswith("/"):
@@ -77,9 +89,11 @@ class Layout:
 
     def relative(self, point: Mapping[str, Any]) -> str:
         """The path of a point's directory below the root; empty for the one point of a sweep without parameters."""
-        if type(point) is Point and point.names is self._names:
-            return self._naming.encode(point)
-        return self._naming.encode(self.inputs.point(point))
+        if type(point) is Point and point.names is self._names and offline_phase() is not None:
+            return self._naming.encode(point)  # for each point of a sweep, in the builder
+        own = self._own(point)
+        with self._strategy_code():
+            return self._naming.encode(own)
 
     def name(self, point: Mapping[str, Any]) -> str:
         """A DNS label of at most 63 characters for a point, for containers and the like; one for each point."""
@@ -104,8 +118,9 @@ class Layout:
         Raises `BuildError` for a path that is not below the root, or not of this layout.
         """
         relative = self._relative(path)
-        found = self.inputs.point(self._naming.decode(relative))
-        belongs = self._naming.encode(found)
+        with self._strategy_code():
+            found = self.inputs.point(self._naming.decode(relative))
+            belongs = self._naming.encode(found)
         if belongs != relative and normalize("NFC", belongs) != normalize("NFC", relative):
             raise BuildError(
                 f"{shown(path)} is no path of the layout {self.strategy}",
@@ -154,7 +169,7 @@ class Layout:
 
         count = len(self.inputs)
         room = PATH_LIMIT - len(self._root.encode()) - 1 if self._root is not None else PATH_LIMIT
-        with _blaming(self.strategy):
+        with self._strategy_code():
             refuse_collisions(self, room)
             read = refuse_unreadable(self, READ_BACK)
         below = f" below {self._root}" if self._root is not None else ""
@@ -163,26 +178,42 @@ class Layout:
 
     def paths(self) -> Iterator[str]:
         """The relative path of each point, in the order of the sweep."""
-        return map(self._naming.encode, self.inputs)
+        points = iter(self.inputs)
+        while some := list(islice(points, _AT_ONCE)):
+            with self._strategy_code():  # not around a yield, which would hold back what the caller sends
+                paths = [self._naming.encode(point) for point in some]
+            yield from paths
+
+    def _strategy_code(self) -> AbstractContextManager[None]:
+        return _strategy_code(self.strategy, self._guards)
 
 
 @contextmanager
-def _blaming(strategy: str) -> Iterator[None]:
-    """Whatever a strategy raises beside our own errors is a fault of its code, and is told as one."""
+def _strategy_code(strategy: str, guards: Sequence[RequestGuard]) -> Iterator[None]:
+    """Whatever a strategy raises beside our own errors is a fault of its code, and is told as one; it sends nothing."""
     try:
-        yield
-    except HeraK8sError:
+        with offline(ForeignCode(f"the layout {strategy}"), guards):
+            yield
+    except (HeraK8sError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise BuildError(f"the layout {strategy} failed", found=f"{type(error).__name__}: {error}") from error
 
 
-def open_layout(declaration: LayoutStrategy, settings: Any, inputs: Inputs, argument: str, root: str | None) -> Layout:
+def open_layout(
+    declaration: LayoutStrategy,
+    settings: Any,
+    inputs: Inputs,
+    argument: str,
+    root: str | None,
+    guards: Sequence[RequestGuard] = (),
+) -> Layout:
     """The layout of one run.
 
     declaration: the strategy. settings: an instance of its settings class, or None. argument: what follows the colon in
-    `template:{seed}`. root: the run's directory in the pod, None when nothing is mounted.
+    `template:{seed}`. root: the run's directory in the pod, None when nothing is mounted. guards: hold back what the
+    strategy would send.
     """
-    with _blaming(declaration.name):
+    with _strategy_code(declaration.name, guards):
         naming = declaration.build(settings, inputs, argument)
-    return Layout(naming, inputs, root, strategy=declaration.name, sidecar=declaration.sidecar)
+    return Layout(naming, inputs, root, strategy=declaration.name, sidecar=declaration.sidecar, guards=guards)

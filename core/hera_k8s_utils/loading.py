@@ -1,25 +1,25 @@
-"""Experiment files: FILE[:NAME] is read, refused if importing it would submit something, and imported."""
+"""Experiment files: FILE[:NAME] is read and imported; what importing it would send to a server is held back."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
 from .batch import is_official
+from .declarations import RequestGuard
 from .errors import BuildError, listed
 from .experiment import Environment, Experiment, suggest_name
 from .inputs import Inputs
 from .layout import Layout
 from .naming import nearest
+from .offline import ForeignCode, offline
 from .reading import read_text
-
-_SUBMITTING: Final = frozenset({"create", "submit", "create_workflow", "submit_workflow", "create_as_workflow"})
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,26 @@ class Loaded:
     future_annotations: bool = False
 
 
-def load_experiment(target: str | Path) -> Loaded:
+def load_experiment(target: str | Path, guards: Sequence[RequestGuard]) -> Loaded:
     """The experiment that FILE[:NAME] names: an `Experiment`, or any Hera Workflow or the dict of one, or of a Job.
 
-    Raises `BuildError` when there is no such file, it does not parse, would submit on import, fails while it is
-    imported, or holds no experiment or more than one without a NAME.
+    guards: how the requests of each library are held back meanwhile.
+
+    Raises `BuildError` when there is no such file, it does not parse, would submit something when it is imported, fails
+    while it is imported, or holds no experiment or more than one without a NAME.
     """
     path, name = _split(str(target))
     text = _read(path)
     tree = _parse(text, path)
-    _refuse_submission(tree, path)
-    module = _import(path)
-    found = _named(module, name, path) if name else _only(module, path)
+    with offline(_code_of(path), guards):
+        module = _import(path)
+        found = _named(module, name, path) if name else _only(module, path)
     return Loaded(as_experiment(found, fallback=path.stem), f"{path}:{name}" if name else str(path), _future(tree))
+
+
+def _code_of(path: Path) -> ForeignCode:
+    hint = "move it below `if __name__ == '__main__':`"
+    return ForeignCode(str(path), "when it is imported", file=path.resolve(), hint=hint)
 
 
 def as_experiment(found: Any, *, fallback: str = "workflow") -> Experiment:
@@ -116,79 +123,6 @@ def _parse(text: str, path: Path) -> ast.Module:
         ) from error
     except ValueError as error:  # null bytes, before Python 3.11.4
         raise BuildError(f"{path} is not a Python file", found=str(error)) from error
-
-
-# --- submission on import --------------------------------------------------------------------------------------
-
-
-def _refuse_submission(tree: ast.Module, path: Path) -> None:
-    if not _imports_hera(tree):
-        return
-    functions = {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
-    imported = {alias.asname or alias.name for node in ast.walk(tree) for alias in _aliases(node)}
-    for call in _reached(tree.body, functions, set()):
-        if _submits(call, imported):
-            raise BuildError(
-                f"{path} would submit a workflow when it is imported",
-                found=f"line {call.lineno}: {ast.unparse(call.func)}(...)",
-                hint="move it below `if __name__ == '__main__':`; nothing was run",
-            )
-
-
-def _imports_hera(tree: ast.Module) -> bool:
-    for node in ast.walk(tree):
-        names = [alias.name for alias in _aliases(node)]
-        if isinstance(node, ast.ImportFrom):
-            names = [node.module or ""]
-        if any(name.partition(".")[0] == "hera" for name in names):
-            return True
-    return False
-
-
-def _aliases(node: ast.AST) -> list[ast.alias]:
-    return node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else []
-
-
-def _reached(
-    body: list[ast.stmt], functions: Mapping[str, ast.FunctionDef | ast.AsyncFunctionDef], seen: set[str]
-) -> Iterator[ast.Call]:
-    """The calls that importing the file would make, through the functions of the file that it calls."""
-    for statement in body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            continue
-        for call in _calls(statement):
-            yield call
-            name = call.func.id if isinstance(call.func, ast.Name) else ""
-            if name in functions and name not in seen:
-                seen.add(name)
-                yield from _reached(functions[name].body, functions, seen)
-
-
-def _calls(node: ast.AST) -> Iterator[ast.Call]:
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-        return
-    if isinstance(node, ast.If) and _is_main_guard(node):
-        for statement in node.orelse:
-            yield from _calls(statement)
-        return
-    if isinstance(node, ast.Call):
-        yield node
-    for child in ast.iter_child_nodes(node):
-        yield from _calls(child)
-
-
-def _is_main_guard(statement: ast.stmt) -> bool:
-    if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.Compare):
-        return False
-    sides = [statement.test.left, *statement.test.comparators]
-    return any(isinstance(side, ast.Name) and side.id == "__name__" for side in sides)
-
-
-def _submits(call: ast.Call, imported: set[str]) -> bool:
-    if not isinstance(call.func, ast.Attribute) or call.func.attr not in _SUBMITTING:
-        return False
-    receiver = call.func.value
-    return not (isinstance(receiver, ast.Name) and receiver.id in imported)
 
 
 def _future(tree: ast.Module) -> bool:

@@ -14,7 +14,7 @@ from . import batch, references
 from .context import Demand
 from .declarations import Json
 from .demand import peak_of
-from .errors import BuildError
+from .errors import BuildError, HeraK8sError
 from .references import PodPart, Reference, ResourcePart
 from .shape import misshapen
 from .variables import Resolution, Resolver, Unresolved, each_template
@@ -335,7 +335,9 @@ def _as_mapping(workflow: Any) -> Mapping[str, Any]:
             built = workflow.model_dump(mode="json", by_alias=True, exclude_none=True)
         else:
             built = None
-    except Exception as error:
+    except (HeraK8sError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # of hooks in the user's classes
         raise BuildError(
             f"the {type(workflow).__name__} cannot be built", found=f"{type(error).__name__}: {error}"
         ) from error

@@ -342,15 +342,21 @@ class Platforms:
     def _load(self, provider: CredentialProvider, context: Context) -> Credential:
         try:
             credential = provider.load(self.settings(provider), context)
-        except (NotApplicable, HeraK8sError):
+        except (NotApplicable, HeraK8sError, KeyboardInterrupt):
             raise
-        except Exception as error:  # a provider is somebody's code: name it, keep the program
+        except BaseException as error:  # a provider is somebody's code: name it, keep the program
             log.debug("credential provider %s failed", provider.name, exc_info=True)
             raise CredentialError(
                 f"credential provider {provider.name} failed",
                 found=f"{type(error).__name__} while loading (details with --debug)",
                 hint=f"hera-k8s plugins, or --credentials {provider.target}=ANOTHER",
             ) from error
+        if not isinstance(credential, Credential):
+            raise CredentialError(
+                f"credential provider {provider.name} failed",
+                found=f"it returned a {type(credential).__name__}, not a Credential",
+                hint=f"hera-k8s plugins, or --credentials {provider.target}=ANOTHER",
+            )
         if not credential.source:
             credential = replace(credential, source=provider.name)
         if not credential.secret:
@@ -393,7 +399,9 @@ class Platforms:
         try:
             if closing is not None:
                 closing(client)
-        except Exception:
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
             log.warning("closing %s failed", name, exc_info=True)
 
 

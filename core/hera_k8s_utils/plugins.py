@@ -22,12 +22,14 @@ from .declarations import (
     LayoutStrategy,
     LifecycleEvent,
     Platform,
+    RequestGuard,
     ResourceChecker,
     Site,
 )
-from .errors import PluginError, listed
+from .errors import HeraK8sError, PluginError, listed
 from .hookspecs import HOOK_API, PROJECT
 from .naming import nearest
+from .offline import ForeignCode, offline
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ RECORDS: Final[Mapping[str, type]] = {
     "execution_engines": ExecutionEngine,
     "commands": Command,
     "sites": Site,
+    "request_guards": RequestGuard,
 }
 """The hooks that declare, and the type of record that each returns."""
 
@@ -199,10 +202,14 @@ class Plugins:
 
     def configure(self, container: Any) -> None:
         """Let plugins override providers of the container."""
+        guards = self.records("request_guards", RequestGuard)
         for name, caller in self._callers("configure_container"):
             try:
-                caller(container=container)
-            except Exception as error:
+                with offline(ForeignCode(f"plugin {name}", "while it configures the container"), guards):
+                    caller(container=container)
+            except (HeraK8sError, KeyboardInterrupt):
+                raise
+            except BaseException as error:
                 raise PluginError(
                     f"plugin {name} failed while configuring the container",
                     found=f"{type(error).__name__}: {error}",
@@ -215,7 +222,9 @@ class Plugins:
         for plugin, caller in self._callers("on_event"):
             try:
                 caller(event=event)
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # SystemExit too: an observer does not end the run
                 log.warning("plugin %s failed on the event %s", plugin, name, exc_info=log.isEnabledFor(logging.DEBUG))
 
     # --- loading -----------------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ class _Exchange:
                 self._pods.put(pod)
                 if self.stopped.is_set():
                     break
-        except Exception as error:
+        except BaseException as error:  # SystemExit too, which would end the thread without a word
             self._hand_over(error)
         finally:
             for _ in range(_WIDTH):
@@ -147,7 +147,7 @@ class _Exchange:
             for line in tolerant(self._read_log(pod)):
                 if not self._hand_over(line):
                     return
-        except Exception as error:
+        except BaseException as error:
             self._hand_over(error)
 
     def _hand_over(self, item: LogLine | BaseException | None) -> bool:

@@ -143,7 +143,7 @@ class ArgoClient:
             asked = {**query, "listOptions.limit": str(size), "listOptions.continue": resume}
             page, length = self._sized(self._path(namespace), **{key: value for key, value in asked.items() if value})
             limits.take(length)
-            items = page.get("items") or []
+            items = self._items(page, self._path(namespace))
             yield from items[:left]
             left = None if left is None else left - len(items)
             resume = (page.get("metadata") or {}).get("continue") or ""
@@ -252,6 +252,18 @@ class ArgoClient:
     def _path(self, namespace: str | None, *parts: str) -> str:
         segments = [self._where(namespace), *parts]
         return "/".join(["api/v1/workflows", *(quote(segment, safe="") for segment in segments)])
+
+    def _items(self, page: Json, path: str) -> Any:
+        """The items of a list, empty where there are none; an object that is no list is not taken for an empty one."""
+        items = page.get("items") or []
+        if not isinstance(items, list) or page.keys().isdisjoint(("items", "metadata")):
+            raise PlatformError(
+                f"GET {self.server}/{path}",
+                found="answered with an object that is no list of workflows",
+                hint="is it the address of an Argo server?",
+                trouble=Trouble.PROTOCOL,
+            )
+        return items
 
     def _object(self, path: str, **query: str) -> Json:
         return self._sized(path, **query)[0]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
-from hera_k8s_utils import Command, CredentialProvider, ExecutionEngine, Platform, hookimpl
+from hera_k8s_utils import Command, CredentialProvider, ExecutionEngine, Platform, RequestGuard, hookimpl
 
 from .settings import ArgoSettings
 
@@ -67,6 +67,15 @@ def execution_engines() -> Iterator[ExecutionEngine]:
         platforms=["kubernetes"],
         settings=ArgoSettings,
     )
+
+
+@hookimpl
+def request_guards() -> Iterator[RequestGuard]:
+    """Hera's services, and the objects that use them."""
+    from .request_guard import CREATION_GUARD, GUARD
+
+    yield GUARD
+    yield CREATION_GUARD
 
 
 @hookimpl

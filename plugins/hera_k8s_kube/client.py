@@ -160,6 +160,13 @@ class KubernetesClient:
             answer, size = self._sized(sending)
             limits.take(size)
             kind = str(answer.get("kind") or "").removesuffix("List")
+            if "items" not in answer and not str(answer.get("kind") or "").endswith("List"):
+                raise PlatformError(
+                    f"list {resource}",
+                    found="the server answered with an object that is no list",
+                    hint="is it the address of a Kubernetes API server?",
+                    trouble=Trouble.PROTOCOL,
+                )
             for item in answer.get("items") or ():
                 yield {"apiVersion": answer.get("apiVersion", api_version), "kind": kind, **item}
             more = (answer.get("metadata") or {}).get("continue")

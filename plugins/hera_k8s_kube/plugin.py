@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Final
 
-from hera_k8s_utils.declarations import CredentialProvider, ExecutionEngine, Platform, ResourceChecker
+from hera_k8s_utils.declarations import CredentialProvider, ExecutionEngine, Platform, RequestGuard, ResourceChecker
 from hera_k8s_utils.hookspecs import hookimpl
 
 from .requirements import (
@@ -126,6 +126,14 @@ def resource_checkers() -> Iterable[ResourceChecker[Any]]:
         check="cluster_objects.check_workflow_template",
         references="cluster_objects.referenced_workflow_templates",
     )
+
+
+@hookimpl
+def request_guards() -> Iterable[RequestGuard]:
+    """The official client, synchronous and not."""
+    from .request_guard import GUARD
+
+    yield GUARD
 
 
 def _checker(requirement: type[KubeRequirement], **places: str) -> ResourceChecker[Any]:

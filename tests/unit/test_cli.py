@@ -42,6 +42,7 @@ def show(session):
         "debug": session.debug, "verbosity": session.verbosity, "config": session.config,
         "limit": session.options.of(Quota).limit, "namespace": session.options.by_name("namespace"),
     }))
+    return 0
 
 def crash(session):
     raise RuntimeError("no luck with Bearer abcdef123456 and " + session.options.of(Vault).token)
@@ -74,12 +75,13 @@ def experiment(session):
     with session.container(session.file) as container:
         mine = container.settings().of(container.described().options)
     print(json.dumps({"file": session.file, "steps": mine.steps, "fast": mine.fast}))
+    return 0
 
 @hookimpl
 def commands():
     yield Command(name="acme show", run=show, summary="show what came in", settings=Quota, arguments=words,
                   example="hera-k8s acme show a b")
-    yield Command(name="acme show all", run=lambda session: print("all"), summary="show all of it")
+    yield Command(name="acme show all", run=lambda session: print("all") or 0, summary="show all of it")
     yield Command(name="acme crash", run=crash, summary="crash", settings=Vault)
     yield Command(name="acme refuse", run=refuse, summary="refuse")
     yield Command(name="acme interrupt", run=interrupt, summary="be interrupted")

@@ -1,17 +1,25 @@
-"""Experiment files: found, refused before import when they would submit, and explained when they fail."""
+"""Experiment files: found, refused when importing them would submit something, and explained when they fail."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from fault_server import FaultServer
 
+from hera_k8s_utils import RequestGuard, loading
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.loading import load_experiment
+from hera_k8s_utils.loading import Loaded
+from hera_k8s_utils.plugins import Plugins
 
 GOOD = "from hera_k8s_utils import Experiment\nexperiment = Experiment(name='one', workflow=lambda e, i, l: {})\n"
+POOL = "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as pool:\n"
 HERA = "from hera.workflows import Workflow, Container\n"
 WORKFLOW = HERA + "with Workflow(name='w1', entrypoint='a') as w:\n    Container(name='a', image='busybox')\n"
+
+
+def load_experiment(target: str) -> Loaded:
+    return loading.load_experiment(target, Plugins.load().records("request_guards", RequestGuard))
 
 
 def write(work: Path, text: str, name: str = "experiment.py") -> str:
@@ -97,18 +105,27 @@ def test_a_directory_is_refused_with_the_file_to_name(work: Path) -> None:
         "w.create(wait=True)\n",
         "def main():\n    w.create()\nmain()\n",
         "for _ in range(2):\n    w.create()\n",
-        "from hera.workflows import WorkflowsService\nWorkflowsService().create_workflow(w)\n",
+        "from hera.workflows.models import WorkflowCreateRequest\nservice = w.workflows_service\n"
+        "service.create_workflow(WorkflowCreateRequest(workflow=w.build()), namespace='n')\n",
+        "class C:\n    w.create()\n",
+        "go = w.create\ngo()\n",
+        "try:\n    w.create(wait=True, poll_interval=0)\nexcept Exception:\n    pass\n",
+        "import threading\nthread = threading.Thread(target=w.create)\nthread.start()\nthread.join()\n",
+        f"{POOL}    pool.submit(w.create)\n",
         "if True:\n    w.create()\n",
         "if __name__ == '__main__':\n    pass\nelse:\n    w.create()\n",
     ],
 )
-def test_a_file_that_would_submit_is_refused_before_it_is_imported(work: Path, ending: str) -> None:
-    marker = work / "imported"
-    file = write(work, f"open({str(marker)!r}, 'w').close()\n{WORKFLOW}{ending}")
-    error = refusal(file)
-    assert "would submit" in error.wanted
-    assert "__main__" in error.hint
-    assert not marker.exists()
+def test_a_file_that_would_submit_is_refused_with_the_line_and_nothing_is_sent(work: Path, ending: str) -> None:
+    with FaultServer() as server:
+        file = write(work, f"{WORKFLOW}w.workflows_service.host = {server.url!r}\n{ending}")
+        error = refusal(file)
+        assert "would submit a workflow when it is imported" in error.wanted
+        assert "create" in error.found
+        assert error.found.startswith("line ")
+        assert "__main__" in error.hint
+        assert "nothing was sent" in error.hint
+        assert server.requests == []
 
 
 @pytest.mark.parametrize(
@@ -117,6 +134,8 @@ def test_a_file_that_would_submit_is_refused_before_it_is_imported(work: Path, e
         "if __name__ == '__main__':\n    w.create()\n",
         "def main():\n    w.create()\n",
         "import shutil\nclass C:\n    def f(self): w.create()\n",
+        f"{POOL}    pool.submit(len, 'abc')\n",
+        "class Images:\n    def create(self, version): return version\nImages().create('3.12')\n",
     ],
 )
 def test_a_file_that_submits_only_when_run_is_loaded(work: Path, ending: str) -> None:
