@@ -15,6 +15,7 @@ from .errors import HeraK8sError
 from .owners import all_specs, owners_of, unloaded_plugins
 from .plugins import StrangersFault, is_own
 from .resolve import resolve, resolve_for
+from .terminal import show
 
 if TYPE_CHECKING:
     from .declarations import Command
@@ -28,7 +29,7 @@ def run_command(declared: Declared[Command], words: Sequence[str], plugins: Plug
     specs = _specs_for(command, plugins)
     parser = command_parser(declared, specs)
     if _asks_for_help(words):
-        print(command_help(parser))
+        show(command_help(parser))
         return 0
     line = parser.read(words)
     tolerant = bool(line.arguments.__dict__.pop(TAKES_EXPERIMENT, False))

@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import ClassVar
 
+from .visible import one_line, quoted, visible
+
 
 class HeraK8sError(Exception):
     """An expected failure: never a bug, always something that the reader can act on.
 
     wanted: what could not be done, as a sentence without a full stop.
     found: what stood in the way.
-    hint: what to type or to change next.
+    hint: what to type or to change next, a line for each way.
+
+    As text it is for people: without what would act on their terminal, and with the further lines of `found` marked,
+    unless it begins with a newline, which says that its lines are our own.
     """
 
     exit_code: ClassVar[int] = 1
@@ -24,9 +29,13 @@ class HeraK8sError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        joint = "" if self.found.startswith("\n") else ": "  # several lines begin below
-        said = f"{self.wanted}{joint}{self.found}" if self.found else self.wanted
-        return f"{said}\n  -> {self.hint}" if self.hint else said
+        said = one_line(self.wanted)
+        if self.found.startswith("\n"):  # lines of our own, below
+            said += visible(self.found)
+        elif self.found:
+            said += f": {quoted(self.found)}"
+        hints = self.hint.split("\n") if self.hint else []
+        return "".join([said, *(f"\n  -> {visible(hint)}" for hint in hints)])
 
 
 class OptionsError(HeraK8sError):
@@ -128,7 +137,7 @@ class PlatformError(HeraK8sError):
         status: int | None = None,
         reason: str = "",
     ) -> None:
-        super().__init__(wanted, found=found, hint=hint)
+        super().__init__(wanted, found=found.strip(), hint=hint)
         self.trouble = trouble
         self.status = status
         self.reason = reason
@@ -145,6 +154,12 @@ class RunOver(PlatformError):
     def __init__(self, name: str, phase: str) -> None:
         super().__init__(f"{name} cannot be stopped", found=f"it is over: {phase}", trouble=Trouble.CONFLICT)
         self.phase = phase
+
+
+class OutputError(HeraK8sError):
+    """The results could not be written to standard output: it is closed, or its disk is full."""
+
+    exit_code = 74  # EX_IOERR of sysexits.h
 
 
 class NotApplicable(Exception):

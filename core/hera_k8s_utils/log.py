@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from .visible import quoted
+
 REDACTED: Final = "<redacted>"
 _SHORTEST: Final = 4
 """Characters; hiding every occurrence of a shorter text would tell more than it hides."""
@@ -82,7 +84,10 @@ class RedactingFormatter(logging.Formatter):
 
 
 class _Terse(logging.Formatter):
-    """`warning: ...` for people; with the name of the logger from -vv on. Tracebacks only when they were asked for."""
+    """`warning: ...` for people; with the name of the logger from -vv on. Tracebacks only when they were asked for.
+
+    Whatever a message holds is made visible, and its further lines are marked.
+    """
 
     def __init__(self, *, names: bool, tracebacks: bool) -> None:
         super().__init__("%(levelname)s %(name)s: %(message)s" if names else "%(levelname)s: %(message)s")
@@ -92,7 +97,7 @@ class _Terse(logging.Formatter):
         shown = logging.makeLogRecord({**record.__dict__, "levelname": record.levelname.lower()})
         if not self._tracebacks:
             shown.exc_info, shown.exc_text, shown.stack_info = None, None, None
-        return super().format(shown)
+        return quoted(super().format(shown))
 
 
 class _Once(logging.Filter):

@@ -239,15 +239,21 @@ class KubernetesClient:
             yield str(event.get("type")), event.get("object") or {}
 
     def logs(
-        self, pod: str, *, namespace: str | None = None, container: str = "main", follow: bool = False
+        self,
+        pod: str,
+        *,
+        namespace: str | None = None,
+        container: str = "main",
+        follow: bool = False,
+        errors: str = "replace",
     ) -> Iterator[str]:
-        """Lines of a container's output."""
+        """Lines of a container's output. errors: for bytes that are not UTF-8, as `bytes.decode` takes it."""
         request = self._about("get", "v1", "pods", pod, namespace, "namespace")
         query = {"container": container, "follow": str(follow).lower()}
         wait = _LOG_SILENCE if follow else None
         sending = _Sending(request, "GET", _path(request, "v1", "log"), query, accept="*/*", wait=wait)
         for line in self._lines(sending):
-            yield line.decode("utf-8", "replace")
+            yield line.decode("utf-8", errors)
 
     # --- how -----------------------------------------------------------------------------------------------------
 
