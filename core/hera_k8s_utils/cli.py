@@ -241,7 +241,9 @@ def _prepare_streams() -> None:
         mode = "r" if name == "stdin" else "w"
         setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (as long as the program runs)
     if "stdout" in closed:
-        raise OutputError("nothing was done", found="standard output is closed", hint="> /dev/null drops the results")
+        raise OutputError(
+            "nothing was done", found="standard output is closed", hint="send it to /dev/null to do without"
+        )
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None and getattr(stream, "errors", "") == "strict":

@@ -29,6 +29,7 @@ EXIT_CODES: Final = (
     (7, "submit"),
     (8, "workflow failed"),
     (9, "a server refused or did not answer"),
+    (74, "output could not be written"),
     (130, "interrupted"),
 )
 

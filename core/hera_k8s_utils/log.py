@@ -135,11 +135,13 @@ def logging_to_stderr(verbosity: int = 0, *, tracebacks: bool = False) -> Iterat
     before = {name: logging.getLogger(name).level for name in levels}
     root = logging.getLogger()
     root.addHandler(handler)
+    logging.captureWarnings(True)  # Python prints them, and the line of source that they quote, as they are
     try:
         for name, wanted in levels.items():
             logging.getLogger(name).setLevel(wanted)
         yield
     finally:
+        logging.captureWarnings(False)
         root.removeHandler(handler)
         for name, old in before.items():
             logging.getLogger(name).setLevel(old)

@@ -23,6 +23,11 @@ def show(text: str = "") -> None:
     write(sys.stdout, f"{visible(text)}\n")
 
 
+def tell(text: str) -> None:
+    """Print a text of one or more lines on stderr."""
+    write(sys.stderr, f"{visible(text)}\n")
+
+
 def write(file: TextIO | None, text: str) -> None:
     """Write to a standard stream and flush it; to one that the caller closed, nothing.
 
