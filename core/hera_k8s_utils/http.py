@@ -256,8 +256,8 @@ class HttpClient:
                 allow_redirects=False,
                 **parts,
             )
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._failure(sending, error) from _without_secrets(error)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
+            raise self._failure(sending, error) from _without_secrets(error)  # UnicodeError: of a Location's bytes
 
     def _sendable(self, sending: _Sending, token: str) -> str:
         """A token that a header can hold; the libraries' own errors for others repeat it, or say something else."""
