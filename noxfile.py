@@ -18,7 +18,7 @@ TEST_TOOLS = ("pytest", "pytest-timeout", "hypothesis", "trustme", "hatchling", 
 
 def install(session: nox.Session) -> None:
     """The project in editable form and the development tools as they were locked."""
-    session.install("-r", "requirements-dev.lock")
+    session.install("-r", "requirements-dev.lock", silent=False)  # a minute or more, in which pip says what it does
     session.install("--no-deps", "-e", ".")
 
 

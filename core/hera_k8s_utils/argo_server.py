@@ -9,6 +9,8 @@ from .k8s_cluster import k8s_cluster
 from .parser import parser
 from .redaction import REDACTED
 from .scripting import Servers, ending_the_script
+from .terminal import show
+from .visible import one_line
 
 
 class argo_server:
@@ -69,9 +71,9 @@ class argo_server:
 
     def print_config(self) -> None:
         """Print where the server is, and as whom it is used; no secret is printed."""
-        print("Argo server:")
+        show("Argo server:")
         for key, value in self.to_json().items():
-            print(f"  {key}: {value}")
+            show(f"  {key}: {one_line(value)}")
 
     def to_json(self) -> dict[str, str]:
         """Where the server is, and as whom it is used, as plain data."""

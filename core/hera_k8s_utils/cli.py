@@ -10,7 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ._version import __version__
@@ -20,7 +20,8 @@ from .help import PROGRAM, group_overview, overview
 from .log import logging_to_stderr, redact
 from .naming import nearest
 from .plugins import Plugins, StrangersFault
-from .streams import write
+from .terminal import show, write, writing
+from .visible import quoted, visible
 
 if TYPE_CHECKING:
     from .declarations import Command
@@ -58,8 +59,7 @@ def _main(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     common = Common(output="json" if "--output=json" in words else "text")
     try:
-        _require_streams()
-        _write_what_the_encoding_lacks()
+        _prepare_streams()
         common, rest = split_common(words)
         with logging_to_stderr(common.verbosity, tracebacks=common.debug):
             return _guarded(common, rest)
@@ -70,7 +70,8 @@ def _main(argv: Sequence[str] | None) -> int:
 def _guarded(common: Common, words: Sequence[str]) -> int:
     try:
         code = _run(common, words)
-        write(sys.stdout, "")
+        with writing():
+            sys.stdout.flush()
         return code
     except HeraK8sError as error:
         return _tell(error, common)
@@ -80,16 +81,16 @@ def _guarded(common: Common, words: Sequence[str]) -> int:
         _say("interrupted", common)
         return INTERRUPTED
     except BrokenPipeError:
-        _forget_stdout()
         return BROKEN_PIPE
     except BaseException as error:
         return _unexpected(error, common)
+    finally:
+        _forget_what_cannot_be_written()
 
 
 def _run(common: Common, words: Sequence[str]) -> int:
     if words and words[0] == "--version":
-        version = ".".join(map(str, sys.version_info[:3]))
-        write(sys.stdout, f"hera-k8s-utils {__version__}, Python {version}\n")
+        show(f"hera-k8s-utils {__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}")
         return 0
     plugins = Plugins.load(disabled=common.no_plugin, strict=common.strict_plugins)
     commands: list[Declared[Command]] = plugins.all("commands")
@@ -97,7 +98,7 @@ def _run(common: Common, words: Sequence[str]) -> int:
         words = [*words[1:], "--help"]
     if not words or words[0] in HELP:
         _warn_of_problems(plugins)
-        write(sys.stdout, f"{overview(commands)}\n")
+        show(overview(commands))
         return 0
     declared, rest = _find(commands, words)
     if declared is None:
@@ -135,7 +136,7 @@ def _group(commands: Sequence[Declared[Command]], words: Sequence[str]) -> int:
     mine = [each for each in commands if each.record.name.split()[: len(asked)] == asked]
     if not mine:
         raise _unknown_command(commands, words)
-    write(sys.stdout, f"{group_overview(asked, mine)}\n")
+    show(group_overview(asked, mine))
     return 0 if len(asked) < len(words) else OptionsError.exit_code
 
 
@@ -160,11 +161,9 @@ def _unknown_command(commands: Sequence[Declared[Command]], words: Sequence[str]
 
 
 def _tell(error: HeraK8sError, common: Common) -> int:
-    if isinstance(error, OutputError):
-        _forget_stdout()
     code = error.code if isinstance(error, ScriptExit) and isinstance(error.code, int) else error.exit_code
     if common.debug:
-        _write(redact("".join(traceback.format_exception(type(error), error, error.__traceback__))))
+        _write_traceback(error)
     if common.output == "json":
         _write_error(type(error).__name__, error.wanted, error.found.strip(), error.hint, code)
     else:
@@ -177,7 +176,7 @@ def _unexpected(error: BaseException, common: Common) -> int:
     if isinstance(error, StrangersFault) and error.__cause__ is not None:
         where, error = f" in {error}", error.__cause__
     if common.debug:
-        _write(redact("".join(traceback.format_exception(type(error), error, error.__traceback__))))
+        _write_traceback(error)
     message = " ".join(redact(str(error)).split())[:_LONGEST_MESSAGE]  # half a secret is not known
     kind = type(error).__name__
     said = f"unexpected{where}: {kind}: {message}" if message else f"unexpected{where}: {kind}"
@@ -200,15 +199,17 @@ def _say(text: str, common: Common) -> None:
 def _write_error(kind: str, wanted: str, found: str, hint: str, code: int) -> None:
     fields: dict[str, Any] = {"type": kind, "wanted": wanted, "found": found, "hint": hint}
     shown = {name: redact(text) for name, text in fields.items()}
-    _write(json.dumps({"error": {**shown, "exit_code": code}}) + "\n")
+    _write(json.dumps({"error": {**shown, "exit_code": code}}).replace("\x7f", r"\u007f") + "\n")
+
+
+def _write_traceback(error: BaseException) -> None:
+    lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    _write(quoted(redact(lines)) + "\n")
 
 
 def _write(text: str) -> None:
-    try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    except (OSError, ValueError):  # nobody listens any more
-        return
+    with suppress(OutputError, BrokenPipeError):  # nobody listens any more
+        write(sys.stderr, visible(text))
 
 
 def _left(leaving: SystemExit) -> int:
@@ -216,28 +217,35 @@ def _left(leaving: SystemExit) -> int:
     if leaving.code is None or isinstance(leaving.code, int):
         code = leaving.code or 0
         return code if 0 <= code <= 255 else 1
-    _write(redact(f"{leaving.code}\n"))
+    _write(quoted(redact(f"{leaving.code}")) + "\n")
     return 1
 
 
-def _require_streams() -> None:
-    """Raise `OutputError` where results would be lost; without stderr, talk is lost and exit codes are not."""
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for as long as the program runs
-    if sys.stdout is None:
-        raise OutputError("standard output is closed", hint="> /dev/null runs a command without its output")
+def _forget_what_cannot_be_written() -> None:
+    """Point a stream that takes no more elsewhere: Python's own flush at exit would fail again, and change the code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):  # not a real file, as in a test
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _forget_stdout() -> None:
-    """Point stdout elsewhere, so that Python's own flush at exit finds no closed pipe."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):  # not a real file, as in a test
-        return
+def _prepare_streams() -> None:
+    """Standard streams that can be used; raises `OutputError` where results have nowhere to go.
 
-
-def _write_what_the_encoding_lacks() -> None:
-    """Characters that a terminal's encoding lacks become escapes, rather than an error in the middle of a report."""
+    A closed one is opened on the null device: its number would go to the next file that is opened, and what others
+    print into it. Characters that an encoding lacks become escapes, rather than an error in the middle of a report.
+    """
+    closed = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
+    for name in closed:
+        mode = "r" if name == "stdin" else "w"
+        setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (as long as the program runs)
+    if "stdout" in closed:
+        raise OutputError(
+            "nothing was done", found="standard output is closed", hint="send it to /dev/null to do without"
+        )
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None and getattr(stream, "errors", "") == "strict":

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 from .declarations import Verdict
 from .errors import OutputError
 from .redaction import json_without_known, redact, without_known
-from .streams import write, writing
+from .terminal import write, writing
+from .visible import one_line, visible
 from .words import columns, counted, duration
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
+    from rich.text import Text
 
     from .checks import Report, Row
+    from .declarations import LogLine
     from .experiment import BuiltExperiment
 
 Output = Literal["text", "json"]
@@ -84,14 +87,20 @@ PLAIN_SIGNS: Final = Signs(passed="+", failed="x", ellipsis="...", branch="|- ",
 class Stream:
     """One of the two streams, and what it can show.
 
-    terminal: a person is looking at it. colour: styles are wanted (`NO_COLOR` and `TERM=dumb` forbid them,
-    `FORCE_COLOR` asks for them in a pipe).
+    terminal: a person is looking at it, through a screen whose lines can be written again. interactive: a person is
+    looking at it. colour: styles are wanted (`NO_COLOR` and `TERM=dumb` forbid them, `FORCE_COLOR` asks for them in a
+    pipe).
+
+    file: None is a stream that the caller closed. required: raise `OutputError` when it takes no more, rather than go
+    on unheard.
     """
 
-    def __init__(self, file: TextIO, environ: Mapping[str, str]) -> None:
+    def __init__(self, file: TextIO | None, environ: Mapping[str, str], *, required: bool = True) -> None:
         self.file = file
+        self.required = required
         dumb = environ.get("TERM", "") == "dumb"
-        self.terminal = _is_terminal(file) and not dumb
+        self.interactive = _is_terminal(file)
+        self.terminal = self.interactive and not dumb
         self.colour = not environ.get("NO_COLOR") and (self.terminal or bool(environ.get("FORCE_COLOR")))
         self.encoding = getattr(file, "encoding", None) or "utf-8"
         self.signs = Signs() if _can_show(Signs(), self.encoding) else PLAIN_SIGNS
@@ -101,17 +110,7 @@ class Stream:
     def rich(self) -> RichConsole:
         """The same stream for rich; made on first use, since importing it takes as long as a small command."""
         if self._rich is None:
-            from rich.console import Console as RichConsole
-
-            self._rich = RichConsole(
-                file=self.file,
-                force_terminal=self.terminal or self.colour,
-                no_color=not self.colour,
-                highlight=False,
-                markup=False,
-                emoji=False,
-                soft_wrap=True,
-            )
+            self._rich = _rich_console(self)
         return self._rich
 
     @property
@@ -120,23 +119,58 @@ class Stream:
         return self.rich.width if self.terminal else None
 
     def line(self, pieces: Sequence[Piece]) -> None:
-        """Write one line, without secrets; characters that the encoding lacks are written as escapes."""
-        spans = [piece if isinstance(piece, Span) else Span(piece) for piece in pieces]
-        spans = [Span(redact(span.text), span.style) for span in spans]
+        """Write one line, whatever its pieces hold; no secret, and escapes for what the encoding lacks."""
+        spans = [_made_visible(piece) for piece in pieces]
         if self.colour or self.terminal:
             self._styled(spans)
+        else:
+            self.write("".join(span.text for span in spans) + "\n")
+
+    def write(self, text: str) -> None:
+        """Write a text as it is: JSON, YAML, and what was made visible before."""
+        with self._tolerant():
+            write(self.file, text)
+
+    def log_line(self, line: LogLine, by: str, *, colours: bool) -> None:
+        """Write a line that a pod printed; by: what it is headed with."""
+        head = f"{one_line(by)}: " if by else ""
+        if not self.interactive:
+            self._faithful(head, line)
             return
-        text = "".join(span.text for span in spans)
-        write(self.file, self._encodable(text) + "\n")
+        text = one_line(line.text.removesuffix("\r"), colours=colours)
+        if colours and self.terminal:
+            from rich.text import Text
+
+            self._print(Text.assemble((head, "dim"), Text.from_ansi(text)))
+        else:
+            self.line([Span(head, "dim"), text])
+
+    def _faithful(self, head: str, line: LogLine) -> None:
+        buffer, text = getattr(self.file, "buffer", None), without_known(line.text)
+        if line.raw is None or buffer is None or text != line.text:
+            self.write(f"{head}{text}\n")
+            return
+        self.write(head)
+        with self._tolerant(), writing():
+            buffer.write(line.raw + b"\n")
+            buffer.flush()
 
     def _styled(self, spans: Sequence[Span]) -> None:
         from rich.text import Text
 
-        text = Text(end="\n")
-        for span in spans:
-            text.append(self._encodable(span.text), _RICH_STYLE[span.style])
-        with writing():
+        self._print(Text.assemble(*((self._encodable(span.text), _RICH_STYLE[span.style]) for span in spans)))
+
+    def _print(self, text: Text) -> None:
+        with self._tolerant(), writing():
             self.rich.print(text, soft_wrap=True, crop=False)
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        try:
+            yield
+        except OutputError:
+            if self.required:
+                raise
 
     def _encodable(self, text: str) -> str:
         return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
@@ -158,7 +192,7 @@ class Console:
         stdin: TextIO | None = None,
     ) -> None:
         self.out = Stream(out or sys.stdout, environ)
-        self.err = Stream(err or sys.stderr, environ)
+        self.err = Stream(err or sys.stderr, environ, required=False)
         self.output: Output = output
         self._stdin = stdin
 
@@ -195,15 +229,26 @@ class Console:
 
     def document(self, data: Any) -> None:
         """One JSON document on stdout, without known secrets."""
-        write(self.out.file, json_without_known(data, indent=2, ensure_ascii=True) + "\n")
+        self.out.write(_json(data, indent=2) + "\n")
 
     def record(self, data: Any) -> None:
         """One line of newline-delimited JSON on stdout, without known secrets."""
-        write(self.out.file, json_without_known(data, ensure_ascii=True, separators=(",", ":")) + "\n")
+        self.out.write(_json(data, separators=(",", ":")) + "\n")
 
     def raw(self, text: str) -> None:
-        """Text on stdout as it is, known secrets excepted: YAML, logs."""
-        write(self.out.file, self.out._encodable(without_known(text)))
+        """Text of many lines for files and programs, such as YAML: as it is, and made visible on a terminal.
+
+        Known secrets are left out.
+        """
+        text = without_known(text)
+        self.out.write(visible(text) if self.out.interactive else text)
+
+    def log_line(self, line: LogLine, *, by: str = "", colours: bool = False) -> None:
+        """A line that a pod printed: on a terminal made visible, elsewhere as the pod printed it.
+
+        by: who printed it, where lines of several are mixed. colours: on a terminal, keep what sets colours.
+        """
+        self.out.log_line(line, by, colours=colours)
 
     # --- questions ---------------------------------------------------------------------------------------------
 
@@ -215,8 +260,7 @@ class Console:
 
     def confirm(self, question: str) -> bool:
         """Ask for a yes; anything else, an end of input included, is a no."""
-        self.err.file.write(f"{redact(question)} [y/N] ")
-        self.err.file.flush()
+        self.err.write(f"{one_line(redact(question))} [y/N] ")
         answer = (self._stdin or sys.stdin).readline()
         return answer.strip().lower() in ("y", "yes")
 
@@ -281,11 +325,11 @@ def report_lines(
     for row in rows:
         style = _STYLE_OF_VERDICT[row.result.verdict]
         details = _wrapped(redact(row.result.detail), None if width is None else width - column)
-        title = row.title.ljust(title_width)
+        title = one_line(row.title).ljust(title_width)
         yield ["  ", Span(signs.of(row.result.verdict), style), f" {title} ", details[0]]
         for line in details[1:]:
             yield [" " * column, line]
-        for line in row.result.hint.splitlines():
+        for line in row.result.hint.split("\n") if row.result.hint else ():
             yield [" " * column, Span("-> ", "dim"), Span(line, "hint")]
         if row.result.url:
             yield [" " * column, Span(row.result.url, "dim")]
@@ -343,16 +387,49 @@ def _title_width(rows: Iterable[Row]) -> int:
 
 
 def _wrapped(text: str, width: int | None) -> list[str]:
-    lines = text.splitlines() or [""]
+    """A text in one line, or in lines of this width."""
+    line = one_line(text)
     if width is None or width < 20:
-        return lines
-    wrapped = (textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""] for line in lines)
-    return [part for parts in wrapped for part in parts]
+        return [line]
+    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
-def _is_terminal(file: TextIO) -> bool:
+def _made_visible(piece: Piece) -> Span:
+    text, style = piece if isinstance(piece, Span) else Span(piece)
+    return Span(one_line(redact(text)), style)
+
+
+def _json(data: Any, **form: Any) -> str:
+    """JSON in ASCII without known secrets; json.dumps escapes all that acts on a terminal except DEL."""
+    return json_without_known(data, ensure_ascii=True, **form).replace("\x7f", r"\u007f")
+
+
+def _rich_console(stream: Stream) -> RichConsole:
+    from rich.console import Console as RichConsole
+    from rich.console import ConsoleOptions
+    from rich.segment import Segment
+
+    class Visible(RichConsole):
+        """Whatever a renderable is made of, its text is made visible; the control codes are rich's own."""
+
+        def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+    return Visible(
+        file=stream.file,
+        force_terminal=stream.terminal or stream.colour,
+        no_color=not stream.colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
+    )
+
+
+def _is_terminal(file: TextIO | None) -> bool:
     try:
-        return file.isatty()
+        return file is not None and file.isatty()
     except (AttributeError, ValueError):
         return False
 

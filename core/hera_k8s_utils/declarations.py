@@ -276,10 +276,14 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a task's output."""
+    """One line of a task's output.
+
+    text: what it says, with U+FFFD for bytes that are not UTF-8. raw: all its bytes, where there are such.
+    """
 
     pod: str
     text: str
+    raw: bytes | None = None
 
 
 class Engine(Protocol):

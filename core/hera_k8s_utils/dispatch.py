@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import NoneType
@@ -16,7 +15,7 @@ from .errors import HeraK8sError, PluginError
 from .owners import all_specs, owners_of, unloaded_plugins
 from .plugins import StrangersFault, is_own
 from .resolve import resolve, resolve_for
-from .streams import write
+from .terminal import show
 
 if TYPE_CHECKING:
     from .declarations import Command
@@ -33,7 +32,7 @@ def run_command(declared: Declared[Command], words: Sequence[str], plugins: Plug
     specs = _specs_for(command, plugins)
     parser = command_parser(declared, specs)
     if _asks_for_help(words):
-        write(sys.stdout, f"{command_help(parser)}\n")
+        show(command_help(parser))
         return 0
     line = parser.read(words)
     tolerant = bool(line.arguments.__dict__.pop(TAKES_EXPERIMENT, False))

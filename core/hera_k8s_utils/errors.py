@@ -7,6 +7,7 @@ from enum import Enum
 from typing import ClassVar
 
 from .redaction import redact
+from .visible import one_line, quoted, visible
 
 
 class HeraK8sError(Exception):
@@ -14,9 +15,11 @@ class HeraK8sError(Exception):
 
     wanted: what could not be done, as a sentence without a full stop.
     found: what stood in the way.
-    hint: what to type or to change next.
+    hint: what to type or to change next, a line for each way.
 
-    Secrets are redacted here, so that none is in a message, whoever shows it.
+    Secrets are redacted here, so that none is in a message, whoever shows it. As text it is for people: without what
+    would act on their terminal, and with the further lines of `found` marked, unless it begins with a newline, which
+    says that its lines are our own.
     """
 
     exit_code: ClassVar[int] = 1
@@ -26,9 +29,13 @@ class HeraK8sError(Exception):
         super().__init__(self.wanted, self.found, self.hint)
 
     def __str__(self) -> str:
-        joint = "" if self.found.startswith("\n") else ": "  # several lines begin below
-        said = f"{self.wanted}{joint}{self.found}" if self.found else self.wanted
-        return f"{said}\n  -> {self.hint}" if self.hint else said
+        said = one_line(self.wanted)
+        if self.found.startswith("\n"):  # lines of our own, below
+            said += visible(self.found)
+        elif self.found:
+            said += f": {quoted(self.found)}"
+        hints = self.hint.split("\n") if self.hint else []
+        return "".join([said, *(f"\n  -> {visible(hint)}" for hint in hints)])
 
 
 class OptionsError(HeraK8sError):
@@ -145,7 +152,7 @@ class PlatformError(HeraK8sError):
         reason: str = "",
         conclusive: bool | None = None,
     ) -> None:
-        super().__init__(wanted, found=found, hint=hint)
+        super().__init__(wanted, found=found.strip(), hint=hint)
         self.trouble = trouble
         self.status = status
         self.reason = reason
@@ -176,7 +183,7 @@ class RunOver(PlatformError):
 
 
 class OutputError(HeraK8sError):
-    """Standard output is closed, or what was to be written there could not be."""
+    """The results could not be written to standard output: it is closed, or its disk is full."""
 
     exit_code = 11
 

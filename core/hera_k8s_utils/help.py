@@ -30,7 +30,7 @@ EXIT_CODES: Final = (
     (8, "workflow failed"),
     (9, "a server refused or did not answer"),
     (10, "the submission's outcome is unknown"),
-    (11, "the output cannot be written"),
+    (11, "the output could not be written"),
     (130, "interrupted"),
 )
 

@@ -309,8 +309,8 @@ class HttpClient:
                     **parts,
                 )
             return _Received(response, limits)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._failure(sending, error) from _without_secrets(error)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
+            raise self._failure(sending, error) from _without_secrets(error)  # UnicodeError: of a Location's bytes
 
     def _sendable(self, sending: _Sending, token: str) -> str:
         hint = self._hints.get(Trouble.UNAUTHORIZED, "was it copied whole, and nothing besides?")

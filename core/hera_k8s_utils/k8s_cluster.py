@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .scripting import Servers, ending_the_script
+from .terminal import show
+from .visible import one_line
 
 
 class k8s_cluster:
@@ -67,9 +69,9 @@ class k8s_cluster:
 
     def print_config(self) -> None:
         """Print where the cluster is, and as whom it is used; no secret is printed."""
-        print("Kubernetes cluster:")
+        show("Kubernetes cluster:")
         for key, value in self.to_json().items():
-            print(f"  {key}: {value}")
+            show(f"  {key}: {one_line(value)}")
 
     def to_json(self) -> dict[str, str]:
         """Where the cluster is, and as whom it is used, as plain data."""

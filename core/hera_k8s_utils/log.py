@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from .redaction import REDACTED, forgetting, redact, remember, without_known
+from .visible import quoted
 
 __all__ = [
     "REDACTED",
@@ -39,7 +40,10 @@ class RedactingFormatter(logging.Formatter):
 
 
 class _Terse(logging.Formatter):
-    """`warning: ...` for people; with the name of the logger from -vv on. Tracebacks only when they were asked for."""
+    """`warning: ...` for people; with the name of the logger from -vv on. Tracebacks only when they were asked for.
+
+    Whatever a message holds is made visible, and its further lines are marked.
+    """
 
     def __init__(self, *, names: bool, tracebacks: bool) -> None:
         super().__init__("%(levelname)s %(name)s: %(message)s" if names else "%(levelname)s: %(message)s")
@@ -49,7 +53,7 @@ class _Terse(logging.Formatter):
         shown = logging.makeLogRecord({**record.__dict__, "levelname": record.levelname.lower()})
         if not self._tracebacks:
             shown.exc_info, shown.exc_text, shown.stack_info = None, None, None
-        return super().format(shown)
+        return quoted(super().format(shown))
 
 
 class _Once(logging.Filter):
@@ -87,12 +91,14 @@ def logging_to_stderr(verbosity: int = 0, *, tracebacks: bool = False) -> Iterat
     before = {name: logging.getLogger(name).level for name in levels}
     root = logging.getLogger()
     root.addHandler(handler)
+    logging.captureWarnings(True)  # Python prints them, and the line of source that they quote, as they are
     try:
         for name, wanted in levels.items():
             logging.getLogger(name).setLevel(wanted)
         with _redacting_python():
             yield
     finally:
+        logging.captureWarnings(False)
         root.removeHandler(handler)
         for name, old in before.items():
             logging.getLogger(name).setLevel(old)

@@ -12,6 +12,7 @@ from typing import Any
 from .argo_server import argo_server
 from .k8s_cluster import k8s_cluster
 from .scripting import Servers, ending_the_script
+from .terminal import show
 
 
 class Struct:
@@ -77,8 +78,8 @@ class num_exp_environment:
             self.k8s.print_config()
             own = {name: value for name, value in self._plain().items() if name not in ("argo", "k8s") and value}
             if own:
-                print("Environment:")
-                print(json.dumps(own, indent=2, sort_keys=True, ensure_ascii=False))
+                show("Environment:")
+                show(json.dumps(own, indent=2, sort_keys=True, ensure_ascii=False))
 
     def _plain(self) -> dict[str, Any]:
         plain: dict[str, Any] = _as_plain({"argo": self._argo, **_public(self)}, (id(self),))

@@ -133,9 +133,15 @@ class Kubernetes(Protocol):
         """(type, object) pairs until the server ends the stream; an ERROR event is raised as `PlatformError`."""
 
     def logs(
-        self, pod: str, *, namespace: str | None = None, container: str = "main", follow: bool = False
+        self,
+        pod: str,
+        *,
+        namespace: str | None = None,
+        container: str = "main",
+        follow: bool = False,
+        errors: str = "replace",
     ) -> Iterator[str]:
-        """Lines of a container's output."""
+        """Lines of a container's output. errors: for bytes that are not UTF-8, as `bytes.decode` takes it."""
 
     def version(self) -> Json: ...
 

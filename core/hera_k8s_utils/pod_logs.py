@@ -27,7 +27,13 @@ ReadLog = Callable[[str], Iterator[LogLine]]
 
 def log_of_pod(kubernetes: Kubernetes, pod: str, *, follow: bool, container: str = "main") -> Iterator[LogLine]:
     """Lines of one pod; raises `PlatformError` when it is not there or has not begun."""
-    return (LogLine(pod, line) for line in kubernetes.logs(pod, container=container, follow=follow))
+    for text in kubernetes.logs(pod, container=container, follow=follow, errors="surrogateescape"):
+        if text.isascii():
+            yield LogLine(pod, text)
+            continue
+        raw = text.encode("utf-8", "surrogateescape")
+        legible = raw.decode("utf-8", "replace")
+        yield LogLine(pod, legible, None if legible == text else raw)
 
 
 def tolerant(lines: Iterator[LogLine]) -> Iterator[LogLine]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import batch
 from .declarations import Json, NodeState, RunUpdate
+from .visible import one_line
 from .words import clock, moment, now
 
 if TYPE_CHECKING:
@@ -342,11 +343,11 @@ class LiveTable:
         rows = self._tally.rows()
         shown = _most_active(rows)
         for row in shown:
-            table.add_row(*indent, row.template, *_cells(row, bar))
+            table.add_row(*indent, one_line(row.template), *_cells(row, bar))
         if len(rows) > len(shown):
             table.add_row(*indent, f"and {len(rows) - len(shown)} more templates")
         if not rows:
-            table.add_row(*indent, self._tally.phase or "waiting for the first task")
+            table.add_row(*indent, one_line(self._tally.phase) or "waiting for the first task")
         return table
 
 
@@ -356,7 +357,7 @@ def _cells(row: Counts, bar: int) -> Iterator[Any]:
     if not row.seen:
         if not bar:
             yield ""
-        yield row.state()
+        yield one_line(row.state())
         return
     if bar:
         total = max(row.total, row.seen) if row.total is not None else None

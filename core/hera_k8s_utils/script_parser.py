@@ -25,6 +25,7 @@ from .options import canonical
 from .parser import KnownOption
 from .resolve import nearest_key
 from .scripting import ending_the_script
+from .visible import visible
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -91,6 +92,14 @@ class ScriptParser(ArgumentParser):
             parsed, unknown = super().parse_known_args(self._spelled(words), namespace, **settings)
             self._complete(parsed)
             return parsed, unknown
+
+    def format_help(self) -> str:
+        """The help, which names the script, made visible."""
+        return visible(super().format_help())
+
+    def format_usage(self) -> str:
+        """The usage, which names the script, made visible."""
+        return visible(super().format_usage())
 
     def error(self, message: str) -> NoReturn:
         """Raise `ScriptExit`; what was typed is not repeated, since it may be a secret."""

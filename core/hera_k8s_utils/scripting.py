@@ -172,7 +172,7 @@ class Servers:
             return f"{self._subject(first)} cannot be used", first.result.detail, self._hint(first)
         lines = [f"\n  {self._subject(row)}: {row.result.detail}" for row in failures]
         hints = dict.fromkeys(hint for row in failures if (hint := self._hint(row)))
-        return f"{len(failures)} things are not as they must be", "".join(lines), "\n  -> ".join(hints)
+        return f"{len(failures)} things are not as they must be", "".join(lines), "\n".join(hints)
 
     def _subject(self, row: Row) -> str:
         """What a line of the report is about, with the address of a server."""

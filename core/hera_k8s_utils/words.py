@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Final
 
 from .errors import OptionsError
+from .visible import one_line
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _UNITS: Final = {"": 1, "s": 1, "min": _MINUTE, "m": _MINUTE, "h": _HOUR, "d": _DAY}
@@ -118,9 +119,10 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 
 def columns(rows: Sequence[Sequence[str]], *, gap: int = 2) -> list[str]:
-    """Rows of text with their columns aligned; trailing spaces are left out."""
+    """Rows of text with their columns aligned, each in one line; trailing spaces are left out."""
     if not rows:
         return []
+    rows = [[one_line(cell) for cell in row] for row in rows]
     many = max(len(row) for row in rows)
     widths = [max((len(row[i]) for row in rows if i < len(row)), default=0) for i in range(many)]
     return [

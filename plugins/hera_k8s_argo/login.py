@@ -52,8 +52,10 @@ def read_token(address: Address, stdin: TextIO) -> str:
         return text
     import getpass
 
+    from hera_k8s_utils.visible import one_line
+
     try:
-        return getpass.getpass(f"Token for {address.netloc} (not shown): ")
+        return getpass.getpass(f"Token for {one_line(address.netloc)} (not shown): ")
     except EOFError:
         return ""
 

@@ -283,9 +283,15 @@ class KubernetesClient:
             yield str(event.get("type")), event.get("object") or {}
 
     def logs(
-        self, pod: str, *, namespace: str | None = None, container: str = "main", follow: bool = False
+        self,
+        pod: str,
+        *,
+        namespace: str | None = None,
+        container: str = "main",
+        follow: bool = False,
+        errors: str = "replace",
     ) -> Iterator[str]:
-        """Lines of a container's output."""
+        """Lines of a container's output. errors: for bytes that are not UTF-8, as `bytes.decode` takes it."""
         from hera_k8s_utils.bodies import FINISHED, GROWING
 
         request = self._about("get", "v1", "pods", pod, namespace, "namespace")
@@ -293,7 +299,7 @@ class KubernetesClient:
         wait, pace = (_LOG_SILENCE, GROWING) if follow else (self._network.http_timeout, FINISHED)
         sending = _Sending(request, "GET", _path(request, "v1", "log"), query, accept="*/*")
         for line in self._lines(sending, wait, pace):
-            yield line.decode("utf-8", "replace")
+            yield line.decode("utf-8", errors)
 
     # --- how -----------------------------------------------------------------------------------------------------
 

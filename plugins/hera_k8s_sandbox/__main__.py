@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hera_k8s_sandbox.launch import BUSY
 from hera_k8s_sandbox.state import two_for_each_processor
+from hera_k8s_utils.terminal import show, tell
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,12 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
         images=given.images,
     )
     try:
-        asyncio.run(serve(options, lambda url: print(url, flush=True)))
+        asyncio.run(serve(options, show))
     except SandboxBusyError as error:
-        print(error, file=sys.stderr)
+        tell(str(error))
         return BUSY
     except ValueError as error:  # an option that does not work on this machine
-        print(f"the sandbox cannot be started: {error}", file=sys.stderr)
+        tell(f"the sandbox cannot be started: {error}")
         return 1
     return 0
 

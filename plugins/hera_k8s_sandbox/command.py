@@ -104,7 +104,8 @@ def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
         address = launch.Address(url, launch.read_token(directory), directory.resolve())
         _tell(session, address, directory)
         if not session.json:
-            session.console().say("\n  Ctrl-C ends it; what it holds is there again at the next start.")
+            session.console().say()
+            session.console().say("  Ctrl-C ends it; what it holds is there again at the next start.")
 
     options = Options(
         directory=directory.resolve(),

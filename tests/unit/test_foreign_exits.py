@@ -255,7 +255,7 @@ def test_output_that_is_lost_is_not_done(work: Path, line: str) -> None:
         f"from hera_k8s_utils import Experiment\nexperiment = Experiment(name='one', workflow=lambda *a: {JOB!r})\n"
     )
     done = shell(f"{line} > /dev/full", work)
-    assert (done.returncode, "cannot be written" in done.stderr) == (11, True), done.stderr
+    assert (done.returncode, "could not be written" in done.stderr) == (11, True), done.stderr
     done = shell(f"{line} >&-", work)
     assert (done.returncode, "standard output is closed" in done.stderr) == (11, True), done.stderr
     for talk in ("2>&-", "2> /dev/full"):

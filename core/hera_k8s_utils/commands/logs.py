@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ..declarations import Command
@@ -11,10 +12,10 @@ from . import Session
 from .follow import run_argument
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
+    from argparse import ArgumentParser, Namespace
 
     from ..console import Console
-    from ..declarations import Engine, NodeState
+    from ..declarations import Engine, LogLine, NodeState
     from ..targets import Target
 
 _FAILED: Final = ("Failed", "Error")
@@ -33,6 +34,13 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--failed", action="store_true", help="only tasks that failed")
     parser.add_argument("--follow", "-f", action="store_true", help="go on as more is printed")
+    parser.add_argument(
+        "--colour",
+        "--color",
+        action="store_true",
+        help="on a terminal, keep colours; other control characters are shown as escapes such as \\x1b. "
+        "Files and pipes get what was printed, unchanged",
+    )
 
 
 def run(session: Session) -> int:
@@ -46,13 +54,13 @@ def run(session: Session) -> int:
         engine = container.engine()
         settle(target, container, in_part=True)
         if not task and not session.arguments.failed:
-            _print_all(engine, target, console, follow=session.arguments.follow)
+            _print_all(engine, target, console, session.arguments)
             return 0
         chosen = _chosen(_nodes(engine, target), task, failed=session.arguments.failed)
         _require_some(chosen, task, target)
         printed = 0
         for node in chosen:
-            printed += _print_one(engine, target, node, console, named=len(chosen) > 1, follow=session.arguments.follow)
+            printed += _print_one(engine, target, node, console, session.arguments, named=len(chosen) > 1)
     if not printed:
         _tell_silence(chosen, console)
     return 0
@@ -99,17 +107,20 @@ def _require_some(chosen: Sequence[NodeState], task: str, target: Target) -> Non
         raise OptionsError(what, hint=f"hera-k8s logs {target.short} prints all")
 
 
-def _print_all(engine: Engine, target: Target, console: Console, *, follow: bool) -> None:
+def _print_all(engine: Engine, target: Target, console: Console, wanted: Namespace) -> None:
     names = {node.pod: node.display_name for node in target.record.nodes.values()} if target.record else {}
-    for line in engine.logs(target.name, follow=follow):
-        _print(console, line.pod, names.get(line.pod, line.pod), line.text, named=True)
+    for line in engine.logs(target.name, follow=wanted.follow):
+        _print(console, line, names.get(line.pod, line.pod), named=True, colours=wanted.colour)
 
 
-def _print_one(engine: Engine, target: Target, node: NodeState, console: Console, *, named: bool, follow: bool) -> int:
+def _print_one(
+    engine: Engine, target: Target, node: NodeState, console: Console, wanted: Namespace, *, named: bool
+) -> int:
     """Print what one task printed. Returns how many lines that were."""
     count = 0
-    for line in engine.logs(target.name, pod=node.pod, follow=follow):
-        _print(console, node.pod, node.display_name or node.name, line.text, named=named)
+    for line in engine.logs(target.name, pod=node.pod, follow=wanted.follow):
+        mine = replace(line, pod=node.pod)
+        _print(console, mine, node.display_name or node.name, named=named, colours=wanted.colour)
         count += 1
     return count
 
@@ -122,15 +133,11 @@ def _tell_silence(chosen: Sequence[NodeState], console: Console) -> None:
             console.say(f"  {node.display_name or node.name}: {node.message}")
 
 
-def _print(console: Console, pod: str, task: str, text: str, *, named: bool) -> None:
+def _print(console: Console, line: LogLine, task: str, *, named: bool, colours: bool) -> None:
     if console.json:
-        console.record({"pod": pod, "task": task, "text": text})
-    elif named:
-        from ..console import Span
-
-        console.result(Span(f"{task}: ", "dim"), text)
+        console.record({"pod": line.pod, "task": task, "text": line.text})
     else:
-        console.raw(f"{text}\n")
+        console.log_line(line, by=task if named else "", colours=colours)
 
 
 COMMAND = Command(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hera_k8s_utils.k8s_cluster import k8s_cluster
 from hera_k8s_utils.parser import parser
+from hera_k8s_utils.terminal import show
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -13,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cluster = k8s_cluster(parser().parse_args(argv))
     cluster.assert_namespace()
     cluster.print_config()
-    print("The cluster can be used.")
+    show("The cluster can be used.")
 
 
 if __name__ == "__main__":

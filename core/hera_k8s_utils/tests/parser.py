@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hera_k8s_utils.parser import parser
+from hera_k8s_utils.terminal import show
+from hera_k8s_utils.visible import one_line
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -14,8 +16,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     ours.verify_args(args)
     for option in ours.options:
         value = getattr(args, option.name)
-        print(f"{option.name}: {'<redacted>' if option.secret and value else value or '(not set)'}")
-    print("The configuration is complete.")
+        shown = "<redacted>" if option.secret and value else value or "(not set)"
+        show(f"{option.name}: {one_line(str(shown))}")
+    show("The configuration is complete.")
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def _print(jobs: Jobs, job: Job, console: Console, *, named: bool, follow: bool)
             if console.json:
                 console.record({"job": job.name, "pod": line.pod, "text": line.text})
             else:
-                console.result(f"{job.name}: {line.text}" if named else line.text)
+                console.log_line(line, by=job.name if named else "")
     except PlatformError as error:
         if error.trouble is not Trouble.MISSING:
             raise
