@@ -661,9 +661,13 @@ def _given_to(process: int) -> bytes:
 
 
 def campaign(combinations: Sequence[Combination], directory: Path) -> tuple[list[Exposure], int]:
-    """Run them all; what got out, and how many children were looked at."""
+    """Run them all; what got out, each printed at once, and how many children were looked at."""
+    exposures = []
     with Campaign(directory) as running:
-        exposures = [exposure for each in combinations for exposure in running.run(each)]
+        for each in combinations:
+            for exposure in running.run(each):
+                print(exposure, flush=True)
+                exposures.append(exposure)
         return exposures, running.children
 
 
@@ -685,8 +689,6 @@ def _told(combinations: Sequence[Combination]) -> int:
     directory = Path(tempfile.mkdtemp(prefix="canaries-"))
     began = time.monotonic()
     exposures, children = campaign(combinations, directory)
-    for exposure in exposures:
-        print(exposure)
     seconds = time.monotonic() - began
     print(f"{len(combinations)} combinations, {children} children in {seconds:.0f} s: {len(exposures)} exposed")
     if not exposures:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,3 +100,34 @@ class TestCredentialProviders(CredentialProviderContract):
     @pytest.fixture
     def context(self, context: Context) -> Context:
         return context
+
+
+LEAKY = """
+import pytest
+from hera_k8s_utils import Credential, CredentialProvider
+from hera_k8s_utils.testing import CredentialProviderContract
+
+
+class TestLeaky(CredentialProviderContract):
+    @pytest.fixture
+    def provider(self):
+        found = Credential(secret="s3cr3tK7xQ9zLmW2", source="vault s3cr3tK7xQ9zLmW2")
+        return CredentialProvider(name="leaky", target="argo", load=lambda settings, context: found)
+
+    @pytest.fixture
+    def context(self):
+        return None
+
+    @pytest.fixture
+    def ready(self):
+        return None
+"""
+
+
+def test_a_provider_that_shows_its_secret_is_refused_without_showing_it(tmp_path: Path) -> None:
+    (tmp_path / "test_leaky.py").write_text(LEAKY)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "not_shown", "test_leaky.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1
+    assert "its secret is in its repr" in done.stdout
+    assert "s3cr3tK7xQ9zLmW2" not in done.stdout + done.stderr

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
+import warnings
 
 import pytest
 
@@ -146,3 +148,24 @@ def test_what_is_remembered_for_a_while_is_forgotten_after_it() -> None:
         remember(["only-for-a-while"])
         assert redact("only-for-a-while") == "<redacted>"
     assert redact("only-for-a-while") == "only-for-a-while"
+
+
+def test_warnings_of_python_are_redacted(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings(), logging_to_stderr():
+        warnings.simplefilter("always")
+        shown = warnings.formatwarning(f"unverified: {secret}", UserWarning, "x.py", 1)
+    assert "unverified: <redacted>" in shown
+    assert "x.py:1: UserWarning" in shown
+
+
+def test_an_error_that_ends_a_thread_is_redacted(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise ValueError(f"Invalid header value {f'Bearer {secret}'.encode()!r}")
+
+    with logging_to_stderr():
+        thread = threading.Thread(target=fail, name="worker")
+        thread.start()
+        thread.join()
+    shown = capsys.readouterr().err
+    assert "Exception in thread worker" in shown
+    assert "ValueError: Invalid header value b'Bearer <redacted>'" in shown
