@@ -407,7 +407,7 @@ def tls_context(ca_file: str = "", *, verify: bool = True) -> SSLContext:
         context = ssl.create_default_context(cafile=ca_file or None)
     except (OSError, ssl.SSLError) as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else "it holds no certificate that can be read"
-        found = str(error.strerror).lower() if isinstance(error, FileRefused) else found
+        found = str(error.strerror) if isinstance(error, FileRefused) else found
         raise OptionsError(f"the CA file {ca_file}", found=found, hint="--ca-file takes a PEM file") from None
     if not verify:
         context.check_hostname = False

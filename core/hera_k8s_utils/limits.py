@@ -64,6 +64,11 @@ class RequestLimits:
             raise self.out_of_time()
         return left if seconds is None else min(seconds, left)
 
+    @property
+    def over(self) -> bool:
+        """Whether no time is left."""
+        return time.monotonic() >= self._end
+
     def out_of_time(self) -> OutOfTime:
         """The error that says so."""
         whole = "whole " if self._begun else ""

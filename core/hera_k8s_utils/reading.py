@@ -47,7 +47,7 @@ def read_file(path: str | os.PathLike[str], *, most: int, pipe: bool = False) ->
     with open(path, "rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise FileRefused(errno.EFBIG, f"It is larger than {_size(most)}", os.fspath(path))
+        raise FileRefused(errno.EFBIG, f"it is larger than {_size(most)}", os.fspath(path))
     return content
 
 
@@ -70,9 +70,9 @@ def require_file(path: str | os.PathLike[str], *, most: int | None = None, pipe:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     allowed = stat.S_ISREG(found.st_mode) or (pipe and stat.S_ISFIFO(found.st_mode)) or _is_empty_device(path)
     if not allowed:
-        raise FileRefused(errno.EINVAL, "It is no regular file", os.fspath(path))
+        raise FileRefused(errno.EINVAL, "it is no regular file", os.fspath(path))
     if most is not None and found.st_size > most:
-        raise FileRefused(errno.EFBIG, f"It is larger than {_size(most)}", os.fspath(path))
+        raise FileRefused(errno.EFBIG, f"it is larger than {_size(most)}", os.fspath(path))
 
 
 def _is_empty_device(path: str | os.PathLike[str]) -> bool:
@@ -90,7 +90,7 @@ def gunzip(packed: bytes, *, most: int) -> bytes:
     with gzip.open(io.BytesIO(packed)) as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise FileRefused(errno.EFBIG, f"It is larger than {_size(most)}")
+        raise FileRefused(errno.EFBIG, f"it is larger than {_size(most)}")
     return content
 
 
@@ -196,7 +196,7 @@ def run_command(
             child.kill()
             child.wait()
     if any(output.too_large for output in outputs):
-        raise OSError(errno.EFBIG, f"It printed more than {_size(most)}", command[0])
+        raise OSError(errno.EFBIG, f"it printed more than {_size(most)}", command[0])
     return subprocess.CompletedProcess(command, child.returncode, outputs[0].content, outputs[1].content)
 
 

@@ -65,6 +65,8 @@ class SafeRetry(Retry):
             raise error
         if error is not None and _first(list(_causes(error)), AnswerRejected, TimeoutError):
             raise error
+        if (limits := applied_limits()) is not None and limits.over:
+            raise urllib3.exceptions.MaxRetryError(_pool, url or "", error)  # tells the error, or returns the answer
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
 

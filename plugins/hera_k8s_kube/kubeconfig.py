@@ -142,7 +142,7 @@ def _load(file: Path) -> Json:
 
 def _text(file: Path) -> str:
     try:
-        content = read_file(file, most=_LARGEST)
+        content = read_file(file, most=_LARGEST, pipe=True)
     except OSError as error:
         raise CredentialError(
             f"the kubeconfig {file} cannot be read",

@@ -353,7 +353,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self.server.owner.answer(request)(request, self)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_CONNECT = _serve
 
     def send_whole(self, status: int, body: Any, headers: Mapping[str, str]) -> None:
         data = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
