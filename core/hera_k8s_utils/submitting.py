@@ -161,6 +161,8 @@ class _Submitting:
 
     def _awaited(self) -> Submission:
         """Look for an object that may arrive late."""
+        if self.desk.confirming <= 0:
+            raise self._undecided()
         log.warning(
             "whether %s was accepted is not known (%s); looking for it for up to %g s",
             self.name,
