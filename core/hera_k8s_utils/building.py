@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from .context import Context
@@ -20,7 +21,7 @@ from .experiment import (
 )
 from .inputs import Inputs, parse_overrides
 from .layout import Layout, open_layout
-from .loading import Loaded, failure
+from .loading import Loaded, failure, neighbours_first
 from .manifest import DIGEST_LABEL, Manifest
 from .options import Rank, Resolved
 from .runs import workflow_name
@@ -73,8 +74,9 @@ def make_layout(
 def make_workflow(loaded: Loaded, environment: Environment, inputs: Inputs, layout: Layout) -> Workflow:
     """What the experiment's own function returns; its failure is told with the line of the user's file."""
     try:
-        found = loaded.experiment.workflow(environment, inputs, layout)
-        return list(found) if isinstance(found, Iterator) else found  # a builder may yield Jobs
+        with neighbours_first(loaded.directory) if loaded.directory else nullcontext():
+            found = loaded.experiment.workflow(environment, inputs, layout)
+            return list(found) if isinstance(found, Iterator) else found  # a builder may yield Jobs
     except HeraK8sError:
         raise
     except Exception as error:
@@ -95,7 +97,7 @@ def make_manifest(
 ) -> Manifest:
     """The workflow as plain data, named, labelled and amended by the sites; the digest label comes last."""
     manifest = Manifest.of(workflow)
-    labels = {LABELS + "experiment": experiment.name, LABELS + "run": _label(run_id)}
+    labels = {LABELS + "experiment": experiment.name, LABELS + "run": label_of(run_id)}
     name = workflow_name(experiment.name, run_id) if manifest.ends else ""
     manifest = manifest.as_run(name, labels)
     manifest = manifest.with_spec(_spec_additions(environment))
@@ -171,7 +173,7 @@ def _named(wanted: Sequence[Requirement], resolved: Resolved) -> dict[str, str]:
     return {name: str(value) for name in names if (value := resolved.by_name(name))}
 
 
-def _label(run_id: str) -> str:
+def label_of(run_id: str) -> str:
     return run_id[:63].rstrip("-_.")
 
 

@@ -7,7 +7,10 @@ import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+GIT: Final = ("git", "-c", "core.fsmonitor=false")
+"""The beginning of a git command; a repository's own configuration may name any program as its file monitor."""
 
 
 def versions() -> dict[str, str]:
@@ -34,7 +37,7 @@ def _git(directory: Path, *arguments: str) -> str | None:
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(
-            ["git", "-C", str(directory), *arguments],
+            [*GIT, "-C", str(directory), *arguments],
             capture_output=True,
             encoding="utf-8",
             errors="replace",  # names of files may be of any encoding

@@ -87,6 +87,14 @@ def find_files(stated: str, *, asked: bool) -> list[Path]:
     )
 
 
+def is_kubectls(file: Path) -> bool:
+    """Whether a file lies in `~/.kube`."""
+    try:
+        return Path.home().resolve() / ".kube" in file.resolve().parents
+    except RuntimeError:  # no home directory
+        return False
+
+
 def _is_nothing(name: str) -> bool:
     return name.strip() in ("/dev/null", os.devnull)
 
