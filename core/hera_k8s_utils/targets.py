@@ -219,5 +219,5 @@ def _plain(each: Effective) -> Any:
     if isinstance(value, Path):
         return str(value.expanduser().resolve())
     if value and each.spec.kind is Kind.TEXT and each.spec.info.metavar.startswith(_PATHS):
-        return os.pathsep.join(str(Path(part).expanduser().absolute()) for part in value.split(os.pathsep) if part)
+        return os.pathsep.join(os.path.abspath(Path(part).expanduser()) for part in value.split(os.pathsep) if part)
     return list(value) if isinstance(value, tuple) else value

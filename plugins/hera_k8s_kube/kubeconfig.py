@@ -62,7 +62,7 @@ def find_files(stated: str, *, asked: bool) -> list[Path]:
     Raises `NotApplicable` when there is none, `CredentialError` when one that was asked for is missing.
     """
     if not stated.strip():
-        default = Path.home() / ".kube" / "config"
+        default = _kubectls_directory() / "config"
         if not default.exists() and asked:
             raise CredentialError(
                 "a context was named, and there is no kubeconfig",
@@ -89,10 +89,14 @@ def find_files(stated: str, *, asked: bool) -> list[Path]:
 
 def is_kubectls(file: Path) -> bool:
     """Whether a file lies in `~/.kube`."""
+    return _kubectls_directory().resolve() in file.resolve().parents
+
+
+def _kubectls_directory() -> Path:
     try:
-        return Path.home().resolve() / ".kube" in file.resolve().parents
-    except RuntimeError:  # no home directory
-        return False
+        return Path.home() / ".kube"
+    except RuntimeError:  # no home directory, as for the random uid of a pod: kubectl looks below the root then
+        return Path("/.kube")
 
 
 def _is_nothing(name: str) -> bool:
