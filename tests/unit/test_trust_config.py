@@ -302,6 +302,14 @@ def test_a_cloned_configuration_file_may_be_shown(stranger: Stranger) -> None:
     assert stranger.harm == []
 
 
+def test_an_old_script_in_a_clone_goes_on(stranger: Stranger) -> None:
+    stranger.configure("server")
+    stranger.committed()
+    told = run_script(OLD_SCRIPT, cwd=stranger.directory, ARGO_TOKEN=TOKEN)
+    assert told.err.count("(said once)") == 1
+    assert any(TOKEN in each for each in stranger.harm)
+
+
 def test_a_clone_that_the_user_trusts_is_used(stranger: Stranger) -> None:
     stranger.configure("exec")
     stranger.committed()
