@@ -5,7 +5,9 @@
 What plugins declare is in `hera_k8s_utils.declarations`, their hooks in `hera_k8s_utils.hookspecs`; both are here too.
 """
 
-from __future__ import annotations
+from . import _startup as _startup  # the first of all, `__future__` included: see there
+
+# isort: split
 
 from typing import TYPE_CHECKING, Any
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from .context import Context
@@ -20,7 +21,7 @@ from .experiment import (
 )
 from .inputs import Inputs, parse_overrides
 from .layout import Layout, open_layout
-from .loading import Loaded, failure
+from .loading import Loaded, failure, neighbours_first
 from .manifest import DIGEST_LABEL, Manifest
 from .offline import ForeignCode, offline
 from .options import Rank, Resolved
@@ -77,7 +78,8 @@ def make_workflow(
 ) -> Workflow:
     """What the experiment's own function returns; its failure is told with the line of the user's file."""
     try:
-        with offline(_builder(loaded.experiment), guards):
+        neighbours = neighbours_first(loaded.directory) if loaded.directory else nullcontext()
+        with neighbours, offline(_builder(loaded.experiment), guards):
             found = loaded.experiment.workflow(environment, inputs, layout)
             return list(found) if isinstance(found, Iterator) else found  # a builder may yield Jobs
     except (HeraK8sError, KeyboardInterrupt):
@@ -102,7 +104,7 @@ def make_manifest(
     """The workflow as plain data, named, labelled and amended by the sites; the digest label comes last."""
     with offline(_builder(experiment), guards):  # Hera builds its objects now, and calls the user's hooks
         manifest = Manifest.of(workflow)
-    labels = {LABELS + "experiment": experiment.name, LABELS + "run": _label(run_id)}
+    labels = {LABELS + "experiment": experiment.name, LABELS + "run": label_of(run_id)}
     name = workflow_name(experiment.name, run_id) if manifest.ends else ""
     manifest = manifest.as_run(name, labels)
     manifest = manifest.with_spec(_spec_additions(environment))
@@ -184,7 +186,7 @@ def _named(wanted: Sequence[Requirement], resolved: Resolved) -> dict[str, str]:
     return {name: str(value) for name in names if (value := resolved.by_name(name))}
 
 
-def _label(run_id: str) -> str:
+def label_of(run_id: str) -> str:
     return run_id[:63].rstrip("-_.")
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from .errors import OptionsError
+from .provenance import GIT
 from .reading import FileRefused, read_file
 from .redaction import environment_for_children
+from .trust import refuse_foreign_config
 
 FILE_NAME: Final = "hera.config"
 FILE_VARIABLE: Final = "ARGOCONFIG"
@@ -37,11 +39,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """A file that was read. shown: how a message names it."""
+    """A file that was read. shown: how a message names it. found: nobody named it, it is in the working directory."""
 
     path: Path
     shown: str
     entries: Sequence[Entry]
+    found: bool = False
 
 
 def read_config_files(
@@ -50,22 +53,37 @@ def read_config_files(
     """The files that exist, the strongest first: `config`, `$ARGOCONFIG`, `./hera.config`, `~/hera.config`.
 
     config: what `--config` names. The home directory is the one of `environ`; without one, none is looked at.
-    Raises `OptionsError` naming a file that was asked for and is missing, or that cannot be read.
+    Raises `OptionsError` naming a file that was asked for and is missing, that cannot be read, or that another user
+    can have written: see `trust`.
     """
-    found: dict[Path, ConfigFile] = {}
+    read: dict[Path, ConfigFile] = {}
+    own = _own_file(environ)
     for path, shown, named in _candidates(config, environ, directory or Path.cwd()):
         if not named and not path.exists():
             continue
         identity = path.resolve()
-        if identity not in found:
-            found[identity] = ConfigFile(path, shown, tuple(parse_config(_text(path, shown, pipe=named), shown)))
-    return list(found.values())
+        if identity in read:
+            continue
+        found = not named and identity != own
+        refuse_foreign_config(path, shown, named=not found, environ=environ)
+        entries = tuple(parse_config(_text(path, shown, pipe=named), shown))
+        read[identity] = ConfigFile(path, shown, entries, found)
+    return list(read.values())
+
+
+def _own_file(environ: Mapping[str, str]) -> Path | None:
+    home = _home(environ)
+    return (Path(home) / FILE_NAME).resolve() if home else None
+
+
+def _home(environ: Mapping[str, str]) -> str | None:
+    return environ.get("HOME") or environ.get("USERPROFILE")
 
 
 def _candidates(
     config: str | Path | None, environ: Mapping[str, str], directory: Path
 ) -> Iterator[tuple[Path, str, bool]]:
-    home = environ.get("HOME") or environ.get("USERPROFILE")
+    home = _home(environ)
     if config:
         yield _expanded(str(config), home, directory), str(config), True
     variable = environ.get(FILE_VARIABLE, "").strip()
@@ -204,7 +222,7 @@ def exposure(path: Path) -> list[str]:
     found = []
     if _readable_by_others(path):
         found.append(f"may be read by others on this machine (chmod 600 {path})")
-    if _tracked_by_git(path):
+    if tracked_by_git(path):
         found.append("is tracked by git, so that everyone with the repository has it (git rm --cached)")
     return found
 
@@ -216,7 +234,8 @@ def _readable_by_others(path: Path) -> bool:
     return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
-def _tracked_by_git(path: Path) -> bool:
+def tracked_by_git(path: Path) -> bool:
+    """Whether a file is part of a git repository; False where git cannot say."""
     full = path.resolve()
     if not any((parent / ".git").exists() for parent in full.parents):
         return False
@@ -224,7 +243,7 @@ def _tracked_by_git(path: Path) -> bool:
 
     try:
         asked = subprocess.run(
-            ["git", "-C", str(full.parent), "ls-files", "--error-unmatch", "--", full.name],
+            [*GIT, "-C", str(full.parent), "ls-files", "--error-unmatch", "--", full.name],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -16,6 +16,7 @@ from .owners import all_specs, owners_of, unloaded_plugins
 from .plugins import StrangersFault, is_own
 from .resolve import resolve, resolve_for
 from .terminal import show
+from .trust import refuse_foreign_experiment
 
 if TYPE_CHECKING:
     from .declarations import Command
@@ -37,6 +38,8 @@ def run_command(declared: Declared[Command], words: Sequence[str], plugins: Plug
     line = parser.read(words)
     tolerant = bool(line.arguments.__dict__.pop(TAKES_EXPERIMENT, False))
     line = _with_experiment_file(line) if tolerant else line
+    if tolerant:
+        _refuse_foreign_default(line.arguments.file)
     if line.unknown and not (tolerant and _is_there(line.arguments.file)):
         flags = parser.flags()
         raise unknown_words(line.unknown, flags, unloaded_plugins(plugins), help=f"{parser.prog} --help")
@@ -109,6 +112,12 @@ def _with_experiment_file(line: Line) -> Line:
     line.arguments.file = line.unknown[files[0]]
     rest = [word for i, word in enumerate(line.unknown) if i != files[0]]
     return Line(line.arguments, line.given, rest)
+
+
+def _refuse_foreign_default(file: str | None) -> None:
+    """A file that was named is run; the one that is only found must be the user's own, as `./hera.config` must."""
+    if isinstance(file, DefaultFile) and Path(file).exists():
+        refuse_foreign_experiment(Path(file))
 
 
 def _is_there(file: str | None) -> bool:

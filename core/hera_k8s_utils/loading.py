@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from .batch import is_official
 from .declarations import RequestGuard
@@ -21,15 +22,19 @@ from .naming import nearest
 from .offline import ForeignCode, offline
 from .reading import read_text
 
+_APPENDED: Final[set[str]] = set()
+"""Directories of experiments that are at the end of `sys.path` because an experiment was loaded."""
+
 
 @dataclass(frozen=True)
 class Loaded:
-    """An experiment and the file that it came from. `future_annotations`: the file has `from __future__ import
-    annotations`, which breaks Hera's typed `@script` (7.1)."""
+    """An experiment, and the file that it came from. `future_annotations`: the file has `from __future__ import
+    annotations`, which breaks Hera's typed `@script` (7.1). directory: where the file's neighbours are."""
 
     experiment: Experiment
     source: str
     future_annotations: bool = False
+    directory: Path | None = None
 
 
 def load_experiment(target: str | Path, guards: Sequence[RequestGuard]) -> Loaded:
@@ -46,7 +51,8 @@ def load_experiment(target: str | Path, guards: Sequence[RequestGuard]) -> Loade
     with offline(_code_of(path), guards):
         module = _import(path)
         found = _named(module, name, path) if name else _only(module, path)
-    return Loaded(as_experiment(found, fallback=path.stem), f"{path}:{name}" if name else str(path), _future(tree))
+    source = f"{path}:{name}" if name else str(path)
+    return Loaded(as_experiment(found, fallback=path.stem), source, _future(tree), path.resolve().parent)
 
 
 def _code_of(path: Path) -> ForeignCode:
@@ -143,12 +149,11 @@ def _import(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, full)
     if spec is None or spec.loader is None:
         raise BuildError(f"{path} cannot be imported", found="its name does not end in .py")
-    if str(full.parent) not in sys.path:  # so that the file finds its neighbours, now and when it builds
-        sys.path.insert(0, str(full.parent))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and inspect look their module up there
     try:
-        spec.loader.exec_module(module)
+        with neighbours_first(full.parent):
+            spec.loader.exec_module(module)
     except BuildError:
         raise
     except KeyboardInterrupt:
@@ -158,6 +163,29 @@ def _import(path: Path) -> ModuleType:
             f"{path} failed while it was imported", found=failure(error, full), hint="--debug shows the traceback"
         ) from error
     return module
+
+
+@contextmanager
+def neighbours_first(directory: Path) -> Iterator[None]:
+    """Let the user's file find its neighbours first, as `python FILE` does, while it is imported or builds.
+
+    Afterwards they are found last: a neighbour called requests.py is not what our own later imports mean.
+    """
+    place = str(directory)
+    if place in sys.path and place not in _APPENDED:  # whoever put it there decided where
+        yield
+        return
+    _APPENDED.add(place)
+    _move(place, to_front=True)
+    try:
+        yield
+    finally:
+        _move(place, to_front=False)
+
+
+def _move(place: str, *, to_front: bool) -> None:
+    others = [each for each in sys.path if each != place]
+    sys.path[:] = [place, *others] if to_front else [*others, place]
 
 
 def failure(error: BaseException, path: Path | None = None) -> str:

@@ -57,14 +57,14 @@ class _Terse(logging.Formatter):
 
 
 class _Once(logging.Filter):
-    """Options are resolved again when the experiment's own are known: the same warning is shown once."""
+    """Options are resolved again when the experiment's own are known, credentials renewed: a warning is shown once."""
 
     def __init__(self) -> None:
         super().__init__()
         self._seen: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name != "hera_k8s_utils.resolve":
+        if record.name not in ("hera_k8s_utils.resolve", "hera_k8s_utils.consequences"):
             return True
         message = record.getMessage()
         new = message not in self._seen

@@ -8,11 +8,14 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
 from .addresses import shown_address
 from .errors import HeraK8sError, OptionsError, PluginError
 from .redaction import REDACTED, redact
+
+if TYPE_CHECKING:
+    from .config_files import ConfigFile
 
 S = TypeVar("S")
 
@@ -298,11 +301,13 @@ class Resolved:
 
     effective: by settings class and field. files: the configuration files that were read, the strongest first.
     secrets: every secret that was met, also those that a stronger source overrode.
+    found: `./hera.config`, where there is one: nobody named it.
     """
 
     effective: Mapping[tuple[type, str], Effective] = dataclasses.field(repr=False)
     files: Sequence[str] = ()
     secrets: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
+    found: ConfigFile | None = dataclasses.field(default=None, repr=False)
     _made: dict[type, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     def of(self, settings: type[S]) -> S:

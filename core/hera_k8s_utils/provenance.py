@@ -7,10 +7,13 @@ import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .reading import MIB, run_command
 from .redaction import environment_for_children
+
+GIT: Final = ("git", "-c", "core.fsmonitor=false")
+"""The beginning of a git command; a repository's own configuration may name any program as its file monitor."""
 
 
 def versions() -> dict[str, str]:
@@ -37,7 +40,7 @@ def _git(directory: Path, *arguments: str) -> str | None:
     environment = {**environment_for_children(os.environ), "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = run_command(
-            ["git", "-C", str(directory), *arguments],
+            [*GIT, "-C", str(directory), *arguments],
             timeout=5,
             most=16 * MIB,
             env=environment,

@@ -20,6 +20,7 @@ from .options import MISSING, Effective, Kind, OptionSpec, Origin, Owner, Rank, 
 from .owners import Unloaded, all_specs, owners_of, unloaded_plugins
 from .plugins import DISABLING, PATIENCE, Plugins
 from .redaction import remember
+from .trust import SAFE
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -81,7 +82,8 @@ def resolve(
         sources.refuse_unknown(unloaded)
     sources.warn_of_exposed_secrets()
     effective = {(spec.owner.settings, spec.field): sources.effective(spec) for spec in specs}
-    return Resolved(effective, tuple(file.shown for file in files), secrets)
+    found = next((file for file in files if file.found), None)
+    return Resolved(effective, tuple(file.shown for file in files), secrets, found)
 
 
 def resolve_for(
@@ -265,7 +267,7 @@ class _Sources:
 
     def _judge_variables(self) -> None:
         known = {variable: variable for spec in self.specs for variable in spec.env}
-        known |= {variable: variable for variable in (DISABLING, PATIENCE)}
+        known |= {variable: variable for variable in (DISABLING, PATIENCE, SAFE)}
         guessed = {OptionSpec.prefix + spec.key.upper(): spec.env[0] for spec in self.specs}  # ARGO_NAMESPACE is one
         meant = guessed | known
         for variable in self.environ:

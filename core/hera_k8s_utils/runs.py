@@ -12,26 +12,30 @@ runs/20261120-1042-k3f9/
 
 from __future__ import annotations
 
+import errno
+import json
 import logging
 import os
 import re
 import secrets as random
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from .declarations import Json, NodeState, RunUpdate, Submission
 from .errors import HeraK8sError, OptionsError, PlatformError, SubmissionUnknown, SubmittedInPart, listed
 from .naming import is_dns_label
 from .provenance import git_state, versions
-from .reading import LARGEST_DOCUMENT, LARGEST_HISTORY, parse_json, read_file, require_file
+from .reading import LARGEST_DOCUMENT, LARGEST_HISTORY, FileRefused, parse_json
 from .redaction import json_without_known, redact, remember
-from .words import moment, now, stamp
+from .seals import is_sealed, sealed
+from .words import moment, now, size, stamp
 
 if TYPE_CHECKING:
     from .checks import Report
@@ -42,6 +46,8 @@ log = logging.getLogger(__name__)
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _OURS: Final = re.compile(r"\d{8}-\d{4}-([a-z0-9]{4})")
 _FROM_OUTSIDE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+_SEALED: Final = frozenset({"run", "submission"})
+"""Documents that lead back to a server; they count only with the seal of the user who reads them."""
 _NODE_FIELDS: Final = tuple(f.name for f in fields(NodeState))
 
 
@@ -118,22 +124,21 @@ class Attempt:
 class RunRecord:
     """The directory of one run. Files are written whole or not at all; events are appended.
 
-    No secret that was remembered, an option's or a credential's, is written.
+    No secret that was remembered, an option's or a credential's, is written. Links are never followed: a record that
+    someone else made writes to no file outside it.
+
+    id: the run's, by default the name of the directory.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, id: str = "") -> None:
         self.path = path
+        self.id = id or path.name
         self._complete = True
         self._known: dict[str, NodeState] | None = None
         self._phase = ""
 
     def __repr__(self) -> str:
         return f"RunRecord({str(self.path)!r})"
-
-    @property
-    def id(self) -> str:
-        """The run's id: the name of its directory."""
-        return self.path.name
 
     @property
     def about(self) -> Json:
@@ -143,7 +148,8 @@ class RunRecord:
     @property
     def name(self) -> str:
         """The name of the run's workflow."""
-        return str(self.about.get("workflow") or self.id)
+        stated = str(self.about.get("workflow") or "")
+        return stated if is_safe_id(stated) else self.id
 
     @property
     def outcome(self) -> Json | None:
@@ -158,17 +164,28 @@ class RunRecord:
     def read(self, what: str) -> Json | None:
         """One of the record's documents, None when it is not there or damaged."""
         try:
-            found = parse_json(read_file(self.path / f"{what}.json", most=LARGEST_DOCUMENT))
+            with _opened(self.path / f"{what}.json", most=LARGEST_DOCUMENT) as file:
+                found = parse_json(file.read(LARGEST_DOCUMENT))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             log.warning("%s cannot be read: %s", self.path / f"{what}.json", error)
             return None
         return found if isinstance(found, dict) else None
 
+    def read_own(self, what: str) -> Json | None:
+        """One of the record's sealed documents, empty when there is none; None unless this user wrote it here."""
+        if not os.path.lexists(self.path / f"{what}.json"):
+            return {}
+        found = self.read(what)
+        return found if found is not None and is_sealed(found, of=f"{what} of {self.id}") else None
+
     def write(self, what: str, data: Mapping[str, Any]) -> None:
-        """Write one of the record's documents, whole or not at all."""
-        write_json(self.path / f"{what}.json", data)
+        """Write one of the record's documents, whole or not at all; those that lead back to a server get the seal."""
+        said: Json = json.loads(json_without_known(data))
+        if what in _SEALED:
+            said = sealed(said, of=f"{what} of {self.id}")
+        write_text(self.path / f"{what}.json", json.dumps(said, indent=2) + "\n")
 
     @contextmanager
     def _as_far_as_possible(self) -> Iterator[None]:
@@ -256,8 +273,7 @@ class RunRecord:
     def events(self) -> Iterator[Json]:
         """The recorded changes, oldest first; a line that was cut short by a crash is left out."""
         try:
-            require_file(self.path / "events.jsonl", most=LARGEST_HISTORY)
-            file = open(self.path / "events.jsonl", encoding="utf-8", errors="replace")  # noqa: SIM115
+            file = _opened(self.path / "events.jsonl", most=LARGEST_HISTORY)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -279,7 +295,7 @@ class RunRecord:
             self._known = {}
             for event in self.events():
                 self._phase = str(event.get("phase", ""))
-                for node in event.get("nodes", ()):
+                for node in _mappings(event.get("nodes")):
                     state = _node_from_json(node)
                     self._known[state.id] = state
         return self._known
@@ -290,6 +306,10 @@ _ENDED_EARLY: Final = "hera-k8s ended before the server's answer was recorded"
 
 def _is_in_part(error: HeraK8sError) -> bool:
     return isinstance(error, SubmittedInPart)
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def _node_to_json(node: NodeState) -> Json:
@@ -329,12 +349,9 @@ class Runs:
         is another one: a record is never overwritten.
         """
         record = RunRecord(self.directory / _require_safe(built.run_id))
-        if record.path.exists():
-            _require_same(record, built)
-            if report is not None:
-                record.write("report", report.to_json())
-            return record
-        fresh = RunRecord(self.directory / f".{built.run_id}.{os.getpid()}.new")
+        if record.path.exists() or record.path.is_symlink():
+            return _taken_up(record, built, report, details or {})
+        fresh = RunRecord(self.directory / f".{built.run_id}.{random.token_hex(4)}.new", id=built.run_id)
         try:
             fresh.path.mkdir(parents=True)
             _fill(fresh, built, report, details or {})
@@ -352,7 +369,7 @@ class Runs:
     def all(self) -> list[RunRecord]:
         """Every record, the newest first."""
         try:
-            paths = [p for p in self.directory.iterdir() if not p.name.startswith(".") and (p / "run.json").is_file()]
+            paths = [p for p in self.directory.iterdir() if is_safe_id(p.name) and _is_record(p)]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -394,6 +411,29 @@ class Runs:
         return OptionsError(f"no run is called {text}", found=found, hint="hera-k8s runs, or hera-k8s runs --server")
 
 
+def _is_record(path: Path) -> bool:
+    """Whether a path is a record's directory; a link may lead to any file, and is none."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode) and stat.S_ISREG((path / "run.json").lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _taken_up(
+    record: RunRecord, built: BuiltExperiment, report: Report | None, details: Mapping[str, Any]
+) -> RunRecord:
+    """The record of a run that is submitted once more; one of someone else's becomes this user's."""
+    if not _is_record(record.path):
+        found = "it is a link, or holds no run.json"
+        raise OptionsError(f"{record.path} is not the record of a run", found=found, hint="another --run-id")
+    _require_same(record, built)
+    if record.read_own("run") is None:
+        _fill(record, built, report, details)
+    elif report is not None:
+        record.write("report", report.to_json())
+    return record
+
+
 def _require_same(record: RunRecord, built: BuiltExperiment) -> None:
     recorded = record.about.get("digest")
     if recorded == built.manifest.digest:
@@ -432,13 +472,12 @@ def _fill(record: RunRecord, built: BuiltExperiment, report: Report | None, deta
 # --- files -----------------------------------------------------------------------------------------------------
 
 
-def write_json(path: Path, data: Any) -> None:
-    """Write a JSON document through a temporary file beside it, so that it is never seen half written."""
-    text = json_without_known(data, indent=2)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+def write_text(path: Path, text: str) -> None:
+    """Write a file through a temporary one beside it, so that it is never seen half written; a link is replaced."""
+    unfinished = path.with_name(f".{path.name}.{random.token_hex(8)}.part")
     try:
-        with open(unfinished, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
+        with open(unfinished, "x", encoding="utf-8") as file:
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
@@ -447,9 +486,30 @@ def write_json(path: Path, data: Any) -> None:
         raise
 
 
+def _opened(path: Path, *, most: int) -> TextIO:
+    """A regular file of at most `most` bytes, open for reading; lines end at `\\n` alone.
+
+    Raises `OSError` for a link, a larger file, and for a pipe or a device, which may never end.
+    """
+    file = open(path, encoding="utf-8", errors="replace", newline="\n", opener=_no_link)  # noqa: SIM115 (returned open)
+    if os.fstat(file.fileno()).st_size <= most:
+        return file
+    file.close()
+    raise FileRefused(errno.EFBIG, f"it is larger than {size(most)}", os.fspath(path))
+
+
+def _no_link(path: str, flags: int) -> int:
+    """An opener for `open`; the file is new or a regular one."""
+    descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is not a regular file", path)
+
+
 def _append_line(path: Path, text: str) -> None:
     """Append a line in one write; a line that a crash cut short before it gets its end, so that it spoils no other."""
-    with open(path, "ab+") as file:
+    with open(path, "ab+", opener=_no_link) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 1))
         torn = size > 0 and file.read(1) != b"\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .addresses import secrets_in
-from .declarations import CredentialProvider, ExecutionEngine, Json, Platform
-from .errors import CredentialError, HeraK8sError, OptionsError, PlatformError, WorkflowFailed
-from .options import MISSING, Effective, Rank
+from .building import LABELS, label_of
+from .declarations import CredentialProvider, Engine, ExecutionEngine, Json, Platform
+from .errors import CredentialError, HeraK8sError, OptionsError, PlatformError, Trouble, WorkflowFailed
+from .naming import is_dns_label
+from .options import MISSING, Effective, Kind, Rank
 from .runs import RunRecord, Runs, short_id
 from .settings import CoreSettings
 
@@ -22,6 +26,10 @@ if TYPE_CHECKING:
 
 _OF_THE_CORE: Final = ("namespace", "credentials")
 """Options of the framework that say where a run is; those of credentials and platforms all do."""
+_PATHS: Final = ("FILE", "DIR")
+"""How the metavariables of options begin whose texts are paths."""
+_LONGEST: Final = 2000
+"""Characters of a record that a message repeats."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +37,13 @@ class Target:
     """A run that a command was given.
 
     name: of its workflow. record: None for one that only the server knows. settings: options, by name, for the
-    container that talks to its server.
+    container that talks to its server. own: whether this user wrote the record on this machine.
     """
 
     name: str
     record: RunRecord | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    own: bool = True
 
     @property
     def short(self) -> str:
@@ -80,8 +89,9 @@ def _not_there(target: Target) -> HeraK8sError:
     if target.record is None:
         found = "it is neither recorded here nor on the server"
         return OptionsError(f"no run is called {target.name}", found=found, hint="hera-k8s runs [--server]")
-    platforms = target.record.about.get("platforms") or [{}]
-    server = platforms[0].get("server")
+    platforms = target.record.about.get("platforms")
+    first = platforms[0] if isinstance(platforms, list) and platforms else None
+    server = first.get("server") if isinstance(first, dict) else None
     return WorkflowFailed(
         f"{target.name} is not on the server, or no longer",
         found=f"it went to {server}; what was seen of it is in {target.record.path}" if server else "",
@@ -104,21 +114,81 @@ def find_target(session: Session, text: str) -> Target:
     if text and not runs.matching(text):
         return Target(text)
     record = runs.find(text)
-    return Target(record.name, record, _settings(record, session))
+    about, submission = record.read_own("run"), record.read_own("submission")
+    own = bool(about) and submission is not None
+    return Target(record.name, record, _settings(record, session, own=own), own)
 
 
-def _settings(record: RunRecord, session: Session) -> dict[str, Any]:
+def _settings(record: RunRecord, session: Session, *, own: bool) -> dict[str, Any]:
     """What leads to the server of a record, unless this command line says where to look."""
     about, submission = record.about, record.submission or {}
+    back = about.get("back") or {}
     if any(each.origin.rank == Rank.GIVEN for each in _leading(session.options, session.plugins)):
         engine = str(submission.get("engine") or _intended(about, "engine"))
         return {"engine": engine} if _is_alone(engine, session) else {}
-    settings = dict(about.get("back") or {})
-    for name in ("namespace", "engine"):
-        value = submission.get(name) or _intended(about, name)
-        if value:
-            settings[name] = value
-    return settings
+    stated = {
+        name: value for name in ("namespace", "engine") if (value := submission.get(name) or _intended(about, name))
+    }
+    if own:
+        return {**back, **stated}
+    _refuse_to_be_led(record, back if isinstance(back, dict) else {}, stated, session)
+    return stated
+
+
+def _refuse_to_be_led(record: RunRecord, back: Json, stated: Json, session: Session) -> None:
+    """A record that this user did not write leads only to where the user's own configuration leads anyway.
+
+    Raises `OptionsError` with the flags that would follow it. Names of a namespace and of an engine lead to no server.
+    """
+    known = {each.spec.key: each for each in _leading(session.options, session.plugins)}
+    asked = {name: value for name, value in back.items() if name in known and _plain(known[name]) != value}
+    namespace = known["namespace"].value
+    if namespace and stated.get("namespace", namespace) != namespace:
+        asked["namespace"] = stated["namespace"]
+    engines = [each.name for each in session.plugins.records("execution_engines", ExecutionEngine)]
+    if not is_dns_label(str(stated.get("namespace", "x"))) or stated.get("engine", engines[0]) not in engines:
+        raise OptionsError(f"the record {record.path} is damaged", found="its submission.json names no such place")
+    if not asked:
+        return
+    flags = " ".join(word for name, value in asked.items() for word in _flags(known[name], value))
+    raise OptionsError(
+        f"the record {record.path} is not followed to its server",
+        found=f"it was not written by you on this machine with this version, and asks for {_one_line(flags)}",
+        hint=f"if you want that: hera-k8s {session.command.name} {short_id(record.id)} {_one_line(flags)}",
+    )
+
+
+def _flags(each: Effective, value: Any) -> list[str]:
+    flag = each.spec.flag
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag[2:]}"]
+    return [f"{flag} {shlex.quote(str(text))}" for text in (value if isinstance(value, list) else [value])]
+
+
+def _one_line(text: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in text)[:_LONGEST]
+
+
+def require_same_run(target: Target, engine: Engine) -> None:
+    """Raise unless the object of a recorded run's name carries the run's label: a record may name any workflow.
+
+    Where listing is not permitted, the word of a record that this user wrote is enough.
+    """
+    if target.record is None:
+        return
+    selector = f"{LABELS}run={label_of(target.record.id)}"
+    try:
+        found = any(run.name == target.name for run in engine.runs(label_selector=selector))
+    except PlatformError as error:
+        if error.trouble is not Trouble.FORBIDDEN or not target.own:
+            raise
+        return
+    if not found:
+        raise WorkflowFailed(
+            f"{target.name} of this run is not on the server, or no longer",
+            found=f"nothing of that name has the label {selector}",
+            hint="hera-k8s runs --server",
+        )
 
 
 def _intended(about: Mapping[str, Any], name: str) -> str:
@@ -138,7 +208,7 @@ def _is_alone(engine: str, session: Session) -> bool:
 def way_back(resolved: Resolved, plugins: Plugins) -> dict[str, Any]:
     """The options given for this command that led to its server, without secrets, for the record of a run."""
     return {
-        each.spec.key: _plain(each.value)
+        each.spec.key: _plain(each)
         for each in _leading(resolved, plugins)
         if each.origin.rank == Rank.GIVEN and not each.spec.info.secret and each.value is not MISSING
         if not _holds_secret(each)
@@ -158,7 +228,11 @@ def _leading(resolved: Resolved, plugins: Plugins) -> Iterator[Effective]:
             yield each
 
 
-def _plain(value: Any) -> Any:
+def _plain(each: Effective) -> Any:
+    """A value as JSON holds it; paths are absolute, since whoever comes back may be in another directory."""
+    value = each.value
     if isinstance(value, Path):
         return str(value.expanduser().resolve())
+    if value and each.spec.kind is Kind.TEXT and each.spec.info.metavar.startswith(_PATHS):
+        return os.pathsep.join(os.path.abspath(Path(part).expanduser()) for part in value.split(os.pathsep) if part)
     return list(value) if isinstance(value, tuple) else value

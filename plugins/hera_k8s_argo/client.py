@@ -17,6 +17,7 @@ from hera_k8s_utils import (
     PlatformError,
     Trouble,
 )
+from hera_k8s_utils.consequences import admit, sends
 from hera_k8s_utils.http import STREAM_SILENCE, HttpClient, NetworkSettings
 from hera_k8s_utils.limits import ListLimits
 from hera_k8s_utils.naming import is_dns_label, is_dns_subdomain
@@ -48,6 +49,9 @@ def open_argo(settings: ArgoSettings, credential: Credential, context: Context) 
     if not server:
         raise NoCredential("no Argo server is named", found="ARGO_SERVER is not set", hint="--argo-server HOST:PORT")
 
+    if credential.secret:
+        subject = f"the token of {credential.source}"
+        admit(context, ArgoSettings, "server", sends(subject, server), secret=credential.secret)
     token = RenewedToken(
         partial(context.platforms.credential, ARGO.name),
         partial(context.platforms.renew, ARGO.name),

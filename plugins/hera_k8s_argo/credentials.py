@@ -10,7 +10,7 @@ from hera_k8s_utils.reading import LARGEST_TOKEN, read_file
 from hera_k8s_utils.settings import CoreSettings
 
 from .address import Address
-from .logins import user_logins
+from .logins import Login, user_logins
 from .settings import ArgoSettings
 from .tokens import bare_token, facts_of
 
@@ -54,10 +54,17 @@ def _token(settings: ArgoSettings, context: Context, server: Address) -> tuple[s
         return settings.token, stated.where
     if settings.token_file is not None:
         return _read(settings.token_file), f"file {settings.token_file}"
-    login = user_logins().find(str(server))
+    login = _login(server)
     if login is None:
         raise NotApplicable(f"ARGO_TOKEN is not set, no token file is named, and nobody logged in to {server.netloc}")
     return login.token, f"login, {_shortly(login.saved)}"
+
+
+def _login(server: Address) -> Login | None:
+    try:
+        return user_logins().find(str(server))
+    except NotApplicable:  # no home directory, so nobody logged in
+        return None
 
 
 def _read(file: Path) -> str:

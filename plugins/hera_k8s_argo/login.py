@@ -7,10 +7,10 @@ from argparse import ArgumentParser
 from datetime import datetime, timezone
 from typing import Any, Final, TextIO
 
-from hera_k8s_utils import Command, CredentialError, OptionsError
+from hera_k8s_utils import Command, CredentialError, NotApplicable, OptionsError
 
 from .address import Address
-from .logins import user_logins
+from .logins import Logins, user_logins
 from .settings import ArgoSettings
 from .tokens import TokenFacts, bare_token, facts_of
 
@@ -28,7 +28,7 @@ def login(session: Any) -> int:
     address = session.options.of(ArgoSettings).address
     if address is None:
         raise OptionsError("log in to which Argo server?", hint="--argo-server HOST:PORT, or set ARGO_SERVER")
-    logins = user_logins()
+    logins = _logins()
     if session.arguments.remove:
         return _removed(session, address, logins.remove(str(address)))
     token = bare_token(read_token(address, sys.stdin), origin="what was given")
@@ -41,6 +41,14 @@ def login(session: Any) -> int:
         )
     logins.save(str(address), token)
     return _saved(session, address, facts, str(logins.path))
+
+
+def _logins() -> Logins:
+    try:
+        return user_logins()
+    except NotApplicable as reason:
+        hint = "XDG_CONFIG_HOME=DIRECTORY names one; or give the token by ARGO_TOKEN"
+        raise CredentialError("the token cannot be kept", found=str(reason), hint=hint) from None
 
 
 def read_token(address: Address, stdin: TextIO) -> str:

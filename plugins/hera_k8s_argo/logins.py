@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from hera_k8s_utils import CredentialError
+from hera_k8s_utils import CredentialError, NotApplicable
 from hera_k8s_utils.reading import MIB, parse_json, read_file
+from hera_k8s_utils.user_files import user_directory
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Logins:
 
     def _read(self) -> dict[str, Any]:
         try:
+            _require_private(self.path)
             kept = parse_json(read_file(self.path, most=MIB))
         except FileNotFoundError:
             return {}
@@ -89,16 +91,27 @@ class Logins:
 
     def _unusable(self, error: Exception) -> CredentialError:
         found = f"{error.strerror}" if isinstance(error, OSError) else "it is not what hera-k8s login writes"
-        return CredentialError(f"the store of tokens {self.path} cannot be used", found=found, hint="mend or remove it")
+        hint = f"chmod 600 {self.path}, or remove it" if isinstance(error, _Exposed) else "mend or remove it"
+        return CredentialError(f"the store of tokens {self.path} cannot be used", found=found, hint=hint)
 
 
 def user_logins(environ: Mapping[str, str] = os.environ) -> Logins:
     """The store of this user: below `$XDG_CONFIG_HOME`, else `~/.config`; below `%APPDATA%` on Windows."""
-    stated = environ.get("XDG_CONFIG_HOME", "")
-    if not stated and sys.platform == "win32":
-        stated = environ.get("APPDATA", "")
-    base = Path(stated) if stated and Path(stated).is_absolute() else Path.home() / ".config"
-    return Logins(base / "hera-k8s")
+    directory = user_directory(environ)
+    if directory is None:
+        raise NotApplicable("there is no home directory to keep tokens in")
+    return Logins(directory)
+
+
+class _Exposed(OSError):
+    """Others can use the tokens."""
+
+
+def _require_private(path: Path) -> None:
+    """Raise when others may read or replace the tokens of the store."""
+    mode = path.stat().st_mode
+    if os.name == "posix" and mode & 0o077:
+        raise _Exposed(errno.EPERM, f"others on this machine may read or write it (mode {mode & 0o777:o})", str(path))
 
 
 def _repository_around(directory: Path) -> Path | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import logging
 import ssl
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hera_k8s_utils.addresses import remember_address, shown_address, without_query
+from hera_k8s_utils.consequences import Consequence, admit, sends
 from hera_k8s_utils.context import Context
 from hera_k8s_utils.declarations import Credential
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, NotApplicable
@@ -40,7 +42,27 @@ def from_kubeconfig(settings: KubeSettings, context: Context) -> Credential:
     if not settings.config_file.strip() and not settings.context and not any(file.stat().st_size for file in files):
         raise NotApplicable("~/.kube/config is empty")
     choice = kubeconfig.choose(kubeconfig.read(files), settings.context)
+    for consequence in _consequences(choice):
+        admit(context, KubeSettings, "config_file", consequence)
     return credential_of(choice, exec_timeout=settings.exec_timeout)
+
+
+def _consequences(choice: Choice) -> Iterator[Consequence]:
+    """What a context does besides naming a server: a program that it runs, a file whose content it sends.
+
+    kubectl's own directory is the user's: whoever names a file in it names what kubectl would use.
+    """
+    user = choice.user.body if choice.user else {}
+    if choice.user is None or kubeconfig.is_kubectls(choice.user.file):
+        return
+    named = f"the kubeconfig {choice.cluster.file.absolute()}"
+    plugin, provider = user.get("exec"), user.get("auth-provider")
+    if isinstance(plugin, dict):
+        yield Consequence(named, "runs", str(plugin.get("command")), "would run")
+    if isinstance(provider, dict):
+        yield Consequence(named, "asks the auth provider", str(provider.get("name")), "would ask the auth provider")
+    if user.get("tokenFile"):
+        yield sends(f"the token in {user['tokenFile']}", str(choice.cluster.body.get("server")))
 
 
 def credential_of(choice: Choice, *, exec_timeout: float) -> Credential:

@@ -63,7 +63,7 @@ def find_files(stated: str, *, asked: bool) -> list[Path]:
     Raises `NotApplicable` when there is none, `CredentialError` when one that was asked for is missing.
     """
     if not stated.strip():
-        default = Path.home() / ".kube" / "config"
+        default = _kubectls_directory() / "config"
         if not default.exists() and asked:
             raise CredentialError(
                 "a context was named, and there is no kubeconfig",
@@ -86,6 +86,18 @@ def find_files(stated: str, *, asked: bool) -> list[Path]:
         found="no such file",
         hint="--k8s-config-file or KUBECONFIG names it; KUBECONFIG=/dev/null means none",
     )
+
+
+def is_kubectls(file: Path) -> bool:
+    """Whether a file lies in `~/.kube`."""
+    return _kubectls_directory().resolve() in file.resolve().parents
+
+
+def _kubectls_directory() -> Path:
+    try:
+        return Path.home() / ".kube"
+    except RuntimeError:  # no home directory, as for the random uid of a pod: kubectl looks below the root then
+        return Path("/.kube")
 
 
 def _is_nothing(name: str) -> bool:

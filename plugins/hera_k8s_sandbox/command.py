@@ -41,11 +41,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(session: Any) -> int:
     """Serve in the foreground, or tell about or end the server of the directory."""
-    from hera_k8s_sandbox import launch
-
     settings = session.options.of(SandboxSettings)
     directory = Path(settings.sandbox_dir)
-    address = launch.find(directory)
+    address = _find(directory)
     if session.arguments.stop:
         return _stop(session, directory)
     if session.arguments.advance is not None:
@@ -56,6 +54,15 @@ def run(session: Any) -> int:
     if session.arguments.status:
         return _tell_nothing(session, directory)
     return _serve(session, settings, directory)
+
+
+def _find(directory: Path) -> Address | None:
+    from hera_k8s_sandbox import files, launch
+
+    try:
+        return launch.find(directory)
+    except files.ForeignStateError as error:
+        raise OptionsError("the sandbox of this directory is not used", found=str(error)) from None
 
 
 def _seconds(text: str) -> float:
@@ -97,7 +104,7 @@ def _length(seconds: float) -> str:
 def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
     import asyncio
 
-    from hera_k8s_sandbox import launch
+    from hera_k8s_sandbox import files, launch
     from hera_k8s_sandbox.server import Options, SandboxBusyError, serve, two_for_each_processor
 
     def ready(url: str) -> None:
@@ -118,6 +125,8 @@ def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
         asyncio.run(serve(options, ready))
     except SandboxBusyError as error:
         raise HeraK8sError("the sandbox cannot be started", found=str(error)) from error
+    except files.ForeignStateError as error:
+        raise OptionsError("the sandbox cannot be started", found=str(error)) from error
     except ValueError as error:  # an option that does not work on this machine
         raise OptionsError("the sandbox cannot be started", found=str(error)) from error
     except OSError as error:

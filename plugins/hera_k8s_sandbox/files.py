@@ -6,10 +6,13 @@ import contextlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from hera_k8s_utils.ownership import objection
 
 CLOCK: Final = "clock.json"
 ADMIN_TOKEN: Final = "admin.token"  # noqa: S105  a file's name
@@ -39,6 +42,45 @@ class ServerFile:
     url: str
     pid: int
     mounts: str = ""
+
+
+class ForeignStateError(OSError):
+    """A state directory that another user can have made or filled."""
+
+
+def require_own(directory: Path) -> None:
+    """Raise `ForeignStateError` unless a state directory is empty, or was filled by this user's own sandbox.
+
+    A server runs what it finds there, with the user's rights. Its secrets are 0600, which neither `git clone` nor
+    `unzip` makes: a state that came from elsewhere is not taken up.
+    """
+    reason = objection(directory) or (
+        _exposed(directory) if (directory / ADMIN_TOKEN).exists() else _filled_by_another(directory)
+    )
+    if reason:
+        raise ForeignStateError(f"{directory} is not used: {reason}; remove it, or take another --sandbox-dir")
+
+
+def _exposed(directory: Path) -> str:
+    """What is wrong with the files that hold secrets, or programs to run."""
+    for name in (ADMIN_TOKEN, SIGNING_KEY, DATABASE):
+        try:
+            status = (directory / name).lstat()
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            return f"{name} is not a file of yours"
+        if status.st_mode & 0o077 and name != DATABASE:
+            return f"others may read or write {name} (mode {status.st_mode & 0o777:o})"
+    return ""
+
+
+def _filled_by_another(directory: Path) -> str:
+    """What no sandbox of the user's left in a directory in which none has been started."""
+    for path in sorted(directory.iterdir()):
+        if path.name not in (LOG, LOCK, SERVER, ".gitignore") or path.is_symlink():
+            return f"it holds {path.name}, and no sandbox of yours was started in it"
+    return ""
 
 
 def secret(path: Path, make: Callable[[], str]) -> str:

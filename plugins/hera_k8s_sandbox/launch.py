@@ -26,6 +26,7 @@ STOP_TIMEOUT: Final = 15.0  # seconds
 _CLOCK_TIMEOUT: Final = 300.0  # seconds; each scheduled time on the way is met
 _PROBE_TIMEOUT: Final = 2.0  # seconds
 _LOG_TAIL: Final = 2000  # characters
+_SAFE_PATH: Final = ("-P",) if sys.version_info >= (3, 11) else ()  # no modules from the working directory
 _STRANGE: Final = 2  # times that a server's file is found illegible until it is believed: one may be about to go
 
 
@@ -57,7 +58,10 @@ class Address:
 def find(directory: Path) -> Address | None:
     """The live server of a state directory, or None; a file left by a killed server is not believed."""
     told = files.read_server(directory)
-    if told is None or not _answers(told):
+    if told is None:
+        return None
+    files.require_own(directory)
+    if not _answers(told):
         return None
     return Address(told.url, read_token(directory), directory.resolve())
 
@@ -115,7 +119,10 @@ def stop(directory: Path, *, timeout: float = STOP_TIMEOUT) -> bool:
     Raises LaunchError for one that has not ended in time.
     """
     told = files.read_server(directory)
-    if told is None or not _is_served(directory):
+    if told is None:
+        return False
+    files.require_own(directory)
+    if not _is_served(directory):
         return False
     with contextlib.suppress(ProcessLookupError):  # it has just ended
         os.kill(told.pid, signal.SIGTERM)
@@ -189,12 +196,13 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def _start(directory: Path, options: dict[str, object]) -> subprocess.Popen[bytes]:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    command = [sys.executable, "-m", "hera_k8s_sandbox", "--state", str(directory)]
+    files.require_own(directory)
+    command = [sys.executable, *_SAFE_PATH, "-m", "hera_k8s_sandbox", "--state", str(directory)]
     for name, value in options.items():
         if value is not None:
             given = value.resolve() if isinstance(value, Path) else value  # the server runs in another directory
             command += [f"--{name.replace('_', '-')}", str(given)]
-    descriptor = os.open(directory / files.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = os.open(directory / files.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as log:
         return subprocess.Popen(
             command,

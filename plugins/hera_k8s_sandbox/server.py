@@ -88,7 +88,7 @@ def open_state(options: Options) -> SandboxState:
     """Open, or found, the sandbox in a directory."""
     directory = options.directory
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (directory / ".gitignore").write_text("*\n", encoding="ascii")  # tokens and results are not for repositories
+    files.write_private(directory / ".gitignore", "*\n")  # tokens and results are not for repositories
     CLOCK.open(directory / files.CLOCK)
     key = files.secret(directory / files.SIGNING_KEY, lambda: secrets.token_hex(32))
     users = admin(files.secret(directory / files.ADMIN_TOKEN, lambda: secrets.token_urlsafe(32)))
@@ -230,6 +230,7 @@ def _idle_since(activity: Activity, app: web.Application, now: float) -> float:
 @contextlib.contextmanager
 def _lock(directory: Path) -> Iterator[None]:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    files.require_own(directory)
     with (directory / files.LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -33,6 +33,7 @@ MODULES: Final = (
     "stop",
     "runs",
     "config",
+    "trust",
     "plugins",
 )
 """Modules of this package, in the order of the help; each holds `COMMAND: Command`. They are imported for their
