@@ -14,7 +14,6 @@ from hera_k8s_sandbox.driving import COMPONENT, Driven, failed_on
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.images import Images, Programs
 from hera_k8s_sandbox.kubelet import Kubelet
-from hera_k8s_sandbox.mounts import choose_view
 from hera_k8s_sandbox.pod_run import Tools
 from hera_k8s_sandbox.reconcile import reconcile
 from hera_k8s_sandbox.recorder import record_event
@@ -24,6 +23,7 @@ from hera_k8s_sandbox.selectors import parse_labels
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Event, now_text
 from hera_k8s_sandbox.template_source import templates_of
+from hera_k8s_sandbox.views import choose_view
 from hera_k8s_sandbox.workflow_objects import WorkflowObjects, controller_of
 from hera_k8s_sandbox.workflows import synchronization
 from hera_k8s_sandbox.workflows.execution import WorkflowHook, is_of_a_workflow
@@ -51,7 +51,7 @@ class Controller:
         self._removals: dict[str, asyncio.TimerHandle] = {}  # of what has ended, by uid
         self._locks = Locks(self._wake)
         self._tasks: list[asyncio.Task[None]] = []
-        self.mounts = ""  # how tasks see their mounts, `bubblewrap` or `rewrite`; known once it has started
+        self.mounts = ""  # how tasks see their mounts, a kind of `views.py`; known once it has started
 
     @property
     def idle(self) -> bool:
