@@ -18,6 +18,7 @@ from hera_k8s_sandbox.pod_run import Tools
 from hera_k8s_sandbox.reconcile import reconcile
 from hera_k8s_sandbox.recorder import record_event
 from hera_k8s_sandbox.resources import CONFIG_MAPS, PODS, WORKFLOWS
+from hera_k8s_sandbox.rewriting import REWRITE, Unrewritable
 from hera_k8s_sandbox.runner import Runner
 from hera_k8s_sandbox.selectors import parse_labels
 from hera_k8s_sandbox.state import SandboxState
@@ -30,6 +31,7 @@ from hera_k8s_sandbox.workflows.execution import WorkflowHook, is_of_a_workflow
 from hera_k8s_sandbox.workflows.locks import Locks
 from hera_k8s_sandbox.workflows.operation import Operation
 from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
+from hera_k8s_sandbox.workflows.rewritable import check_rewritable
 from hera_k8s_sandbox.workflows.templates import TemplateError
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
 from hera_k8s_sandbox.workflows.values import seconds_of
@@ -151,10 +153,12 @@ class Controller:
         try:
             if not (workflow.get("status") or {}).get("phase"):
                 validate(workflow, source=source)
+                if self.mounts == REWRITE:
+                    check_rewritable(workflow["spec"].get("templates") or [])
             operation = Operation(
                 workflow, WorkflowObjects(self._state, self._kubelet, self._locks, workflow), source=source
             )
-        except Unsupported as error:
+        except (Unsupported, Unrewritable) as error:
             _refuse(self._state, workflow, "Error", str(error))
             return
         except TemplateError as error:

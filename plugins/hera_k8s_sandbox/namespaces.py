@@ -5,8 +5,8 @@
 
 The options are those of bubblewrap that the sandbox uses, with the same meaning: `--bind SOURCE TARGET`, `--ro-bind`,
 `--ro-bind-try`, `--symlink TEXT TARGET`, `--tmpfs TARGET`, `--dir TARGET`, `--proc TARGET`, `--dev TARGET`, `--chdir
-DIR`, `--hostname NAME`. They are applied in order. DIR is an empty directory on which the root is mounted; nothing is
-written into it. The mounts are seen by the command alone, and are gone when it ends.
+DIR`, `--hostname NAME`. They are applied in order; a SOURCE is a path without links. DIR is an empty directory on which
+the root is mounted; nothing is written into it. The mounts are seen by the command alone, and are gone when it ends.
 
 Three processes take part: the outer one, which waits; the first of a new process namespace, which mounts, and reaps
 what is left behind; and the command, which therefore receives signals like any other process. When one of the first
@@ -118,20 +118,18 @@ def _be_first(operations: list[Operation], command: list[str], env: dict[str, st
     _control_process(_DEATH_SIGNAL, signal.SIGKILL)
     Root(operations).make()
     _control_process(_NO_NEW_PRIVILEGES, 1)
-    main_process = os.fork()
-    if main_process == 0:
-        _end_with(partial(_execute, command, {**env, "PWD": os.getcwd()}))
+    main_process = _start(command, {**env, "PWD": os.getcwd()})
     while True:
         ended, status = os.wait()
         if ended == main_process:
             return _exit_code(status)
 
 
-def _execute(command: list[str], env: dict[str, str]) -> int:
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
-        signal.signal(number, signal.SIG_DFL)
+def _start(command: list[str], env: dict[str, str]) -> int:
+    os.environ["PATH"] = env.get("PATH", os.defpath)  # where the program is looked for
+    ignored = [signal.SIGPIPE, signal.SIGXFSZ]  # by Python
     try:
-        os.execvpe(command[0], command, env)  # noqa: S606  no shell is meant
+        return os.posix_spawnp(command[0], command, env, setsigdef=ignored)
     except OSError as error:
         raise OSError(f'exec: "{command[0]}": {error.strerror}') from None
 
@@ -168,7 +166,7 @@ class Root:
     def __init__(self, operations: list[Operation]) -> None:
         self._base = next(each[1] for each in operations if each[0] == "--root")
         self._directory = next((each[1] for each in operations if each[0] == "--chdir"), "/")
-        self._operations = [self._resolved(each) for each in operations if each[0] not in ("--root", "--chdir")]
+        self._operations = [each for each in operations if each[0] not in ("--root", "--chdir")]
         self._mounts = _mounts_of_this_machine()
 
     def make(self) -> None:
@@ -185,13 +183,6 @@ class Root:
         _call("pivot_root", b".", b".")
         _call("umount2", b".", _DETACH)
         os.chdir(self._directory)
-
-    @staticmethod
-    def _resolved(operation: Operation) -> Operation:
-        """A source with its links followed, while they lead to where they lead outside."""
-        if operation[0] in ("--bind", "--ro-bind", "--ro-bind-try"):
-            return operation[0], os.path.realpath(operation[1]), operation[2]
-        return operation
 
     def _apply(self, name: str, operands: list[str]) -> None:
         if name == "--hostname":
@@ -214,12 +205,13 @@ class Root:
         """Bind a source with all that is mounted below it. Flags that this machine has set are kept."""
         _make_place(target, is_directory=os.path.isdir(_OLD + source))
         _mount(_OLD + source, target, None, _BIND | _RECURSIVE)
-        nearest = max((each for each in self._mounts if _holds(each, source)), key=len)
+        nearest = source
+        while nearest not in self._mounts:
+            nearest = os.path.dirname(nearest)
         _remount(target, flags | self._mounts[nearest])
-        for place, kept in self._mounts.items():
-            if place != source and _holds(source, place):
-                with contextlib.suppress(OSError):  # a mount that another one hides, or that may not be reached
-                    _remount(target + place[len(source.rstrip("/")) :], flags | kept)
+        for place in [each for each in self._mounts if each.startswith(source + "/")]:
+            with contextlib.suppress(OSError):  # a mount that another one hides, or that may not be reached
+                _remount(target + place[len(source) :], flags | self._mounts[place])
 
     def _bind_read_only(self, source: str, target: str) -> None:
         self._bind(source, target, _READ_ONLY)
@@ -279,10 +271,6 @@ def _unescaped(place: str) -> str:
     for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         place = place.replace(code, character)
     return place
-
-
-def _holds(directory: str, path: str) -> bool:
-    return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
 def _make_place(path: str, *, is_directory: bool) -> None:

@@ -32,6 +32,7 @@ class Unrewritable(Exception):
     """A task that path rewriting cannot serve: it needs its mounts at their true paths."""
 
     def __init__(self, why: str) -> None:
+        self.why = why
         super().__init__(
             f"the sandbox rewrites mount paths on this machine, and cannot do so here: {why}; "
             "allow user namespaces, or install bubblewrap"
@@ -46,7 +47,7 @@ class Rewriting:
 
     def launch(self, task: Task) -> Launch:
         """Prepare the task's directory and say what to start. Raises Unrewritable."""
-        _check(task)
+        check(task)
         lay_out(task)
         home, tmp = task.directory / "home", task.directory / "tmp"
         mounts = [*task.mounts, Mount(tmp, _TMP)]
@@ -86,7 +87,7 @@ def _found(mounts: Iterable[Mount], path: str) -> Path:
 # What cannot be rewritten
 
 
-def _check(task: Task) -> None:
+def check(task: Task) -> None:
     """Refuse what would reach another place than its mount. Raises Unrewritable."""
     for path in (*task.outputs, *task.results):
         if path != _TMP and not is_below(path, _TMP) and through(task.mounts, path) is None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Final
@@ -41,6 +41,7 @@ class PrivateRoot:
 
     def launch(self, task: Task) -> Launch:
         """Prepare the task's directory and say what to start."""
+        task = replace(task, directory=task.directory.resolve(), programs=task.programs.resolve())
         lay_out(task)
         places = _Places()
         mounts = sorted(task.mounts, key=lambda mount: mount.target.count("/"))
@@ -60,7 +61,7 @@ class PrivateRoot:
         for mount in [*mounts, *_output_mounts(task, mounts, outputs)]:
             target = _behind_links(mount.target)
             arguments += places.open(target)
-            arguments += ["--ro-bind" if mount.read_only else "--bind", str(mount.source), target]
+            arguments += ["--ro-bind" if mount.read_only else "--bind", os.path.realpath(mount.source), target]
             places.mounted.append(target)
         if task.working_directory and through(mounts, task.working_directory) is None:
             arguments += [*places.open(task.working_directory), "--dir", task.working_directory]
@@ -114,7 +115,7 @@ class PrivateRoot:
         """The interpreter's files and the links that lead to it, where the task's own /tmp would hide them."""
         directories = {path for each in (sys.prefix, sys.base_prefix) for path in (each, os.path.realpath(each))}
         hidden = sorted(each for each in directories if is_below(each, "/tmp"))  # noqa: S108
-        arguments = [argument for each in hidden for argument in ("--ro-bind", each, each)]
+        arguments = [argument for each in hidden for argument in ("--ro-bind", os.path.realpath(each), each)]
         for link in _links(sys.executable):
             if is_below(link, "/tmp") and not any(is_below(link, each) for each in hidden):  # noqa: S108
                 arguments += ["--symlink", os.readlink(link), link]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from command_line import SECRET, CommandLine, Told, ended, program, record
 from example_proxy import ExampleProxy, running_proxy
+from machine import require
 from sandbox_api import Api, config_map
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -148,7 +149,8 @@ def read(table: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[ExampleProxy]:
+def proxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ExampleProxy]:
+    require("openssl", request.config)  # makes the certificate of the proxy
     with running_proxy(tmp_path) as running:
         yield running
 

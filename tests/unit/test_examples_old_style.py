@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from command_line import Told, wait_until
 from example_proxy import ExampleProxy, running_proxy
+from machine import require
 from old_scripts import run_python, write_config
 from sandbox_api import Api, claim, config_map
 
@@ -73,7 +74,8 @@ def old_style(work: Path, api: Api, sandbox: Any, request: pytest.FixtureRequest
 
 
 @pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[ExampleProxy]:
+def proxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ExampleProxy]:
+    require("openssl", request.config)  # makes the certificate of the proxy
     with running_proxy(tmp_path) as running:
         yield running
 

@@ -73,7 +73,7 @@ def test_the_command_serves_until_interrupted_and_says_how_to_reach_it(directory
     assert f"export KUBECONFIG={directory}/kubeconfig" in out
     assert f"ARGO_SERVER={address.url.removeprefix('http://')} ARGO_SECURE=false" in out
     assert "not isolated" in err
-    assert status["mounts"] in ("bubblewrap", "rewrite")
+    assert status["mounts"] in ("bubblewrap", "unshare", "rewrite")
     assert address.token not in out + err
 
 
