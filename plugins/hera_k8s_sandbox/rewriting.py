@@ -105,8 +105,7 @@ def check(task: Task) -> None:
 
 def _texts(task: Task) -> Iterator[tuple[str, str]]:
     """What is rewritten, and what it is called."""
-    for word in task.command:
-        yield "the command", word
+    yield "the command", " ".join(task.command)
     if task.script is not None:
         yield "the script", task.script
     for name, value in task.env.items():
