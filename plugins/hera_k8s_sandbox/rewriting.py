@@ -18,6 +18,7 @@ from hera_k8s_sandbox.mounts import SCRIPT, Launch, Mount, Task, environment, is
 REWRITE: Final = "rewrite"
 
 _TMP: Final = "/tmp"  # noqa: S108  the task's own
+_OURS: Final = ("/dev", "/argo")  # below them are mounts that no template asks for
 _LARGEST_FILE: Final = 1 << 20  # bytes of a file that is searched for paths; a ConfigMap holds as many
 _SCRIPTS: Final = (".py", ".sh", ".bash")
 _END: Final = r"(?![\w\-]|\.\w)"  # a path is not the beginning of a longer name
@@ -92,7 +93,7 @@ def check(task: Task) -> None:
     for path in (*task.outputs, *task.results):
         if path != _TMP and not is_below(path, _TMP) and through(task.mounts, path) is None:
             raise Unrewritable(f"the output {path} is not below a mount or /tmp")
-    targets = [mount.target for mount in task.mounts if not is_below(mount.target, "/dev")]
+    targets = [mount.target for mount in task.mounts if not any(is_below(mount.target, each) for each in _OURS)]
     if not targets:
         return
     if any(is_below(target, task.working_directory or "/none") for target in targets):

@@ -38,9 +38,9 @@ def task(directory: Path, *command: str, targets: tuple[str, ...] = ("/mnt/resul
         (("find", "/", "-name", "x"), "the command names /, a parent of the mount"),
         (("sh", "-c", "find / -name x"), "the command names /, a parent of the mount"),
         (("python", "-c", "import os; os.path.join('/', 'mnt', 'results')"), "the command names /, a parent"),
-        (("sh", "-c", "cat /${A}/results/x"), "the command computes a path (cat /${A}/results/x)"),
+        (("sh", "-c", "cat /${A}/results/x"), "the command computes a path (sh -c cat /${A}/results/x)"),
         (("python", "-c", "print(open(f'/{a}/x'))"), "the command computes a path"),
-        (("python", "-c", "name = '/' + a"), "the command computes a path (name = '/' + a)"),
+        (("python", "-c", "name = '/' + a"), "the command computes a path (python -c name = '/' + a)"),
     ],
 )
 def test_a_command_that_reaches_its_mount_another_way_is_refused(

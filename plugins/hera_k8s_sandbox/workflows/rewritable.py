@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox.mounts import Mount, Task
+from hera_k8s_sandbox.mounts import Mount, Task, holder
 from hera_k8s_sandbox.rewriting import Unrewritable, check
 
 Json = dict[str, Any]
@@ -54,7 +54,9 @@ def _outputs(template: Json) -> Iterator[str]:
 def _task(container: Json, template: Json, outputs: tuple[str, ...]) -> Task:
     together = (template.get("containerSet") or {}).get("volumeMounts") or ()
     places = [one.get("mountPath") for one in (*(container.get("volumeMounts") or ()), *together)]
-    places += [one.get("path") for one in (template.get("inputs") or {}).get("artifacts") or ()]
+    mounts = [Mount(_NOWHERE, "/" + str(path).strip("/")) for path in places if path and _TAG not in str(path)]
+    inputs = [str(one.get("path") or "") for one in (template.get("inputs") or {}).get("artifacts") or ()]
+    mounts += [Mount(_NOWHERE, path) for path in inputs if path and _TAG not in path and holder(mounts, path) is None]
     words = [*(container.get("command") or ()), *(container.get("args") or ())]
     return Task(
         name="",
@@ -62,7 +64,7 @@ def _task(container: Json, template: Json, outputs: tuple[str, ...]) -> Task:
         programs=_NOWHERE,
         command=tuple(map(str, words)),
         env={one["name"]: str(one.get("value") or "") for one in container.get("env") or ()},
-        mounts=tuple(Mount(_NOWHERE, "/" + str(path).strip("/")) for path in places if path and _TAG not in str(path)),
+        mounts=tuple(mounts),
         script=str(container.get("source") or "") or None,
         working_directory=str(container.get("workingDir") or ""),
         outputs=outputs,
