@@ -5,6 +5,7 @@ What only the run decides, such as arguments and the contents of ConfigMaps, is 
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ _TAG: Final = "{{"
 def check_rewritable(templates: list[Json]) -> None:
     """Raises Unrewritable for a template that path rewriting cannot serve."""
     for template in templates:
-        outputs = tuple(path for path in _outputs(template) if _TAG not in path)
+        outputs = tuple(posixpath.normpath(path) for path in _outputs(template) if _TAG not in path)
         for container in _containers(template):
             task = _task(container, template, outputs if container is _main(template) else ())
             try:
