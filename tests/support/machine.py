@@ -2,7 +2,8 @@
 
     @pytest.mark.needs("kubectl")            # skipped where kubectl is not installed, and the reason names it
 
-With `--require-tools` such a test fails instead. `user namespaces` is what a mount of the kind `unshare` needs.
+With `--require-tools` such a test fails instead. `user namespaces` is what a mount of the kind `unshare` needs, and
+`private roots` that it or `bubblewrap` works: where the paths of mounts are rewritten, some tasks are refused.
 `MOUNTS` are the parameters of a fixture that starts a sandbox for each kind of mounts.
 """
 
@@ -18,6 +19,7 @@ from typing import Final
 import pytest
 
 USER_NAMESPACES: Final = "user namespaces"
+PRIVATE_ROOTS: Final = "private roots"
 MOUNTS: Final = (
     pytest.param("bubblewrap", marks=pytest.mark.needs("bwrap")),
     pytest.param("unshare", marks=pytest.mark.needs(USER_NAMESPACES)),
@@ -64,6 +66,8 @@ def require(tool: str, config: pytest.Config) -> None:
 @functools.cache
 def lacking(tool: str) -> str:
     """Why the machine has no such tool; empty when it has."""
+    if tool == PRIVATE_ROOTS:
+        return lacking("bwrap") and lacking(USER_NAMESPACES)
     if tool == USER_NAMESPACES and sys.platform != "linux":
         return f"{tool} are Linux's"
     program, *arguments = _TRIALS.get(tool, [tool])

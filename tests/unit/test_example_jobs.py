@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from command_line import CommandLine, record
-from machine import MOUNTS
+from machine import MOUNTS, PRIVATE_ROOTS
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "jobs" / "experiment.py"
 
 
+@pytest.mark.needs(PRIVATE_ROOTS)
 def test_each_growth_rate_gets_its_exponent(work: Path, capsys: pytest.CaptureFixture[str], sandbox: Any) -> None:
     hera = CommandLine(capsys)
     flags = ("--sandbox", "--sandbox-dir", str(sandbox.directory))
