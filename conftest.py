@@ -1,3 +1,3 @@
-"""What all tests share: which clusters they meet."""
+"""What all tests share: the machine that they run on, and which clusters they meet."""
 
-pytest_plugins = ["clusters"]
+pytest_plugins = ["machine", "clusters"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from hera_k8s_sandbox.launch import BUSY
 from hera_k8s_sandbox.state import two_for_each_processor
 from hera_k8s_utils.terminal import show, tell
+from hera_k8s_sandbox.views import AUTO, KINDS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="loopback port; default: any free one")
     parser.add_argument("--until-idle", type=float, metavar="SECONDS", help="end after so long without work")
     parser.add_argument("--lifetime", type=float, metavar="SECONDS", help="end after so long in any case")
-    parser.add_argument("--runner", choices=("auto", "bubblewrap", "rewrite"), default="auto")
+    parser.add_argument("--runner", choices=KINDS, default=AUTO)
     parser.add_argument("--concurrency", type=int, default=two_for_each_processor(), help="tasks at a time")
     parser.add_argument("--images", type=Path, metavar="FILE", help="maps more images to local commands")
     parser.add_argument("--users", type=Path, metavar="FILE", help='lines of token,user,uid,"group1,group2"')

@@ -24,7 +24,8 @@ _UNITS: Final = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "": 1.0}
 
 MOUNTS: Final = {
     "bubblewrap": "Tasks see their mounts at the true paths (bubblewrap).",
-    "rewrite": "Mount paths are rewritten in commands, arguments and variables: bubblewrap does not work here.",
+    "unshare": "Tasks see their mounts at the true paths (user namespaces).",
+    "rewrite": "Mount paths are rewritten in commands, scripts and variables; tasks that need more are refused.",
 }
 
 

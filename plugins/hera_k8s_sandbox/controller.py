@@ -14,22 +14,24 @@ from hera_k8s_sandbox.driving import COMPONENT, Driven, failed_on
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.images import Images, Programs
 from hera_k8s_sandbox.kubelet import Kubelet
-from hera_k8s_sandbox.mounts import choose_view
 from hera_k8s_sandbox.pod_run import Tools
 from hera_k8s_sandbox.reconcile import reconcile
 from hera_k8s_sandbox.recorder import record_event
 from hera_k8s_sandbox.resources import CONFIG_MAPS, PODS, WORKFLOWS
+from hera_k8s_sandbox.rewriting import REWRITE, Unrewritable
 from hera_k8s_sandbox.runner import Runner
 from hera_k8s_sandbox.selectors import parse_labels
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Event, now_text
 from hera_k8s_sandbox.template_source import templates_of
+from hera_k8s_sandbox.views import choose_view
 from hera_k8s_sandbox.workflow_objects import WorkflowObjects, controller_of
 from hera_k8s_sandbox.workflows import synchronization
 from hera_k8s_sandbox.workflows.execution import WorkflowHook, is_of_a_workflow
 from hera_k8s_sandbox.workflows.locks import Locks
 from hera_k8s_sandbox.workflows.operation import Operation
 from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
+from hera_k8s_sandbox.workflows.rewritable import check_rewritable
 from hera_k8s_sandbox.workflows.templates import TemplateError
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
 from hera_k8s_sandbox.workflows.values import seconds_of
@@ -51,7 +53,7 @@ class Controller:
         self._removals: dict[str, asyncio.TimerHandle] = {}  # of what has ended, by uid
         self._locks = Locks(self._wake)
         self._tasks: list[asyncio.Task[None]] = []
-        self.mounts = ""  # how tasks see their mounts, `bubblewrap` or `rewrite`; known once it has started
+        self.mounts = ""  # how tasks see their mounts, a kind of `views.py`; known once it has started
 
     @property
     def idle(self) -> bool:
@@ -151,10 +153,12 @@ class Controller:
         try:
             if not (workflow.get("status") or {}).get("phase"):
                 validate(workflow, source=source)
+                if self.mounts == REWRITE:
+                    check_rewritable(workflow["spec"].get("templates") or [])
             operation = Operation(
                 workflow, WorkflowObjects(self._state, self._kubelet, self._locks, workflow), source=source
             )
-        except Unsupported as error:
+        except (Unsupported, Unrewritable) as error:
             _refuse(self._state, workflow, "Error", str(error))
             return
         except TemplateError as error:

@@ -18,12 +18,16 @@ from typing import IO, Final
 
 from hera_k8s_sandbox import watchdog
 from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.mounts import BUBBLEWRAP, Launch, Task, View
+from hera_k8s_sandbox.mounts import Launch, Task
+from hera_k8s_sandbox.rewriting import REWRITE, Unrewritable
+from hera_k8s_sandbox.spawning import Spawner, spawner_for
+from hera_k8s_sandbox.views import View
 
 _MOST: Final = 1 << 20  # threads: no process waits for the end of another, and who runs the pods bounds their number
 _LARGEST_OUTPUT: Final = 10 << 10  # bytes of what a probe's command says
 _PIECE: Final = 64 << 10  # bytes that are read at a time
 _CANNOT_START: Final = 128  # the exit code that containerd reports for a command that cannot be started
+_UNTIL_STARTED: Final = 0.02  # seconds until a signal is tried again that came before the process it is meant for
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Runner:
 
     def __init__(self, view: View) -> None:
         self.view = view
+        self._spawner = spawner_for(view.kind)
         self._pool = ThreadPoolExecutor(_MOST, thread_name_prefix="task")
         self._running: dict[Path, _Process] = {}
         self._watchdog: subprocess.Popen[str] | None = None
@@ -48,18 +53,21 @@ class Runner:
 
     async def run(
         self, task: Task, *, output: Path, errors: Path | None, on_start: Callable[[Launch], None]
-    ) -> tuple[Ended, Launch]:
+    ) -> tuple[Ended, Launch | None]:
         """Run a task to its end.
 
         output: the file that takes its standard output, and its standard error too unless `errors` is given.
-        on_start: called on the loop as soon as the process runs.
+        on_start: called on the loop as soon as the process runs. Without a launch, the task was refused.
         """
         loop = asyncio.get_running_loop()
-        launch = self.view.launch(task)
+        try:
+            launch = self.view.launch(task)
+        except Unrewritable as refusal:
+            return Ended(_CANNOT_START, str(refusal), finished=CLOCK.now()), None
         problem = _unstartable(launch, task)
         if problem is not None:
             return Ended(_CANNOT_START, problem, finished=CLOCK.now()), launch
-        process = self._running[task.directory] = _Process(launch, output, errors)
+        process = self._running[task.directory] = _Process(launch, self._spawner, output, errors)
 
         def started(group: int) -> None:
             self._tell_watchdog("+", group)
@@ -78,7 +86,10 @@ class Runner:
 
         It is killed after so many seconds, and when the caller is cancelled. Raises TimeoutError.
         """
-        launch = self.view.launch(task)
+        try:
+            launch = self.view.launch(task)
+        except Unrewritable as refusal:
+            return _CANNOT_START, str(refusal)
         process = await asyncio.create_subprocess_exec(
             *launch.argv,
             stdin=asyncio.subprocess.DEVNULL,
@@ -103,9 +114,14 @@ class Runner:
         process = self._running.get(directory)
         if process is None:
             return False
-        process.signal(signal.SIGTERM)
+        self._ask_to_end(process)
         asyncio.get_running_loop().call_later(grace, process.signal, signal.SIGKILL)
         return True
+
+    def _ask_to_end(self, process: _Process) -> None:
+        """Send SIGTERM, again when a wrapper has not yet started the process that it is meant for."""
+        if not process.signal(signal.SIGTERM):
+            asyncio.get_running_loop().call_later(_UNTIL_STARTED, self._ask_to_end, process)
 
     async def close(self) -> None:
         """Kill what still runs and wait until it has been dealt with; nothing may be run meanwhile."""
@@ -114,12 +130,13 @@ class Runner:
         while self._running:
             await asyncio.sleep(0.01)
         self._pool.shutdown()
+        self._spawner.close()
         if self._watchdog is not None and self._watchdog.stdin is not None:
             self._watchdog.stdin.close()
             self._watchdog.wait()
 
     def _tell_watchdog(self, sign: str, group: int) -> None:
-        if self.view.kind == BUBBLEWRAP:  # which ends its tasks with --die-with-parent
+        if self.view.kind != REWRITE:  # wrappers end with this process, and their tasks with them
             return
         with self._lock, contextlib.suppress(BrokenPipeError):
             if self._watchdog is None:
@@ -132,8 +149,9 @@ class Runner:
 class _Process:
     """One process group, from its start on a worker's thread to its end."""
 
-    def __init__(self, launch: Launch, output: Path, errors: Path | None) -> None:
+    def __init__(self, launch: Launch, spawner: Spawner, output: Path, errors: Path | None) -> None:
         self._launch = launch
+        self._spawner = spawner
         self._output = output
         self._errors = errors
         self._lock = threading.Lock()
@@ -153,7 +171,7 @@ class _Process:
                     return Ended(128 + self._signalled, "stopped before it started", finished=CLOCK.now())
                 began = CLOCK.now()
                 try:
-                    process = self._start(output, errors)
+                    process = self._spawner.start(self._launch, output, errors)
                 except OSError as error:
                     return Ended(_CANNOT_START, _start_error(self._launch.argv[0], str(error)), finished=CLOCK.now())
                 self.group = process.pid
@@ -165,28 +183,24 @@ class _Process:
                 os.killpg(self.group, signal.SIGKILL)  # what the task has left behind
         return Ended(code if code >= 0 else 128 - code, started=began, finished=CLOCK.now())
 
-    def signal(self, number: signal.Signals) -> None:
-        """Ask the main process, or with SIGKILL make the group; or keep it from starting."""
+    def signal(self, number: signal.Signals) -> bool:
+        """Ask the main process, or with SIGKILL make the group; or keep it from starting.
+
+        False when a wrapper runs that has not yet started the main process.
+        """
         with self._lock:
             self._signalled = self._signalled or number
             if not self.group or self._ended:
-                return
+                return True
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 if number == signal.SIGKILL:
                     os.killpg(self.group, number)
-                else:
-                    os.kill(_main_process(self.group), number)
-
-    def _start(self, output: IO[bytes], errors: IO[bytes] | int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self._launch.argv,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            cwd=self._launch.cwd,
-            env=dict(self._launch.env),
-            start_new_session=True,
-        )
+                    return True
+                main_process = _main_process(self.group, self._launch.wrappers)
+                if main_process is None:
+                    return False
+                os.kill(main_process, number)
+        return True
 
 
 async def _said_by(process: asyncio.subprocess.Process) -> bytes:
@@ -199,23 +213,25 @@ async def _said_by(process: asyncio.subprocess.Process) -> bytes:
     return said
 
 
-def _main_process(group: int) -> int:
-    """The process of a group that stands for a container's first: the leader, or below bubblewrap its child.
+def _main_process(leader: int, wrappers: int) -> int | None:
+    """The process that stands for a container's first, below so many wrappers; None when it does not run yet.
 
-    Bubblewrap itself would end without waiting for the task. Without /proc there is no bubblewrap either.
+    The wrappers themselves would end without waiting for the task. Of several children the oldest is meant: the first
+    process of a namespace is also given those whose parents have ended.
     """
-    wrappers, others = set(), {}
+    if not wrappers:
+        return leader
+    children: dict[int, list[tuple[int, int]]] = {}
     for directory in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError, IndexError):
-            head, _, tail = (directory / "stat").read_text().rpartition(")")
-            _, parent, its_group, *_ = tail.split()
-            if int(its_group) != group:
-                continue
-            if head.partition("(")[2] == "bwrap":
-                wrappers.add(int(directory.name))
-            else:
-                others[int(directory.name)] = int(parent)
-    return next((pid for pid, parent in others.items() if parent in wrappers), group)
+            fields = (directory / "stat").read_text().rpartition(")")[2].split()
+            children.setdefault(int(fields[1]), []).append((int(fields[19]), int(directory.name)))
+    found = leader
+    for _ in range(wrappers):
+        if found not in children:
+            return None
+        found = min(children[found])[1]
+    return found
 
 
 def _unstartable(launch: Launch, task: Task) -> str | None:

@@ -24,6 +24,7 @@ class SandboxSettings:
     sandbox_images: str = option("", help="file that maps more images to local commands", metavar="FILE")
     sandbox_mounts: str = option(
         "auto",
-        help="how tasks see their mounts: at their true paths by bubblewrap, or by rewritten paths",
-        choices=("auto", "bubblewrap", "rewrite"),
+        help="how tasks see their mounts: at their true paths (bubblewrap, unshare), or by rewritten paths (rewrite); "
+        "auto takes the first that works",
+        choices=("auto", "bubblewrap", "unshare", "rewrite"),
     )

@@ -20,10 +20,11 @@ _TOKEN_MODE: Final = 0o600  # the process that reads it is its owner
 
 @dataclass(frozen=True)
 class Volume:
-    """Where a volume's files are, and whether they may only be read."""
+    """Where a volume's files are, whether they may only be read, and whether they are written for the pod."""
 
     path: Path
     read_only: bool = False
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def _volume(pod: Json, volume: Json, sources: Sources, directory: Path) -> Volum
         told = f"the sandbox does not support volumes of {kind}"
         raise Waits("ContainerCreating", "", event="FailedMount", told=told)
     _write(target, list(files), int(source.get("defaultMode") or _DEFAULT_MODE), name)
-    return Volume(target, read_only=True)
+    return Volume(target, read_only=True, given=True)
 
 
 def _part_files(pod: Json, volume: str, part: Json, sources: Sources) -> Iterator[_File]:
@@ -141,4 +142,4 @@ def _mount(mount: Json, volume: Volume, env: Mapping[str, str]) -> Mount:
         if not source.resolve().is_relative_to(volume.path.resolve()):
             raise config_error(f"subPath {part} leads out of the volume by a link", told=None)
     target = "/" + mount["mountPath"].strip("/")
-    return Mount(source, target, volume.read_only or bool(mount.get("readOnly")))
+    return Mount(source, target, volume.read_only or bool(mount.get("readOnly")), volume.given)

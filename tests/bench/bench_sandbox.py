@@ -1,6 +1,6 @@
 """The sandbox: creates and gets a second through the official client, and what it adds to a task.
 
-    python tests/bench/bench_sandbox.py [--objects N] [--tasks N] [--runner bubblewrap|rewrite]
+    python tests/bench/bench_sandbox.py [--objects N] [--tasks N] [--runner bubblewrap|unshare|rewrite]
 
 Baselines, in the same run: for requests, a real kube-apiserver 1.36 through the same client on a two-core machine (569
 creates and 905 gets a second, recorded earlier, not measured here); for tasks, the same number of `true` processes
@@ -98,7 +98,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=1000)
     parser.add_argument("--tasks", type=int, default=1000)
-    parser.add_argument("--runner", default="auto", choices=["auto", "bubblewrap", "rewrite"])
+    parser.add_argument("--runner", default="auto", choices=["auto", "bubblewrap", "unshare", "rewrite"])
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from command_line import SECRET, CommandLine, Told, ended, program, record
 from example_proxy import ExampleProxy, running_proxy
+from machine import PRIVATE_ROOTS, require
 from sandbox_api import Api, config_map
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -85,6 +86,7 @@ def test_coins_show_both_sides(example: Example) -> None:
     pytest.fail(f"only {seen}")
 
 
+@pytest.mark.needs(PRIVATE_ROOTS)
 def test_simple_prints_the_environment_that_was_configured(example: Example) -> None:
     lines = example.run("simple", "plain")
     said = dict(re.split(r" +", line.partition(": ")[2], maxsplit=1) for line in lines)
@@ -148,7 +150,8 @@ def read(table: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[ExampleProxy]:
+def proxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ExampleProxy]:
+    require("openssl", request.config)  # makes the certificate of the proxy
     with running_proxy(tmp_path) as running:
         yield running
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from command_line import Told, wait_until
 from example_proxy import ExampleProxy, running_proxy
+from machine import PRIVATE_ROOTS, require
 from old_scripts import run_python, write_config
 from sandbox_api import Api, claim, config_map
 
@@ -73,7 +74,8 @@ def old_style(work: Path, api: Api, sandbox: Any, request: pytest.FixtureRequest
 
 
 @pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[ExampleProxy]:
+def proxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ExampleProxy]:
+    require("openssl", request.config)  # makes the certificate of the proxy
     with running_proxy(tmp_path) as running:
         yield running
 
@@ -113,6 +115,7 @@ def test_a_coin_shows_one_side_and_that_sides_task_runs_alone(old_style: OldStyl
     assert printed == {"[0].flip": f"{side}\n", f"[1].{side}": f"it was {side}\n"}
 
 
+@pytest.mark.needs(PRIVATE_ROOTS)
 @of("simple")
 def test_simple_prints_the_environment_that_was_configured(old_style: OldStyle) -> None:
     printed = old_style.finish(old_style("simple", "--image", "python:3.13-slim"))

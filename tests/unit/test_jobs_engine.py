@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from command_line import CommandLine, Told, record
 from jobs_peer import job
+from machine import PRIVATE_ROOTS
 from sandbox_api import Api
 
 HEAD = """
@@ -72,6 +73,7 @@ def results(sandbox: Any) -> Path:
     return Path(sandbox.directory) / "claims" / "default" / "results" / "halves"
 
 
+@pytest.mark.needs(PRIVATE_ROOTS)
 @pytest.mark.parametrize(("text", "run"), [(INDEXED, "indexed"), (SEVERAL, "several")])
 def test_the_points_that_failed_are_named(hera: Any, results: Path, text: str, run: str) -> None:
     done = hera(text, "run", "--run-id", run)
@@ -95,6 +97,7 @@ def test_the_points_that_failed_are_named(hera: Any, results: Path, text: str, r
     assert [json.loads(line)["text"] for line in one.out.splitlines()] == ["half of 4 is 2.0"] * 2
 
 
+@pytest.mark.needs(PRIVATE_ROOTS)
 def test_a_shell_is_given_its_point_in_variables(hera: Any, results: Path) -> None:
     done = hera(SHELL, "run", "--run-id", "shell")
     assert done.code == 0, done.text
@@ -102,6 +105,7 @@ def test_a_shell_is_given_its_point_in_variables(hera: Any, results: Path) -> No
     assert record("shell")["outcome"]["done"] == 8
 
 
+@pytest.mark.needs(PRIVATE_ROOTS)
 def test_the_same_run_again_makes_no_second_job(hera: Any) -> None:
     assert hera(SHELL, "run", "--run-id", "again").code == 0
     again = hera(SHELL, "run", "--run-id", "again", "--output", "json")
@@ -111,6 +115,7 @@ def test_the_same_run_again_makes_no_second_job(hera: Any) -> None:
     assert events[-1]["phase"] == "Succeeded"
 
 
+@pytest.mark.needs(PRIVATE_ROOTS)
 def test_other_inputs_under_the_run_are_refused(hera: Any, tmp_path: Path) -> None:
     assert hera(SHELL, "run", "--run-id", "taken").code == 0
     other = hera(SHELL, "run", "--run-id", "taken", "--set", "number=7", "--runs-dir", str(tmp_path / "elsewhere"))
@@ -136,6 +141,7 @@ def test_a_run_that_is_terminated_is_deleted(hera: Any) -> None:
     assert followed.code == 8, followed.text
 
 
+@pytest.mark.needs(PRIVATE_ROOTS)
 def test_runs_are_found_on_the_server_without_a_record(hera: Any, tmp_path: Path) -> None:
     assert hera(SHELL, "run", "--run-id", "found").code == 0
     elsewhere = ("--runs-dir", str(tmp_path / "none"), "--engine", "jobs")
@@ -156,6 +162,7 @@ def test_a_job_of_somebody_elses_is_followed_and_read_by_its_name(hera: Any, san
     assert "nothing is left to stop" in hera(SHELL, "stop", "theirs", "--engine", "jobs").text
 
 
+@pytest.mark.needs(PRIVATE_ROOTS)
 def test_the_config_maps_of_a_run_go_with_its_job(hera: Any, sandbox: Any) -> None:
     assert hera(SHELL, "run", "--run-id", "owned").code == 0
     api = Api(sandbox.url, sandbox.token)

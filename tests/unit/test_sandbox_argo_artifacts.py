@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from machine import MOUNTS
 from sandbox_api import Api
 from sandbox_workflows import Workflows, container, dag, nodes, phases, task, workflow
 
@@ -17,7 +18,7 @@ from hera_k8s_sandbox.launch import running
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
 
 
-@pytest.fixture(scope="module", params=["auto", "rewrite"])
+@pytest.fixture(scope="module", params=MOUNTS)
 def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A sandbox in which tasks see their mounts in one way or the other."""
     with running(tmp_path_factory.mktemp("sandbox"), lifetime=600, runner=request.param) as address:
@@ -75,7 +76,8 @@ def test_a_file_goes_from_task_to_task(flows: Workflows) -> None:
 
 
 @pytest.mark.parametrize("path", ["/tmp/tree", "/made/up/tree", "/tree", "/srv/tree", "/data/tree/inner"])
-def test_a_directory_goes_from_step_to_step(flows: Workflows, path: str) -> None:
+def test_a_directory_goes_from_step_to_step(flows: Workflows, request: pytest.FixtureRequest, path: str) -> None:
+    """Or is refused: where paths are rewritten, only what lies below a mount or /tmp can be found afterwards."""
     script = f"mkdir -p {path}/sub; echo one > {path}/1; echo two > {path}/sub/2"
     main = {
         "name": "main",
@@ -91,6 +93,10 @@ def test_a_directory_goes_from_step_to_step(flows: Workflows, path: str) -> None
             reads("list", "cd /in/tree && cat 1 sub/2", {"name": "tree", "path": "/in/tree"}),
         )
     )
+    if "rewrite" in request.node.name and not path.startswith("/tmp"):
+        assert found["status"]["phase"] == "Error"
+        assert f"templates.write: the output {path} is not below a mount or /tmp" in found["status"]["message"]
+        return
     assert found["status"]["phase"] == "Succeeded", nodes(found)
     assert flows.log(found["metadata"]["name"]) == ["one", "two"]
 

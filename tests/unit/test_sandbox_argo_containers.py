@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from machine import MOUNTS
 from sandbox_api import Api
 from sandbox_workflows import Workflows, container, dag, nodes, phases, task, workflow
 
@@ -17,7 +18,7 @@ SHARED = [{"name": "shared", "emptyDir": {}}]
 MOUNT = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
 
 
-@pytest.fixture(scope="module", params=["auto", "rewrite"])
+@pytest.fixture(scope="module", params=MOUNTS)
 def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A sandbox in which tasks see their mounts in one way or the other."""
     with running(tmp_path_factory.mktemp("sandbox"), lifetime=600, runner=request.param) as address:

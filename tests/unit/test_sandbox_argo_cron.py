@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -522,17 +521,14 @@ def test_hera_keeps_cron_workflows(crons: Crons) -> None:
     assert not service.list_cron_workflows().items
 
 
-KUBECTL = shutil.which("kubectl")
-
-
-@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
+@pytest.mark.needs("kubectl")
 def test_kubectl_keeps_cron_workflows(crons: Crons, tmp_path: Path) -> None:
     config = tmp_path / "kubeconfig"
     config.write_text(kubeconfig(crons.address, namespace=crons.flows.namespace))
     environment = os.environ | {"KUBECONFIG": str(config), "KUBECACHEDIR": str(tmp_path / "cache")}
 
     def kubectl(*words: str, stdin: str = "") -> str:
-        command = [str(KUBECTL), *words]
+        command = ["kubectl", *words]
         done = subprocess.run(command, input=stdin, env=environment, text=True, capture_output=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from machine import MOUNTS
 from sandbox_api import Api, make_namespace
 from sandbox_workflows import Workflows, container, dag, nodes, phases, task, workflow
 
@@ -18,7 +19,7 @@ from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, 
 MAPS = "/api/v1/namespaces/work/configmaps"
 
 
-@pytest.fixture(scope="module", params=["auto", "rewrite"])
+@pytest.fixture(scope="module", params=MOUNTS)
 def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A sandbox in which tasks see their mounts in one way or the other."""
     with running(tmp_path_factory.mktemp("sandbox"), lifetime=600, runner=request.param) as address:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -22,7 +21,6 @@ from hera_k8s_sandbox.kinds import precedence
 Json = dict[str, Any]
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 MONITORS = "/apis/monitoring.coreos.com/v1/namespaces/default/servicemonitors"
-KUBECTL = shutil.which("kubectl")
 
 ENDPOINT = {
     "type": "object",
@@ -110,7 +108,7 @@ def test_a_webhook_that_converts_is_refused_by_name(sandbox) -> None:
     assert "webhook" in answer.json()["message"]
 
 
-@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
+@pytest.mark.needs("kubectl")
 def test_kubectl_uses_a_defined_kind(sandbox, tmp_path: Path) -> None:
     import json
 
@@ -119,10 +117,9 @@ def test_kubectl_uses_a_defined_kind(sandbox, tmp_path: Path) -> None:
     environment = os.environ | {"KUBECONFIG": str(config), "KUBECACHEDIR": str(tmp_path / "cache")}
 
     def kubectl(*words: str, stdin: Json | None = None) -> str:
-        assert KUBECTL is not None
         text = None if stdin is None else json.dumps(stdin)
         done = subprocess.run(
-            [KUBECTL, *words], input=text, env=environment, capture_output=True, text=True, timeout=60, check=False
+            ["kubectl", *words], input=text, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
         assert not done.returncode, done.stderr
         return done.stdout

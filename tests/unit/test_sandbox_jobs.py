@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 import uuid
@@ -19,7 +18,6 @@ from sandbox_api import Api, make_namespace
 from hera_k8s_sandbox import files, jobs_indexes, launch, protobuf
 
 Json = dict[str, Any]
-KUBECTL = shutil.which("kubectl")
 
 
 @pytest.fixture
@@ -188,16 +186,15 @@ def test_cron_jobs_are_refused_by_name(api: Api) -> None:
     assert "cronjobs" in answer.json()["message"]
 
 
-@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
+@pytest.mark.needs("kubectl")
 def test_kubectl_creates_a_job_and_shows_it(sandbox, api: Api, space: str, tmp_path: Path) -> None:
     config = tmp_path / "kubeconfig"
     config.write_text(launch.kubeconfig(sandbox, namespace=space))
     environment = os.environ | {"KUBECONFIG": str(config), "KUBECACHEDIR": str(tmp_path / "cache")}
 
     def kubectl(*words: str) -> str:
-        assert KUBECTL is not None
         done = subprocess.run(
-            [KUBECTL, *words], env=environment, capture_output=True, text=True, timeout=60, check=False
+            ["kubectl", *words], env=environment, capture_output=True, text=True, timeout=60, check=False
         )
         assert not done.returncode, done.stderr
         return done.stdout

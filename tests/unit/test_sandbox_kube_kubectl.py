@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import uuid
 from collections.abc import Callable
@@ -15,9 +14,7 @@ from sandbox_api import Api, make_namespace
 
 from hera_k8s_sandbox import launch
 
-KUBECTL = shutil.which("kubectl")
-
-pytestmark = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
+pytestmark = pytest.mark.needs("kubectl")
 
 Kubectl = Callable[..., str]
 
@@ -55,9 +52,8 @@ def kubectl(sandbox, tmp_path: Path) -> Kubectl:
     environment = os.environ | {"KUBECONFIG": str(config), "KUBECACHEDIR": str(tmp_path / "cache")}
 
     def run(*words: str, stdin: str = "", fails: bool = False) -> str:
-        assert KUBECTL is not None
         done = subprocess.run(
-            [KUBECTL, *words],
+            ["kubectl", *words],
             input=stdin,
             env=environment,
             capture_output=True,

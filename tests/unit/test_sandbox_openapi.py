@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,10 +19,9 @@ from hera_k8s_sandbox.openapi_values import decode
 from hera_k8s_sandbox.resources import JOBS, PODS, RESOURCES
 
 Json = dict[str, Any]
-KUBECTL = shutil.which("kubectl")
 Kubectl = Callable[..., str]
 
-needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
+needs_kubectl = pytest.mark.needs("kubectl")
 
 
 @pytest.fixture
@@ -33,10 +31,9 @@ def kubectl(sandbox, tmp_path: Path) -> Kubectl:
     environment = os.environ | {"KUBECONFIG": str(config), "KUBECACHEDIR": str(tmp_path / "cache")}
 
     def run(*words: str, stdin: Json | None = None, fails: bool = False) -> str:
-        assert KUBECTL is not None
         text = None if stdin is None else json.dumps(stdin)
         done = subprocess.run(
-            [KUBECTL, *words], input=text, env=environment, capture_output=True, text=True, timeout=60, check=False
+            ["kubectl", *words], input=text, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
         return done.stderr if fails else done.stdout

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from machine import MOUNTS
 from sandbox_api import Api, config_map
 from sandbox_pods import LOOP, Pods, conditions_of, container, state_of, status_of
 
-VIEWS = [
-    pytest.param(
-        "bubblewrap",
-        marks=[
-            pytest.mark.bubblewrap,
-            pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
-        ],
-    ),
-    "rewrite",
-]
 SHARED: dict[str, Any] = {"volumes": [{"name": "shared", "emptyDir": {}}]}
 MOUNTED: dict[str, Any] = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
 
 
-@pytest.fixture(scope="module", params=VIEWS)
+@pytest.fixture(scope="module", params=MOUNTS)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from hera_k8s_sandbox.launch import running
 
@@ -370,7 +360,7 @@ def test_a_container_waits_for_its_configuration_while_others_run(pods: Pods) ->
 # The server's end
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", MOUNTS)
 def test_after_a_restart_of_the_server_what_always_runs_is_started_again(tmp_path: Path, view: str) -> None:
     from hera_k8s_sandbox.launch import running
 

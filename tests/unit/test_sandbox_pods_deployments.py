@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +15,7 @@ from sandbox_pods import LOOP, Pods, container, status_of
 
 from hera_k8s_sandbox import launch
 
-KUBECTL = shutil.which("kubectl")
-pytestmark = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
+pytestmark = pytest.mark.needs("kubectl")
 
 Json = dict[str, Any]
 Kubectl = Callable[..., str]
@@ -41,10 +39,9 @@ def kubectl(sandbox: Any, pods: Pods, tmp_path: Path) -> Kubectl:
     environment = os.environ | {"KUBECONFIG": str(config), "KUBECACHEDIR": str(tmp_path / "cache")}
 
     def run(*words: str, stdin: Json | None = None, fails: bool = False) -> str:
-        assert KUBECTL is not None
         given = "" if stdin is None else json.dumps(stdin)
         done = subprocess.run(
-            [KUBECTL, *words], env=environment, input=given, capture_output=True, text=True, timeout=60, check=False
+            ["kubectl", *words], env=environment, input=given, capture_output=True, text=True, timeout=60, check=False
         )
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
         return done.stderr if fails else done.stdout

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from machine import MOUNTS
 from sandbox_api import Api
 from sandbox_pods import LOOP, Pods, conditions_of, container, state_of, status_of
 
-VIEWS = [
-    pytest.param(
-        "bubblewrap",
-        marks=[
-            pytest.mark.bubblewrap,
-            pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
-        ],
-    ),
-    "rewrite",
-]
 SHARED: dict[str, Any] = {"volumes": [{"name": "shared", "emptyDir": {}}]}
 MOUNTED: dict[str, Any] = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
 SERVE = """
@@ -35,7 +25,7 @@ server.serve_forever()
 """
 
 
-@pytest.fixture(scope="module", params=VIEWS)
+@pytest.fixture(scope="module", params=MOUNTS)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from hera_k8s_sandbox.launch import running
 

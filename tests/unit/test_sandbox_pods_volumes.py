@@ -5,27 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from machine import MOUNTS
 from sandbox_api import Api, config_map
 from sandbox_pods import Pods, container, state_of
 
-VIEWS = [
-    pytest.param(
-        "bubblewrap",
-        marks=[
-            pytest.mark.bubblewrap,
-            pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
-        ],
-    ),
-    "rewrite",
-]
 
-
-@pytest.fixture(scope="module", params=VIEWS)
+@pytest.fixture(scope="module", params=MOUNTS)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from hera_k8s_sandbox.launch import running
 
@@ -179,7 +168,6 @@ def test_the_token_of_the_pods_account_opens_the_api(pods: Pods) -> None:
     assert review["status"]["userInfo"]["username"] == f"system:serviceaccount:{pods.namespace}:default"
 
 
-@pytest.mark.bubblewrap
 def test_a_volume_that_may_only_be_read(pods: Pods, request: pytest.FixtureRequest) -> None:
     if "rewrite" in request.node.name:
         pytest.skip("paths are rewritten: nothing keeps a container from writing")

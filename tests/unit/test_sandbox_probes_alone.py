@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from hera_k8s_sandbox.mounts import Task, choose_view
+from hera_k8s_sandbox.mounts import Task
 from hera_k8s_sandbox.probes import Prober
 from hera_k8s_sandbox.runner import Runner
+from hera_k8s_sandbox.views import choose_view
 
 SECONDS = 30.0
 

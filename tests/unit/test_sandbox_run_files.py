@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from machine import MOUNTS
 from sandbox_api import Api, claim
 from sandbox_pods import LOOP, Pods
 from sandbox_pods import container as pod_container
@@ -22,7 +23,7 @@ from hera_k8s_sandbox.workflows.pods import NODE_ID, TEMPLATE
 SHARED: dict[str, Any] = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
 
 
-@pytest.fixture(scope="module", params=["auto", "rewrite"])
+@pytest.fixture(scope="module", params=MOUNTS)
 def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A sandbox in which tasks see their mounts in one way or the other."""
     with running(tmp_path_factory.mktemp("sandbox"), lifetime=600, runner=request.param) as address:

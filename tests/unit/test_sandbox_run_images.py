@@ -1,18 +1,20 @@
-"""Images map to local commands; paths of mounts are rewritten where bubblewrap does not work."""
+"""Images map to local commands; paths of mounts are rewritten where private roots do not work."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from machine import MOUNTS
 
 from hera_k8s_sandbox.images import Images, pull_error, repository
-from hera_k8s_sandbox.mounts import Bubblewrap, Mount, Rewriting, Task
+from hera_k8s_sandbox.mounts import Mount, Task
+from hera_k8s_sandbox.rewriting import Rewriting
+from hera_k8s_sandbox.views import choose_view
 
 
 @pytest.mark.parametrize(
@@ -88,26 +90,24 @@ def test_paths_of_mounts_are_rewritten_whole(tmp_path: Path, text: str, rewritte
 
 def test_outputs_are_found_where_they_were_written(tmp_path: Path) -> None:
     mounts = (Mount(tmp_path / "claim", "/results"),)
-    outputs = ("/results/x", "/tmp/y", "/elsewhere/z")
-    command = ("sh", "-c", "cat /elsewhere/z")
+    outputs = ("/results/x", "/tmp/y")
+    command = ("sh", "-c", "cat /tmp/y")
     launch = Rewriting().launch(Task("pod", tmp_path / "pod", command, tmp_path, mounts=mounts, outputs=outputs))
     assert launch.outputs["/results/x"] == tmp_path / "claim" / "x"
     assert launch.outputs["/tmp/y"] == tmp_path / "pod" / "tmp" / "y"
-    assert launch.argv[2] == f"cat {launch.outputs['/elsewhere/z']}"
+    assert launch.argv[2] == f"cat {launch.outputs['/tmp/y']}"
 
 
-@pytest.mark.bubblewrap
-@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+@pytest.mark.parametrize("kind", MOUNTS[:2])
 def test_an_interpreter_behind_links_is_found_where_a_task_has_a_tmp_of_its_own(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         directory = Path(name)
         (directory / "first").symlink_to(sys.executable)
         (directory / "second").symlink_to("first")
         monkeypatch.setattr(sys, "executable", str(directory / "second"))
-        view = Bubblewrap.find(directory / "state")
-        assert view is not None
+        view = choose_view(kind, directory / "state")
         (directory / "programs").mkdir()
         task = Task("pod", directory / "pod", (sys.executable, "-c", "print('ran')"), directory / "programs")
         launch = view.launch(task)

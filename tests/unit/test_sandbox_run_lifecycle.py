@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import uuid
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from machine import MOUNTS
 from sandbox_api import Api, claim, make_namespace
 from sandbox_workflows import Workflows, container, dag, nodes, phases, task, workflow
 
@@ -86,15 +86,7 @@ def test_a_deleted_pod_is_an_error(flows: Workflows) -> None:
 # The server's end
 
 
-VIEWS = [
-    pytest.param(
-        "bubblewrap", marks=[pytest.mark.bubblewrap, pytest.mark.skipif(not shutil.which("bwrap"), reason="-")]
-    ),
-    "rewrite",
-]
-
-
-@pytest.fixture(params=VIEWS)
+@pytest.fixture(params=MOUNTS)
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, str]]:
     from hera_k8s_sandbox import launch
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -23,14 +21,8 @@ from hera_k8s_utils import Context, Kubernetes, build_container
 Json = dict[str, Any]
 
 
-def bubblewrap_works() -> bool:
-    """Whether this machine lets bubblewrap make a root for a process."""
-    if shutil.which("bwrap") is None:
-        return False
-    return subprocess.run(["bwrap", "--ro-bind", "/", "/", "true"], capture_output=True, timeout=20).returncode == 0
-
-
-needs_bubblewrap = pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap does not work on this machine")
+needs_mounts = pytest.mark.needs("user namespaces")
+"""For pods of Arkouda: their launch scripts name absolute paths."""
 
 INSTANCE: Final = README_VARIABLES["ARKOUDA_INSTANCE_NAME"]
 NAMESPACE: Final = README_VARIABLES["ARKOUDA_NAMESPACE"]
@@ -54,15 +46,13 @@ class ArkoudaSandbox:
 
 
 @contextmanager
-def arkouda_sandbox(directory: Path, *, runs_pods: bool = True) -> Iterator[ArkoudaSandbox]:
-    """A sandbox of our own in which Arkouda may be deployed. runs_pods: false where nothing is."""
+def arkouda_sandbox(directory: Path) -> Iterator[ArkoudaSandbox]:
+    """A sandbox of our own in which Arkouda may be deployed."""
     state = directory / "state"
     with ExitStack() as stack:
         programs = Path(stack.enter_context(TemporaryDirectory(dir="/var/tmp")))  # pods have a /tmp of their own
         images = write_stand_ins(programs)
-        address = stack.enter_context(
-            running(state, images=images, lifetime=600, concurrency=16, runner="bubblewrap" if runs_pods else "auto")
-        )
+        address = stack.enter_context(running(state, images=images, lifetime=600, concurrency=16))
         variables = {
             **{name: value for name, value in README_VARIABLES.items() if name != "KUBERNETES_URL"},
             "ARKOUDA_NUMBER_OF_LOCALES": "1",

@@ -27,7 +27,7 @@ LABEL = PrometheusSelection("release: kube-stack", key="release", value="kube-st
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArkoudaSandbox]:
-    with arkouda_sandbox(tmp_path_factory.mktemp("arkouda"), runs_pods=False) as found:
+    with arkouda_sandbox(tmp_path_factory.mktemp("arkouda")) as found:
         yield found
 
 

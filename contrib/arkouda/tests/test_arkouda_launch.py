@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import stat
 import subprocess
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from arkouda_cluster import needs_bubblewrap
 from arkouda_contract import environment, objects
 from hera_k8s_arkouda import launch
 from hera_k8s_arkouda.templates import template_bodies
@@ -84,7 +82,7 @@ exit 0
 """
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+@pytest.mark.needs("shellcheck")
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_shellcheck_finds_nothing(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
@@ -147,7 +145,7 @@ def run(scratch: Path) -> Run:
     return run
 
 
-@needs_bubblewrap
+@pytest.mark.needs("bwrap")
 def test_a_locale_lets_the_server_in_and_then_says_that_it_is_ready(run: Run, scratch: Path) -> None:
     done = run(launch.LOCALE, TMPDIR="/home")
     assert done.returncode == 0, done.stderr
@@ -160,7 +158,7 @@ def test_a_locale_lets_the_server_in_and_then_says_that_it_is_ready(run: Run, sc
     assert "useradd --create-home --uid 1009 --gid 1019 --shell /bin/bash bearsrus" in said
 
 
-@needs_bubblewrap
+@pytest.mark.needs("bwrap")
 def test_the_user_of_the_image_is_not_made_again(run: Run, scratch: Path) -> None:
     done = run(launch.LOCALE, ARKOUDA_USER="ubuntu", ARKOUDA_GROUP="ubuntu", TMPDIR="/home")
     assert done.returncode == 0, done.stderr
@@ -168,12 +166,12 @@ def test_the_user_of_the_image_is_not_made_again(run: Run, scratch: Path) -> Non
     assert (scratch / "home" / "ubuntu" / ".ssh" / "id_rsa").exists()
 
 
-@needs_bubblewrap
+@pytest.mark.needs("bwrap")
 def test_a_locale_ends_at_once_when_its_pod_is_deleted(run: Run) -> None:
     assert run(launch.LOCALE, TMPDIR="/home", TERMINATE="1").returncode == 0
 
 
-@needs_bubblewrap
+@pytest.mark.needs("bwrap")
 def test_a_locale_without_keys_is_never_ready(run: Run, scratch: Path) -> None:
     (scratch / "home" / "ubuntu" / "ssh-keys" / "id_rsa").unlink()
     done = run(launch.LOCALE, TMPDIR="/home")
@@ -181,7 +179,7 @@ def test_a_locale_without_keys_is_never_ready(run: Run, scratch: Path) -> None:
     assert not (scratch / "home" / "arkouda-locale-ready").exists()
 
 
-@needs_bubblewrap
+@pytest.mark.needs("bwrap")
 def test_the_server_finds_its_locales_and_starts_arkouda_on_all_of_them(run: Run, scratch: Path) -> None:
     done = run(launch.SERVER)
     assert done.returncode == 0, done.stderr
@@ -211,7 +209,7 @@ def test_the_server_finds_its_locales_and_starts_arkouda_on_all_of_them(run: Run
     assert "sudo --preserve-env --set-home --user bearsrus -- /opt/arkouda/arkouda_server" in "\n".join(calls(scratch))
 
 
-@needs_bubblewrap
+@pytest.mark.needs("bwrap")
 @pytest.mark.parametrize("user", ["ubuntu", "bearsrus"])
 def test_what_arkouda_reads_reaches_it_through_ssh(run: Run, scratch: Path, user: str) -> None:
     """The spawner starts every locale by ssh, that of the server's own pod too, and sshd drops what is not named."""
@@ -231,7 +229,7 @@ def test_what_arkouda_reads_reaches_it_through_ssh(run: Run, scratch: Path, user
     assert said.index(accepting) < said.index("sudo service ssh start")
 
 
-@needs_bubblewrap
+@pytest.mark.needs("bwrap")
 def test_the_token_is_written_to_no_file_and_to_no_log(run: Run, scratch: Path) -> None:
     done = run(launch.SERVER)
     assert TOKEN not in done.stdout + done.stderr
@@ -241,13 +239,13 @@ def test_the_token_is_written_to_no_file_and_to_no_log(run: Run, scratch: Path) 
     assert TOKEN not in "\n".join(lines(scratch, "sshd_config"))
 
 
-@needs_bubblewrap
+@pytest.mark.needs("bwrap")
 def test_without_metrics_the_server_starts_no_metrics_daemon(run: Run, scratch: Path) -> None:
     run(launch.SERVER, COLLECT_METRICS="false")
     assert "--ServerDaemon.daemonTypes=ServerDaemonType.INTEGRATION" in lines(scratch, "server.arguments")
 
 
-@needs_bubblewrap
+@pytest.mark.needs("bwrap")
 def test_without_a_locale_the_server_says_so_and_does_not_start(run: Run, scratch: Path) -> None:
     done = run(launch.SERVER, FAKE_LOCALES="  ")
     assert done.returncode == 1

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from hera_k8s_arkouda.install import installation
 from hera_k8s_arkouda.rights import account_objects, in_namespace
 from hera_k8s_arkouda.templates import template_bodies
 from hera_k8s_arkouda.workflows import cron_workflow, workflow
+from machine import require
 
 from hera_k8s_utils import Manifest
 
@@ -91,10 +91,9 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(real_cluster: Any) -> Cluster:
+def cluster(request: pytest.FixtureRequest, real_cluster: Any) -> Cluster:
     """With the accounts, the secrets and the kind ServiceMonitor."""
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed")
+    require("kubectl", request.config)
     if not real_cluster.server.own:
         pytest.skip("only on the control plane of the tests: a cluster would pull the images of Arkouda")
     found = Cluster(real_cluster, {**VALUES, "arkouda-namespace": real_cluster.namespace})

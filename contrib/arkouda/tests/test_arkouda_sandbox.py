@@ -20,13 +20,13 @@ from arkouda_cluster import (
     context_of,
     definition_of,
     kubeconfig_of,
-    needs_bubblewrap,
+    needs_mounts,
 )
 from arkouda_support import Command, Told
 
 from hera_k8s_utils import Kubernetes, PlatformError
 
-pytestmark = [needs_bubblewrap, pytest.mark.timeout(300)]  # the launch scripts name absolute paths
+pytestmark = [needs_mounts, pytest.mark.timeout(300)]  # the launch scripts name absolute paths
 
 Json = dict[str, Any]
 

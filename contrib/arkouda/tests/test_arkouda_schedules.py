@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from arkouda_cluster import INSTANCE, ArkoudaSandbox, arkouda_sandbox, context_of, needs_bubblewrap
+from arkouda_cluster import INSTANCE, ArkoudaSandbox, arkouda_sandbox, context_of, needs_mounts
 from arkouda_support import Command
 
 from hera_k8s_utils import Kubernetes
 
-pytestmark = [needs_bubblewrap, pytest.mark.timeout(300)]  # the launch scripts name absolute paths
+pytestmark = [needs_mounts, pytest.mark.timeout(300)]  # the launch scripts name absolute paths
 
 API = "argoproj.io/v1alpha1"
 DAY = 24 * 3600

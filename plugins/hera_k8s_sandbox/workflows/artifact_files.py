@@ -66,7 +66,7 @@ class ArtifactFiles:
         for path, source in self._staged.items():
             mount = holder(present, path)
             if mount is None:
-                found.append(Mount(source, path))
+                found.append(Mount(source, path, given=True))
             else:
                 await asyncio.to_thread(self._put, source, mount, path)
         return tuple(found)
