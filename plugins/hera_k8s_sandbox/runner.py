@@ -103,6 +103,9 @@ class Runner:
         process = self._running.get(directory)
         if process is None:
             return False
+        if grace <= 0:
+            process.signal(signal.SIGKILL)
+            return True
         process.signal(signal.SIGTERM)
         asyncio.get_running_loop().call_later(grace, process.signal, signal.SIGKILL)
         return True
@@ -204,18 +207,11 @@ def _main_process(group: int) -> int:
 
     Bubblewrap itself would end without waiting for the task. Without /proc there is no bubblewrap either.
     """
-    wrappers, others = set(), {}
-    for directory in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            head, _, tail = (directory / "stat").read_text().rpartition(")")
-            _, parent, its_group, *_ = tail.split()
-            if int(its_group) != group:
-                continue
-            if head.partition("(")[2] == "bwrap":
-                wrappers.add(int(directory.name))
-            else:
-                others[int(directory.name)] = int(parent)
-    return next((pid for pid, parent in others.items() if parent in wrappers), group)
+    found = group
+    with contextlib.suppress(OSError, IndexError):
+        while Path(f"/proc/{found}/comm").read_text().strip() == "bwrap":
+            found = int(Path(f"/proc/{found}/task/{found}/children").read_text().split()[0])
+    return found
 
 
 def _unstartable(launch: Launch, task: Task) -> str | None:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import fcntl
 import secrets
-import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from hera_k8s_sandbox.clock_api import ClockApi
 from hera_k8s_sandbox.controller import Controller
 from hera_k8s_sandbox.cron import CronController
 from hera_k8s_sandbox.deployments import DeploymentController
+from hera_k8s_sandbox.ending import told_to_end
 from hera_k8s_sandbox.endpoints import EndpointsController
 from hera_k8s_sandbox.jobs import JobController
 from hera_k8s_sandbox.replica_sets import ReplicaSetController
@@ -172,7 +172,7 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
 
     Raises SandboxBusyError when the directory is served already.
     """
-    with _lock(options.directory):
+    with _lock(options.directory), told_to_end() as told:
         (options.directory / files.SERVER).unlink(missing_ok=True)  # of a server that was killed
         state = open_state(options)
         activity = Activity(last=time.monotonic())
@@ -187,7 +187,7 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
             files.write_server(options.directory, url, app[CONTROLLER].mounts)
             if ready is not None:
                 ready(url)
-            await _until_over(options, activity, app)
+            await _until_over(options, activity, app, told)
         finally:
             files.remove_server(options.directory)
             await runner.cleanup()
@@ -204,13 +204,9 @@ async def _expire_events(store: Store) -> None:
         await asyncio.sleep(_EVENTS_CHECK)
 
 
-async def _until_over(options: Options, activity: Activity, app: web.Application) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopped.set)
+async def _until_over(options: Options, activity: Activity, app: web.Application, told: asyncio.Event) -> None:
     ends_at = None if options.lifetime is None else time.monotonic() + options.lifetime
-    while not stopped.is_set():
+    while not told.is_set():
         now = time.monotonic()
         if ends_at is not None and now >= ends_at:
             return
@@ -218,7 +214,7 @@ async def _until_over(options: Options, activity: Activity, app: web.Application
             return
         pause = None if ends_at is None and options.until_idle is None else _IDLE_CHECK
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(stopped.wait(), pause)
+            await asyncio.wait_for(told.wait(), pause)
 
 
 def _idle_since(activity: Activity, app: web.Application, now: float) -> float:

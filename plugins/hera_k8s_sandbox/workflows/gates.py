@@ -82,6 +82,7 @@ class Gates:
 
     def require_room(self, template: Json, boundary: str) -> None:
         """Raises ParallelismReached when no further node may be made here now."""
+        self._operation.require_time()
         limit = self._operation.spec.get("parallelism")
         is_pod = not {"dag", "steps", "suspend"} & template.keys()
         if is_pod and limit is not None and self._operation.nodes.active_pods >= int(limit):
