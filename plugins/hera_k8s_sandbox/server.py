@@ -25,6 +25,7 @@ from hera_k8s_sandbox.deployments import DeploymentController
 from hera_k8s_sandbox.ending import told_to_end
 from hera_k8s_sandbox.endpoints import EndpointsController
 from hera_k8s_sandbox.jobs import JobController
+from hera_k8s_sandbox.reading import LARGEST_BODY
 from hera_k8s_sandbox.replica_sets import ReplicaSetController
 from hera_k8s_sandbox.resources import EVENTS
 from hera_k8s_sandbox.state import SandboxState, two_for_each_processor
@@ -32,7 +33,6 @@ from hera_k8s_sandbox.store import Store, time_text
 
 __all__ = ["Options", "SandboxBusyError", "SandboxState", "create_app", "open_state", "serve", "two_for_each_processor"]
 
-LARGEST_REQUEST: Final = 8 << 20  # bytes; an object itself may have 1.5 MiB in a cluster
 _SHUTDOWN: Final = 2.0  # seconds that open requests get to end
 _IDLE_CHECK: Final = 0.25  # seconds
 _EVENTS_KEPT: Final = 3600.0  # seconds
@@ -119,7 +119,7 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
         with counted.request():
             return await handler(request)
 
-    app = web.Application(middlewares=[count], client_max_size=LARGEST_REQUEST)
+    app = web.Application(middlewares=[count], client_max_size=LARGEST_BODY)
     controller = Controller(state)
     jobs = JobController(state)
     cron = CronController(state)
@@ -178,7 +178,9 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
         activity = Activity(last=time.monotonic())
         app = create_app(state, activity)
         # A watch whose client has left must end, or the server would never be idle.
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN, handler_cancellation=True)
+        runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=_SHUTDOWN, handler_cancellation=True, auto_decompress=False
+        )
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", options.port)

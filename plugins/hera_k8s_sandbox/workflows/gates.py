@@ -82,9 +82,9 @@ class Gates:
 
     def require_room(self, template: Json, boundary: str) -> None:
         """Raises ParallelismReached when no further node may be made here now."""
-        self._operation.require_time()
         limit = self._operation.spec.get("parallelism")
         is_pod = not {"dag", "steps", "suspend"} & template.keys()
+        self._operation.require_turn(pod=is_pod)
         if is_pod and limit is not None and self._operation.nodes.active_pods >= int(limit):
             raise ParallelismReached
         around = self._operation.nodes.by_id.get(boundary)

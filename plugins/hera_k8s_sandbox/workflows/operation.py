@@ -51,6 +51,7 @@ from hera_k8s_sandbox.workflows.values import seconds_of
 Json = dict[str, Any]
 
 _LONGEST_TURN: Final = 0.5  # seconds of one advance in which new nodes are made; Argo gives 30 (MAX_OPERATION_TIME)
+_REQUEUE: Final = 10.0  # seconds until a workflow looks again for room in the quota, Argo's DEFAULT_REQUEUE_TIME
 _MANY: Final = 2_000  # members of a fan-out that is measured before it is expanded
 _SAMPLE: Final = 1_000
 
@@ -331,16 +332,19 @@ class Operation:
             node = self.add_node(name, "Pod", processed, holder, boundary, owner, "Pending", **flags)
             self.pods.create(node, processed, holder, boundary)
         elif is_to_come(node):
-            self.require_time()
+            self.require_turn(pod=True)
             self.nodes.set(node, startedAt=now_text())
             self.pods.create(node, processed, holder, boundary)
         return node
 
-    def require_time(self) -> None:
-        """Raises ParallelismReached when others are to have their turn before anything more is made."""
+    def require_turn(self, *, pod: bool) -> None:
+        """Raises ParallelismReached when others are to have their turn before another node, or pod, is made."""
         if time.monotonic() > self._turn_ends:
             self.interrupted = True
             self.wake(self.now())
+            raise ParallelismReached
+        if pod and not self.objects.has_room():
+            self.wake(self.now() + _REQUEUE)
             raise ParallelismReached
 
     def require_room(self, boundary: Json, prefix: str, step: Json, members: Expansion) -> None:
