@@ -88,7 +88,7 @@ class Operation:
         self.interrupted = False  # the last advance left something to be done at once
         self.memory: dict[str, Any] = {}  # what dag and steps keep of a node between advances
         self._processed: dict[str, Json] = {}
-        self._turn_ends = 0.0  # monotonic; what there is to do after that is done in the next advance
+        self._turn_ends: float | None = None  # monotonic; what is to be made after that is made in the next advance
         self._depth = 0
         self.pods = PodControl(self)
         self.gates = Gates(self)
@@ -177,7 +177,7 @@ class Operation:
             return
         self.wake_at = None
         self.interrupted = False
-        self._turn_ends = time.monotonic() + _LONGEST_TURN
+        self._turn_ends = None
         try:
             self._advance()
         except LimitError as error:
@@ -339,7 +339,10 @@ class Operation:
 
     def require_turn(self, *, pod: bool) -> None:
         """Raises ParallelismReached when others are to have their turn before another node, or pod, is made."""
-        if time.monotonic() > self._turn_ends:
+        now = time.monotonic()
+        if self._turn_ends is None:  # only now: it took its time to come here
+            self._turn_ends = now + _LONGEST_TURN
+        if now > self._turn_ends:
             self.interrupted = True
             self.wake(self.now())
             raise ParallelismReached
