@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hera_k8s_sandbox.launch import BUSY
 from hera_k8s_sandbox.state import two_for_each_processor
-from hera_k8s_utils.terminal import show, tell
 from hera_k8s_sandbox.views import AUTO, KINDS
+from hera_k8s_utils.terminal import show, tell
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -12,6 +12,8 @@ from aiohttp import web
 from hera_k8s_sandbox.access import Identity
 from hera_k8s_sandbox.argo_streams import grpc_code, http_code
 from hera_k8s_sandbox.errors import ApiError
+from hera_k8s_sandbox.reading import read_json
+from hera_k8s_sandbox.requests import bytes_of
 from hera_k8s_sandbox.resources import (
     CLUSTER_WORKFLOW_TEMPLATES,
     CRON_WORKFLOWS,
@@ -115,7 +117,7 @@ def json_answer(body: Any, code: int = 200) -> web.Response:
 async def body_of(request: web.Request) -> Json:
     """The JSON object in a request's body; empty when there is none. Raises ApiError 400."""
     try:
-        body = json.loads(await request.read() or b"{}")
+        body = read_json(await bytes_of(request) or b"{}")
     except ValueError as error:
         raise ApiError(400, "BadRequest", str(error)) from None
     if not isinstance(body, dict):

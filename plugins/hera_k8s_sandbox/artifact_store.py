@@ -18,6 +18,9 @@ Json = dict[str, Any]
 _WRITABLE: Final = 0o200
 
 
+_KEPT_FREE: Final = 256 << 20  # bytes of the disk that no artifact takes
+
+
 class ArtifactMissing(Exception):
     """There is nothing under a key, or nothing at a path."""
 
@@ -73,11 +76,12 @@ class ArtifactStore:
             _copy(source, target)
         elif archive.get("zip") is not None:
             with tempfile.TemporaryDirectory(dir=target.parent) as name, zipfile.ZipFile(source) as packed:
+                _Room(key, target.parent).take(sum(info.file_size for info in packed.infolist()))
                 packed.extractall(name)  # noqa: S202  it keeps to the directory
                 _settle(Path(name), target)
         elif tarfile.is_tarfile(source):
             with tempfile.TemporaryDirectory(dir=target.parent) as name, tarfile.open(source) as packed:
-                packed.extractall(name, filter="data")
+                packed.extractall(name, filter=_Room(key, target.parent).filter)  # noqa: S202  tarfile checks it
                 _settle(Path(name), target)
         else:
             _copy(source, target)
@@ -101,6 +105,26 @@ class ArtifactStore:
                 parent.rmdir()
             except OSError:
                 return
+
+
+class _Room:
+    """The room that is left on a disk for what is unpacked: an archive of a few MB may hold any number of GB."""
+
+    def __init__(self, key: str, directory: Path) -> None:
+        self._key = key
+        self._free = self._left = max(0, shutil.disk_usage(directory).free - _KEPT_FREE)
+
+    def take(self, size: int) -> None:
+        """Take so many bytes. Raises ArtifactMissing."""
+        self._left -= size
+        if self._left < 0:
+            why = f"unpacked it has more than {self._free} bytes, and the disk has no room for it"
+            raise ArtifactMissing(f"artifact {self._key}: {why}")
+
+    def filter(self, member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
+        """Take the room that a member of an archive wants, and check it as tarfile's own filter does."""
+        self.take(member.size)
+        return tarfile.data_filter(member, path)
 
 
 def set_mode(path: Path, mode: int, *, recursive: bool) -> None:

@@ -28,6 +28,7 @@ from hera_k8s_sandbox.views import choose_view
 from hera_k8s_sandbox.workflow_objects import WorkflowObjects, controller_of
 from hera_k8s_sandbox.workflows import synchronization
 from hera_k8s_sandbox.workflows.execution import WorkflowHook, is_of_a_workflow
+from hera_k8s_sandbox.workflows.limits import LimitError
 from hera_k8s_sandbox.workflows.locks import Locks
 from hera_k8s_sandbox.workflows.operation import Operation
 from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
@@ -161,7 +162,7 @@ class Controller:
         except (Unsupported, Unrewritable) as error:
             _refuse(self._state, workflow, "Error", str(error))
             return
-        except TemplateError as error:
+        except (LimitError, TemplateError) as error:
             _refuse(self._state, workflow, "Error", str(error))
             return
         except WorkflowInvalid as error:

@@ -58,6 +58,16 @@ class _Plan:
     def next(self) -> int | None:
         return min((each for each in self.due if each is not None), default=None)
 
+    def take(self, now: float) -> list[int]:
+        """The times that have come, each once however many schedules name it; these go on to their next."""
+        taken: dict[int, None] = {}
+        for index, schedule in enumerate(self.schedules):
+            due = self.due[index]
+            if due is not None and due <= now:
+                taken[due] = None
+                self.due[index] = schedule.after(max(due, now))
+        return list(taken)
+
 
 class CronController:
     """Runs the CronWorkflows of a sandbox."""
@@ -93,12 +103,8 @@ class CronController:
         """Run what is due now; how many times were."""
         fired, now = 0, CLOCK.now()
         for key, plan in list(self._plans.items()):
-            for index, schedule in enumerate(plan.schedules):
-                due = plan.due[index]
-                if due is None or due > now:
-                    continue
+            for due in plan.take(now):
                 fired += 1
-                plan.due[index] = schedule.after(max(due, now))
                 try:
                     self._run(key, due)
                 except Exception:  # whatever it is about this one, the others run

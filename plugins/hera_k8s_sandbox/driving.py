@@ -14,6 +14,7 @@ from hera_k8s_sandbox.recorder import record_event
 from hera_k8s_sandbox.resources import PODS, WORKFLOWS
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Event
+from hera_k8s_sandbox.workflows.limits import LARGEST, LimitError, require_size
 from hera_k8s_sandbox.workflows.operation import Operation
 from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, PHASE_LABEL
 
@@ -22,6 +23,7 @@ Json = dict[str, Any]
 COMPONENT: Final = "workflow-controller"
 _WRITE_INTERVAL: Final = 0.1  # seconds between two writes of one workflow, at least
 _SHARE: Final = 10  # what costs a second is done again after ten
+_GROWTH: Final = 1.02  # a workflow that is larger by so much is measured again
 
 
 class _Pace:
@@ -32,7 +34,12 @@ class _Pace:
 
     def __init__(self, pause: float) -> None:
         self._pause = pause
+        self._took = 0.0
         self.not_before = 0.0
+
+    def go_on(self) -> None:
+        """What was done was only a part: others get as much time as it took, not more."""
+        self.not_before -= (_SHARE - 1) * self._took
 
     @contextlib.contextmanager
     def measure(self) -> Iterator[None]:
@@ -43,7 +50,8 @@ class _Pace:
             yield
         finally:
             now = loop.time()
-            self.not_before = now + max(self._pause, _SHARE * (now - began))
+            self._took = now - began
+            self.not_before = now + max(self._pause, _SHARE * self._took)
 
 
 class Driven:
@@ -58,6 +66,7 @@ class Driven:
         self._unwritten = True
         self._wanted: float | None = 0.0  # when to advance, on the loop's clock; None: when something happens
         self._written = 0
+        self._measured = LARGEST  # bytes above which its size is looked at again
         self._finished_pods: dict[str, Json] = {}
 
     @property
@@ -114,6 +123,8 @@ class Driven:
         if self._wanted is not None and now >= max(self._wanted, self._advances.not_before):
             with self._advances.measure():
                 self._advance()
+            if operation.interrupted:
+                self._advances.go_on()
         try:
             if operation.finished or first or now >= self._writes.not_before:
                 with self._writes.measure():
@@ -156,8 +167,23 @@ class Driven:
             described["annotations"] = {**(current.get("annotations") or {}), **operation.metadata["annotations"]}
         obj = known | {"metadata": current | described, "status": operation.summarize()}
         self._unwritten = False
-        self._written = store.put(WORKFLOWS, obj).version
+        stored = store.put(WORKFLOWS, obj)
+        self._written = stored.version
+        if not operation.finished and not self._fits(obj, len(stored.body)):
+            self._write()
+            return
         self._clean_up()
+
+    def _fits(self, obj: Json, size: int) -> bool:
+        """Whether Argo could store the workflow; what it could not, ends. size: bytes without compressed nodes."""
+        if size <= self._measured:
+            return True
+        self._measured = int(size * _GROWTH)
+        try:
+            require_size(obj, obj["status"]["nodes"])
+        except LimitError as error:
+            self.operation.exceed(error)
+        return not self.operation.finished
 
     def _clean_up(self) -> None:
         """Label and, as podGC says, delete pods whose end is written."""

@@ -6,13 +6,15 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.resources import Resource
 from hera_k8s_sandbox.selectors import Selector
 
 Json = dict[str, Any]
+LARGEST_OBJECT: Final = 3 << 19  # bytes, 1.5 MiB: what etcd takes in one request
+TOO_LARGE_FOR_ETCD: Final = "etcdserver: request is too large"
 Key = tuple[str, str]  # namespace ("" for what is cluster-scoped), name
 
 
@@ -24,6 +26,11 @@ class Entry:
         self.meta = meta
         self.body = body  # the object without apiVersion, kind and metadata, as a JSON object
         self.version = int(meta.get("resourceVersion", 0))  # 0: only tried, never stored
+
+    @property
+    def size(self) -> int:
+        """Its bytes as JSON, about."""
+        return len(self.body) + len(self.meta_text)
 
     @property
     def key(self) -> Key:

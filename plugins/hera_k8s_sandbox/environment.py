@@ -18,6 +18,8 @@ Json = dict[str, Any]
 
 ADDRESS: Final = "127.0.0.1"  # of every pod and of the node: all share this machine's loopback
 _REFERENCE: Final = re.compile(r"\$(\$|\((?P<name>[^)]*)\))")
+_LONGEST: Final = 256 << 10  # characters; Linux gives a program words of 128 KiB at most
+_MOST: Final = 8 << 20  # characters of all variables that are written out; Linux gives a program 2 MiB
 _VARIABLE: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _KEYED: Final = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
@@ -25,6 +27,7 @@ _KEYED: Final = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 def environment_of(pod: Json, container: Json, sources: Sources) -> dict[str, str]:
     """The variables of a container, in their order. Raises Waits when one refers to what is not there."""
     env: dict[str, str] = {}
+    left = _MOST
     for source in container.get("envFrom") or ():
         for key, value in _all_of(source, sources).items():
             env[f"{source.get('prefix') or ''}{key}"] = value
@@ -35,6 +38,9 @@ def environment_of(pod: Json, container: Json, sources: Sources) -> dict[str, st
                 continue
         else:
             found = expand_references(str(one.get("value") or ""), env)
+            left -= len(found)
+            if left < 0:
+                raise config_error(f"the variables of container {container['name']} have more than {_MOST} characters")
         env[one["name"]] = found
     return env
 
@@ -42,14 +48,20 @@ def environment_of(pod: Json, container: Json, sources: Sources) -> dict[str, st
 def expand_references(text: str, env: Mapping[str, str]) -> str:
     """A text in which `$(NAME)` is replaced as in a container's command, and `$$` stands for one dollar sign.
 
-    A name that is no variable of the container's stays as it is written.
+    A name that is no variable of the container's stays as it is written. What becomes longer than a program may be
+    given is cut off, and still too long: the program does not start, as in a cluster.
     """
-
-    def replacement(found: re.Match[str]) -> str:
+    parts: list[str] = []
+    length = end = 0
+    for found in _REFERENCE.finditer(text):
         name = found["name"]
-        return "$" if name is None else env.get(name, found[0])
-
-    return _REFERENCE.sub(replacement, text)
+        value = "$" if name is None else env.get(name, found[0])
+        parts += [text[end : found.start()], value]
+        length += len(value)
+        end = found.end()
+        if length > _LONGEST:
+            break
+    return "".join([*parts, text[end:]])[: max(_LONGEST, len(text))]
 
 
 def data_of(kind: str, obj: Json) -> dict[str, bytes]:

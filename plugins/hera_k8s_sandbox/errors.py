@@ -142,6 +142,11 @@ def expired(wanted: int, oldest: int) -> ApiError:
     return ApiError(410, "Expired", f"too old resource version: {wanted} ({oldest})")
 
 
+def too_large(why: str) -> ApiError:
+    """413: the request is larger than the API server takes."""
+    return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: {why}")
+
+
 def too_new(wanted: int, current: int) -> ApiError:
     """504: a version that does not exist yet."""
     cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}

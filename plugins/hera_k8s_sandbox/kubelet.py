@@ -13,7 +13,7 @@ from hera_k8s_sandbox import claims, operations, quantities
 from hera_k8s_sandbox.bootstrap import NODE
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.logs import log_directory, sample
-from hera_k8s_sandbox.pod_run import SCRATCH, PodHook, PodRun, Tools, images_of
+from hera_k8s_sandbox.pod_run import SCRATCH, PodHook, PodRun, Tools, images_of, waiting_for_node
 from hera_k8s_sandbox.pod_status import ALWAYS, ENDED, NEVER
 from hera_k8s_sandbox.reconcile import reconcile
 from hera_k8s_sandbox.recorder import record_event
@@ -59,8 +59,7 @@ class Kubelet:
         self._queued: set[Key] = set()
         self._runs: dict[Key, PodRun] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._lasting: set[asyncio.Task[None]] = set()
-        self._housed: set[Key] = set()  # lasting pods that have a place
+        self._lasting: set[asyncio.Task[None]] = set()  # each has one of the node's places
         self._crowded: dict[Key, None] = {}  # those that wait for one, in their order
         self._told_images: set[str] = set()
         self._closing = False
@@ -168,10 +167,14 @@ class Kubelet:
     def _enqueue(self, key: Key, pod: Json) -> None:
         if key in self._queued or key in self._runs:
             return
-        self._queued.add(key)
         if not self._is_lasting(pod):
+            self._queued.add(key)
             self._queue.put_nowait(key)
             return
+        if not self._has_place():
+            self._crowd_out(key, pod)
+            return
+        self._queued.add(key)
         task = asyncio.create_task(self._attempt(key))
         self._lasting.add(task)
         task.add_done_callback(self._leave_place)
@@ -186,21 +189,23 @@ class Kubelet:
             if pod is not None and key in self._waiting:
                 self._waiting.discard(key)
                 self._enqueue(key, pod)
-                return
 
     def _has_place(self) -> bool:
         node = self._store.find(NODES, "", NODE) or {}
         allocatable = (node.get("status") or {}).get("allocatable") or {}
-        return len(self._housed) < (quantities.value(str(allocatable.get("pods"))) or 0)
+        return len(self._lasting) < (quantities.value(str(allocatable.get("pods"))) or 0)
 
-    def _take_place(self, key: Key, hook: PodHook | None) -> PodHook | None:
-        """The hook with which a lasting pod is to be run: without a place, one that makes it wait."""
-        if not self._has_place():
-            self._crowded[key] = None
-            return _Full()
-        self._crowded.pop(key, None)
-        self._housed.add(key)
-        return hook
+    def _crowd_out(self, key: Key, pod: Json) -> None:
+        """Let a lasting pod wait for a place, and say so once."""
+        self._crowded[key] = None
+        self._waiting.add(key)
+        waits = _unschedulable("1 Too many pods", "No preemption victims found for incoming pod")
+        told = (pod.get("status") or {}).get("conditions") or ()
+        if any(one.get("message") == waits.message for one in told):
+            return
+        around = _Around(self._state, pod, hooked=False)
+        around.tell(waits.event, waits.told)
+        around.report(waiting_for_node(waits), {})
 
     def _is_lasting(self, pod: Json) -> bool:
         hook = self._hook_for(pod)
@@ -224,8 +229,6 @@ class Kubelet:
         pod["spec"]["nodeName"] = NODE
         hook = self._hook_for(pod)
         around = _Around(self._state, pod, hooked=hook is not None)
-        if self._is_lasting(pod):
-            hook = self._take_place(key, hook)
         run = self._runs[key] = PodRun(pod, self._directory(key), around, self._tools, hook)
         try:
             await self._run(run)
@@ -237,7 +240,6 @@ class Kubelet:
             self._fail(key, f"the sandbox could not run this pod: {error}")
         finally:
             del self._runs[key]
-            self._housed.discard(key)
             self._leave(key, run)
 
     async def _run(self, run: PodRun) -> None:
@@ -333,13 +335,6 @@ class Kubelet:
             await asyncio.sleep(_SAMPLE)
             for run in list(self._runs.values()):
                 run.sample_logs()
-
-
-class _Full(PodHook):
-    """What a node without a place does for a pod."""
-
-    async def prepare(self, run: PodRun) -> None:  # noqa: ARG002
-        raise _unschedulable("1 Too many pods", "No preemption victims found for incoming pod")
 
 
 class _Around:

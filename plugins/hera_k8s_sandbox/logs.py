@@ -28,6 +28,8 @@ Json = dict[str, Any]
 
 OUTPUT: Final = "output.log"  # standard output, and standard error too unless that is apart
 ERRORS: Final = "errors.log"  # standard error, when the standard output is an output of the workflow
+LARGEST: Final = 256 << 20  # bytes of a file; a kubelet rotates at 10 MiB, and keeps five
+_DROPPED: Final = b"[the sandbox has dropped what was written before: the log had more than 256 MiB]\n"
 _TIMES: Final = ".times"
 _NOTE: Final = 42  # bytes of a line of the index
 _POLL: Final = 0.1  # seconds
@@ -59,10 +61,11 @@ def log_directory(pod_directory: Path, container: str = "main", attempt: int = 0
 
 
 def sample(directory: Path) -> None:
-    """Note how long the files of a log are now."""
+    """Note how long the files of a log are now, and begin one anew that has become too long."""
     for name in (OUTPUT, ERRORS):
         with contextlib.closing(_Stream(directory / name)) as stream:
-            stream.sample()
+            if stream.sample() > LARGEST:
+                stream.begin_anew()
 
 
 async def read_log(
@@ -209,9 +212,19 @@ class _Stream:
             self._index.flush()
         return size
 
+    def begin_anew(self) -> None:
+        """Drop what is there; who writes goes on at what is then the end."""
+        for path in (self._path.with_name(self._path.name + _TIMES), self._path):
+            os.truncate(path, 0)
+        with self._path.open("ab") as file:
+            file.write(_DROPPED)
+
     def lines(self, *, at_end: bool) -> Iterator[_Line]:
         """New whole lines with their times; at the end also one that lacks its newline."""
         size = self.sample()
+        if size < self._position:
+            self._position = self._index_position = 0  # the log was begun anew
+            self._sizes, self._times = [], []
         if size <= self._position:
             return
         assert self._file is not None

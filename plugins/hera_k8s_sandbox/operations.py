@@ -137,7 +137,7 @@ def update(
             services.allocate(state.store, obj)
         if "deletionTimestamp" in old.meta:
             meta["deletionTimestamp"] = old.meta["deletionTimestamp"]
-    entry = state.store.put(resource, obj, dry_run=dry_run)
+    entry = state.store.put(resource, obj, dry_run=dry_run, bounded=True)
     if not dry_run:
         if _may_go(resource, entry):
             _remove(state, resource, entry)
@@ -251,6 +251,7 @@ def _admit(state: SandboxState, resource: Resource, obj: Json) -> None:
     if state.store.find(SERVICE_ACCOUNTS, meta["namespace"], account) is None:
         why = f'error looking up service account {meta["namespace"]}/{account}: serviceaccount "{account}" not found'
         raise forbidden(PODS, meta.get("name") or meta["generateName"], why)
+    state.pod_quota.take(meta.get("name") or meta["generateName"])
 
 
 def _preconditions(meta: Json) -> Json:

@@ -6,7 +6,9 @@ import copy
 from collections.abc import Callable
 from typing import Any, Final
 
-from hera_k8s_sandbox.errors import ApiError, bad_request
+from hera_k8s_sandbox.entries import dumps
+from hera_k8s_sandbox.errors import ApiError, bad_request, too_large
+from hera_k8s_sandbox.reading import LARGEST_BODY
 
 Json = dict[str, Any]
 
@@ -28,17 +30,31 @@ MERGE_KEYS: Final = {
 }
 SET_FIELDS: Final = frozenset({"finalizers"})  # lists of plain values that are merged as sets
 _DIRECTIVE: Final = "$patch"
+_MOST_OPERATIONS: Final = 10_000  # of a JSON patch
 
 
 def json_patch(obj: Json, operations: object) -> Json:
     """The object after a JSON patch. Raises ApiError 400 for a bad patch, 422 for one that does not fit."""
     if not isinstance(operations, list):
         raise bad_request("error decoding patch: a JSON patch is a list of operations")
+    if len(operations) > _MOST_OPERATIONS:
+        told = f"The allowed maximum operations in a JSON patch is {_MOST_OPERATIONS}, got {len(operations)}"
+        raise too_large(told)
+    copied = 0
     for operation in operations:
         if not isinstance(operation, dict) or "op" not in operation or "path" not in operation:
             raise bad_request("error decoding patch: an operation needs op and path")
+        if operation["op"] == "copy":
+            copied += len(dumps(_read(obj, _pointer(operation.get("from", "")))))
+            _require_copyable(copied)
         obj = _apply_operation(obj, operation)
     return obj
+
+
+def _require_copyable(size: int) -> None:
+    if size > LARGEST_BODY:
+        told = "Unable to complete the copy, the accumulated size increase of copy is"
+        raise _unfit(f"{told} {size}, exceeding the limit {LARGEST_BODY}")
 
 
 def merge_patch(obj: Any, patch: Any) -> Any:

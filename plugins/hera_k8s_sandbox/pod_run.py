@@ -380,8 +380,7 @@ class PodRun:
         """Let the pod say for what it waits as a whole."""
         self._tell(waits.event, waits.told)
         if waits.reason == "Unschedulable":
-            condition = {"type": "PodScheduled", "status": "False", "reason": waits.reason, "message": waits.message}
-            self._around.report({"phase": "Pending", "conditions": [condition]}, {})
+            self._around.report(waiting_for_node(waits), {})
             return
         state = {"reason": waits.reason} | ({"message": waits.message} if waits.message else {})
         for one in self._containers:
@@ -413,6 +412,12 @@ class PodRun:
             status["initContainerStatuses"] = init
         status["containerStatuses"] = [*regular, *self._hook.statuses]
         self._around.report(status, self._hook.annotations)
+
+
+def waiting_for_node(waits: Waits) -> Json:
+    """The status of a pod that cannot be scheduled yet."""
+    condition = {"type": "PodScheduled", "status": "False", "reason": waits.reason, "message": waits.message}
+    return {"phase": "Pending", "conditions": [condition]}
 
 
 def _has_failed(status: Json) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
+from typing import Final
 
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.resources import Resource
@@ -12,6 +15,8 @@ from hera_k8s_sandbox.selectors import Selector
 from hera_k8s_sandbox.store import Event, Store
 
 log = logging.getLogger(__name__)
+
+_LONGEST_TURN: Final = 0.05  # seconds
 
 
 async def reconcile(
@@ -25,8 +30,12 @@ async def reconcile(
     while True:
         try:
             with contextlib.closing(store.watch(resource, labels=labels)) as events:
+                turn_ends = time.monotonic() + _LONGEST_TURN
                 async for event in events:
                     _take(event, take)
+                    if time.monotonic() > turn_ends:  # requests and signals have their turn, too
+                        await asyncio.sleep(0)
+                        turn_ends = time.monotonic() + _LONGEST_TURN
                 return
         except ApiError as error:
             log.warning("watching %s begins anew: %s", resource.plural, error.message)

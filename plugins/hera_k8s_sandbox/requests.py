@@ -10,7 +10,8 @@ from urllib.parse import unquote
 
 from hera_k8s_sandbox import garbage, protobuf
 from hera_k8s_sandbox.causes import fixed, unsupported_value, wrong
-from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid, method_not_allowed, too_new
+from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid, method_not_allowed, too_large, too_new
+from hera_k8s_sandbox.reading import LARGEST_BODY, read_json, read_yaml
 from hera_k8s_sandbox.resources import JOBS, Resource
 from hera_k8s_sandbox.selectors import Selector, parse_fields, parse_labels
 
@@ -168,9 +169,19 @@ def number(request: web.Request, name: str) -> int | None:
     return int(text)
 
 
+async def bytes_of(request: web.Request) -> bytes:
+    """The request's body. Raises ApiError 413."""
+    from aiohttp import web
+
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise too_large(f"limit is {LARGEST_BODY}") from None
+
+
 async def read_body(request: web.Request) -> Any:
     """The request's body, JSON or YAML by its content type; None when it is empty. Raises ApiError 400, 415."""
-    raw = await request.read()
+    raw = await bytes_of(request)
     if not raw:
         return None
     kind = request.content_type
@@ -196,7 +207,7 @@ def _read_protobuf(raw: bytes) -> Any:
 
 def _read_json(raw: bytes) -> Any:
     try:
-        return json.loads(raw)
+        return read_json(raw)
     except ValueError as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
 
@@ -205,9 +216,12 @@ def _read_yaml(raw: bytes) -> Any:
     import yaml
 
     try:
-        return yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
-    except yaml.YAMLError as error:
+        documents = read_yaml(raw)
+    except (ValueError, yaml.YAMLError) as error:
         raise bad_request(f"yaml: {error}") from None
+    if len(documents) > 1:
+        raise bad_request("yaml: expected a single document in the stream")
+    return documents[0] if documents else None
 
 
 async def read_object(request: web.Request, resource: Resource) -> Json:

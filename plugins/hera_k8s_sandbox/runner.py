@@ -114,6 +114,9 @@ class Runner:
         process = self._running.get(directory)
         if process is None:
             return False
+        if grace <= 0:
+            process.signal(signal.SIGKILL)
+            return True
         self._ask_to_end(process)
         asyncio.get_running_loop().call_later(grace, process.signal, signal.SIGKILL)
         return True
@@ -213,24 +216,28 @@ async def _said_by(process: asyncio.subprocess.Process) -> bytes:
     return said
 
 
+def _oldest_child(process: int) -> int | None:
+    """The child of a process of one thread that was started first; None while there is none."""
+    started: list[tuple[int, int]] = []
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for child in map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()):
+            fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+            started.append((int(fields[19]), child))
+    return min(started)[1] if started else None
+
+
 def _main_process(leader: int, wrappers: int) -> int | None:
     """The process that stands for a container's first, below so many wrappers; None when it does not run yet.
 
     The wrappers themselves would end without waiting for the task. Of several children the oldest is meant: the first
     process of a namespace is also given those whose parents have ended.
     """
-    if not wrappers:
-        return leader
-    children: dict[int, list[tuple[int, int]]] = {}
-    for directory in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = (directory / "stat").read_text().rpartition(")")[2].split()
-            children.setdefault(int(fields[1]), []).append((int(fields[19]), int(directory.name)))
     found = leader
     for _ in range(wrappers):
-        if found not in children:
+        child = _oldest_child(found)
+        if child is None:
             return None
-        found = min(children[found])[1]
+        found = child
     return found
 
 

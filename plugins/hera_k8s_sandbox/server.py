@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import fcntl
 import secrets
-import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,8 +22,10 @@ from hera_k8s_sandbox.clock_api import ClockApi
 from hera_k8s_sandbox.controller import Controller
 from hera_k8s_sandbox.cron import CronController
 from hera_k8s_sandbox.deployments import DeploymentController
+from hera_k8s_sandbox.ending import told_to_end
 from hera_k8s_sandbox.endpoints import EndpointsController
 from hera_k8s_sandbox.jobs import JobController
+from hera_k8s_sandbox.reading import LARGEST_BODY
 from hera_k8s_sandbox.replica_sets import ReplicaSetController
 from hera_k8s_sandbox.resources import EVENTS
 from hera_k8s_sandbox.state import SandboxState, two_for_each_processor
@@ -32,7 +33,6 @@ from hera_k8s_sandbox.store import Store, time_text
 
 __all__ = ["Options", "SandboxBusyError", "SandboxState", "create_app", "open_state", "serve", "two_for_each_processor"]
 
-LARGEST_REQUEST: Final = 8 << 20  # bytes; an object itself may have 1.5 MiB in a cluster
 _SHUTDOWN: Final = 2.0  # seconds that open requests get to end
 _IDLE_CHECK: Final = 0.25  # seconds
 _EVENTS_KEPT: Final = 3600.0  # seconds
@@ -119,7 +119,7 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
         with counted.request():
             return await handler(request)
 
-    app = web.Application(middlewares=[count], client_max_size=LARGEST_REQUEST)
+    app = web.Application(middlewares=[count], client_max_size=LARGEST_BODY)
     controller = Controller(state)
     jobs = JobController(state)
     cron = CronController(state)
@@ -172,13 +172,15 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
 
     Raises SandboxBusyError when the directory is served already.
     """
-    with _lock(options.directory):
+    with _lock(options.directory), told_to_end() as told:
         (options.directory / files.SERVER).unlink(missing_ok=True)  # of a server that was killed
         state = open_state(options)
         activity = Activity(last=time.monotonic())
         app = create_app(state, activity)
         # A watch whose client has left must end, or the server would never be idle.
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN, handler_cancellation=True)
+        runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=_SHUTDOWN, handler_cancellation=True, auto_decompress=False
+        )
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", options.port)
@@ -187,7 +189,7 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
             files.write_server(options.directory, url, app[CONTROLLER].mounts)
             if ready is not None:
                 ready(url)
-            await _until_over(options, activity, app)
+            await _until_over(options, activity, app, told)
         finally:
             files.remove_server(options.directory)
             await runner.cleanup()
@@ -204,13 +206,9 @@ async def _expire_events(store: Store) -> None:
         await asyncio.sleep(_EVENTS_CHECK)
 
 
-async def _until_over(options: Options, activity: Activity, app: web.Application) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopped.set)
+async def _until_over(options: Options, activity: Activity, app: web.Application, told: asyncio.Event) -> None:
     ends_at = None if options.lifetime is None else time.monotonic() + options.lifetime
-    while not stopped.is_set():
+    while not told.is_set():
         now = time.monotonic()
         if ends_at is not None and now >= ends_at:
             return
@@ -218,7 +216,7 @@ async def _until_over(options: Options, activity: Activity, app: web.Application
             return
         pause = None if ends_at is None and options.until_idle is None else _IDLE_CHECK
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(stopped.wait(), pause)
+            await asyncio.wait_for(told.wait(), pause)
 
 
 def _idle_since(activity: Activity, app: web.Application, now: float) -> float:

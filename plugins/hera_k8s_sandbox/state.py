@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hera_k8s_sandbox.pod_quota import PodQuota
 from hera_k8s_sandbox.trash import Trash
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class SandboxState:
     runner_kind: str = "auto"
     concurrency: int = field(default_factory=two_for_each_processor)
     images: Path | None = None
+
+    @cached_property
+    def pod_quota(self) -> PodQuota:
+        """How many more pods there may be."""
+        return PodQuota(self.store)
 
     @cached_property
     def trash(self) -> Trash:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import random
 import sqlite3
@@ -17,8 +18,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from hera_k8s_sandbox.entries import Change, Entry, Event, Json, Key, as_served, body_of, dumps, now_text, time_text
-from hera_k8s_sandbox.errors import already_exists, conflict, expired, not_found
+from hera_k8s_sandbox.entries import (
+    LARGEST_OBJECT,
+    TOO_LARGE_FOR_ETCD,
+    Change,
+    Entry,
+    Event,
+    Json,
+    Key,
+    as_served,
+    body_of,
+    dumps,
+    now_text,
+    time_text,
+)
+from hera_k8s_sandbox.errors import ApiError, already_exists, conflict, expired, not_found
 from hera_k8s_sandbox.kinds import Kinds
 from hera_k8s_sandbox.resources import CUSTOM_RESOURCE_DEFINITIONS, RESOURCES, Resource
 from hera_k8s_sandbox.selectors import Selector
@@ -28,9 +42,14 @@ __all__ = ["Entry", "Event", "Json", "Store", "Subscription", "as_served", "dump
 
 Objects = list[Json]
 
+log = logging.getLogger(__name__)
+
 _SUFFIX_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"  # the API server's: no vowels, no words
 _SUFFIX_LENGTH: Final = 5
 _NAME_ATTEMPTS: Final = 8
+MOST_BYTES: Final = 512 << 20  # of all objects as JSON; etcd has room for 2 GiB
+_FULL: Final = "etcdserver: mvcc: database space exceeded"
+_SLACK: Final = 4096  # bytes
 _LONGEST_BASE: Final = 63 - _SUFFIX_LENGTH
 
 
@@ -47,6 +66,7 @@ class Store:
         self._unsaved: dict[tuple[str, Key], Entry | None] = {}
         self._flush_planned = False
         self.version = 1
+        self._bytes = 0  # of all objects
         self._database = _open(path)
         self._load()
         for table in self._tables.values():
@@ -191,7 +211,7 @@ class Store:
     def create(self, resource: Resource, obj: Json) -> Json:
         """Add an object; sets name from generateName, uid, creationTimestamp and resourceVersion.
 
-        Raises ApiError 409 AlreadyExists.
+        Raises ApiError 409 AlreadyExists, and 500 when it is too large, or there is no room for it.
         """
         return self.insert(resource, obj).object
 
@@ -208,9 +228,14 @@ class Store:
         meta["creationTimestamp"] = now_text()
         if resource.generation:
             meta["generation"] = 1
+        body = body_of(obj)
+        if len(body) > LARGEST_OBJECT:
+            raise ApiError(500, "", TOO_LARGE_FOR_ETCD)
         if dry_run:
-            return Entry(resource, meta, body_of(obj))
-        return self._write(table, None, meta, body_of(obj))
+            return Entry(resource, meta, body)
+        if self._bytes + len(body) > MOST_BYTES:
+            raise ApiError(500, "", _FULL)
+        return self._write(table, None, meta, body)
 
     def replace(self, resource: Resource, obj: Json) -> Json:
         """Write a whole new state; what the server owns of the metadata stays as it was.
@@ -220,11 +245,16 @@ class Store:
         """
         return self.put(resource, obj).object
 
-    def put(self, resource: Resource, obj: Json, *, dry_run: bool = False) -> Entry:
-        """As `replace`, with the JSON text; with `dry_run` nothing is kept."""
+    def put(self, resource: Resource, obj: Json, *, dry_run: bool = False, bounded: bool = False) -> Entry:
+        """As `replace`, with the JSON text; with `dry_run` nothing is kept.
+
+        bounded: it must not grow beyond what etcd takes, as workflows do here whose nodes Argo would compress.
+        """
         given = obj["metadata"]
         entry = self.entry(resource, given.get("namespace", ""), given["name"])
         self._require_current(entry, given)
+        if bounded:
+            self._require_room(entry, obj)
         return self._update(entry, obj, dry_run=dry_run)
 
     def change(self, resource: Resource, namespace: str, name: str, edit: Callable[[Json], None]) -> Json:
@@ -291,6 +321,13 @@ class Store:
 
     # Inside
 
+    def _require_room(self, entry: Entry, obj: Json) -> None:
+        grown = len(body_of(obj)) - len(entry.body)
+        if grown > 0 and len(entry.body) + grown > LARGEST_OBJECT and not _is_small_beside(grown, entry):
+            raise ApiError(500, "", TOO_LARGE_FOR_ETCD)
+        if grown > _SLACK and self._bytes + grown > MOST_BYTES:
+            raise ApiError(500, "", _FULL)
+
     def _require_current(self, entry: Entry, given: Json) -> None:
         version = given.get("resourceVersion")
         if version and version != entry.meta["resourceVersion"]:
@@ -342,6 +379,7 @@ class Store:
                     del self._dependents[owner["uid"]]
 
     def _publish(self, table: Table, change: Change) -> None:
+        self._bytes += (0 if change.deleted else change.after.size) - (change.before.size if change.before else 0)
         self._unsaved[table.resource.qualified, change.after.key] = None if change.deleted else change.after
         self._plan_flush()
         table.publish(change)
@@ -375,14 +413,24 @@ class Store:
                 self._take(defined[qualified], text)
 
     def _take(self, resource: Resource, text: bytes) -> None:
-        obj = json.loads(text)
+        try:
+            obj = json.loads(text)
+        except (RecursionError, ValueError) as error:  # an earlier version took what cannot be read any more
+            log.warning("an object of %s is left out: %s", resource.qualified, error)
+            return
         entry = Entry(resource, obj["metadata"], body_of(obj))
+        self._bytes += entry.size
         self._table(resource).entries[entry.key] = entry
         for owner in entry.meta.get("ownerReferences") or ():
             self._dependents[owner.get("uid", "")].add((resource.qualified, entry.key))
 
 
 builtin_list = list  # `Store.list` hides the name inside the class
+
+
+def _is_small_beside(grown: int, entry: Entry) -> bool:
+    """Whether an object that is large already, as a workflow with many nodes, only takes a few words more."""
+    return grown <= _SLACK and len(entry.body) > LARGEST_OBJECT
 
 
 def _wish_changed(entry: Entry, obj: Json, body: bytes) -> bool:

@@ -34,6 +34,10 @@ class WorkflowObjects:
         """Add a pod, or return the one of this name that the workflow owns already. Raises ApiError."""
         return self._create(PODS, pod)
 
+    def has_room(self) -> bool:
+        """Whether a pod may be made now."""
+        return self._state.pod_quota.has_room()
+
     def stop(self, name: str) -> None:
         """End a pod's processes, or keep them from starting."""
         self._kubelet.stop(self._namespace, name)

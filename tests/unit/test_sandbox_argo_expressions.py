@@ -322,7 +322,7 @@ def named(task: dict) -> list[str]:
 
 def test_items_become_tasks_with_their_values_in_place() -> None:
     step = {"name": "t", "arguments": {"v": "{{item.b}} of {{item}}"}, "withItems": [{"b": 4.0, "a": "x"}]}
-    assert expand(step) == [{"name": "t(0:a:x,b:4)", "arguments": {"v": '4 of {"a":"x","b":4}'}}]
+    assert list(expand(step)) == [{"name": "t(0:a:x,b:4)", "arguments": {"v": '4 of {"a":"x","b":4}'}}]
 
 
 @pytest.mark.parametrize(

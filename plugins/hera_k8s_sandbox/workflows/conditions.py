@@ -41,6 +41,8 @@ def holds(condition: str) -> bool:
         return True
     try:
         value = _Parser(_tokens(condition), condition).parse()
+    except RecursionError:
+        raise ConditionError("Invalid 'when' expression: it is nested too deeply") from None
     except _Unreadable as error:
         hint = ' (hint: try wrapping the affected expression in quotes ("))' if error.token else ""
         raise ConditionError(f"Invalid 'when' expression '{condition}': {error}{hint}") from None
@@ -63,7 +65,8 @@ class _Unusable(ValueError):
 
 def _tokens(text: str) -> list[_Token]:
     found, position = [], 0
-    while text[position:].strip():
+    text = text.rstrip()
+    while position < len(text):
         match = _TOKENS.match(text, position)
         if match is None:
             raise _Unreadable(f"Invalid token: '{text[position:].split()[0]}'", token=True)

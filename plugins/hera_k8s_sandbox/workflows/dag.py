@@ -139,9 +139,10 @@ def _advance_task(operation: Operation, boundary: Json, plan: _Plan, name: str) 
         if not expands(plan.tasks[name]):
             _start(operation, boundary, plan, task, name, node_name, "")
             return
-        if not members:
+        if not members.count:
             _skip(operation, boundary, plan, name, "Skipped", "Skipped, empty params")
             return
+        operation.require_room(boundary, f"{boundary['name']}.", task, members)
         plan.groups[name] = _Waiting([(member, f"{boundary['name']}.{member['name']}") for member in members])
     _advance_group(operation, boundary, plan, name, node_name)
 

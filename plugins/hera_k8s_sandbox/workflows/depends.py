@@ -41,7 +41,10 @@ def depends_of(task: Json, tasks: Mapping[str, Json]) -> Depends:
     if not text.strip():
         return Depends((), lambda _: True)
     parser = _Parser(text, tasks)
-    expression = parser.parse()
+    try:
+        expression = parser.parse()
+    except RecursionError:
+        raise DependsError("depends is nested too deeply") from None
     return Depends(tuple(dict.fromkeys(parser.names)), expression, frozenset(parser.items))
 
 
@@ -62,7 +65,8 @@ class _Parser:
 
     def _split(self, text: str) -> list[tuple[str, str, str]]:
         tokens, position = [], 0
-        while text[position:].strip():
+        text = text.rstrip()
+        while position < len(text):
             found = _TOKEN.match(text, position)
             if found is None:
                 raise DependsError(f"unexpected '{text[position:].strip()[0]}' in depends '{text}'")

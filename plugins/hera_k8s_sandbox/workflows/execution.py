@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox import logs
 from hera_k8s_sandbox.artifact_store import ArtifactStore
-from hera_k8s_sandbox.entries import now_text
+from hera_k8s_sandbox.entries import LARGEST_OBJECT, TOO_LARGE_FOR_ETCD, now_text
 from hera_k8s_sandbox.mounts import Launch, Task
 from hera_k8s_sandbox.pod_run import PodHook, PodRun
 from hera_k8s_sandbox.runner import Ended
@@ -156,7 +156,7 @@ def _output_path(output: Json) -> str:
 
 def _collect(template: Json, places: Mapping[str, Path], sandbox: Path) -> tuple[Json, str]:
     """The outputs that a container left in files, and what is wrong with them. sandbox: the state directory."""
-    collected = []
+    collected, size = [], 0
     for one in _file_outputs(template):
         source, path = one["valueFrom"], places[_output_path(one)]
         try:
@@ -167,6 +167,9 @@ def _collect(template: Json, places: Mapping[str, Path], sandbox: Path) -> tuple
         value = source.get("default") if found is None else found
         if value is None:
             return {}, f"open {source['path']}: no such file or directory"
+        size += len(str(value).encode("utf-8", "surrogateescape"))
+        if size > LARGEST_OBJECT:  # of a WorkflowTaskResult
+            return {}, f"the output parameters have more than {LARGEST_OBJECT} bytes: {TOO_LARGE_FOR_ETCD}"
         collected.append(one | {"value": value})
     return ({"parameters": collected} if collected else {}), ""
 

@@ -84,6 +84,7 @@ class Gates:
         """Raises ParallelismReached when no further node may be made here now."""
         limit = self._operation.spec.get("parallelism")
         is_pod = not {"dag", "steps", "suspend"} & template.keys()
+        self._operation.require_turn(pod=is_pod)
         if is_pod and limit is not None and self._operation.nodes.active_pods >= int(limit):
             raise ParallelismReached
         around = self._operation.nodes.by_id.get(boundary)

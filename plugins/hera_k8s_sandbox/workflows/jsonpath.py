@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 Step = tuple[str, Any]
@@ -15,6 +16,9 @@ _STEPS: Final = re.compile(
 )
 _FILTER: Final = re.compile(r"\?\(\s*@(?P<path>[^=!<>\s]*)\s*(?:(?P<operator>==|!=|<=|>=|<|>)\s*(?P<value>.+?))?\s*\)")
 _SLICE: Final = re.compile(r"(-?\d*):(-?\d*)(?::(-?\d+))?")
+
+
+_MOST_FOUND: Final = 100_000  # values at any part of a path
 
 
 class JsonPathError(ValueError):
@@ -46,7 +50,10 @@ def found_at(value: Any, path: str) -> list[Any]:
         path = f".{path}"
     found = [value]
     for kind, wanted in _steps(path):
-        following = [child for each in found for child in _children(each, kind, wanted)]
+        children = (child for each in found for child in _children(each, kind, wanted))
+        following = list(islice(children, _MOST_FOUND + 1))
+        if len(following) > _MOST_FOUND:
+            raise JsonPathError(f"{path[:100]} leads to more than {_MOST_FOUND} values")
         if not following and kind == "name":
             raise JsonPathError(f"{wanted} is not found")
         found = following

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from hera_k8s_sandbox.store import now_text
+from hera_k8s_sandbox.workflows.limits import Size
 from hera_k8s_sandbox.workflows.naming import node_id
 
 Json = dict[str, Any]
@@ -52,9 +53,9 @@ class NodeError(Exception):
 
 
 class Nodes:
-    """The nodes of one workflow; those given are taken over, not copied."""
+    """The nodes of one workflow; those given are taken over, not copied. base: bytes of the workflow without them."""
 
-    def __init__(self, workflow: str, nodes: dict[str, Json] | None = None) -> None:
+    def __init__(self, workflow: str, nodes: dict[str, Json] | None = None, *, base: int = 0) -> None:
         self.workflow = workflow
         self.by_id: dict[str, Json] = nodes if nodes is not None else {}
         self.changes = 0
@@ -65,6 +66,7 @@ class Nodes:
         self._progress: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         self._total = [0, 0]
         self._touched: set[str] = set()
+        self._size = Size(base, self.by_id.values())
         self.active_pods = 0
         self._recover()
 
@@ -90,7 +92,7 @@ class Nodes:
     ) -> Json:
         """Add a node; boundary: the id of the DAG or Steps node around it; owner: the id of its group or Retry node.
 
-        scope: where `template` is looked up; empty: among the workflow's own.
+        scope: where `template` is looked up; empty: among the workflow's own. Raises LimitError.
         """
         key = node_id(self.workflow, name)
         now = now_text()
@@ -104,6 +106,7 @@ class Nodes:
             node["message"] = message
         node |= {"startedAt": now, "finishedAt": now if phase in FULFILLED else None}
         node |= {key: value for key, value in more.items() if value is not None}
+        self._size.add(node)
         self.by_id[key] = self._by_name[name] = node
         self._linked[key] = set()
         self._owner[key] = owner or boundary
@@ -114,6 +117,20 @@ class Nodes:
             node["progress"] = f"{done}/1"
             self._add_progress(node, done, 1)
         return node
+
+    def require_room(self, what: str, boundary: Json, names: list[str], count: int) -> None:
+        """Check that so many nodes may be added inside a node; names: those of some of them. Raises LimitError."""
+        now = now_text()
+        sketch = {
+            "type": "Pod",
+            "templateScope": f"local/{self.workflow}",
+            "phase": "Pending",
+            "boundaryID": boundary["id"],
+            "startedAt": now,
+            "finishedAt": None,
+        }
+        sample = [{"id": node_id(self.workflow, name), "name": name, **sketch} for name in names]
+        self._size.require_room(what, count, sample)
 
     def mark(self, node: Json, phase: str, message: str | None = None) -> Json:
         """Change a node's phase and, unless None, its message."""

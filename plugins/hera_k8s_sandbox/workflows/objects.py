@@ -22,6 +22,9 @@ class Objects(Protocol):
     def create(self, pod: Json) -> Json:
         """Add a pod, or return the one of this name that the workflow owns already. Raises ApiError."""
 
+    def has_room(self) -> bool:
+        """Whether a pod may be made now."""
+
     def stop(self, name: str) -> None:
         """End a pod's processes, or keep them from starting."""
 

@@ -7,14 +7,18 @@ start is started. Everything remembered besides the nodes can be derived again, 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.errors import ApiError
 from hera_k8s_sandbox.store import now_text
 from hera_k8s_sandbox.workflows import claims, dag, global_outputs, hooks, retries, steps, suspension
+from hera_k8s_sandbox.workflows.expansion import Expansion
+from hera_k8s_sandbox.workflows.fan_out import FanOut
 from hera_k8s_sandbox.workflows.gates import Gates
+from hera_k8s_sandbox.workflows.limits import DEEPEST, TOO_DEEP, LimitError, require_room_for
 from hera_k8s_sandbox.workflows.metadata import MetadataError, workflow_metadata
 from hera_k8s_sandbox.workflows.naming import pod_name
 from hera_k8s_sandbox.workflows.nodes import (
@@ -40,10 +44,16 @@ from hera_k8s_sandbox.workflows.templates import (
     hook_calls,
     merged_spec,
     no_source,
+    template_name,
 )
 from hera_k8s_sandbox.workflows.values import seconds_of
 
 Json = dict[str, Any]
+
+_LONGEST_TURN: Final = 0.5  # seconds of one advance in which new nodes are made; Argo gives 30 (MAX_OPERATION_TIME)
+_REQUEUE: Final = 10.0  # seconds until a workflow looks again for room in the quota, Argo's DEFAULT_REQUEUE_TIME
+_MANY: Final = 2_000  # members of a fan-out that is measured before it is expanded
+_SAMPLE: Final = 1_000
 
 
 class Operation:
@@ -61,10 +71,12 @@ class Operation:
         self.workflow = workflow
         self.objects = objects
         self.spec = self._executed_spec(source)
-        self.nodes = Nodes(workflow["metadata"]["name"], self.status.setdefault("nodes", {}))
+        nodes = self.status.setdefault("nodes", {})
+        self.nodes = Nodes(workflow["metadata"]["name"], nodes, base=_size_without_nodes(workflow))
         of_another = bool(self.spec.get("workflowTemplateRef"))
         stored = self.status.setdefault("storedTemplates", {})
         self.templates = Templates(self.spec, "" if of_another else self.name, stored, source)
+        self._fan_out = FanOut(self.templates)
         self.globals: dict[str, str] = {}
         try:
             self.globals = global_values(self.executed, self.parameter)
@@ -73,8 +85,11 @@ class Operation:
         self.metadata: dict[str, dict[str, str]] = {}  # labels and annotations that are to be written
         self.wake_at: float | None = None
         self.now = clock
+        self.interrupted = False  # the last advance left something to be done at once
         self.memory: dict[str, Any] = {}  # what dag and steps keep of a node between advances
         self._processed: dict[str, Json] = {}
+        self._turn_ends: float | None = None  # monotonic; what is to be made after that is made in the next advance
+        self._depth = 0
         self.pods = PodControl(self)
         self.gates = Gates(self)
         global_outputs.restore(self)
@@ -157,10 +172,23 @@ class Operation:
         return self.pods.name_of(node)
 
     def advance(self) -> None:
-        """Do all that can be done now."""
+        """Do all that can be done now; when that takes long, a part of it, and ask to be advanced again."""
         if self.finished:
             return
         self.wake_at = None
+        self.interrupted = False
+        self._turn_ends = None
+        try:
+            self._advance()
+        except LimitError as error:
+            self.exceed(error)
+
+    def exceed(self, error: LimitError) -> None:
+        """End the workflow and what runs of it: it is too large."""
+        self.pods.abandon()
+        self.end("Error", str(error))
+
+    def _advance(self) -> None:
         entry = {"template": self.spec["entrypoint"]}
         if self.phase in ("", "Pending") and not self._is_admitted():
             return
@@ -171,6 +199,7 @@ class Operation:
                 self._describe()
                 for caller in (entry, *hook_calls(self.spec)):
                     self.templates.keep(caller, self.templates.root)
+                self._require_room_for_all(entry)
             except (MetadataError, TemplateError) as error:
                 self.end("Error", str(error))
                 return
@@ -244,6 +273,16 @@ class Operation:
         node = self.nodes.get(name)
         if node is not None and (node["phase"] in FULFILLED or (node["type"] == "Pod" and not is_to_come(node))):
             return node
+        self._depth += 1
+        try:
+            return self._execute(name, holder, arguments, boundary, owner)
+        finally:
+            self._depth -= 1
+
+    def _execute(self, name: str, holder: Json, arguments: Json, boundary: str, owner: str) -> Json | None:
+        if self._depth >= DEEPEST:
+            self.error_node(name, holder, boundary, owner, TOO_DEEP)
+            return self.nodes.get(name)
         try:
             template = self.templates.called(holder, self.scope_inside(boundary))
         except TemplateError as error:
@@ -293,9 +332,40 @@ class Operation:
             node = self.add_node(name, "Pod", processed, holder, boundary, owner, "Pending", **flags)
             self.pods.create(node, processed, holder, boundary)
         elif is_to_come(node):
+            self.require_turn(pod=True)
             self.nodes.set(node, startedAt=now_text())
             self.pods.create(node, processed, holder, boundary)
         return node
+
+    def require_turn(self, *, pod: bool) -> None:
+        """Raises ParallelismReached when others are to have their turn before another node, or pod, is made."""
+        now = time.monotonic()
+        if self._turn_ends is None:  # only now: it took its time to come here
+            self._turn_ends = now + _LONGEST_TURN
+        if now > self._turn_ends:
+            self.interrupted = True
+            self.wake(self.now())
+            raise ParallelismReached
+        if pod and not self.objects.has_room():
+            self.wake(self.now() + _REQUEUE)
+            raise ParallelismReached
+
+    def require_room(self, boundary: Json, prefix: str, step: Json, members: Expansion) -> None:
+        """Check that what a task or step in a boundary expands to has room in the workflow. Raises LimitError.
+
+        prefix: of the members' names.
+        """
+        if members.count < _MANY:
+            return
+        inner = 1 if step.get("when") else self._fan_out.of(step, self.templates.inside(boundary))
+        names = [prefix + name for name in members.names(_SAMPLE)]
+        self.nodes.require_room(f"{prefix}{step['name']}", boundary, names, members.count * inner)
+
+    def _require_room_for_all(self, entry: Json) -> None:
+        """Check what can be known of the whole workflow before anything of it is made. Raises LimitError."""
+        callers = (entry, exit_handler) if (exit_handler := hooks.exit_hook(self.spec)) else (entry,)
+        for caller in callers:
+            require_room_for(template_name(caller), self._fan_out.of(caller, self.templates.root))
 
     def retry_strategy(self, template: Json) -> Json | None:
         """How often a template is tried again; None: it is not."""
@@ -425,6 +495,11 @@ class Operation:
                 condition["status"] = status
                 return
         conditions.append({"type": kind, "status": status})
+
+
+def _size_without_nodes(workflow: Json) -> int:
+    status = {key: value for key, value in (workflow.get("status") or {}).items() if key != "nodes"}
+    return len(json.dumps(workflow | {"status": status}, separators=(",", ":"), ensure_ascii=False))
 
 
 def _flags(holder: Json, *, retried: bool = False) -> Json:

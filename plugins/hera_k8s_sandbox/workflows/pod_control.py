@@ -11,7 +11,7 @@ from hera_k8s_sandbox.workflows import hooks, suspension
 from hera_k8s_sandbox.workflows.assessment import assess, container_phases, is_daemon, is_ready
 from hera_k8s_sandbox.workflows.durations import duration_of
 from hera_k8s_sandbox.workflows.naming import node_id, pod_name
-from hera_k8s_sandbox.workflows.nodes import NodeError, fulfilled, is_daemoned, is_to_come
+from hera_k8s_sandbox.workflows.nodes import FULFILLED, NodeError, fulfilled, is_daemoned, is_to_come
 from hera_k8s_sandbox.workflows.pods import PodPatchError, build_pod
 from hera_k8s_sandbox.workflows.scope import values_of_inputs
 from hera_k8s_sandbox.workflows.substitution import substitute_text
@@ -118,6 +118,13 @@ class PodControl:
         else:
             self._stop("Step exceeded its deadline")
             suspension.fail_waiting(operation, "Step exceeded its deadline", self.outlives_stop)
+
+    def abandon(self) -> None:
+        """End all that runs or waits to run: the workflow has ended without it."""
+        operation = self._operation
+        for node in operation.nodes:
+            if node["type"] == "Pod" and node["phase"] not in FULFILLED and not is_to_come(node):
+                operation.objects.stop(self.name_of(node))
 
     def outlives_stop(self, node: Json) -> bool:
         """Whether a node runs to its end though the workflow is stopped, or its time is over: exit handlers do."""

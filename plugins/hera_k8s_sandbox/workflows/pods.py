@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hera_k8s_sandbox.patches import strategic_merge
+from hera_k8s_sandbox.reading import read_yaml
 from hera_k8s_sandbox.workflows.substitution import substitute
 
 Json = dict[str, Any]
@@ -114,9 +115,10 @@ def _patched(pod_spec: Json, patches: tuple[str | None, ...]) -> Json:
         if not text:
             continue
         try:
-            patch = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            documents = read_yaml(text)
+        except (ValueError, yaml.YAMLError) as error:
             raise PodPatchError(f"Failed to merge the workflow PodSpecPatch: {error}") from None
+        patch = documents[0] if len(documents) == 1 else None
         if not isinstance(patch, dict):
             raise PodPatchError("Failed to merge the workflow PodSpecPatch: it is no object")
         pod_spec = strategic_merge({"spec": pod_spec}, {"spec": patch})["spec"]

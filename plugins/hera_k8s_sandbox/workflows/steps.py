@@ -108,13 +108,14 @@ def _members(operation: Operation, group: Json, steps: list[Json], scope: dict[s
         if "arguments" in called and not _is_not_wanted(called):
             called["arguments"] = resolved(called["arguments"], values)
         expanded = expand(called)
-        if not expanded:
+        if not expanded.count:
             more = {**operation.caller_fields(step, group["boundaryID"]), "owner": group["id"]}
             name = f"{group['name']}.{step['name']}"
             node = nodes.get(name) or nodes.add(
                 name, "Skipped", phase="Skipped", message="Skipped, empty params", **more
             )
             nodes.connect(group, node)
+        operation.require_room(nodes.by_id[group["boundaryID"]], f"{group['name']}.", called, expanded)
         found.extend(expanded)
     operation.memory[group["id"]] = found
     return found

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from hera_k8s_sandbox.reading import read_yaml
 from hera_k8s_sandbox.workflows.jsonpath import JsonPathError, jq_output, kubectl_output
 from hera_k8s_sandbox.workflows.resources.actions import ActionFailed, perform
 from hera_k8s_sandbox.workflows.resources.client import Client, Refused
@@ -59,8 +60,8 @@ def _documents(manifest: str, owner: Json | None) -> list[Any]:
     import yaml
 
     try:
-        loaded = [one for one in yaml.safe_load_all(manifest) if one is not None]
-    except yaml.YAMLError as error:
+        loaded = [one for one in read_yaml(manifest) if one is not None]
+    except (ValueError, yaml.YAMLError) as error:
         raise ActionFailed(f'error: error parsing "/tmp/manifest.yaml": {error}') from None
     documents = [item for one in loaded for item in _listed(one)]
     for one in documents:

@@ -7,12 +7,13 @@ from typing import Any, Final
 from hera_k8s_sandbox.workflows.cron_children import cron_workflow
 from hera_k8s_sandbox.workflows.schedules import Schedule, ScheduleError
 from hera_k8s_sandbox.workflows.templates import Source, no_source
-from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, fields_of_wrong_type
+from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, fields_of_wrong_type, unsupported
 from hera_k8s_sandbox.workflows.validation.specs import validate
 
 Json = dict[str, Any]
 
 _LONGEST_NAME: Final = 52  # its workflows' names end on a time
+_MOST_SCHEDULES: Final = 1_000
 _POLICIES: Final = ("Allow", "Forbid", "Replace", "")
 
 
@@ -47,6 +48,8 @@ def _check_schedules(spec: Json) -> None:
         raise WorkflowInvalid(f'{told}: write it as a list, spec.schedules: ["{spec["schedule"]}"]')
     if not spec.get("schedules"):
         raise WorkflowInvalid("cron workflow must have at least one schedule")
+    if len(spec["schedules"]) > _MOST_SCHEDULES:
+        raise unsupported(f"a cron workflow with more than {_MOST_SCHEDULES} schedules")
     for text in spec["schedules"]:
         try:
             Schedule.parse(text, spec.get("timezone") or "")

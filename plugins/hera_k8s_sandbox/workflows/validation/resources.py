@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from hera_k8s_sandbox.reading import read_yaml
 from hera_k8s_sandbox.workflows.resources.actions import ACTIONS
 from hera_k8s_sandbox.workflows.resources.conditions import parse_condition
 from hera_k8s_sandbox.workflows.resources.flags import read_flags
@@ -50,6 +51,6 @@ def _check_manifest(where: str, resource: Json) -> None:
     if "{{" in manifest:  # as in Argo, what has tags is only read when they are replaced
         return
     try:
-        list(yaml.safe_load_all(manifest))
-    except yaml.YAMLError as error:
+        read_yaml(manifest)
+    except (ValueError, yaml.YAMLError) as error:
         raise WorkflowInvalid(f"{where}.resource.manifest must be a valid yaml: {error}") from None
