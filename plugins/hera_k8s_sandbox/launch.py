@@ -209,7 +209,7 @@ def _start(directory: Path, options: dict[str, object]) -> subprocess.Popen[byte
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=environment_for_children(os.environ, proxies=True),
+            env=environment_for_children(os.environ),
             cwd=directory,  # python -m finds modules in its directory first: not in the user's
             start_new_session=True,  # a Ctrl-C at the launcher is not meant for it
         )

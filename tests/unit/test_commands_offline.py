@@ -199,3 +199,15 @@ def test_modules_of_commands_import_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_render_masks_a_secret_in_the_manifest_and_warns_of_it(
+    experiment: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment.write_text(EXPERIMENT.replace('"echo"', '"--token", "tok-5kQ2vX9mLr7WcN4bYh"'))
+    monkeypatch.setenv("ARGO_TOKEN", "tok-5kQ2vX9mLr7WcN4bYh")
+    assert main(["render"]) == 0
+    said = capsys.readouterr()
+    assert yaml.safe_load(said.out)["spec"]["templates"][1]["container"]["command"][:2] == ["--token", "<redacted>"]
+    assert "the manifest holds a secret" in said.err
+    assert "tok-5kQ2" not in said.out + said.err

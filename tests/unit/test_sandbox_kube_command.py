@@ -15,6 +15,7 @@ from machine import PRIVATE_ROOTS
 from hera_k8s_sandbox import launch, plugin
 from hera_k8s_sandbox.settings import SandboxSettings
 from hera_k8s_utils import NotApplicable
+from hera_k8s_utils.log import remember
 
 
 @pytest.fixture
@@ -106,3 +107,19 @@ def test_the_command_ends_what_runs(directory: Path) -> None:
     status = json.loads(hera_k8s("sandbox", "--status", "--output", "json").stdout)
     assert status == {"running": False, "directory": str(directory)}
     assert hera_k8s("sandbox", "--stop").returncode == 0
+
+
+def test_its_server_is_given_no_secret_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "tok-5kQ2vX9mLr7WcN4bYh"
+    monkeypatch.setenv("ARGO_TOKEN", f"Bearer {secret}")
+    monkeypatch.setenv("ARGO_SERVER", f"https://argo.example/bearer/{secret}")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://me:{secret}@proxy.example:3128")
+    remember([secret])
+    with launch.running(tmp_path / "state", lifetime=60) as address:
+        process = json.loads((address.directory / "server.json").read_text())["pid"]
+        given = Path(f"/proc/{process}/environ")
+        if not given.exists():
+            pytest.skip("needs /proc")
+        variables = given.read_text().split("\0")
+    assert not [each for each in variables if secret in each]
+    assert any(each.startswith("PATH=") for each in variables)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..declarations import Command
+from ..redaction import without_known
 from . import Session, experiment_argument
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ def run(session: Session) -> int:
         if container.inputs().names:
             container.layout().prove()  # what would overwrite itself is not written for another program to submit
         as_json = console.json or session.arguments.format == "json"
-        console.raw(manifest.to_json(indent=2) + "\n" if as_json else manifest.to_yaml())
+        text = manifest.to_json(indent=2) + "\n" if as_json else manifest.to_yaml()
+        console.raw(text)
+        if without_known(text) != text:  # another program would submit the mask
+            console.warning(
+                "the manifest holds a secret, written as <redacted>: refer to a Secret of the cluster instead"
+            )
     return 0
 
 
