@@ -60,7 +60,7 @@ def _key(*, make: bool = False) -> bytes | None:
     path = directory / _FILE
     try:
         return _read(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _made(path) if make else None
     except OSError as error:
         log.warning("%s is not used: %s", path, error.strerror or error)
