@@ -56,6 +56,9 @@ class _Terse(logging.Formatter):
         return quoted(super().format(shown))
 
 
+_SAID_ONCE: Final = ("hera_k8s_utils.resolve", "hera_k8s_utils.consequences", "hera_k8s_utils.seals")
+
+
 class _Once(logging.Filter):
     """Options are resolved again when the experiment's own are known, credentials renewed: a warning is shown once."""
 
@@ -64,7 +67,7 @@ class _Once(logging.Filter):
         self._seen: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name not in ("hera_k8s_utils.resolve", "hera_k8s_utils.consequences"):
+        if record.name not in _SAID_ONCE:
             return True
         message = record.getMessage()
         new = message not in self._seen

@@ -23,6 +23,7 @@ FIELD: Final = "seal"
 """The key of a document that holds its seal."""
 _FILE: Final = "record.key"
 _DIGITS: Final = 64
+_NO_SEAL: Final = "the record gets no seal, so that `hera-k8s follow` needs the flags of this command"
 
 
 def sealed(document: Mapping[str, Any], *, of: str) -> dict[str, Any]:
@@ -53,11 +54,13 @@ def _digest(document: Mapping[str, Any], of: str, key: bytes) -> str:
 def _key(*, make: bool = False) -> bytes | None:
     directory = user_directory()
     if directory is None:
+        if make:
+            log.warning("%s: there is no home directory", _NO_SEAL)
         return None
     path = directory / _FILE
     try:
         return _read(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _made(path) if make else None
     except OSError as error:
         log.warning("%s is not used: %s", path, error.strerror or error)
@@ -74,5 +77,5 @@ def _made(path: Path) -> bytes | None:
         write_own(path, secrets.token_hex(_DIGITS // 2) + "\n", replace=False)
         return _read(path)
     except OSError as error:
-        log.info("records get no seal: %s cannot be written: %s", path, error.strerror or error)
+        log.warning("%s: %s cannot be written: %s", _NO_SEAL, path, error.strerror or error)
         return None

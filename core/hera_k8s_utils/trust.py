@@ -78,7 +78,7 @@ def own_lines(name: str, environ: Mapping[str, str] = os.environ) -> list[str]:
         return []
     try:
         return read_own(directory / name).splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         log.warning("%s is not used: %s", directory / name, error.strerror or error)

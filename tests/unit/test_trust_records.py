@@ -238,6 +238,7 @@ def test_where_no_key_can_be_kept_a_run_still_works(
     Path("experiment.py").write_text(SLOW)
     where = ["--sandbox", "--sandbox-dir", str(sandbox.directory)]
     assert main(["run", "--run-id", "nokey", "--detach", *where]) == 0
+    assert capsys.readouterr().err.count("the record gets no seal") == 1
     assert main(["follow", "nokey", *where]) == 0
 
 
