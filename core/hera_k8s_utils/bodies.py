@@ -122,6 +122,12 @@ def _unpacked(response: Any, limits: RequestLimits) -> Iterator[bytes]:
 
 
 def _packed(response: Any) -> Iterator[bytes]:
+    size = response.length_remaining or 0
+    if 0 < size <= _CHUNK:  # nearly all answers: one call, at whose end the connection is free again
+        chunk = response.read(size, decode_content=False)
+        yield chunk
+        if len(chunk) == size:
+            return
     while chunk := response.read1(_CHUNK, decode_content=False):
         yield chunk
 

@@ -7,11 +7,13 @@ import io
 import json
 import os
 import stat
-import subprocess
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import subprocess
 
 MIB: Final = 1024 * 1024
 LARGEST_HISTORY: Final = 1024 * MIB
@@ -182,6 +184,8 @@ def run_command(
 
     Raises `subprocess.TimeoutExpired`, and `OSError` (EFBIG) when it prints more; the command is killed in both cases.
     """
+    import subprocess
+
     end = time.monotonic() + timeout
     child = subprocess.Popen(command, bufsize=0, **options)
     outputs = [_Output(child, pipe, most) for pipe in (child.stdout, child.stderr)]
@@ -218,6 +222,8 @@ class _Output:
 
     def join(self, seconds: float) -> None:
         """Wait for the end of the output; raises `TimeoutExpired` when it does not come."""
+        import subprocess
+
         if self._pipe is None:
             return
         self._thread.join(max(0.0, seconds))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hera_k8s_utils import BuildError, Inputs
 from hera_k8s_utils.reading import (
     DEEPEST,
     MIB,
@@ -27,6 +28,7 @@ from hera_k8s_utils.reading import (
     require_file,
     run_command,
 )
+from hera_k8s_utils.runs import RunRecord
 
 posix = pytest.mark.skipif(os.name != "posix", reason="devices and pipes with names are those of POSIX systems")
 
@@ -191,3 +193,32 @@ def test_a_child_of_the_command_that_keeps_its_output_open_is_not_waited_for() -
     program = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'])"
     with pytest.raises(subprocess.TimeoutExpired):
         run_command(python(program), timeout=3, **PIPES)
+
+
+# --- where it is used ------------------------------------------------------------------------------------------
+
+
+def test_a_record_with_deep_documents_is_damaged_and_nothing_worse(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(nested(100_000))
+    (tmp_path / "events.jsonl").write_text(nested(100_000) + '\n{"phase": "Running"}\n')
+    found = RunRecord(tmp_path)
+    assert found.about == {}
+    assert list(found.events()) == [{"phase": "Running"}]
+
+
+@posix
+def test_a_record_with_a_pipe_in_it_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.json")
+    os.mkfifo(tmp_path / "events.jsonl")
+    found = RunRecord(tmp_path)
+    assert found.about == {}
+    assert list(found.events()) == []
+
+
+@posix
+def test_points_of_a_device_and_of_deep_json_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="no regular file"):
+        Inputs.from_file("/dev/zero")
+    (tmp_path / "points.json").write_text(nested(100_000))
+    with pytest.raises(BuildError, match="nested in more than 128 levels"):
+        Inputs.from_file(tmp_path / "points.json")
