@@ -198,7 +198,10 @@ _LOOKS: Final = tuple(
         # JSON Web Tokens, whole, and each of the first two parts
         (r"eyJ(?:[\w-]{17,}={0,2}(?:\.[\w-]*){0,2}|[\w-]{5,16}\.[\w-]{5,}(?:\.[\w-]*)?)", REDACTED),
         # tokens that say whose they are: GitHub, GitLab, AWS (keys, EKS), Slack, Google, OpenShift, Vault
-        (r"(?<![A-Za-z0-9])(?:gh[oprsu]_\w{16,}|github_pat_\w{20,}|gl[a-z]{2,6}-[\w-]{16,})", REDACTED),
+        (
+            r"(?<![A-Za-z0-9])(?:gh[oprsu]_\w{16,}|github_pat_\w{20,}|gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|oas|imt)-[\w-]{16,})",
+            REDACTED,
+        ),
         (r"(?<![A-Za-z0-9])(?:A(?:KI|SI|RO|ID)A[A-Z0-9]{16}(?![A-Za-z0-9])|k8s-aws-v1\.[\w-]{8,}=*)", REDACTED),
         (r"(?<![A-Za-z0-9])(?:xox[a-z]-[\w-]{10,}|AIza[\w-]{30,}|ya29\.[\w.-]{10,})", REDACTED),
         (r"(?<![A-Za-z0-9])(?:sha256~[\w-]{20,}|hv[sbr]\.[\w-]{20,})", REDACTED),
@@ -232,9 +235,49 @@ _LOOKS: Final = tuple(
 )
 
 
+_SIGNS: Final = (
+    *(
+        "eyj",
+        "token",
+        "secret",
+        "pass",
+        "pwd",
+        "key",
+        "sig",
+        "code",
+        "auth",
+        "credential",
+        "bearer",
+        "basic",
+        "cookie",
+        "@",
+    ),
+    *("gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "akia", "asia", "aroa", "aida", "k8s-aws", "xox", "aiza"),
+    *(
+        "glpat",
+        "gldt",
+        "glrt",
+        "glcbt",
+        "glptt",
+        "glft",
+        "glsoat",
+        "glagent",
+        "gloas",
+        "glimt",
+        "ya29",
+        "sha256~",
+        "hv",
+    ),
+)
+"""In lower case; a text without any of them matches none of the expressions above, and most texts have none."""
+
+
 def redact(text: str) -> str:
     """A text without known secrets, bearer tokens, JSON web tokens, and whatever else is named or written as one."""
     text = without_known(text)
+    lowered = text.lower()
+    if not any(sign in lowered for sign in _SIGNS):
+        return text
     for pattern, replacement in _LOOKS:
         text = pattern.sub(replacement, text)
     return text
