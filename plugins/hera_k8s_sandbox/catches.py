@@ -1,6 +1,6 @@
 """Catches: places for what a task may leave at a path, a file or a directory, so that it is there when it has ended.
 
-Below bubblewrap, what a task writes beside its volumes is gone with its file system. So the directory around the path
+In a private root, what a task writes beside its volumes is gone with its file system. So the directory around the path
 is one of the task's own, which shows what this machine's directory holds, and takes what the task puts there.
 """
 
@@ -31,7 +31,7 @@ class Catches:
     added: dict[str, Path] = field(default_factory=dict)
 
     def arguments(self, show: Callable[[os.DirEntry[str]], list[str]]) -> list[str]:
-        """Bubblewrap's, which put the directories that are shown in their places."""
+        """Options of bubblewrap, which put the directories that are shown in their places."""
         arguments: list[str] = []
         for place in sorted(self.shown, key=lambda each: each.count("/")):
             arguments += ["--bind", str(self.shown[place]), place]

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
@@ -13,7 +14,7 @@ from typing import IO, Any, Final, Protocol
 from hera_k8s_sandbox.mounts import Launch
 from hera_k8s_sandbox.roots import NAMESPACES, UNSHARE
 
-_KILLED: Final = 137
+_KILLED: Final = 137  # the exit code of a process that was killed
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG")  # of this process's variables: a task may see those of its parents
 
 Errors = IO[bytes] | int
@@ -50,7 +51,7 @@ class Spawner:
 
 
 class NamespaceSpawner(Spawner):
-    """Has `namespaces.py` fork: what starts an interpreter for each task costs three times as much.
+    """Has `namespaces.py` fork: an interpreter for each task would cost three times as much.
 
     One process does so for all tasks. It is started with the first, and ends, with all that it has started, when this
     process does.
@@ -64,11 +65,15 @@ class NamespaceSpawner(Spawner):
     def start(self, launch: Launch, output: IO[bytes], errors: Errors) -> Child:
         """Start a process; errors: a file, or `subprocess.STDOUT`. Raises OSError."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            taken = output if isinstance(errors, int) else errors
-            descriptors = [output.fileno(), taken.fileno(), theirs.fileno()]
-            socket.send_fds(self._connected(), [b"\0"], descriptors)
-        return _Forked(ours, launch)
+        try:
+            with theirs:
+                taken = output if isinstance(errors, int) else errors
+                descriptors = [output.fileno(), taken.fileno(), theirs.fileno()]
+                socket.send_fds(self._connected(), [b"\0"], descriptors)
+            return _Forked(ours, launch)
+        except OSError:
+            ours.close()
+            raise
 
     def close(self) -> None:
         """End the process that forks."""
@@ -87,8 +92,6 @@ class NamespaceSpawner(Spawner):
 
 
 def _start_server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    import sys
-
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-I", "-S", str(NAMESPACES), "--serve", str(theirs.fileno())]
     with theirs:
@@ -114,7 +117,6 @@ class _Forked:
         self._answers = stream.makefile("rb")
         told = self._answers.readline()
         if not told:
-            stream.close()
             raise OSError("the process that starts containers has ended")
         self.pid = int(told)
         try:
