@@ -111,8 +111,12 @@ def wait_for(condition: Any, seconds: float = 20) -> None:
 
 
 def gate(home: tuple[Path, str], marks: Path) -> list[dict[str, Any]]:
-    """Tasks that note each start on a claim, and run until the file `open` is there; the first ends at once."""
+    """Tasks that note each start on a claim, and run until the file `open` is there; the first ends at once.
+
+    marks: a path that is in their commands, by which their processes are found.
+    """
     command = (
+        f": {marks}; "
         "echo {{inputs.parameters.x}} >> /data/started; test {{inputs.parameters.x}} = 0 && exit 0; "
         "while [ ! -e /data/open ]; do sleep 0.02; done; echo {{inputs.parameters.x}} >> /data/done"
     )
@@ -174,7 +178,7 @@ def test_a_clean_end_keeps_what_was_known(home: tuple[Path, str]) -> None:
 
 
 def processes_below(directory: Path) -> list[str]:
-    """Processes that a task of this claim left: those whose command waits for its file."""
+    """Processes that a task of this claim left: those whose command names it and waits for its file."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -182,7 +186,7 @@ def processes_below(directory: Path) -> list[str]:
                 command = (entry / "cmdline").read_bytes().decode()
             except OSError:
                 continue
-            if f"{directory}/open" in command or ("/data/open" in command and str(directory.parent.parent) in command):
+            if str(directory) in command and "/open" in command:
                 found.append(command)
     return found
 
