@@ -30,12 +30,14 @@ async def reconcile(
     while True:
         try:
             with contextlib.closing(store.watch(resource, labels=labels)) as events:
-                turn_ends = time.monotonic() + _LONGEST_TURN
+                busy = 0.0
                 async for event in events:
+                    began = time.monotonic()
                     _take(event, take)
-                    if time.monotonic() > turn_ends:  # requests and signals have their turn, too
+                    busy += time.monotonic() - began
+                    if busy > _LONGEST_TURN:  # requests and signals have their turn, too
                         await asyncio.sleep(0)
-                        turn_ends = time.monotonic() + _LONGEST_TURN
+                        busy = 0.0
                 return
         except ApiError as error:
             log.warning("watching %s begins anew: %s", resource.plural, error.message)
