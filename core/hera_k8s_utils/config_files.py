@@ -108,14 +108,14 @@ def _text(path: Path, shown: str, *, pipe: bool) -> str:
         raise OptionsError(wanted, found="there is no such file") from None
     except IsADirectoryError:
         raise OptionsError(wanted, found="it is a directory", hint=f"name the file: {path / FILE_NAME}") from None
-    except FileRefused:
-        raise OptionsError(wanted, found="it is not a text file of at most 1 MiB") from None
+    except FileRefused as error:
+        raise OptionsError(wanted, found=str(error.strerror)) from None
     except UnicodeDecodeError:
         raise OptionsError(wanted, found="it is not text in UTF-8") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise OptionsError(wanted, found=getattr(error, "strerror", None) or type(error).__name__) from None
     if "\0" in text:
-        raise OptionsError(wanted, found="it is not a text file of at most 1 MiB")
+        raise OptionsError(wanted, found="it is not a text file")
     return text
 
 

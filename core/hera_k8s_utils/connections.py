@@ -77,12 +77,23 @@ class _LimitedConnection:
     response_class = _LimitedResponse  # http.client's own hook; a proxy's answer to CONNECT is read by it too
     sock: Any
     timeout: float | None
+    _connected = False
 
     def connect(self) -> None:
+        self._connected = False
         limits = applied_limits()
         if limits is not None:
             self.timeout = limits.within(self.timeout)  # a TLS handshake keeps to the socket's limit as a whole
         super().connect()  # type: ignore[misc]
+        self._connected = True
+
+    @property
+    def has_connected_to_proxy(self) -> bool:
+        """Whether the proxy was reached, also after the connection was lost.
+
+        urllib3 (2.8) forgets it then, and blames the proxy for an answer that was lost after the request was sent.
+        """
+        return self._connected or bool(super().has_connected_to_proxy)  # type: ignore[misc]
 
     def send(self, data: Any) -> None:
         limits = applied_limits()

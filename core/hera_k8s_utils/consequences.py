@@ -11,6 +11,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .addresses import remember_address, shown_address
 from .config_files import tracked_by_git
 from .conversion import texts_of
 from .errors import CredentialError
@@ -47,8 +48,9 @@ class Consequence:
 
 
 def sends(subject: str, server: str) -> Consequence:
-    """A secret goes to a server."""
-    return Consequence(subject, "goes to", server, "would go to")
+    """A secret goes to a server, whose address may hold another one."""
+    remember_address(server)
+    return Consequence(subject, "goes to", shown_address(server), "would go to")
 
 
 def admit(context: Context | None, settings: type, field: str, consequence: Consequence, *, secret: str = "") -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 from .declarations import Verdict
 from .errors import OutputError
 from .redaction import json_without_known, redact, without_known
-from .terminal import write, writing
+from .terminal import encodable, write, writing
 from .visible import one_line, visible
 from .words import columns, counted, duration
 
@@ -133,11 +133,11 @@ class Stream:
 
     def log_line(self, line: LogLine, by: str, *, colours: bool) -> None:
         """Write a line that a pod printed; by: what it is headed with."""
-        head = f"{one_line(by)}: " if by else ""
+        head = f"{one_line(redact(by))}: " if by else ""
         if not self.interactive:
             self._faithful(head, line)
             return
-        text = one_line(line.text.removesuffix("\r"), colours=colours)
+        text = one_line(redact(line.text.removesuffix("\r")), colours=colours)
         if colours and self.terminal:
             from rich.text import Text
 
@@ -158,7 +158,7 @@ class Stream:
     def _styled(self, spans: Sequence[Span]) -> None:
         from rich.text import Text
 
-        self._print(Text.assemble(*((self._encodable(span.text), _RICH_STYLE[span.style]) for span in spans)))
+        self._print(Text.assemble(*((encodable(span.text, self.file), _RICH_STYLE[span.style]) for span in spans)))
 
     def _print(self, text: Text) -> None:
         with self._tolerant(), writing():
@@ -171,9 +171,6 @@ class Stream:
         except OutputError:
             if self.required:
                 raise
-
-    def _encodable(self, text: str) -> str:
-        return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
 
 
 class Console:

@@ -6,10 +6,9 @@ import logging
 import sys
 import threading
 import traceback
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 from .redaction import REDACTED, forgetting, redact, remember, without_known
 from .visible import quoted
@@ -98,7 +97,7 @@ def logging_to_stderr(verbosity: int = 0, *, tracebacks: bool = False) -> Iterat
     try:
         for name, wanted in levels.items():
             logging.getLogger(name).setLevel(wanted)
-        with _redacting_python():
+        with _guarding_threads():
             yield
     finally:
         logging.captureWarnings(False)
@@ -108,23 +107,21 @@ def logging_to_stderr(verbosity: int = 0, *, tracebacks: bool = False) -> Iterat
 
 
 @contextmanager
-def _redacting_python() -> Iterator[None]:
-    """What Python itself writes to stderr is redacted too: warnings, and errors that end a thread."""
-    formatting, ended = warnings.formatwarning, threading.excepthook
-
-    def formatted(*positional: Any, **named: Any) -> str:
-        return redact(formatting(*positional, **named))
+def _guarding_threads() -> Iterator[None]:
+    """What Python writes to stderr of an error that ends a thread is redacted and made visible too."""
+    ended = threading.excepthook
 
     def told(failed: threading.ExceptHookArgs) -> None:
         if failed.exc_type is not SystemExit and failed.exc_value is not None:
             trace = traceback.format_exception(failed.exc_type, failed.exc_value, failed.exc_traceback)
-            sys.stderr.write(redact(f"Exception in thread {getattr(failed.thread, 'name', '')}:\n{''.join(trace)}"))
+            name = getattr(failed.thread, "name", "")
+            sys.stderr.write(quoted(redact(f"Exception in thread {name}:\n{''.join(trace)}")) + "\n")
 
-    warnings.formatwarning, threading.excepthook = formatted, told
+    threading.excepthook = told
     try:
         yield
     finally:
-        warnings.formatwarning, threading.excepthook = formatting, ended
+        threading.excepthook = ended
 
 
 _OURS: Final = (

@@ -72,7 +72,7 @@ def require_file(path: str | os.PathLike[str], *, most: int | None = None, pipe:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     allowed = stat.S_ISREG(found.st_mode) or (pipe and stat.S_ISFIFO(found.st_mode)) or _is_empty_device(path)
     if not allowed:
-        raise FileRefused(errno.EINVAL, "it is no regular file", os.fspath(path))
+        raise FileRefused(errno.EINVAL, "it is not a regular file", os.fspath(path))
     if most is not None and found.st_size > most:
         raise FileRefused(errno.EFBIG, f"it is larger than {_size(most)}", os.fspath(path))
 

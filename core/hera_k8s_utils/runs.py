@@ -182,10 +182,10 @@ class RunRecord:
 
     def write(self, what: str, data: Mapping[str, Any]) -> None:
         """Write one of the record's documents, whole or not at all; those that lead back to a server get the seal."""
-        said: Json = json.loads(json_without_known(data))
+        text = json_without_known(data, indent=2)
         if what in _SEALED:
-            said = sealed(said, of=f"{what} of {self.id}")
-        write_text(self.path / f"{what}.json", json.dumps(said, indent=2) + "\n")
+            text = json.dumps(sealed(json.loads(text), of=f"{what} of {self.id}"), indent=2)
+        write_text(self.path / f"{what}.json", f"{text}\n")
 
     @contextmanager
     def _as_far_as_possible(self) -> Iterator[None]:

@@ -7,10 +7,19 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .batch import JOB
+from .batch import JOB, LIST
+from .building import LABELS, label_of
 from .declarations import Engine, RunSummary, Submission
-from .errors import HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, SubmittedInPart, Trouble
-from .manifest import DIGEST_LABEL, Manifest
+from .errors import (
+    HeraK8sError,
+    PlatformError,
+    SubmissionUnknown,
+    SubmitError,
+    SubmittedInPart,
+    Trouble,
+    WorkflowFailed,
+)
+from .manifest import DIGEST_LABEL
 from .runs import Attempt, RunRecord, Submitted, short_id
 from .submitting import SETTLED, spread, taken
 from .words import duration, now
@@ -115,7 +124,7 @@ def submit(built: BuiltExperiment, record: RunRecord, container: ExperimentConta
     try:
         try:
             submission = engine.submit(built)
-        except SubmitError as error:
+        except HeraK8sError as error:
             submission = _of_earlier(error, earlier, record, container)
     except HeraK8sError as error:
         record.refused(error)
@@ -125,7 +134,7 @@ def submit(built: BuiltExperiment, record: RunRecord, container: ExperimentConta
 
 
 def _of_earlier(
-    error: SubmitError, earlier: Attempt | None, record: RunRecord, container: ExperimentContainer
+    error: HeraK8sError, earlier: Attempt | None, record: RunRecord, container: ExperimentContainer
 ) -> Submission:
     """What an earlier attempt made; raises the error of the latest, or `SubmissionUnknown`."""
     if isinstance(error, SubmissionUnknown) or earlier is None or earlier.state is Submitted.REFUSED:
@@ -133,8 +142,8 @@ def _of_earlier(
     found: RunSummary | None = None
     try:
         found = find(container.engine(), record)
-    except PlatformError as reading:
-        if not reading.says_absent:
+    except HeraK8sError as reading:
+        if not (isinstance(reading, PlatformError) and reading.says_absent):
             raise _still_unknown(record, error, f"reading it back: {reading.found or reading.wanted}") from error
     if found is not None and not _is_same(found, record):
         raise error
@@ -145,7 +154,7 @@ def _of_earlier(
     raise error if found is None else _in_part(found, record) from error
 
 
-def _still_unknown(record: RunRecord, error: SubmitError, why: str) -> SubmissionUnknown:
+def _still_unknown(record: RunRecord, error: HeraK8sError, why: str) -> SubmissionUnknown:
     return SubmissionUnknown(
         f"it is not known whether {record.name} was accepted",
         found=f"{error.found or error.wanted}; {why}",
@@ -181,6 +190,28 @@ def find(engine: Engine, record: RunRecord) -> RunSummary:
     raise PlatformError(f"looking for {record.name}", found="it is not there", trouble=Trouble.MISSING, status=404)
 
 
+def require_same_run(target: Target, engine: Engine) -> None:
+    """Raise unless the object of a recorded run's name carries the run's label: a record may name any workflow.
+
+    Where reading is not permitted, the word of a record that this user wrote is enough.
+    """
+    if target.record is None:
+        return
+    try:
+        found = find(engine, target.record)
+    except PlatformError as error:
+        if error.trouble is not Trouble.FORBIDDEN or not target.own:
+            raise
+        return
+    label = label_of(target.record.id)
+    if found.labels.get(f"{LABELS}run") != label:
+        raise WorkflowFailed(
+            f"{target.name} of this run is not on the server, or no longer",
+            found=f"nothing of that name has the label {LABELS}run={label}",
+            hint="hera-k8s runs --server",
+        )
+
+
 def _digest(record: RunRecord) -> str:
     return str(record.about.get("digest") or "")[:40]
 
@@ -192,7 +223,8 @@ def _is_same(found: RunSummary, record: RunRecord) -> bool:
 def _require_same(found: RunSummary, record: RunRecord, container: ExperimentContainer) -> None:
     if _is_same(found, record):
         return
-    word = "Job" if Manifest(record.read("manifest") or {}).runs_as == JOB else "workflow"
+    kind = (record.read("manifest") or {}).get("kind")  # it may be damaged
+    word = "Job" if kind in (JOB, LIST) else "workflow"
     raise taken(record.name, container.context().namespace, found.labels, word=word, of_run=True)
 
 

@@ -123,6 +123,11 @@ class _Submitting:
             return _submission(_named(self.desk.create(self.wanted), self.name), self.desk, existed=False)
         except PlatformError as error:
             self.last = error
+        except HeraK8sError as error:  # such as a token that ended meanwhile
+            if self.doubt is None:
+                raise
+            self.look = _Look(unseen=error)
+            raise self._undecided() from error
         if not self._last.conclusive:
             self.doubt = self._last
         elif self._last.trouble in _LATER and self.doubt is None:
@@ -157,6 +162,8 @@ class _Submitting:
         except SubmitError as error:  # it is there and is no answer, such as one that is being deleted
             if self.doubt is None and self._may_be_taken():
                 raise
+            return _Look(unseen=error)
+        except HeraK8sError as error:
             return _Look(unseen=error)
 
     def _awaited(self) -> Submission:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .addresses import secrets_in
-from .building import LABELS, label_of
-from .declarations import CredentialProvider, Engine, ExecutionEngine, Json, Platform
-from .errors import CredentialError, HeraK8sError, OptionsError, PlatformError, Trouble, WorkflowFailed
+from .declarations import CredentialProvider, ExecutionEngine, Json, Platform
+from .errors import CredentialError, HeraK8sError, OptionsError, PlatformError, WorkflowFailed
 from .naming import is_dns_label
 from .options import MISSING, Effective, Kind, Rank
 from .runs import RunRecord, Runs, short_id
@@ -167,28 +166,6 @@ def _flags(each: Effective, value: Any) -> list[str]:
 
 def _one_line(text: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in text)[:_LONGEST]
-
-
-def require_same_run(target: Target, engine: Engine) -> None:
-    """Raise unless the object of a recorded run's name carries the run's label: a record may name any workflow.
-
-    Where listing is not permitted, the word of a record that this user wrote is enough.
-    """
-    if target.record is None:
-        return
-    selector = f"{LABELS}run={label_of(target.record.id)}"
-    try:
-        found = any(run.name == target.name for run in engine.runs(label_selector=selector))
-    except PlatformError as error:
-        if error.trouble is not Trouble.FORBIDDEN or not target.own:
-            raise
-        return
-    if not found:
-        raise WorkflowFailed(
-            f"{target.name} of this run is not on the server, or no longer",
-            found=f"nothing of that name has the label {selector}",
-            hint="hera-k8s runs --server",
-        )
 
 
 def _intended(about: Mapping[str, Any], name: str) -> str:

@@ -12,7 +12,7 @@ from .errors import OutputError
 from .visible import visible
 
 
-def encodable(text: str, file: TextIO) -> str:
+def encodable(text: str, file: TextIO | None) -> str:
     """The text with escapes for characters that the encoding of the stream lacks."""
     encoding = getattr(file, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)

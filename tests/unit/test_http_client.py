@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import select
+import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
-from fault_server import FaultServer, cut, hang, html_login, refused_port, reply, stream, tls_context
+from fault_server import FaultServer, Request, cut, hang, html_login, refused_port, reply, stream, tls_context
 
 from hera_k8s_utils.errors import CredentialError, NotApplicable, OptionsError, PlatformError, Trouble
 from hera_k8s_utils.http import HttpClient, NetworkSettings
@@ -283,6 +287,47 @@ def test_a_proxy_is_used(server: FaultServer) -> None:
     server.on("GET", "/x", reply(200, {"by": "proxy"}))
     client = HttpClient("http://argo.example", PATIENT, environ={"HTTP_PROXY": server.url})
     assert client.get("x").json() == {"by": "proxy"}
+
+
+def test_an_answer_that_is_lost_behind_a_proxy_may_have_been_carried_out(server: FaultServer) -> None:
+    for path in ("http://argo.example/x", "/x"):
+        server.on("POST", path, cut())
+    client = HttpClient("http://argo.example", PATIENT, environ={"HTTP_PROXY": server.url})
+    error = failure(client, "POST")
+    assert len(server.requests) == 1
+    assert not error.conclusive
+    assert "did not connect" not in error.found
+
+
+def test_an_answer_that_is_lost_in_a_tunnel_may_have_been_carried_out(authority: trustme.CA, ca_file: Path) -> None:
+    settings = replace(PATIENT, ca_file=ca_file)
+    with FaultServer(tls=tls_context(authority, "localhost")) as target, FaultServer() as proxy:
+        target.on("POST", "/x", cut())
+        proxy.on("CONNECT", str(target.port), tunnel)  # `localhost:` passes for a scheme there
+        error = failure(HttpClient(target.url, settings, proxy=proxy.url), "POST")
+        assert len(target.requests) == 1
+    assert not error.conclusive
+    assert "did not connect" not in error.found
+
+
+def test_a_tunnel_that_is_refused_had_no_effect(server: FaultServer) -> None:
+    error = failure(HttpClient("https://argo.example", PATIENT, proxy=server.url), "POST")
+    assert error.conclusive
+    assert "did not connect" in error.found
+
+
+def tunnel(request: Request, handler: Any) -> None:
+    """What a proxy does with CONNECT: bytes go to and fro until one side ends."""
+    with socket.create_connection(("127.0.0.1", int(request.path))) as there:
+        handler.send_raw(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        here = handler.connection
+        while True:
+            for side in select.select([here, there], [], [])[0]:
+                data = side.recv(65536)
+                if not data:
+                    handler.cut()
+                    return
+                (there if side is here else here).sendall(data)
 
 
 def test_lines_of_a_stream_come_as_they_are_sent(server: FaultServer) -> None:

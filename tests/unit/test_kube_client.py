@@ -410,6 +410,18 @@ def test_only_the_servers_own_words_are_a_refusal(server: FaultServer, answer: A
     assert error.conclusive is conclusive
 
 
+def test_an_answer_that_is_lost_behind_a_proxy_is_no_refusal(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps = MAP.removesuffix("/x")
+    for path in (f"http://cluster.example{maps}", maps):
+        server.on("POST", path, cut())
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    error = failure(connect("http://cluster.example"), lambda c: c.create("v1", "configmaps", {}))
+    assert len(server.requests) == 1
+    assert not error.conclusive
+
+
 def test_a_request_that_was_never_sent_had_no_effect() -> None:
     error = failure(connect(f"http://127.0.0.1:{refused_port()}"), lambda c: c.create("v1", "configmaps", {}))
     assert error.conclusive

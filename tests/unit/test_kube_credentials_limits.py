@@ -60,13 +60,13 @@ def test_a_date_that_there_is_not_is_told_as_such(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["tokenFile", "client-certificate", "client-key"])
 def test_a_file_of_the_user_that_is_a_device_is_named(tmp_path: Path, key: str) -> None:
     said = refused(with_user(tmp_path, {key: "/dev/zero"}))
-    assert "/dev/zero: it is no regular file" in said
+    assert "/dev/zero: it is not a regular file" in said
 
 
 def test_an_authority_that_is_a_pipe_is_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "ca.pem")
     said = refused(with_user(tmp_path, {"token": "abc"}, **{"certificate-authority": "ca.pem"}))
-    assert "ca.pem: it is no regular file" in said
+    assert "ca.pem: it is not a regular file" in said
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

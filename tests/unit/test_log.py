@@ -153,9 +153,10 @@ def test_what_is_remembered_for_a_while_is_forgotten_after_it() -> None:
 def test_warnings_of_python_are_redacted(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings(), logging_to_stderr():
         warnings.simplefilter("always")
-        shown = warnings.formatwarning(f"unverified: {secret}", UserWarning, "x.py", 1)
-    assert "unverified: <redacted>" in shown
-    assert "x.py:1: UserWarning" in shown
+        warnings.warn(f"unverified: {secret}", UserWarning, stacklevel=1)
+    shown = capsys.readouterr().err
+    assert "UserWarning: unverified: <redacted>" in shown
+    assert secret not in shown
 
 
 def test_an_error_that_ends_a_thread_is_redacted(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,3 +170,16 @@ def test_an_error_that_ends_a_thread_is_redacted(secret: str, capsys: pytest.Cap
     shown = capsys.readouterr().err
     assert "Exception in thread worker" in shown
     assert "ValueError: Invalid header value b'Bearer <redacted>'" in shown
+
+
+def test_an_error_that_ends_a_thread_acts_on_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise ValueError("a server said \x1b]0;mine\x07")
+
+    with logging_to_stderr():
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+    shown = capsys.readouterr().err
+    assert r"a server said \x1b]0;mine\x07" in shown
+    assert "\x1b" not in shown

@@ -55,7 +55,7 @@ def test_a_text_has_plain_ends_of_lines_and_no_mark(tmp_path: Path) -> None:
 @posix
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/urandom"])
 def test_a_device_is_no_file(device: str) -> None:
-    with pytest.raises(FileRefused, match="no regular file"):
+    with pytest.raises(FileRefused, match="not a regular file"):
         read_file(device, most=MIB, pipe=True)
 
 
@@ -68,7 +68,7 @@ def test_the_empty_device_is_an_empty_file() -> None:
 def test_a_pipe_is_read_only_where_it_may_be_one(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(FileRefused, match="no regular file"):
+    with pytest.raises(FileRefused, match="not a regular file"):
         read_file(pipe, most=MIB)
     writer = threading.Thread(target=pipe.write_bytes, args=(b"token",))
     writer.start()
@@ -217,7 +217,7 @@ def test_a_record_with_a_pipe_in_it_is_not_waited_for(tmp_path: Path) -> None:
 
 @posix
 def test_points_of_a_device_and_of_deep_json_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match="no regular file"):
+    with pytest.raises(BuildError, match="not a regular file"):
         Inputs.from_file("/dev/zero")
     (tmp_path / "points.json").write_text(nested(100_000))
     with pytest.raises(BuildError, match="nested in more than 128 levels"):

@@ -26,9 +26,11 @@ PLACES = {
     "core/hera_k8s_utils/progress.py": {"rich"},
     "plugins/hera_k8s_argo/login.py": {"getpass"},
     "plugins/hera_k8s_kube/exec_plugin.py": {"sys.stderr"},
+    "plugins/hera_k8s_sandbox/namespaces.py": {"print", "sys.stderr"},
     "plugins/hera_k8s_sandbox/workflows/resources/executor.py": {"print", "sys.stderr"},
 }
-"""Modules that may use a way to a terminal, and which. The executor is a pod's process: what it prints is a log."""
+"""Modules that may use a way to a terminal, and which. The executor and what begins a container in its namespaces are
+processes of a pod: what they print is a log."""
 BUILTINS = {"print", "input", "breakpoint"}
 WAYS = BUILTINS | {"rich", "getpass", "StreamHandler", "print_exc", "print_exception", "showwarning",
         "sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}  # fmt: skip

@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 from argo_peer import EVENTS, NAMESPACE, WORKFLOWS, ArgoPeer, connected, engine_of, hello, refusal, state
 from command_line import SECRET, SMALL, CommandLine, Told, record
-from fault_server import Answer, Request, cut, html_login, refused_port, reply, sse
+from fault_server import Answer, Request, bomb, cut, deep_json, html_login, lying_length, refused_port, reply, sse
 
 from hera_k8s_argo.engine_argo import ArgoEngine
-from hera_k8s_utils import PlatformError, SubmissionUnknown, SubmitError, Trouble
+from hera_k8s_utils import CredentialError, HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, Trouble
+from hera_k8s_utils.manifest import DIGEST_LABEL
 from hera_k8s_utils.patience import Patience
+from hera_k8s_utils.runs import Runs, Submitted
+from hera_k8s_utils.settling import submit
+from hera_k8s_utils.submitting import Desk, submit_once
 
 HELLO = f"{WORKFLOWS}/hello-r1"
 PAGE = {"Content-Type": "text/html"}
@@ -80,6 +84,9 @@ AMBIGUOUS = {
     "cut": cut(),
     "login page": html_login(),
     "another object": reply(200, {}),
+    "larger than the limit": lying_length(),
+    "a gzip bomb": bomb(mebibytes=80),
+    "JSON too deep": deep_json(),
 }
 
 
@@ -275,6 +282,54 @@ def test_what_was_never_sent_is_surely_not_accepted() -> None:
         with pytest.raises(SubmitError, match="refused the connection") as caught:
             engine.submit(container.experiment())
     assert not isinstance(caught.value, SubmissionUnknown)
+
+
+def test_a_token_that_ends_after_a_lost_answer_leaves_the_outcome_unknown() -> None:
+    answers: list[HeraK8sError] = [
+        PlatformError("POST", found="bad gateway", trouble=Trouble.SERVER, status=502),
+        CredentialError("the token has expired"),
+    ]
+
+    def create(wanted: Any) -> Any:
+        raise answers.pop(0)
+
+    def read(name: str) -> Any:
+        raise PlatformError("GET", trouble=Trouble.MISSING, status=404)
+
+    wanted = {"metadata": {"name": "hello-r1", "labels": {DIGEST_LABEL: "abc"}}}
+    with pytest.raises(SubmissionUnknown, match=r"bad gateway.*the token has expired"):
+        submit_once(wanted, Desk(NAMESPACE, create=create, read=read, pause=lambda _: None))
+
+
+def test_an_attempt_without_a_credential_does_not_deny_an_earlier_one(hera: CommandLine, peer: ArgoPeer) -> None:
+    left_unknown(hera, peer)
+    kept = Runs(Path("runs")).find("r1")
+    with connected(peer.url, hello(), run_id="r1") as container:
+
+        class Refusing(ArgoEngine):
+            def submit(self, built: Any) -> Any:
+                raise CredentialError("the token has expired")
+
+        container.engine.override(Refusing(container.context().argo))
+        with pytest.raises(SubmissionUnknown, match="an earlier attempt may be carried out yet"):
+            submit(container.experiment(), kept, container)
+    assert kept.attempt.state is Submitted.UNKNOWN
+
+
+def test_a_run_whose_outcome_is_unknown_leads_back_without_flags(
+    hera: CommandLine, peer: ArgoPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instead_of_creating(peer, reply(502, ""))
+    peer.on("GET", HELLO, refusal(403, "no reading", 7))
+    for name in ("ARGO_SERVER", "ARGO_NAMESPACE"):
+        monkeypatch.delenv(name)
+    flags = ("--argo-server", peer.url, "--namespace", NAMESPACE, "--engine", "argo")
+    assert hera("run", "--run-id", "r1", *flags).code == 10
+    peer.on("GET", HELLO)
+    told = hera("follow", "r1", "--timeout", "0.1")
+    assert told.code == 10
+    assert "the server knows no hello-r1 so far" in told.err
+    assert peer.asked("GET", HELLO)
 
 
 def test_a_deletion_whose_answer_was_lost_has_succeeded(peer: ArgoPeer) -> None:

@@ -62,6 +62,7 @@ def place(work: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("HERA_K8S_HTTP_RETRIES", "0")
     monkeypatch.setenv("HERA_K8S_HTTP_TIMEOUT", "5")
+    live_display()  # once, before a test fills the directory with what makes commands fail
     return work
 
 
@@ -227,6 +228,15 @@ def test_colours_of_logs_are_kept_when_they_are_asked_for(peer: ArgoPeer) -> Non
     assert b"\x1b[31mred" in coloured
     for output in (plain, coloured):
         assert rb"\x1b]52;c;ZXZpbA==\x07" in refuse_what_acts(output).text.encode()
+
+
+@pytest.mark.parametrize("colours", [[], ["--colour"]], ids=["plain", "coloured"])
+def test_a_token_in_a_log_is_not_shown(peer: ArgoPeer, monkeypatch: pytest.MonkeyPatch, colours: list[str]) -> None:
+    monkeypatch.setenv("ARGO_TOKEN", "very-secret-t0ken")
+    hostile_run(peer, "it is very-secret-t0ken", HARMLESS)
+    output = on_terminal("logs", "hello-1", *colours)[1]
+    assert b"it is <redacted>" in output
+    assert b"very-secret-t0ken" not in output
 
 
 def test_logs_in_a_pipe_are_as_they_were_printed(peer: ArgoPeer, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

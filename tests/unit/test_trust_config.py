@@ -22,6 +22,7 @@ EVERY_COMMAND = [
     ["config"],
     ["provision"],
 ]
+ADDRESS_SECRET = "s3cr3t-of-the-address"
 OLD_SCRIPT = """
 from hera_k8s_utils import argo_server, parser
 print(argo_server(parser().parse_args()))
@@ -244,6 +245,16 @@ def test_a_token_that_goes_somewhere_new_is_reported_in_one_line_once(stranger: 
     assert "said once" not in stranger("check").err
     [kept] = Path(os.environ["HOME"]).rglob("known-servers")
     assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_secret_in_an_address_is_neither_reported_nor_kept(stranger: Stranger) -> None:
+    file = stranger.configure("server")
+    file.write_text(f"argo_server = {stranger.server.url}/token/{ADDRESS_SECRET}/argo\n")
+    told = stranger("check")
+    assert f"goes to {stranger.server.url}/token/<redacted>/argo, which ./hera.config names" in told.err
+    [kept] = Path(os.environ["HOME"]).rglob("known-servers")
+    for text in (told.out, told.err, kept.read_text()):
+        assert ADDRESS_SECRET not in text
 
 
 def test_a_server_that_the_user_named_is_not_reported(stranger: Stranger) -> None:

@@ -48,6 +48,8 @@ def test_a_record_of_someone_else_leads_nowhere(stranger: Stranger, kind: str, c
 
 
 def test_the_flags_of_the_message_lead_there(stranger: Stranger) -> None:
+    absent = {"kind": "Status", "status": "Failure", "reason": "NotFound", "message": "not found", "code": 404}
+    stranger.server.otherwise = reply(404, absent)
     told = stranger("follow", "aaaa", "--k8s-config-file", "kubeconfig.yaml")
     assert told.code == 8, "the server knows no such workflow"
     assert stranger.marker.exists()

@@ -28,8 +28,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Ask the server to end the run; its tasks are ended by the server, a moment later. One that is over stays so."""
-    from ..settling import settle
-    from ..targets import find_target, known_to_server, require_same_run
+    from ..settling import require_same_run, settle
+    from ..targets import find_target, known_to_server
 
     console = session.console()
     target = find_target(session, session.arguments.run)

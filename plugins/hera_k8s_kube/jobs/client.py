@@ -344,22 +344,22 @@ def hand_in_all(jobs: Jobs, manifests: Sequence[Json], run: str, *, again: str, 
     run: what messages call them together. again: what completes them. end: what ends those that were accepted.
 
     Raises `SubmissionUnknown` when the outcome of any is unknown, else `SubmittedInPart` when some were accepted and
-    some were not, else the `SubmitError` of the first.
+    some were not, else the first error.
     """
     failed = threading.Event()
 
-    def hand_in(manifest: Json) -> Submission | SubmitError | None:
+    def hand_in(manifest: Json) -> Submission | HeraK8sError | None:
         if failed.is_set():
             return None
         try:
             return jobs.hand_in(manifest)
-        except SubmitError as error:
+        except HeraK8sError as error:
             failed.set()
             return error
 
     outcomes = at_once(hand_in, manifests)
     accepted = [each for each in outcomes if isinstance(each, Submission)]
-    errors = [each for each in outcomes if isinstance(each, SubmitError)]
+    errors = [each for each in outcomes if isinstance(each, HeraK8sError)]
     if not errors:
         return accepted
     first = next((each for each in errors if isinstance(each, SubmissionUnknown)), errors[0])
