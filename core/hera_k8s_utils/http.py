@@ -201,8 +201,8 @@ class HttpClient:
         """One request below the server's address; raises `PlatformError` on anything but success.
 
         path: quoted where need be. json: a body to send as JSON. timeout: seconds for the whole answer, repetitions
-        included, instead of the settings'. repeat: False for a PUT or DELETE that would do something else when done
-        twice. An answer is at most `LARGEST_ANSWER` bytes, also when it is decompressed.
+        included and waits between them not, instead of the settings'. repeat: False for a PUT or DELETE that would do
+        something else when done twice. An answer is at most `LARGEST_ANSWER` bytes, also when it is decompressed.
         """
         wait = self._settings.http_timeout if timeout is None else timeout
         sending = _Sending(method, path, wait, repeat=repeat)
@@ -292,14 +292,15 @@ class HttpClient:
         import urllib3
 
         _hold_back(sending.method, self._at(sending.path), parts.get("json"))
-        limits = RequestLimits(sending.wait)
         headers = {"Accept": "application/json", **(parts.pop("headers", None) or {})}
         if token:
             headers["Authorization"] = f"Bearer {self._sendable(sending, token)}"
         sendable(headers, origin=f"{sending.method} {self._shown(sending.path)}")
+        session = self._session(sending.repeat)  # what it takes to open is not the server's time
+        limits = RequestLimits(sending.wait)
         try:
             with limits.applied():
-                response = self._session(sending.repeat).request(
+                response = session.request(
                     sending.method,
                     self._at(sending.path),
                     headers=headers,

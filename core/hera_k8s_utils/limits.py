@@ -34,10 +34,12 @@ class RequestLimits:
     """The time and the bytes that are left for one request and its repetitions.
 
     seconds: until the whole answer is there. most: bytes of it, headers included, as they come.
+    `extended`: the seconds that were left out so far.
     """
 
     def __init__(self, seconds: float, *, most: int = LARGEST_ANSWER) -> None:
         self.most = most
+        self.extended = 0.0
         self._seconds = seconds
         self.restart()
 
@@ -56,6 +58,7 @@ class RequestLimits:
     def extend(self, seconds: float) -> None:
         """Leave out time for which the server was not waited for."""
         self._end += seconds
+        self.extended += seconds
 
     def within(self, seconds: float | None = None) -> float:
         """The seconds that are left, or fewer if fewer are named. Raises `OutOfTime` when none are."""

@@ -117,6 +117,17 @@ def parse_json(content: bytes | str, *, deepest: int = DEEPEST) -> Any:
     return found
 
 
+def are_objects(items: Any) -> bool:
+    """Whether the items of a server's list are objects as Kubernetes knows them, and not `null` or numbers."""
+    return isinstance(items, list) and all(map(_is_object, items))
+
+
+def _is_object(item: Any) -> bool:
+    return isinstance(item, dict) and all(
+        isinstance(item.get(part) or {}, dict) for part in ("metadata", "spec", "status")
+    )
+
+
 def _containers(text: str) -> int:
     return text.count("{") + text.count("[")
 

@@ -184,9 +184,9 @@ _WORD: Final = r"(?:token|pass(?:word|wd|phrase)|secret|secret[_-]?(?:access[_-]
 _OPEN: Final = r"(?![<$%{*])"  # redacted already, or a place for a value
 _PLAIN_VALUE: Final = (
     r"(?![-+]?[\d.,]{1,40}(?:e[-+]?\d{1,4})?(?![\w.~+=-]))"
-    r"(?!(?:none|null|nil|true|false|yes|no|(?-i:[A-Z]{1,40}))(?![\w.~+/=-]))"
+    r"(?!(?:none|null|nil|true|false|yes|no|bearer|basic|(?-i:[A-Z]{1,40}))(?![\w.~+/=-]))"
 )
-"""Not a number, a truth value or a placeholder such as TOKEN: `max_token=4096` is a result."""
+"""Not a number, a truth value, a placeholder such as TOKEN or the word before a token: `max_token=4096` is a result."""
 _MIXED: Final = r"(?=[^\s'\",;&]{0,200}\d)(?=[^\s'\",;&]{0,200}[A-Za-z])"
 """A word of digits and letters: what a person writes after a colon is seldom one."""
 
@@ -224,7 +224,10 @@ _LOOKS: Final = tuple(
             rf"\1{REDACTED}",
         ),
         # names of secrets and their values, as in a variable, in JSON or YAML, on a command line
-        (rf"(?i)({_WORD}=['\"]?){_OPEN}{_PLAIN_VALUE}[^\s&'\"<>,;)]{{4,}}", rf"\1{REDACTED}"),
+        (
+            rf"(?i)({_WORD}=['\"]?(?:(?:bearer|basic)\s+)?){_OPEN}{_PLAIN_VALUE}[^\s&'\"<>,;)]{{4,}}",
+            rf"\1{REDACTED}",
+        ),
         (rf"(?i)({_WORD}\\{{0,3}}['\"]\s*[:=]\s*\\{{0,3}}['\"]){_OPEN}[^\s'\"\\]{{4,}}", rf"\1{REDACTED}"),
         (
             rf"(?i)({_WORD}(?:\s*[:=]\s*|\s+is\s+)['\"]?){_OPEN}{_PLAIN_VALUE}{_MIXED}[^\s'\",;&]{{8,}}",

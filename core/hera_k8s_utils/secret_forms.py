@@ -1,7 +1,8 @@
 """The forms in which a secret can stand in a text, as one regular expression that finds them all.
 
-As it is, quoted for URLs, JSON, Python, YAML, HTML or a shell, in base64 (also as a part of something longer) and in
-hexadecimal. The forms are merged into a trie, so that a text is read once however many secrets are known.
+As it is, quoted for URLs, JSON, Python, YAML, HTML or a shell, in base64 (also as a part of something longer), and byte
+by byte in hexadecimal or decimal numbers. The forms are merged into a trie, so that a text is read once however many
+secrets are known.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ _ITSELF: Final = {
     "\n": r"\s{1,8}",
 }
 _BASE64: Final = {"+": r"(?:[+-]|%2[Bb])", "/": r"(?:[/_]|\\/|%2[Ff])", "=": r"(?:=|%3[Dd])"}
+_BETWEEN: Final = r"(?:\\{1,8}(?:x|u00)|[ ,]{0,2}0x|&#x|;&#x|%|[ :-])?"
+"""What may stand between the bytes of a hexadecimal form."""
+_BETWEEN_NUMBERS: Final = r"(?:[ ,]{1,2}|;&#)"
 _BASE64_CHARACTER: Final = r"(?:[A-Za-z0-9+/_=-]|%2[BbFf]|%3[Dd])"
 
 _Trie = dict[str, "_Trie"]
@@ -65,8 +69,7 @@ def forms(secret: str) -> Iterator[Form]:
         yield tuple(map(_character, secret))
     data = secret.encode("utf-8", "surrogatepass")
     yield from _base64_forms(data)
-    for text in (data.hex(), data.hex().upper()):
-        yield _begun(tuple(text), "[0-9A-Fa-f]")
+    yield from _byte_forms(data)
 
 
 def _pieces(token: str) -> Iterator[Form]:
@@ -93,6 +96,16 @@ def _base64_forms(data: bytes) -> Iterator[Form]:
 
 def _in_base64(text: str) -> Form:
     return _begun(tuple(_BASE64.get(char, char) for char in text), _BASE64_CHARACTER)
+
+
+def _byte_forms(data: bytes) -> Iterator[Form]:
+    """Byte by byte: `6579`, `65:79`, `\\x65\\x79`, `%65%79`, `0x65, 0x79`, and `[101 121]` as Go prints bytes."""
+    first, *others = data
+    pairs = (_digits(first, 2), *(f"{_BETWEEN}{_digits(byte, 2)}" for byte in others))
+    yield _begun(pairs, f"(?:{_BETWEEN}[0-9A-Fa-f]{{2}})")
+    if len(data) >= _SURE:
+        numbers = (rf"(?<!\d){first}", *(rf"{_BETWEEN_NUMBERS}{byte}(?!\d)" for byte in others))
+        yield _begun(numbers, rf"(?:{_BETWEEN_NUMBERS}\d{{1,3}})")
 
 
 def _begun(form: Form, further: str) -> Form:

@@ -28,23 +28,20 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _BUSY = frozenset({429, 502, 503, 504})
 
 _LONGEST_WAIT = 30.0
-"""Seconds to which a server's `Retry-After` is cut: a longer one fails instead of seeming to hang."""
+"""Seconds of waiting that a server may ask for with `Retry-After`, for all repetitions of a request together. When it
+asks for more, the request fails instead of seeming to hang."""
 
 
 class SafeRetry(Retry):
     """urllib3's Retry; 429 with any method, since a throttled request had no effect; nothing after a limit.
 
-    Repetitions share the time and the bytes of the request; waits between them do not count.
+    Repetitions share the time and the bytes of the request; waits between them do not count, and have their own limit.
     """
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
         if status_code == 429:
             return bool(self.total) and bool(self.status)
         return super().is_retry(method, status_code, has_retry_after)
-
-    def get_retry_after(self, response: Any) -> float | None:
-        seconds = super().get_retry_after(response)
-        return None if seconds is None else min(seconds, _LONGEST_WAIT)
 
     def sleep(self, response: Any = None) -> None:
         began = time.monotonic()
@@ -65,9 +62,16 @@ class SafeRetry(Retry):
             raise error
         if error is not None and _first(list(_causes(error)), AnswerRejected, TimeoutError):
             raise error
-        if (limits := applied_limits()) is not None and limits.over:
+        limits = applied_limits()
+        if (limits is not None and limits.over) or self._waits_too_long(response):
             raise urllib3.exceptions.MaxRetryError(_pool, url or "", error)  # tells the error, or returns the answer
         return super().increment(method, url, response, error, _pool, _stacktrace)
+
+    def _waits_too_long(self, response: Any) -> bool:
+        asked = None if response is None else self.get_retry_after(response)
+        limits = applied_limits()
+        waited = 0.0 if limits is None else limits.extended
+        return asked is not None and waited + asked > _LONGEST_WAIT
 
 
 class _Adapter(HTTPAdapter):

@@ -21,6 +21,7 @@ from hera_k8s_utils.consequences import admit, sends
 from hera_k8s_utils.http import STREAM_SILENCE, HttpClient, NetworkSettings
 from hera_k8s_utils.limits import ListLimits
 from hera_k8s_utils.naming import is_dns_label, is_dns_subdomain
+from hera_k8s_utils.reading import are_objects
 
 from .events import results
 from .renewal import RenewedToken
@@ -260,7 +261,7 @@ class ArgoClient:
     def _items(self, page: Json, path: str) -> Any:
         """The items of a list, empty where there are none; an object that is no list is not taken for an empty one."""
         items = page.get("items") or []
-        if not isinstance(items, list) or page.keys().isdisjoint(("items", "metadata")):
+        if not are_objects(items) or page.keys().isdisjoint(("items", "metadata")):
             raise PlatformError(
                 f"GET {self.server}/{path}",
                 found="answered with an object that is no list of workflows",

@@ -18,6 +18,7 @@ from hera_k8s_utils.http import NetworkSettings
 from hera_k8s_utils.limits import LARGEST_ANSWER, LARGEST_OBJECT, ListLimits, RequestLimits
 from hera_k8s_utils.naming import is_dns_label
 from hera_k8s_utils.provisioning import MANAGER
+from hera_k8s_utils.reading import are_objects
 
 from .answers import Request, event_error, lost, parsed, refusal
 from .session import Session, open_session
@@ -160,14 +161,16 @@ class KubernetesClient:
             answer, size = self._sized(sending)
             limits.take(size)
             kind = str(answer.get("kind") or "").removesuffix("List")
-            if "items" not in answer and not str(answer.get("kind") or "").endswith("List"):
+            items = answer.get("items") or []
+            is_list = "items" in answer or str(answer.get("kind") or "").endswith("List")
+            if not is_list or not are_objects(items):
                 raise PlatformError(
                     f"list {resource}",
                     found="the server answered with an object that is no list",
                     hint="is it the address of a Kubernetes API server?",
                     trouble=Trouble.PROTOCOL,
                 )
-            for item in answer.get("items") or ():
+            for item in items:
                 yield {"apiVersion": answer.get("apiVersion", api_version), "kind": kind, **item}
             more = (answer.get("metadata") or {}).get("continue")
             if not more:

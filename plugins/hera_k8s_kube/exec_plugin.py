@@ -92,7 +92,7 @@ def _cluster_info(cluster: Json) -> Json:
 def _remember(output: bytes) -> None:
     """A command that fails may have written its answer all the same, and repeat it among its errors."""
     try:
-        answer = json.loads(output)
+        answer = parse_json(output)
     except ValueError:
         return
     status = answer.get("status") if isinstance(answer, dict) else None

@@ -267,11 +267,16 @@ def test_output_that_is_lost_is_not_done(work: Path, line: str) -> None:
 # --- servers that are none -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [{"hello": "world"}, {"items": 5}, {"items": [None]}, {"items": ["x"]}, {"items": [{"metadata": 5}]}],
+    ids=["object", "number", "list of null", "list of text", "metadata of a number"],
+)
 def test_an_object_that_is_no_list_is_not_taken_for_no_run(
-    hera: CommandLine, monkeypatch: pytest.MonkeyPatch, work: Path
+    hera: CommandLine, monkeypatch: pytest.MonkeyPatch, work: Path, answer: dict[str, object]
 ) -> None:
     with FaultServer() as server:
-        server.otherwise = reply(200, {"hello": "world"})
+        server.otherwise = reply(200, answer)
         for name, value in {"ARGO_SERVER": server.url, "ARGO_TOKEN": SECRET, "ARGO_NAMESPACE": NAMESPACE}.items():
             monkeypatch.setenv(name, value)
         told = hera("runs", "--server")

@@ -174,6 +174,14 @@ def test_repetitions_share_the_time_and_the_waits_between_them_do_not_count(serv
     assert ask(server.url, QUICK) == {"ok": True}
 
 
+def test_a_server_that_asks_for_a_long_wait_is_not_waited_for(server: FaultServer, ask: Ask) -> None:
+    server.otherwise = reply(429, {"message": "slow down"}, headers={"Retry-After": "86400"})
+    with pytest.raises(PlatformError) as caught:
+        ask(server.url, QUICK)
+    assert caught.value.trouble is Trouble.THROTTLED
+    assert len(server.requests) == 1
+
+
 def test_limits_of_one_request_are_counted_down() -> None:
     limits = RequestLimits(10, most=5)
     limits.take(5)

@@ -59,6 +59,12 @@ FORMS: dict[str, Callable[[str], str]] = {
     "in base64 in an address": lambda s: urllib.parse.quote(base64.b64encode(s.encode()).decode(), safe=""),
     "in hexadecimal": lambda s: s.encode().hex(),
     "in hexadecimal in upper case": lambda s: s.encode().hex().upper(),
+    "in hexadecimal with colons": lambda s: s.encode().hex(":"),
+    "with each byte escaped": lambda s: "".join(f"\\x{byte:02x}" for byte in s.encode()),
+    "with each byte quoted": lambda s: "".join(f"%{byte:02X}" for byte in s.encode()),
+    "as numbers in HTML": lambda s: "".join(f"&#{byte};" for byte in s.encode()),
+    "as bytes that Go prints": lambda s: f"[{' '.join(map(str, s.encode()))}]",
+    "as a list of bytes": lambda s: str(list(s.encode())),
 }
 
 
@@ -242,6 +248,12 @@ def test_what_looks_like_a_secret_is_masked(text: str) -> None:
         assert CANARY not in shown
         assert REDACTED in shown
         assert redact(shown) == shown
+
+
+def test_the_word_before_a_token_is_no_token() -> None:
+    line = 'export ARGO_TOKEN="Bearer $(cat state/admin.token)"'
+    assert redact(line) == line
+    assert redact("ARGO_TOKEN='Bearer lettersalone'") == f"ARGO_TOKEN='Bearer {REDACTED}'"
 
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False).map(repr) | st.integers().map(str)
