@@ -133,7 +133,7 @@ class Stream:
 
     def log_line(self, line: LogLine, by: str, *, colours: bool) -> None:
         """Write a line that a pod printed; by: what it is headed with."""
-        head = f"{one_line(by)}: " if by else ""
+        head = f"{one_line(redact(by))}: " if by else ""
         if not self.interactive:
             self._faithful(head, line)
             return
