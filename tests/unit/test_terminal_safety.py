@@ -62,6 +62,7 @@ def place(work: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("HERA_K8S_HTTP_RETRIES", "0")
     monkeypatch.setenv("HERA_K8S_HTTP_TIMEOUT", "5")
+    live_display()  # looked at before a test prepares what is hostile
     return work
 
 
