@@ -77,8 +77,9 @@ def serve(requests: socket.socket) -> None:
         message, descriptors, _, _ = socket.recv_fds(requests, 1, 3)
         if not message:
             return
-        if os.fork() == 0:
-            _end_with(partial(_answer, requests, descriptors))
+        with contextlib.suppress(OSError):  # too many processes: this request gets no answer, others go on
+            if os.fork() == 0:
+                _end_with(partial(_answer, requests, descriptors))
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -87,6 +88,8 @@ def _answer(requests: socket.socket, descriptors: list[int]) -> int:
     requests.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)  # the command gets the copies below, and no way to answer in our place
     output, errors, stream = descriptors
     with socket.socket(fileno=stream) as channel:
         channel.sendall(b"%d\n" % os.getpid())

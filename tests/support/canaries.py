@@ -18,14 +18,15 @@ import os
 import random
 import secrets
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,14 @@ from typing import Any
 from argo_peer import EVENTS, NAMESPACE, ArgoPeer
 from command_line import SMALL, kubeconfig
 from fault_server import Answer, Request, cut, refused_port, reply, sse, tls_context
+from forked_commands import ForkedCommands, Worker
 
 Json = dict[str, Any]
 
 PATIENCE = 40.0
 """Seconds after which a command is killed."""
+SIDE_BY_SIDE = 6
+"""Combinations that run at a time: much of their time is waiting."""
 OUR_FILES = ("kc", "tok", "hera.config", "plugin.py", "logins.json", "script.py", "experiment.py")
 """Files that the canary is put into."""
 SCRIPT = """
@@ -137,7 +141,7 @@ class Stage:
     def plugin(self, program: str, **entry: Any) -> None:
         """An exec plugin in the kubeconfig."""
         (self.work / "plugin.py").write_text(program)
-        spec = {"apiVersion": "client.authentication.k8s.io/v1", "command": sys.executable, "interactiveMode": "Never"}
+        spec = {"apiVersion": "client.authentication.k8s.io/v1", "command": "python", "interactiveMode": "Never"}
         self.user = {"exec": {**spec, "args": ["plugin.py"], **entry}}
 
 
@@ -475,76 +479,61 @@ class Peer(ArgoPeer):
 
 
 class Campaign:
-    """Runs combinations below a directory. children: how many children were seen in all."""
+    """Runs combinations below a directory, several side by side. children: how many children were seen in all."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._number = 0
         self.children = 0
         self._programs = directory / "bin"
         self._programs.mkdir(parents=True)
         self._record_calls()
-        self._runner = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("forked_commands.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
 
-    def __enter__(self) -> Campaign:
-        return self
+    def run(self, combinations: Sequence[Combination]) -> Iterator[Exposure]:
+        """Run combinations and search what they left."""
+        with ForkedCommands() as forked, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            one = partial(self._one, forked)
+            for children, exposures in pool.map(one, range(len(combinations)), combinations):
+                self.children += children
+                yield from exposures
 
-    def __exit__(self, *_: object) -> None:
-        assert self._runner.stdin is not None
-        self._runner.stdin.close()
-        self._runner.wait(PATIENCE)
-
-    def run(self, combination: Combination) -> list[Exposure]:
-        """Run one combination and search what it left."""
-        self._number += 1
-        stage_directory = self._directory / f"{self._number:04}"
+    def _one(self, forked: ForkedCommands, number: int, combination: Combination) -> tuple[int, list[Exposure]]:
+        directory = self._directory / f"{number:04}"
         for name in ("work", "home"):
-            (stage_directory / name).mkdir(parents=True)
+            (directory / name).mkdir(parents=True)
         canary = _canary_for(combination)
-        with _peer(combination, canary) as server:
-            stage = Stage(stage_directory, canary, server)
-            spec = _prepare(stage, combination, self._programs)
-            seen = self._run(spec, stage)
+        with _peer(combination, canary) as server, forked.worker() as worker:
+            stage = Stage(directory, canary, server)
+            seen = _run(worker, _prepare(stage, combination, self._programs), stage)
         exposures = [*_searched(stage, combination), *_in_children(stage, combination, seen)]
         if not exposures:
-            shutil.rmtree(stage_directory)
-        return exposures
-
-    def _run(self, spec: Json, stage: Stage) -> dict[str, str]:
-        """What its children were given: arguments and variables, by the process's id."""
-        runner = self._runner
-        assert runner.stdin is not None
-        assert runner.stdout is not None
-        runner.stdin.write(json.dumps(spec) + "\n")
-        runner.stdin.flush()
-        leader = int(runner.stdout.readline())
-        seen: dict[str, str] = {}
-        ended = time.monotonic() + PATIENCE
-        while _alive(leader):
-            seen |= _children_of(leader)
-            if time.monotonic() > ended:
-                os.killpg(leader, 9)
-            time.sleep(0.05)
-        runner.stdout.readline()
-        log = stage.root / "calls"
-        if log.exists():
-            seen["calls"] = log.read_text()
-        self.children += len(seen)
-        return seen
+            shutil.rmtree(directory)
+        return len(seen), exposures
 
     def _record_calls(self) -> None:
         """Programs in front of the real ones that keep what they are given: sampling may miss a short life."""
-        for name in ("git", "kubectl", "bwrap", "unshare"):
-            real = shutil.which(name)
+        for name in ("git", "kubectl", "bwrap", "unshare", "python"):
+            real = sys.executable if name == "python" else shutil.which(name)
             last = f'exec {real} "$@"' if real else "exit 1"
             script = self._programs / name
             script.write_text(f'#!/bin/sh\n{{ echo "$0 $*"; env; }} >> "$CALLS"\n{last}\n')
             script.chmod(0o755)
+
+
+def _run(worker: Worker, told: Json, stage: Stage) -> dict[str, str]:
+    """What its children were given: arguments and variables, by the process's id."""
+    leader = worker.start(told)
+    seen: dict[str, str] = {}
+    ended = time.monotonic() + PATIENCE
+    while _alive(leader):
+        seen |= _children_of(leader)
+        if time.monotonic() > ended:
+            os.killpg(leader, 9)
+        time.sleep(0.05)
+    worker.exit_code()
+    log = stage.root / "calls"
+    if log.exists():
+        seen["calls"] = log.read_text()
+    return seen
 
 
 def _canary_for(combination: Combination) -> str:
@@ -663,12 +652,11 @@ def _given_to(process: int) -> bytes:
 def campaign(combinations: Sequence[Combination], directory: Path) -> tuple[list[Exposure], int]:
     """Run them all; what got out, each printed at once, and how many children were looked at."""
     exposures = []
-    with Campaign(directory) as running:
-        for each in combinations:
-            for exposure in running.run(each):
-                print(exposure, flush=True)
-                exposures.append(exposure)
-        return exposures, running.children
+    running = Campaign(directory)
+    for exposure in running.run(combinations):
+        print(exposure, flush=True)
+        exposures.append(exposure)
+    return exposures, running.children
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """Servers that answer without a bound: commands end by themselves, say which limit was met, and hold little memory.
 
-Each command is a child of its own with a ceiling on its memory; nothing here measures time: a test whose child does not
-end is ended by pytest's own limit.
+Each command is a process of its own with a ceiling on its memory; nothing here measures time: a test whose command does
+not end is ended by pytest's own limit.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -34,11 +34,14 @@ from fault_server import (
     reply,
     slow_headers,
 )
+from forked_commands import ForkedCommands
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the ceiling on memory is Linux's")
 
-CEILING = 1024 * 1024
-"""KiB of address space that a child may have: a third of it is the interpreter's and its threads'."""
+CEILING = 1024 * 1024 * 1024
+"""Bytes of address space that a command may have: a third of it is the interpreter's and its threads'."""
+SIDE_BY_SIDE = 8
+"""Commands that run at a time: most of their time is waiting."""
 
 
 class Case(NamedTuple):
@@ -72,60 +75,95 @@ RARER: Mapping[str, Case] = {
     "bomb of a redirect": Case(lambda: redirect(bomb(302)), "sends elsewhere"),
 }
 """Each for one command."""
+BORNE = ("drip", "slow headers", "endless refusal")
+"""What `follow` bears until its time is up, for it may pass."""
 PLATFORMS = ("kubernetes", "argo")
 COMMANDS: Mapping[str, tuple[list[str], int]] = {
     "check": (["check", "experiment.py"], 5),
     "runs": (["runs", "--server"], 9),
     "logs": (["logs", "x"], 9),
-    "follow": (["follow", "x", "--timeout", "20s"], 9),
+    "follow": (["follow", "x", "--timeout", "60s"], 9),
 }
+FOLLOW_BRIEFLY = ["follow", "x", "--timeout", "4s"]
 
 
-def start(words: list[str], directory: str, platform: str, url: str, timeout: int) -> subprocess.Popen[str]:
-    """A command against a server, with a ceiling on its memory."""
-    Path(directory, "experiment.py").write_text(SMALL)
-    environ = {name: text for name, text in os.environ.items() if not name.startswith(("ARGO", "KUBE", "HERA"))}
-    environ |= {
-        "HOME": directory,
-        "HERA_K8S_HTTP_TIMEOUT": str(timeout),
-        "HERA_K8S_CHECK_TIMEOUT": "60",
-        "MALLOC_ARENA_MAX": "2",
+class Trial(NamedTuple):
+    """A command against a server that gives one answer to all, or to one path alone."""
+
+    case: Case
+    words: list[str]
+    path: str = ""
+
+
+Trials = Mapping[tuple[str, str], Trial]
+"""By platform and case."""
+
+
+def trials_of(command: str) -> Trials:
+    """One command in all cases."""
+    words = COMMANDS[command][0]
+    return {
+        (platform, name): Trial(case, FOLLOW_BRIEFLY if command == "follow" and name in BORNE else words)
+        for platform in PLATFORMS
+        for name, case in ({**CASES, **RARER} if command == "runs" else CASES).items()
     }
+
+
+class Commands:
+    """Commands against such servers, each a process of its own with a ceiling on its memory, a few side by side."""
+
+    def __init__(self, forked: ForkedCommands) -> None:
+        self._forked = forked
+        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE)
+        self._known: dict[tuple[str, Callable[[str], Trials]], Mapping[tuple[str, str], Future[Told]]] = {}
+
+    def told(self, group: str, trials: Callable[[str], Trials], platform: str, case: str) -> Told:
+        """What one trial of a group told; all of them are begun when the first is asked for."""
+        key = group, trials
+        if key not in self._known:
+            self._known[key] = {
+                (where, name): self._pool.submit(self.against, trial, where)
+                for (where, name), trial in trials(group).items()
+            }
+        return self._known[key][platform, case].result()
+
+    def against(self, trial: Trial, platform: str) -> Told:
+        """What a trial told."""
+        answer = trial.case.answer()
+        with FaultServer() as server:
+            well_behaved(server)
+            if trial.path:
+                server.on("GET", trial.path, answer)
+            else:
+                server.forget()
+                server.otherwise = answer
+            return self._run(trial.words, platform, server.url, trial.case.timeout)
+
+    def _run(self, words: list[str], platform: str, url: str, timeout: int) -> Told:
+        with self._forked.worker() as worker, TemporaryDirectory() as place:
+            directory = Path(place, "work")
+            directory.mkdir()
+            (directory / "experiment.py").write_text(SMALL)
+            environ = variables(directory, platform, url, timeout)
+            worker.start({"words": words, "directory": str(directory), "environ": environ, "ceiling": CEILING})
+            told = Told(worker.exit_code(), *(Path(place, name).read_text() for name in ("out", "err")))
+        refuse_what_must_not_be_said(told.text)
+        return told
+
+
+def variables(directory: Path, platform: str, url: str, timeout: int) -> dict[str, str]:
+    """The environment of a command against a server."""
+    environ = {name: text for name, text in os.environ.items() if not name.startswith(("ARGO", "KUBE", "HERA"))}
+    environ |= {"HOME": str(directory), "HERA_K8S_HTTP_TIMEOUT": str(timeout), "HERA_K8S_CHECK_TIMEOUT": "60"}
     if platform == "argo":
-        environ |= {"ARGO_SERVER": url, "ARGO_TOKEN": SECRET, "ARGO_NAMESPACE": "lab"}
-    else:
-        environ["KUBECONFIG"] = write_kubeconfig(Path(directory, "config"), kubeconfig(url, namespace="lab"))
-    shell = f'ulimit -v {CEILING} && exec "$0" -m hera_k8s_utils "$@"'
-    return subprocess.Popen(
-        ["sh", "-c", shell, sys.executable, *words],
-        cwd=directory,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+        return environ | {"ARGO_SERVER": url, "ARGO_TOKEN": SECRET, "ARGO_NAMESPACE": "lab"}
+    return environ | {"KUBECONFIG": write_kubeconfig(directory / "config", kubeconfig(url, namespace="lab"))}
 
 
-def told_by(child: subprocess.Popen[str]) -> Told:
-    """How a child ended, when it has."""
-    out, err = child.communicate()
-    told = Told(child.returncode, out, err)
-    refuse_what_must_not_be_said(told.text)
-    return told
-
-
-def against(case: Case, words: list[str], platform: str, directory: str, paths: tuple[str, ...] = ()) -> Told:
-    """What a command says to a server that gives one answer to all, or to these paths alone."""
-    answer = case.answer()
-    with FaultServer() as server:
-        well_behaved(server)
-        if not paths:
-            server.forget()
-            server.otherwise = answer
-        for path in paths:
-            server.on("GET", path, answer)
-        return told_by(start(words, directory, platform, server.url, case.timeout))
+@pytest.fixture(scope="module")
+def commands() -> Iterator[Commands]:
+    with ForkedCommands(MALLOC_ARENA_MAX="2") as forked:
+        yield Commands(forked)
 
 
 def well_behaved(server: FaultServer) -> None:
@@ -142,35 +180,14 @@ def well_behaved(server: FaultServer) -> None:
     server.on("GET", "/api/v1/namespaces/lab/pods", reply(200, {"kind": "PodList", "items": [pod]}))
 
 
-@cache
-def all_told(platform: str, command: str) -> Mapping[str, Told]:
-    """What one command says in all cases, which run side by side, a few at once."""
-    words, _ = COMMANDS[command]
-    cases = {**CASES, **RARER} if command == "runs" else CASES
-    found: dict[str, Told] = {}
-    names = list(cases)
-    for at in range(0, len(names), 6):
-        found |= _side_by_side(names[at : at + 6], words, platform)
-    return found
-
-
-def _side_by_side(names: list[str], words: list[str], platform: str) -> dict[str, Told]:
-    from concurrent.futures import ThreadPoolExecutor
-
-    def one(name: str) -> Told:
-        with TemporaryDirectory() as directory:
-            return against({**CASES, **RARER}[name], words, platform, directory)
-
-    with ThreadPoolExecutor(len(names)) as pool:
-        return dict(zip(names, pool.map(one, names), strict=True))
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_a_command_ends_by_itself_and_names_the_limit(platform: str, command: str, case: str) -> None:
-    told = all_told(platform, command)[case]
+def test_a_command_ends_by_itself_and_names_the_limit(
+    commands: Commands, platform: str, command: str, case: str
+) -> None:
+    told = commands.told(command, trials_of, platform, case)
     code, words = _expected(platform, command, case)
     assert (told.code, told.out if command != "check" else "") == (code, ""), told.text
     assert words in told.text
@@ -179,7 +196,7 @@ def test_a_command_ends_by_itself_and_names_the_limit(platform: str, command: st
 def _expected(platform: str, command: str, case: str) -> tuple[int, str]:
     """The exit code and the words."""
     code, words = COMMANDS[command][1], CASES[case].words
-    if command == "follow" and case in ("drip", "slow headers", "endless refusal"):  # what may pass is borne
+    if command == "follow" and case in BORNE:
         return 8, "no longer following x"
     if (platform, command) == ("argo", "logs"):  # which is a stream: it may be long, a line of it may not
         words = {"endless": "one line has no end", "bomb": "one line has no end", "lying length": "within 5 s"}.get(
@@ -191,42 +208,50 @@ def _expected(platform: str, command: str, case: str) -> tuple[int, str]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", RARER)
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_what_is_around_an_answer_is_limited_too(platform: str, case: str) -> None:
-    told = all_told(platform, "runs")[case]
+def test_what_is_around_an_answer_is_limited_too(commands: Commands, platform: str, case: str) -> None:
+    told = commands.told("runs", trials_of, platform, case)
     assert (told.code, told.out) == (9, ""), told.text
     assert RARER[case].words in told.text
 
 
-LOGS = {"kubernetes": "/api/v1/namespaces/lab/pods/x-pod/log", "argo": "/api/v1/workflows/lab/x/log"}
 STREAMS: Mapping[str, Case] = {
     "a line without an end": Case(endless, "one line has no end"),
     "a compressed line without an end": Case(lambda: bomb(begin=b""), "one line has no end"),
     "drip": Case(drip, "within 2 s", timeout=2),
     "slow headers": Case(slow_headers, "within 2 s", timeout=2),
 }
+PATHS = {
+    ("logs", "kubernetes"): "/api/v1/namespaces/lab/pods/x-pod/log",
+    ("logs", "argo"): "/api/v1/workflows/lab/x/log",
+    ("events", "kubernetes"): "/apis/argoproj.io/v1alpha1/namespaces/lab/workflows",
+    ("events", "argo"): "/api/v1/workflow-events/lab",
+}
 
 
-@pytest.mark.timeout(120)
+def streams_of(what: str) -> Trials:
+    """All streams of logs, or of events."""
+    words = ["logs", "x"] if what == "logs" else FOLLOW_BRIEFLY
+    return {
+        (platform, name): Trial(case, words, PATHS[what, platform])
+        for platform in PLATFORMS
+        for name, case in STREAMS.items()
+    }
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", STREAMS)
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_a_log_that_is_there_already_has_an_end(platform: str, case: str, tmp_path: Path) -> None:
-    told = against(STREAMS[case], ["logs", "x"], platform, str(tmp_path), (LOGS[platform],))
+def test_a_log_that_is_there_already_has_an_end(commands: Commands, platform: str, case: str) -> None:
+    told = commands.told("logs", streams_of, platform, case)
     assert told.code == 9, told.text
     assert STREAMS[case].words in told.text
 
 
-EVENTS = {
-    "kubernetes": "/apis/argoproj.io/v1alpha1/namespaces/lab/workflows",
-    "argo": "/api/v1/workflow-events/lab",
-}
-
-
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", STREAMS)
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_who_follows_bears_a_hostile_stream_until_the_time_is_up(platform: str, case: str, tmp_path: Path) -> None:
-    words = ["follow", "x", "--timeout", "4s"]
-    told = against(STREAMS[case], words, platform, str(tmp_path), (EVENTS[platform],))
+def test_who_follows_bears_a_hostile_stream_until_the_time_is_up(commands: Commands, platform: str, case: str) -> None:
+    told = commands.told("events", streams_of, platform, case)
     assert told.code == 8, told.text
     assert "no longer following x" in told.text
 
@@ -236,7 +261,7 @@ def test_login_reads_no_more_than_a_token(tmp_path: Path) -> None:
     with FaultServer() as server, open("/dev/zero", "rb") as endless_input:
         environ = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "ARGO_SERVER": server.url}
         done = subprocess.run(
-            ["sh", "-c", f'ulimit -v {CEILING} && exec "$0" -m hera_k8s_utils login', sys.executable],
+            ["sh", "-c", f'ulimit -v {CEILING // 1024} && exec "$0" -m hera_k8s_utils login', sys.executable],
             env=environ,
             stdin=endless_input,
             capture_output=True,
@@ -249,7 +274,7 @@ def test_login_reads_no_more_than_a_token(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("logins.json"))
 
 
-def test_the_records_of_what_is_hostile_are_json(tmp_path: Path) -> None:
-    told = against(CASES["deep JSON"], ["check", "experiment.py", "--output", "json"], "argo", str(tmp_path))
+def test_the_records_of_what_is_hostile_are_json(commands: Commands) -> None:
+    told = commands.against(Trial(CASES["deep JSON"], ["check", "experiment.py", "--output", "json"]), "argo")
     assert told.code == 5
     assert "nested" in json.dumps(json.loads(told.out))

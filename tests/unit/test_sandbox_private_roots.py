@@ -70,6 +70,11 @@ def test_no_signal_is_ignored(pods: Pods) -> None:
     assert int(told.split()[1], 16) & 0x7FFFFFFF == 0
 
 
+def test_a_command_is_given_its_standard_streams_alone(pods: Pods) -> None:
+    """Through another file of the sandbox's it could forge its own exit code, or reach this machine."""
+    assert pods.says("for n in $(seq 0 40); do if test -e /proc/$$$$/fd/$n; then echo $n; fi; done") == ["0", "1", "2"]
+
+
 def test_a_command_is_asked_to_end_as_soon_as_it_runs(pods: Pods) -> None:
     """Not the processes around it, which would end without it."""
     name = pods.create(container(f"trap 'echo asked; exit 3' TERM; echo up; {LOOP}"), terminationGracePeriodSeconds=20)
