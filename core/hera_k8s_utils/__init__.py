@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from .patience import Strain
     from .provisioning import provision
     from .quantity import parse_quantity
+    from .reading import LARGEST_DOCUMENT, MIB, parse_json, read_file, read_text
     from .submitting import Desk, submit_once
     from .variables import Unresolved
     from .words import counted
@@ -116,6 +117,11 @@ _LATER = {
     "Strain": "patience",
     "provision": "provisioning",
     "parse_quantity": "quantity",
+    "LARGEST_DOCUMENT": "reading",
+    "MIB": "reading",
+    "parse_json": "reading",
+    "read_file": "reading",
+    "read_text": "reading",
     "Desk": "submitting",
     "submit_once": "submitting",
     "Unresolved": "variables",
@@ -139,6 +145,8 @@ __all__ = [
     "DIGEST_LABEL",
     "HOOK_API",
     "KUBERNETES",
+    "LARGEST_DOCUMENT",
+    "MIB",
     "Argo",
     "BuildError",
     "BuiltExperiment",
@@ -222,9 +230,12 @@ __all__ = [
     "ok",
     "option",
     "parse_arguments",
+    "parse_json",
     "parse_quantity",
     "parser",
     "provision",
+    "read_file",
+    "read_text",
     "submit_once",
     "unknown",
     "warn",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +36,8 @@ def git_state(directory: Path) -> dict[str, Any] | None:
 
 
 def _git(directory: Path, *arguments: str) -> str | None:
+    import subprocess
+
     environment = {**environment_for_children(os.environ), "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = run_command(

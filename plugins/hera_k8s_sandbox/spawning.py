@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -14,6 +15,7 @@ from typing import IO, Any, Final, Protocol
 from hera_k8s_sandbox.mounts import Launch
 from hera_k8s_sandbox.roots import NAMESPACES, UNSHARE
 
+_LONGEST_WORD: Final = 128 * 1024  # bytes, with the NUL at its end: MAX_ARG_STRLEN of Linux
 _KILLED: Final = 137  # the exit code of a process that was killed
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG")  # of this process's variables: a task may see those of its parents
 
@@ -64,6 +66,7 @@ class NamespaceSpawner(Spawner):
 
     def start(self, launch: Launch, output: IO[bytes], errors: Errors) -> Child:
         """Start a process; errors: a file, or `subprocess.STDOUT`. Raises OSError."""
+        _require_short(launch)
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -89,6 +92,14 @@ class NamespaceSpawner(Spawner):
             if self._requests is None or self._server is None or self._server.poll() is not None:
                 self._requests, self._server = _start_server()
             return self._requests
+
+
+def _require_short(launch: Launch) -> None:
+    """Raise the `OSError` of execve(2) for words that are too long: the forked process would meet it too late."""
+    words = [*launch.argv, *(f"{name}={value}" for name, value in launch.env.items())]
+    lengths = [len(os.fsencode(word)) + 1 for word in words]
+    if max(lengths) > _LONGEST_WORD or sum(lengths) > os.sysconf("SC_ARG_MAX"):
+        raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
 
 
 def _start_server() -> tuple[socket.socket, subprocess.Popen[bytes]]:

@@ -94,6 +94,7 @@ FILES: dict[str, tuple[str, str, str]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # as Python does for programs; Hera 7.1 has one
 @pytest.mark.parametrize("case", FILES)
 @pytest.mark.parametrize("command", ["run", "render"])
 def test_a_file_that_cannot_be_run_is_told_by_its_line(

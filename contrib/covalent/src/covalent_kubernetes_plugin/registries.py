@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hera_k8s_utils import OptionsError
-from hera_k8s_utils.reading import MIB, parse_json, read_text
+from hera_k8s_utils import MIB, OptionsError, parse_json, read_text
 
 Json = dict[str, Any]
 

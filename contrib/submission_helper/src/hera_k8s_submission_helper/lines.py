@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
-from hera_k8s_utils import OptionsError
-from hera_k8s_utils.reading import LARGEST_DOCUMENT, read_file
+from hera_k8s_utils import LARGEST_DOCUMENT, OptionsError, read_file
 
 _LONGEST: Final = 63
 _PREFIX: Final = "shj-"
