@@ -67,6 +67,7 @@ class Driven:
         self._wanted: float | None = 0.0  # when to advance, on the loop's clock; None: when something happens
         self._written = 0
         self._measured = LARGEST  # bytes above which its size is looked at again
+        self._exceeded = False
         self._finished_pods: dict[str, Json] = {}
 
     @property
@@ -169,21 +170,25 @@ class Driven:
         self._unwritten = False
         stored = store.put(WORKFLOWS, obj)
         self._written = stored.version
-        if not operation.finished and not self._fits(obj, len(stored.body)):
+        if self._exceeds(obj, len(stored.body)):
             self._write()
             return
         self._clean_up()
 
-    def _fits(self, obj: Json, size: int) -> bool:
-        """Whether Argo could store the workflow; what it could not, ends. size: bytes without compressed nodes."""
-        if size <= self._measured:
-            return True
+    def _exceeds(self, obj: Json, size: int) -> bool:
+        """Whether Argo could not store the workflow, which then ends in Error, also one that had just succeeded.
+
+        size: bytes without compressed nodes.
+        """
+        if size <= self._measured or self._exceeded:
+            return False
         self._measured = int(size * _GROWTH)
         try:
             require_size(obj, obj["status"]["nodes"])
         except LimitError as error:
+            self._exceeded = True
             self.operation.exceed(error)
-        return not self.operation.finished
+        return self._exceeded
 
     def _clean_up(self) -> None:
         """Label and, as podGC says, delete pods whose end is written."""
