@@ -216,10 +216,14 @@ def test_hera_is_given_the_token_as_it_is_sent(work: Path, server: FaultServer) 
     from hera_k8s_argo import configure_hera
 
     address = f"{server.url}/bearer/S3CRETtokenABCDEF0123456789"
-    with build_container(environ={"ARGO_SERVER": address, "ARGO_TOKEN": f'"Bearer {TOKEN}"\n'}) as container:
-        configure_hera(container.context())
+    before = dict(vars(global_config))
+    try:
+        with build_container(environ={"ARGO_SERVER": address, "ARGO_TOKEN": f'"Bearer {TOKEN}"\n'}) as container:
+            configure_hera(container.context())
         assert global_config.token == TOKEN
         assert global_config.host == f"{address}/"
+    finally:
+        vars(global_config).update(before)  # it is one for all tests of this process
 
 
 def test_what_can_be_sent_is_left_alone() -> None:
