@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from hera_k8s_utils.ownership import objection
+from hera_k8s_utils.seals import is_sealed, sealed
+from hera_k8s_utils.user_files import user_directory
 
 CLOCK: Final = "clock.json"
 ADMIN_TOKEN: Final = "admin.token"  # noqa: S105  a file's name
@@ -20,6 +23,7 @@ DATABASE: Final = "state.sqlite"
 KUBECONFIG: Final = "kubeconfig"
 LOCK: Final = "server.lock"
 LOG: Final = "sandbox.log"
+OWNER: Final = "owner.json"
 SERVER: Final = "server.json"
 SIGNING_KEY: Final = "signing.key"
 
@@ -28,6 +32,8 @@ PID_HEADER: Final = "X-Sandbox-Pid"  # by which a launcher knows that who answer
 # kubectl sends no token over plain http (client-go reads credentials for https only): its kubeconfig holds the
 # token in the server's path, http://127.0.0.1:PORT/bearer/TOKEN.
 TOKEN_PATH: Final = "bearer"  # noqa: S105
+
+_STATE: Final = "the state of a sandbox"  # what the seal in OWNER is of
 
 CLOCK_PATH: Final = "/sandbox/clock"  # where the time is read and advanced; no cluster has such a path
 
@@ -51,14 +57,42 @@ class ForeignStateError(OSError):
 def require_own(directory: Path) -> None:
     """Raise `ForeignStateError` unless a state directory is empty, or was filled by this user's own sandbox.
 
-    A server runs what it finds there, with the user's rights. Its secrets are 0600, which neither `git clone` nor
-    `unzip` makes: a state that came from elsewhere is not taken up.
+    Its secrets are 0600, which `git clone` makes under few umasks only. See `require_sealed` for what a server runs.
     """
     reason = objection(directory) or (
         _exposed(directory) if (directory / ADMIN_TOKEN).exists() else _filled_by_another(directory)
     )
     if reason:
         raise ForeignStateError(f"{directory} is not used: {reason}; remove it, or take another --sandbox-dir")
+
+
+def require_sealed(directory: Path) -> None:
+    """Raise `ForeignStateError` unless this user's own sandbox wrote the state, if any, on this machine.
+
+    A server runs what it finds there, with the user's rights, and `tar` and `unzip` restore modes and owners. For a
+    user without a home directory, who has no key, modes and owners decide.
+    """
+    if user_directory() is None or not (directory / ADMIN_TOKEN).exists():
+        return
+    try:
+        token = _digest((directory / ADMIN_TOKEN).read_text(encoding="ascii").strip())
+        told = json.loads((directory / OWNER).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        token, told = "", None
+    if not isinstance(told, dict) or told.get("token") != token or not is_sealed(told, of=_STATE):
+        found = "no sandbox of yours wrote what it holds, on this machine and with this version"
+        raise ForeignStateError(f"{directory} is not used: {found}; remove it, or take another --sandbox-dir")
+
+
+def seal(directory: Path, token: str) -> str:
+    """Name the token of a new state under the user's seal, before the token is written; the token."""
+    if user_directory() is not None:
+        write_private(directory / OWNER, json.dumps(sealed({"token": _digest(token)}, of=_STATE)) + "\n")
+    return token
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _exposed(directory: Path) -> str:
@@ -78,7 +112,7 @@ def _exposed(directory: Path) -> str:
 def _filled_by_another(directory: Path) -> str:
     """What no sandbox of the user's left in a directory in which none has been started."""
     for path in sorted(directory.iterdir()):
-        if path.name not in (LOG, LOCK, SERVER, ".gitignore") or path.is_symlink():
+        if path.name not in (LOG, LOCK, OWNER, SERVER, ".gitignore") or path.is_symlink():
             return f"it holds {path.name}, and no sandbox of yours was started in it"
     return ""
 

@@ -197,6 +197,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def _start(directory: Path, options: dict[str, object]) -> subprocess.Popen[bytes]:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     files.require_own(directory)
+    files.require_sealed(directory)
     command = [sys.executable, *_SAFE_PATH, "-m", "hera_k8s_sandbox", "--state", str(directory)]
     for name, value in options.items():
         if value is not None:

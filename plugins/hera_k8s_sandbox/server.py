@@ -91,7 +91,7 @@ def open_state(options: Options) -> SandboxState:
     files.write_private(directory / ".gitignore", "*\n")  # tokens and results are not for repositories
     CLOCK.open(directory / files.CLOCK)
     key = files.secret(directory / files.SIGNING_KEY, lambda: secrets.token_hex(32))
-    users = admin(files.secret(directory / files.ADMIN_TOKEN, lambda: secrets.token_urlsafe(32)))
+    users = admin(files.secret(directory / files.ADMIN_TOKEN, lambda: files.seal(directory, secrets.token_urlsafe(32))))
     if options.users is not None:
         users |= read_users(options.users)
     store = Store(directory / files.DATABASE)
@@ -229,6 +229,7 @@ def _idle_since(activity: Activity, app: web.Application, now: float) -> float:
 def _lock(directory: Path) -> Iterator[None]:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     files.require_own(directory)
+    files.require_sealed(directory)
     with (directory / files.LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,6 +13,7 @@ from command_line import SMALL
 from other_people import NOBODY, needs_posix, needs_root, program
 
 from hera_k8s_argo.logins import user_logins
+from hera_k8s_sandbox import launch
 from hera_k8s_utils import CredentialError, build_container
 from hera_k8s_utils.cli import main
 
@@ -111,6 +112,24 @@ def test_the_state_of_a_sandbox_that_came_from_elsewhere_is_not_taken_up(work: P
     assert f"{directory} is not used" in told.err
     assert name in told.err
     assert sorted(path.name for path in directory.iterdir()) == [name]
+
+
+@needs_posix
+def test_the_state_of_a_sandbox_from_an_archive_is_not_taken_up(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = box(work)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "theirs"))
+    with launch.running(directory):
+        pass
+    with launch.running(directory):  # for whom it is
+        pass
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "mine"))
+    told = program("sandbox", cwd=work)  # modes and owners are as tar and unzip restore them
+    assert told.code == 2
+    assert "no sandbox of yours wrote what it holds" in told.err
+    (directory / "owner.json").unlink()
+    assert program("sandbox", cwd=work).code == 2
 
 
 @needs_posix
