@@ -118,10 +118,19 @@ def _check_text(where: str, text: str, targets: list[str]) -> None:
     if parents and (found := re.search(rf"{_BEGIN}(?:{_either(parents)})/?(?![\w.\-/])", text)):
         parent = found[0].rstrip("/")
         raise Unrewritable(f"{where} names {parent}, a parent of the mount {parents[parent]}")
+    for target in targets:
+        if other := next((found[0] for found in _spelt(target).finditer(text) if found[0] != target), ""):
+            raise Unrewritable(f"{where} names the mount {target} as {other}")
     if _ROOT.search(text):
         raise Unrewritable(f"{where} names /, a parent of the mount {targets[0]}")
     if found := _COMPUTED.search(text):
         raise Unrewritable(f"{where} computes a path ({_line_of(text, found.start())}), which may be {targets[0]}")
+
+
+def _spelt(path: str) -> re.Pattern[str]:
+    """A path in any spelling that means the same, such as `//results` and `/./results`; in no address."""
+    parts = "".join(rf"/+(?:\./+)*{re.escape(part)}" for part in PurePosixPath(path).parts[1:])
+    return re.compile(rf"(?<![\w.\-/:]){parts}{_END}")
 
 
 def _parents(targets: Iterable[str]) -> Mapping[str, str]:

@@ -32,6 +32,9 @@ def task(directory: Path, *command: str, targets: tuple[str, ...] = ("/mnt/resul
     [
         (("ls", "/mnt"), "the command names /mnt, a parent of the mount /mnt/results"),
         (("sh", "-c", "cd /mnt/ && cat results/x"), "the command names /mnt, a parent of the mount"),
+        (("touch", "//mnt/results/x"), "the command names the mount /mnt/results as //mnt/results"),
+        (("touch", "/mnt/./results/x"), "the command names the mount /mnt/results as /mnt/./results"),
+        (("sh", "-c", "echo x > /mnt//results/x"), "the command names the mount /mnt/results as /mnt//results"),
         (("sh", "-c", "cat /mnt/*/x"), "the command names /mnt, a parent of the mount"),
         (("sh", "-c", 'cat "/mnt/$DIR/x"'), "the command names /mnt, a parent of the mount"),
         (("sh", "-c", "cd / && cat mnt/results/x"), "the command names /, a parent of the mount"),
@@ -92,6 +95,11 @@ def test_a_script_on_a_volume_that_names_a_mount_is_refused(tmp_path: Path) -> N
 def test_other_commands_are_served(tmp_path: Path, command: tuple[str, ...]) -> None:
     launch = Rewriting().launch(task(tmp_path, *command))
     assert launch.argv == tuple(word.replace("/mnt/results", str(tmp_path / "claim")) for word in command)
+
+
+def test_an_address_is_no_spelling_of_a_mount(tmp_path: Path) -> None:
+    line = "fetch s3://mnt/results"
+    assert Rewriting().launch(task(tmp_path, "sh", "-c", line)).argv[2] == line
 
 
 def test_without_a_mount_nothing_can_be_missed(tmp_path: Path) -> None:
