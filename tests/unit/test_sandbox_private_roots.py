@@ -119,8 +119,8 @@ def test_nothing_is_written_to_this_machine(pods: Pods, served: Any) -> None:
     place = f"/of-{uuid.uuid4().hex[:8]}"
     pods.says(f"echo x > {place}/deep/x; mkdir -p /elsewhere{place}; touch /dev/shm{place}", **volumes(f"{place}/deep"))
     assert not any(Path(f"{root}{place}").exists() for root in ("", "/elsewhere", "/dev/shm"))
-    found = [path for path in served.directory.rglob("x") if "trash" not in path.parts]  # where it is being removed
-    assert found == []
+    found = [place for place, _, names in os.walk(served.directory) if "x" in names]  # what is being removed may go
+    assert [each for each in found if "trash" not in Path(each).parts] == []
 
 
 def test_a_container_sees_its_own_processes_alone(pods: Pods) -> None:
