@@ -168,7 +168,7 @@ def test_jobs_go_on_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_running_job_keeps_the_sandbox_up(tmp_path: Path) -> None:
-    with launch.running(tmp_path, until_idle=0.3) as address:
+    with launch.running(tmp_path, until_idle=1.0) as address:
         Api(address.url, address.token).create(jobs("default"), job("sleep 1.5; exit 1", backoffLimit=1))
         eventually(lambda: not (tmp_path / files.SERVER).exists(), "the server to end by itself")
     with launch.running(tmp_path) as address:
