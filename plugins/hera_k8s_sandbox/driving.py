@@ -14,7 +14,7 @@ from hera_k8s_sandbox.recorder import record_event
 from hera_k8s_sandbox.resources import PODS, WORKFLOWS
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store import Event
-from hera_k8s_sandbox.workflows.limits import LARGEST, LimitError, require_size
+from hera_k8s_sandbox.workflows.limits import LARGEST, LimitError, require_size, size_of
 from hera_k8s_sandbox.workflows.operation import Operation
 from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, PHASE_LABEL
 
@@ -167,10 +167,13 @@ class Driven:
         if operation.metadata.get("annotations"):
             described["annotations"] = {**(current.get("annotations") or {}), **operation.metadata["annotations"]}
         obj = known | {"metadata": current | described, "status": operation.summarize()}
+        if operation.finished and self._exceeds(obj, size_of(obj)):  # before anyone sees that it succeeded
+            self._write()
+            return
         self._unwritten = False
         stored = store.put(WORKFLOWS, obj)
         self._written = stored.version
-        if self._exceeds(obj, len(stored.body)):
+        if not operation.finished and self._exceeds(obj, len(stored.body)):
             self._write()
             return
         self._clean_up()

@@ -82,6 +82,11 @@ def require_room_for(what: str, count: int, base: int = 0) -> None:
     _require(base + count * _LEAST_NODE, f"{what}: {count} nodes")
 
 
+def size_of(workflow: Json) -> int:
+    """Bytes of a workflow as JSON, nothing of it compressed."""
+    return len(_dumps(workflow))
+
+
 def require_size(workflow: Json, nodes: Json) -> None:
     """Check a workflow larger than 1 MiB as Argo stores it: its nodes compressed. Raises LimitError."""
     packed = len(base64.b64encode(gzip.compress(_dumps(nodes), _LEVEL)))
