@@ -71,7 +71,7 @@ class Controller:
         view = await asyncio.to_thread(choose_view, state.runner_kind, state.directory)
         self.mounts = view.kind
         images = Images(state.images)
-        tools = Tools(Runner(view), images, Programs(images, state.directory / "programs"))
+        tools = Tools(Runner(view, state.directory), images, Programs(images, state.directory / "programs"))
         self._kubelet = Kubelet(state, tools, self._hook_for)
         self._kubelet.start()
         work = (

@@ -19,7 +19,8 @@ from typing import IO, Final
 from hera_k8s_sandbox import watchdog
 from hera_k8s_sandbox.clock import CLOCK
 from hera_k8s_sandbox.mounts import Launch, Task
-from hera_k8s_sandbox.rewriting import REWRITE, Unrewritable
+from hera_k8s_sandbox.rewriting import Unrewritable
+from hera_k8s_sandbox.roots import UNSHARE
 from hera_k8s_sandbox.spawning import Spawner, spawner_for
 from hera_k8s_sandbox.views import View
 
@@ -41,9 +42,14 @@ class Ended:
 
 
 class Runner:
-    """Runs tasks, each waited for by a thread of its own; view: how they see their mounts."""
+    """Runs tasks, each waited for by a thread of its own.
 
-    def __init__(self, view: View) -> None:
+    view: how they see their mounts. directory: holds those of all tasks; where it is not known, a bubblewrap that was
+    being started when this process was killed may stay.
+    """
+
+    def __init__(self, view: View, directory: Path | None = None) -> None:
+        self._directory = directory
         self.view = view
         self._spawner = spawner_for(view.kind)
         self._pool = ThreadPoolExecutor(_MOST, thread_name_prefix="task")
@@ -67,10 +73,11 @@ class Runner:
         problem = _unstartable(launch, task)
         if problem is not None:
             return Ended(_CANNOT_START, problem, finished=CLOCK.now()), launch
+        self._tell_watchdog("")
         process = self._running[task.directory] = _Process(launch, self._spawner, output, errors)
 
         def started(group: int) -> None:
-            self._tell_watchdog("+", group)
+            self._tell_watchdog(f"+{group}\n")
             loop.call_soon_threadsafe(on_start, launch)
 
         try:
@@ -78,7 +85,7 @@ class Runner:
         finally:
             del self._running[task.directory]
         if process.group:
-            self._tell_watchdog("-", process.group)
+            self._tell_watchdog(f"-{process.group}\n")
         return ended, launch
 
     async def run_aside(self, task: Task, seconds: float) -> tuple[int, str]:
@@ -99,13 +106,13 @@ class Runner:
             env=dict(launch.env),
             start_new_session=True,
         )
-        self._tell_watchdog("+", process.pid)
+        self._tell_watchdog(f"+{process.pid}\n")
         try:
             said = await asyncio.wait_for(_said_by(process), seconds)
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            self._tell_watchdog("-", process.pid)
+            self._tell_watchdog(f"-{process.pid}\n")
         code = process.returncode or 0
         return (code if code >= 0 else 128 - code), said.decode("utf-8", "replace")
 
@@ -135,17 +142,20 @@ class Runner:
         self._pool.shutdown()
         self._spawner.close()
         if self._watchdog is not None and self._watchdog.stdin is not None:
-            self._watchdog.stdin.close()
+            self._tell_watchdog(".\n")
+            with contextlib.suppress(BrokenPipeError):
+                self._watchdog.stdin.close()
             self._watchdog.wait()
 
-    def _tell_watchdog(self, sign: str, group: int) -> None:
-        if self.view.kind != REWRITE:  # wrappers end with this process, and their tasks with them
+    def _tell_watchdog(self, line: str) -> None:
+        """Write a line to the watchdog, which is started before the first task is."""
+        if self.view.kind == UNSHARE:  # what forks ends with this process, and all that it has started
             return
         with self._lock, contextlib.suppress(BrokenPipeError):
             if self._watchdog is None:
-                self._watchdog = _start_watchdog()
+                self._watchdog = _start_watchdog(self._directory)
             assert self._watchdog.stdin is not None
-            self._watchdog.stdin.write(f"{sign}{group}\n")
+            self._watchdog.stdin.write(line)
             self._watchdog.stdin.flush()
 
 
@@ -260,9 +270,9 @@ def _start_error(program: str, why: str) -> str:
     )
 
 
-def _start_watchdog() -> subprocess.Popen[str]:
+def _start_watchdog(directory: Path | None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", watchdog.__file__],
+        [sys.executable, "-I", "-S", watchdog.__file__, *([str(directory)] if directory else [])],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

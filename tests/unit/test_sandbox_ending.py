@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from sandbox_api import Api
 from sandbox_workflows import Workflows, container, task, workflow
 
-from hera_k8s_sandbox import files
+from hera_k8s_sandbox import files, watchdog
 
 MOST = 20  # seconds; it kills itself after eight, and the machine may be busy
 DEAF = "trap '' TERM INT HUP; while :; do sleep 1; done"
@@ -170,6 +171,24 @@ def test_it_ends_while_it_starts(home: Path) -> None:
     again.terminate()
     again.wait(MOST)
     wait_until_nothing_is_left_of(home)
+
+
+@pytest.mark.needs("bwrap")
+@pytest.mark.parametrize(("said", "left"), [("", False), (".\n", True)])
+def test_a_bubblewrap_without_a_parent_does_not_outlive_a_sandbox_that_was_killed(
+    tmp_path: Path, said: str, left: bool
+) -> None:
+    """It was being started when its sandbox was killed. Here it is made: its words are those, its parent is gone."""
+    place = tmp_path / "pods"
+    orphan = f"bwrap --ro-bind / / sh -c 'sleep 60; :' {place} --die-with-parent >/dev/null 2>&1 & echo $!"
+    pid = int(subprocess.run(["sh", "-c", orphan], stdout=subprocess.PIPE, check=True).stdout)
+    try:
+        subprocess.run([sys.executable, watchdog.__file__, str(place)], input=said, text=True, check=True, timeout=60)
+        found = Path(f"/proc/{pid}/cmdline")
+        assert (found.exists() and found.read_bytes() != b"") is left
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_what_cannot_be_interrupted_is_killed() -> None:
