@@ -190,7 +190,7 @@ class Layout:
 
 @contextmanager
 def _strategy_code(strategy: str, guards: Sequence[RequestGuard]) -> Iterator[None]:
-    """Whatever a strategy raises beside our own errors is a fault of its code, and is told as one; it sends nothing."""
+    """Report what a strategy raises, other than our own errors, as a fault of its code; hold its requests back."""
     try:
         with offline(ForeignCode(f"the layout {strategy}"), guards):
             yield

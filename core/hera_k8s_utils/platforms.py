@@ -350,7 +350,7 @@ class Platforms:
             credential = provider.load(self.settings(provider), context)
         except (NotApplicable, HeraK8sError, KeyboardInterrupt):
             raise
-        except BaseException as error:  # a provider is somebody's code: name it, keep the program
+        except BaseException as error:  # third-party code: name the provider, keep the program
             log.debug("credential provider %s failed", provider.name, exc_info=True)
             raise CredentialError(
                 f"credential provider {provider.name} failed",

@@ -1,4 +1,4 @@
-"""Replaced functions of other libraries: put in place while somebody uses them, also in modules imported later."""
+"""Replaces functions of other libraries while an offline phase runs, also in modules that are imported later."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Original:
     value: Any
 
     def restore(self) -> None:
-        """Put the original back, unless somebody else has replaced the attribute meanwhile."""
+        """Put the original back, unless other code has replaced the attribute meanwhile."""
         owner, name = self.replacement.owner, self.replacement.name
         if vars(owner).get(name) is not self.replacement.value:
             return

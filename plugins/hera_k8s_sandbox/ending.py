@@ -1,4 +1,4 @@
-"""Ending: a sandbox that is told to end does so within ten seconds, whatever it is busy with.
+"""Ending: a sandbox ends within ten seconds of the signal, whatever it is busy with.
 
 The event loop may be in the middle of something long when the signal arrives, such as a large commit; the signal
 therefore reaches a process beside the sandbox, too. Killing loses nothing that was answered.

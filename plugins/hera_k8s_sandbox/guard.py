@@ -1,4 +1,4 @@
-"""Guard: kills a sandbox that was told to end and does not.
+"""Guard: kills a sandbox that does not end after a signal.
 
 Started as a process of its own: whatever the sandbox is busy with cannot hold it up. Its input is what the kernel
 delivers to the sandbox: one byte for each signal. SIGTERM or SIGINT sets a deadline, a second one a short one. When
