@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,24 @@ def wait_until_nothing_is_left_of(directory: Path) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(left)
+
+
+def children(process: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def is_running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + MOST
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -189,6 +208,30 @@ def test_a_bubblewrap_without_a_parent_does_not_outlive_a_sandbox_that_was_kille
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("said", "left"), [("", False), (".\n", True)])
+@pytest.mark.parametrize("opened", [">pods/n/p/main.log", "2>pods/n/p/main.log", ">/dev/null"])
+def test_a_task_that_was_being_started_does_not_outlive_a_sandbox_that_was_killed(
+    tmp_path: Path, opened: str, said: str, left: bool
+) -> None:
+    """The sandbox was killed between the start of its process and the announcement of its group."""
+    (tmp_path / "pods" / "n" / "p").mkdir(parents=True)
+    other = subprocess.Popen(["sleep", "60"], cwd=tmp_path, stdout=subprocess.DEVNULL, start_new_session=True)
+    orphan = f"exec sh -c 'cd pods/n/p; sleep 60; :' {opened}"
+    task = subprocess.Popen(["sh", "-c", orphan], cwd=tmp_path, start_new_session=True)
+    try:
+        wait_for(lambda: children(task.pid))
+        child = children(task.pid)[0]
+        subprocess.run([sys.executable, watchdog.__file__, tmp_path], input=said, text=True, check=True, timeout=60)
+        assert (task.poll() is None) is left
+        wait_for(lambda: is_running(child) is left)
+        assert other.poll() is None
+    finally:
+        for process in (task, other):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def test_what_cannot_be_interrupted_is_killed() -> None:
