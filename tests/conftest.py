@@ -27,7 +27,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 @pytest.fixture(autouse=True)
 def secrets_of_this_test_alone() -> Iterator[None]:
     """A token that one test uses is redacted from no other test's words."""
-    from hera_k8s_utils.log import forgetting
+    from hera_k8s_cli.logging import forgetting
 
     with forgetting():
         yield
@@ -53,7 +53,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A sandbox shared by the tests of one file: `.url`, `.token`, `.directory`."""
     if os.name != "posix":
         pytest.skip("the sandbox is for POSIX systems")
-    from hera_k8s_sandbox.launch import running
+    from hera_k8s_sandbox.server.launch import running
 
     with running(tmp_path_factory.mktemp("sandbox"), lifetime=600) as address:
         yield address

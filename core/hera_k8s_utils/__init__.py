@@ -2,19 +2,44 @@
 
     from hera_k8s_utils import Experiment, Inputs, build_container, linspace
 
-What plugins declare is in `hera_k8s_utils.declarations`, their hooks in `hera_k8s_utils.hookspecs`; both are here too.
+What plugins declare is in `hera_k8s_utils.plugins.records`, their hooks in `hera_k8s_utils.plugins.hookspecs`; both are here too.
 """
 
-from . import _startup as _startup  # the first of all, `__future__` included: see there
+from hera_k8s_utils import _startup as _startup  # the first of all, `__future__` included: see there
 
 # isort: split
 
 from typing import TYPE_CHECKING, Any
 
-from ._version import __version__
-from .argo_server import argo_server
-from .context import Context, Demand
-from .declarations import (
+from hera_k8s_utils._version import __version__
+from hera_k8s_utils.argo_server import argo_server
+from hera_k8s_utils.num_exp_environment import Struct, num_exp_environment
+from hera_k8s_utils.k8s_cluster import cluster, k8s_cluster
+from hera_k8s_utils.parser import parse_arguments, parser
+from hera_k8s_utils.config.options import option
+from hera_k8s_utils.errors import (
+    BuildError,
+    ChecksFailed,
+    CredentialError,
+    HeraK8sError,
+    NoCredential,
+    NotApplicable,
+    OptionsError,
+    PlatformError,
+    PluginError,
+    RunOver,
+    ScriptExit,
+    SubmissionUnknown,
+    SubmitError,
+    SubmittedInPart,
+    Trouble,
+    WorkflowFailed,
+    listed,
+)
+from hera_k8s_utils.plugins.context import Context, Demand
+from hera_k8s_utils.plugins.hookspecs import HOOK_API, hookimpl
+from hera_k8s_utils.plugins.platforms import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey
+from hera_k8s_utils.plugins.records import (
     CheckResult,
     Command,
     Credential,
@@ -42,90 +67,65 @@ from .declarations import (
     unknown,
     warn,
 )
-from .errors import (
-    BuildError,
-    ChecksFailed,
-    CredentialError,
-    HeraK8sError,
-    NoCredential,
-    NotApplicable,
-    OptionsError,
-    PlatformError,
-    PluginError,
-    RunOver,
-    ScriptExit,
-    SubmissionUnknown,
-    SubmitError,
-    SubmittedInPart,
-    Trouble,
-    WorkflowFailed,
-    listed,
-)
-from .hookspecs import HOOK_API, hookimpl
-from .k8s_cluster import cluster, k8s_cluster
-from .num_exp_environment import Struct, num_exp_environment
-from .options import option
-from .parser import parse_arguments, parser
-from .platforms import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey
 
 if TYPE_CHECKING:
-    from .commands import Session
-    from .console import Console
-    from .container import Connection, ExperimentContainer, build_container, connect
-    from .experiment import BuiltExperiment, Environment, Experiment, Requirement
-    from .http import HttpClient, NetworkSettings
-    from .inputs import Inputs, Point, linspace
-    from .layout import Layout
-    from .manifest import DIGEST_LABEL, Manifest
-    from .naming import is_dns_subdomain, nearest
-    from .offline import HeldRequest, OfflineError, OfflinePhase, offline_phase
-    from .options import OptionRow
-    from .patience import Strain
-    from .provisioning import provision
-    from .quantity import parse_quantity
-    from .reading import LARGEST_DOCUMENT, MIB, parse_json, read_file, read_text
-    from .submitting import Desk, submit_once
-    from .variables import Unresolved
-    from .words import counted
+    from hera_k8s_argo.workflow.variables import Unresolved
+    from hera_k8s_cli.commands import Session
+    from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_utils.checks.provisioning import provision
+    from hera_k8s_utils.config.options import OptionRow
+    from hera_k8s_utils.container.container import Connection, ExperimentContainer, build_container, connect
+    from hera_k8s_utils.engines.submission import Desk, submit_once
+    from hera_k8s_utils.experiment.manifest import DIGEST_LABEL, Manifest
+    from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Requirement
+    from hera_k8s_utils.formatting import counted
+    from hera_k8s_utils.names import is_dns_subdomain, nearest
+    from hera_k8s_utils.network.http import HttpClient, NetworkSettings
+    from hera_k8s_utils.network.retry import Strain
+    from hera_k8s_utils.offline.phase import HeldRequest, OfflineError, OfflinePhase, offline_phase
+    from hera_k8s_utils.quantities import parse_quantity
+    from hera_k8s_utils.reading import LARGEST_DOCUMENT, MIB, parse_json, read_file, read_text
+    from hera_k8s_utils.sweep.inputs import Inputs, Point, linspace
+    from hera_k8s_utils.sweep.layout import Layout
 
 _LATER = {
-    "Session": "commands",
-    "Console": "console",
-    "Connection": "container",
-    "ExperimentContainer": "container",
-    "build_container": "container",
-    "connect": "container",
-    "BuiltExperiment": "experiment",
-    "Environment": "experiment",
-    "Experiment": "experiment",
-    "Requirement": "experiment",
-    "HttpClient": "http",
-    "NetworkSettings": "http",
-    "Inputs": "inputs",
-    "Point": "inputs",
-    "linspace": "inputs",
-    "Layout": "layout",
-    "DIGEST_LABEL": "manifest",
-    "Manifest": "manifest",
-    "is_dns_subdomain": "naming",
-    "nearest": "naming",
-    "HeldRequest": "offline",
-    "OfflineError": "offline",
-    "OfflinePhase": "offline",
-    "offline_phase": "offline",
-    "OptionRow": "options",
-    "Strain": "patience",
-    "provision": "provisioning",
-    "parse_quantity": "quantity",
-    "LARGEST_DOCUMENT": "reading",
-    "MIB": "reading",
-    "parse_json": "reading",
-    "read_file": "reading",
-    "read_text": "reading",
-    "Desk": "submitting",
-    "submit_once": "submitting",
-    "Unresolved": "variables",
-    "counted": "words",
+    "Session": "hera_k8s_cli.commands",
+    "Console": "hera_k8s_cli.terminal.console",
+    "Connection": "hera_k8s_utils.container.container",
+    "ExperimentContainer": "hera_k8s_utils.container.container",
+    "build_container": "hera_k8s_utils.container.container",
+    "connect": "hera_k8s_utils.container.container",
+    "BuiltExperiment": "hera_k8s_utils.experiment.model",
+    "Environment": "hera_k8s_utils.experiment.model",
+    "Experiment": "hera_k8s_utils.experiment.model",
+    "Requirement": "hera_k8s_utils.experiment.model",
+    "HttpClient": "hera_k8s_utils.network.http",
+    "NetworkSettings": "hera_k8s_utils.network.http",
+    "Inputs": "hera_k8s_utils.sweep.inputs",
+    "Point": "hera_k8s_utils.sweep.inputs",
+    "linspace": "hera_k8s_utils.sweep.inputs",
+    "Layout": "hera_k8s_utils.sweep.layout",
+    "DIGEST_LABEL": "hera_k8s_utils.experiment.manifest",
+    "Manifest": "hera_k8s_utils.experiment.manifest",
+    "is_dns_subdomain": "hera_k8s_utils.names",
+    "nearest": "hera_k8s_utils.names",
+    "HeldRequest": "hera_k8s_utils.offline.phase",
+    "OfflineError": "hera_k8s_utils.offline.phase",
+    "OfflinePhase": "hera_k8s_utils.offline.phase",
+    "offline_phase": "hera_k8s_utils.offline.phase",
+    "OptionRow": "hera_k8s_utils.config.options",
+    "Strain": "hera_k8s_utils.network.retry",
+    "provision": "hera_k8s_utils.checks.provisioning",
+    "parse_quantity": "hera_k8s_utils.quantities",
+    "LARGEST_DOCUMENT": "hera_k8s_utils.reading",
+    "MIB": "hera_k8s_utils.reading",
+    "parse_json": "hera_k8s_utils.reading",
+    "read_file": "hera_k8s_utils.reading",
+    "read_text": "hera_k8s_utils.reading",
+    "Desk": "hera_k8s_utils.engines.submission",
+    "submit_once": "hera_k8s_utils.engines.submission",
+    "Unresolved": "hera_k8s_argo.workflow.variables",
+    "counted": "hera_k8s_utils.formatting",
 }
 """Names that `hera-k8s --help` does without: their modules are imported on first use."""
 
@@ -135,7 +135,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    value = getattr(import_module(_LATER[name]), name)
     globals()[name] = value
     return value
 

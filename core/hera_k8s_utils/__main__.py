@@ -1,7 +1,7 @@
-"""`python -m hera_k8s_utils` is `hera-k8s`."""
+"""`python -m hera_k8s_utils` runs the command `hera-k8s` of this distribution."""
 
 import sys
+from importlib.metadata import distribution
 
-from .cli import main
-
-sys.exit(main())
+(command,) = distribution("hera-k8s-utils").entry_points.select(group="console_scripts", name="hera-k8s")
+sys.exit(command.load()())

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import ClassVar
 
-from .redaction import redact
-from .visible import one_line, quoted, visible
+from hera_k8s_utils.redaction import redact
+from hera_k8s_utils.sanitize import one_line, quoted, visible
 
 
 class HeraK8sError(Exception):

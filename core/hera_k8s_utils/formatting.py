@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Final
 
-from .errors import OptionsError
-from .visible import one_line
+from hera_k8s_utils.errors import OptionsError
+from hera_k8s_utils.sanitize import one_line
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _UNITS: Final = {"": 1, "s": 1, "min": _MINUTE, "m": _MINUTE, "h": _HOUR, "d": _DAY}

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from .secret_forms import expression
+from hera_k8s_utils.secret_forms import expression
 
 REDACTED: Final = "<redacted>"
 SHORTEST: Final = 4

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from .errors import OutputError
-from .visible import visible
+from hera_k8s_utils.errors import OutputError
+from hera_k8s_utils.sanitize import visible
 
 
 def encodable(text: str, file: TextIO | None) -> str:

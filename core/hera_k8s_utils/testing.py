@@ -35,7 +35,7 @@ class PluginContract:
         raise NotImplementedError("override the fixture `plugin`")
 
     def test_it_is_loaded_and_declares_something(self, plugin: str) -> None:
-        from hera_k8s_utils.plugins import Plugins
+        from hera_k8s_utils.plugins.manager import Plugins
 
         listed = {info.name: info for info in Plugins.load().listing()}
         assert plugin in listed, f"no plugin {plugin} is installed here; there are {sorted(listed)}"
@@ -94,7 +94,7 @@ class CheckerContract:
     @staticmethod
     def verdict(checker: Any, settings: Any, context: Any, wanted: Any) -> str:
         """The verdict as a run comes to it: through the same code, with the server's refusals translated."""
-        from hera_k8s_utils.checks import Check, run_checks
+        from hera_k8s_utils.checks.runner import Check, run_checks
 
         check = Check("Environment", wanted.title, lambda: checker.check(settings, context, wanted))
         report = run_checks([check])
@@ -122,7 +122,7 @@ class LayoutContract:
         return Inputs(parameters={"text": ["plain", "a/b", "ü", ".."], "number": [1, 2.5, -3], "flag": [True, False]})
 
     def test_it_fits_the_sweep(self, strategy: Any, argument: str, inputs: Any) -> None:
-        from hera_k8s_utils.layout import open_layout
+        from hera_k8s_utils.sweep.layout import open_layout
 
         settings = strategy.settings() if strategy.settings else None
         layout = open_layout(strategy, settings, inputs, argument, "/results/contract/run")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def configure_hera(context: Context) -> None:
     """Set Hera's global configuration to the Argo server of a context: for scripts that call `Workflow.create()`."""
-    from .hera_globals import configure_hera as configure
+    from hera_k8s_argo.hera_config import configure_hera as configure
 
     configure(context)
 

@@ -7,25 +7,15 @@ from functools import cached_property, partial
 from typing import Any, Final
 from urllib.parse import quote
 
-from hera_k8s_utils import (
-    ARGO,
-    Context,
-    Credential,
-    LogLine,
-    NoCredential,
-    OptionsError,
-    PlatformError,
-    Trouble,
-)
-from hera_k8s_utils.consequences import admit, sends
-from hera_k8s_utils.http import STREAM_SILENCE, HttpClient, NetworkSettings
-from hera_k8s_utils.limits import ListLimits
-from hera_k8s_utils.naming import is_dns_label, is_dns_subdomain
+from hera_k8s_argo.settings import ArgoSettings
+from hera_k8s_argo.sse import results
+from hera_k8s_argo.token_refresh import RenewedToken
+from hera_k8s_utils import ARGO, Context, Credential, LogLine, NoCredential, OptionsError, PlatformError, Trouble
+from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
+from hera_k8s_utils.network.http import STREAM_SILENCE, HttpClient, NetworkSettings
+from hera_k8s_utils.network.limits import ListLimits
 from hera_k8s_utils.reading import are_objects
-
-from .events import results
-from .renewal import RenewedToken
-from .settings import ArgoSettings
+from hera_k8s_utils.trust.consequences import admit, sends
 
 Json = dict[str, Any]
 
@@ -82,7 +72,7 @@ def close_argo(client: ArgoClient) -> None:
 
 
 class ArgoClient:
-    """The `Argo` of `hera_k8s_utils.platforms`; safe to share between threads. server: its address, without secrets."""
+    """The `Argo` of `hera_k8s_utils.plugins.platforms`; safe to share between threads. server: its address, without secrets."""
 
     def __init__(self, http: HttpClient, context: Context, *, identity: str = "") -> None:
         self._http = http
@@ -178,7 +168,7 @@ class ArgoClient:
 
         fields: of the workflow, `status.phase,...`; empty: all.
         """
-        from hera_k8s_utils.bodies import EVENTS
+        from hera_k8s_utils.network.bodies import EVENTS
 
         query = {"listOptions.fieldSelector": f"metadata.name={_checked(name)}"}
         if fields:  # without `error` the server would filter its own error frames out (4.1)
@@ -214,7 +204,7 @@ class ArgoClient:
         timestamps: bool = False,
     ) -> Iterator[tuple[LogLine, str]]:
         """As `logs`, each line with the time at which it was written (RFC 3339; "" where the server gave none)."""
-        from hera_k8s_utils.bodies import EVENTS, FINISHED
+        from hera_k8s_utils.network.bodies import EVENTS, FINISHED
 
         asked = {
             "logOptions.container": container,
@@ -235,7 +225,7 @@ class ArgoClient:
 
     def artifact(self, name: str, node: str, artifact: str, *, namespace: str | None = None) -> Iterator[str]:
         """Lines of an output artifact of a node, as the server fetches it from the artifact store."""
-        from hera_k8s_utils.bodies import FINISHED
+        from hera_k8s_utils.network.bodies import FINISHED
 
         parts = ["workflows", _checked(name), node, "outputs", artifact]
         path = "/".join(quote(part, safe="") for part in [self._where(namespace), *parts])

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from hera_k8s_argo.address import Address
+from hera_k8s_argo.settings import ArgoSettings
+from hera_k8s_argo.token_store import Login, user_logins
+from hera_k8s_argo.tokens import bare_token, facts_of
 from hera_k8s_utils import Context, Credential, CredentialError, NotApplicable
+from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.reading import LARGEST_TOKEN, read_file
-from hera_k8s_utils.settings import CoreSettings
-
-from .address import Address
-from .logins import Login, user_logins
-from .settings import ArgoSettings
-from .tokens import bare_token, facts_of
 
 
 def load_token(settings: ArgoSettings, context: Context) -> Credential:

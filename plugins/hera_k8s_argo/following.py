@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hera_k8s_utils import NodeState, PlatformError, RunOver, RunUpdate, Trouble
-from hera_k8s_utils.patience import Patience, Strain
+from hera_k8s_utils.network.retry import Patience, Strain
 from hera_k8s_utils.reading import LARGEST_DOCUMENT, gunzip, parse_json
 
 Json = dict[str, Any]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_utils import ARGO, Context
-from hera_k8s_utils.http import NetworkSettings
-from hera_k8s_utils.settings import CoreSettings
-
-from .settings import ArgoSettings
+from hera_k8s_utils.config.settings import CoreSettings
+from hera_k8s_utils.network.http import NetworkSettings
 
 
 def configure_hera(context: Context) -> None:

@@ -7,12 +7,11 @@ from argparse import ArgumentParser
 from datetime import datetime, timezone
 from typing import Any, Final, TextIO
 
+from hera_k8s_argo.address import Address
+from hera_k8s_argo.settings import ArgoSettings
+from hera_k8s_argo.token_store import Logins, user_logins
+from hera_k8s_argo.tokens import TokenFacts, bare_token, facts_of
 from hera_k8s_utils import Command, CredentialError, NotApplicable, OptionsError
-
-from .address import Address
-from .logins import Logins, user_logins
-from .settings import ArgoSettings
-from .tokens import TokenFacts, bare_token, facts_of
 
 _LONGEST: Final = 256 * 1024
 """Characters that are read of standard input: no header holds a longer token."""
@@ -60,7 +59,7 @@ def read_token(address: Address, stdin: TextIO) -> str:
         return text
     import getpass
 
-    from hera_k8s_utils.visible import one_line
+    from hera_k8s_utils.sanitize import one_line
 
     try:
         return getpass.getpass(f"Token for {one_line(address.netloc)} (not shown): ")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from hera_k8s_utils import LogLine, PlatformError, Trouble
-from hera_k8s_utils.patience import Patience
+from hera_k8s_utils.network.retry import Patience
 
 _TRANSIENT = frozenset({Trouble.UNREACHABLE, Trouble.TIMEOUT, Trouble.THROTTLED, Trouble.SERVER, Trouble.PROTOCOL})
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
+from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_utils import Command, CredentialProvider, ExecutionEngine, Platform, RequestGuard, hookimpl
-
-from .settings import ArgoSettings
 
 hera_k8s_hook_api = (1, 0)
 
@@ -44,7 +43,7 @@ def platforms() -> Iterator[Platform]:
         name="argo",
         open=_later("client", "open_argo"),
         close=_later("client", "close_argo"),
-        probe=_later("access", "probe_argo"),
+        probe=_later("probe", "probe_argo"),
         settings=ArgoSettings,
     )
 
@@ -54,7 +53,7 @@ def execution_engines() -> Iterator[ExecutionEngine]:
     """Through the Argo server where there is one, else through Workflow objects."""
     yield ExecutionEngine(
         name="argo",
-        open=_later("engine_argo", "open_argo_engine"),
+        open=_later("engines.server", "open_argo_engine"),
         runs=["Workflow"],
         platforms=["argo"],
         priority=10,
@@ -62,7 +61,7 @@ def execution_engines() -> Iterator[ExecutionEngine]:
     )
     yield ExecutionEngine(
         name="kubernetes",
-        open=_later("engine_kubernetes", "open_kubernetes_engine"),
+        open=_later("engines.objects", "open_kubernetes_engine"),
         runs=["Workflow"],
         platforms=["kubernetes"],
         settings=ArgoSettings,
@@ -72,7 +71,7 @@ def execution_engines() -> Iterator[ExecutionEngine]:
 @hookimpl
 def request_guards() -> Iterator[RequestGuard]:
     """Hera's services, and the objects that use them."""
-    from .request_guard import CREATION_GUARD, GUARD
+    from hera_k8s_argo.request_guard import CREATION_GUARD, GUARD
 
     yield GUARD
     yield CREATION_GUARD
@@ -81,6 +80,6 @@ def request_guards() -> Iterator[RequestGuard]:
 @hookimpl
 def commands() -> Iterator[Command]:
     """`hera-k8s login`."""
-    from .login import COMMAND
+    from hera_k8s_argo.login import COMMAND
 
     yield COMMAND

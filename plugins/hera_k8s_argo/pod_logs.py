@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from hera_k8s_utils import Kubernetes, LogLine, PlatformError, RunUpdate, Trouble
-from hera_k8s_utils.pod_logs import begun_pods, by_creation, log_of_pod, logs_side_by_side, tolerant
+from hera_k8s_utils.engines.pod_logs import begun_pods, by_creation, log_of_pod, logs_side_by_side, tolerant
 
 WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
 

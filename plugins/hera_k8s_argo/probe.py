@@ -7,10 +7,21 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from hera_k8s_utils import ARGO, Argo, CheckResult, Context, Credential, Finding, PlatformError, Trouble, fail, ok, warn
-from hera_k8s_utils.proxies import is_loopback
-
-from .settings import ArgoSettings
+from hera_k8s_argo.settings import ArgoSettings
+from hera_k8s_utils import (
+    ARGO,
+    Argo,
+    CheckResult,
+    Context,
+    Credential,
+    Finding,
+    PlatformError,
+    Trouble,
+    fail,
+    ok,
+    warn,
+)
+from hera_k8s_utils.network.proxies import is_loopback
 
 T = TypeVar("T")
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from hera_k8s_argo.address import Address, parse_address
 from hera_k8s_utils import option
-
-from .address import Address, parse_address
 
 
 @dataclass(frozen=True, kw_only=True)

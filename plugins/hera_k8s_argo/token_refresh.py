@@ -8,9 +8,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Final, Protocol
 
+from hera_k8s_argo.tokens import bare_token
 from hera_k8s_utils import Credential, HeraK8sError, NotApplicable
-
-from .tokens import bare_token
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from hera_k8s_utils.headers import bearer_token as bare_token
+from hera_k8s_utils.network.headers import bearer_token as bare_token
 from hera_k8s_utils.reading import parse_json
 
 __all__ = ["TokenFacts", "bare_token", "facts_of"]

@@ -6,17 +6,17 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from .command_line import CommandParser
-from .commands import TAKES_EXPERIMENT
-from .common_flags import COMMON_HELP, RESERVED
-from .errors import PluginError
-from .help import PROGRAM, closing, table, width
-from .owners import owner_title
+from hera_k8s_cli.commands import TAKES_EXPERIMENT
+from hera_k8s_cli.help import PROGRAM, closing, table, width
+from hera_k8s_utils.config.arguments import CommandParser
+from hera_k8s_utils.config.global_flags import COMMON_HELP, RESERVED
+from hera_k8s_utils.errors import PluginError
+from hera_k8s_utils.plugins.plugin_options import owner_title
 
 if TYPE_CHECKING:
-    from .declarations import Command
-    from .options import OptionSpec
-    from .plugins import Declared
+    from hera_k8s_utils.config.options import OptionSpec
+    from hera_k8s_utils.plugins.manager import Declared
+    from hera_k8s_utils.plugins.records import Command
 
 _EXPERIMENT: Final = "\n       (the options that the experiment declares are flags too, after FILE)"
 

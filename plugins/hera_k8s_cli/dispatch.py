@@ -7,21 +7,21 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
-from .command_help import command_help, command_parser
-from .command_line import Line, unknown_words
-from .commands import TAKES_EXPERIMENT, DefaultFile, Session
-from .common_flags import HELP, PYTHON_FILE, Common, is_flag
-from .errors import HeraK8sError, PluginError
-from .owners import all_specs, owners_of, unloaded_plugins
-from .plugins import StrangersFault, is_own
-from .resolve import resolve, resolve_for
-from .terminal import show
-from .trust import refuse_foreign_experiment
+from hera_k8s_cli.command_help import command_help, command_parser
+from hera_k8s_cli.commands import TAKES_EXPERIMENT, DefaultFile, Session
+from hera_k8s_utils.config.arguments import Line, unknown_words
+from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, Common, is_flag
+from hera_k8s_utils.config.resolution import resolve, resolve_for
+from hera_k8s_utils.errors import HeraK8sError, PluginError
+from hera_k8s_utils.plugins.manager import StrangersFault, is_own
+from hera_k8s_utils.plugins.plugin_options import all_specs, owners_of, unloaded_plugins
+from hera_k8s_utils.streams import show
+from hera_k8s_utils.trust.directories import refuse_foreign_experiment
 
 if TYPE_CHECKING:
-    from .declarations import Command
-    from .options import OptionSpec, Resolved
-    from .plugins import Declared, Plugins
+    from hera_k8s_utils.config.options import OptionSpec, Resolved
+    from hera_k8s_utils.plugins.manager import Declared, Plugins
+    from hera_k8s_utils.plugins.records import Command
 
 _HIGHEST_EXIT_CODE: Final = 255
 """A shell sees the rest of a division by 256: 256 would be 0."""

@@ -7,13 +7,13 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from ._version import __version__
-from .common_flags import COMMON_HELP
-from .plugins import is_own
+from hera_k8s_utils._version import __version__
+from hera_k8s_utils.config.global_flags import COMMON_HELP
+from hera_k8s_utils.plugins.manager import is_own
 
 if TYPE_CHECKING:
-    from .declarations import Command
-    from .plugins import Declared
+    from hera_k8s_utils.plugins.manager import Declared
+    from hera_k8s_utils.plugins.records import Command
 
 PROGRAM: Final = "hera-k8s"
 _WIDEST: Final = 100

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from .redaction import REDACTED, forgetting, redact, remember, without_known
-from .visible import quoted
+from hera_k8s_utils.redaction import REDACTED, forgetting, redact, remember, without_known
+from hera_k8s_utils.sanitize import quoted
 
 __all__ = [
     "REDACTED",
@@ -55,7 +55,11 @@ class _Terse(logging.Formatter):
         return quoted(super().format(shown))
 
 
-_SAID_ONCE: Final = ("hera_k8s_utils.resolve", "hera_k8s_utils.consequences", "hera_k8s_utils.seals")
+_SAID_ONCE: Final = (
+    "hera_k8s_utils.config.resolution",
+    "hera_k8s_utils.trust.consequences",
+    "hera_k8s_utils.trust.seals",
+)
 
 
 class _Once(logging.Filter):

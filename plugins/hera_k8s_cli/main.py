@@ -13,19 +13,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from ._version import __version__
-from .common_flags import HELP, PYTHON_FILE, Common, is_flag, split_common
-from .errors import HeraK8sError, OptionsError, OutputError, ScriptExit
-from .help import PROGRAM, group_overview, overview
-from .log import logging_to_stderr, redact
-from .naming import nearest
-from .plugins import Plugins, StrangersFault
-from .terminal import show, write, writing
-from .visible import quoted, visible
+from hera_k8s_cli.help import PROGRAM, group_overview, overview
+from hera_k8s_cli.logging import logging_to_stderr, redact
+from hera_k8s_utils._version import __version__
+from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, Common, is_flag, split_common
+from hera_k8s_utils.errors import HeraK8sError, OptionsError, OutputError, ScriptExit
+from hera_k8s_utils.names import nearest
+from hera_k8s_utils.plugins.manager import Plugins, StrangersFault
+from hera_k8s_utils.sanitize import quoted, visible
+from hera_k8s_utils.streams import show, write, writing
 
 if TYPE_CHECKING:
-    from .declarations import Command
-    from .plugins import Declared
+    from hera_k8s_utils.plugins.manager import Declared
+    from hera_k8s_utils.plugins.records import Command
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,9 @@ def _run(common: Common, words: Sequence[str]) -> int:
         return _group(commands, words)
     if declared.record.name != "plugins":
         _warn_of_problems(plugins)
-    from .dispatch import run_command  # not for the list of commands: it takes as long to import as the rest of this
+    from hera_k8s_cli.dispatch import (
+        run_command,  # not for the list of commands: it takes as long to import as the rest of this
+    )
 
     return run_command(declared, rest, plugins, common)
 
@@ -141,7 +143,7 @@ def _group(commands: Sequence[Declared[Command]], words: Sequence[str]) -> int:
 
 
 def _unknown_command(commands: Sequence[Declared[Command]], words: Sequence[str]) -> OptionsError:
-    from .command_line import unknown_words
+    from hera_k8s_utils.config.arguments import unknown_words
 
     first = words[0]
     names = [each.record.name for each in commands]

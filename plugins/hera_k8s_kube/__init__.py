@@ -1,6 +1,6 @@
 """Kubernetes for experiments: what a cluster must have, how it is asked, and as whom."""
 
-from .requirements import (
+from hera_k8s_kube.requirements import (
     ConfigMap,
     CustomResourceDefinition,
     Namespace,

@@ -7,15 +7,14 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Final
 
-from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import CheckResult, Json, fail, ok, unknown, warn
+from hera_k8s_kube.lookups import absent, find, going, kubectl
+from hera_k8s_kube.pod_usage import resolved, used_pods
+from hera_k8s_kube.requirements import PersistentVolumeClaim
 from hera_k8s_utils.errors import PlatformError, Trouble
-from hera_k8s_utils.manifest import Manifest, Unresolved
-from hera_k8s_utils.quantity import parse_quantity
-
-from .looking import absent, find, going, kubectl
-from .requirements import PersistentVolumeClaim
-from .usage import resolved, used_pods
+from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
+from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.plugins.records import CheckResult, Json, fail, ok, unknown, warn
+from hera_k8s_utils.quantities import parse_quantity
 
 LOCAL_PATH: Final = "hera-k8s-utils/local-path"
 """Annotation of a claim whose contents lie on this machine (the sandbox's): their directory."""

@@ -11,24 +11,23 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from hera_k8s_utils.declarations import Credential, Json
+from hera_k8s_kube.errors import Request, event_error, lost, parsed, refusal
+from hera_k8s_kube.session import Session, open_session
+from hera_k8s_kube.tokens import expires_within
+from hera_k8s_utils.checks.provisioning import MANAGER
 from hera_k8s_utils.errors import HeraK8sError, NotApplicable, PlatformError, Trouble
-from hera_k8s_utils.headers import sendable
-from hera_k8s_utils.http import NetworkSettings
-from hera_k8s_utils.limits import LARGEST_ANSWER, LARGEST_OBJECT, ListLimits, RequestLimits
-from hera_k8s_utils.naming import is_dns_label
-from hera_k8s_utils.provisioning import MANAGER
+from hera_k8s_utils.names import is_dns_label
+from hera_k8s_utils.network.headers import sendable
+from hera_k8s_utils.network.http import NetworkSettings
+from hera_k8s_utils.network.limits import LARGEST_ANSWER, LARGEST_OBJECT, ListLimits, RequestLimits
+from hera_k8s_utils.plugins.records import Credential, Json
 from hera_k8s_utils.reading import are_objects
-
-from .answers import Request, event_error, lost, parsed, refusal
-from .session import Session, open_session
-from .tokens import expires_within
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
-    from hera_k8s_utils.bodies import Pace
-    from hera_k8s_utils.platforms import Scope
+    from hera_k8s_utils.network.bodies import Pace
+    from hera_k8s_utils.plugins.platforms import Scope
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +79,7 @@ class _Received:
 
 
 class KubernetesClient:
-    """The client of `hera_k8s_utils.platforms.Kubernetes`; safe to share between threads.
+    """The client of `hera_k8s_utils.plugins.platforms.Kubernetes`; safe to share between threads.
 
     namespace: of requests that name none. renew: refused credential -> a fresh one; None when there is none to get.
     width: how many requests run at once; as many connections are kept.
@@ -269,7 +268,7 @@ class KubernetesClient:
 
         An ERROR event is raised as `PlatformError`: status 410 says that `resource_version` is too old.
         """
-        from hera_k8s_utils.bodies import WHOLE
+        from hera_k8s_utils.network.bodies import WHOLE
 
         request = self._about("watch", api_version, resource, None, namespace, scope)
         query: dict[str, Any] = {"watch": "true", "timeoutSeconds": max(1, int(timeout))}
@@ -295,7 +294,7 @@ class KubernetesClient:
         errors: str = "replace",
     ) -> Iterator[str]:
         """Lines of a container's output. errors: for bytes that are not UTF-8, as `bytes.decode` takes it."""
-        from hera_k8s_utils.bodies import FINISHED, GROWING
+        from hera_k8s_utils.network.bodies import FINISHED, GROWING
 
         request = self._about("get", "v1", "pods", pod, namespace, "namespace")
         query = {"container": container, "follow": str(follow).lower()}
@@ -351,7 +350,7 @@ class KubernetesClient:
 
     def _sized(self, sending: _Sending) -> tuple[Json, int]:
         """The object that is answered, and its size in bytes."""
-        from hera_k8s_utils.bodies import read_whole
+        from hera_k8s_utils.network.bodies import read_whole
 
         received = self._answer(sending)
         content = received.content
@@ -362,7 +361,7 @@ class KubernetesClient:
 
     def _lines(self, sending: _Sending, wait: float, pace: Pace) -> Iterator[bytes]:
         """The lines of an answer as they come; closing the iterator ends the request. wait: seconds at that pace."""
-        from hera_k8s_utils.bodies import lines
+        from hera_k8s_utils.network.bodies import lines
 
         received = self._answer(sending)
         received.limits.restart(wait)
@@ -374,8 +373,8 @@ class KubernetesClient:
 
     def _answer(self, sending: _Sending) -> _Received:
         """A successful answer; after a 401 once more with a renewed credential (a refused request had no effect)."""
-        from hera_k8s_utils.bodies import read_beginning
-        from hera_k8s_utils.transport import was_in_doubt
+        from hera_k8s_utils.network.adapter import was_in_doubt
+        from hera_k8s_utils.network.bodies import read_beginning
 
         received = self._send(sending, self._usable())
         content = b"" if received.succeeded else read_beginning(received.response, received.limits)

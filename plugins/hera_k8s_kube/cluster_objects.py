@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import CheckResult, Json, fail, ok, warn
+from hera_k8s_kube.lookups import absent, find, going, kubectl
+from hera_k8s_kube.requirements import CustomResourceDefinition, Namespace, StorageClass, WorkflowTemplate
 from hera_k8s_utils.errors import listed
-from hera_k8s_utils.manifest import Manifest, Unresolved
-
-from .looking import absent, find, going, kubectl
-from .requirements import CustomResourceDefinition, Namespace, StorageClass, WorkflowTemplate
+from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
+from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.plugins.records import CheckResult, Json, fail, ok, warn
 
 _ARGO: Final = "argoproj.io/v1alpha1"
 _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"

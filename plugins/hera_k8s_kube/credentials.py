@@ -10,21 +10,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_utils.addresses import remember_address, shown_address, without_query
-from hera_k8s_utils.consequences import Consequence, admit, sends
-from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import Credential
+from hera_k8s_kube import kubeconfig
+from hera_k8s_kube.exec_plugin import run_plugin
+from hera_k8s_kube.known_secrets import remember_user
+from hera_k8s_kube.kubeconfig import Choice
+from hera_k8s_kube.session import Handle, guard_token, token_of
+from hera_k8s_kube.settings import InClusterSettings, KubeSettings
+from hera_k8s_kube.tokens import expiry_of, parse_time, read_certificate, subject_of
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, NotApplicable
-from hera_k8s_utils.headers import bearer_token, require_basic_auth
+from hera_k8s_utils.network.addresses import remember_address, shown_address, without_query
+from hera_k8s_utils.network.headers import bearer_token, require_basic_auth
+from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.plugins.records import Credential
 from hera_k8s_utils.reading import LARGEST_AUTHORITIES, LARGEST_TOKEN, read_file, require_file
-
-from . import kubeconfig
-from .exec_plugin import run_plugin
-from .known_secrets import remember_user
-from .kubeconfig import Choice
-from .session import Handle, guard_token, token_of
-from .settings import InClusterSettings, KubeSettings
-from .tokens import expiry_of, parse_time, read_certificate, subject_of
+from hera_k8s_utils.trust.consequences import Consequence, admit, sends
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from hera_k8s_utils.errors import PlatformError, Trouble, listed
-from hera_k8s_utils.http import describe_body
+from hera_k8s_utils.network.http import describe_body
 from hera_k8s_utils.reading import TooComplex, parse_json
 from hera_k8s_utils.redaction import redact
 
@@ -101,7 +101,7 @@ def parsed(request: Request, status: int, content: bytes) -> Json:
 
 def lost(request: Request, error: BaseException, *, server: str, proxy: str, wait: float) -> PlatformError:
     """The error of a request that got no whole answer. wait: seconds that it was given."""
-    from hera_k8s_utils.transport import diagnose, never_sent
+    from hera_k8s_utils.network.adapter import diagnose, never_sent
 
     trouble, found, hint = diagnose(error, url=server, proxy=proxy, wait=wait)
     parts = urlsplit(server)

@@ -12,11 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from hera_k8s_kube.known_secrets import remember_answer
 from hera_k8s_utils.errors import CredentialError
 from hera_k8s_utils.reading import MIB, parse_json, run_command
 from hera_k8s_utils.redaction import environment_for_children, redact_words
-
-from .known_secrets import remember_answer
 
 Json = dict[str, Any]
 

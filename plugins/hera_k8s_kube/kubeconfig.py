@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_utils.errors import CredentialError, NotApplicable, listed
-from hera_k8s_utils.naming import nearest
+from hera_k8s_utils.names import nearest
 from hera_k8s_utils.reading import TooComplex, parse_yaml, read_file
 
 Json = dict[str, Any]

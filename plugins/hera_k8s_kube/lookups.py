@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import CheckResult, Json, fail
+from hera_k8s_kube.requirements import KubeRequirement
 from hera_k8s_utils.errors import PlatformError, Trouble
-
-from .requirements import KubeRequirement
+from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.plugins.records import CheckResult, Json, fail
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.platforms import Scope
+    from hera_k8s_utils.plugins.platforms import Scope
 
 
 def find(context: Context, api_version: str, resource: str, name: str, *, scope: Scope = "namespace") -> Json | None:

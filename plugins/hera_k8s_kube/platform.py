@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
-from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import CheckResult, Credential, Finding, ok, warn
+from hera_k8s_kube.client import KubernetesClient
+from hera_k8s_kube.session import Handle
+from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.errors import PlatformError, Trouble
-from hera_k8s_utils.http import NetworkSettings
-from hera_k8s_utils.platforms import KUBERNETES
-from hera_k8s_utils.settings import CoreSettings
-
-from .client import KubernetesClient
-from .session import Handle
+from hera_k8s_utils.network.http import NetworkSettings
+from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.plugins.platforms import KUBERNETES
+from hera_k8s_utils.plugins.records import CheckResult, Credential, Finding, ok, warn
 
 _SOON: Final = timedelta(minutes=15)
 """A token that ends within this time is worth a warning."""

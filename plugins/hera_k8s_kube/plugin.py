@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Final
 
-from hera_k8s_utils.declarations import CredentialProvider, ExecutionEngine, Platform, RequestGuard, ResourceChecker
-from hera_k8s_utils.hookspecs import hookimpl
-
-from .requirements import (
+from hera_k8s_kube.requirements import (
     ConfigMap,
     CustomResourceDefinition,
     KubeRequirement,
@@ -22,7 +19,15 @@ from .requirements import (
     StorageClass,
     WorkflowTemplate,
 )
-from .settings import AccountTokenSettings, InClusterSettings, KubeSettings
+from hera_k8s_kube.settings import AccountTokenSettings, InClusterSettings, KubeSettings
+from hera_k8s_utils.plugins.hookspecs import hookimpl
+from hera_k8s_utils.plugins.records import (
+    CredentialProvider,
+    ExecutionEngine,
+    Platform,
+    RequestGuard,
+    ResourceChecker,
+)
 
 hera_k8s_hook_api: Final = (1, 0)
 
@@ -99,21 +104,21 @@ def resource_checkers() -> Iterable[ResourceChecker[Any]]:
     )
     yield _checker(
         ConfigMap,
-        check="keyed.check_config_map",
-        references="keyed.referenced_config_maps",
-        provision="keyed.provide_config_map",
+        check="data_keys.check_config_map",
+        references="data_keys.referenced_config_maps",
+        provision="data_keys.provide_config_map",
     )
     yield _checker(
         Secret,
-        check="keyed.check_secret",
-        references="keyed.referenced_secrets",
-        provision="keyed.provide_secret",
+        check="data_keys.check_secret",
+        references="data_keys.referenced_secrets",
+        provision="data_keys.provide_secret",
     )
     yield _checker(
         PullSecret, check="pull_secrets.check_pull_secret", references="pull_secrets.referenced_pull_secrets"
     )
-    yield _checker(ServiceAccount, check="rights.check_service_account", references="rights.referenced_accounts")
-    yield _checker(Right, check="rights.check_right", references="rights.referenced_rights")
+    yield _checker(ServiceAccount, check="permissions.check_service_account", references="rights.referenced_accounts")
+    yield _checker(Right, check="permissions.check_right", references="rights.referenced_rights")
     yield _checker(Namespace, check="cluster_objects.check_namespace")
     yield _checker(
         StorageClass,
@@ -131,7 +136,7 @@ def resource_checkers() -> Iterable[ResourceChecker[Any]]:
 @hookimpl
 def request_guards() -> Iterable[RequestGuard]:
     """The official client, synchronous and not."""
-    from .request_guard import GUARD
+    from hera_k8s_kube.request_guard import GUARD
 
     yield GUARD
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.experiment import Requirement
+from hera_k8s_utils.experiment.model import Requirement
 
 K = TypeVar("K", bound="KubeRequirement")
 Keyed = TypeVar("Keyed", bound="KeyedRequirement")
@@ -409,7 +409,7 @@ def _volume(kind: Any, **fields: Any) -> Any:
 
 
 def _require_quantity(requirement: KubeRequirement, size: str) -> None:
-    from hera_k8s_utils.quantity import parse_quantity
+    from hera_k8s_utils.quantities import parse_quantity
 
     try:
         parse_quantity(size)

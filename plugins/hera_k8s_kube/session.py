@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from hera_k8s_utils.addresses import remember_address, shown_address, without_query
-from hera_k8s_utils.declarations import Credential
 from hera_k8s_utils.errors import CredentialError
-from hera_k8s_utils.headers import bearer_token, require_sendable
-from hera_k8s_utils.http import NetworkSettings, silence_unverified, tls_context
-from hera_k8s_utils.proxies import proxy_for
+from hera_k8s_utils.network.addresses import remember_address, shown_address, without_query
+from hera_k8s_utils.network.headers import bearer_token, require_sendable
+from hera_k8s_utils.network.http import NetworkSettings, silence_unverified, tls_context
+from hera_k8s_utils.network.proxies import proxy_for
+from hera_k8s_utils.plugins.records import Credential
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
@@ -59,7 +59,7 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     """Connections for a credential; makes no request. width: how many requests run at once."""
     from kubernetes.client import ApiClient
 
-    from hera_k8s_utils.connections import limit_connections
+    from hera_k8s_utils.network.connections import limit_connections
 
     handle = credential.handle
     configuration = handle.configuration if isinstance(handle, Handle) else _configuration(credential)
@@ -131,7 +131,7 @@ def _configuration(credential: Credential) -> Configuration:
 
 
 def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy: str, width: int) -> None:
-    from hera_k8s_utils.transport import safe_retry
+    from hera_k8s_utils.network.adapter import safe_retry
 
     configuration.proxy = proxy or None  # also keeps the client (37.0) from choosing one by itself
     configuration.no_proxy = ""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from hera_k8s_utils.inputs import Inputs
-
-from .pattern import Pattern, refuse_argument
+from hera_k8s_layouts.pattern import Pattern, refuse_argument
+from hera_k8s_utils.sweep.inputs import Inputs
 
 
 def build(settings: None, inputs: Inputs, argument: str) -> Pattern:

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable
 
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.inputs import Inputs, Point
+from hera_k8s_utils.sweep.inputs import Inputs, Point
 
 
 class Index:

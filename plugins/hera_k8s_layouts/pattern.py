@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from hera_k8s_utils.codec import SAFE, SEGMENT, Value, segment_of
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.inputs import Inputs, Point
+from hera_k8s_utils.sweep.inputs import Inputs, Point
+from hera_k8s_utils.sweep.values import SAFE, SEGMENT, Value, segment_of
 
 _MEMORY: Final = 4096
 """Values of a parameter whose encoded form is remembered."""

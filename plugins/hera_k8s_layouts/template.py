@@ -6,13 +6,12 @@ import re
 import unicodedata
 from typing import Final
 
-from hera_k8s_utils.codec import Value
+from hera_k8s_layouts.index import Index
+from hera_k8s_layouts.pattern import Pattern
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.inputs import Inputs, Point
-from hera_k8s_utils.naming import nearest
-
-from .index import Index
-from .pattern import Pattern
+from hera_k8s_utils.names import nearest
+from hera_k8s_utils.sweep.inputs import Inputs, Point
+from hera_k8s_utils.sweep.values import Value
 
 _FIELD: Final = re.compile(r"\{([^{}]*)\}")
 _EXAMPLE: Final = "--layout 'template:run-{seed}/r{growth_rate}'"

@@ -7,16 +7,16 @@ import asyncio
 import sys
 from pathlib import Path
 
-from hera_k8s_sandbox.launch import BUSY
+from hera_k8s_sandbox.kubelet.mount_views import AUTO, KINDS
+from hera_k8s_sandbox.server.launch import BUSY
 from hera_k8s_sandbox.state import two_for_each_processor
-from hera_k8s_sandbox.views import AUTO, KINDS
-from hera_k8s_utils.terminal import show, tell
+from hera_k8s_utils.streams import show, tell
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve; 0 at a clean end, BUSY when the directory is served already."""
     given = _parser().parse_args(arguments)
-    from hera_k8s_sandbox.server import Options, SandboxBusyError, serve
+    from hera_k8s_sandbox.server.app import Options, SandboxBusyError, serve
 
     options = Options(
         directory=given.state.resolve(),

@@ -7,20 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hera_k8s_sandbox.command import COMMAND
+from hera_k8s_sandbox.server.command import COMMAND
 from hera_k8s_sandbox.settings import SandboxSettings
-from hera_k8s_utils import (
-    Command,
-    Context,
-    Credential,
-    CredentialError,
-    CredentialProvider,
-    NotApplicable,
-    hookimpl,
-)
+from hera_k8s_utils import Command, Context, Credential, CredentialError, CredentialProvider, NotApplicable, hookimpl
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.launch import Address
+    from hera_k8s_sandbox.server.launch import Address
 
 UNTIL_IDLE: Final = 600.0  # seconds after which a server that `--sandbox` started ends when nobody uses it
 IDENTITY: Final = "sandbox-admin"
@@ -55,7 +47,7 @@ def commands() -> Iterator[Command]:
 
 
 def _running(settings: SandboxSettings) -> Address:
-    from hera_k8s_sandbox.launch import LaunchError, ensure_running
+    from hera_k8s_sandbox.server.launch import LaunchError, ensure_running
 
     if os.name != "posix":
         raise CredentialError(

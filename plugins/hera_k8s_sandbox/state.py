@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_k8s_sandbox.pod_quota import PodQuota
-from hera_k8s_sandbox.trash import Trash
+from hera_k8s_sandbox.foundation.trash import Trash
+from hera_k8s_sandbox.operations.pod_quota import PodQuota
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.access import Access
-    from hera_k8s_sandbox.store import Store
+    from hera_k8s_sandbox.rbac.authorizer import Access
+    from hera_k8s_sandbox.store.store import Store
 
 
 def two_for_each_processor() -> int:

@@ -25,9 +25,9 @@ from typing import Any, ClassVar
 
 from hera_k8s_kube import ConfigMap
 from hera_k8s_kube.client import KubernetesClient
-from hera_k8s_kube.keyed import check_config_map
+from hera_k8s_kube.data_keys import check_config_map
 from hera_k8s_utils import Context, Credential, CredentialProvider, build_container, hookimpl
-from hera_k8s_utils.checks import Check, run_checks
+from hera_k8s_utils.checks.runner import Check, run_checks
 
 LATENCY = 0.020
 MOST_OF_POOL, LEAST_OF_SEQUENTIAL = 1.5, 20.0
@@ -162,7 +162,7 @@ def measure(requirements: int = 1000, width: int = 32, rounds: int = 5) -> dict[
 @contextmanager
 def connected(port: int, width: int) -> Iterator[Context]:
     """A context whose Kubernetes is the server on this port."""
-    from hera_k8s_utils.plugins import Plugins
+    from hera_k8s_utils.plugins.manager import Plugins
 
     class Local:
         @hookimpl

@@ -32,7 +32,7 @@ NAMESPACE: Final = "bench"
 @contextlib.contextmanager
 def sandbox(users: Path) -> Iterator[tuple[str, str | None]]:
     """A sandbox: its URL, and no authority to trust."""
-    from hera_k8s_sandbox.launch import running
+    from hera_k8s_sandbox.server.launch import running
 
     with tempfile.TemporaryDirectory() as directory, running(Path(directory), users=users) as address:
         yield address.url, None

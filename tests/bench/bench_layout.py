@@ -13,8 +13,8 @@ from itertools import product
 from pathlib import Path
 
 from hera_k8s_layouts import hive
-from hera_k8s_utils.inputs import Inputs, linspace
-from hera_k8s_utils.layout import Layout
+from hera_k8s_utils.sweep.inputs import Inputs, linspace
+from hera_k8s_utils.sweep.layout import Layout
 
 ROUNDS = 5
 LEAST_A_SECOND = 300_000

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 from hera.workflows import DAG, Container, Parameter, Task, Workflow
 
-from hera_k8s_utils.lint import lint
-from hera_k8s_utils.manifest import Manifest
+from hera_k8s_utils.checks.lint import lint
+from hera_k8s_utils.experiment.manifest import Manifest
 
 
 def build(tasks: int) -> Workflow:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hera_k8s_sandbox.launch import Address, running
+from hera_k8s_sandbox.server.launch import Address, running
 from hera_k8s_utils import Experiment, build_container
 
 REAL = {"creates": 569, "gets": 905}

@@ -75,7 +75,7 @@ def cluster(
     """The server that a test is about. The test does not know which one it is."""
     path, tokens = users
     if request.param == "sandbox":
-        from hera_k8s_sandbox.launch import running
+        from hera_k8s_sandbox.server.launch import running
 
         with running(tmp_path_factory.mktemp("sandbox"), users=path) as address:
             yield Cluster("sandbox", address.url, tokens, sign=_signer_of_sandbox(address.directory))
@@ -90,7 +90,8 @@ def cluster(
 
 
 def _signer_of_sandbox(directory: Path) -> Callable[[Json], str]:
-    from hera_k8s_sandbox import files, tokens
+    from hera_k8s_sandbox.foundation import files
+    from hera_k8s_sandbox.foundation import jwt as tokens
 
     key = (directory / files.SIGNING_KEY).read_text(encoding="ascii").strip().encode()
     return lambda claims: tokens.sign(claims, key)

@@ -11,10 +11,10 @@ from typing import Any
 
 from fault_server import Answer, FaultServer, Request, cut, reply
 
-from hera_k8s_argo.engine_argo import ArgoEngine
+from hera_k8s_argo.engines.server import ArgoEngine
 from hera_k8s_utils import Context, build_container
-from hera_k8s_utils.patience import Patience
-from hera_k8s_utils.plugins import Plugins
+from hera_k8s_utils.network.retry import Patience
+from hera_k8s_utils.plugins.manager import Plugins
 
 Json = dict[str, Any]
 

@@ -255,7 +255,7 @@ def sandbox_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
     """The sandbox of this run."""
     if os.name != "posix":
         pytest.skip("the sandbox is for POSIX systems")
-    from hera_k8s_sandbox.launch import running
+    from hera_k8s_sandbox.server.launch import running
 
     with running(tmp_path_factory.mktemp("sandbox"), lifetime=3600) as address:
         access = Access(address.url, token=address.token)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hera_k8s_utils.cli import main
+from hera_k8s_cli.main import main
 
 Json = dict[str, Any]
 

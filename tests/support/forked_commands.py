@@ -31,8 +31,8 @@ _PRELOADED = (
     "hera.workflows",
     "hera_k8s_argo.client",
     "hera_k8s_kube.client",
-    "hera_k8s_utils.cli",
-    "hera_k8s_utils.container",
+    "hera_k8s_cli.main",
+    "hera_k8s_utils.container.container",
     "hera_k8s_utils.k8s_cluster",
     "kubernetes.client",
     "kubernetes.config",
@@ -163,7 +163,7 @@ def _run(told: Any) -> None:
 
 
 def _command(words: list[str]) -> int:
-    from hera_k8s_utils.cli import main as command
+    from hera_k8s_cli.main import main as command
 
     return command(words)
 

@@ -12,8 +12,8 @@ from fault_server import Answer, FaultServer, Request, cut, reply
 from hera_k8s_kube.client import KubernetesClient
 from hera_k8s_kube.jobs import Jobs
 from hera_k8s_utils import Credential
-from hera_k8s_utils.http import NetworkSettings
-from hera_k8s_utils.patience import Patience
+from hera_k8s_utils.network.http import NetworkSettings
+from hera_k8s_utils.network.retry import Patience
 
 Json = dict[str, Any]
 

@@ -32,11 +32,11 @@ from kubelet_pod import NODE, ClusterHook, OverHttp
 from kubelet_results import ResultsHook, is_of_argo, without_executor
 from kubelet_scheduling import LABELS, Scheduler, capacity, is_over
 
-from hera_k8s_sandbox.images import Images, Programs
-from hera_k8s_sandbox.pod_run import PodHook, PodRun, Tools
-from hera_k8s_sandbox.runner import Runner
-from hera_k8s_sandbox.surroundings import Waits
-from hera_k8s_sandbox.views import choose_view
+from hera_k8s_sandbox.kubelet.images import Images, Programs
+from hera_k8s_sandbox.kubelet.mount_views import choose_view
+from hera_k8s_sandbox.kubelet.pod_context import Waits
+from hera_k8s_sandbox.kubelet.pod_worker import PodHook, PodRun, Tools
+from hera_k8s_sandbox.kubelet.process_runner import Runner
 
 _LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 _RENEWAL: Final = 10.0  # seconds

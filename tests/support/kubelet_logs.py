@@ -16,8 +16,8 @@ from typing import Final
 from aiohttp import web
 from kube_watch import Json, Key
 
-from hera_k8s_sandbox import logs
-from hera_k8s_sandbox.errors import ApiError
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.kubelet import logs
 
 FindPod = Callable[[Key], Json | None]
 

@@ -14,9 +14,9 @@ import aiohttp
 from kube_watch import Json, KubeApi, Refused
 from kubelet_claims import Provisioner
 
-from hera_k8s_sandbox.mounts import Task
-from hera_k8s_sandbox.pod_run import PodHook
-from hera_k8s_sandbox.surroundings import Waits
+from hera_k8s_sandbox.kubelet.mounts import Task
+from hera_k8s_sandbox.kubelet.pod_context import Waits
+from hera_k8s_sandbox.kubelet.pod_worker import PodHook
 
 NODE: Final = "test-node"
 _PLURALS: Final = {"ConfigMap": "configmaps", "Secret": "secrets"}

@@ -16,11 +16,11 @@ from typing import Any, Final
 from kube_watch import Json, KubeApi, Refused
 from kubelet_pod import ClusterHook, OverHttp
 
-from hera_k8s_sandbox.environment import config_error
-from hera_k8s_sandbox.mounts import Task
-from hera_k8s_sandbox.pod_run import PodRun
-from hera_k8s_sandbox.workflows.execution import MOUNTS_ANNOTATION, WorkflowHook
-from hera_k8s_sandbox.workflows.pods import MAIN, NODE_ID, OUTPUTS, TEMPLATE, WORKFLOW_LABEL
+from hera_k8s_sandbox.kubelet.environment import config_error
+from hera_k8s_sandbox.kubelet.mounts import Task
+from hera_k8s_sandbox.kubelet.pod_worker import PodRun
+from hera_k8s_sandbox.workflows.executor.hook import MOUNTS_ANNOTATION, WorkflowHook
+from hera_k8s_sandbox.workflows.model.pod_spec import MAIN, NODE_ID, OUTPUTS, TEMPLATE, WORKFLOW_LABEL
 
 _COMPLETED: Final = "workflows.argoproj.io/report-outputs-completed"
 _EXECUTOR: Final = "argoexec"

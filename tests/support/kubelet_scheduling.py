@@ -10,7 +10,7 @@ from kube_watch import Json, Key, KubeApi, Reflection, Refused
 from kubelet_claims import CLASSES, SELECTED_NODE, Provisioner
 from kubelet_pod import NODE, OverHttp
 
-from hera_k8s_sandbox import quantities
+from hera_k8s_sandbox.foundation import quantities
 
 MOST_PODS: Final = 24  # at a time; the others wait, as for want of room on any node
 _NAME: Final = "default-scheduler"

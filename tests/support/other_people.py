@@ -113,7 +113,7 @@ class Stranger:
 def program(*words: str, cwd: Path, before: Sequence[str] = (), **variables: str) -> Told:
     """`hera-k8s WORDS` as a program of its own. before: words before it, such as those of setpriv."""
     environ = {**os.environ, "NO_COLOR": "1", **variables}
-    start = "import sys; sys.path.pop(0); from hera_k8s_utils.cli import main; sys.exit(main())"
+    start = "import sys; sys.path.pop(0); from hera_k8s_cli.main import main; sys.exit(main())"
     done = subprocess.run(
         [*before, sys.executable, "-c", start, *words],
         cwd=cwd,

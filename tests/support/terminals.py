@@ -19,7 +19,7 @@ from typing import Any
 
 import pyte
 
-from hera_k8s_utils.cli import main
+from hera_k8s_cli.main import main
 
 FORGED = "\N{HEAVY CHECK MARK} all checks passed"
 """A line of ours that the words of others must not make."""

@@ -9,9 +9,9 @@ from fault_server import FaultServer, reply
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hera_k8s_utils.addresses import remember_address, secrets_in, shown_address
 from hera_k8s_utils.errors import PlatformError
-from hera_k8s_utils.http import HttpClient, NetworkSettings
+from hera_k8s_utils.network.addresses import remember_address, secrets_in, shown_address
+from hera_k8s_utils.network.http import HttpClient, NetworkSettings
 from hera_k8s_utils.redaction import forgetting, redact
 
 TOKEN = "S3CRETtokenABCDEF0123456789"
@@ -80,7 +80,7 @@ def test_requests_use_the_address_itself_and_messages_do_not() -> None:
 def test_an_option_that_is_an_address_is_listed_without_its_secrets(
     monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from hera_k8s_utils.cli import main
+    from hera_k8s_cli.main import main
 
     monkeypatch.setenv("ARGO_SERVER", f"argo.example/bearer/{TOKEN}")
     assert main(["config", "--set-only"]) == 0

@@ -10,7 +10,7 @@ import pytest
 from argo_peer import NAMESPACE, WORKFLOWS, ArgoPeer, connected, jwt, refusal
 from fault_server import reply
 
-from hera_k8s_argo.access import probe_argo
+from hera_k8s_argo.probe import probe_argo
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_utils import CheckResult, PlatformError, Trouble, Verdict
 

@@ -14,7 +14,7 @@ import trustme
 from argo_peer import EVENTS, NAMESPACE, TOKEN, WORKFLOWS, ArgoPeer, argo_context, hello, jwt, refusal
 from fault_server import FaultServer, html_login, refused_port, reply, sse, stream, tls_context
 
-from hera_k8s_argo.renewal import RenewedToken
+from hera_k8s_argo.token_refresh import RenewedToken
 from hera_k8s_utils import Context, OptionsError, PlatformError, Trouble
 
 

@@ -12,7 +12,7 @@ import pytest
 from argo_peer import HURRIED, hello, loaded, node, state
 from fault_server import FaultServer, cut, reply, stream
 
-from hera_k8s_argo.engine_kubernetes import KubernetesEngine
+from hera_k8s_argo.engines.objects import KubernetesEngine
 from hera_k8s_utils import PlatformError, SubmitError, Trouble, build_container
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/vcity/workflows"

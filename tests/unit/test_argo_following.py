@@ -26,11 +26,11 @@ from argo_peer import (
 )
 from fault_server import html_login, reply, sse
 
-from hera_k8s_argo.engine_argo import ArgoEngine
+from hera_k8s_argo.engines.server import ArgoEngine
 from hera_k8s_argo.following import FINAL, Source, follow, pod_name
 from hera_k8s_utils import PlatformError, RunUpdate, Trouble
-from hera_k8s_utils.http import HttpClient
-from hera_k8s_utils.patience import Patience
+from hera_k8s_utils.network.http import HttpClient
+from hera_k8s_utils.network.retry import Patience
 
 HELLO = f"{WORKFLOWS}/hello"
 

@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 import pytest
 from argo_peer import TOKEN, jwt
 
-from hera_k8s_argo.logins import user_logins
-from hera_k8s_utils.cli import main
+from hera_k8s_argo.token_store import user_logins
+from hera_k8s_cli.main import main
 
 SERVER = "https://argo.example:2746"
 FAR = int(datetime(2099, 1, 1, tzinfo=timezone.utc).timestamp())

@@ -10,7 +10,7 @@ from argo_peer import WORKFLOWS, ArgoPeer, argo_context, engine_of, node, refusa
 from fault_server import reply, sse, stream
 
 from hera_k8s_argo.client import split_timestamp
-from hera_k8s_argo.engine_argo import ArgoEngine
+from hera_k8s_argo.engines.server import ArgoEngine
 from hera_k8s_utils import PlatformError, Trouble
 
 LOG = f"{WORKFLOWS}/hello/log"

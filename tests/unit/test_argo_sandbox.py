@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from argo_peer import hello, loaded
 
-from hera_k8s_argo.access import probe_argo
+from hera_k8s_argo.probe import probe_argo
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_utils import PlatformError, RunOver, SubmitError, Trouble, Verdict, build_container
 

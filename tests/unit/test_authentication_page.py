@@ -24,7 +24,7 @@ from command_line import SMALL, CommandLine, Told, kubeconfig, write_kubeconfig
 from fault_server import FaultServer, Request, html_login, refused_port, reply, tls_context
 from sandbox_api import Api, make_namespace
 
-from hera_k8s_sandbox.launch import running
+from hera_k8s_sandbox.server.launch import running
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "authentication.md"
 JANE = "jane-token-that-nobody-may-see"

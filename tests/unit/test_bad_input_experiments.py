@@ -139,7 +139,7 @@ def test_a_name_that_the_file_does_not_hold_is_told_with_the_nearest(hera: Comma
 
 
 def test_debug_shows_where_a_builder_failed(hera: CommandLine, capsys: pytest.CaptureFixture[str]) -> None:
-    from hera_k8s_utils.cli import main
+    from hera_k8s_cli.main import main
 
     Path("experiment.py").write_text(FILES["its builder raises"][0])
     assert main(["render", "--debug"]) == 6

@@ -163,7 +163,7 @@ def test_while_following_the_run_goes_on_and_can_be_come_back_to(
 def test_who_calls_main_from_python_gets_ctrl_c_back_as_it_was(hera: CommandLine, peer: ArgoPeer) -> None:
     """As in a notebook, which lives on after a run that is no longer followed."""
     notebook = (
-        "import signal; from hera_k8s_utils.cli import main; before = signal.getsignal(signal.SIGINT); "
+        "import signal; from hera_k8s_cli.main import main; before = signal.getsignal(signal.SIGINT); "
         "code = main(['run', '--run-id', 'r1']); print(code, signal.getsignal(signal.SIGINT) is before)"
     )
     peer.on("GET", EVENTS, sse([under_way()], end="silent"))

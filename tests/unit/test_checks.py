@@ -7,8 +7,19 @@ import threading
 
 import pytest
 
-from hera_k8s_utils import CheckResult, ChecksFailed, Finding, PlatformError, Trouble, Verdict, fail, ok, unknown, warn
-from hera_k8s_utils.checks import Check, Report, run_checks
+from hera_k8s_utils import (
+    CheckResult,
+    ChecksFailed,
+    Finding,
+    PlatformError,
+    Trouble,
+    Verdict,
+    fail,
+    ok,
+    unknown,
+    warn,
+)
+from hera_k8s_utils.checks.runner import Check, Report, run_checks
 
 
 def check(title: str, run, section: str = "Environment") -> Check:

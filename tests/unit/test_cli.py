@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import pytest
 
+from hera_k8s_cli.help import EXIT_CODES
+from hera_k8s_cli.main import main
 from hera_k8s_utils import errors
-from hera_k8s_utils.cli import main
-from hera_k8s_utils.help import EXIT_CODES
 
 VALUE = "s3cr3t-value"
 
@@ -25,7 +25,7 @@ import json
 import sys
 from dataclasses import dataclass
 from hera_k8s_utils import BuildError, Command, ChecksFailed, hookimpl, option
-from hera_k8s_utils.commands import experiment_argument
+from hera_k8s_cli.commands import experiment_argument
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:
@@ -211,7 +211,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     heavy = {"hera", "kubernetes", "requests", "aiohttp", "rich", "yaml", "dependency_injector"}
     for words in (["--help"], ["run", "--help"], ["plugins", "--output", "json"], ["config"]):
         code = (
-            f"import sys; from hera_k8s_utils.cli import main; main({words!r}); "
+            f"import sys; from hera_k8s_cli.main import main; main({words!r}); "
             f"sys.exit(' '.join(sorted({heavy!r} & set(sys.modules))))"
         )
         done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hera_k8s_utils.cli import main
+from hera_k8s_cli.main import main
 
 SOURCE = """
 from dataclasses import dataclass

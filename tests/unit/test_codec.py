@@ -12,7 +12,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hera_k8s_utils.codec import (
+from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.names import is_dns_label
+from hera_k8s_utils.sweep.values import (
     Column,
     Value,
     as_value,
@@ -24,8 +26,6 @@ from hera_k8s_utils.codec import (
     text_of,
     unescape,
 )
-from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.naming import is_dns_label
 
 offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))

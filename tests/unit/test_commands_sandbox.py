@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hera_k8s_utils.cli import main
+from hera_k8s_cli.main import main
 
 EXPERIMENT = """
 from hera.workflows import DAG, Workflow, script

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
+from hera_k8s_cli.terminal.console import Console, Span, place, report_brief, report_summary
 from hera_k8s_utils import fail, ok, unknown, warn
-from hera_k8s_utils.checks import ACCESS, ENVIRONMENT, WORKFLOW, Report, Row
-from hera_k8s_utils.console import Console, Span, place, report_brief, report_summary
+from hera_k8s_utils.checks.runner import ACCESS, ENVIRONMENT, WORKFLOW, Report, Row
 
 
 class Terminal(io.StringIO):
@@ -179,7 +179,7 @@ def test_only_what_is_not_well_is_remarked_on() -> None:
 
 def test_a_console_without_a_terminal_does_not_import_rich() -> None:
     code = (
-        "import sys; from hera_k8s_utils.console import Console; c = Console(); c.result('x'); c.say('y');"
+        "import sys; from hera_k8s_cli.terminal.console import Console; c = Console(); c.result('x'); c.say('y');"
         "sys.exit('rich' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

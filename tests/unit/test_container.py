@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dependency_injector import providers
 
-from hera_k8s_sandbox.launch import write_kubeconfig
+from hera_k8s_sandbox.server.launch import write_kubeconfig
 from hera_k8s_utils import (
     BuildError,
     ChecksFailed,

@@ -12,13 +12,8 @@ import pytest
 
 from hera_k8s_kube import ConfigMap, PersistentVolumeClaim, ServiceAccount
 from hera_k8s_utils import Context, build_container
-from hera_k8s_utils.plugins import Plugins
-from hera_k8s_utils.testing import (
-    CheckerContract,
-    CredentialProviderContract,
-    LayoutContract,
-    PluginContract,
-)
+from hera_k8s_utils.plugins.manager import Plugins
+from hera_k8s_utils.testing import CheckerContract, CredentialProviderContract, LayoutContract, PluginContract
 
 
 def declared(hook: str, name: str) -> Any:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from hera_k8s_sandbox.launch import ensure_running, stop
+from hera_k8s_sandbox.server.launch import ensure_running, stop
 
 POINTS = 152
 SAMPLES = 400

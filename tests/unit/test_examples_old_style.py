@@ -16,7 +16,7 @@ from machine import PRIVATE_ROOTS, require
 from old_scripts import run_python, write_config
 from sandbox_api import Api, claim, config_map
 
-from hera_k8s_sandbox.launch import kubeconfig
+from hera_k8s_sandbox.server.launch import kubeconfig
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 BOTH_STYLES = ("boroughs", "coin_flip", "configmap_for_pip_proxy", "hello_world_container", "simple", "volumes")

@@ -12,7 +12,7 @@ from command_line import Told
 from old_scripts import run_python, run_script, write_config
 from sandbox_api import Api, claim, config_map, make_namespace
 
-from hera_k8s_sandbox.launch import kubeconfig
+from hera_k8s_sandbox.server.launch import kubeconfig
 
 PARSER = '''
 from hera_k8s_utils import parser as hera_k8s_utils_parser

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from hera_k8s_cli.runs.follower import Ended, Follower
+from hera_k8s_cli.runs.pending import Reason, Waiting, describe_wait, gates_of, what_checks_said
+from hera_k8s_cli.runs.progress import Tally
+from hera_k8s_cli.terminal.console import Console
 from hera_k8s_utils import NodeState, PlatformError, RunUpdate, Trouble
-from hera_k8s_utils.console import Console
-from hera_k8s_utils.following import Ended, Follower
-from hera_k8s_utils.progress import Tally
-from hera_k8s_utils.waiting import Reason, Waiting, describe_wait, gates_of, what_checks_said
 
 
 class Script:
@@ -179,11 +179,11 @@ def test_the_check_that_covers_a_waiting_task_is_recalled() -> None:
 
 PROGRAM = """
 import sys, threading
-from hera_k8s_utils.console import Console
-from hera_k8s_utils.declarations import RunUpdate
+from hera_k8s_cli.terminal.console import Console
+from hera_k8s_utils.plugins.records import RunUpdate
 from hera_k8s_utils.errors import Interrupted
-from hera_k8s_utils.following import Follower
-from hera_k8s_utils.progress import Tally
+from hera_k8s_cli.runs.follower import Follower
+from hera_k8s_cli.runs.progress import Tally
 
 class Endless:
     def follow(self, name):

@@ -25,7 +25,7 @@ from hera_k8s_utils import (
     build_container,
     hookimpl,
 )
-from hera_k8s_utils.plugins import Plugins
+from hera_k8s_utils.plugins.manager import Plugins
 
 EXITS = ["SystemExit(0)", "SystemExit", "GeneratorExit", "asyncio.CancelledError", "BaseException('enough')"]
 EXPERIMENT = """

@@ -15,8 +15,8 @@ from command_line import SMALL, CommandLine, Json, kubeconfig, write_kubeconfig
 from fault_server import FaultServer, reply
 
 from hera_k8s_utils import KUBERNETES, Credential, CredentialError, CredentialProvider, build_container
-from hera_k8s_utils.headers import bearer_token, require_basic_auth, sendable
-from hera_k8s_utils.http import HttpClient, NetworkSettings
+from hera_k8s_utils.network.headers import bearer_token, require_basic_auth, sendable
+from hera_k8s_utils.network.http import HttpClient, NetworkSettings
 
 TOKEN = "tok-5kQ2vX9mLr7WcN4bYh"
 BROKEN = {
@@ -70,7 +70,7 @@ def argo_file(server: FaultServer, text: str) -> Given:
 
 
 def argo_login(server: FaultServer, text: str) -> Given:
-    from hera_k8s_argo.logins import user_logins
+    from hera_k8s_argo.token_store import user_logins
 
     user_logins().save(server.url, text)
     return Given(environ={"ARGO_SERVER": server.url})
@@ -164,7 +164,7 @@ def test_the_account_of_a_pod_is_judged_too(
 
 
 def test_the_secret_of_a_plugin_is_judged_too(work: Path, server: FaultServer) -> None:
-    from hera_k8s_utils.platforms import Platforms
+    from hera_k8s_utils.plugins.platforms import Platforms
 
     given = Credential(secret=f"Bearer {TOKEN}\n", server=server.url)
     provider = CredentialProvider(name="vault", target=KUBERNETES.name, load=lambda settings, context: given)

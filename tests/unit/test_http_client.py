@@ -16,7 +16,7 @@ import trustme
 from fault_server import FaultServer, Request, cut, hang, html_login, refused_port, reply, stream, tls_context
 
 from hera_k8s_utils.errors import CredentialError, NotApplicable, OptionsError, PlatformError, Trouble
-from hera_k8s_utils.http import HttpClient, NetworkSettings
+from hera_k8s_utils.network.http import HttpClient, NetworkSettings
 
 TOKEN = "s3cr3t-t0ken"
 QUICK = NetworkSettings(http_timeout=0.3, http_connect_timeout=0.3, http_retries=2)
@@ -378,7 +378,7 @@ def test_no_log_line_holds_the_token(server: FaultServer, caplog: pytest.LogCapt
 
 
 def test_a_line_that_has_no_end_ends_the_stream(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hera_k8s_utils.bodies.LONGEST_LINE", 100_000)
+    monkeypatch.setattr("hera_k8s_utils.network.bodies.LONGEST_LINE", 100_000)
     server.on("GET", "/x", stream(["x" * 90_000, "y" * 300_000]))
     lines = HttpClient(server.url, PATIENT).stream("x")
     assert len(next(lines)) == 90_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hera_k8s_utils.proxies import bypassed, proxy_for
+from hera_k8s_utils.network.proxies import bypassed, proxy_for
 
 PROXY = "http://proxy.example:3128"
 

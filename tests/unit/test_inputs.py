@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hera_k8s_utils.errors import BuildError, OptionsError
-from hera_k8s_utils.inputs import Inputs, Point, linspace, parse_overrides
+from hera_k8s_utils.sweep.inputs import Inputs, Point, linspace, parse_overrides
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from hera_k8s_layouts import plugin
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.inputs import Inputs, Point
-from hera_k8s_utils.layout import Layout, open_layout
+from hera_k8s_utils.sweep.inputs import Inputs, Point
+from hera_k8s_utils.sweep.layout import Layout, open_layout
 
 STRATEGIES = {strategy.name: strategy for strategy in plugin.layout_strategies()}
 

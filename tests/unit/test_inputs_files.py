@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.inputs import Inputs
+from hera_k8s_utils.sweep.inputs import Inputs
 
 
 @pytest.fixture

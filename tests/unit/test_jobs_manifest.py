@@ -22,7 +22,7 @@ from hera_k8s_kube import ConfigMap, PersistentVolumeClaim, PullSecret, Secret
 from hera_k8s_kube.jobs import indexed_job, plain_job
 from hera_k8s_kube.jobs.points import lines_of, parsed
 from hera_k8s_utils import BuildError, Experiment, Inputs, Manifest, OptionsError, Requirement, build_container
-from hera_k8s_utils.lint import lint
+from hera_k8s_utils.checks.lint import lint
 
 Json = dict[str, Any]
 

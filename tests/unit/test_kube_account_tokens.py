@@ -14,10 +14,10 @@ import pytest
 from command_line import SMALL
 from fault_server import FaultServer, reply
 
+from hera_k8s_cli.main import main
 from hera_k8s_kube.client import KubernetesClient
-from hera_k8s_sandbox.launch import Address, kubeconfig
+from hera_k8s_sandbox.server.launch import Address, kubeconfig
 from hera_k8s_utils import Context, Credential, CredentialError, PlatformError, build_container
-from hera_k8s_utils.cli import main
 
 PROVIDER = "argo=service-account-token"
 ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/bot"

@@ -28,9 +28,9 @@ from hera_k8s_kube import (
 )
 from hera_k8s_kube.platform import probe
 from hera_k8s_kube.plugin import resource_checkers
-from hera_k8s_sandbox.launch import Address, kubeconfig, running
+from hera_k8s_sandbox.server.launch import Address, kubeconfig, running
 from hera_k8s_utils import CheckResult, Context, Demand, PlatformError, Verdict, build_container
-from hera_k8s_utils.checks import Check, run_checks
+from hera_k8s_utils.checks.runner import Check, run_checks
 
 CHECKERS = {checker.requirement: checker for checker in resource_checkers()}
 NAMESPACE = "vcity"

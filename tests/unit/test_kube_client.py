@@ -14,7 +14,7 @@ from fault_server import FaultServer, cut, hang, html_login, refused_port, reply
 from hera_k8s_kube.client import KubernetesClient
 from hera_k8s_kube.session import open_session
 from hera_k8s_utils import Credential, CredentialError, PlatformError, Trouble
-from hera_k8s_utils.http import NetworkSettings
+from hera_k8s_utils.network.http import NetworkSettings
 
 TOKEN = "tok-3b1f0c9d"
 MAP = "/api/v1/namespaces/default/configmaps/x"
@@ -349,7 +349,7 @@ def test_secrets_in_an_address_are_not_shown() -> None:
 
 
 def test_a_line_that_has_no_end_ends_the_stream(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hera_k8s_utils.bodies.LONGEST_LINE", 100_000)
+    monkeypatch.setattr("hera_k8s_utils.network.bodies.LONGEST_LINE", 100_000)
     server.on("GET", f"{PODS}/p/log", stream(["x" * 90_000, "y" * 300_000], content_type="text/plain"))
     lines = connect(server.url).logs("p")
     assert len(next(lines)) == 90_000

@@ -12,7 +12,7 @@ import pytest
 from hera_k8s_kube import ConfigMap
 from hera_k8s_kube.plugin import credential_providers, resource_checkers
 from hera_k8s_kube.settings import KubeSettings
-from hera_k8s_sandbox.launch import Address, kubeconfig
+from hera_k8s_sandbox.server.launch import Address, kubeconfig
 from hera_k8s_utils import Context, build_container
 from hera_k8s_utils.testing import CheckerContract, CredentialProviderContract, PluginContract
 

@@ -20,7 +20,7 @@ from hera_k8s_kube import (
 )
 from hera_k8s_kube.plugin import resource_checkers
 from hera_k8s_utils import BuildError, Experiment, Inputs, build_container
-from hera_k8s_utils.manifest import Manifest, Unresolved
+from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
 
 CHECKERS = {checker.kind: checker for checker in resource_checkers()}
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hera_k8s_layouts import plugin
-from hera_k8s_utils.codec import Value, identity
-from hera_k8s_utils.declarations import LayoutStrategy
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.inputs import Inputs, Point, linspace
-from hera_k8s_utils.layout import Layout, Proof, open_layout
+from hera_k8s_utils.plugins.records import LayoutStrategy
+from hera_k8s_utils.sweep.inputs import Inputs, Point, linspace
+from hera_k8s_utils.sweep.layout import Layout, Proof, open_layout
+from hera_k8s_utils.sweep.values import Value, identity
 
 STRATEGIES = {strategy.name: strategy for strategy in plugin.layout_strategies()}
 ROOT = "/results/logistic-map/20261120-1042-k3f9"

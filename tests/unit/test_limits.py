@@ -29,15 +29,15 @@ from fault_server import (
     tls_context,
 )
 
-from hera_k8s_argo.events import frames
 from hera_k8s_argo.following import nodes_of
+from hera_k8s_argo.sse import frames
 from hera_k8s_kube.client import KubernetesClient
 from hera_k8s_kube.tokens import claims_of, read_certificate
-from hera_k8s_utils.bodies import EVENTS, FINISHED, GROWING
-from hera_k8s_utils.declarations import Credential
 from hera_k8s_utils.errors import PlatformError, Trouble
-from hera_k8s_utils.http import HttpClient, NetworkSettings
-from hera_k8s_utils.limits import OutOfTime, RequestLimits
+from hera_k8s_utils.network.bodies import EVENTS, FINISHED, GROWING
+from hera_k8s_utils.network.http import HttpClient, NetworkSettings
+from hera_k8s_utils.network.limits import OutOfTime, RequestLimits
+from hera_k8s_utils.plugins.records import Credential
 
 QUICK = NetworkSettings(http_timeout=1.0, http_connect_timeout=1.0, http_retries=2)
 PATIENT = NetworkSettings(http_timeout=30, http_retries=2)
@@ -227,7 +227,7 @@ def test_a_long_log_is_read_to_its_end_although_it_is_larger_than_an_answer_may_
 
 
 def test_an_event_in_ever_more_lines_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hera_k8s_argo.events._LONGEST", 1000)
+    monkeypatch.setattr("hera_k8s_argo.sse._LONGEST", 1000)
     assert list(frames(["data: {", "data: }", ""] * 400)) == ["{\n}"] * 400
     with pytest.raises(PlatformError, match="one event has no end"):
         list(frames(iter(["data:"] * 1000)))
@@ -237,7 +237,7 @@ def test_an_event_in_ever_more_lines_has_an_end(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_list_whose_pages_have_no_end_is_given_up(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hera_k8s_utils.limits.MOST_PAGES", 3)
+    monkeypatch.setattr("hera_k8s_utils.network.limits.MOST_PAGES", 3)
     server.otherwise = reply(200, {"kind": "PodList", "metadata": {"continue": "more"}, "items": [{"metadata": {}}]})
     client = KubernetesClient(Credential(server=server.url), network=PATIENT)
     with pytest.raises(PlatformError, match="the list has no end"):

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import pytest
 from hera.workflows import DAG, Parameter, Steps, Workflow, script
 
-from hera_k8s_utils.declarations import Verdict
-from hera_k8s_utils.lint import SCRIPTS, lint
-from hera_k8s_utils.manifest import Manifest
+from hera_k8s_utils.checks.lint import SCRIPTS, lint
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.plugins.records import Verdict
 
 LIMIT = 3
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from fault_server import FaultServer
 
-from hera_k8s_utils import RequestGuard, loading
+from hera_k8s_utils import RequestGuard
+from hera_k8s_utils.container import loading
+from hera_k8s_utils.container.loading import Loaded
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.loading import Loaded
-from hera_k8s_utils.plugins import Plugins
+from hera_k8s_utils.plugins.manager import Plugins
 
 GOOD = "from hera_k8s_utils import Experiment\nexperiment = Experiment(name='one', workflow=lambda e, i, l: {})\n"
 POOL = "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as pool:\n"

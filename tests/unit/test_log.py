@@ -9,7 +9,7 @@ import warnings
 
 import pytest
 
-from hera_k8s_utils.log import RedactingFormatter, forgetting, logging_to_stderr, redact, remember
+from hera_k8s_cli.logging import RedactingFormatter, forgetting, logging_to_stderr, redact, remember
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJlLW9mLWl0"
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.manifest import Manifest
+from hera_k8s_utils.experiment.manifest import Manifest
 
 
 def workflow(**metadata: Any) -> dict[str, Any]:

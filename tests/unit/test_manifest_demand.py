@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hera_k8s_utils.manifest import Manifest
-from hera_k8s_utils.quantity import parse_quantity
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.quantities import parse_quantity
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ from hera_k8s_utils import (
     offline_phase,
     option,
 )
-from hera_k8s_utils.offline import ForeignCode, offline
-from hera_k8s_utils.plugins import Plugins
+from hera_k8s_utils.offline.phase import ForeignCode, offline
+from hera_k8s_utils.plugins.manager import Plugins
 
 CODE = ForeignCode("a test")
 
@@ -424,8 +424,8 @@ import sys, threading
 from hera.workflows import Workflow, WorkflowsService
 from kubernetes.client.rest import RESTClientObject
 from hera_k8s_utils import RequestGuard
-from hera_k8s_utils.offline import ForeignCode, offline
-from hera_k8s_utils.plugins import Plugins
+from hera_k8s_utils.offline.phase import ForeignCode, offline
+from hera_k8s_utils.plugins.manager import Plugins
 
 def attributes():
     session = vars(WorkflowsService).get("session")
@@ -473,7 +473,7 @@ def test_building_without_hera_imports_neither_hera_nor_kubernetes(work: Path) -
         "experiment = Experiment(name='one', workflow=lambda *a: manifest)\n"
     )
     source = (
-        "import sys\nfrom hera_k8s_utils.cli import main\ncode = main(['render'])\n"
+        "import sys\nfrom hera_k8s_cli.main import main\ncode = main(['render'])\n"
         "sys.exit(code or (9 if {'hera', 'kubernetes'} & set(sys.modules) else 0))"
     )
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60)
@@ -715,7 +715,7 @@ import sys
 ASKING = ("connect", "getaddrinfo", "gethostbyname", "gethostbyaddr", "sendto", "sendmsg")
 asked = []
 sys.addaudithook(lambda event, _: asked.append(event) if event in {f"socket.{each}" for each in ASKING} else None)
-from hera_k8s_utils.cli import main
+from hera_k8s_cli.main import main
 code = main(sys.argv[1:])
 print(asked, file=sys.stderr)
 sys.exit(code)

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import pytest
 
 from hera_k8s_utils import OptionsError, PluginError, option
-from hera_k8s_utils.options import Origin, Owner, Resolved
-from hera_k8s_utils.resolve import resolve
+from hera_k8s_utils.config.options import Origin, Owner, Resolved
+from hera_k8s_utils.config.resolution import resolve
 
 
 @dataclass(frozen=True, kw_only=True)

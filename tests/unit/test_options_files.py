@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hera_k8s_utils import OptionsError, option
-from hera_k8s_utils.config_files import Entry, parse_config, read_config_files
-from hera_k8s_utils.options import Owner
-from hera_k8s_utils.resolve import resolve
+from hera_k8s_utils.config.files import Entry, parse_config, read_config_files
+from hera_k8s_utils.config.options import Owner
+from hera_k8s_utils.config.resolution import resolve
 
 
 def entries(text: str) -> dict[str, object]:

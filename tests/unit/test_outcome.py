@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from hera_k8s_cli.runs.outcome import conclude, failure_lines, from_json
+from hera_k8s_cli.runs.progress import Planned, Tally
 from hera_k8s_utils import NodeState, RunUpdate
-from hera_k8s_utils.outcome import conclude, failure_lines, from_json
-from hera_k8s_utils.progress import Planned, Tally
-from hera_k8s_utils.provisioning import plural
+from hera_k8s_utils.checks.provisioning import plural
 
 
 def node(number: int, phase: str, *, template: str = "simulate", **more: Any) -> NodeState:

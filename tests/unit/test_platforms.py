@@ -16,10 +16,10 @@ from hera_k8s_utils import (
     Platform,
     PluginError,
 )
-from hera_k8s_utils.options import Owner
-from hera_k8s_utils.platforms import PlatformKey, Platforms
-from hera_k8s_utils.resolve import resolve
-from hera_k8s_utils.settings import CoreSettings
+from hera_k8s_utils.config.options import Owner
+from hera_k8s_utils.config.resolution import resolve
+from hera_k8s_utils.config.settings import CoreSettings
+from hera_k8s_utils.plugins.platforms import PlatformKey, Platforms
 
 
 def made(providers: list[CredentialProvider], platforms: list[Platform] | None = None) -> Context:

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from hera_k8s_utils.plugins import Plugins
+from hera_k8s_utils.plugins.manager import Plugins
 
 LATE = """
 import gate_of_the_test as gate

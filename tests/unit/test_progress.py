@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from hera_k8s_cli.runs.progress import LiveTable, ProgressLines, Tally, plan
 from hera_k8s_utils import NodeState, RunUpdate
-from hera_k8s_utils.progress import LiveTable, ProgressLines, Tally, plan
 
 SWEEP: dict[str, Any] = {
     "spec": {

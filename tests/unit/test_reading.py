@@ -28,7 +28,7 @@ from hera_k8s_utils.reading import (
     require_file,
     run_command,
 )
-from hera_k8s_utils.runs import RunRecord
+from hera_k8s_utils.runs.records import RunRecord
 
 posix = pytest.mark.skipif(os.name != "posix", reason="devices and pipes with names are those of POSIX systems")
 

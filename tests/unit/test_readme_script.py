@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hera_k8s_sandbox import launch
+from hera_k8s_sandbox.server import launch
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hera_k8s_utils.declarations import CheckResult, Verdict
 from hera_k8s_utils.errors import HeraK8sError
+from hera_k8s_utils.plugins.records import CheckResult, Verdict
 from hera_k8s_utils.redaction import (
     REDACTED,
     environment_for_children,

@@ -10,10 +10,10 @@ import requests
 from sandbox_api import Api, make_namespace
 from sandbox_workflows import Workflows, container, dag, nodes, task, workflow
 
-from hera_k8s_sandbox.argo_streams import event_text
-from hera_k8s_sandbox.entries import Entry, Event
-from hera_k8s_sandbox.fields import FieldFilter
-from hera_k8s_sandbox.resources import WORKFLOWS
+from hera_k8s_sandbox.argo_server.field_mask import FieldFilter
+from hera_k8s_sandbox.argo_server.streams import event_text
+from hera_k8s_sandbox.foundation.resource_types import WORKFLOWS
+from hera_k8s_sandbox.store.entries import Entry, Event
 
 
 @pytest.fixture(scope="module")

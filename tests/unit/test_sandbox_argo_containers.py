@@ -10,7 +10,7 @@ from machine import MOUNTS
 from sandbox_api import Api
 from sandbox_workflows import Workflows, container, dag, nodes, phases, task, workflow
 
-from hera_k8s_sandbox.launch import running
+from hera_k8s_sandbox.server.launch import running
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
 
 EASY = container("easy")

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from sandbox_api import Api, make_namespace
 from sandbox_workflows import ENDED, Workflows, container, dag, nodes, phases, task, workflow
 
-from hera_k8s_sandbox.launch import Address, LaunchError, kubeconfig, running
-from hera_k8s_sandbox.workflows.schedules import Schedule, ScheduleError
-from hera_k8s_utils.cli import main
+from hera_k8s_cli.main import main
+from hera_k8s_sandbox.server.launch import Address, LaunchError, kubeconfig, running
+from hera_k8s_sandbox.workflows.cron.schedule import Schedule, ScheduleError
 
 Json = dict[str, Any]
 HOUR = 3600

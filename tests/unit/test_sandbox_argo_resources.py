@@ -12,8 +12,8 @@ from machine import MOUNTS
 from sandbox_api import Api, make_namespace
 from sandbox_workflows import Workflows, container, dag, nodes, phases, task, workflow
 
-from hera_k8s_sandbox.launch import running
-from hera_k8s_sandbox.workflows.jsonpath import JsonPathError, jq_output, kubectl_output
+from hera_k8s_sandbox.foundation.jsonpath import JsonPathError, jq_output, kubectl_output
+from hera_k8s_sandbox.server.launch import running
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
 
 MAPS = "/api/v1/namespaces/work/configmaps"

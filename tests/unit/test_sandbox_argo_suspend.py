@@ -169,7 +169,7 @@ def test_what_selects_no_waiting_node_is_told(flows: Workflows) -> None:
 
 
 def test_a_waiting_workflow_goes_on_after_a_restart(tmp_path) -> None:
-    from hera_k8s_sandbox.launch import running
+    from hera_k8s_sandbox.server.launch import running
 
     with running(tmp_path) as address:
         flows = Workflows(Api(address.url, address.token))
@@ -183,7 +183,7 @@ def test_a_waiting_workflow_goes_on_after_a_restart(tmp_path) -> None:
 
 
 def test_a_waiting_workflow_keeps_no_idle_server_up(tmp_path) -> None:
-    from hera_k8s_sandbox.launch import running
+    from hera_k8s_sandbox.server.launch import running
 
     with running(tmp_path, until_idle=1) as address:
         flows = Workflows(Api(address.url, address.token))

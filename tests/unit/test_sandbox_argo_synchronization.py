@@ -9,8 +9,8 @@ import pytest
 from sandbox_api import Api, config_map
 from sandbox_workflows import ENDED, Workflows, container, dag, nodes, phases, task, workflow
 
-from hera_k8s_sandbox.launch import running
-from hera_k8s_sandbox.workflows.locks import Locks
+from hera_k8s_sandbox.server.launch import running
+from hera_k8s_sandbox.workflows.engine.locks import Locks
 from hera_k8s_sandbox.workflows.validation import WorkflowInvalid, validate
 
 MUTEX = {"mutexes": [{"name": "only"}]}

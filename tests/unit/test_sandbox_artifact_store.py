@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hera_k8s_sandbox.artifact_store import ArtifactStore
+from hera_k8s_sandbox.artifacts.store import ArtifactStore
 
 
 @pytest.fixture(params=["this Python", "a Python without filters"])

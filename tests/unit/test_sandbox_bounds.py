@@ -23,12 +23,13 @@ import pytest
 from sandbox_api import Api, config_map, make_namespace
 from sandbox_workflows import Workflows, container, dag, nodes, task, workflow
 
-from hera_k8s_sandbox import files, logs
-from hera_k8s_sandbox.artifact_store import ArtifactMissing, ArtifactStore
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.pod_quota import MOST_PODS, PodQuota
-from hera_k8s_sandbox.resources import CONFIG_MAPS, PODS
-from hera_k8s_sandbox.store import Store
+from hera_k8s_sandbox.artifacts.store import ArtifactMissing, ArtifactStore
+from hera_k8s_sandbox.foundation import files
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import CONFIG_MAPS, PODS
+from hera_k8s_sandbox.kubelet import logs
+from hera_k8s_sandbox.operations.pod_quota import MOST_PODS, PodQuota
+from hera_k8s_sandbox.store.store import Store
 
 TOO_LARGE = "workflow is longer than maximum allowed size. compressed size "
 CEILING = 2 << 30  # bytes of address space that the sandbox may have
@@ -391,7 +392,7 @@ def test_pods_that_have_not_ended_are_limited_as_by_a_quota() -> None:
 
 
 def test_the_store_is_full_as_etcd_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hera_k8s_sandbox.store.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("hera_k8s_sandbox.store.store.MOST_BYTES", 1 << 20)
     store = Store(None)
 
     def create(name: str) -> None:

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sandbox_api import Api
 
-from hera_k8s_sandbox import launch
-from hera_k8s_sandbox.crds_schema import fill_in, prune, schema_causes
-from hera_k8s_sandbox.kinds import precedence
+from hera_k8s_sandbox.foundation.kind_registry import precedence
+from hera_k8s_sandbox.schema.structural_schema import fill_in, prune, schema_causes
+from hera_k8s_sandbox.server import launch
 
 Json = dict[str, Any]
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

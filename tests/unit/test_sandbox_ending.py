@@ -15,14 +15,15 @@ import pytest
 from sandbox_api import Api
 from sandbox_workflows import Workflows, container, task, workflow
 
-from hera_k8s_sandbox import files, watchdog
+from hera_k8s_sandbox.foundation import files
+from hera_k8s_sandbox.kubelet import watchdog
 
 MOST = 20  # seconds; it kills itself after eight, and the machine may be busy
 DEAF = "trap '' TERM INT HUP; while :; do sleep 1; done"
 STUCK = """
 import asyncio
 import subprocess
-from hera_k8s_sandbox.ending import told_to_end
+from hera_k8s_sandbox.server.shutdown import told_to_end
 
 async def main():
     with told_to_end():
@@ -33,7 +34,7 @@ asyncio.run(main())
 """
 SLOW_TO_END = """
 import asyncio
-from hera_k8s_sandbox.ending import told_to_end
+from hera_k8s_sandbox.server.shutdown import told_to_end
 
 async def main():
     with told_to_end() as told:
@@ -241,7 +242,7 @@ def test_what_cannot_be_interrupted_is_killed() -> None:
 
 
 def test_a_second_signal_kills_what_cannot_be_interrupted_before_its_time_is_over() -> None:
-    child = program(f"import hera_k8s_sandbox.ending as ending; ending._GRACE = 600.0\n{STUCK}")
+    child = program(f"import hera_k8s_sandbox.server.shutdown as ending; ending._GRACE = 600.0\n{STUCK}")
     child.send_signal(signal.SIGINT)
     child.send_signal(signal.SIGTERM)
     assert child.wait(MOST) == -signal.SIGKILL

@@ -15,7 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sandbox_api import Api, make_namespace
 
-from hera_k8s_sandbox import files, jobs_indexes, launch, protobuf
+from hera_k8s_sandbox.admission import job_indexes
+from hera_k8s_sandbox.apiserver.protobuf import decoder
+from hera_k8s_sandbox.foundation import files
+from hera_k8s_sandbox.server import launch
 
 Json = dict[str, Any]
 
@@ -222,10 +225,10 @@ def test_a_field_that_is_not_read_from_protobuf_is_refused() -> None:
         return b"k8s\x00" + field(1, field(1, b"batch/v1") + field(2, b"Job")) + field(2, raw)
 
     container = field(2, field(1, b"main") + field(2, b"busybox"))
-    read = protobuf.decode(body(container))["spec"]["template"]["spec"]
+    read = decoder.decode(body(container))["spec"]["template"]["spec"]
     assert read == {"containers": [{"name": "main", "image": "busybox"}]}
-    with pytest.raises(protobuf.ProtobufError, match="field 18 of a PodSpec"):
-        protobuf.decode(body(container + field(18, b"affinity")))
+    with pytest.raises(decoder.ProtobufError, match="field 18 of a PodSpec"):
+        decoder.decode(body(container + field(18, b"affinity")))
 
 
 indexes = st.sets(st.integers(min_value=0, max_value=60))
@@ -233,17 +236,17 @@ indexes = st.sets(st.integers(min_value=0, max_value=60))
 
 @given(indexes)
 def test_indexes_are_written_and_read(wanted: set[int]) -> None:
-    assert jobs_indexes.read(jobs_indexes.written(wanted), 100) == wanted
-    assert jobs_indexes.count_of(jobs_indexes.written(wanted), 100) == len(wanted)
+    assert job_indexes.read(job_indexes.written(wanted), 100) == wanted
+    assert job_indexes.count_of(job_indexes.written(wanted), 100) == len(wanted)
 
 
 @given(indexes, st.integers(min_value=0, max_value=20))
 def test_free_indexes_are_the_first_that_are_not_taken(taken: set[int], count: int) -> None:
-    free = jobs_indexes.first_missing(taken, count, 50)
+    free = job_indexes.first_missing(taken, count, 50)
     assert free == [index for index in range(50) if index not in taken][:count]
 
 
 @pytest.mark.parametrize("text", ["1,0", "3-1", "1-2-3", "a", "100", "0,,1", "-1"])
 def test_indexes_that_cannot_be_read_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"order|index|fragment"):
-        jobs_indexes.count_of(text, 100)
+        job_indexes.count_of(text, 100)

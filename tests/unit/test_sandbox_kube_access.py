@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sandbox_api import Api, Json, config_map, make_namespace
 
-from hera_k8s_sandbox.launch import running
+from hera_k8s_sandbox.server.launch import running
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 REVIEWS = "/apis/authorization.k8s.io/v1"

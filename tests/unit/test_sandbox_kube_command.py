@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from machine import PRIVATE_ROOTS
 
-from hera_k8s_sandbox import launch, plugin
+from hera_k8s_cli.logging import remember
+from hera_k8s_sandbox import plugin
+from hera_k8s_sandbox.server import launch
 from hera_k8s_sandbox.settings import SandboxSettings
 from hera_k8s_utils import NotApplicable
-from hera_k8s_utils.log import remember
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from dialogue import until
 from sandbox_api import Api, claim, config_map
 from sandbox_workflows import Workflows, container, nodes, workflow
 
-from hera_k8s_sandbox.server import Options, open_state
-from hera_k8s_sandbox.trash import Trash
+from hera_k8s_sandbox.foundation.trash import Trash
+from hera_k8s_sandbox.server.app import Options, open_state
 
 CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
 VOLUMES = "/api/v1/persistentvolumes"

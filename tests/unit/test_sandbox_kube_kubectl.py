@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sandbox_api import Api, make_namespace
 
-from hera_k8s_sandbox import launch
+from hera_k8s_sandbox.server import launch
 
 pytestmark = pytest.mark.needs("kubectl")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from sandbox_api import Api, config_map
 
-from hera_k8s_sandbox import launch
-from hera_k8s_sandbox.launch import LaunchError, ensure_running, find, running, stop
+from hera_k8s_sandbox.server import launch
+from hera_k8s_sandbox.server.launch import LaunchError, ensure_running, find, running, stop
 
 
 @pytest.fixture

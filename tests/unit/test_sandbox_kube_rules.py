@@ -11,14 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hera_k8s_sandbox import operations, protobuf, tokens
-from hera_k8s_sandbox.access import Access
-from hera_k8s_sandbox.apply import apply
-from hera_k8s_sandbox.bootstrap import furnish
-from hera_k8s_sandbox.columns import duration
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.patches import json_patch, merge_patch, strategic_merge
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.apiserver.columns import duration
+from hera_k8s_sandbox.apiserver.protobuf import decoder
+from hera_k8s_sandbox.foundation import jwt
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import (
     CLAIMS,
     CLUSTER_ROLES,
     CONFIG_MAPS,
@@ -28,8 +25,13 @@ from hera_k8s_sandbox.resources import (
     SECRETS,
     STORAGE_CLASSES,
 )
+from hera_k8s_sandbox.operations import operations
+from hera_k8s_sandbox.operations.bootstrap import furnish
+from hera_k8s_sandbox.rbac.authorizer import Access
+from hera_k8s_sandbox.schema.patches import json_patch, merge_patch, strategic_merge
+from hera_k8s_sandbox.schema.server_side_apply import apply
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Store
+from hera_k8s_sandbox.store.store import Store
 
 KINDS = (CONFIG_MAPS, SECRETS, CLAIMS, PODS, ROLES, CLUSTER_ROLES, ROLE_BINDINGS, STORAGE_CLASSES)
 FIELDS = (
@@ -158,7 +160,7 @@ def test_strategic_directives() -> None:
 def test_any_protobuf_body_is_read_or_refused(raw: bytes) -> None:
     for body in (raw, b"k8s\x00" + raw):
         with contextlib.suppress(ValueError):
-            assert isinstance(protobuf.decode(body), dict)
+            assert isinstance(decoder.decode(body), dict)
 
 
 def test_a_protobuf_body_is_read() -> None:
@@ -168,7 +170,7 @@ def test_a_protobuf_body_is_read() -> None:
     meta = field(1, b"a") + field(2, b"") + field(11, field(1, b"tier") + field(2, b"hot"))
     raw = field(1, meta) + field(2, field(1, b"k") + field(2, b"v")) + bytes([4 << 3, 1])
     body = b"k8s\x00" + field(1, field(1, b"v1") + field(2, b"ConfigMap")) + field(2, raw)
-    assert protobuf.decode(body) == {
+    assert decoder.decode(body) == {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "a", "labels": {"tier": "hot"}},
@@ -179,9 +181,9 @@ def test_a_protobuf_body_is_read() -> None:
 
 @given(st.text(max_size=40))
 def test_no_text_but_ours_is_a_token(text: str) -> None:
-    assert tokens.verify(text, b"key") is None
-    assert tokens.verify(tokens.sign({"sub": text}, b"key"), b"key") == {"sub": text}
-    assert tokens.verify(tokens.sign({"sub": text}, b"another"), b"key") is None
+    assert jwt.verify(text, b"key") is None
+    assert jwt.verify(jwt.sign({"sub": text}, b"key"), b"key") == {"sub": text}
+    assert jwt.verify(jwt.sign({"sub": text}, b"another"), b"key") is None
 
 
 @pytest.mark.parametrize(

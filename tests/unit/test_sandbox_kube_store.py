@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.resources import CONFIG_MAPS, PODS, WORKFLOWS
-from hera_k8s_sandbox.selectors import parse_fields, parse_labels
-from hera_k8s_sandbox.store import Store
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import CONFIG_MAPS, PODS, WORKFLOWS
+from hera_k8s_sandbox.foundation.selectors import parse_fields, parse_labels
+from hera_k8s_sandbox.store.store import Store
 
 
 def new(name: str, labels: dict[str, str] | None = None, **data: str) -> dict:
@@ -122,7 +122,7 @@ def test_a_watch_from_before_what_is_remembered_is_refused(tmp_path: Path) -> No
 
 
 def test_a_watch_that_falls_behind_ends_as_expired(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hera_k8s_sandbox.subscriptions.BACKLOG", 3)
+    monkeypatch.setattr("hera_k8s_sandbox.store.subscriptions.BACKLOG", 3)
     for name in "abcdefg":
         store.create(CONFIG_MAPS, new(name))
     subscription = store.watch(CONFIG_MAPS)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from hera_k8s_sandbox.access import Access
-from hera_k8s_sandbox.logs import ERRORS, OUTPUT, LogOptions, log_directory, read_log, sample
-from hera_k8s_sandbox.resources import PODS
+from hera_k8s_sandbox.foundation.resource_types import PODS
+from hera_k8s_sandbox.kubelet.logs import ERRORS, OUTPUT, LogOptions, log_directory, read_log, sample
+from hera_k8s_sandbox.rbac.authorizer import Access
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Store
+from hera_k8s_sandbox.store.store import Store
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from hera_k8s_sandbox import launch, openapi
-from hera_k8s_sandbox.kinds import Kinds
-from hera_k8s_sandbox.openapi_fields import fields_of, model_of
-from hera_k8s_sandbox.openapi_values import decode
-from hera_k8s_sandbox.resources import JOBS, PODS, RESOURCES
+from hera_k8s_sandbox.foundation.kind_registry import Kinds
+from hera_k8s_sandbox.foundation.resource_types import JOBS, PODS, RESOURCES
+from hera_k8s_sandbox.schema import openapi_documents
+from hera_k8s_sandbox.schema.openapi_fields import fields_of, model_of
+from hera_k8s_sandbox.schema.openapi_validation import decode
+from hera_k8s_sandbox.server import launch
 
 Json = dict[str, Any]
 Kubectl = Callable[..., str]
@@ -125,7 +126,7 @@ def test_every_built_in_kind_has_a_schema() -> None:
 def test_all_references_of_a_document_lead_somewhere() -> None:
     kinds = Kinds()
     for group, version in (("", "v1"), ("batch", "v1"), ("argoproj.io", "v1alpha1")):
-        document = openapi.document(kinds, group, version)
+        document = openapi_documents.document(kinds, group, version)
         schemas = document["components"]["schemas"]
         wanted = {text.rpartition("/")[2] for text in references(document)}
         assert wanted <= schemas.keys()
@@ -154,7 +155,7 @@ def test_what_is_known_is_kept() -> None:
 def test_help_imports_no_models() -> None:
     code = (
         "import sys\n"
-        "import hera_k8s_sandbox.kube_api\n"
+        "import hera_k8s_sandbox.apiserver.routes\n"
         "assert not [name for name in sys.modules if name.startswith('kubernetes')]\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)

@@ -18,7 +18,7 @@ MOUNTED: dict[str, Any] = {"volumeMounts": [{"name": "shared", "mountPath": "/sh
 
 @pytest.fixture(scope="module", params=MOUNTS)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from hera_k8s_sandbox.launch import running
+    from hera_k8s_sandbox.server.launch import running
 
     with running(tmp_path_factory.mktemp("sandbox"), runner=request.param, concurrency=2, lifetime=600) as address:
         yield address
@@ -362,7 +362,7 @@ def test_a_container_waits_for_its_configuration_while_others_run(pods: Pods) ->
 
 @pytest.mark.parametrize("view", MOUNTS)
 def test_after_a_restart_of_the_server_what_always_runs_is_started_again(tmp_path: Path, view: str) -> None:
-    from hera_k8s_sandbox.launch import running
+    from hera_k8s_sandbox.server.launch import running
 
     state = tmp_path / "state"
     for restarts in range(2):

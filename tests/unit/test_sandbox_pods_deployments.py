@@ -13,7 +13,7 @@ import pytest
 from sandbox_api import Api
 from sandbox_pods import LOOP, Pods, container, status_of
 
-from hera_k8s_sandbox import launch
+from hera_k8s_sandbox.server import launch
 
 pytestmark = pytest.mark.needs("kubectl")
 
@@ -141,7 +141,7 @@ def test_endpoints_are_the_pods_that_are_ready(kubectl: Kubectl, pods: Pods) -> 
 
 
 def test_after_a_restart_of_the_server_the_pods_of_a_deployment_run_again(tmp_path: Path) -> None:
-    from hera_k8s_sandbox.launch import running
+    from hera_k8s_sandbox.server.launch import running
 
     names: list[set[str]] = []
     for restarts in range(2):

@@ -14,7 +14,7 @@ NODE = "/api/v1/nodes"
 
 @pytest.fixture
 def pods(tmp_path: Any) -> Iterator[Pods]:
-    from hera_k8s_sandbox.launch import running
+    from hera_k8s_sandbox.server.launch import running
 
     with running(tmp_path, runner="rewrite", lifetime=600) as address:
         yield Pods(Api(address.url, address.token))

@@ -16,7 +16,7 @@ from sandbox_pods import Pods, container, state_of
 
 @pytest.fixture(scope="module", params=MOUNTS)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from hera_k8s_sandbox.launch import running
+    from hera_k8s_sandbox.server.launch import running
 
     with running(tmp_path_factory.mktemp("sandbox"), runner=request.param, lifetime=600) as address:
         yield address

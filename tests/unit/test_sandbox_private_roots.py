@@ -13,7 +13,7 @@ from machine import MOUNTS
 from sandbox_api import Api
 from sandbox_pods import LOOP, Pods, container, state_of
 
-from hera_k8s_sandbox.launch import LaunchError, running
+from hera_k8s_sandbox.server.launch import LaunchError, running
 
 MARKER = f"marker-{uuid.uuid4().hex}"
 """A variable of the server has this value."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from hera_k8s_sandbox.mounts import Task
-from hera_k8s_sandbox.probes import Prober
-from hera_k8s_sandbox.runner import Runner
-from hera_k8s_sandbox.views import choose_view
+from hera_k8s_sandbox.kubelet.mount_views import choose_view
+from hera_k8s_sandbox.kubelet.mounts import Task
+from hera_k8s_sandbox.kubelet.probes import Prober
+from hera_k8s_sandbox.kubelet.process_runner import Runner
 
 SECONDS = 30.0
 

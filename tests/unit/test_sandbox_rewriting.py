@@ -13,9 +13,9 @@ from sandbox_pods import Pods, container, state_of
 from sandbox_workflows import Workflows, workflow
 from sandbox_workflows import container as template
 
-from hera_k8s_sandbox.launch import running
-from hera_k8s_sandbox.mounts import Mount, Task
-from hera_k8s_sandbox.rewriting import Rewriting, Unrewritable
+from hera_k8s_sandbox.kubelet.mounts import Mount, Task
+from hera_k8s_sandbox.kubelet.path_rewriting import Rewriting, Unrewritable
+from hera_k8s_sandbox.server.launch import running
 
 PLACE = f"/data-of-{uuid.uuid4().hex[:8]}"
 """A path that this machine does not have."""

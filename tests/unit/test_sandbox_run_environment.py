@@ -15,7 +15,7 @@ from sandbox_workflows import Workflows, container, dag, nodes, task, workflow
 
 @pytest.fixture(scope="module", params=MOUNTS)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from hera_k8s_sandbox.launch import running
+    from hera_k8s_sandbox.server.launch import running
 
     with running(tmp_path_factory.mktemp("sandbox"), runner=request.param) as address:
         yield address, request.param
@@ -70,7 +70,7 @@ def test_a_claim_is_a_directory_that_stays(flows: Workflows, space: str, served:
 
 def test_a_directory_may_be_called_as_one_likes(served: Any, tmp_path: Path) -> None:
     """Or is refused by name: a shell would write to another place than the path of the claim."""
-    from hera_k8s_sandbox.launch import LaunchError, running
+    from hera_k8s_sandbox.server.launch import LaunchError, running
 
     directory = tmp_path / "le répertoire d'été 雪"
     if served[1] == "rewrite":

@@ -17,8 +17,8 @@ from sandbox_pods import LOOP, Pods
 from sandbox_pods import container as pod_container
 from sandbox_workflows import Workflows, container, nodes, workflow
 
-from hera_k8s_sandbox.launch import running
-from hera_k8s_sandbox.workflows.pods import NODE_ID, TEMPLATE
+from hera_k8s_sandbox.server.launch import running
+from hera_k8s_sandbox.workflows.model.pod_spec import NODE_ID, TEMPLATE
 
 SHARED: dict[str, Any] = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from machine import MOUNTS
 
-from hera_k8s_sandbox.images import Images, pull_error, repository
-from hera_k8s_sandbox.mounts import Mount, Task
-from hera_k8s_sandbox.rewriting import Rewriting
-from hera_k8s_sandbox.views import choose_view
+from hera_k8s_sandbox.kubelet.images import Images, pull_error, repository
+from hera_k8s_sandbox.kubelet.mount_views import choose_view
+from hera_k8s_sandbox.kubelet.mounts import Mount, Task
+from hera_k8s_sandbox.kubelet.path_rewriting import Rewriting
 
 
 @pytest.mark.parametrize(

@@ -88,14 +88,14 @@ def test_a_deleted_pod_is_an_error(flows: Workflows) -> None:
 
 @pytest.fixture(params=MOUNTS)
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    from hera_k8s_sandbox import launch
+    from hera_k8s_sandbox.server import launch
 
     yield tmp_path / "state", request.param
     launch.stop(tmp_path / "state")
 
 
 def start(home: tuple[Path, str]) -> tuple[Workflows, int]:
-    from hera_k8s_sandbox import launch
+    from hera_k8s_sandbox.server import launch
 
     address = launch.ensure_running(home[0], runner=home[1], concurrency=2, lifetime=120)
     return Workflows(Api(address.url, address.token)), json.loads((home[0] / "server.json").read_text())["pid"]
@@ -160,7 +160,7 @@ def test_after_kill_9_a_workflow_goes_on_where_it_was(home: tuple[Path, str]) ->
 
 
 def test_a_clean_end_keeps_what_was_known(home: tuple[Path, str]) -> None:
-    from hera_k8s_sandbox import launch
+    from hera_k8s_sandbox.server import launch
 
     flows, _ = start(home)
     ended = flows.run(workflow(container("main", "echo", "kept")))["metadata"]["name"]
@@ -192,7 +192,7 @@ def processes_below(directory: Path) -> list[str]:
 
 
 def test_the_server_is_idle_when_all_has_ended(home: tuple[Path, str]) -> None:
-    from hera_k8s_sandbox import launch
+    from hera_k8s_sandbox.server import launch
 
     address = launch.ensure_running(home[0], runner=home[1], until_idle=1, lifetime=60)
     flows = Workflows(Api(address.url, address.token))
@@ -204,7 +204,7 @@ def test_the_server_is_idle_when_all_has_ended(home: tuple[Path, str]) -> None:
 
 
 def test_a_workflow_that_waits_for_what_is_missing_keeps_no_server_up_and_goes_on_later(home: tuple[Path, str]) -> None:
-    from hera_k8s_sandbox import launch
+    from hera_k8s_sandbox.server import launch
 
     address = launch.ensure_running(home[0], runner=home[1], until_idle=1, lifetime=60)
     flows = Workflows(Api(address.url, address.token))

@@ -19,15 +19,15 @@ FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk is
 WRITING = 11
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = {
-    "core/hera_k8s_utils/terminal.py": {"sys.stdout", "sys.stderr"},
-    "core/hera_k8s_utils/console.py": {"sys.stdout", "sys.stderr", "rich"},
-    "core/hera_k8s_utils/cli.py": {"sys.stdout", "sys.stderr"},
-    "core/hera_k8s_utils/log.py": {"sys.stderr", "StreamHandler"},
-    "core/hera_k8s_utils/progress.py": {"rich"},
+    "core/hera_k8s_utils/streams.py": {"sys.stdout", "sys.stderr"},
+    "plugins/hera_k8s_cli/terminal/console.py": {"sys.stdout", "sys.stderr", "rich"},
+    "plugins/hera_k8s_cli/main.py": {"sys.stdout", "sys.stderr"},
+    "plugins/hera_k8s_cli/logging.py": {"sys.stderr", "StreamHandler"},
+    "plugins/hera_k8s_cli/runs/progress.py": {"rich"},
     "plugins/hera_k8s_argo/login.py": {"getpass"},
     "plugins/hera_k8s_kube/exec_plugin.py": {"sys.stderr"},
-    "plugins/hera_k8s_sandbox/namespaces.py": {"print", "sys.stderr"},
-    "plugins/hera_k8s_sandbox/workflows/resources/executor.py": {"print", "sys.stderr"},
+    "plugins/hera_k8s_sandbox/kubelet/namespaces.py": {"print", "sys.stderr"},
+    "plugins/hera_k8s_sandbox/workflows/executor/kubectl/executor.py": {"print", "sys.stderr"},
 }
 """Modules that may use a way to a terminal, and which. The executor and what begins a container in its namespaces are
 processes of a pod: what they print is a log."""

@@ -24,14 +24,14 @@ from fault_server import Request
 from jobs_peer import job
 from sandbox_api import Api
 
-from hera_k8s_argo.engine_argo import ArgoEngine
+from hera_k8s_argo.engines.server import ArgoEngine
+from hera_k8s_cli.runs.selection import Target
+from hera_k8s_cli.runs.settling import settle, submit
 from hera_k8s_kube.jobs.engine import JobsEngine
 from hera_k8s_utils import Experiment, SubmitError, SubmittedInPart, build_container
-from hera_k8s_utils.patience import Patience
-from hera_k8s_utils.runs import Runs, Submitted
-from hera_k8s_utils.settling import settle, submit
-from hera_k8s_utils.targets import Target
-from hera_k8s_utils.words import now, stamp
+from hera_k8s_utils.formatting import now, stamp
+from hera_k8s_utils.network.retry import Patience
+from hera_k8s_utils.runs.records import Runs, Submitted
 
 Json = dict[str, Any]
 

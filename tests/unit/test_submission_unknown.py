@@ -12,13 +12,13 @@ from argo_peer import EVENTS, NAMESPACE, WORKFLOWS, ArgoPeer, connected, engine_
 from command_line import SECRET, SMALL, CommandLine, Told, record
 from fault_server import Answer, Request, bomb, cut, deep_json, html_login, lying_length, refused_port, reply, sse
 
-from hera_k8s_argo.engine_argo import ArgoEngine
+from hera_k8s_argo.engines.server import ArgoEngine
+from hera_k8s_cli.runs.settling import submit
 from hera_k8s_utils import CredentialError, HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, Trouble
-from hera_k8s_utils.manifest import DIGEST_LABEL
-from hera_k8s_utils.patience import Patience
-from hera_k8s_utils.runs import Runs, Submitted
-from hera_k8s_utils.settling import submit
-from hera_k8s_utils.submitting import Desk, submit_once
+from hera_k8s_utils.engines.submission import Desk, submit_once
+from hera_k8s_utils.experiment.manifest import DIGEST_LABEL
+from hera_k8s_utils.network.retry import Patience
+from hera_k8s_utils.runs.records import Runs, Submitted
 
 HELLO = f"{WORKFLOWS}/hello-r1"
 PAGE = {"Content-Type": "text/html"}

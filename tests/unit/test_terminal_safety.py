@@ -27,7 +27,7 @@ from terminals import (
     seen,
 )
 
-from hera_k8s_utils.cli import main
+from hera_k8s_cli.main import main
 
 Json = dict[str, Any]
 

@@ -12,10 +12,10 @@ import pytest
 from command_line import SMALL
 from other_people import NOBODY, needs_posix, needs_root, program
 
-from hera_k8s_argo.logins import user_logins
-from hera_k8s_sandbox import launch
+from hera_k8s_argo.token_store import user_logins
+from hera_k8s_cli.main import main
+from hera_k8s_sandbox.server import launch
 from hera_k8s_utils import CredentialError, build_container
-from hera_k8s_utils.cli import main
 
 MARK = "from pathlib import Path\nPath({path!r}).touch()\nraise ImportError('not yours')\n"
 

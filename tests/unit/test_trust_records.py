@@ -14,7 +14,7 @@ from fault_server import FaultServer, reply
 from other_people import RUNS, Stranger, needs_posix
 from sandbox_api import Api
 
-from hera_k8s_utils.cli import main
+from hera_k8s_cli.main import main
 
 SLOW = """
 from hera.workflows import Container, Workflow

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from terminals import EVIL_LINES, SEQUENCES, seen
 
 from hera_k8s_utils import HeraK8sError, PlatformError, Trouble
-from hera_k8s_utils.visible import one_line, quoted, visible
+from hera_k8s_utils.sanitize import one_line, quoted, visible
 
 JOINERS = {"\u200c", "\u200d"}
 NUMBER_SIGNS = {chr(n) for n in (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from hera_k8s_utils import OptionsError, words
+from hera_k8s_utils import OptionsError, formatting
 
 
 @pytest.mark.parametrize(
@@ -25,37 +25,37 @@ from hera_k8s_utils import OptionsError, words
     ],
 )
 def test_durations_are_said_in_words(seconds: float, said: str) -> None:
-    assert words.duration(seconds) == said
+    assert formatting.duration(seconds) == said
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (51.9, "0:51"), (723, "12:03"), (3723, "1:02:03")])
 def test_a_running_clock_keeps_its_shape(seconds: float, shown: str) -> None:
-    assert words.clock(seconds) == shown
+    assert formatting.clock(seconds) == shown
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("10 min", 600), ("1h30m", 5400), ("1.5h", 5400)]
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
-    assert words.parse_duration(text) == seconds
+    assert formatting.parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "soon", "10 parsecs", "-5", "1h soon"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(OptionsError, match="duration"):
-        words.parse_duration(text)
+        formatting.parse_duration(text)
 
 
 def test_times_of_servers_are_read_with_z() -> None:
-    assert words.moment("2026-11-20T10:42:00Z") == datetime(2026, 11, 20, 10, 42, tzinfo=timezone.utc)
-    assert words.moment("never") is None
-    assert words.moment("") is None
+    assert formatting.moment("2026-11-20T10:42:00Z") == datetime(2026, 11, 20, 10, 42, tzinfo=timezone.utc)
+    assert formatting.moment("never") is None
+    assert formatting.moment("") is None
 
 
 def test_a_stamp_reads_back() -> None:
     at = datetime(2026, 11, 20, 10, 42, 1, 500000, tzinfo=timezone.utc)
-    assert words.stamp(at) == "2026-11-20T10:42:01.500Z"
-    assert words.moment(words.stamp(at)) == at
+    assert formatting.stamp(at) == "2026-11-20T10:42:01.500Z"
+    assert formatting.moment(formatting.stamp(at)) == at
 
 
 @pytest.mark.parametrize(
@@ -63,25 +63,25 @@ def test_a_stamp_reads_back() -> None:
     [(3, "just now"), (42, "42 s ago"), (240, "4 min ago"), (7200, "2 h ago"), (86400 * 3, "3 d ago")],
 )
 def test_how_long_ago_is_said_in_words(seconds: float, said: str) -> None:
-    at = words.now()
-    assert words.ago(at - timedelta(seconds=seconds), at) == said
+    at = formatting.now()
+    assert formatting.ago(at - timedelta(seconds=seconds), at) == said
 
 
 def test_sizes_are_powers_of_ten() -> None:
-    assert [words.size(n) for n in (812, 20_800, 1_100_000)] == ["812 B", "20.8 kB", "1.1 MB"]
+    assert [formatting.size(n) for n in (812, 20_800, 1_100_000)] == ["812 B", "20.8 kB", "1.1 MB"]
 
 
 def test_nouns_agree_with_their_number() -> None:
-    assert words.counted(1, "check") == "1 check"
-    assert words.counted(9, "check") == "9 checks"
+    assert formatting.counted(1, "check") == "1 check"
+    assert formatting.counted(9, "check") == "9 checks"
 
 
 def test_columns_are_aligned() -> None:
-    assert words.columns([("a", "b"), ("long", "c")]) == ["a     b", "long  c"]
+    assert formatting.columns([("a", "b"), ("long", "c")]) == ["a     b", "long  c"]
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0.0, "under 1 s"), (1.0, "1 s"), (6.0, "6 s"), (74.0, "1 min 14 s"), (7380.0, "2 h 3 min")]
 )
 def test_a_run_takes_whole_seconds_by_its_servers_clock(seconds: float, said: str) -> None:
-    assert words.run_time(seconds) == said
+    assert formatting.run_time(seconds) == said

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hera_k8s_utils.yaml_text import dump_yaml
+from hera_k8s_utils.yaml_writer import dump_yaml
 
 LOADERS = [yaml.SafeLoader, yaml.CSafeLoader]
 

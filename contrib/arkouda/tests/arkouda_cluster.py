@@ -15,7 +15,7 @@ import pytest
 from arkouda_standins import write_stand_ins
 from arkouda_support import README_VARIABLES
 
-from hera_k8s_sandbox.launch import Address, running
+from hera_k8s_sandbox.server.launch import Address, running
 from hera_k8s_utils import Context, Kubernetes, build_container
 
 Json = dict[str, Any]

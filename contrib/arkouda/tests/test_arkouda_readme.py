@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from arkouda_contract import tasks
 from arkouda_support import PROJECT
-from hera_k8s_arkouda.picture import PICTURES, picture
+from hera_k8s_arkouda.graph_svg import PICTURES, picture
 from hera_k8s_arkouda.templates import template_bodies
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -18,7 +18,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.mark.parametrize(("name", "file"), PICTURES.items())
 def test_the_picture_is_up_to_date(name: str, file: str) -> None:
     written = (PROJECT / "docs" / file).read_text(encoding="utf-8")
-    assert written == picture(template_bodies()[name]), "python -m hera_k8s_arkouda.picture docs"
+    assert written == picture(template_bodies()[name]), "python -m hera_k8s_arkouda.graph_svg docs"
 
 
 @pytest.mark.parametrize("name", PICTURES)

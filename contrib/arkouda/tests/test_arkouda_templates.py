@@ -11,7 +11,7 @@ from hera_k8s_arkouda.templates import template_bodies
 from hera_k8s_arkouda.workflows import cron_workflow, workflow
 
 from hera_k8s_utils import Manifest, Verdict
-from hera_k8s_utils.lint import lint
+from hera_k8s_utils.checks.lint import lint
 
 Json = dict[str, Any]
 

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("covalent", reason="needs Covalent: nox -s 'contrib(covalent)'")
 pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s 'contrib(covalent)'")
 
-from covalent_kubernetes_plugin.endings import Patience, exit_code, of_job
 from covalent_kubernetes_plugin.errors import TaskPending, TaskTimeout
+from covalent_kubernetes_plugin.failures import Patience, exit_code, of_job
 
 from hera_k8s_kube.jobs import Job
 

@@ -22,9 +22,9 @@ pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalen
 
 import covalent as ct
 from covalent.executor.utils.wrappers import wrapper_fn
-from covalent_kubernetes_plugin import manifests, outcomes, runner, tasks
+from covalent_kubernetes_plugin import manifests, results, runner, tasks
 from covalent_kubernetes_plugin.errors import TaskFailed
-from covalent_kubernetes_plugin.outcomes import Outcome
+from covalent_kubernetes_plugin.results import Outcome
 from covalent_kubernetes_plugin.secret_store import LARGEST_TASK, SecretStore
 from covalent_kubernetes_plugin.stores import Parcel
 
@@ -44,9 +44,9 @@ class Ran:
     @property
     def outcome(self) -> Outcome:
         """What its log says came of the task."""
-        block = outcomes.from_log(self.log.splitlines(), SEALING.nonce)
+        block = results.from_log(self.log.splitlines(), SEALING.nonce)
         assert block is not None, self.stderr
-        return outcomes.unsealed(block, SEALING.key)
+        return results.unsealed(block, SEALING.key)
 
 
 def wanted() -> manifests.Wanted:
@@ -154,7 +154,7 @@ def test_packages_that_a_task_asks_for_are_installed_first(pod: Callable[..., Ra
 
 
 def test_a_failed_preparation_fails_the_task_and_says_so(pod: Callable[..., Ran]) -> None:
-    from covalent_kubernetes_plugin.endings import told
+    from covalent_kubernetes_plugin.failures import told
 
     ran = pod(packed(lambda: 1, before=[ct.DepsBash("echo why >&2; exit 4")]))
     assert (ran.status, ran.outcome.state, ran.outcome.header["stage"]) == (1, "raised", "before")
@@ -163,7 +163,7 @@ def test_a_failed_preparation_fails_the_task_and_says_so(pod: Callable[..., Ran]
 
 
 def test_a_module_that_the_image_lacks_is_named(pod: Callable[..., Ran]) -> None:
-    from covalent_kubernetes_plugin.endings import told
+    from covalent_kubernetes_plugin.failures import told
 
     outcome = pod(packed(functools.partial(ct.TransportableObject, 1))).outcome
     assert outcome.header["stage"] == "unpickle"
@@ -171,7 +171,7 @@ def test_a_module_that_the_image_lacks_is_named(pod: Callable[..., Ran]) -> None
 
 
 def test_a_result_that_cannot_be_pickled_is_told_from_a_failure(pod: Callable[..., Ran]) -> None:
-    from covalent_kubernetes_plugin.endings import told
+    from covalent_kubernetes_plugin.failures import told
 
     outcome = pod(packed(lambda: (each for each in [1]))).outcome
     assert "The task ran, and its result cannot be pickled." in told(outcome, image="python:3")
@@ -316,7 +316,7 @@ def test_a_large_result_and_a_long_output_go_through_the_log_whole_or_are_said_t
 
 
 def test_a_result_that_is_too_large_for_the_log_says_what_to_set(pod: Callable[..., Ran]) -> None:
-    from covalent_kubernetes_plugin.endings import of_refusal
+    from covalent_kubernetes_plugin.failures import of_refusal
 
     task = packed(lambda: noise(2_000_000))
     parcel = SecretStore().send("job", task.payload)
@@ -343,25 +343,25 @@ def test_the_largest_task_fits_in_its_secret() -> None:
 
 def test_an_outcome_sealed_with_another_key_is_not_read(pod: Callable[..., Ran]) -> None:
     ran = pod(packed(lambda: 1))
-    block = outcomes.from_log(ran.log.splitlines(), SEALING.nonce)
+    block = results.from_log(ran.log.splitlines(), SEALING.nonce)
     assert block is not None
     with pytest.raises(TaskFailed, match="is not believed"):
-        outcomes.unsealed(block, b"another")
+        results.unsealed(block, b"another")
     with pytest.raises(TaskFailed, match="is not believed"):
-        outcomes.unsealed(block.replace(b'"done"', b'"good"'), SEALING.key)
+        results.unsealed(block.replace(b'"done"', b'"good"'), SEALING.key)
 
 
 def test_lines_of_another_task_are_not_taken_for_an_outcome(pod: Callable[..., Ran]) -> None:
     ran = pod(packed(lambda: 1))
-    assert outcomes.from_log(ran.log.splitlines(), "another") is None
-    assert outcomes.from_log(["nothing", f"{runner.MARK} said the task"], SEALING.nonce) is None
+    assert results.from_log(ran.log.splitlines(), "another") is None
+    assert results.from_log(["nothing", f"{runner.MARK} said the task"], SEALING.nonce) is None
 
 
 def test_an_outcome_whose_log_was_rotated_meanwhile_is_said_to_be_broken(pod: Callable[..., Ran]) -> None:
     ran = pod(packed(lambda: noise(50_000)))
     lines = [line for line in ran.log.splitlines() if line.startswith(runner.MARK)]
     with pytest.raises(TaskFailed, match=f"{len(lines) - 1} of its {len(lines)} lines"):
-        outcomes.from_log(lines[1:], SEALING.nonce)
+        results.from_log(lines[1:], SEALING.nonce)
 
 
 def test_the_key_is_in_no_manifest_but_the_secrets_and_in_no_text() -> None:

@@ -213,7 +213,7 @@ def test_without_a_cluster_the_sandbox_is_started(
 ) -> None:
     from covalent_kubernetes_plugin.k8s import KubernetesExecutor
 
-    from hera_k8s_sandbox.launch import stop
+    from hera_k8s_sandbox.server.launch import stop
 
     monkeypatch.setenv("HERA_K8S_SANDBOX", "1")
     monkeypatch.setenv("HERA_K8S_SANDBOX_DIR", str(tmp_path / "sandbox"))

@@ -17,7 +17,7 @@ from old_scripts import run_python, run_script, write_config
 from sandbox_api import Api, make_namespace
 from strangers import Site
 
-from hera_k8s_sandbox.launch import kubeconfig
+from hera_k8s_sandbox.server.launch import kubeconfig
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 @pytest.fixture
 def waves(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(SOURCES))
-    return importlib.import_module("hera_k8s_submission_helper.waves")
+    return importlib.import_module("hera_k8s_submission_helper.driver")
 
 
 @pytest.fixture

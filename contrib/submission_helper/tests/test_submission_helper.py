@@ -231,7 +231,7 @@ def test_a_missing_claim_is_said_and_nothing_is_submitted(
     hera: CommandLine, work: Path, sandbox: Any, api: Api
 ) -> None:
     """Where the cluster is not the user's own: by the sandbox's kubeconfig, which provisions nothing."""
-    from hera_k8s_sandbox.launch import kubeconfig
+    from hera_k8s_sandbox.server.launch import kubeconfig
 
     make_namespace(api, "no-claim")
     (work / "lines.txt").write_text("echo a\n")

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from .batch import JOB
-from .declarations import CheckResult, Finding, Verdict, fail, ok, warn
-from .lint_calls import call_problems
-from .lint_jobs import job_problems
-from .lint_names import name_problems
-from .lint_problem import Problem
-from .lint_scripts import script_problems
-from .manifest import Manifest, sources_of
-from .variables import as_text, calls
+from hera_k8s_argo.workflow.lint_calls import call_problems
+from hera_k8s_argo.workflow.lint_names import name_problems
+from hera_k8s_argo.workflow.variables import as_text, calls
+from hera_k8s_kube.jobs.lint import job_problems
+from hera_k8s_kube.jobs.manifest import JOB
+from hera_k8s_utils.experiment.manifest import Manifest, sources_of
+from hera_k8s_utils.lint.problems import Problem
+from hera_k8s_utils.lint.python_source import script_problems
+from hera_k8s_utils.plugins.records import CheckResult, Finding, Verdict, fail, ok, warn
 
 NAMES: Final = "names, references"
 SCRIPTS: Final = "inline scripts"

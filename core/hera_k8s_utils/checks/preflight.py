@@ -8,20 +8,29 @@ from functools import partial
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, Final
 
-from .addresses import shown_address
-from .blame import blaming
-from .checks import ACCESS, ENVIRONMENT, WORKFLOW, Check, Report, Row, run_checks
-from .context import Context
-from .declarations import CheckResult, Engine, ExecutionEngine, ResourceChecker, Verdict, ok, unknown, warn
-from .errors import CredentialError, NoCredential, OptionsError, PluginError, Trouble, listed
-from .experiment import BuiltExperiment, Requirement
-from .lint import lint
-from .manifest import Manifest, Unresolved
+from hera_k8s_utils.checks.lint import lint
+from hera_k8s_utils.checks.runner import ACCESS, ENVIRONMENT, WORKFLOW, Check, Report, Row, run_checks
+from hera_k8s_utils.errors import CredentialError, NoCredential, OptionsError, PluginError, Trouble, listed
+from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
+from hera_k8s_utils.experiment.model import BuiltExperiment, Requirement
+from hera_k8s_utils.network.addresses import shown_address
+from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.plugins.isolation import blaming
+from hera_k8s_utils.plugins.records import (
+    CheckResult,
+    Engine,
+    ExecutionEngine,
+    ResourceChecker,
+    Verdict,
+    ok,
+    unknown,
+    warn,
+)
 
 if TYPE_CHECKING:
-    from .platforms import Platforms
-    from .plugins import Plugins
-    from .settings import CoreSettings
+    from hera_k8s_utils.config.settings import CoreSettings
+    from hera_k8s_utils.plugins.manager import Plugins
+    from hera_k8s_utils.plugins.platforms import Platforms
 
 _BLINDING = (Trouble.UNREACHABLE, Trouble.UNTRUSTED, Trouble.TIMEOUT, Trouble.UNAUTHORIZED, Trouble.PROTOCOL)
 """Troubles that say nothing of the resource that was asked for: nothing on that platform can be looked at."""

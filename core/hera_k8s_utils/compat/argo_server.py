@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .addresses import shown_address
-from .k8s_cluster import k8s_cluster
-from .parser import parser
-from .redaction import REDACTED
-from .scripting import Servers, ending_the_script
-from .terminal import show
-from .visible import one_line
+from hera_k8s_utils.compat.kubernetes_cluster import k8s_cluster
+from hera_k8s_utils.compat.parser import parser
+from hera_k8s_utils.compat.servers import Servers, ending_the_script
+from hera_k8s_utils.network.addresses import shown_address
+from hera_k8s_utils.redaction import REDACTED
+from hera_k8s_utils.sanitize import one_line
+from hera_k8s_utils.streams import show
 
 
 class argo_server:

@@ -15,17 +15,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TextIO
 
-from .command_line import unknown_words, without_values
-from .common_flags import dashed, is_flag
-from .config_files import Entry, parse_config, read_config_files
-from .conversion import switch
-from .errors import OptionsError, ScriptExit, listed
-from .log import redact, remember
-from .options import canonical
-from .parser import KnownOption
-from .resolve import nearest_key
-from .scripting import ending_the_script
-from .visible import visible
+from hera_k8s_cli.logging import redact, remember
+from hera_k8s_utils.compat.parser import KnownOption
+from hera_k8s_utils.compat.servers import ending_the_script
+from hera_k8s_utils.config.arguments import unknown_words, without_values
+from hera_k8s_utils.config.conversion import switch
+from hera_k8s_utils.config.files import Entry, parse_config, read_config_files
+from hera_k8s_utils.config.global_flags import dashed, is_flag
+from hera_k8s_utils.config.options import canonical
+from hera_k8s_utils.config.resolution import nearest_key
+from hera_k8s_utils.errors import OptionsError, ScriptExit, listed
+from hera_k8s_utils.sanitize import visible
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -203,8 +203,8 @@ def known_keys(
 
 
 def _judge(strange: Sequence[Entry], names: Iterable[str], shown: str, logger: logging.Logger) -> None:
-    from .owners import all_specs, owners_of
-    from .plugins import Plugins
+    from hera_k8s_utils.plugins.manager import Plugins
+    from hera_k8s_utils.plugins.plugin_options import all_specs, owners_of
 
     framework = {name for spec in all_specs(owners_of(Plugins.load())) for name in spec.names}
     known = {*names, *framework}

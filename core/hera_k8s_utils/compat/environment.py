@@ -9,10 +9,10 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
-from .argo_server import argo_server
-from .k8s_cluster import k8s_cluster
-from .scripting import Servers, ending_the_script
-from .terminal import show
+from hera_k8s_utils.compat.argo_server import argo_server
+from hera_k8s_utils.compat.kubernetes_cluster import k8s_cluster
+from hera_k8s_utils.compat.servers import Servers, ending_the_script
+from hera_k8s_utils.streams import show
 
 
 class Struct:
@@ -92,7 +92,7 @@ def _public(thing: Any) -> dict[str, Any]:
 
 def _as_plain(value: Any, within: tuple[int, ...]) -> Any:
     """Plain data for any value; what holds itself is named once, secrets are redacted. within: ids of the holders."""
-    from .log import redact
+    from hera_k8s_cli.logging import redact
 
     if isinstance(value, Enum):
         return _as_plain(value.value, within)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .scripting import Servers, ending_the_script
-from .terminal import show
-from .visible import one_line
+from hera_k8s_utils.compat.servers import Servers, ending_the_script
+from hera_k8s_utils.sanitize import one_line
+from hera_k8s_utils.streams import show
 
 
 class k8s_cluster:
@@ -97,7 +97,7 @@ cluster = k8s_cluster
 
 
 def _unnamed(kind: str) -> Exception:
-    from .errors import ScriptExit
+    from hera_k8s_utils.errors import ScriptExit
 
     flags = {"PersistentVolumeClaim": "--k8s_volume_claim_name", "ConfigMap": "--k8s_configmap_name"}
     return ScriptExit(f"no {kind} is named", hint=f"{flags[kind]} NAME" if kind in flags else "")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
-from .scripting import Servers, as_script_exit, ending_the_script
+from hera_k8s_utils.compat.servers import Servers, as_script_exit, ending_the_script
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -61,7 +61,10 @@ class parser:
 
     def __init__(self, existing_parser: ArgumentParser | None = None, logger: logging.Logger | None = _LOG) -> None:
         with ending_the_script():
-            from .script_parser import ScriptParser, extended  # ConfigArgParse patches argparse: only now
+            from hera_k8s_utils.compat.argument_parser import (  # ConfigArgParse patches argparse: only now
+                ScriptParser,
+                extended,
+            )
 
             logger = logger or _LOG
             if existing_parser is None:
@@ -85,7 +88,7 @@ class parser:
     def get_config_files(self) -> list[str]:
         """The configuration files that are read, in the order of ConfigArgParse: a later one beats an earlier one."""
         with ending_the_script():
-            from .script_parser import config_paths
+            from hera_k8s_utils.compat.argument_parser import config_paths
 
             return config_paths()
 
@@ -106,7 +109,7 @@ def verified(servers: Servers, platforms: Sequence[str]) -> None:
 
     A service account's token is asked for only when it is needed: until then its name and a cluster are enough.
     """
-    from .errors import HeraK8sError, ScriptExit
+    from hera_k8s_utils.errors import HeraK8sError, ScriptExit
 
     missing: list[ScriptExit] = []
     for platform in platforms:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import HeraK8sError, NoCredential, ScriptExit
+from hera_k8s_utils.errors import HeraK8sError, NoCredential, ScriptExit
 
 if TYPE_CHECKING:
-    from .checks import Check, Row
-    from .container import Connection
-    from .context import Context
-    from .declarations import CheckResult, Credential
+    from hera_k8s_utils.checks.runner import Check, Row
+    from hera_k8s_utils.container.container import Connection
+    from hera_k8s_utils.plugins.context import Context
+    from hera_k8s_utils.plugins.records import CheckResult, Credential
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ _REMEDIES: Final = {
 @contextmanager
 def ending_the_script() -> Iterator[None]:
     """Turn the framework's errors into `ScriptExit`, without secrets. Warnings go to stderr where nobody logs."""
-    from .log import logging_to_stderr
+    from hera_k8s_cli.logging import logging_to_stderr
 
     try:
         if logging.getLogger().handlers:
@@ -56,7 +56,7 @@ def ending_the_script() -> Iterator[None]:
 
 def as_script_exit(error: HeraK8sError) -> ScriptExit:
     """An error of the framework's as scripts are told it: no secrets, and flags that scripts have."""
-    from .log import redact
+    from hera_k8s_cli.logging import redact
 
     wanted, found, hint = _KEYWORD.sub(r"\1", error.wanted), error.found, in_words_of_scripts(error.hint)
     if wanted.startswith("--"):
@@ -97,7 +97,7 @@ class Servers:
     @classmethod
     def of(cls, args: Any) -> Servers:
         """Reached from parsed arguments; what they leave open comes from variables and files. Asks no server."""
-        from .container import connect
+        from hera_k8s_utils.container.container import connect
 
         connection = connect(tolerant=True, **given_by(args))
         for problem in connection.container.plugins().problems:
@@ -124,7 +124,7 @@ class Servers:
 
     def access(self, platform: str) -> Check:
         """A look at whether a platform answers and lets us in; it is opened here, before any thread starts."""
-        from .checks import ACCESS, Check
+        from hera_k8s_utils.checks.runner import ACCESS, Check
 
         self.open(platform)
         platforms = self.connection.container.platforms()
@@ -134,8 +134,8 @@ class Servers:
 
     def resource(self, kind: str, name: str) -> Check:
         """A look at one named object of a kind that some plugin checks."""
-        from .checks import ENVIRONMENT, Check
-        from .errors import PluginError
+        from hera_k8s_utils.checks.runner import ENVIRONMENT, Check
+        from hera_k8s_utils.errors import PluginError
 
         checker = next((each for each in self.connection.container.checkers() if each.kind == kind), None)
         if checker is None:
@@ -152,10 +152,10 @@ class Servers:
 
     def require(self, *checks: Check) -> None:
         """Look at everything at once; raises `ScriptExit` with all that is wrong, warns of what may be."""
-        from .checks import run_checks
-        from .declarations import Verdict
-        from .log import redact
-        from .settings import CoreSettings
+        from hera_k8s_cli.logging import redact
+        from hera_k8s_utils.checks.runner import run_checks
+        from hera_k8s_utils.config.settings import CoreSettings
+        from hera_k8s_utils.plugins.records import Verdict
 
         core = self.context.options.of(CoreSettings)
         report = run_checks(checks, width=core.concurrency, timeout=core.check_timeout)

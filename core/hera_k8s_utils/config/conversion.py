@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from .config_files import split_list
-from .errors import OptionsError
-from .options import Kind, OptionSpec, Origin
+from hera_k8s_utils.config.files import split_list
+from hera_k8s_utils.config.options import Kind, OptionSpec, Origin
+from hera_k8s_utils.errors import OptionsError
 
 _YES: Final = frozenset({"true", "yes", "on", "1", "y"})
 _NO: Final = frozenset({"false", "no", "off", "0", "n"})

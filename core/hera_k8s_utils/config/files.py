@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .errors import OptionsError
-from .provenance import GIT
-from .reading import FileRefused, read_file
-from .redaction import environment_for_children
-from .trust import refuse_foreign_config
+from hera_k8s_utils.errors import OptionsError
+from hera_k8s_utils.reading import FileRefused, read_file
+from hera_k8s_utils.redaction import environment_for_children
+from hera_k8s_utils.runs.provenance import GIT
+from hera_k8s_utils.trust.directories import refuse_foreign_config
 
 FILE_NAME: Final = "hera.config"
 FILE_VARIABLE: Final = "ARGOCONFIG"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .errors import OptionsError
+from hera_k8s_utils.errors import OptionsError
 
 HELP: Final = ("-h", "--help")
 PYTHON_FILE: Final = re.compile(r"\.py(:\w+)?$")

@@ -10,12 +10,12 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
-from .addresses import shown_address
-from .errors import HeraK8sError, OptionsError, PluginError
-from .redaction import REDACTED, redact
+from hera_k8s_utils.errors import HeraK8sError, OptionsError, PluginError
+from hera_k8s_utils.network.addresses import shown_address
+from hera_k8s_utils.redaction import REDACTED, redact
 
 if TYPE_CHECKING:
-    from .config_files import ConfigFile
+    from hera_k8s_utils.config.files import ConfigFile
 
 S = TypeVar("S")
 

@@ -11,19 +11,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .addresses import remember_address
-from .config_files import ConfigFile, Entry, exposure, read_config_files
-from .conversion import Candidate, converted, texts_of
-from .errors import OptionsError, listed
-from .naming import nearest
-from .options import MISSING, Effective, Kind, OptionSpec, Origin, Owner, Rank, Resolved, canonical
-from .owners import Unloaded, all_specs, owners_of, unloaded_plugins
-from .plugins import DISABLING, PATIENCE, Plugins
-from .redaction import remember
-from .trust import SAFE
+from hera_k8s_utils.config.conversion import Candidate, converted, texts_of
+from hera_k8s_utils.config.files import ConfigFile, Entry, exposure, read_config_files
+from hera_k8s_utils.config.options import (
+    MISSING,
+    Effective,
+    Kind,
+    OptionSpec,
+    Origin,
+    Owner,
+    Rank,
+    Resolved,
+    canonical,
+)
+from hera_k8s_utils.errors import OptionsError, listed
+from hera_k8s_utils.names import nearest
+from hera_k8s_utils.network.addresses import remember_address
+from hera_k8s_utils.plugins.manager import DISABLING, PATIENCE, Plugins
+from hera_k8s_utils.plugins.plugin_options import Unloaded, all_specs, owners_of, unloaded_plugins
+from hera_k8s_utils.redaction import remember
+from hera_k8s_utils.trust.directories import SAFE
 
 if TYPE_CHECKING:
-    from .experiment import Experiment
+    from hera_k8s_utils.experiment.model import Experiment
 
 log = logging.getLogger(__name__)
 
@@ -121,8 +131,11 @@ def _command_line(
 ) -> tuple[Mapping[str, Sequence[Given]], str | Path | None]:
     if not argv:
         return {}, config
-    from .command_line import option_parser, unknown_words  # ConfigArgParse patches argparse: only now
-    from .common_flags import split_common
+    from hera_k8s_utils.config.arguments import (  # ConfigArgParse patches argparse: only now
+        option_parser,
+        unknown_words,
+    )
+    from hera_k8s_utils.config.global_flags import split_common
 
     common, rest = split_common(argv)
     parser = option_parser(specs)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .errors import OptionsError
-from .naming import is_dns_label
-from .options import option
+from hera_k8s_utils.config.options import option
+from hera_k8s_utils.errors import OptionsError
+from hera_k8s_utils.names import is_dns_label
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
-from .context import Context
-from .conversion import parse_pairs
-from .declarations import LayoutStrategy, RequestGuard, Site
-from .errors import BuildError, HeraK8sError
-from .experiment import (
+from hera_k8s_utils.config.conversion import parse_pairs
+from hera_k8s_utils.config.options import Rank, Resolved
+from hera_k8s_utils.config.settings import CoreSettings
+from hera_k8s_utils.container.loading import Loaded, failure, neighbours_first
+from hera_k8s_utils.errors import BuildError, HeraK8sError
+from hera_k8s_utils.experiment.manifest import DIGEST_LABEL, Manifest
+from hera_k8s_utils.experiment.model import (
     BuiltExperiment,
     Environment,
     Experiment,
@@ -19,17 +21,15 @@ from .experiment import (
     bind_requirements,
     complete_image,
 )
-from .inputs import Inputs, parse_overrides
-from .layout import Layout, open_layout
-from .loading import Loaded, failure, neighbours_first
-from .manifest import DIGEST_LABEL, Manifest
-from .offline import ForeignCode, offline
-from .options import Rank, Resolved
-from .runs import workflow_name
-from .settings import CoreSettings
+from hera_k8s_utils.offline.phase import ForeignCode, offline
+from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.plugins.records import LayoutStrategy, RequestGuard, Site
+from hera_k8s_utils.runs.records import workflow_name
+from hera_k8s_utils.sweep.inputs import Inputs, parse_overrides
+from hera_k8s_utils.sweep.layout import Layout, open_layout
 
 if TYPE_CHECKING:
-    from .plugins import Plugins
+    from hera_k8s_utils.plugins.manager import Plugins
 
 LABELS: Final = "hera-k8s-utils/"
 """Prefix of the labels that say which experiment, run and digest an object belongs to."""

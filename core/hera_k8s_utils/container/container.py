@@ -11,25 +11,34 @@ from typing import Any, TypeVar
 
 from dependency_injector import containers, providers
 
-from . import building, preflight
-from .blame import blaming
-from .checks import Report, Row
-from .context import Context
-from .conversion import parse_pairs
-from .declarations import CredentialProvider, Engine, ExecutionEngine, Platform, RequestGuard, ResourceChecker, Site
-from .errors import BuildError
-from .experiment import BuiltExperiment, Environment, Experiment, Workflow
-from .inputs import Inputs
-from .layout import Layout
-from .loading import Loaded, as_experiment, failure, load_experiment
-from .manifest import Manifest
-from .offline import ForeignCode, offline
-from .options import Resolved
-from .platforms import Platforms
-from .plugins import Plugins
-from .resolve import resolve_for
-from .runs import Runs, new_run_id
-from .settings import CoreSettings
+from hera_k8s_utils.checks import preflight
+from hera_k8s_utils.checks.runner import Report, Row
+from hera_k8s_utils.config.conversion import parse_pairs
+from hera_k8s_utils.config.options import Resolved
+from hera_k8s_utils.config.resolution import resolve_for
+from hera_k8s_utils.config.settings import CoreSettings
+from hera_k8s_utils.container import building
+from hera_k8s_utils.container.loading import Loaded, as_experiment, failure, load_experiment
+from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Workflow
+from hera_k8s_utils.offline.phase import ForeignCode, offline
+from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.plugins.isolation import blaming
+from hera_k8s_utils.plugins.manager import Plugins
+from hera_k8s_utils.plugins.platforms import Platforms
+from hera_k8s_utils.plugins.records import (
+    CredentialProvider,
+    Engine,
+    ExecutionEngine,
+    Platform,
+    RequestGuard,
+    ResourceChecker,
+    Site,
+)
+from hera_k8s_utils.runs.records import Runs, new_run_id
+from hera_k8s_utils.sweep.inputs import Inputs
+from hera_k8s_utils.sweep.layout import Layout
 
 T = TypeVar("T")
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from .batch import is_official
-from .declarations import RequestGuard
-from .errors import BuildError, listed
-from .experiment import Environment, Experiment, suggest_name
-from .inputs import Inputs
-from .layout import Layout
-from .naming import nearest
-from .offline import ForeignCode, offline
-from .reading import read_text
+from hera_k8s_kube.jobs.manifest import is_official
+from hera_k8s_utils.errors import BuildError, listed
+from hera_k8s_utils.experiment.model import Environment, Experiment, suggest_name
+from hera_k8s_utils.names import nearest
+from hera_k8s_utils.offline.phase import ForeignCode, offline
+from hera_k8s_utils.plugins.records import RequestGuard
+from hera_k8s_utils.reading import read_text
+from hera_k8s_utils.sweep.inputs import Inputs
+from hera_k8s_utils.sweep.layout import Layout
 
 _APPENDED: Final[set[str]] = set()
 """Directories of experiments that are at the end of `sys.path` because an experiment was loaded."""

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from .declarations import LogLine, RunUpdate
-from .errors import PlatformError, Trouble
+from hera_k8s_utils.errors import PlatformError, Trouble
+from hera_k8s_utils.plugins.records import LogLine, RunUpdate
 
 if TYPE_CHECKING:
-    from .platforms import Kubernetes
+    from hera_k8s_utils.plugins.platforms import Kubernetes
 
 _WIDTH: Final = 20
 """Logs that are read at once: each holds a connection."""

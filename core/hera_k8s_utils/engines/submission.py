@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any, Final
 
-from .declarations import CheckResult, Json, Submission, fail, ok, unknown, warn
-from .errors import HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, Trouble
-from .manifest import DIGEST_LABEL
+from hera_k8s_utils.errors import HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, Trouble
+from hera_k8s_utils.experiment.manifest import DIGEST_LABEL
+from hera_k8s_utils.plugins.records import CheckResult, Json, Submission, fail, ok, unknown, warn
 
 log = logging.getLogger(__name__)
 

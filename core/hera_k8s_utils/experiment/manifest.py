@@ -10,15 +10,16 @@ from enum import Enum
 from functools import cached_property
 from typing import Any, Final
 
-from . import batch, references
-from .context import Demand
-from .declarations import Json
-from .demand import peak_of
-from .errors import BuildError, HeraK8sError
-from .references import PodPart, Reference, ResourcePart
-from .shape import misshapen
-from .variables import Resolution, Resolver, Unresolved, each_template
-from .yaml_text import dump_yaml
+from hera_k8s_argo.workflow import references
+from hera_k8s_argo.workflow.demand import peak_of
+from hera_k8s_argo.workflow.references import PodPart, Reference, ResourcePart
+from hera_k8s_argo.workflow.schema import misshapen
+from hera_k8s_argo.workflow.variables import Resolution, Resolver, Unresolved, each_template
+from hera_k8s_kube.jobs import manifest
+from hera_k8s_utils.errors import BuildError, HeraK8sError
+from hera_k8s_utils.plugins.context import Demand
+from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils.yaml_writer import dump_yaml
 
 __all__ = ["Manifest", "PodPart", "Reference", "Resolution", "ResourcePart", "Unresolved", "plain", "sources_of"]
 
@@ -48,7 +49,7 @@ class Manifest:
         if isinstance(workflow, Manifest):
             return workflow
         body = plain(_as_mapping(workflow))
-        by_hand = isinstance(workflow, Mapping) or body.get("kind") in (batch.JOB, batch.LIST)
+        by_hand = isinstance(workflow, Mapping) or body.get("kind") in (manifest.JOB, manifest.LIST)
         trouble = misshapen(body) if by_hand else ""
         if trouble or not body.get("kind"):
             raise BuildError(
@@ -56,7 +57,7 @@ class Manifest:
                 found=trouble or "it has no kind",
                 hint="return a Hera Workflow, or a dict with apiVersion, kind, metadata and spec",
             )
-        return cls(batch.checked(body) if body["kind"] == batch.LIST else body, sources_of(workflow))
+        return cls(manifest.checked(body) if body["kind"] == manifest.LIST else body, sources_of(workflow))
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -71,22 +72,22 @@ class Manifest:
     @property
     def runs_as(self) -> str:
         """The kind that an engine must run: the kind itself, and `Job` for a list of Jobs."""
-        return batch.JOB if self.kind == batch.LIST else self.kind
+        return manifest.JOB if self.kind == manifest.LIST else self.kind
 
     @property
     def ends(self) -> bool:
         """Whether submitting it starts something that can be followed to its end."""
-        return self.runs_as in ("Workflow", batch.JOB)
+        return self.runs_as in ("Workflow", manifest.JOB)
 
     @property
     def jobs(self) -> list[Json]:
         """The Jobs that it holds; none for a workflow."""
-        return batch.jobs_of(self.body)
+        return manifest.jobs_of(self.body)
 
     @property
     def objects(self) -> list[Json]:
         """What is created on the cluster, one by one: the items of a list, else the object itself."""
-        return batch.members(self.body)
+        return manifest.members(self.body)
 
     @property
     def name(self) -> str:
@@ -173,8 +174,8 @@ class Manifest:
 
     @cached_property
     def _demand(self) -> Demand:
-        if self.runs_as == batch.JOB:
-            return batch.demand_of(self.jobs)
+        if self.runs_as == manifest.JOB:
+            return manifest.demand_of(self.jobs)
         return peak_of(self.spec, self.resolver)
 
     @property
@@ -233,8 +234,8 @@ class Manifest:
 
     def as_run(self, name: str, labels: Mapping[str, str]) -> Manifest:
         """A copy as the run of this name: named after it, labelled, and so is each object that it holds."""
-        if self.runs_as == batch.JOB:
-            return replace(self, body=batch.as_run(self.body, name, labels))
+        if self.runs_as == manifest.JOB:
+            return replace(self, body=manifest.as_run(self.body, name, labels))
         return (self.named(name) if self.kind == "Workflow" else self).labelled(labels)
 
     def in_namespace(self, namespace: str) -> Manifest:
@@ -256,8 +257,8 @@ class Manifest:
         Lists are appended to what is there, without repeating it; maps are merged; a scalar that is there stays.
         """
         added = plain(dict(fields))
-        if self.runs_as == batch.JOB:
-            return replace(self, body=batch.each_pod(self.body, lambda pod: _merged(pod, added)))
+        if self.runs_as == manifest.JOB:
+            return replace(self, body=manifest.each_pod(self.body, lambda pod: _merged(pod, added)))
         spec = self.body.get("spec") or {}
         if self.kind == "CronWorkflow":
             spec = {**spec, "workflowSpec": _merged(spec.get("workflowSpec") or {}, added)}
@@ -324,10 +325,10 @@ def _as_mapping(workflow: Any) -> Mapping[str, Any]:
     """A workflow's own dict: itself, or as Hera's classes and models give it."""
     if isinstance(workflow, Mapping):
         return workflow
-    if batch.is_official(workflow):
-        return batch.from_official(workflow)
+    if manifest.is_official(workflow):
+        return manifest.from_official(workflow)
     if _is_several(workflow):
-        return batch.gathered(workflow, _as_mapping)
+        return manifest.gathered(workflow, _as_mapping)
     try:
         if callable(getattr(workflow, "to_dict", None)):
             built = workflow.to_dict()

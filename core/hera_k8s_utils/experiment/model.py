@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from .errors import BuildError, OptionsError
-from .inputs import Inputs
-from .naming import is_dns_label, nearest
+from hera_k8s_utils.errors import BuildError, OptionsError
+from hera_k8s_utils.names import is_dns_label, nearest
+from hera_k8s_utils.sweep.inputs import Inputs
 
 if TYPE_CHECKING:
-    from .layout import Layout
-    from .manifest import Manifest
+    from hera_k8s_utils.experiment.manifest import Manifest
+    from hera_k8s_utils.sweep.layout import Layout
 
 Workflow = Any
 """A Hera Workflow, or the plain dict of one; a Kubernetes Job (a dict, or a `V1Job`), or several."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .declarations import Verdict
-from .naming import nearest
+from hera_k8s_utils.names import nearest
+from hera_k8s_utils.plugins.records import Verdict
 
 
 class Problem(NamedTuple):

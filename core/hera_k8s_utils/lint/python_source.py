@@ -22,11 +22,11 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-from .declarations import Json
-from .lint_problem import Problem, doubt, failure
-from .manifest import Manifest, Source
-from .reading import parse_json
-from .variables import as_text
+from hera_k8s_argo.workflow.variables import as_text
+from hera_k8s_utils.experiment.manifest import Manifest, Source
+from hera_k8s_utils.lint.problems import Problem, doubt, failure
+from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils.reading import parse_json
 
 _VARIABLE: Final = re.compile(
     r"\{\{\s*(?:=|inputs\.|outputs\.|workflow\.|tasks\.|steps\.|item\b|pod\.|retries\b)[^{}]*\}\}"

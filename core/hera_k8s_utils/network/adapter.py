@@ -20,9 +20,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.retry import Retry
 
-from .connections import limit_connections
-from .errors import Trouble
-from .limits import AnswerRejected, OutOfTime, applied_limits
+from hera_k8s_utils.errors import Trouble
+from hera_k8s_utils.network.connections import limit_connections
+from hera_k8s_utils.network.limits import AnswerRejected, OutOfTime, applied_limits
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _BUSY = frozenset({429, 502, 503, 504})

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from .redaction import REDACTED, looks_secret, redact, remember
+from hera_k8s_utils.redaction import REDACTED, looks_secret, redact, remember
 
 _BEFORE_SECRETS: Final = frozenset(
     ["access_token", "access-token", "api-key", "api_key", "apikey", "bearer", "key", "password", "secret", "token"]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import urllib3
 
-from .limits import AnswerRejected, RequestLimits
+from hera_k8s_utils.network.limits import AnswerRejected, RequestLimits
 
 LONGEST_LINE: Final = 64 * 1024 * 1024
 """Bytes of one line of a stream: an object of the Kubernetes API is at most 3 MiB, and so is never near this."""

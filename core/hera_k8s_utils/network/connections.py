@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
-from .limits import RequestLimits, applied_limits
+from hera_k8s_utils.network.limits import RequestLimits, applied_limits
 
 _PIECE: Final = 65536
 """Bytes that are sent before the time is looked at again."""

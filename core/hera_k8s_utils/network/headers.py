@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from .errors import CredentialError
-from .redaction import remember
+from hera_k8s_utils.errors import CredentialError
+from hera_k8s_utils.redaction import remember
 
 _TOKEN: Final = re.compile(r"[!-~]+")
 """Visible ASCII: one word of a header (RFC 9110)."""

@@ -15,21 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import unquote, urlsplit
 
-from .addresses import remember_address, shown_address
-from .errors import HeraK8sError, NotApplicable, OptionsError, PlatformError, Trouble
-from .headers import bearer_token, require_basic_auth, sendable
-from .limits import RequestLimits
-from .options import option
-from .proxies import proxy_for
-from .reading import LARGEST_AUTHORITIES, FileRefused, TooComplex, parse_json, require_file
-from .redaction import redact
+from hera_k8s_utils.config.options import option
+from hera_k8s_utils.errors import HeraK8sError, NotApplicable, OptionsError, PlatformError, Trouble
+from hera_k8s_utils.network.addresses import remember_address, shown_address
+from hera_k8s_utils.network.headers import bearer_token, require_basic_auth, sendable
+from hera_k8s_utils.network.limits import RequestLimits
+from hera_k8s_utils.network.proxies import proxy_for
+from hera_k8s_utils.reading import LARGEST_AUTHORITIES, FileRefused, TooComplex, parse_json, require_file
+from hera_k8s_utils.redaction import redact
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
     from requests import Response, Session
 
-    from .bodies import Pace
+    from hera_k8s_utils.network.bodies import Pace
 
 log = logging.getLogger(__name__)
 
@@ -245,7 +245,7 @@ class HttpClient:
 
     def _authorised(self, sending: _Sending, **parts: Any) -> _Received:
         """Send; after a 401, once more with a renewed token (a refused request had no effect)."""
-        from .transport import was_in_doubt
+        from hera_k8s_utils.network.adapter import was_in_doubt
 
         used = self._token() if self._token else ""
         received = self._send(sending, used, **parts)
@@ -264,7 +264,7 @@ class HttpClient:
     def _read_whole(self, sending: _Sending, received: _Received) -> bytes:
         import urllib3
 
-        from .bodies import read_whole
+        from hera_k8s_utils.network.bodies import read_whole
 
         if received.content is not None:
             return received.content
@@ -324,7 +324,7 @@ class HttpClient:
             return self._sessions[repeat]
 
     def _make_session(self, retries: int) -> Session:
-        from .transport import PlainSession, adapter
+        from hera_k8s_utils.network.adapter import PlainSession, adapter
 
         plain = self.url.startswith("http://") and not self._proxy.startswith("https://")
         context = None if plain else tls_context(self._ca_file, verify=self._verify)  # reading authorities takes 50 ms
@@ -344,7 +344,7 @@ class HttpClient:
     # --- what went wrong -------------------------------------------------------------------------------------------
 
     def _failure(self, sending: _Sending, error: BaseException) -> PlatformError:
-        from .transport import diagnose, never_sent
+        from hera_k8s_utils.network.adapter import diagnose, never_sent
 
         trouble, found, hint = diagnose(error, url=self.shown_url, proxy=shown_address(self._proxy), wait=sending.wait)
         wanted = f"{sending.method} {self._shown(sending.path)}"
@@ -379,7 +379,7 @@ class HttpClient:
 
 def _hold_back(method: str, url: str, body: Any) -> None:
     """Raises `OfflineError` where the running code is loading or building an experiment."""
-    from .offline import HeldRequest, offline_phase
+    from hera_k8s_utils.offline.phase import HeldRequest, offline_phase
 
     phase = offline_phase()
     if phase is not None:
@@ -454,7 +454,7 @@ def _not_json(error: ValueError, content: bytes) -> str:
 
 def _beginning(received: _Received) -> bytes:
     """What an answer of failure says, as far as a message needs it."""
-    from .bodies import read_beginning
+    from hera_k8s_utils.network.bodies import read_beginning
 
     with received.response as response:
         return read_beginning(response.raw, received.limits)
@@ -483,7 +483,7 @@ def _texts(received: _Received, pace: Pace | None, failure: Callable[[BaseExcept
     """The lines of an answer as text."""
     import urllib3
 
-    from .bodies import GROWING, lines
+    from hera_k8s_utils.network.bodies import GROWING, lines
 
     try:
         for line in lines(received.response.raw, received.limits, pace or GROWING):

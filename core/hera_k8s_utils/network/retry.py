@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from .errors import PlatformError
+from hera_k8s_utils.errors import PlatformError
 
 log = logging.getLogger(__name__)
 

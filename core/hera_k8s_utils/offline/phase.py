@@ -18,9 +18,9 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Final
 
-from .declarations import Json, Replacement, RequestGuard
-from .errors import BuildError
-from .replacing import Replacements
+from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.offline.replacements import Replacements
+from hera_k8s_utils.plugins.records import Json, Replacement, RequestGuard
 
 log = logging.getLogger(__name__)
 

@@ -6,14 +6,14 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .errors import NoCredential
-from .platforms import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey, Platforms, client
+from hera_k8s_utils.errors import NoCredential
+from hera_k8s_utils.plugins.platforms import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey, Platforms, client
 
 if TYPE_CHECKING:
-    from .declarations import Credential
-    from .experiment import BuiltExperiment
-    from .http import HttpClient
-    from .options import Resolved
+    from hera_k8s_utils.config.options import Resolved
+    from hera_k8s_utils.experiment.model import BuiltExperiment
+    from hera_k8s_utils.network.http import HttpClient
+    from hera_k8s_utils.plugins.records import Credential
 
 C = TypeVar("C")
 
@@ -63,7 +63,7 @@ class Context:
     registry: Platforms = field(repr=False)
     experiment: BuiltExperiment | None = field(default=None, repr=False)
     demand: Demand = Demand()
-    log: logging.Logger = field(default_factory=lambda: logging.getLogger("hera_k8s_utils.plugins"), repr=False)
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("hera_k8s_utils.plugins.manager"), repr=False)
 
     @property
     def platforms(self) -> OpenedPlatforms:
@@ -83,7 +83,7 @@ class Context:
     @property
     def namespace(self) -> str:
         """The namespace: as set by an option, else the Kubernetes credential's, else `default`."""
-        from .settings import CoreSettings
+        from hera_k8s_utils.config.settings import CoreSettings
 
         stated = self.options.of(CoreSettings).namespace
         if stated:
@@ -95,6 +95,6 @@ class Context:
 
     def http(self, url: str, **settings: Any) -> HttpClient:
         """A client for any other server, under the one network policy: CA, proxy, timeouts, retries."""
-        from .http import HttpClient, NetworkSettings
+        from hera_k8s_utils.network.http import HttpClient, NetworkSettings
 
         return HttpClient(url, self.options.of(NetworkSettings), **settings)

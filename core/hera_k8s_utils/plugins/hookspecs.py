@@ -3,7 +3,7 @@
     [project.entry-points.hera_k8s_utils]
     acme = "acme_hera_k8s.plugin"
 
-Each hook returns (or yields) records of `hera_k8s_utils.declarations`; the core calls the functions in them. Importing
+Each hook returns (or yields) records of `hera_k8s_utils.plugins.records`; the core calls the functions in them. Importing
 a plugin must be cheap: import kubernetes, hera and the like inside the functions that need them.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pluggy
 
 if TYPE_CHECKING:
-    from .declarations import (
+    from hera_k8s_utils.plugins.records import (
         Command,
         CredentialProvider,
         ExecutionEngine,

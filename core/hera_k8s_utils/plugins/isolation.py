@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .errors import HeraK8sError, NotApplicable, PluginError
+from hera_k8s_utils.errors import HeraK8sError, NotApplicable, PluginError
 
 
 @contextmanager

@@ -14,8 +14,12 @@ from typing import Any, Final, Generic, TypeVar
 
 import pluggy
 
-from . import hookspecs
-from .declarations import (
+from hera_k8s_utils.errors import HeraK8sError, PluginError, listed
+from hera_k8s_utils.names import nearest
+from hera_k8s_utils.offline.phase import ForeignCode, offline
+from hera_k8s_utils.plugins import hookspecs
+from hera_k8s_utils.plugins.hookspecs import HOOK_API, PROJECT
+from hera_k8s_utils.plugins.records import (
     Command,
     CredentialProvider,
     ExecutionEngine,
@@ -26,10 +30,6 @@ from .declarations import (
     ResourceChecker,
     Site,
 )
-from .errors import HeraK8sError, PluginError, listed
-from .hookspecs import HOOK_API, PROJECT
-from .naming import nearest
-from .offline import ForeignCode, offline
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

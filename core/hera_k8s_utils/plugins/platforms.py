@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeVar, cast
 
-from .blame import blaming
-from .declarations import Credential, CredentialProvider, Json, LogLine, Platform
-from .errors import CredentialError, HeraK8sError, NoCredential, NotApplicable, OptionsError
-from .headers import bearer_token
-from .words import columns
+from hera_k8s_utils.errors import CredentialError, HeraK8sError, NoCredential, NotApplicable, OptionsError
+from hera_k8s_utils.formatting import columns
+from hera_k8s_utils.network.headers import bearer_token
+from hera_k8s_utils.plugins.isolation import blaming
+from hera_k8s_utils.plugins.records import Credential, CredentialProvider, Json, LogLine, Platform
 
 if TYPE_CHECKING:
-    from .context import Context
-    from .options import Resolved
+    from hera_k8s_utils.config.options import Resolved
+    from hera_k8s_utils.plugins.context import Context
 
 C = TypeVar("C")
 Scope = Literal["namespace", "cluster"]

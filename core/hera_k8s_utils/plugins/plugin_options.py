@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import PluginError
-from .options import OptionSpec, Owner, canonical, specs_of
-from .plugins import RECORDS, PluginInfo, Plugins, is_own
+from hera_k8s_utils.config.options import OptionSpec, Owner, canonical, specs_of
+from hera_k8s_utils.errors import PluginError
+from hera_k8s_utils.plugins.manager import RECORDS, PluginInfo, Plugins, is_own
 
 if TYPE_CHECKING:
-    from .experiment import Experiment
+    from hera_k8s_utils.experiment.model import Experiment
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def owners_of(plugins: Plugins, experiment: Experiment | None = None) -> list[Ow
 
 def core_owners() -> list[Owner]:
     """The options that belong to no plugin."""
-    from .http import NetworkSettings
-    from .settings import CoreSettings
+    from hera_k8s_utils.config.settings import CoreSettings
+    from hera_k8s_utils.network.http import NetworkSettings
 
     return [Owner(CoreSettings), Owner(NetworkSettings)]
 

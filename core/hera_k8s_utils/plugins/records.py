@@ -9,16 +9,16 @@ from enum import Enum
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from .redaction import redact
+from hera_k8s_utils.redaction import redact
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from .context import Context
-    from .experiment import BuiltExperiment, Requirement
-    from .inputs import Inputs, Point
-    from .manifest import Manifest
-    from .variables import Unresolved
+    from hera_k8s_argo.workflow.variables import Unresolved
+    from hera_k8s_utils.experiment.manifest import Manifest
+    from hera_k8s_utils.experiment.model import BuiltExperiment, Requirement
+    from hera_k8s_utils.plugins.context import Context
+    from hera_k8s_utils.sweep.inputs import Inputs, Point
 
 Json = dict[str, Any]
 R = TypeVar("R", bound="Requirement")
@@ -337,7 +337,7 @@ class Command:
     """A command of `hera-k8s`.
 
     name: one or more words: `run`, `arkouda exporter deploy`.
-    run: takes a `Session` (`hera_k8s_utils.commands`), returns the exit code.
+    run: takes a `Session` (`hera_k8s_cli.commands`), returns the exit code.
     summary: one line for the list of commands.
     example: a line or two that can be typed.
     arguments: adds the command's own positionals and flags to its parser.

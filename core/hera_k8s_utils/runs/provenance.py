@@ -8,8 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from .reading import MIB, run_command
-from .redaction import environment_for_children
+from hera_k8s_utils.reading import MIB, run_command
+from hera_k8s_utils.redaction import environment_for_children
 
 GIT: Final = ("git", "-c", "core.fsmonitor=false")
 """The beginning of a git command; a repository's own configuration may name any program as its file monitor."""

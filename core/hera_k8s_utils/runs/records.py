@@ -28,18 +28,25 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from .declarations import Json, NodeState, RunUpdate, Submission
-from .errors import HeraK8sError, OptionsError, PlatformError, SubmissionUnknown, SubmittedInPart, listed
-from .naming import is_dns_label
-from .provenance import git_state, versions
-from .reading import LARGEST_DOCUMENT, LARGEST_HISTORY, FileRefused, parse_json
-from .redaction import json_without_known, redact, remember
-from .seals import is_sealed, sealed
-from .words import moment, now, size, stamp
+from hera_k8s_utils.errors import (
+    HeraK8sError,
+    OptionsError,
+    PlatformError,
+    SubmissionUnknown,
+    SubmittedInPart,
+    listed,
+)
+from hera_k8s_utils.formatting import moment, now, size, stamp
+from hera_k8s_utils.names import is_dns_label
+from hera_k8s_utils.plugins.records import Json, NodeState, RunUpdate, Submission
+from hera_k8s_utils.reading import LARGEST_DOCUMENT, LARGEST_HISTORY, FileRefused, parse_json
+from hera_k8s_utils.redaction import json_without_known, redact, remember
+from hera_k8s_utils.runs.provenance import git_state, versions
+from hera_k8s_utils.trust.seals import is_sealed, sealed
 
 if TYPE_CHECKING:
-    from .checks import Report
-    from .experiment import BuiltExperiment
+    from hera_k8s_utils.checks.runner import Report
+    from hera_k8s_utils.experiment.model import BuiltExperiment
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from .codec import TYPES, Placeholder, shown, text_of
-from .errors import BuildError
-from .inputs import NAME, Point
+from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.sweep.inputs import NAME, Point
+from hera_k8s_utils.sweep.values import TYPES, Placeholder, shown, text_of
 
 if TYPE_CHECKING:
-    from .inputs import Inputs
+    from hera_k8s_utils.sweep.inputs import Inputs
 
 _ITEM: Final = re.compile(r"\{\{item\.([-a-zA-Z0-9_]+)\}\}")
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Final, overload
 
-from .codec import TYPES, Column, Value, as_value, identity, plain, shown
-from .errors import BuildError, OptionsError, listed
-from .naming import nearest
-from .points import Named, Point
+from hera_k8s_utils.errors import BuildError, OptionsError, listed
+from hera_k8s_utils.names import nearest
+from hera_k8s_utils.sweep.points import Named, Point
+from hera_k8s_utils.sweep.values import TYPES, Column, Value, as_value, identity, plain, shown
 
 __all__ = ["NAME", "Inputs", "Named", "Point", "linspace", "parse_overrides"]
 
@@ -214,7 +214,7 @@ class Inputs(Sequence[Point]):
         A JSON file may also be an object with `parameters` or `points`, and `constants`.
         Raises `BuildError` with the line or point that cannot be used.
         """
-        from .pointfiles import read_inputs
+        from hera_k8s_utils.sweep.point_files import read_inputs
 
         found = read_inputs(Path(path))
         return cls(found.parameters, {**(found.constants or {}), **(constants or {})}, found.points)
@@ -224,7 +224,7 @@ class Inputs(Sequence[Point]):
 
         Raises `BuildError` when the file has other columns than the parameters declared.
         """
-        from .pointfiles import read_typed_points
+        from hera_k8s_utils.sweep.point_files import read_typed_points
 
         if not self.names:
             return Inputs.from_file(path, constants=self.constants)
@@ -243,7 +243,7 @@ class Inputs(Sequence[Point]):
         would be another one. Without parameters there are only `arguments`, for one task.
         Raises `BuildError` for an extra with a parameter's name, and for values that hold `{{`, which Argo fills in.
         """
-        from .fanout import fan_out
+        from hera_k8s_utils.sweep.fan_out import fan_out
 
         return fan_out(self, extra)
 

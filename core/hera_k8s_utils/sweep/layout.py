@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unicodedata import normalize
 
-from .codec import dns_name, label_value, plain, shown
-from .errors import BuildError, HeraK8sError
-from .inputs import Inputs, Point
-from .offline import ForeignCode, offline, offline_phase
-from .reading import LARGEST_DOCUMENT, parse_json, read_file
+from hera_k8s_utils.errors import BuildError, HeraK8sError
+from hera_k8s_utils.offline.phase import ForeignCode, offline, offline_phase
+from hera_k8s_utils.reading import LARGEST_DOCUMENT, parse_json, read_file
+from hera_k8s_utils.sweep.inputs import Inputs, Point
+from hera_k8s_utils.sweep.values import dns_name, label_value, plain, shown
 
 if TYPE_CHECKING:
-    from .declarations import LayoutStrategy, Naming, RequestGuard
+    from hera_k8s_utils.plugins.records import LayoutStrategy, Naming, RequestGuard
 
 PATH_LIMIT: Final = 4095
 """Bytes of a path: PATH_MAX of Linux is 4096, with the NUL at its end."""
@@ -165,7 +165,7 @@ class Layout:
         Every path stays below the root, keeps to the limits of file systems, and belongs to one point alone; every one
         (of more than 20,000, as many of them) is read back to its point. Raises `BuildError` naming the point, or both.
         """
-        from .proof import refuse_collisions, refuse_unreadable
+        from hera_k8s_utils.sweep.verification import refuse_collisions, refuse_unreadable
 
         count = len(self.inputs)
         room = PATH_LIMIT - len(self._root.encode()) - 1 if self._root is not None else PATH_LIMIT

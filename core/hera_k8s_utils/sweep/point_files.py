@@ -10,9 +10,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from .codec import Column, Value, shown
-from .errors import BuildError, listed
-from .reading import parse_json, read_text
+from hera_k8s_utils.errors import BuildError, listed
+from hera_k8s_utils.reading import parse_json, read_text
+from hera_k8s_utils.sweep.values import Column, Value, shown
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
-from .codec import Value, as_value, identity, shown
-from .naming import nearest
+from hera_k8s_utils.names import nearest
+from hera_k8s_utils.sweep.values import Value, as_value, identity, shown
 
 V = TypeVar("V", covariant=True)
 

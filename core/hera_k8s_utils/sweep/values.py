@@ -25,7 +25,7 @@ from datetime import date, datetime, timezone
 from types import NoneType
 from typing import Any, Final
 
-from .errors import BuildError
+from hera_k8s_utils.errors import BuildError
 
 Value = str | int | float | bool | None | date | datetime
 """What a parameter can be."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from .codec import shown
-from .errors import BuildError
-from .inputs import Point
+from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.sweep.inputs import Point
+from hera_k8s_utils.sweep.values import shown
 
 if TYPE_CHECKING:
-    from .layout import Layout
+    from hera_k8s_utils.sweep.layout import Layout
 
 SEGMENT_LIMIT: Final = 255
 _BITS_A_POINT: Final = 32

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hera_k8s_utils.k8s_cluster import k8s_cluster
-from hera_k8s_utils.parser import parser
-from hera_k8s_utils.terminal import show
+from hera_k8s_utils.compat.kubernetes_cluster import k8s_cluster
+from hera_k8s_utils.compat.parser import parser
+from hera_k8s_utils.streams import show
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hera_k8s_utils.parser import parser
-from hera_k8s_utils.terminal import show
-from hera_k8s_utils.visible import one_line
+from hera_k8s_utils.compat.parser import parser
+from hera_k8s_utils.sanitize import one_line
+from hera_k8s_utils.streams import show
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -11,18 +11,18 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .addresses import remember_address, shown_address
-from .config_files import tracked_by_git
-from .conversion import texts_of
-from .errors import CredentialError
-from .options import Rank, canonical
-from .trust import how_to_allow, is_allowed, own_lines
-from .user_files import user_directory, write_own
+from hera_k8s_utils.config.conversion import texts_of
+from hera_k8s_utils.config.files import tracked_by_git
+from hera_k8s_utils.config.options import Rank, canonical
+from hera_k8s_utils.errors import CredentialError
+from hera_k8s_utils.network.addresses import remember_address, shown_address
+from hera_k8s_utils.trust.directories import how_to_allow, is_allowed, own_lines
+from hera_k8s_utils.trust.user_files import user_directory, write_own
 
 if TYPE_CHECKING:
-    from .config_files import ConfigFile
-    from .context import Context
-    from .options import Effective
+    from hera_k8s_utils.config.files import ConfigFile
+    from hera_k8s_utils.config.options import Effective
+    from hera_k8s_utils.plugins.context import Context
 
 log = logging.getLogger(__name__)
 

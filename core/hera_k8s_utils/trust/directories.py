@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from .errors import OptionsError
-from .ownership import objection_to_any, open_to_all
-from .user_files import read_own, user_directory, write_own
+from hera_k8s_utils.errors import OptionsError
+from hera_k8s_utils.trust.ownership import objection_to_any, open_to_all
+from hera_k8s_utils.trust.user_files import read_own, user_directory, write_own
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .user_files import read_own, user_directory, write_own
+from hera_k8s_utils.trust.user_files import read_own, user_directory, write_own
 
 log = logging.getLogger(__name__)
 

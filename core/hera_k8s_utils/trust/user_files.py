@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from .ownership import objection
+from hera_k8s_utils.trust.ownership import objection
 
 _LARGEST: Final = 1 << 20
 """Bytes; no file of this directory comes near."""

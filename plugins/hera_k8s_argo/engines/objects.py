@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from hera_k8s_argo.following import Source, follow, require_going_on, require_stopping
+from hera_k8s_argo.pod_logs import followed_logs, logs_of_workflow
+from hera_k8s_argo.settings import ArgoSettings
+from hera_k8s_argo.submission import INSTANCE, prepared
+from hera_k8s_argo.summaries import summary
 from hera_k8s_utils import Context, Finding, Kubernetes, LogLine, PlatformError, RunSummary, RunUpdate, Submission
-from hera_k8s_utils.patience import Patience
-from hera_k8s_utils.pod_logs import log_of_pod
-from hera_k8s_utils.settings import CoreSettings
-from hera_k8s_utils.submitting import CONFIRMING, Desk, submit_once, tried
-
-from .following import Source, follow, require_going_on, require_stopping
-from .pod_logs import followed_logs, logs_of_workflow
-from .settings import ArgoSettings
-from .submission import INSTANCE, prepared
-from .verdicts import summary
+from hera_k8s_utils.config.settings import CoreSettings
+from hera_k8s_utils.engines.pod_logs import log_of_pod
+from hera_k8s_utils.engines.submission import CONFIRMING, Desk, submit_once, tried
+from hera_k8s_utils.network.retry import Patience
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment

@@ -8,17 +8,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from hera_k8s_argo.client import ArgoClient
+from hera_k8s_argo.following import FIELDS, Source, follow, nodes_of, pod_name, require_stopping
+from hera_k8s_argo.logs import continued
+from hera_k8s_argo.settings import ArgoSettings
+from hera_k8s_argo.submission import prepared
+from hera_k8s_argo.summaries import summary
 from hera_k8s_utils import Context, Finding, LogLine, PlatformError, RunSummary, RunUpdate, Submission, Trouble
-from hera_k8s_utils.patience import Patience
-from hera_k8s_utils.settings import CoreSettings
-from hera_k8s_utils.submitting import CONFIRMING, Desk, submit_once, tried
-
-from .client import ArgoClient
-from .following import FIELDS, Source, follow, nodes_of, pod_name, require_stopping
-from .logs import continued
-from .settings import ArgoSettings
-from .submission import prepared
-from .verdicts import summary
+from hera_k8s_utils.config.settings import CoreSettings
+from hera_k8s_utils.engines.submission import CONFIRMING, Desk, submit_once, tried
+from hera_k8s_utils.network.retry import Patience
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment

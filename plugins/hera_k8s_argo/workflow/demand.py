@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
 
-from .context import Demand
-from .declarations import Json
-from .quantity import parse_quantity
-from .variables import REPEATS, Resolver, as_text, called_name, calls, uses
+from hera_k8s_argo.workflow.variables import REPEATS, Resolver, as_text, called_name, calls, uses
+from hera_k8s_utils.plugins.context import Demand
+from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils.quantities import parse_quantity
 
 _PODS: Final = ("container", "script", "containerSet", "resource", "data")
 """Templates that run as a pod; `http` and `plugin` share one agent, `suspend` needs none."""

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .declarations import Json
-from .depends import RESULTS, cycle, in_order, results, well_formed
-from .lint_problem import Problem, doubt, failure, meant
-from .manifest import Manifest
-from .naming import nearest
-from .variables import REPEATS, calls, inline_name, tags, uses
+from hera_k8s_argo.workflow.depends import RESULTS, cycle, in_order, results, well_formed
+from hera_k8s_argo.workflow.variables import REPEATS, calls, inline_name, tags, uses
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.lint.problems import Problem, doubt, failure, meant
+from hera_k8s_utils.names import nearest
+from hera_k8s_utils.plugins.records import Json
 
 _OF_ITEMS: Final = ("AnySucceeded", "AllFailed")
 _SPECIAL: Final = frozenset((*REPEATS, "templateRef", "inline", "hooks", "onExit"))

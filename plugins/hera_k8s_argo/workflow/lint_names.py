@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from .declarations import Json
-from .lint_problem import Problem, failure, meant
-from .manifest import Manifest
-from .naming import is_dns_label, is_dns_subdomain
-from .references import pod_parts
-from .variables import calls
+from hera_k8s_argo.workflow.references import pod_parts
+from hera_k8s_argo.workflow.variables import calls
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.lint.problems import Problem, failure, meant
+from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
+from hera_k8s_utils.plugins.records import Json
 
 _FIELD: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}")
 _FIELD_RULE: Final = "letters, digits and dashes, at most 128, a letter or digit first"

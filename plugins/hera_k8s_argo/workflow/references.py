@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .declarations import Json
-from .reading import parse_yaml
-from .variables import TAG, calls, uses
+from hera_k8s_argo.workflow.variables import TAG, calls, uses
+from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils.reading import parse_yaml
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from .declarations import Json
-from .depends import Dag
-from .reading import parse_json
+from hera_k8s_argo.workflow.depends import Dag
+from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils.reading import parse_json
 
 TAG: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 """A variable of Argo's, `{{inputs.parameters.x}}`; group 1 is its name, perhaps with blanks around it."""

@@ -9,16 +9,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ..declarations import Command
-from ..hookspecs import hookimpl
+from hera_k8s_utils.plugins.hookspecs import hookimpl
+from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
     from argparse import Action, ArgumentParser, Namespace
 
-    from ..console import Console
-    from ..container import ExperimentContainer
-    from ..options import Resolved
-    from ..plugins import Plugins
+    from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_utils.config.options import Resolved
+    from hera_k8s_utils.container.container import ExperimentContainer
+    from hera_k8s_utils.plugins.manager import Plugins
 
 EXPERIMENT_FILE: Final = "experiment.py"
 
@@ -80,7 +80,7 @@ class Session:
 
     def console(self) -> Console:
         """A console on the standard streams."""
-        from ..console import Console
+        from hera_k8s_cli.terminal.console import Console
 
         return Console(environ=self.environ, output=self.output)
 
@@ -90,7 +90,7 @@ class Session:
         experiment: usually `session.file`; None for commands that only talk to servers. settings: options by name,
         as strong as flags.
         """
-        from ..container import build_container
+        from hera_k8s_utils.container.container import build_container
 
         return build_container(
             experiment,

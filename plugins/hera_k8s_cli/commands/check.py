@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ..declarations import Command
-from ..errors import ChecksFailed
-from . import Session, experiment_argument
-from .run import show_report
-from .typed import with_typed_hints
+from hera_k8s_cli.commands import Session, experiment_argument
+from hera_k8s_cli.commands.run import show_report
+from hera_k8s_cli.hints import with_typed_hints
+from hera_k8s_utils.errors import ChecksFailed
+from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from ..checks import Report
-    from ..console import Console
-    from ..container import ExperimentContainer
+    from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_utils.checks.runner import Report
+    from hera_k8s_utils.container.container import ExperimentContainer
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Check; the exit code is 0 only when a run may begin."""
-    from ..words import parse_duration
+    from hera_k8s_utils.formatting import parse_duration
 
     console = session.console()
     patience = parse_duration(session.arguments.wait, "--wait") if session.arguments.wait else 0.0

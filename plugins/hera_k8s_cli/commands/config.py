@@ -5,12 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
-from ..declarations import Command
-from ..options import Rank
-from . import Session, experiment_argument
+from hera_k8s_cli.commands import Session, experiment_argument
+from hera_k8s_utils.config.options import Rank
+from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
-    from ..options import OptionRow, Resolved
+    from hera_k8s_utils.config.options import OptionRow, Resolved
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -51,8 +51,8 @@ def _plain(row: OptionRow) -> dict[str, Any]:
 
 
 def _show(session: Session, resolved: Resolved, rows: list[OptionRow]) -> None:
-    from ..console import Span
-    from ..words import columns
+    from hera_k8s_cli.terminal.console import Span
+    from hera_k8s_utils.formatting import columns
 
     console = session.console()
     lines = columns([(row.name, _text(row.value), row.origin.where) for row in rows], gap=2)

@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..declarations import Command, RunUpdate
-from ..errors import HeraK8sError, WorkflowFailed
-from . import Session
+from hera_k8s_cli.commands import Session
+from hera_k8s_utils.errors import HeraK8sError, WorkflowFailed
+from hera_k8s_utils.plugins.records import Command, RunUpdate
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from ..console import Console
-    from ..container import ExperimentContainer
-    from ..progress import Tally
-    from ..targets import Target
+    from hera_k8s_cli.runs.progress import Tally
+    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_utils.container.container import ExperimentContainer
 
 _PAUSE = 1.0
 """Seconds between two lines of progress for programs."""
@@ -55,10 +55,10 @@ def run(session: Session) -> int:
 
     A run that is not known to have been accepted is looked for first.
     """
-    from ..settling import settle
-    from ..submitting import SETTLED
-    from ..targets import find_target, known_to_server
-    from ..words import parse_duration
+    from hera_k8s_cli.runs.selection import find_target, known_to_server
+    from hera_k8s_cli.runs.settling import settle
+    from hera_k8s_utils.engines.submission import SETTLED
+    from hera_k8s_utils.formatting import parse_duration
 
     console = session.console()
     timeout = parse_duration(session.arguments.timeout, "--timeout") if session.arguments.timeout else None
@@ -75,8 +75,8 @@ def run(session: Session) -> int:
 
 def whereabouts(container: ExperimentContainer) -> str:
     """Where the engine in use is, and as whom: `argo.univ.example, namespace vcity, as jdoe`."""
-    from ..console import place
-    from ..preflight import head
+    from hera_k8s_cli.terminal.console import place
+    from hera_k8s_utils.checks.preflight import head
 
     lines = head(container.platforms(), container.context())
     return place(lines[0]) if lines else container.running().declaration.name
@@ -84,10 +84,10 @@ def whereabouts(container: ExperimentContainer) -> str:
 
 def see_through(target: Target, console: Console, container: ExperimentContainer, timeout: float | None = None) -> int:
     """Follow a run to its end, record the outcome, and show it. Returns the exit code."""
-    from ..following import Follower, took
-    from ..outcome import conclude, show
-    from ..progress import Tally, plan
-    from ..waiting import gates_of
+    from hera_k8s_cli.runs.follower import Follower, took
+    from hera_k8s_cli.runs.outcome import conclude, show
+    from hera_k8s_cli.runs.pending import gates_of
+    from hera_k8s_cli.runs.progress import Tally, plan
 
     tally = Tally(plan(target.manifest))
     tally.recall(target.record.nodes.values() if target.record else ())
@@ -126,7 +126,7 @@ def see_through(target: Target, console: Console, container: ExperimentContainer
 
 def tell_recorded(recorded: dict[str, object], target: Target, console: Console) -> int:
     """Show an outcome that is recorded already. Returns its exit code."""
-    from ..outcome import from_json, show
+    from hera_k8s_cli.runs.outcome import from_json, show
 
     outcome = from_json(recorded, target.name)
     if console.json:
@@ -136,7 +136,7 @@ def tell_recorded(recorded: dict[str, object], target: Target, console: Console)
 
 
 def _gave_up(target: Target, console: Console, seconds: float) -> int:
-    from ..following import patience_ended
+    from hera_k8s_cli.runs.follower import patience_ended
 
     if console.json:
         console.record({"event": "timeout", "workflow": target.name, "seconds": seconds, **_where(target)})
@@ -155,7 +155,7 @@ def _explainer(container: ExperimentContainer) -> Callable[[str], str]:
     """Looks a pod up through Kubernetes, where there is a way to it."""
 
     def explain(pod: str) -> str:
-        from ..waiting import describe_wait
+        from hera_k8s_cli.runs.pending import describe_wait
 
         return describe_wait(container.context().kubernetes.get("v1", "pods", pod))
 
@@ -167,7 +167,7 @@ def _related(target: Target) -> Callable[[str], str]:
     report = (target.record.read("report") if target.record else None) or {}
 
     def related(text: str) -> str:
-        from ..waiting import what_checks_said
+        from hera_k8s_cli.runs.pending import what_checks_said
 
         return what_checks_said(report, text)
 

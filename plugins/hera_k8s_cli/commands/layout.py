@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from ..declarations import Command
-from . import Session, experiment_argument
+from hera_k8s_cli.commands import Session, experiment_argument
+from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from ..console import Console, Signs
-    from ..container import ExperimentContainer
+    from hera_k8s_cli.terminal.console import Console, Signs
+    from hera_k8s_utils.container.container import ExperimentContainer
 
 _MOST_POINTS: Final = 20_000
 """Points whose paths make up the tree; a longer sweep shows the tree of its first ones, and says so."""
@@ -42,7 +42,7 @@ def run(session: Session) -> int:
 
 
 def _for_programs(container: ExperimentContainer, console: Console) -> None:
-    from ..experiment import requirement_fields
+    from hera_k8s_utils.experiment.model import requirement_fields
 
     layout, inputs = container.layout(), container.inputs()
     proof = layout.prove()
@@ -60,8 +60,8 @@ def _for_programs(container: ExperimentContainer, console: Console) -> None:
 
 
 def _for_people(container: ExperimentContainer, console: Console) -> None:
-    from ..console import Span
-    from .run import requirement_line
+    from hera_k8s_cli.commands.run import requirement_line
+    from hera_k8s_cli.terminal.console import Span
 
     inputs, experiment = container.inputs(), container.described()
     loaded = container.definition()
@@ -80,7 +80,7 @@ def _for_people(container: ExperimentContainer, console: Console) -> None:
 
 
 def _show_paths(container: ExperimentContainer, console: Console) -> None:
-    from ..console import Span
+    from hera_k8s_cli.terminal.console import Span
 
     layout = container.layout()
     root = _root(container, layout) or "nothing is mounted, so there is no root"
@@ -97,7 +97,7 @@ def _show_paths(container: ExperimentContainer, console: Console) -> None:
 
 def _root(container: ExperimentContainer, layout: Any) -> str:
     """The results' root; a run id that was made up for the occasion is shown as `<run>`."""
-    from ..errors import BuildError
+    from hera_k8s_utils.errors import BuildError
 
     try:
         root = str(layout.root)

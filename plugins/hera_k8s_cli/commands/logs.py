@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ..declarations import Command
-from ..errors import OptionsError, listed
-from . import Session
-from .follow import run_argument
+from hera_k8s_cli.commands import Session
+from hera_k8s_cli.commands.follow import run_argument
+from hera_k8s_utils.errors import OptionsError, listed
+from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ..console import Console
-    from ..declarations import Engine, LogLine, NodeState
-    from ..targets import Target
+    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_utils.plugins.records import Engine, LogLine, NodeState
 
 _FAILED: Final = ("Failed", "Error")
 _MOST_MESSAGES: Final = 8
@@ -45,8 +45,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Print the output of tasks; lines of several tasks carry the name of theirs."""
-    from ..settling import settle
-    from ..targets import known_to_server
+    from hera_k8s_cli.runs.selection import known_to_server
+    from hera_k8s_cli.runs.settling import settle
 
     console = session.console()
     target, task = _target(session)
@@ -68,8 +68,8 @@ def run(session: Session) -> int:
 
 def _target(session: Session) -> tuple[Target, str]:
     """RUN and TASK; a single word that names no run is a task of the latest one."""
-    from ..runs import is_safe_id
-    from ..targets import find_target, runs_of
+    from hera_k8s_cli.runs.selection import find_target, runs_of
+    from hera_k8s_utils.runs.records import is_safe_id
 
     run, task = session.arguments.run, session.arguments.task
     runs = runs_of(session)

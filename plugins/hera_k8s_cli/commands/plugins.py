@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..declarations import Command
-from . import Session
+from hera_k8s_cli.commands import Session
+from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
-    from ..console import Console, Style
-    from ..plugins import PluginInfo
+    from hera_k8s_cli.terminal.console import Console, Style
+    from hera_k8s_utils.plugins.manager import PluginInfo
 
 
 def run(session: Session) -> int:
@@ -41,7 +41,7 @@ def _plain(info: PluginInfo) -> dict[str, Any]:
 
 
 def _show(console: Console, info: PluginInfo, widest: int) -> None:
-    from ..console import Span
+    from hera_k8s_cli.terminal.console import Span
 
     style: Style = "good" if info.state == "loaded" else "warn" if info.state == "disabled" else "bad"
     console.result(Span(info.name.ljust(widest), "strong"), "  ", Span(info.state, style), f"  {info.distribution}")

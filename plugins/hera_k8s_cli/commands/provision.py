@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..declarations import Command
-from ..errors import ChecksFailed, OptionsError
-from . import Session, experiment_argument
+from hera_k8s_cli.commands import Session, experiment_argument
+from hera_k8s_utils.errors import ChecksFailed, OptionsError
+from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from ..console import Console
-    from ..container import ExperimentContainer
-    from ..provisioning import Plan, Step
+    from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_utils.checks.provisioning import Plan, Step
+    from hera_k8s_utils.container.container import ExperimentContainer
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Show, ask, create. The exit code is 5 when something that is missing cannot be made."""
-    from ..provisioning import plan
+    from hera_k8s_utils.checks.provisioning import plan
 
     console = session.console()
     with session.container(session.file) as container:
@@ -40,8 +40,8 @@ def run(session: Session) -> int:
 
 
 def _show(planned: Plan, container: ExperimentContainer, console: Console) -> None:
-    from ..console import Span, head_lines
-    from ..preflight import head
+    from hera_k8s_cli.terminal.console import Span, head_lines
+    from hera_k8s_utils.checks.preflight import head
 
     console.head(head_lines(container.experiment(), None, head(container.platforms(), container.context())), talk=True)
     console.say()
@@ -58,8 +58,8 @@ def _show(planned: Plan, container: ExperimentContainer, console: Console) -> No
 
 
 def _create(planned: Plan, session: Session, container: ExperimentContainer, console: Console) -> list[Step]:
-    from ..provisioning import carry_out, is_implied
-    from ..words import counted
+    from hera_k8s_utils.checks.provisioning import carry_out, is_implied
+    from hera_k8s_utils.formatting import counted
 
     todo = len(planned.todo)
     if not todo:

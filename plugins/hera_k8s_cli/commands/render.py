@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..declarations import Command
-from ..redaction import without_known
-from . import Session, experiment_argument
+from hera_k8s_cli.commands import Session, experiment_argument
+from hera_k8s_utils.plugins.records import Command
+from hera_k8s_utils.redaction import without_known
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..declarations import Command
-from ..errors import ChecksFailed, HeraK8sError, Interrupted, PlatformError
-from . import Session, experiment_argument
-from .follow import see_through, timeout_argument
-from .typed import with_typed_hints
+from hera_k8s_cli.commands import Session, experiment_argument
+from hera_k8s_cli.commands.follow import see_through, timeout_argument
+from hera_k8s_cli.hints import with_typed_hints
+from hera_k8s_utils.errors import ChecksFailed, HeraK8sError, Interrupted, PlatformError
+from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from ..checks import Report
-    from ..console import Console
-    from ..container import ExperimentContainer
-    from ..declarations import Submission
-    from ..experiment import BuiltExperiment
-    from ..runs import RunRecord
-    from ..targets import Target
+    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_utils.checks.runner import Report
+    from hera_k8s_utils.container.container import ExperimentContainer
+    from hera_k8s_utils.experiment.model import BuiltExperiment
+    from hera_k8s_utils.plugins.records import Submission
+    from hera_k8s_utils.runs.records import RunRecord
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -39,9 +39,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Run an experiment: its exit code is 0 only when its workflow succeeded."""
-    from ..following import left_running
-    from ..targets import Target
-    from ..words import parse_duration
+    from hera_k8s_cli.runs.follower import left_running
+    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_utils.formatting import parse_duration
 
     console = session.console()
     timeout = parse_duration(session.arguments.timeout, "--timeout") if session.arguments.timeout else None
@@ -81,7 +81,7 @@ def _checked(session: Session, container: ExperimentContainer, console: Console)
         if not console.json:
             show_report(container.experiment(), report, console, talk=True, closing="Nothing was submitted.")
         return None
-    from ..console import report_brief
+    from hera_k8s_cli.terminal.console import report_brief
 
     console.passed(report_brief(report))
     console.remarks(report)
@@ -90,7 +90,7 @@ def _checked(session: Session, container: ExperimentContainer, console: Console)
 
 def _provision(session: Session, container: ExperimentContainer, console: Console) -> None:
     """Create what is missing, when that was asked for, or where the cluster is the user's own."""
-    from ..provisioning import carry_out, is_implied, plan
+    from hera_k8s_utils.checks.provisioning import carry_out, is_implied, plan
 
     asked = session.arguments.provision
     container.running()  # credentials first: without any, say that and nothing else
@@ -116,7 +116,7 @@ def show_report(
     built: BuiltExperiment, report: Report, console: Console, *, talk: bool = False, closing: str = ""
 ) -> None:
     """The head, as whom and where, then the whole report."""
-    from ..console import head_lines
+    from hera_k8s_cli.terminal.console import head_lines
 
     console.head(head_lines(built, report), talk=talk)
     if report.rows:
@@ -126,8 +126,8 @@ def show_report(
 
 def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Console) -> int:
     """Everything that can be told without a server: lint, layout, what would be required and submitted."""
-    from ..checks import run_checks
-    from ..preflight import local_checks
+    from hera_k8s_utils.checks.preflight import local_checks
+    from hera_k8s_utils.checks.runner import run_checks
 
     wanted = container.requirements()
     report = run_checks(list(local_checks(built)))
@@ -152,7 +152,7 @@ def _what(built: BuiltExperiment) -> str:
 
 def requirement_line(requirement: Any) -> str:
     """`claim results  (vcity-rwx), at /results`; what is known only when it runs is said so."""
-    from ..experiment import Requirement
+    from hera_k8s_utils.experiment.model import Requirement
 
     if not isinstance(requirement, Requirement):
         return f"{getattr(requirement, 'text', requirement)}, known only when it runs"
@@ -163,8 +163,8 @@ def requirement_line(requirement: Any) -> str:
 
 def _details(container: ExperimentContainer) -> dict[str, Any]:
     """What a record holds besides the experiment: where it went, and what leads back there."""
-    from ..preflight import head
-    from ..targets import way_back
+    from hera_k8s_cli.runs.selection import way_back
+    from hera_k8s_utils.checks.preflight import head
 
     plugins = container.plugins()
     return {
@@ -200,7 +200,7 @@ def results_of(container: ExperimentContainer) -> Mapping[str, str]:
 
 
 def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentContainer) -> Submission:
-    from ..settling import submit
+    from hera_k8s_cli.runs.settling import submit
 
     try:
         return submit(built, record, container)

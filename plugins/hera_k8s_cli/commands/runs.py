@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..declarations import Command, Json
-from ..runs import Submitted
-from . import Session
-from .follow import whereabouts
+from hera_k8s_cli.commands import Session
+from hera_k8s_cli.commands.follow import whereabouts
+from hera_k8s_utils.plugins.records import Command, Json
+from hera_k8s_utils.runs.records import Submitted
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from ..console import Console
-    from ..runs import RunRecord
+    from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_utils.runs.records import RunRecord
 
 _LABEL = "hera-k8s-utils/"
 _UNACCEPTED = {
@@ -47,7 +47,7 @@ def run(session: Session) -> int:
 
 
 def _recorded(session: Session, experiment: str, limit: int) -> list[Json]:
-    from ..targets import runs_of
+    from hera_k8s_cli.runs.selection import runs_of
 
     records = (r for r in runs_of(session).all() if not experiment or r.about.get("experiment") == experiment)
     return [row_of(record) for _, record in zip(range(limit), records, strict=False)]
@@ -104,7 +104,7 @@ def _on_server(session: Session, experiment: str, limit: int, console: Console) 
 
 
 def _table(rows: list[Json], console: Console, *, server: bool) -> None:
-    from ..words import ago, columns, moment, run_time
+    from hera_k8s_utils.formatting import ago, columns, moment, run_time
 
     if not rows:
         console.say("no run" + (" on the server" if server else " is recorded here"))

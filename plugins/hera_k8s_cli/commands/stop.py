@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from ..batch import JOB
-from ..declarations import Command
-from ..errors import RunOver
-from . import Session
-from .follow import run_argument, whereabouts
+from hera_k8s_cli.commands import Session
+from hera_k8s_cli.commands.follow import run_argument, whereabouts
+from hera_k8s_kube.jobs.manifest import JOB
+from hera_k8s_utils.errors import RunOver
+from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from ..console import Console
-    from ..targets import Target
+    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_cli.terminal.console import Console
 
 _ENDED: Final = {"Succeeded": "succeeded", "Failed": "failed", "Error": "ended with an error"}
 
@@ -28,8 +28,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Ask the server to end the run; its tasks are ended by the server, a moment later. One that is over stays so."""
-    from ..settling import require_same_run, settle
-    from ..targets import find_target, known_to_server
+    from hera_k8s_cli.runs.selection import find_target, known_to_server
+    from hera_k8s_cli.runs.settling import require_same_run, settle
 
     console = session.console()
     target = find_target(session, session.arguments.run)

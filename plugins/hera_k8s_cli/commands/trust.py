@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..declarations import Command
-from ..errors import OptionsError
-from . import Session
+from hera_k8s_cli.commands import Session
+from hera_k8s_utils.errors import OptionsError
+from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -23,7 +23,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Keep a directory in the user's own list, take it out, or show the list. No configuration file is read."""
-    from ..trust import allow, allowed_directories, disallow
+    from hera_k8s_utils.trust.directories import allow, allowed_directories, disallow
 
     console = session.console()
     if session.arguments.list:

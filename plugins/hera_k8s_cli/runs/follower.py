@@ -13,15 +13,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from .console import Console
-from .declarations import Engine, RunUpdate
-from .errors import HeraK8sError, Interrupted, PlatformError, Trouble
-from .progress import LiveTable, ProgressLines, Tally
-from .waiting import ExplainPod, Reason, Waiting
-from .words import duration, moment
+from hera_k8s_cli.runs.pending import ExplainPod, Reason, Waiting
+from hera_k8s_cli.runs.progress import LiveTable, ProgressLines, Tally
+from hera_k8s_cli.terminal.console import Console
+from hera_k8s_utils.errors import HeraK8sError, Interrupted, PlatformError, Trouble
+from hera_k8s_utils.formatting import duration, moment
+from hera_k8s_utils.plugins.records import Engine, RunUpdate
 
 if TYPE_CHECKING:
-    from .runs import RunRecord
+    from hera_k8s_utils.runs.records import RunRecord
 
 log = logging.getLogger(__name__)
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from .console import Console, Span
-from .declarations import Json, NodeState, RunUpdate
-from .errors import WorkflowFailed
-from .progress import Tally
-from .redaction import redact
-from .words import counted, run_time
+from hera_k8s_cli.runs.progress import Tally
+from hera_k8s_cli.terminal.console import Console, Span
+from hera_k8s_utils.errors import WorkflowFailed
+from hera_k8s_utils.formatting import counted, run_time
+from hera_k8s_utils.plugins.records import Json, NodeState, RunUpdate
+from hera_k8s_utils.redaction import redact
 
 if TYPE_CHECKING:
-    from .targets import Target
+    from hera_k8s_cli.runs.selection import Target
 
 _MOST_FAILURES: Final = 8
 """Failed tasks that are named; the rest are counted."""

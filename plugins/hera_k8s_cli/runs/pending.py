@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .declarations import Json, NodeState
-from .progress import Tally
+from hera_k8s_cli.runs.progress import Tally
+from hera_k8s_utils.plugins.records import Json, NodeState
 
 log = logging.getLogger(__name__)
 

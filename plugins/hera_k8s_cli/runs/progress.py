@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from . import batch
-from .declarations import Json, NodeState, RunUpdate
-from .visible import one_line
-from .words import clock, moment, now
+from hera_k8s_kube.jobs import manifest as batch
+from hera_k8s_utils.formatting import clock, moment, now
+from hera_k8s_utils.plugins.records import Json, NodeState, RunUpdate
+from hera_k8s_utils.sanitize import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole

@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .addresses import secrets_in
-from .declarations import CredentialProvider, ExecutionEngine, Json, Platform
-from .errors import CredentialError, HeraK8sError, OptionsError, PlatformError, WorkflowFailed
-from .naming import is_dns_label
-from .options import MISSING, Effective, Kind, Rank
-from .runs import RunRecord, Runs, short_id
-from .settings import CoreSettings
+from hera_k8s_utils.config.options import MISSING, Effective, Kind, Rank
+from hera_k8s_utils.config.settings import CoreSettings
+from hera_k8s_utils.errors import CredentialError, HeraK8sError, OptionsError, PlatformError, WorkflowFailed
+from hera_k8s_utils.names import is_dns_label
+from hera_k8s_utils.network.addresses import secrets_in
+from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Json, Platform
+from hera_k8s_utils.runs.records import RunRecord, Runs, short_id
 
 if TYPE_CHECKING:
-    from .commands import Session
-    from .options import Resolved
-    from .plugins import Plugins
+    from hera_k8s_cli.commands import Session
+    from hera_k8s_utils.config.options import Resolved
+    from hera_k8s_utils.plugins.manager import Plugins
 
 _OF_THE_CORE: Final = ("namespace", "credentials")
 """Options of the framework that say where a run is; those of credentials and platforms all do."""

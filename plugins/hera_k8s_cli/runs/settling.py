@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .batch import JOB, LIST
-from .building import LABELS, label_of
-from .declarations import Engine, RunSummary, Submission
-from .errors import (
+from hera_k8s_kube.jobs.manifest import JOB, LIST
+from hera_k8s_utils.container.building import LABELS, label_of
+from hera_k8s_utils.engines.submission import SETTLED, spread, taken
+from hera_k8s_utils.errors import (
     HeraK8sError,
     PlatformError,
     SubmissionUnknown,
@@ -19,15 +19,15 @@ from .errors import (
     Trouble,
     WorkflowFailed,
 )
-from .manifest import DIGEST_LABEL
-from .runs import Attempt, RunRecord, Submitted, short_id
-from .submitting import SETTLED, spread, taken
-from .words import duration, now
+from hera_k8s_utils.experiment.manifest import DIGEST_LABEL
+from hera_k8s_utils.formatting import duration, now
+from hera_k8s_utils.plugins.records import Engine, RunSummary, Submission
+from hera_k8s_utils.runs.records import Attempt, RunRecord, Submitted, short_id
 
 if TYPE_CHECKING:
-    from .container import ExperimentContainer
-    from .experiment import BuiltExperiment
-    from .targets import Target
+    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_utils.container.container import ExperimentContainer
+    from hera_k8s_utils.experiment.model import BuiltExperiment
 
 log = logging.getLogger(__name__)
 

@@ -10,20 +10,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
-from .declarations import Verdict
-from .errors import OutputError
-from .redaction import json_without_known, redact, without_known
-from .terminal import encodable, write, writing
-from .visible import one_line, visible
-from .words import columns, counted, duration
+from hera_k8s_utils.errors import OutputError
+from hera_k8s_utils.formatting import columns, counted, duration
+from hera_k8s_utils.plugins.records import Verdict
+from hera_k8s_utils.redaction import json_without_known, redact, without_known
+from hera_k8s_utils.sanitize import one_line, visible
+from hera_k8s_utils.streams import encodable, write, writing
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.text import Text
 
-    from .checks import Report, Row
-    from .declarations import LogLine
-    from .experiment import BuiltExperiment
+    from hera_k8s_utils.checks.runner import Report, Row
+    from hera_k8s_utils.experiment.model import BuiltExperiment
+    from hera_k8s_utils.plugins.records import LogLine
 
 Output = Literal["text", "json"]
 Style = Literal["plain", "strong", "dim", "good", "warn", "bad", "hint"]

@@ -7,11 +7,10 @@ jobs.submit(manifest)
 print(jobs.wait("hello", timeout=600).phase)
 """
 
-from hera_k8s_utils.batch import literal
-
-from .client import Jobs, JobTimeout, JobUpdate, at_once, hand_in_all, open_jobs
-from .reading import Job
-from .templates import indexed_job, plain_job
+from hera_k8s_kube.jobs.builders import indexed_job, plain_job
+from hera_k8s_kube.jobs.client import Jobs, JobTimeout, JobUpdate, at_once, hand_in_all, open_jobs
+from hera_k8s_kube.jobs.job_status import Job
+from hera_k8s_kube.jobs.manifest import literal
 
 __all__ = [
     "Job",

@@ -8,15 +8,8 @@ import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
-from hera_k8s_utils.batch import TASK_LABEL, literal
-from hera_k8s_utils.codec import dns_name
-from hera_k8s_utils.declarations import Json
-from hera_k8s_utils.errors import BuildError, listed
-from hera_k8s_utils.experiment import Environment
-from hera_k8s_utils.inputs import Inputs, Point
-from hera_k8s_utils.naming import is_dns_label
-
-from .points import (
+from hera_k8s_kube.jobs.manifest import TASK_LABEL, literal
+from hera_k8s_kube.jobs.points import (
     DIRECTORY,
     POINT,
     POINTS_LABEL,
@@ -29,6 +22,12 @@ from .points import (
     values_of,
     volume_of,
 )
+from hera_k8s_utils.errors import BuildError, listed
+from hera_k8s_utils.experiment.model import Environment
+from hera_k8s_utils.names import is_dns_label
+from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils.sweep.inputs import Inputs, Point
+from hera_k8s_utils.sweep.values import dns_name
 
 Work = Callable[..., Any] | str
 """What a task does: a Python function, sent as it is written, or a text for the shell."""

@@ -11,8 +11,12 @@ from functools import partial
 from itertools import islice
 from typing import Final, TypeVar
 
-from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import Json, LogLine, Submission
+from hera_k8s_kube.jobs.job_status import Job
+from hera_k8s_kube.jobs.pending_reasons import why_pods_wait
+from hera_k8s_kube.jobs.watch import Watched
+from hera_k8s_utils.config.settings import CoreSettings
+from hera_k8s_utils.engines.pod_logs import log_of_pod, logs_side_by_side, tolerant
+from hera_k8s_utils.engines.submission import CONFIRMING, Desk, submit_once
 from hera_k8s_utils.errors import (
     HeraK8sError,
     PlatformError,
@@ -22,16 +26,11 @@ from hera_k8s_utils.errors import (
     SubmittedInPart,
     Trouble,
 )
-from hera_k8s_utils.manifest import DIGEST_LABEL, Manifest
-from hera_k8s_utils.patience import Patience
-from hera_k8s_utils.platforms import Kubernetes
-from hera_k8s_utils.pod_logs import log_of_pod, logs_side_by_side, tolerant
-from hera_k8s_utils.settings import CoreSettings
-from hera_k8s_utils.submitting import CONFIRMING, Desk, submit_once
-
-from .reading import Job
-from .reasons import why_pods_wait
-from .watching import Watched
+from hera_k8s_utils.experiment.manifest import DIGEST_LABEL, Manifest
+from hera_k8s_utils.network.retry import Patience
+from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.plugins.platforms import Kubernetes
+from hera_k8s_utils.plugins.records import Json, LogLine, Submission
 
 T = TypeVar("T")
 R = TypeVar("R")

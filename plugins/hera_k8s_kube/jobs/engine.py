@@ -10,23 +10,22 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_utils.batch import JOB, JOBS_LABEL, TASK_LABEL
-from hera_k8s_utils.context import Context
-from hera_k8s_utils.declarations import Finding, Json, LogLine, RunSummary, RunUpdate, Submission, Verdict, ok
+from hera_k8s_kube.jobs.client import API, JOB_LABEL, RESOURCE, Jobs, at_once, hand_in_all, open_jobs
+from hera_k8s_kube.jobs.job_status import FAILED, Job
+from hera_k8s_kube.jobs.manifest import JOB, JOBS_LABEL, TASK_LABEL
+from hera_k8s_kube.jobs.pending_reasons import latest_warning
+from hera_k8s_kube.jobs.points import POINT, POINTS_LABEL, lines_of, of_annotation, parsed
+from hera_k8s_kube.jobs.run_state import Point, RunState, SeenPod, complete, missing, run_of
+from hera_k8s_kube.jobs.watch import Change, Watched
+from hera_k8s_utils.engines.pod_logs import begun_pods, logs_side_by_side
+from hera_k8s_utils.engines.submission import Desk, submit_once, tried
 from hera_k8s_utils.errors import PlatformError, RunOver, SubmitError, Trouble
-from hera_k8s_utils.manifest import DIGEST_LABEL
-from hera_k8s_utils.pod_logs import begun_pods, logs_side_by_side
-from hera_k8s_utils.submitting import Desk, submit_once, tried
-
-from .client import API, JOB_LABEL, RESOURCE, Jobs, at_once, hand_in_all, open_jobs
-from .nodes import Point, RunState, SeenPod, complete, missing, run_of
-from .points import POINT, POINTS_LABEL, lines_of, of_annotation, parsed
-from .reading import FAILED, Job
-from .reasons import latest_warning
-from .watching import Change, Watched
+from hera_k8s_utils.experiment.manifest import DIGEST_LABEL
+from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.plugins.records import Finding, Json, LogLine, RunSummary, RunUpdate, Submission, Verdict, ok
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.experiment import BuiltExperiment
+    from hera_k8s_utils.experiment.model import BuiltExperiment
 
 log = logging.getLogger(__name__)
 

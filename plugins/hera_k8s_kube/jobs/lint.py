@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from . import batch
-from .declarations import Json
-from .lint_problem import Problem, doubt, failure, meant
-from .lint_scripts import source_problems
-from .manifest import Manifest
-from .naming import is_dns_label, is_dns_subdomain
-from .quantity import parse_quantity
+from hera_k8s_kube.jobs import manifest as batch
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.lint.problems import Problem, doubt, failure, meant
+from hera_k8s_utils.lint.python_source import source_problems
+from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
+from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils.quantities import parse_quantity
 
 MOST_INDEXES: Final = 100_000
 """Completions of an indexed Job whose pods may all run at once; nothing here asks for more."""

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from .context import Demand
-from .declarations import Json
-from .errors import BuildError, listed
-from .quantity import parse_quantity
+from hera_k8s_utils.errors import BuildError, listed
+from hera_k8s_utils.plugins.context import Demand
+from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils.quantities import parse_quantity
 
 JOB: Final = "Job"
 LIST: Final = "List"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from hera_k8s_utils.declarations import Json
+from hera_k8s_cli.runs.pending import describe_wait
 from hera_k8s_utils.errors import PlatformError, Trouble
-from hera_k8s_utils.platforms import Kubernetes
-from hera_k8s_utils.waiting import describe_wait
+from hera_k8s_utils.plugins.platforms import Kubernetes
+from hera_k8s_utils.plugins.records import Json
 
 _OVER: Final = ("Succeeded", "Failed")
 _MOST_PODS: Final = 20

@@ -11,12 +11,12 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from hera_k8s_utils.batch import TASK_LABEL
-from hera_k8s_utils.codec import TYPES, shown, text_of
-from hera_k8s_utils.declarations import Json
+from hera_k8s_kube.jobs.manifest import TASK_LABEL
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.inputs import Inputs, Point
+from hera_k8s_utils.plugins.records import Json
 from hera_k8s_utils.reading import parse_json
+from hera_k8s_utils.sweep.inputs import Inputs, Point
+from hera_k8s_utils.sweep.values import TYPES, shown, text_of
 
 LINES: Final = 1000
 """Lines of one key."""

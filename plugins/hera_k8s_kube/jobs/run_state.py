@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from hera_k8s_utils.batch import JOBS_LABEL, NUMBER, TASK_LABEL
-from hera_k8s_utils.declarations import Json, NodeState, RunUpdate
-from hera_k8s_utils.waiting import describe_wait
-from hera_k8s_utils.words import moment, now
-
-from .client import JOB_LABEL, STOPPED
-from .points import POINTS_LABEL
-from .reading import FAILED, PENDING, RUNNING, SUCCEEDED, SUSPENDED, Job
+from hera_k8s_cli.runs.pending import describe_wait
+from hera_k8s_kube.jobs.client import JOB_LABEL, STOPPED
+from hera_k8s_kube.jobs.job_status import FAILED, PENDING, RUNNING, SUCCEEDED, SUSPENDED, Job
+from hera_k8s_kube.jobs.manifest import JOBS_LABEL, NUMBER, TASK_LABEL
+from hera_k8s_kube.jobs.points import POINTS_LABEL
+from hera_k8s_utils.formatting import moment, now
+from hera_k8s_utils.plugins.records import Json, NodeState, RunUpdate
 
 INDEX: Final = "batch.kubernetes.io/job-completion-index"
 """Annotation and label of a pod: its index."""

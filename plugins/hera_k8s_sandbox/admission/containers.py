@@ -6,10 +6,17 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.causes import fixed, repeated, required, unknown_reference, unsupported_value, wrong
-from hera_k8s_sandbox.errors import Cause
-from hera_k8s_sandbox.metadata_rules import LABEL, LABEL_RULE
-from hera_k8s_sandbox.service_rules import PORT_RULE, target_causes
+from hera_k8s_sandbox.admission.services import PORT_RULE, target_causes
+from hera_k8s_sandbox.foundation.errors import Cause
+from hera_k8s_sandbox.foundation.field_errors import (
+    fixed,
+    repeated,
+    required,
+    unknown_reference,
+    unsupported_value,
+    wrong,
+)
+from hera_k8s_sandbox.foundation.metadata_validation import LABEL, LABEL_RULE
 
 Json = dict[str, Any]
 

@@ -6,9 +6,16 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.causes import fixed, required, unsupported_value, wrong
-from hera_k8s_sandbox.crds_schema import EMBEDDED, INT_OR_STRING, LIST_KEYS, LIST_TYPE, PRESERVE, schema_causes
-from hera_k8s_sandbox.errors import Cause
+from hera_k8s_sandbox.foundation.errors import Cause
+from hera_k8s_sandbox.foundation.field_errors import fixed, required, unsupported_value, wrong
+from hera_k8s_sandbox.schema.structural_schema import (
+    EMBEDDED,
+    INT_OR_STRING,
+    LIST_KEYS,
+    LIST_TYPE,
+    PRESERVE,
+    schema_causes,
+)
 
 Json = dict[str, Any]
 

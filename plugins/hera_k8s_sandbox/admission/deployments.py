@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.causes import fixed, required, unsupported_value, wrong
-from hera_k8s_sandbox.errors import Cause
-from hera_k8s_sandbox.metadata_rules import LABEL_VALUE, LABEL_VALUE_RULE
-from hera_k8s_sandbox.pod_rules import complete_template, template_causes
-from hera_k8s_sandbox.selectors import labels_of
+from hera_k8s_sandbox.admission.pods import complete_template, template_causes
+from hera_k8s_sandbox.foundation.errors import Cause
+from hera_k8s_sandbox.foundation.field_errors import fixed, required, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.metadata_validation import LABEL_VALUE, LABEL_VALUE_RULE
+from hera_k8s_sandbox.foundation.selectors import labels_of
 
 Json = dict[str, Any]
 

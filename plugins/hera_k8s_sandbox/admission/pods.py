@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.causes import fixed, repeated, required, unsupported_value, wrong
-from hera_k8s_sandbox.container_rules import complete_container, container_causes
-from hera_k8s_sandbox.errors import Cause
-from hera_k8s_sandbox.metadata_rules import LABEL, LABEL_RULE, labelled_causes
+from hera_k8s_sandbox.admission.containers import complete_container, container_causes
+from hera_k8s_sandbox.foundation.errors import Cause
+from hera_k8s_sandbox.foundation.field_errors import fixed, repeated, required, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.metadata_validation import LABEL, LABEL_RULE, labelled_causes
 
 Json = dict[str, Any]
 

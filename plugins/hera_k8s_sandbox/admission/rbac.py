@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hera_k8s_sandbox.causes import required, unsupported_value, wrong
-from hera_k8s_sandbox.errors import Cause
-from hera_k8s_sandbox.resources import RBAC
-from hera_k8s_sandbox.selectors import labels_of
+from hera_k8s_sandbox.foundation.errors import Cause
+from hera_k8s_sandbox.foundation.field_errors import required, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.resource_types import RBAC
+from hera_k8s_sandbox.foundation.selectors import labels_of
 
 Json = dict[str, Any]
 

@@ -9,26 +9,49 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from hera_k8s_sandbox.apps_rules import (
+from hera_k8s_sandbox.admission.crds import (
+    complete_definition,
+    definition_causes,
+    definition_update_causes,
+    new_definition_causes,
+)
+from hera_k8s_sandbox.admission.deployments import (
     complete_deployment,
     complete_replica_set,
     deployment_causes,
     replica_set_causes,
     selector_update_causes,
 )
-from hera_k8s_sandbox.causes import fixed, required, wrong
-from hera_k8s_sandbox.crds_rules import (
-    complete_definition,
-    definition_causes,
-    definition_update_causes,
-    new_definition_causes,
+from hera_k8s_sandbox.admission.jobs import complete_job, job_causes, job_update_causes
+from hera_k8s_sandbox.admission.pods import complete_pod, pod_causes, pod_update_causes
+from hera_k8s_sandbox.admission.rbac import (
+    binding_causes,
+    binding_update_causes,
+    complete_binding,
+    complete_role,
+    role_causes,
 )
-from hera_k8s_sandbox.crds_schema import fill_in, schema_causes
-from hera_k8s_sandbox.errors import Cause
-from hera_k8s_sandbox.jobs_rules import complete_job, job_causes, job_update_causes
-from hera_k8s_sandbox.metadata_rules import finalizer_causes, metadata_causes
-from hera_k8s_sandbox.pod_rules import complete_pod, pod_causes, pod_update_causes
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.admission.services import (
+    complete_endpoints,
+    complete_service,
+    complete_slice,
+    service_causes,
+    service_update_causes,
+    slice_causes,
+)
+from hera_k8s_sandbox.admission.storage import (
+    claim_causes,
+    claim_update_causes,
+    complete_claim,
+    complete_storage_class,
+    complete_volume,
+    storage_class_causes,
+    storage_class_update_causes,
+)
+from hera_k8s_sandbox.foundation.errors import Cause
+from hera_k8s_sandbox.foundation.field_errors import fixed, required, wrong
+from hera_k8s_sandbox.foundation.metadata_validation import finalizer_causes, metadata_causes
+from hera_k8s_sandbox.foundation.resource_types import (
     CLAIMS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
@@ -52,30 +75,7 @@ from hera_k8s_sandbox.resources import (
     STORAGE_CLASSES,
     Resource,
 )
-from hera_k8s_sandbox.rights_rules import (
-    binding_causes,
-    binding_update_causes,
-    complete_binding,
-    complete_role,
-    role_causes,
-)
-from hera_k8s_sandbox.service_rules import (
-    complete_endpoints,
-    complete_service,
-    complete_slice,
-    service_causes,
-    service_update_causes,
-    slice_causes,
-)
-from hera_k8s_sandbox.storage_rules import (
-    claim_causes,
-    claim_update_causes,
-    complete_claim,
-    complete_storage_class,
-    complete_volume,
-    storage_class_causes,
-    storage_class_update_causes,
-)
+from hera_k8s_sandbox.schema.structural_schema import fill_in, schema_causes
 
 Json = dict[str, Any]
 Defaulter = Callable[[Json], None]

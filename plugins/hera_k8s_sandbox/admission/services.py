@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.causes import repeated, required, unsupported_value, wrong
-from hera_k8s_sandbox.errors import Cause
-from hera_k8s_sandbox.metadata_rules import LABEL, LABEL_RULE, labelled_causes, subdomain_causes
+from hera_k8s_sandbox.foundation.errors import Cause
+from hera_k8s_sandbox.foundation.field_errors import repeated, required, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.metadata_validation import LABEL, LABEL_RULE, labelled_causes, subdomain_causes
 
 Json = dict[str, Any]
 

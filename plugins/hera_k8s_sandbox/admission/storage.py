@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox import quantities
-from hera_k8s_sandbox.causes import fixed, required, unsupported_value, wrong
-from hera_k8s_sandbox.decoding import cannot_be_handled, go_name
-from hera_k8s_sandbox.entries import now_text
-from hera_k8s_sandbox.errors import Cause
-from hera_k8s_sandbox.metadata_rules import subdomain_causes
-from hera_k8s_sandbox.resources import CLAIMS
+from hera_k8s_sandbox.foundation import quantities
+from hera_k8s_sandbox.foundation.errors import Cause
+from hera_k8s_sandbox.foundation.field_errors import fixed, required, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.metadata_validation import subdomain_causes
+from hera_k8s_sandbox.foundation.resource_types import CLAIMS
+from hera_k8s_sandbox.schema.decoding import cannot_be_handled, go_name
+from hera_k8s_sandbox.store.entries import now_text
 
 Json = dict[str, Any]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from hera_k8s_sandbox import tokens
-from hera_k8s_sandbox.access import Identity
-from hera_k8s_sandbox.causes import wrong
-from hera_k8s_sandbox.errors import ApiError, bad_request, invalid
-from hera_k8s_sandbox.resources import PODS, SECRETS, SERVICE_ACCOUNTS, Resource
+from hera_k8s_sandbox.foundation import jwt
+from hera_k8s_sandbox.foundation.errors import ApiError, bad_request, invalid
+from hera_k8s_sandbox.foundation.field_errors import wrong
+from hera_k8s_sandbox.foundation.resource_types import PODS, SECRETS, SERVICE_ACCOUNTS, Resource
+from hera_k8s_sandbox.rbac.authorizer import Identity
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import now_text, time_text
+from hera_k8s_sandbox.store.store import now_text, time_text
 
 Json = dict[str, Any]
 Review = Callable[[SandboxState, Identity, str, Json], Json]  # state, who asks, namespace, question -> answer
@@ -40,13 +40,13 @@ def request_token(state: SandboxState, namespace: str, name: str, question: Json
     account = state.store.get(SERVICE_ACCOUNTS, namespace, name)
     spec = question.get("spec") or {}
     seconds = spec.get("expirationSeconds", 3600)
-    if not isinstance(seconds, int) or seconds < tokens.SHORTEST:
+    if not isinstance(seconds, int) or seconds < jwt.SHORTEST:
         why = "may not specify a duration less than 10 minutes"
         raise invalid(TOKEN_REQUESTS, "", [wrong("spec.expirationSeconds", seconds, why)])
-    if seconds > tokens.LONGEST:
+    if seconds > jwt.LONGEST:
         why = "may not specify a duration larger than 2^32 seconds"
         raise invalid(TOKEN_REQUESTS, "", [wrong("spec.expirationSeconds", seconds, why)])
-    audiences = spec.get("audiences") or [tokens.AUDIENCE]
+    audiences = spec.get("audiences") or [jwt.AUDIENCE]
     bound = _bound_object(state, namespace, spec.get("boundObjectRef"))
     token, expires_at = state.access.issue(account, audiences, seconds, bound)
     return {
@@ -152,7 +152,7 @@ def _review_token(state: SandboxState, identity: Identity, namespace: str, quest
     if not spec.get("token"):
         raise bad_request("token is required for TokenReview in authentication")
     try:
-        found, audiences = state.access.reviewed(spec["token"], spec.get("audiences") or [tokens.AUDIENCE])
+        found, audiences = state.access.reviewed(spec["token"], spec.get("audiences") or [jwt.AUDIENCE])
     except ApiError:
         return {"user": {}, "error": "invalid bearer token"}
     return {"authenticated": True, "user": _user(found), "audiences": audiences}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hera_k8s_sandbox.causes import required
-from hera_k8s_sandbox.entries import now_text
-from hera_k8s_sandbox.errors import conflict, invalid
-from hera_k8s_sandbox.resources import CORE, PODS, Resource
-from hera_k8s_sandbox.store import Store
+from hera_k8s_sandbox.foundation.errors import conflict, invalid
+from hera_k8s_sandbox.foundation.field_errors import required
+from hera_k8s_sandbox.foundation.resource_types import CORE, PODS, Resource
+from hera_k8s_sandbox.store.entries import now_text
+from hera_k8s_sandbox.store.store import Store
 
 Json = dict[str, Any]
 

@@ -8,15 +8,15 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox.crds_schema import prune
-from hera_k8s_sandbox.decoding import cannot_be_handled, go_name
-from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid
-from hera_k8s_sandbox.openapi_fields import model_of
-from hera_k8s_sandbox.openapi_values import check_types, decode, undeclared
-from hera_k8s_sandbox.patches import json_patch, merge_patch, strategic_merge
-from hera_k8s_sandbox.requests import Target, as_object, read_body
-from hera_k8s_sandbox.resources import CUSTOM_RESOURCE_DEFINITIONS, Resource
-from hera_k8s_sandbox.store import dumps
+from hera_k8s_sandbox.apiserver.requests import Target, as_object, read_body
+from hera_k8s_sandbox.foundation.errors import ApiError, Cause, bad_request, invalid
+from hera_k8s_sandbox.foundation.resource_types import CUSTOM_RESOURCE_DEFINITIONS, Resource
+from hera_k8s_sandbox.schema.decoding import cannot_be_handled, go_name
+from hera_k8s_sandbox.schema.openapi_fields import model_of
+from hera_k8s_sandbox.schema.openapi_validation import check_types, decode, undeclared
+from hera_k8s_sandbox.schema.patches import json_patch, merge_patch, strategic_merge
+from hera_k8s_sandbox.schema.structural_schema import prune
+from hera_k8s_sandbox.store.store import dumps
 
 if TYPE_CHECKING:
     from aiohttp import web

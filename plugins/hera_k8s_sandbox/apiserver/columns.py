@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Final
 
-from hera_k8s_sandbox.clock import CLOCK
+from hera_k8s_sandbox.foundation.clock import CLOCK
 
 Json = dict[str, Any]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hera_k8s_sandbox.causes import wrong
-from hera_k8s_sandbox.errors import bad_request, invalid
-from hera_k8s_sandbox.resources import Resource
-from hera_k8s_sandbox.store import Entry
+from hera_k8s_sandbox.foundation.errors import bad_request, invalid
+from hera_k8s_sandbox.foundation.field_errors import wrong
+from hera_k8s_sandbox.foundation.resource_types import Resource
+from hera_k8s_sandbox.store.store import Entry
 
 Json = dict[str, Any]
 

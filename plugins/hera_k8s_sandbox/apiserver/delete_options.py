@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox import garbage
-from hera_k8s_sandbox.errors import bad_request
-from hera_k8s_sandbox.requests import bad_policy, number, read_body
-from hera_k8s_sandbox.resources import JOBS, Resource
+from hera_k8s_sandbox.apiserver.requests import bad_policy, number, read_body
+from hera_k8s_sandbox.foundation.errors import bad_request
+from hera_k8s_sandbox.foundation.resource_types import JOBS, Resource
+from hera_k8s_sandbox.operations import garbage
 
 if TYPE_CHECKING:
     from aiohttp import web

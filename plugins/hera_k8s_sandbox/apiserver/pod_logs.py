@@ -7,10 +7,10 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_sandbox.errors import bad_request
-from hera_k8s_sandbox.logs import LogOptions, read_log, require_started
-from hera_k8s_sandbox.requests import flag, number
-from hera_k8s_sandbox.resources import PODS
+from hera_k8s_sandbox.apiserver.requests import flag, number
+from hera_k8s_sandbox.foundation.errors import bad_request
+from hera_k8s_sandbox.foundation.resource_types import PODS
+from hera_k8s_sandbox.kubelet.logs import LogOptions, read_log, require_started
 from hera_k8s_sandbox.state import SandboxState
 
 if TYPE_CHECKING:

@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from hera_k8s_sandbox import garbage, protobuf
-from hera_k8s_sandbox.causes import fixed, unsupported_value, wrong
-from hera_k8s_sandbox.errors import ApiError, Cause, bad_request, invalid, method_not_allowed, too_large, too_new
-from hera_k8s_sandbox.reading import LARGEST_BODY, read_json, read_yaml
-from hera_k8s_sandbox.resources import JOBS, Resource
-from hera_k8s_sandbox.selectors import Selector, parse_fields, parse_labels
+from hera_k8s_sandbox.apiserver.protobuf import decoder
+from hera_k8s_sandbox.foundation.errors import (
+    ApiError,
+    Cause,
+    bad_request,
+    invalid,
+    method_not_allowed,
+    too_large,
+    too_new,
+)
+from hera_k8s_sandbox.foundation.field_errors import fixed, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.reading import LARGEST_BODY, read_json, read_yaml
+from hera_k8s_sandbox.foundation.resource_types import JOBS, Resource
+from hera_k8s_sandbox.foundation.selectors import Selector, parse_fields, parse_labels
+from hera_k8s_sandbox.operations import garbage
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -189,7 +198,7 @@ async def read_body(request: web.Request) -> Any:
         return _read_yaml(raw)
     if "json" in kind or kind == "application/octet-stream":
         return _read_json(raw)
-    if kind == protobuf.MEDIA_TYPE:
+    if kind == decoder.MEDIA_TYPE:
         return _read_protobuf(raw)
     message = (
         "the body of the request was in an unknown format - accepted media types include: application/json, "
@@ -200,7 +209,7 @@ async def read_body(request: web.Request) -> Any:
 
 def _read_protobuf(raw: bytes) -> Any:
     try:
-        return protobuf.decode(raw)
+        return decoder.decode(raw)
     except ValueError as error:
         raise ApiError(415, "UnsupportedMediaType", str(error), details={}) from None
 

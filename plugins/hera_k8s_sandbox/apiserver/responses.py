@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
-from hera_k8s_sandbox import tables
-from hera_k8s_sandbox.errors import ApiError, bad_request
-from hera_k8s_sandbox.requests import number
-from hera_k8s_sandbox.resources import Resource
-from hera_k8s_sandbox.store import Entry, Event, as_served, dumps
+from hera_k8s_sandbox.apiserver import tables
+from hera_k8s_sandbox.apiserver.requests import number
+from hera_k8s_sandbox.foundation.errors import ApiError, bad_request
+from hera_k8s_sandbox.foundation.resource_types import Resource
+from hera_k8s_sandbox.store.store import Entry, Event, as_served, dumps
 
 Json = dict[str, Any]
 

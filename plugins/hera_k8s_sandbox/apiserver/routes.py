@@ -11,22 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import operations, pod_logs, reviews, scale, tables, watches
-from hera_k8s_sandbox.access import Identity
-from hera_k8s_sandbox.answers import (
-    check_acceptable,
-    event_renderer,
-    json_answer,
-    no_page,
-    page_of,
-    raw_answer,
-    read_continue,
-    row_objects,
-    wanted_form,
-)
-from hera_k8s_sandbox.apply import apply
-from hera_k8s_sandbox.binding import BINDINGS, bind
-from hera_k8s_sandbox.bodies import (
+from hera_k8s_sandbox.apiserver import access_reviews, pod_logs, scale, tables
+from hera_k8s_sandbox.apiserver import watch as watches
+from hera_k8s_sandbox.apiserver.binding import BINDINGS, bind
+from hera_k8s_sandbox.apiserver.bodies import (
     APPLIES,
     as_patch_error,
     check_unknown,
@@ -36,22 +24,8 @@ from hera_k8s_sandbox.bodies import (
     require_typed,
     require_version,
 )
-from hera_k8s_sandbox.decoding import check_types
-from hera_k8s_sandbox.deletion import PODS_KEPT, grace, keeps_pods, propagation, read_options
-from hera_k8s_sandbox.discovery import known_group_version as knows
-from hera_k8s_sandbox.documents import document
-from hera_k8s_sandbox.errors import (
-    ApiError,
-    bad_request,
-    method_not_allowed,
-    no_such_resource,
-    not_found,
-    unsupported,
-)
-from hera_k8s_sandbox.escalation import check_grant
-from hera_k8s_sandbox.files import PID_HEADER, TOKEN_PATH
-from hera_k8s_sandbox.openapi_fields import preload
-from hera_k8s_sandbox.requests import (
+from hera_k8s_sandbox.apiserver.delete_options import PODS_KEPT, grace, keeps_pods, propagation, read_options
+from hera_k8s_sandbox.apiserver.requests import (
     Query,
     Target,
     as_object,
@@ -63,7 +37,27 @@ from hera_k8s_sandbox.requests import (
     read_object,
     read_version,
 )
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.apiserver.responses import (
+    check_acceptable,
+    event_renderer,
+    json_answer,
+    no_page,
+    page_of,
+    raw_answer,
+    read_continue,
+    row_objects,
+    wanted_form,
+)
+from hera_k8s_sandbox.foundation.errors import (
+    ApiError,
+    bad_request,
+    method_not_allowed,
+    no_such_resource,
+    not_found,
+    unsupported,
+)
+from hera_k8s_sandbox.foundation.files import PID_HEADER, TOKEN_PATH
+from hera_k8s_sandbox.foundation.resource_types import (
     CLAIMS,
     NAMESPACES,
     PERSISTENT_VOLUMES,
@@ -73,12 +67,20 @@ from hera_k8s_sandbox.resources import (
     STORAGE_CLASSES,
     Resource,
 )
-from hera_k8s_sandbox.selectors import parse_fields
+from hera_k8s_sandbox.foundation.selectors import parse_fields
+from hera_k8s_sandbox.operations import operations
+from hera_k8s_sandbox.operations.escalation import check_grant
+from hera_k8s_sandbox.rbac.authorizer import Identity
+from hera_k8s_sandbox.schema.decoding import check_types
+from hera_k8s_sandbox.schema.discovery import known_group_version as knows
+from hera_k8s_sandbox.schema.documents import document
+from hera_k8s_sandbox.schema.openapi_fields import preload
+from hera_k8s_sandbox.schema.server_side_apply import apply
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Entry, as_served, dumps
+from hera_k8s_sandbox.store.store import Entry, as_served, dumps
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.store import Json
+    from hera_k8s_sandbox.store.store import Json
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class KubeApi:
         watch = request.method == "GET" and flag(request, "watch")
         verb = target.verb(request.method, watch=watch)
         place = (target.group, target.version, target.plural)
-        resource = self._kinds.find(*place) or reviews.find_review(*place)
+        resource = self._kinds.find(*place) or access_reviews.find_review(*place)
         named = resource or Resource(target.group, target.version, target.plural, "", "")
         self._state.access.require(identity, verb, named, target.namespace, target.name, target.subresource)
         if resource is not None and target.subresource != "log":
@@ -194,7 +196,7 @@ class KubeApi:
             raise unsupported(".".join(filter(None, (target.plural, target.group))))
         if resource is None:
             raise no_such_resource()
-        if resource in reviews.REVIEWS:
+        if resource in access_reviews.REVIEWS:
             return await self._review(Call(request, identity, resource, target))
         if target.subresource in _REFUSED_SUBRESOURCES and target.subresource not in resource.subresources:
             raise unsupported(f"{resource.plural}/{target.subresource}")
@@ -443,13 +445,13 @@ class KubeApi:
         if request.method != "POST" or target.name:
             raise method_not_allowed()
         question = await read_object(request, resource)
-        return json_answer(reviews.answer(self._state, call.identity, resource, target.namespace, question), 201)
+        return json_answer(access_reviews.answer(self._state, call.identity, resource, target.namespace, question), 201)
 
     async def _token(self, request: web.Request, target: Target) -> web.StreamResponse:
         if request.method != "POST":
             raise method_not_allowed()
-        question = await read_object(request, reviews.TOKEN_REQUESTS)
-        return json_answer(reviews.request_token(self._state, target.namespace, target.name, question), 201)
+        question = await read_object(request, access_reviews.TOKEN_REQUESTS)
+        return json_answer(access_reviews.request_token(self._state, target.namespace, target.name, question), 201)
 
     async def _bind(self, request: web.Request, target: Target) -> web.StreamResponse:
         if request.method != "POST":

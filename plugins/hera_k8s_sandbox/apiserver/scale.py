@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox import crds_scale, operations
-from hera_k8s_sandbox.answers import json_answer
-from hera_k8s_sandbox.bodies import APPLIES, patched, read_patch
-from hera_k8s_sandbox.causes import wrong
-from hera_k8s_sandbox.crds_scale import SCALES
-from hera_k8s_sandbox.errors import conflict, invalid, method_not_allowed, unsupported
-from hera_k8s_sandbox.requests import Query, Target, read_object
-from hera_k8s_sandbox.resources import Resource
+from hera_k8s_sandbox.apiserver import custom_scale
+from hera_k8s_sandbox.apiserver.bodies import APPLIES, patched, read_patch
+from hera_k8s_sandbox.apiserver.custom_scale import SCALES
+from hera_k8s_sandbox.apiserver.requests import Query, Target, read_object
+from hera_k8s_sandbox.apiserver.responses import json_answer
+from hera_k8s_sandbox.foundation.errors import conflict, invalid, method_not_allowed, unsupported
+from hera_k8s_sandbox.foundation.field_errors import wrong
+from hera_k8s_sandbox.foundation.resource_types import Resource
+from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Entry
+from hera_k8s_sandbox.store.store import Entry
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -27,7 +28,7 @@ _OPERATORS: Final = {"In": "in", "NotIn": "notin"}
 def _scale_of(entry: Entry) -> Json:
     """The Scale of an object."""
     if entry.resource.custom:
-        return crds_scale.scale_of(entry, entry.resource)
+        return custom_scale.scale_of(entry, entry.resource)
     meta, obj = entry.meta, entry.object
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     replicas = obj["spec"].get("replicas") or 0
@@ -46,7 +47,7 @@ def _scale_of(entry: Entry) -> Json:
 def _scaled(entry: Entry, scale: Json) -> Json:
     """The object with the number of pods that a Scale asks for. Raises ApiError 400, 409, 422."""
     if entry.resource.custom:
-        return crds_scale.rescaled(entry, entry.resource, scale)
+        return custom_scale.rescaled(entry, entry.resource, scale)
     name = entry.meta["name"]
     version = (scale.get("metadata") or {}).get("resourceVersion")
     if version and version != entry.meta["resourceVersion"]:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from hera_k8s_sandbox.columns import AGE, Column, age_of, path_of
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.apiserver.columns import AGE, Column, age_of, path_of
+from hera_k8s_sandbox.apiserver.workload_columns import WORKLOADS
+from hera_k8s_sandbox.foundation.jsonpath import JsonPathError, found_at
+from hera_k8s_sandbox.foundation.resource_types import (
     CLAIMS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
@@ -26,9 +28,7 @@ from hera_k8s_sandbox.resources import (
     WORKFLOWS,
     Resource,
 )
-from hera_k8s_sandbox.store import Entry
-from hera_k8s_sandbox.workflows.jsonpath import JsonPathError, found_at
-from hera_k8s_sandbox.workload_columns import WORKLOADS
+from hera_k8s_sandbox.store.store import Entry
 
 Json = dict[str, Any]
 

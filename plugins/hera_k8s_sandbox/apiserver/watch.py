@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.resources import Resource
-from hera_k8s_sandbox.store import Event, Store, Subscription
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import Resource
+from hera_k8s_sandbox.store.store import Event, Store, Subscription
 
 if TYPE_CHECKING:
     from aiohttp import web

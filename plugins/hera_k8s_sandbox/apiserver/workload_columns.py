@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hera_k8s_sandbox.columns import AGE, Column, age, duration, path_of, seconds_of
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.apiserver.columns import AGE, Column, age, duration, path_of, seconds_of
+from hera_k8s_sandbox.foundation.resource_types import (
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     ENDPOINTS,

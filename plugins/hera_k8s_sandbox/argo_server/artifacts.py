@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from hera_k8s_sandbox.argo_handlers import ArgoHandlers, Routes
-from hera_k8s_sandbox.artifact_store import ArtifactMissing, ArtifactStore
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.resources import WORKFLOWS
+from hera_k8s_sandbox.argo_server.handlers import ArgoHandlers, Routes
+from hera_k8s_sandbox.artifacts.store import ArtifactMissing, ArtifactStore
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import WORKFLOWS
 
 Json = dict[str, Any]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.argo_handlers import (
+from hera_k8s_sandbox.apiserver.bodies import require_version
+from hera_k8s_sandbox.argo_server.handlers import (
     ArgoHandlers,
     Routes,
     body_of,
@@ -17,9 +17,9 @@ from hera_k8s_sandbox.argo_handlers import (
     object_in,
     place_of,
 )
-from hera_k8s_sandbox.bodies import require_version
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.resources import CRON_WORKFLOWS
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import CRON_WORKFLOWS
+from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.workflows.validation import validate_cron
 
 Json = dict[str, Any]

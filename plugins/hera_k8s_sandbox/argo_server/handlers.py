@@ -9,22 +9,22 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox.access import Identity
-from hera_k8s_sandbox.argo_streams import grpc_code, http_code
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.reading import read_json
-from hera_k8s_sandbox.requests import bytes_of
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.apiserver.requests import bytes_of
+from hera_k8s_sandbox.argo_server.streams import grpc_code, http_code
+from hera_k8s_sandbox.controllers.template_lookup import templates_of
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.reading import read_json
+from hera_k8s_sandbox.foundation.resource_types import (
     CLUSTER_WORKFLOW_TEMPLATES,
     CRON_WORKFLOWS,
     WORKFLOW_TEMPLATES,
     WORKFLOWS,
     Resource,
 )
+from hera_k8s_sandbox.rbac.authorizer import Identity
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.template_source import templates_of
-from hera_k8s_sandbox.workflows.pods import CREATOR_LABEL, PREFIX
-from hera_k8s_sandbox.workflows.templates import Source
+from hera_k8s_sandbox.workflows.model.pod_spec import CREATOR_LABEL, PREFIX
+from hera_k8s_sandbox.workflows.model.templates import Source
 from hera_k8s_sandbox.workflows.validation import TemplateNotFound, Unsupported, WorkflowInvalid, validate
 
 log = logging.getLogger(__name__)

@@ -7,19 +7,19 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.argo_artifacts import ArtifactHandlers
-from hera_k8s_sandbox.argo_control import Control
-from hera_k8s_sandbox.argo_cron import CronHandlers
-from hera_k8s_sandbox.argo_handlers import ArgoHandlers, Handler, Routes, answering, json_answer, resource_of
-from hera_k8s_sandbox.argo_streams import LogReader, Stream
-from hera_k8s_sandbox.argo_submission import Submission
-from hera_k8s_sandbox.argo_templates import TemplateHandlers
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.fields import FieldFilter
-from hera_k8s_sandbox.requests import number
-from hera_k8s_sandbox.resources import PODS, WORKFLOWS
-from hera_k8s_sandbox.selectors import Selector, parse_fields, parse_labels
+from hera_k8s_sandbox.apiserver.requests import number
+from hera_k8s_sandbox.argo_server.artifacts import ArtifactHandlers
+from hera_k8s_sandbox.argo_server.cron_workflows import CronHandlers
+from hera_k8s_sandbox.argo_server.field_mask import FieldFilter
+from hera_k8s_sandbox.argo_server.handlers import ArgoHandlers, Handler, Routes, answering, json_answer, resource_of
+from hera_k8s_sandbox.argo_server.streams import LogReader, Stream
+from hera_k8s_sandbox.argo_server.submission import Submission
+from hera_k8s_sandbox.argo_server.templates import TemplateHandlers
+from hera_k8s_sandbox.argo_server.workflow_actions import Control
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import PODS, WORKFLOWS
+from hera_k8s_sandbox.foundation.selectors import Selector, parse_fields, parse_labels
+from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.state import SandboxState
 
 Json = dict[str, Any]

@@ -10,16 +10,16 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import logs
-from hera_k8s_sandbox.entries import Event, dumps
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.fields import FieldFilter
-from hera_k8s_sandbox.requests import number
-from hera_k8s_sandbox.resources import PODS, WORKFLOWS
-from hera_k8s_sandbox.selectors import parse_labels
+from hera_k8s_sandbox.apiserver.requests import number
+from hera_k8s_sandbox.argo_server.field_mask import FieldFilter
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import PODS, WORKFLOWS
+from hera_k8s_sandbox.foundation.selectors import parse_labels
+from hera_k8s_sandbox.kubelet import logs
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.workflows.nodes import FULFILLED
-from hera_k8s_sandbox.workflows.pods import NODE_ID, WORKFLOW_LABEL
+from hera_k8s_sandbox.store.entries import Event, dumps
+from hera_k8s_sandbox.workflows.model.nodes import FULFILLED
+from hera_k8s_sandbox.workflows.model.pod_spec import NODE_ID, WORKFLOW_LABEL
 
 Json = dict[str, Any]
 

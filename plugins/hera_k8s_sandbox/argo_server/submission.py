@@ -6,21 +6,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.access import Identity
-from hera_k8s_sandbox.argo_handlers import (
-    ArgoHandlers,
-    Routes,
-    body_of,
-    json_answer,
-    label_creator,
-    object_in,
-)
-from hera_k8s_sandbox.errors import ApiError, unsupported
-from hera_k8s_sandbox.resources import CRON_WORKFLOWS, WORKFLOWS
-from hera_k8s_sandbox.workflows.cron_children import cron_workflow
-from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, PHASE_LABEL, PREFIX
-from hera_k8s_sandbox.workflows.submit_options import SubmitOptionError, apply_options
+from hera_k8s_sandbox.argo_server.handlers import ArgoHandlers, Routes, body_of, json_answer, label_creator, object_in
+from hera_k8s_sandbox.foundation.errors import ApiError, unsupported
+from hera_k8s_sandbox.foundation.resource_types import CRON_WORKFLOWS, WORKFLOWS
+from hera_k8s_sandbox.operations import operations
+from hera_k8s_sandbox.rbac.authorizer import Identity
+from hera_k8s_sandbox.workflows.actions.submit_options import SubmitOptionError, apply_options
+from hera_k8s_sandbox.workflows.cron.child_workflow import cron_workflow
+from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, PHASE_LABEL, PREFIX
 
 Json = dict[str, Any]
 

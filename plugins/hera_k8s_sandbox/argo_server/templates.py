@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.argo_handlers import (
+from hera_k8s_sandbox.apiserver.bodies import require_version
+from hera_k8s_sandbox.argo_server.handlers import (
     ArgoHandlers,
     Routes,
     body_of,
@@ -18,7 +18,7 @@ from hera_k8s_sandbox.argo_handlers import (
     place_of,
     resource_of,
 )
-from hera_k8s_sandbox.bodies import require_version
+from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.workflows.validation import validate_template
 
 Json = dict[str, Any]

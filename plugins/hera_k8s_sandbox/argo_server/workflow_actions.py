@@ -9,9 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.access import Identity
-from hera_k8s_sandbox.argo_handlers import (
+from hera_k8s_sandbox.argo_server.handlers import (
     ArgoHandlers,
     Routes,
     body_of,
@@ -21,14 +19,16 @@ from hera_k8s_sandbox.argo_handlers import (
     label_creator,
     place_of,
 )
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.resources import PODS, WORKFLOWS
-from hera_k8s_sandbox.selectors import Selector, parse_fields
-from hera_k8s_sandbox.workflows.nodes import FULFILLED
-from hera_k8s_sandbox.workflows.resubmitting import ResubmitError, resubmitted
-from hera_k8s_sandbox.workflows.retrying import RetryError, retried
-from hera_k8s_sandbox.workflows.submit_options import SubmitOptionError
-from hera_k8s_sandbox.workflows.suspension import SuspensionError, resume, set_nodes
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import PODS, WORKFLOWS
+from hera_k8s_sandbox.foundation.selectors import Selector, parse_fields
+from hera_k8s_sandbox.operations import operations
+from hera_k8s_sandbox.rbac.authorizer import Identity
+from hera_k8s_sandbox.workflows.actions.resubmit import ResubmitError, resubmitted
+from hera_k8s_sandbox.workflows.actions.retry import RetryError, retried
+from hera_k8s_sandbox.workflows.actions.submit_options import SubmitOptionError
+from hera_k8s_sandbox.workflows.engine.suspend import SuspensionError, resume, set_nodes
+from hera_k8s_sandbox.workflows.model.nodes import FULFILLED
 
 Json = dict[str, Any]
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.artifact_store import ArtifactMissing, ArtifactStore
+from hera_k8s_sandbox.artifacts.store import ArtifactMissing, ArtifactStore
 
 Json = dict[str, Any]
 

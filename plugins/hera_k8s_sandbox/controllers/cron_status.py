@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows.cron_conditions import is_to_stop
-from hera_k8s_sandbox.workflows.nodes import FULFILLED
+from hera_k8s_sandbox.workflows.cron.conditions import is_to_stop
+from hera_k8s_sandbox.workflows.model.nodes import FULFILLED
 
 Json = dict[str, Any]
 

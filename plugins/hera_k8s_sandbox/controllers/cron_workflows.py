@@ -9,9 +9,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.cron_status import (
+from hera_k8s_sandbox.controllers.cron_status import (
     COMPLETED,
     LAST_SCHEDULE,
     add_active,
@@ -22,20 +20,22 @@ from hera_k8s_sandbox.cron_status import (
     status_of,
     stop_if_due,
 )
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.reconcile import reconcile
-from hera_k8s_sandbox.recorder import record_event
-from hera_k8s_sandbox.resources import CRON_WORKFLOWS, WORKFLOWS
-from hera_k8s_sandbox.selectors import parse_labels
+from hera_k8s_sandbox.controllers.template_lookup import templates_of
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.foundation.resource_types import CRON_WORKFLOWS, WORKFLOWS
+from hera_k8s_sandbox.foundation.selectors import parse_labels
+from hera_k8s_sandbox.operations import operations
+from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Event, time_text
-from hera_k8s_sandbox.template_source import templates_of
-from hera_k8s_sandbox.workflows.cron_children import CRON_LABEL, scheduled_workflow
-from hera_k8s_sandbox.workflows.cron_conditions import CronConditionError, wants_to_run
-from hera_k8s_sandbox.workflows.nodes import FULFILLED
-from hera_k8s_sandbox.workflows.schedules import Schedule
+from hera_k8s_sandbox.store.informer import reconcile
+from hera_k8s_sandbox.store.store import Event, time_text
+from hera_k8s_sandbox.workflows.cron.child_workflow import CRON_LABEL, scheduled_workflow
+from hera_k8s_sandbox.workflows.cron.conditions import CronConditionError, wants_to_run
+from hera_k8s_sandbox.workflows.cron.schedule import Schedule
+from hera_k8s_sandbox.workflows.model.nodes import FULFILLED
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate, validate_cron
-from hera_k8s_sandbox.workflows.values import seconds_of
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]

@@ -6,19 +6,20 @@ import asyncio
 import contextlib
 from typing import Any, Final
 
-from hera_k8s_sandbox import operations, rollouts
-from hera_k8s_sandbox.apps_rules import RECREATE
-from hera_k8s_sandbox.deployment_status import Told, status_of
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.jobs_pods import has_ended
-from hera_k8s_sandbox.looks import Key, Looks
-from hera_k8s_sandbox.ownership import claim, concerned, controller_of, reference_to
-from hera_k8s_sandbox.reconcile import reconcile
-from hera_k8s_sandbox.recorder import record_event
-from hera_k8s_sandbox.resources import DEPLOYMENTS, PODS, REPLICA_SETS
-from hera_k8s_sandbox.rollouts import replicas_of
+from hera_k8s_sandbox.admission.deployments import RECREATE
+from hera_k8s_sandbox.controllers import rollouts
+from hera_k8s_sandbox.controllers.deployment_status import Told, status_of
+from hera_k8s_sandbox.controllers.jobs.pods import has_ended
+from hera_k8s_sandbox.controllers.owner_references import claim, concerned, controller_of, reference_to
+from hera_k8s_sandbox.controllers.rollouts import replicas_of
+from hera_k8s_sandbox.controllers.work_queue import Key, Looks
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import DEPLOYMENTS, PODS, REPLICA_SETS
+from hera_k8s_sandbox.operations import operations
+from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Event
+from hera_k8s_sandbox.store.informer import reconcile
+from hera_k8s_sandbox.store.store import Event
 
 Json = dict[str, Any]
 

@@ -9,18 +9,18 @@ import asyncio
 import contextlib
 from typing import Any, Final
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.jobs_pods import has_ended, is_ready
-from hera_k8s_sandbox.looks import Key, Looks
-from hera_k8s_sandbox.ownership import controller_of, reference_to
-from hera_k8s_sandbox.reconcile import reconcile
-from hera_k8s_sandbox.resources import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES
-from hera_k8s_sandbox.selectors import labels_of
-from hera_k8s_sandbox.services import HEADLESS
+from hera_k8s_sandbox.controllers.jobs.pods import has_ended, is_ready
+from hera_k8s_sandbox.controllers.owner_references import controller_of, reference_to
+from hera_k8s_sandbox.controllers.work_queue import Key, Looks
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES
+from hera_k8s_sandbox.foundation.selectors import labels_of
+from hera_k8s_sandbox.kubelet.pod_context import containers_of
+from hera_k8s_sandbox.operations import operations
+from hera_k8s_sandbox.operations.service_addresses import HEADLESS
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Event
-from hera_k8s_sandbox.surroundings import containers_of
+from hera_k8s_sandbox.store.informer import reconcile
+from hera_k8s_sandbox.store.store import Event
 
 Json = dict[str, Any]
 

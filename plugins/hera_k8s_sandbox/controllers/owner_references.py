@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.resources import Resource
-from hera_k8s_sandbox.selectors import labels_of
-from hera_k8s_sandbox.store import Entry, Store
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import Resource
+from hera_k8s_sandbox.foundation.selectors import labels_of
+from hera_k8s_sandbox.store.store import Entry, Store
 
 Json = dict[str, Any]
 

@@ -7,18 +7,18 @@ import contextlib
 import copy
 from typing import Any, Final
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.jobs_pods import is_active, is_leaving, is_ready, order_of_removal
-from hera_k8s_sandbox.looks import Key, Looks
-from hera_k8s_sandbox.ownership import claim, concerned, reference_to
-from hera_k8s_sandbox.reconcile import reconcile
-from hera_k8s_sandbox.recorder import record_event
-from hera_k8s_sandbox.resources import PODS, REPLICA_SETS
+from hera_k8s_sandbox.controllers.jobs.pods import is_active, is_leaving, is_ready, order_of_removal
+from hera_k8s_sandbox.controllers.owner_references import claim, concerned, reference_to
+from hera_k8s_sandbox.controllers.work_queue import Key, Looks
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.foundation.resource_types import PODS, REPLICA_SETS
+from hera_k8s_sandbox.operations import operations
+from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Event, now_text
-from hera_k8s_sandbox.workflows.values import seconds_of
+from hera_k8s_sandbox.store.informer import reconcile
+from hera_k8s_sandbox.store.store import Event, now_text
 
 Json = dict[str, Any]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hera_k8s_sandbox.resources import CLUSTER_WORKFLOW_TEMPLATES, WORKFLOW_TEMPLATES, Resource
-from hera_k8s_sandbox.store import Store
-from hera_k8s_sandbox.workflows.templates import Source
+from hera_k8s_sandbox.foundation.resource_types import CLUSTER_WORKFLOW_TEMPLATES, WORKFLOW_TEMPLATES, Resource
+from hera_k8s_sandbox.store.store import Store
+from hera_k8s_sandbox.workflows.model.templates import Source
 
 Json = dict[str, Any]
 Require = Callable[[Resource, str, str], None]

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from hera_k8s_sandbox.errors import ApiError
+from hera_k8s_sandbox.foundation.errors import ApiError
 
 Key = tuple[str, str]  # namespace, name
 

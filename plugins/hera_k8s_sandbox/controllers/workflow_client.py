@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.kubelet import Kubelet
-from hera_k8s_sandbox.resources import CLAIMS, CONFIG_MAPS, PODS, Resource
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import CLAIMS, CONFIG_MAPS, PODS, Resource
+from hera_k8s_sandbox.kubelet.kubelet import Kubelet
+from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.workflows.locks import Locks
-from hera_k8s_sandbox.workflows.objects import TYPE_LABEL
+from hera_k8s_sandbox.workflows.engine.locks import Locks
+from hera_k8s_sandbox.workflows.model.cluster import TYPE_LABEL
 
 Json = dict[str, Any]
 

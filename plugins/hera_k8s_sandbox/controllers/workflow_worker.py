@@ -7,16 +7,16 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.errors import ApiError, not_found
-from hera_k8s_sandbox.recorder import record_event
-from hera_k8s_sandbox.resources import PODS, WORKFLOWS
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.errors import ApiError, not_found
+from hera_k8s_sandbox.foundation.resource_types import PODS, WORKFLOWS
+from hera_k8s_sandbox.operations import operations
+from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Event
-from hera_k8s_sandbox.workflows.limits import LARGEST, LimitError, require_size, size_of
-from hera_k8s_sandbox.workflows.operation import Operation
-from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, PHASE_LABEL
+from hera_k8s_sandbox.store.store import Event
+from hera_k8s_sandbox.workflows.engine.operation import Operation
+from hera_k8s_sandbox.workflows.model.limits import LARGEST, LimitError, require_size, size_of
+from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, PHASE_LABEL
 
 Json = dict[str, Any]
 

@@ -7,35 +7,36 @@ import contextlib
 import copy
 from typing import Any, Final
 
-from hera_k8s_sandbox import artifact_garbage, operations
-from hera_k8s_sandbox.artifact_store import ArtifactStore
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.driving import COMPONENT, Driven, failed_on
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.images import Images, Programs
-from hera_k8s_sandbox.kubelet import Kubelet
-from hera_k8s_sandbox.pod_run import Tools
-from hera_k8s_sandbox.reconcile import reconcile
-from hera_k8s_sandbox.recorder import record_event
-from hera_k8s_sandbox.resources import CONFIG_MAPS, PODS, WORKFLOWS
-from hera_k8s_sandbox.rewriting import REWRITE, Unrewritable
-from hera_k8s_sandbox.runner import Runner
-from hera_k8s_sandbox.selectors import parse_labels
+from hera_k8s_sandbox.artifacts import garbage
+from hera_k8s_sandbox.artifacts.store import ArtifactStore
+from hera_k8s_sandbox.controllers.template_lookup import templates_of
+from hera_k8s_sandbox.controllers.workflow_client import WorkflowObjects, controller_of
+from hera_k8s_sandbox.controllers.workflow_worker import COMPONENT, Driven, failed_on
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.foundation.resource_types import CONFIG_MAPS, PODS, WORKFLOWS
+from hera_k8s_sandbox.foundation.selectors import parse_labels
+from hera_k8s_sandbox.kubelet.images import Images, Programs
+from hera_k8s_sandbox.kubelet.kubelet import Kubelet
+from hera_k8s_sandbox.kubelet.mount_views import choose_view
+from hera_k8s_sandbox.kubelet.path_rewriting import REWRITE, Unrewritable
+from hera_k8s_sandbox.kubelet.pod_worker import Tools
+from hera_k8s_sandbox.kubelet.process_runner import Runner
+from hera_k8s_sandbox.operations import operations
+from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Event, now_text
-from hera_k8s_sandbox.template_source import templates_of
-from hera_k8s_sandbox.views import choose_view
-from hera_k8s_sandbox.workflow_objects import WorkflowObjects, controller_of
-from hera_k8s_sandbox.workflows import synchronization
-from hera_k8s_sandbox.workflows.execution import WorkflowHook, is_of_a_workflow
-from hera_k8s_sandbox.workflows.limits import LimitError
-from hera_k8s_sandbox.workflows.locks import Locks
-from hera_k8s_sandbox.workflows.operation import Operation
-from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
-from hera_k8s_sandbox.workflows.rewritable import check_rewritable
-from hera_k8s_sandbox.workflows.templates import TemplateError
+from hera_k8s_sandbox.store.informer import reconcile
+from hera_k8s_sandbox.store.store import Event, now_text
+from hera_k8s_sandbox.workflows.engine import synchronization
+from hera_k8s_sandbox.workflows.engine.locks import Locks
+from hera_k8s_sandbox.workflows.engine.operation import Operation
+from hera_k8s_sandbox.workflows.executor.hook import WorkflowHook, is_of_a_workflow
+from hera_k8s_sandbox.workflows.executor.rewritable import check_rewritable
+from hera_k8s_sandbox.workflows.model.limits import LimitError
+from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
+from hera_k8s_sandbox.workflows.model.templates import TemplateError
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
-from hera_k8s_sandbox.workflows.values import seconds_of
 
 Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
@@ -137,7 +138,7 @@ class Controller:
                 del self._running[key]
             self._locks.release((*key, ""))
             self._forget_removal(event.entry.meta["uid"])
-            self._collect_artifacts(event.object, artifact_garbage.DELETION)
+            self._collect_artifacts(event.object, garbage.DELETION)
             return
         if driven is not None:
             driven.on_change(event)
@@ -181,7 +182,7 @@ class Controller:
         self._running.pop(key, None)
         found = self._store.find(WORKFLOWS, *key)
         if found is not None:
-            found = self._collect_artifacts(found, artifact_garbage.COMPLETION)
+            found = self._collect_artifacts(found, garbage.COMPLETION)
         if found is not None:
             self._plan_removal(found)
 
@@ -189,12 +190,12 @@ class Controller:
         """Remove what the workflow does not want kept beyond this moment; the workflow, which says so."""
         status = workflow.get("status") or {}
         spec = status.get("storedWorkflowTemplateSpec") or workflow.get("spec") or {}
-        if not any(artifact_garbage.garbage(spec, status, moment)):
+        if not any(garbage.garbage(spec, status, moment)):
             return workflow
         workflow = copy.deepcopy(workflow)
         store = ArtifactStore(self._state.directory / "artifacts")
-        artifact_garbage.collect(store, workflow["metadata"]["namespace"], spec, workflow["status"], moment)
-        if moment == artifact_garbage.COMPLETION:
+        garbage.collect(store, workflow["metadata"]["namespace"], spec, workflow["status"], moment)
+        if moment == garbage.COMPLETION:
             with contextlib.suppress(ApiError):
                 return self._store.put(WORKFLOWS, workflow).object
         return workflow

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from hera_k8s_sandbox.files import write_private
+from hera_k8s_sandbox.foundation.files import write_private
 
 
 class Clock:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.resources import Resource
+    from hera_k8s_sandbox.foundation.resource_types import Resource
 
 Json = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hera_k8s_sandbox.errors import Cause
+from hera_k8s_sandbox.foundation.errors import Cause
 
 
 def required(field: str, why: str = "") -> Cause:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hera_k8s_utils.ownership import objection
-from hera_k8s_utils.seals import is_sealed, sealed
-from hera_k8s_utils.user_files import user_directory
+from hera_k8s_utils.trust.ownership import objection
+from hera_k8s_utils.trust.seals import is_sealed, sealed
+from hera_k8s_utils.trust.user_files import user_directory
 
 CLOCK: Final = "clock.json"
 ADMIN_TOKEN: Final = "admin.token"  # noqa: S105  a file's name

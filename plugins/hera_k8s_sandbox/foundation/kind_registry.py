@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.resources import RESOURCES, Resource
+from hera_k8s_sandbox.foundation.resource_types import RESOURCES, Resource
 
 Json = dict[str, Any]
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.causes import fixed, wrong
-from hera_k8s_sandbox.errors import Cause
-from hera_k8s_sandbox.resources import NAMESPACES, RBAC, SERVICES, Resource
+from hera_k8s_sandbox.foundation.errors import Cause
+from hera_k8s_sandbox.foundation.field_errors import fixed, wrong
+from hera_k8s_sandbox.foundation.resource_types import NAMESPACES, RBAC, SERVICES, Resource
 
 Json = dict[str, Any]
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hera_k8s_sandbox.errors import bad_request
-from hera_k8s_sandbox.metadata_rules import LABEL_VALUE, LABEL_VALUE_RULE
+from hera_k8s_sandbox.foundation.errors import bad_request
+from hera_k8s_sandbox.foundation.metadata_validation import LABEL_VALUE, LABEL_VALUE_RULE
 
 Lookup = Callable[[str], "str | None"]
 

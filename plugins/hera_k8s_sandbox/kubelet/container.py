@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox import logs, pod_status
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.entries import now_text
-from hera_k8s_sandbox.mounts import Launch, Mount, Task
-from hera_k8s_sandbox.probes import Prober, check_actions
-from hera_k8s_sandbox.runner import Ended, Runner
-from hera_k8s_sandbox.surroundings import Waits
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.kubelet import logs, pod_status
+from hera_k8s_sandbox.kubelet.mounts import Launch, Mount, Task
+from hera_k8s_sandbox.kubelet.pod_context import Waits
+from hera_k8s_sandbox.kubelet.probes import Prober, check_actions
+from hera_k8s_sandbox.kubelet.process_runner import Ended, Runner
+from hera_k8s_sandbox.store.entries import now_text
 
 Json = dict[str, Any]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
-from hera_k8s_sandbox import quantities
-from hera_k8s_sandbox.surroundings import Sources, Waits, containers_of
+from hera_k8s_sandbox.foundation import quantities
+from hera_k8s_sandbox.kubelet.pod_context import Sources, Waits, containers_of
 
 Json = dict[str, Any]
 

@@ -9,15 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox import claims, operations, quantities
-from hera_k8s_sandbox.bootstrap import NODE
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.logs import log_directory, sample
-from hera_k8s_sandbox.pod_run import SCRATCH, PodHook, PodRun, Tools, images_of, waiting_for_node
-from hera_k8s_sandbox.pod_status import ALWAYS, ENDED, NEVER
-from hera_k8s_sandbox.reconcile import reconcile
-from hera_k8s_sandbox.recorder import record_event
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.foundation import quantities
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import (
     CLAIMS,
     CONFIG_MAPS,
     NODES,
@@ -26,9 +20,16 @@ from hera_k8s_sandbox.resources import (
     SERVICE_ACCOUNTS,
     STORAGE_CLASSES,
 )
+from hera_k8s_sandbox.kubelet.logs import log_directory, sample
+from hera_k8s_sandbox.kubelet.pod_context import Waits, containers_of
+from hera_k8s_sandbox.kubelet.pod_status import ALWAYS, ENDED, NEVER
+from hera_k8s_sandbox.kubelet.pod_worker import SCRATCH, PodHook, PodRun, Tools, images_of, waiting_for_node
+from hera_k8s_sandbox.operations import operations, volume_claims
+from hera_k8s_sandbox.operations.bootstrap import NODE
+from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Event
-from hera_k8s_sandbox.surroundings import Waits, containers_of
+from hera_k8s_sandbox.store.informer import reconcile
+from hera_k8s_sandbox.store.store import Event
 
 Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
@@ -353,7 +354,7 @@ class _Around:
     async def claim(self, name: str) -> Path:
         if self._state.store.find(CLAIMS, self._key[0], name) is None:
             raise _unschedulable(f'persistentvolumeclaim "{name}" not found')
-        directory = claims.bind_for_pod(self._state, self._key[0], name)
+        directory = volume_claims.bind_for_pod(self._state, self._key[0], name)
         if directory is None:
             raise _unschedulable("pod has unbound immediate PersistentVolumeClaims")
         return directory

@@ -20,8 +20,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, Final
 
-from hera_k8s_sandbox.errors import bad_request
-from hera_k8s_sandbox.resources import PODS
+from hera_k8s_sandbox.foundation.errors import bad_request
+from hera_k8s_sandbox.foundation.resource_types import PODS
 from hera_k8s_sandbox.state import SandboxState
 
 Json = dict[str, Any]

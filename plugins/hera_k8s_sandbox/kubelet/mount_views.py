@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Final, Protocol
 
-from hera_k8s_sandbox.mounts import Launch, Task
-from hera_k8s_sandbox.rewriting import REWRITE, Rewriting
-from hera_k8s_sandbox.roots import BUBBLEWRAP, UNSHARE, Bubblewrap, Unshare
+from hera_k8s_sandbox.kubelet.mounts import Launch, Task
+from hera_k8s_sandbox.kubelet.path_rewriting import REWRITE, Rewriting
+from hera_k8s_sandbox.kubelet.private_roots import BUBBLEWRAP, UNSHARE, Bubblewrap, Unshare
 
 AUTO: Final = "auto"
 KINDS: Final = (AUTO, BUBBLEWRAP, UNSHARE, REWRITE)

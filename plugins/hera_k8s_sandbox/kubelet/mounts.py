@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from hera_k8s_sandbox.images import SYSTEM_PATH
+from hera_k8s_sandbox.kubelet.images import SYSTEM_PATH
 
 SCRIPT: Final = "/argo/staging/script"  # where a task sees its script
 

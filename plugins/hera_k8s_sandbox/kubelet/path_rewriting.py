@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from hera_k8s_sandbox.mounts import SCRIPT, Launch, Mount, Task, environment, is_below, lay_out, through
+from hera_k8s_sandbox.kubelet.mounts import SCRIPT, Launch, Mount, Task, environment, is_below, lay_out, through
 
 REWRITE: Final = "rewrite"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from hera_k8s_sandbox.entries import now_text, time_text
+from hera_k8s_sandbox.store.entries import now_text, time_text
 
 Json = dict[str, Any]
 

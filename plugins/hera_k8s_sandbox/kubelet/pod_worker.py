@@ -25,15 +25,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox import logs, pod_status
-from hera_k8s_sandbox.container_run import BackOff, ContainerRun, Place
-from hera_k8s_sandbox.entries import now_text
-from hera_k8s_sandbox.environment import ADDRESS, config_error, environment_of, expand_references
-from hera_k8s_sandbox.images import Images, Programs, pull_error
-from hera_k8s_sandbox.mounts import Launch, Task
-from hera_k8s_sandbox.runner import Ended, Runner
-from hera_k8s_sandbox.surroundings import Sources, Surroundings, Waits, containers_of, look_up
-from hera_k8s_sandbox.volumes import Volume, mounts_of, write_volumes
+from hera_k8s_sandbox.kubelet import logs, pod_status
+from hera_k8s_sandbox.kubelet.container import BackOff, ContainerRun, Place
+from hera_k8s_sandbox.kubelet.environment import ADDRESS, config_error, environment_of, expand_references
+from hera_k8s_sandbox.kubelet.images import Images, Programs, pull_error
+from hera_k8s_sandbox.kubelet.mounts import Launch, Task
+from hera_k8s_sandbox.kubelet.pod_context import Sources, Surroundings, Waits, containers_of, look_up
+from hera_k8s_sandbox.kubelet.process_runner import Ended, Runner
+from hera_k8s_sandbox.kubelet.volumes import Volume, mounts_of, write_volumes
+from hera_k8s_sandbox.store.entries import now_text
 
 Json = dict[str, Any]
 

@@ -17,8 +17,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Final
 
-from hera_k8s_sandbox import catches
-from hera_k8s_sandbox.mounts import SCRIPT, Launch, Mount, Task, environment, is_below, lay_out, through
+from hera_k8s_sandbox.kubelet import output_capture
+from hera_k8s_sandbox.kubelet.mounts import SCRIPT, Launch, Mount, Task, environment, is_below, lay_out, through
 
 BUBBLEWRAP: Final = "bubblewrap"
 UNSHARE: Final = "unshare"
@@ -46,7 +46,7 @@ class PrivateRoot:
         places = _Places()
         mounts = sorted(task.mounts, key=lambda mount: mount.target.count("/"))
         own = {_HOME: task.directory / "home", "/tmp": task.directory / "tmp"}  # noqa: S108
-        caught = catches.plan(
+        caught = output_capture.plan(
             (_behind_links(path) for path in task.results),
             task.directory / "outputs",
             own | {mount.target: mount.source for mount in mounts},

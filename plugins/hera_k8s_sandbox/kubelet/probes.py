@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
 
-from hera_k8s_sandbox.environment import ADDRESS, config_error
+from hera_k8s_sandbox.kubelet.environment import ADDRESS, config_error
 
 Json = dict[str, Any]
 RunInside = Callable[[list[str], float], Awaitable[tuple[int, str]]]

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from hera_k8s_sandbox import watchdog
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.mounts import Launch, Task
-from hera_k8s_sandbox.rewriting import Unrewritable
-from hera_k8s_sandbox.roots import UNSHARE
-from hera_k8s_sandbox.spawning import Spawner, spawner_for
-from hera_k8s_sandbox.views import View
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.kubelet import watchdog
+from hera_k8s_sandbox.kubelet.mount_views import View
+from hera_k8s_sandbox.kubelet.mounts import Launch, Task
+from hera_k8s_sandbox.kubelet.path_rewriting import Unrewritable
+from hera_k8s_sandbox.kubelet.private_roots import UNSHARE
+from hera_k8s_sandbox.kubelet.spawning import Spawner, spawner_for
 
 _MOST: Final = 1 << 20  # threads: no process waits for the end of another, and who runs the pods bounds their number
 _LARGEST_OUTPUT: Final = 10 << 10  # bytes of what a probe's command says

@@ -12,8 +12,8 @@ import threading
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
-from hera_k8s_sandbox.mounts import Launch
-from hera_k8s_sandbox.roots import NAMESPACES, UNSHARE
+from hera_k8s_sandbox.kubelet.mounts import Launch
+from hera_k8s_sandbox.kubelet.private_roots import NAMESPACES, UNSHARE
 
 _LONGEST_WORD: Final = 128 * 1024  # bytes, with the NUL at its end: MAX_ARG_STRLEN of Linux
 _KILLED: Final = 137  # the exit code of a process that was killed

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox.environment import config_error, data_of, expand_references, field_of, resource_of
-from hera_k8s_sandbox.mounts import Mount
-from hera_k8s_sandbox.surroundings import TOKEN_SECONDS, Sources, Waits
+from hera_k8s_sandbox.kubelet.environment import config_error, data_of, expand_references, field_of, resource_of
+from hera_k8s_sandbox.kubelet.mounts import Mount
+from hera_k8s_sandbox.kubelet.pod_context import TOKEN_SECONDS, Sources, Waits
 
 Json = dict[str, Any]
 

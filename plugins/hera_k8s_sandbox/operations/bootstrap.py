@@ -7,10 +7,7 @@ import platform
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.claims import DEFAULT_MARK, PROVISIONER
-from hera_k8s_sandbox.discovery import KUBERNETES_VERSION
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.foundation.resource_types import (
     CUSTOM_RESOURCE_DEFINITIONS,
     NAMESPACES,
     NODES,
@@ -18,9 +15,12 @@ from hera_k8s_sandbox.resources import (
     STORAGE_CLASSES,
     Resource,
 )
-from hera_k8s_sandbox.roles import aggregate, default_roles, executor_role
+from hera_k8s_sandbox.operations import operations
+from hera_k8s_sandbox.operations.volume_claims import DEFAULT_MARK, PROVISIONER
+from hera_k8s_sandbox.rbac.default_roles import aggregate, default_roles, executor_role
+from hera_k8s_sandbox.schema.discovery import KUBERNETES_VERSION
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import now_text
+from hera_k8s_sandbox.store.store import now_text
 
 Json = dict[str, Any]
 

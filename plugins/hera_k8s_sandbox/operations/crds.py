@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.crds_rules import CLEANUP
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.resources import CUSTOM_RESOURCE_DEFINITIONS
+from hera_k8s_sandbox.admission.crds import CLEANUP
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import CUSTOM_RESOURCE_DEFINITIONS
+from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Store, now_text
+from hera_k8s_sandbox.store.store import Store, now_text
 
 Json = dict[str, Any]
 

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox.errors import forbidden
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.foundation.errors import forbidden
+from hera_k8s_sandbox.foundation.resource_types import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     RBAC,
@@ -18,7 +18,7 @@ from hera_k8s_sandbox.resources import (
 )
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.access import Identity
+    from hera_k8s_sandbox.rbac.authorizer import Identity
     from hera_k8s_sandbox.state import SandboxState
 
 Json = dict[str, Any]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hera_k8s_sandbox.resources import EVENTS
-from hera_k8s_sandbox.store import Store, now_text
+from hera_k8s_sandbox.foundation.resource_types import EVENTS
+from hera_k8s_sandbox.store.store import Store, now_text
 
 Json = dict[str, Any]
 

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.store import Entry, Store
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.store.store import Entry, Store
 
 Json = dict[str, Any]
 Delete = Callable[[Entry, str], object]  # the object, and what is to become of what it owns

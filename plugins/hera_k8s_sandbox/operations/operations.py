@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from hera_k8s_sandbox import accounts, claims, crds, garbage, services
-from hera_k8s_sandbox.causes import required
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.crds_rules import CLEANUP
-from hera_k8s_sandbox.decoding import cannot_be_handled, check_metadata_types, check_types, go_name
-from hera_k8s_sandbox.errors import (
+from hera_k8s_sandbox.admission.crds import CLEANUP
+from hera_k8s_sandbox.admission.pods import complete_pod_status
+from hera_k8s_sandbox.admission.registry import complete, validate_new, validate_status, validate_update
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.errors import (
     ApiError,
     Cause,
     bad_request,
@@ -27,9 +26,9 @@ from hera_k8s_sandbox.errors import (
     not_found,
     unsupported,
 )
-from hera_k8s_sandbox.kinds import is_fixed
-from hera_k8s_sandbox.pod_rules import complete_pod_status
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.foundation.field_errors import required
+from hera_k8s_sandbox.foundation.kind_registry import is_fixed
+from hera_k8s_sandbox.foundation.resource_types import (
     CLAIMS,
     CLUSTER_ROLES,
     CUSTOM_RESOURCE_DEFINITIONS,
@@ -44,17 +43,18 @@ from hera_k8s_sandbox.resources import (
     STORAGE_CLASSES,
     Resource,
 )
-from hera_k8s_sandbox.roles import aggregate
+from hera_k8s_sandbox.operations import crds, garbage, service_accounts, service_addresses, volume_claims
+from hera_k8s_sandbox.rbac.default_roles import aggregate
+from hera_k8s_sandbox.schema.decoding import cannot_be_handled, check_metadata_types, check_types, go_name
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Entry, now_text, time_text
-from hera_k8s_sandbox.validation import complete, validate_new, validate_status, validate_update
+from hera_k8s_sandbox.store.store import Entry, now_text, time_text
 
 Json = dict[str, Any]
 Reaction = Callable[[SandboxState, Json], None]
 
 _PROTECTED: Final[Mapping[Resource, tuple[str, ...]]] = {
-    CLAIMS: (claims.CLAIM_PROTECTION,),
-    PERSISTENT_VOLUMES: (claims.VOLUME_PROTECTION,),
+    CLAIMS: (volume_claims.CLAIM_PROTECTION,),
+    PERSISTENT_VOLUMES: (volume_claims.VOLUME_PROTECTION,),
 }
 _NOT_READY: Final = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}  # of a node that is new
 _SYSTEM_NAMESPACES: Final = frozenset({"default", "kube-system", "kube-public"})
@@ -127,14 +127,14 @@ def update(
         if resource is JOBS:
             meta.setdefault("uid", old.meta["uid"])
         if resource is SERVICES:
-            services.keep(old.object, obj)
+            service_addresses.keep(old.object, obj)
         with _decoding(resource):
             _prepare(state, resource, obj)
             causes = validate_update(resource, old.object, obj)
         if causes:
             raise invalid(resource, name, causes)
         if resource is SERVICES:
-            services.allocate(state.store, obj)
+            service_addresses.allocate(state.store, obj)
         if "deletionTimestamp" in old.meta:
             meta["deletionTimestamp"] = old.meta["deletionTimestamp"]
     entry = state.store.put(resource, obj, dry_run=dry_run, bounded=True)
@@ -235,12 +235,12 @@ def _prepare(state: SandboxState, resource: Resource, obj: Json) -> None:
     check_types(resource, obj)
     complete(resource, obj)
     if resource is CLAIMS:
-        claims.choose_class(state, obj)
+        volume_claims.choose_class(state, obj)
 
 
 def _admit(state: SandboxState, resource: Resource, obj: Json) -> None:
     if resource is SERVICES:
-        services.allocate(state.store, obj)
+        service_addresses.allocate(state.store, obj)
     if resource is CUSTOM_RESOURCE_DEFINITIONS and obj["spec"]["conversion"]["strategy"] == "Webhook":
         raise unsupported("conversion of custom kinds by a webhook")
     if resource is NODES:
@@ -382,17 +382,17 @@ def _react(reaction: Reaction | None, state: SandboxState, obj: Json) -> None:
 
 
 def _after_namespace(state: SandboxState, obj: Json) -> None:
-    accounts.ensure_default(state, obj["metadata"]["name"])
+    service_accounts.ensure_default(state, obj["metadata"]["name"])
 
 
 def _after_claim(state: SandboxState, claim: Json) -> None:
-    _release_protection(state, CLAIMS, claim, claims.CLAIM_PROTECTION)
-    claims.settle(state, claim)
+    _release_protection(state, CLAIMS, claim, volume_claims.CLAIM_PROTECTION)
+    volume_claims.settle(state, claim)
 
 
 def _after_volume(state: SandboxState, volume: Json) -> None:
-    _release_protection(state, PERSISTENT_VOLUMES, volume, claims.VOLUME_PROTECTION)
-    claims.offer(state, volume)
+    _release_protection(state, PERSISTENT_VOLUMES, volume, volume_claims.VOLUME_PROTECTION)
+    volume_claims.offer(state, volume)
 
 
 def _after_node(state: SandboxState, node: Json) -> None:
@@ -418,23 +418,23 @@ def _release_protection(state: SandboxState, resource: Resource, obj: Json, fina
 
 
 def _after_account_deleted(state: SandboxState, obj: Json) -> None:
-    accounts.drop_secrets(state, obj)
+    service_accounts.drop_secrets(state, obj)
     if obj["metadata"]["name"] == "default":
-        accounts.ensure_default(state, obj["metadata"]["namespace"])
+        service_accounts.ensure_default(state, obj["metadata"]["namespace"])
 
 
 _AFTER_WRITE: Final[Mapping[Resource, Reaction]] = {
     NAMESPACES: _after_namespace,
     NODES: _after_node,
-    SECRETS: accounts.fill_secret,
+    SECRETS: service_accounts.fill_secret,
     CLAIMS: _after_claim,
     PERSISTENT_VOLUMES: _after_volume,
-    STORAGE_CLASSES: lambda state, _: claims.settle_all(state),
+    STORAGE_CLASSES: lambda state, _: volume_claims.settle_all(state),
     CUSTOM_RESOURCE_DEFINITIONS: crds.settle,
     CLUSTER_ROLES: lambda state, _: aggregate(state.store),
 }
 _AFTER_DELETE: Final[Mapping[Resource, Reaction]] = {
     SERVICE_ACCOUNTS: _after_account_deleted,
-    CLAIMS: claims.release,
+    CLAIMS: volume_claims.release,
     CLUSTER_ROLES: lambda state, _: aggregate(state.store),
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from hera_k8s_sandbox.errors import forbidden
-from hera_k8s_sandbox.resources import PODS
-from hera_k8s_sandbox.store import Store
+from hera_k8s_sandbox.foundation.errors import forbidden
+from hera_k8s_sandbox.foundation.resource_types import PODS
+from hera_k8s_sandbox.store.store import Store
 
 MOST_PODS: Final = 10_000  # that have not ended
 _PAUSE: Final = 1.0  # seconds between two counts

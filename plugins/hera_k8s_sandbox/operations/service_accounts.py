@@ -6,10 +6,10 @@ import base64
 import contextlib
 from typing import Any, Final
 
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.resources import NAMESPACES, SECRETS, SERVICE_ACCOUNTS
+from hera_k8s_sandbox.admission.registry import ACCOUNT_NAME, TOKEN_SECRET
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import NAMESPACES, SECRETS, SERVICE_ACCOUNTS
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.validation import ACCOUNT_NAME, TOKEN_SECRET
 
 Json = dict[str, Any]
 

@@ -6,10 +6,10 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.causes import wrong
-from hera_k8s_sandbox.errors import invalid
-from hera_k8s_sandbox.resources import SERVICES
-from hera_k8s_sandbox.store import Store
+from hera_k8s_sandbox.foundation.errors import invalid
+from hera_k8s_sandbox.foundation.field_errors import wrong
+from hera_k8s_sandbox.foundation.resource_types import SERVICES
+from hera_k8s_sandbox.store.store import Store
 
 Json = dict[str, Any]
 

@@ -6,11 +6,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox import quantities
-from hera_k8s_sandbox.recorder import record_event
-from hera_k8s_sandbox.resources import CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES
+from hera_k8s_sandbox.foundation import quantities
+from hera_k8s_sandbox.foundation.resource_types import CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES
+from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import now_text
+from hera_k8s_sandbox.store.store import now_text
 
 Json = dict[str, Any]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox import tokens
-from hera_k8s_sandbox.errors import ApiError, forbidden, unauthorized
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.foundation import jwt
+from hera_k8s_sandbox.foundation.errors import ApiError, forbidden, unauthorized
+from hera_k8s_sandbox.foundation.resource_types import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     PODS,
@@ -26,7 +26,7 @@ from hera_k8s_sandbox.resources import (
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from hera_k8s_sandbox.store import Store
+    from hera_k8s_sandbox.store.store import Store
 
 Json = dict[str, Any]
 
@@ -119,31 +119,31 @@ class Access:
         """A new token for a service account and when it expires (seconds since the epoch)."""
         if self.longest_token is not None:
             lifetime = min(lifetime, self.longest_token)
-        claims = tokens.request_claims(account, audiences or [tokens.AUDIENCE], lifetime, bound)
-        return tokens.sign(claims, self._key), float(claims["exp"])
+        claims = jwt.request_claims(account, audiences or [jwt.AUDIENCE], lifetime, bound)
+        return jwt.sign(claims, self._key), float(claims["exp"])
 
     def issue_for_secret(self, account: Json, secret_name: str) -> str:
         """The lasting token that belongs into a service account token Secret."""
-        return tokens.sign(tokens.secret_claims(account, secret_name), self._key)
+        return jwt.sign(jwt.secret_claims(account, secret_name), self._key)
 
     def reviewed(self, token: str, audiences: list[str]) -> tuple[Identity, list[str]]:
         """The identity of a token, and which of the audiences to whom it is shown it is for. Raises ApiError 401."""
         given = token.encode("utf-8", "surrogateescape")
         for known, identity in self._users.items():
             if hmac.compare_digest(known.encode(), given):
-                shared = [one for one in audiences if one == tokens.AUDIENCE]
+                shared = [one for one in audiences if one == jwt.AUDIENCE]
                 if not shared:
                     raise unauthorized()
                 return identity, shared
         account = self._account(token, audiences)
         if account is None:
             raise unauthorized()
-        return account, audiences_of(tokens.verify(token, self._key) or {}, audiences)
+        return account, audiences_of(jwt.verify(token, self._key) or {}, audiences)
 
-    def _account(self, token: str, audiences: Sequence[str] = (tokens.AUDIENCE,)) -> Identity | None:
+    def _account(self, token: str, audiences: Sequence[str] = (jwt.AUDIENCE,)) -> Identity | None:
         claims = self._claims.get(token)
         if claims is None:
-            claims = tokens.verify(token, self._key)
+            claims = jwt.verify(token, self._key)
             if claims is None:
                 return None
             if len(self._claims) >= _CLAIMS_KEPT:
@@ -151,7 +151,7 @@ class Access:
             self._claims[token] = claims
         if not _is_timely(claims) or not audiences_of(claims, audiences):
             return None
-        about = tokens.about(claims)
+        about = jwt.about(claims)
         if about is None:
             return None
         account = self._store.find(SERVICE_ACCOUNTS, about.namespace, about.name)
@@ -160,7 +160,7 @@ class Access:
         if not self._anchor_is_there(claims, about.namespace):
             return None
         return Identity(
-            name=tokens.subject(about.namespace, about.name),
+            name=jwt.subject(about.namespace, about.name),
             uid=about.uid,
             groups=("system:serviceaccounts", f"system:serviceaccounts:{about.namespace}", AUTHENTICATED),
             extra={"authentication.kubernetes.io/credential-id": [f"JTI={claims['jti']}"]} if "jti" in claims else {},
@@ -280,7 +280,7 @@ def _is_timely(claims: Json) -> bool:
 
 def audiences_of(claims: Json, wanted: Sequence[str]) -> list[str]:
     """Which of these a token is for; one that names none is for the API server."""
-    named = claims.get("aud") or [tokens.AUDIENCE]
+    named = claims.get("aud") or [jwt.AUDIENCE]
     named = [named] if isinstance(named, str) else named
     return [one for one in wanted if one in named]
 
@@ -322,7 +322,7 @@ def _is_subject(subject: Json, identity: Identity, namespace: str) -> bool:
         return bool(name == identity.name)
     if kind == "Group":
         return name in identity.groups
-    return identity.name == tokens.subject(subject.get("namespace") or namespace, name)
+    return identity.name == jwt.subject(subject.get("namespace") or namespace, name)
 
 
 def _covers_resource(rule: Json, verb: str, group: str, resource: str, name: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.foundation.resource_types import (
     ARGO,
     BATCH,
     CLUSTER_ROLE_BINDINGS,
@@ -16,8 +16,8 @@ from hera_k8s_sandbox.resources import (
     ROLES,
     Resource,
 )
-from hera_k8s_sandbox.selectors import labels_of
-from hera_k8s_sandbox.store import Store
+from hera_k8s_sandbox.foundation.selectors import labels_of
+from hera_k8s_sandbox.store.store import Store
 
 Json = dict[str, Any]
 

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hera_k8s_sandbox.errors import bad_request
-from hera_k8s_sandbox.resources import (
+from hera_k8s_sandbox.foundation.errors import bad_request
+from hera_k8s_sandbox.foundation.resource_types import (
     CLAIMS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,

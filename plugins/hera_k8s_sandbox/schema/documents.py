@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hera_k8s_sandbox import discovery, openapi
-from hera_k8s_sandbox.discovery import known_group_version as knows
-from hera_k8s_sandbox.kinds import Kinds
+from hera_k8s_sandbox.foundation.kind_registry import Kinds
+from hera_k8s_sandbox.schema import discovery, openapi_documents
+from hera_k8s_sandbox.schema.discovery import known_group_version as knows
 
 Json = dict[str, Any]
 
@@ -27,13 +27,13 @@ def document(kinds: Kinds, segments: list[str], host: str) -> Json | None:
         case ["apis", group, version] if knows(kinds, group, version):
             return discovery.resources(kinds, group, version)
         case ["openapi", "v2"]:
-            return openapi.document_v2(kinds)
+            return openapi_documents.document_v2(kinds)
         case ["openapi", "v3"]:
-            return openapi.index(kinds)
+            return openapi_documents.index(kinds)
         case ["openapi", "v3", "api", version] if knows(kinds, "", version):
-            return openapi.document(kinds, "", version)
+            return openapi_documents.document(kinds, "", version)
         case ["openapi", "v3", "apis", group, version] if knows(kinds, group, version):
-            return openapi.document(kinds, group, version)
+            return openapi_documents.document(kinds, group, version)
         case [""]:
             return {"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]}
     return None

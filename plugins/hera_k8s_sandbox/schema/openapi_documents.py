@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from hera_k8s_sandbox.discovery import KUBERNETES_VERSION, group_versions
-from hera_k8s_sandbox.kinds import Kinds
-from hera_k8s_sandbox.openapi_fields import (
+from hera_k8s_sandbox.foundation.kind_registry import Kinds
+from hera_k8s_sandbox.foundation.resource_types import Resource
+from hera_k8s_sandbox.schema.discovery import KUBERNETES_VERSION, group_versions
+from hera_k8s_sandbox.schema.openapi_fields import (
     ANY,
     EITHER,
     NUMBER,
@@ -24,8 +25,7 @@ from hera_k8s_sandbox.openapi_fields import (
     model_of,
     struct_name,
 )
-from hera_k8s_sandbox.patches import MERGE_KEYS, SET_FIELDS
-from hera_k8s_sandbox.resources import Resource
+from hera_k8s_sandbox.schema.patches import MERGE_KEYS, SET_FIELDS
 
 Json = dict[str, Any]
 

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
-from hera_k8s_sandbox.resources import CONFIG_MAPS, PODS, Resource
+from hera_k8s_sandbox.foundation.resource_types import CONFIG_MAPS, PODS, Resource
 
 TEXT, WHOLE, NUMBER, TRUTH, TIME = "string", "integer", "number", "boolean", "date-time"
 QUANTITY, EITHER, OBJECT, ANY = "quantity", "int-or-string", "object", "any"

@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.decoding import cannot_be_handled, go_name
-from hera_k8s_sandbox.openapi_fields import (
+from hera_k8s_sandbox.foundation.quantities import QUANTITIES, written
+from hera_k8s_sandbox.foundation.resource_types import Resource
+from hera_k8s_sandbox.schema.decoding import cannot_be_handled, go_name
+from hera_k8s_sandbox.schema.openapi_fields import (
     ANY,
     EITHER,
     NUMBER,
@@ -23,9 +25,7 @@ from hera_k8s_sandbox.openapi_fields import (
     fields_of,
     struct_name,
 )
-from hera_k8s_sandbox.patches import MERGE_KEYS
-from hera_k8s_sandbox.quantities import QUANTITIES, written
-from hera_k8s_sandbox.resources import Resource
+from hera_k8s_sandbox.schema.patches import MERGE_KEYS
 
 Json = dict[str, Any]
 

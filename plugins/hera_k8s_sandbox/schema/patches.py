@@ -6,9 +6,9 @@ import copy
 from collections.abc import Callable
 from typing import Any, Final
 
-from hera_k8s_sandbox.entries import dumps
-from hera_k8s_sandbox.errors import ApiError, bad_request, too_large
-from hera_k8s_sandbox.reading import LARGEST_BODY
+from hera_k8s_sandbox.foundation.errors import ApiError, bad_request, too_large
+from hera_k8s_sandbox.foundation.reading import LARGEST_BODY
+from hera_k8s_sandbox.store.entries import dumps
 
 Json = dict[str, Any]
 

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.errors import ApiError, bad_request
-from hera_k8s_sandbox.patches import MERGE_KEYS, SET_FIELDS, is_keyed_list
-from hera_k8s_sandbox.resources import Resource
-from hera_k8s_sandbox.store import now_text
+from hera_k8s_sandbox.foundation.errors import ApiError, bad_request
+from hera_k8s_sandbox.foundation.resource_types import Resource
+from hera_k8s_sandbox.schema.patches import MERGE_KEYS, SET_FIELDS, is_keyed_list
+from hera_k8s_sandbox.store.store import now_text
 
 Json = dict[str, Any]
 Path = tuple[str, ...]

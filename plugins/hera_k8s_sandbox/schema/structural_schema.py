@@ -15,7 +15,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from hera_k8s_sandbox.errors import Cause
+from hera_k8s_sandbox.foundation.errors import Cause
 from hera_k8s_sandbox.workflows.expressions import ExpressionError
 from hera_k8s_sandbox.workflows.expressions.patterns import compiled
 

@@ -14,22 +14,24 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox import argo_api, files, kube_api
-from hera_k8s_sandbox.access import Access, admin, read_users
-from hera_k8s_sandbox.bootstrap import furnish
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.clock_api import ClockApi
-from hera_k8s_sandbox.controller import Controller
-from hera_k8s_sandbox.cron import CronController
-from hera_k8s_sandbox.deployments import DeploymentController
-from hera_k8s_sandbox.ending import told_to_end
-from hera_k8s_sandbox.endpoints import EndpointsController
-from hera_k8s_sandbox.jobs import JobController
-from hera_k8s_sandbox.reading import LARGEST_BODY
-from hera_k8s_sandbox.replica_sets import ReplicaSetController
-from hera_k8s_sandbox.resources import EVENTS
+from hera_k8s_sandbox.apiserver import routes as kubernetes_routes
+from hera_k8s_sandbox.argo_server import routes as argo_routes
+from hera_k8s_sandbox.controllers.cron_workflows import CronController
+from hera_k8s_sandbox.controllers.deployments import DeploymentController
+from hera_k8s_sandbox.controllers.endpoints import EndpointsController
+from hera_k8s_sandbox.controllers.jobs.controller import JobController
+from hera_k8s_sandbox.controllers.replica_sets import ReplicaSetController
+from hera_k8s_sandbox.controllers.workflows import Controller
+from hera_k8s_sandbox.foundation import files
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.reading import LARGEST_BODY
+from hera_k8s_sandbox.foundation.resource_types import EVENTS
+from hera_k8s_sandbox.operations.bootstrap import furnish
+from hera_k8s_sandbox.rbac.authorizer import Access, admin, read_users
+from hera_k8s_sandbox.server.clock_routes import ClockApi
+from hera_k8s_sandbox.server.shutdown import told_to_end
 from hera_k8s_sandbox.state import SandboxState, two_for_each_processor
-from hera_k8s_sandbox.store import Store, time_text
+from hera_k8s_sandbox.store.store import Store, time_text
 
 __all__ = ["Options", "SandboxBusyError", "SandboxState", "create_app", "open_state", "serve", "two_for_each_processor"]
 
@@ -130,8 +132,8 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
         jobs.look_again()
 
     ClockApi(state, cron, look_again).add_routes(app)
-    argo_api.add_routes(app, state)
-    kube_api.add_routes(app, state)
+    argo_routes.add_routes(app, state)
+    kubernetes_routes.add_routes(app, state)
 
     async def run_controller(_: web.Application) -> AsyncIterator[None]:
         await controller.start()

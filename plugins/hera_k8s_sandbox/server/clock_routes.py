@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from hera_k8s_sandbox.access import MASTERS
-from hera_k8s_sandbox.argo_handlers import answering, body_of, json_answer
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.cron import CronController
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.files import CLOCK_PATH
+from hera_k8s_sandbox.argo_server.handlers import answering, body_of, json_answer
+from hera_k8s_sandbox.controllers.cron_workflows import CronController
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.files import CLOCK_PATH
+from hera_k8s_sandbox.rbac.authorizer import MASTERS
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import time_text
+from hera_k8s_sandbox.store.store import time_text
 
 Json = dict[str, Any]
 

@@ -12,7 +12,7 @@ from hera_k8s_sandbox.settings import SandboxSettings
 from hera_k8s_utils import Command, HeraK8sError, OptionsError
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.launch import Address
+    from hera_k8s_sandbox.server.launch import Address
 
 WHAT_IT_IS_NOT: Final = (
     "Not a cluster: tasks are processes of this machine, with your rights; they are not isolated from it.",
@@ -58,7 +58,8 @@ def run(session: Any) -> int:
 
 
 def _find(directory: Path) -> Address | None:
-    from hera_k8s_sandbox import files, launch
+    from hera_k8s_sandbox.foundation import files
+    from hera_k8s_sandbox.server import launch
 
     try:
         return launch.find(directory)
@@ -74,7 +75,7 @@ def _seconds(text: str) -> float:
 
 
 def _advance(session: Any, address: Address | None, seconds: float) -> int:
-    from hera_k8s_sandbox.launch import LaunchError
+    from hera_k8s_sandbox.server.launch import LaunchError
 
     if address is None:
         wanted, found = "the sandbox's clock cannot be advanced", "no sandbox runs here"
@@ -105,8 +106,9 @@ def _length(seconds: float) -> str:
 def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
     import asyncio
 
-    from hera_k8s_sandbox import files, launch
-    from hera_k8s_sandbox.server import Options, SandboxBusyError, serve, two_for_each_processor
+    from hera_k8s_sandbox.foundation import files
+    from hera_k8s_sandbox.server import launch
+    from hera_k8s_sandbox.server.app import Options, SandboxBusyError, serve, two_for_each_processor
 
     def ready(url: str) -> None:
         address = launch.Address(url, launch.read_token(directory), directory.resolve())
@@ -138,8 +140,9 @@ def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
 def _tell(session: Any, address: Address, directory: Path) -> None:
     import shlex
 
-    from hera_k8s_sandbox import files, launch
-    from hera_k8s_sandbox.clock import kept
+    from hera_k8s_sandbox.foundation import files
+    from hera_k8s_sandbox.foundation.clock import kept
+    from hera_k8s_sandbox.server import launch
 
     kubeconfig = launch.write_kubeconfig(directory, address)
     host = urlsplit(address.url).netloc
@@ -183,7 +186,7 @@ def _tell_nothing(session: Any, directory: Path) -> int:
 
 
 def _stop(session: Any, directory: Path) -> int:
-    from hera_k8s_sandbox import launch
+    from hera_k8s_sandbox.server import launch
 
     try:
         was_running = launch.stop(directory)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from hera_k8s_sandbox import files
+from hera_k8s_sandbox.foundation import files
 from hera_k8s_utils.redaction import environment_for_children, redact
 
 BUSY: Final = 75  # exit code of a server whose directory is served already

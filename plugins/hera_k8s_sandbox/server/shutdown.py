@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Final
 
-from hera_k8s_sandbox import guard
+from hera_k8s_sandbox.server import kill_timer
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _GRACE: Final = 8.0  # seconds between the signal and the kill
@@ -57,7 +57,7 @@ def _start_guard() -> int:
     os.set_blocking(writing, False)
     try:
         subprocess.Popen(
-            [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), str(_GRACE)],
+            [sys.executable, "-I", "-S", kill_timer.__file__, str(os.getpid()), str(_GRACE)],
             stdin=reading,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

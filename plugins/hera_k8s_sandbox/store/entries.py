@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.resources import Resource
-from hera_k8s_sandbox.selectors import Selector
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.resource_types import Resource
+from hera_k8s_sandbox.foundation.selectors import Selector
 
 Json = dict[str, Any]
 LARGEST_OBJECT: Final = 3 << 19  # bytes, 1.5 MiB: what etcd takes in one request

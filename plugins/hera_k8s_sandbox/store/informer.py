@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.resources import Resource
-from hera_k8s_sandbox.selectors import Selector
-from hera_k8s_sandbox.store import Event, Store
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.resource_types import Resource
+from hera_k8s_sandbox.foundation.selectors import Selector
+from hera_k8s_sandbox.store.store import Event, Store
 
 log = logging.getLogger(__name__)
 

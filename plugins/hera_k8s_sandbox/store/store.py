@@ -18,7 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from hera_k8s_sandbox.entries import (
+from hera_k8s_sandbox.foundation.errors import ApiError, already_exists, conflict, expired, not_found
+from hera_k8s_sandbox.foundation.kind_registry import Kinds
+from hera_k8s_sandbox.foundation.resource_types import CUSTOM_RESOURCE_DEFINITIONS, RESOURCES, Resource
+from hera_k8s_sandbox.foundation.selectors import Selector
+from hera_k8s_sandbox.store.entries import (
     LARGEST_OBJECT,
     TOO_LARGE_FOR_ETCD,
     Change,
@@ -32,11 +36,7 @@ from hera_k8s_sandbox.entries import (
     now_text,
     time_text,
 )
-from hera_k8s_sandbox.errors import ApiError, already_exists, conflict, expired, not_found
-from hera_k8s_sandbox.kinds import Kinds
-from hera_k8s_sandbox.resources import CUSTOM_RESOURCE_DEFINITIONS, RESOURCES, Resource
-from hera_k8s_sandbox.selectors import Selector
-from hera_k8s_sandbox.subscriptions import Subscription, Table
+from hera_k8s_sandbox.store.subscriptions import Subscription, Table
 
 __all__ = ["Entry", "Event", "Json", "Store", "Subscription", "as_served", "dumps", "now_text", "time_text"]
 

@@ -7,10 +7,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from hera_k8s_sandbox.entries import Change, Entry, Event, Key
-from hera_k8s_sandbox.errors import expired
-from hera_k8s_sandbox.resources import Resource
-from hera_k8s_sandbox.selectors import Selector
+from hera_k8s_sandbox.foundation.errors import expired
+from hera_k8s_sandbox.foundation.resource_types import Resource
+from hera_k8s_sandbox.foundation.selectors import Selector
+from hera_k8s_sandbox.store.entries import Change, Entry, Event, Key
 
 HISTORY_CHANGES: Final = 8_192  # kept for each resource, for watches that come back
 HISTORY_BYTES: Final = 16 << 20

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .deployment import ArkoudaDeletion, ArkoudaDeployment, ArkoudaExporter, ArkoudaExporterDeletion
+from hera_k8s_arkouda.deployment import ArkoudaDeletion, ArkoudaDeployment, ArkoudaExporter, ArkoudaExporterDeletion
 
 __all__ = ["ArkoudaDeletion", "ArkoudaDeployment", "ArkoudaExporter", "ArkoudaExporterDeletion"]

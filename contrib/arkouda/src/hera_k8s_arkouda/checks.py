@@ -7,13 +7,12 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from hera_k8s_arkouda.capacity import free_places
+from hera_k8s_arkouda.install import resource_of
+from hera_k8s_arkouda.requirements import DIGEST, Capacity, Installed, PrometheusSelection, SshKeys, TokenSecret
+from hera_k8s_arkouda.rights import in_namespace
+from hera_k8s_arkouda.selectors import matches
 from hera_k8s_utils import CheckResult, Context, PlatformError, Trouble, fail, ok, unknown, warn
-
-from .capacity import free_places
-from .install import resource_of
-from .requirements import DIGEST, Capacity, Installed, PrometheusSelection, SshKeys, TokenSecret
-from .rights import in_namespace
-from .selectors import matches
 
 Json = dict[str, Any]
 

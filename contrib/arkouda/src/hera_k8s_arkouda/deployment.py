@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from .fields import LOG_LEVELS, PULL_POLICIES, Problems
+from hera_k8s_arkouda.fields import LOG_LEVELS, PULL_POLICIES, Problems
 
 ANYWHERE: Final = "https://kubernetes.default.svc"
 """The API server as every pod of an ordinary cluster reaches it."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hera_k8s_arkouda.deployment import ArkoudaDeployment, ArkoudaExporter, Subject
+from hera_k8s_arkouda.fields import label_pair
+from hera_k8s_arkouda.install import installation
+from hera_k8s_arkouda.requirements import Capacity, PrometheusSelection, SshKeys, TokenSecret
+from hera_k8s_arkouda.rights import needed
+from hera_k8s_arkouda.templates import WORKFLOWS_ACCOUNT
+from hera_k8s_arkouda.workflows import workflow
 from hera_k8s_utils import Experiment, Requirement
-
-from .deployment import ArkoudaDeployment, ArkoudaExporter, Subject
-from .fields import label_pair
-from .install import installation
-from .requirements import Capacity, PrometheusSelection, SshKeys, TokenSecret
-from .rights import needed
-from .templates import WORKFLOWS_ACCOUNT
-from .workflows import workflow
 
 MONITORS = "servicemonitors.monitoring.coreos.com"
 _EXPORTER_SIZE = ("2000m", "2048Mi")

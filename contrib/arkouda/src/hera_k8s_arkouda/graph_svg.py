@@ -1,6 +1,6 @@
 """The picture of a template's graph, as SVG, drawn from the template itself.
 
-    python -m hera_k8s_arkouda.picture docs
+    python -m hera_k8s_arkouda.graph_svg docs
 
 writes a file for each template that deploys. Tasks stand in columns, each as late as what waits for it allows; an arrow
 that others imply is left out.
@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from hera_k8s_arkouda.templates import DEPLOY, DEPLOY_EXPORTER, METRICS_WANTED, VERIFY_TASK, template_bodies
 from hera_k8s_utils import Manifest
-
-from .templates import DEPLOY, DEPLOY_EXPORTER, METRICS_WANTED, VERIFY_TASK, template_bodies
 
 Json = dict[str, Any]
 Graph = dict[str, list[str]]

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hera_k8s_arkouda.requirements import DIGEST, Installed
+from hera_k8s_arkouda.rights import account_objects, in_namespace
+from hera_k8s_arkouda.templates import WORKFLOWS_ACCOUNT, template_bodies
 from hera_k8s_utils import Context, PlatformError, Trouble
-
-from .requirements import DIGEST, Installed
-from .rights import account_objects, in_namespace
-from .templates import WORKFLOWS_ACCOUNT, template_bodies
 
 Json = dict[str, Any]
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hera_k8s_arkouda.deployment import Subject
+from hera_k8s_arkouda.templates import METRICS_WANTED, template_bodies
 from hera_k8s_utils import Context, Manifest, PlatformError, Trouble
-
-from .deployment import Subject
-from .templates import METRICS_WANTED, template_bodies
 
 Json = dict[str, Any]
 

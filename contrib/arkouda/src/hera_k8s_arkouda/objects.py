@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from . import launch
-from .yaml_text import bare, number, parameter
+from hera_k8s_arkouda import launch
+from hera_k8s_arkouda.yaml_text import bare, number, parameter
 
 Json = dict[str, Any]
 

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, Final
 
+from hera_k8s_arkouda.requirements import Capacity, Installed, PrometheusSelection, SshKeys, TokenSecret
+from hera_k8s_arkouda.settings import ArkoudaSettings
 from hera_k8s_utils import Command, ResourceChecker, hookimpl
-
-from .requirements import Capacity, Installed, PrometheusSelection, SshKeys, TokenSecret
-from .settings import ArkoudaSettings
 
 hera_k8s_hook_api: Final = (1, 0)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from hera_k8s_arkouda import objects
+from hera_k8s_arkouda.templates import WORKFLOWS_ACCOUNT, template_bodies
 from hera_k8s_utils import Manifest
-
-from . import objects
-from .templates import WORKFLOWS_ACCOUNT, template_bodies
 
 Json = dict[str, Any]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from hera_k8s_arkouda.deployment import ArkoudaDeletion, ArkoudaDeployment, ArkoudaExporter, ArkoudaExporterDeletion
 from hera_k8s_utils import OptionsError, option
-
-from .deployment import ArkoudaDeletion, ArkoudaDeployment, ArkoudaExporter, ArkoudaExporterDeletion
 
 
 @dataclass(frozen=True, kw_only=True)

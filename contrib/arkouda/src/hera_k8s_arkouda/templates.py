@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from . import launch, objects
-from .yaml_text import dump, parameter
+from hera_k8s_arkouda import launch, objects
+from hera_k8s_arkouda.yaml_text import dump, parameter
 
 if TYPE_CHECKING:
     from hera.workflows import WorkflowTemplate

@@ -6,8 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from .deployment import ArkoudaDeletion, ArkoudaDeployment, Subject
-from .templates import WORKFLOWS_ACCOUNT
+from hera_k8s_arkouda.deployment import ArkoudaDeletion, ArkoudaDeployment, Subject
+from hera_k8s_arkouda.templates import WORKFLOWS_ACCOUNT
 
 if TYPE_CHECKING:
     from hera.workflows import CronWorkflow, Workflow

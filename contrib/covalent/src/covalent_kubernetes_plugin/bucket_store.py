@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from covalent_kubernetes_plugin.errors import StoreUnreadable, TaskFailed
+from covalent_kubernetes_plugin.stores import Parcel
 from hera_k8s_utils import HeraK8sError, OptionsError
-
-from .errors import StoreUnreadable, TaskFailed
-from .stores import Parcel
 
 _LONGEST: Final = 7 * 24 * 3600
 """Seconds for which S3 lets an address be signed."""

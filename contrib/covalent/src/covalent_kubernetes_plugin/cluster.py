@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from .following import Followed
-from .manifests import GROUP
-from .settings import KUBECONFIG
+from covalent_kubernetes_plugin.following import Followed
+from covalent_kubernetes_plugin.manifests import GROUP
+from covalent_kubernetes_plugin.settings import KUBECONFIG
 
 if TYPE_CHECKING:
     from hera_k8s_utils import Connection, Kubernetes

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from .errors import StoreUnreadable, TaskFailed
-from .stores import STORE, Parcel
+from covalent_kubernetes_plugin.errors import StoreUnreadable, TaskFailed
+from covalent_kubernetes_plugin.stores import STORE, Parcel
 
 Json = dict[str, Any]
 

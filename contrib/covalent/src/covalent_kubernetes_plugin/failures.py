@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import TaskFailed, TaskPending, TaskTimeout
-from .outcomes import Outcome
-from .runner import DONE, FAILED, UNDELIVERED
+from covalent_kubernetes_plugin.errors import TaskFailed, TaskPending, TaskTimeout
+from covalent_kubernetes_plugin.results import Outcome
+from covalent_kubernetes_plugin.runner import DONE, FAILED, UNDELIVERED
 
 if TYPE_CHECKING:
     from hera_k8s_kube.jobs import Job

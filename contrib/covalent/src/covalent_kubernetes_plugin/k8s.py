@@ -20,18 +20,16 @@ from typing import TYPE_CHECKING, Any, Final
 from covalent._shared_files.exceptions import TaskCancelledError, TaskRuntimeError
 from covalent.executor.base import AsyncBaseExecutor
 
+from covalent_kubernetes_plugin.settings import DEFAULTS, settled
 from hera_k8s_utils import PlatformError, Trouble
 
-from .settings import DEFAULTS, settled
-
 if TYPE_CHECKING:
+    from covalent_kubernetes_plugin import failures
+    from covalent_kubernetes_plugin.cluster import Cluster, Where
+    from covalent_kubernetes_plugin.following import Updates
+    from covalent_kubernetes_plugin.results import Outcome
+    from covalent_kubernetes_plugin.runs import Run
     from hera_k8s_kube.jobs import Job
-
-    from . import endings
-    from .cluster import Cluster, Where
-    from .following import Updates
-    from .outcomes import Outcome
-    from .runs import Run
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +109,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
         deleted; a `HeraK8sError` with the cause for everything else. Whatever happens, nothing of it is left on the
         cluster, and nothing in the data store but an outcome that could not be read (`StoreUnreadable` says where).
         """
-        from .cluster import holding, shared
+        from covalent_kubernetes_plugin.cluster import holding, shared
 
         await self._heed_cancelling()
         cluster = await asyncio.to_thread(shared, self._where())
@@ -121,7 +119,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
 
     async def cancel(self, task_metadata: dict[str, Any], job_handle: Any) -> bool:  # noqa: ARG002
         """Delete the Job; whoever waits for it notices. False when the task has no Job yet."""
-        from .cluster import of_job, shared
+        from covalent_kubernetes_plugin.cluster import of_job, shared
 
         if not isinstance(job_handle, dict) or not job_handle.get("job"):
             return False
@@ -135,7 +133,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
 
     async def _through(self, cluster: Cluster, run: Run) -> Any:
         """Submit, wait, read what came of it, clean up."""
-        from .errors import StoreUnreadable
+        from covalent_kubernetes_plugin.errors import StoreUnreadable
 
         name, keep_stored = run.wanted.name, False
         updates = cluster.followed.add(name)
@@ -156,7 +154,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
 
     def _where(self, namespace: str | None = None) -> Where:
         """The cluster of the settings; namespace: in place of theirs."""
-        from .cluster import Where
+        from covalent_kubernetes_plugin.cluster import Where
 
         return Where(self.k8s_config_file, self.k8s_context, namespace or self.namespace)
 
@@ -169,12 +167,12 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
         task_metadata: dict[str, Any],
     ) -> Run:
         """The run of a task; in a thread, since pickling and AWS take their time."""
-        from .manifests import Wanted
-        from .names import job_name
-        from .registries import docker_config
-        from .runs import Run
-        from .stores import open_store
-        from .tasks import pack
+        from covalent_kubernetes_plugin.manifests import Wanted
+        from covalent_kubernetes_plugin.names import job_name
+        from covalent_kubernetes_plugin.registries import docker_config
+        from covalent_kubernetes_plugin.runs import Run
+        from covalent_kubernetes_plugin.stores import open_store
+        from covalent_kubernetes_plugin.tasks import pack
 
         dispatch_id, node_id = str(task_metadata["dispatch_id"]), str(task_metadata["node_id"])
         wanted = Wanted(
@@ -212,7 +210,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
     async def _ended(self, cluster: Cluster, name: str, updates: Updates) -> tuple[Job, str]:
         """The Job once it is over, and why it was pending. The watch says so; while it is silent, pending tasks are
         looked at, and while it is down, all are."""
-        from .endings import Patience
+        from covalent_kubernetes_plugin.failures import Patience
 
         pause = max(_LEAST, float(self.poll_freq))
         patience = Patience(name, self.base_image, limit=float(self.pending_limit), soon=_PULLS * pause)
@@ -234,7 +232,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
                 return job, patience.reason if phase == "Pending" else ""
             phase = job.phase
 
-    async def _looked_at(self, cluster: Cluster, name: str, patience: endings.Patience) -> Job | None:
+    async def _looked_at(self, cluster: Cluster, name: str, patience: failures.Patience) -> Job | None:
         """The Job as it is; None when it cannot be seen now. Raises `TaskPending` when it will not begin."""
         try:
             job = await cluster.call(cluster.jobs.get, name)
@@ -250,9 +248,9 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
 
     async def _outcome(self, cluster: Cluster, run: Run, job: Job, pending: str) -> Outcome:
         """What came of it. Raises `TaskFailed` with the cause when there is none."""
-        from . import endings
-        from .errors import OutcomeIncomplete, StoreUnreadable
-        from .runner import DONE, FAILED
+        from covalent_kubernetes_plugin import failures
+        from covalent_kubernetes_plugin.errors import OutcomeIncomplete, StoreUnreadable
+        from covalent_kubernetes_plugin.runner import DONE, FAILED
 
         pods: list[dict[str, Any]] = []
         for look in range(_LOOKS):
@@ -276,24 +274,24 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
                 continue
             if outcome is not None:
                 return outcome
-            if endings.exit_code(pods) not in (DONE, FAILED):
+            if failures.exit_code(pods) not in (DONE, FAILED):
                 break
         lines = await cluster.call(lambda: list(run.log()))
-        raise endings.of_job(run.wanted.name, job, pods, lines, limit=float(self.time_limit), pending=pending)
+        raise failures.of_job(run.wanted.name, job, pods, lines, limit=float(self.time_limit), pending=pending)
 
     def _result(self, run: Run, outcome: Outcome) -> Any:
         """The result that an outcome holds; what the task printed is printed to where Covalent looks for it."""
-        from . import endings
-        from .tasks import result_of
+        from covalent_kubernetes_plugin import failures
+        from covalent_kubernetes_plugin.tasks import result_of
 
         header = outcome.header
         if outcome.state == "refused":
-            raise endings.of_refusal(run.wanted.name, outcome, image=self.base_image, python=run.task.python)
+            raise failures.of_refusal(run.wanted.name, outcome, image=self.base_image, python=run.task.python)
         stdout, stderr = str(header.get("stdout") or ""), str(header.get("stderr") or "")
         if outcome.state == "done":
             self._print(stdout, stderr)
             return result_of(run.task, outcome)
-        why = endings.told(outcome, image=self.base_image)
+        why = failures.told(outcome, image=self.base_image)
         self._print(stdout, stderr + why)
         raise TaskRuntimeError(why)
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from .names import label_value
-from .stores import STORE, Parcel
-from .tasks import Task
+from covalent_kubernetes_plugin.names import label_value
+from covalent_kubernetes_plugin.stores import STORE, Parcel
+from covalent_kubernetes_plugin.tasks import Task
 
 Json = dict[str, Any]
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .errors import OutcomeIncomplete, TaskFailed
-from .runner import MARK
+from covalent_kubernetes_plugin.errors import OutcomeIncomplete, TaskFailed
+from covalent_kubernetes_plugin.runner import MARK
 
 _LARGEST_IN_LOG: Final = 256 * 1024 * 1024
 """Bytes to which an outcome from a log may unfold; what compresses better than this is hardly a result."""

@@ -10,18 +10,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from covalent_kubernetes_plugin import manifests
+from covalent_kubernetes_plugin.manifests import Sealing, Wanted
+from covalent_kubernetes_plugin.results import Outcome, unsealed
 from hera_k8s_utils import DIGEST_LABEL, Desk, PlatformError, Trouble, submit_once
 
-from . import manifests
-from .manifests import Sealing, Wanted
-from .outcomes import Outcome, unsealed
-
 if TYPE_CHECKING:
+    from covalent_kubernetes_plugin.cluster import Cluster
+    from covalent_kubernetes_plugin.stores import Store
+    from covalent_kubernetes_plugin.tasks import Task
     from hera_k8s_kube.jobs import Job
-
-    from .cluster import Cluster
-    from .stores import Store
-    from .tasks import Task
 
 Json = dict[str, Any]
 log = logging.getLogger(__name__)

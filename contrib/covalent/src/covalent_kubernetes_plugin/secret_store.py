@@ -9,9 +9,9 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from . import outcomes
-from .errors import TaskFailed
-from .stores import Parcel
+from covalent_kubernetes_plugin import results
+from covalent_kubernetes_plugin.errors import TaskFailed
+from covalent_kubernetes_plugin.stores import Parcel
 
 LARGEST_TASK: Final = 960 * 1024
 """Bytes, compressed: a Secret holds one MiB, and the runner and cloudpickle are in it too."""
@@ -37,7 +37,7 @@ class SecretStore:
 
     def fetch(self, name: str, nonce: str, log: Callable[[], Iterable[str]]) -> bytes | None:  # noqa: ARG002
         """The block between the other lines of the log."""
-        return outcomes.from_log(log(), nonce)
+        return results.from_log(log(), nonce)
 
     def remove(self, name: str) -> None:
         """Nothing: the Secret belongs to the Job."""

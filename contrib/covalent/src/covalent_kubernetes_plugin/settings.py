@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from covalent_kubernetes_plugin.stores import open_store
 from hera_k8s_utils import OptionsError, listed, nearest, parse_quantity
-
-from .stores import open_store
 
 KUBECONFIG: Final = "~/.kube/config"
 """As a value it stands for what kubectl would take: `$KUBECONFIG`, this file, in a pod the pod's account."""

@@ -53,17 +53,17 @@ def open_store(data_store: str, *, region: str = "", lasting: float = 0) -> Stor
     Raises `OptionsError` for a text that names none.
     """
     if not data_store:
-        from .secret_store import SecretStore
+        from covalent_kubernetes_plugin.secret_store import SecretStore
 
         return SecretStore()
     scheme, found, rest = data_store.partition("://")
     if found:
         if scheme != "s3" or not rest.strip("/"):
             raise _unreadable(data_store)
-        from .bucket_store import BucketStore
+        from covalent_kubernetes_plugin.bucket_store import BucketStore
 
         return BucketStore(data_store, region, lasting)
-    from .directory_store import DirectoryStore
+    from covalent_kubernetes_plugin.directory_store import DirectoryStore
 
     if data_store.startswith("claim:"):
         claim, directory, here = _claim(data_store)

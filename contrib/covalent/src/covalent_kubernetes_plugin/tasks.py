@@ -14,8 +14,8 @@ import cloudpickle
 from covalent import TransportableObject
 from covalent.executor.utils.wrappers import wrapper_fn
 
-from .errors import TaskFailed
-from .outcomes import Outcome
+from covalent_kubernetes_plugin.errors import TaskFailed
+from covalent_kubernetes_plugin.results import Outcome
 
 
 @dataclass(frozen=True)

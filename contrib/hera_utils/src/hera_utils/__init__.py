@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from hera_k8s_utils.k8s_cluster import k8s_cluster
 
-from .argo_server import argo_server
-from .parser import parse_arguments, parser
-from .versions import assert_version, check_version, print_version
-from .workflow_templates import clear_workflow_template
+from hera_utils.argo_server import argo_server
+from hera_utils.parser import parse_arguments, parser
+from hera_utils.versions import assert_version, check_version, print_version
+from hera_utils.workflow_templates import clear_workflow_template
 
 __version__ = "0.3.0"
 

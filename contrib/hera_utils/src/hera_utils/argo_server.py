@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from hera_k8s_utils import argo_server as any_argo_server
-
-from .parser import parser
+from hera_utils.parser import parser
 
 
 class argo_server(any_argo_server):

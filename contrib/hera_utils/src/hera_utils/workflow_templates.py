@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hera_k8s_utils import PlatformError, Trouble, argo_server, k8s_cluster
+from hera_k8s_utils.compat.servers import ending_the_script
 from hera_k8s_utils.errors import ScriptExit
-from hera_k8s_utils.naming import is_dns_subdomain
-from hera_k8s_utils.scripting import ending_the_script
+from hera_k8s_utils.names import is_dns_subdomain
 
 
 def clear_workflow_template(cluster: Any, name: str) -> None:

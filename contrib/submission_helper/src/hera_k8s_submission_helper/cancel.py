@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from hera_k8s_kube.jobs import Jobs, at_once, open_jobs
+from hera_k8s_submission_helper import flags
+from hera_k8s_submission_helper.manifests import IDENTIFIER
+from hera_k8s_submission_helper.status import labels_of
+from hera_k8s_submission_helper.submit import drive
 from hera_k8s_utils import OptionsError, Session
-
-from . import flags
-from .looking import labels_of
-from .manifests import IDENTIFIER
-from .submit import drive
 
 _MOST_NAMED: Final = 8
 

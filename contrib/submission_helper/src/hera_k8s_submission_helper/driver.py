@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from hera_k8s_kube.jobs import Job, Jobs
+from hera_k8s_submission_helper.manifests import AT_ONCE
 from hera_k8s_utils import HeraK8sError, PlatformError, Strain, Trouble
-
-from .manifests import AT_ONCE
 
 _READERS: Final = 4
 """Logs that are collected at a time."""

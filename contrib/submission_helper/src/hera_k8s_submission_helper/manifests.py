@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hera_k8s_kube.jobs import literal
+from hera_k8s_submission_helper.command_lines import Batch
 from hera_k8s_utils import Environment, Json, OptionsError
-
-from .lines import Batch
 
 APP: Final = "submission-helper"
 IDENTIFIER: Final = "identifier"

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from hera_k8s_kube.jobs import Job, Jobs, literal
+from hera_k8s_submission_helper.command_lines import Batch
+from hera_k8s_submission_helper.manifests import APP, COMPLETE, IDENTIFIER, Maker
 from hera_k8s_utils import HeraK8sError, Json, OptionsError, PlatformError
-
-from .lines import Batch
-from .manifests import APP, COMPLETE, IDENTIFIER, Maker
 
 PATIENCE: Final = 600.0
 """Seconds that the look may take, an image that must be pulled included."""

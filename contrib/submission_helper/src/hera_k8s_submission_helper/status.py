@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_kube.jobs import Job, Jobs, open_jobs
+from hera_k8s_submission_helper.command_lines import label_of, stem_of
+from hera_k8s_submission_helper.driver import Collector, Counts, phase_of, was_retried
+from hera_k8s_submission_helper.manifests import IDENTIFIER, selector
 from hera_k8s_utils import OptionsError, PlatformError, Session, Trouble
-
-from .lines import label_of, stem_of
-from .manifests import IDENTIFIER, selector
-from .waves import Collector, Counts, phase_of, was_retried
 
 Console = Any
 """What `Session.console()` gives."""

@@ -9,6 +9,12 @@ from typing import Any, Final
 
 from hera_k8s_kube import PersistentVolumeClaim, PullSecret
 from hera_k8s_kube.jobs import Jobs, hand_in_all, open_jobs
+from hera_k8s_submission_helper import flags
+from hera_k8s_submission_helper.command_lines import Batch, read_batch
+from hera_k8s_submission_helper.driver import Collected, Collector, Counts, Driver
+from hera_k8s_submission_helper.manifests import Maker, Wishes, pod_of, selector
+from hera_k8s_submission_helper.outputs import look, make_room
+from hera_k8s_submission_helper.settings import DEFAULT_SECRET, PodSettings
 from hera_k8s_utils import (
     ChecksFailed,
     Experiment,
@@ -20,13 +26,6 @@ from hera_k8s_utils import (
     WorkflowFailed,
     provision,
 )
-
-from . import flags
-from .lines import Batch, read_batch
-from .manifests import Maker, Wishes, pod_of, selector
-from .outputs import look, make_room
-from .settings import DEFAULT_SECRET, PodSettings
-from .waves import Collected, Collector, Counts, Driver
 
 Console = Any
 """What `Session.console()` gives."""

@@ -10,8 +10,8 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from hera_k8s_sandbox.protobuf_fields import Field, kind, texts
-from hera_k8s_sandbox.protobuf_workloads import STRICT
+from hera_k8s_sandbox.apiserver.protobuf.fields import Field, kind, texts
+from hera_k8s_sandbox.apiserver.protobuf.workloads import STRICT
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from hera_k8s_sandbox.protobuf_fields import Field, kind, texts
+from hera_k8s_sandbox.apiserver.protobuf.fields import Field, kind, texts
 
 
 def _number(name: str, *, optional: bool = False) -> Field:

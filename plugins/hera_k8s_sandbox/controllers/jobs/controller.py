@@ -6,20 +6,20 @@ import asyncio
 import contextlib
 from typing import Any, Final
 
-from hera_k8s_sandbox import operations
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.jobs_pods import is_tracked, pods_of
-from hera_k8s_sandbox.jobs_rules import MANAGER
-from hera_k8s_sandbox.jobs_sync import Look, release
-from hera_k8s_sandbox.jobs_tally import Memory
-from hera_k8s_sandbox.looks import Looks
-from hera_k8s_sandbox.ownership import controller_of
-from hera_k8s_sandbox.reconcile import reconcile
-from hera_k8s_sandbox.resources import JOBS, PODS
+from hera_k8s_sandbox.admission.jobs import MANAGER
+from hera_k8s_sandbox.controllers.jobs.pods import is_tracked, pods_of
+from hera_k8s_sandbox.controllers.jobs.status import Memory
+from hera_k8s_sandbox.controllers.jobs.sync import Look, release
+from hera_k8s_sandbox.controllers.owner_references import controller_of
+from hera_k8s_sandbox.controllers.work_queue import Looks
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.foundation.resource_types import JOBS, PODS
+from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import Event
-from hera_k8s_sandbox.workflows.values import seconds_of
+from hera_k8s_sandbox.store.informer import reconcile
+from hera_k8s_sandbox.store.store import Event
 
 Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name

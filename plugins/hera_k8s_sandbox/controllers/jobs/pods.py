@@ -6,11 +6,11 @@ import copy
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.jobs_policies import judge
-from hera_k8s_sandbox.ownership import controller_of, reference_to
-from hera_k8s_sandbox.resources import JOBS, PODS
-from hera_k8s_sandbox.selectors import labels_of
-from hera_k8s_sandbox.store import Store
+from hera_k8s_sandbox.controllers.jobs.policies import judge
+from hera_k8s_sandbox.controllers.owner_references import controller_of, reference_to
+from hera_k8s_sandbox.foundation.resource_types import JOBS, PODS
+from hera_k8s_sandbox.foundation.selectors import labels_of
+from hera_k8s_sandbox.store.store import Store
 
 Json = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from hera_k8s_sandbox import jobs_indexes
+from hera_k8s_sandbox.admission import job_indexes
 
 Json = dict[str, Any]
 
@@ -69,6 +69,6 @@ def _is_met(rule: Json, succeeded: set[int], completions: int) -> bool:
     count = rule.get("succeededCount")
     if rule.get("succeededIndexes") is None:
         return count is not None and len(succeeded) >= count
-    wanted = jobs_indexes.read(rule["succeededIndexes"], completions)
+    wanted = job_indexes.read(rule["succeededIndexes"], completions)
     there = len(wanted & succeeded)
     return bool(wanted) and (there == len(wanted) or (count is not None and there >= count))

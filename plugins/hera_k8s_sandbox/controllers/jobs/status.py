@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from hera_k8s_sandbox import jobs_indexes
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.jobs_pods import (
+from hera_k8s_sandbox.admission import job_indexes
+from hera_k8s_sandbox.admission.jobs import INDEXED
+from hera_k8s_sandbox.controllers.jobs.pods import (
     IGNORED_FAILURES,
     failures_of,
     has_failed,
@@ -18,9 +18,9 @@ from hera_k8s_sandbox.jobs_pods import (
     phase_of,
     pods_of,
 )
-from hera_k8s_sandbox.jobs_policies import FAIL_INDEX, judge
-from hera_k8s_sandbox.jobs_rules import INDEXED
-from hera_k8s_sandbox.store import Store
+from hera_k8s_sandbox.controllers.jobs.policies import FAIL_INDEX, judge
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.store.store import Store
 
 Json = dict[str, Any]
 
@@ -87,11 +87,11 @@ class Tally:
         if not self.indexed:
             return
         completions = self.spec["completions"]
-        self.done = jobs_indexes.read(self.status.get("completedIndexes"), completions)
+        self.done = job_indexes.read(self.status.get("completedIndexes"), completions)
         self.done |= {index for pod in self._new_successes if (index := index_of(pod)) is not None}
         self.succeeded = len(self.done)
         if self.per_index is not None:
-            self.lost = jobs_indexes.read(self.status.get("failedIndexes"), completions)
+            self.lost = job_indexes.read(self.status.get("failedIndexes"), completions)
             lost = [pod for pod in self._new_failures if self._loses_index(pod)]
             self.lost |= {index for pod in lost if (index := index_of(pod)) is not None}
             self.delayed = self._find_delayed()

@@ -6,9 +6,8 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any, Final
 
-from hera_k8s_sandbox import jobs_indexes, operations
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.jobs_pods import (
+from hera_k8s_sandbox.admission import job_indexes
+from hera_k8s_sandbox.controllers.jobs.pods import (
     TRACKED,
     has_failed,
     index_of,
@@ -22,13 +21,15 @@ from hera_k8s_sandbox.jobs_pods import (
     restarts_of,
     waits_for_end,
 )
-from hera_k8s_sandbox.jobs_policies import FAIL_JOB, enough, judge
-from hera_k8s_sandbox.jobs_tally import Memory, Tally, all_failures
-from hera_k8s_sandbox.recorder import record_event
-from hera_k8s_sandbox.resources import JOBS, PODS
+from hera_k8s_sandbox.controllers.jobs.policies import FAIL_JOB, enough, judge
+from hera_k8s_sandbox.controllers.jobs.status import Memory, Tally, all_failures
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.foundation.resource_types import JOBS, PODS
+from hera_k8s_sandbox.operations import operations
+from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.store import now_text
-from hera_k8s_sandbox.workflows.values import seconds_of
+from hera_k8s_sandbox.store.store import now_text
 
 Json = dict[str, Any]
 
@@ -167,7 +168,7 @@ class Look(Tally):
             return [None] * count
         busy = [*active, *(pod for pod in self.pods if waits_for_end(self.job) and is_leaving(pod))]
         taken = {index for pod in busy if (index := index_of(pod)) is not None} | self.done | self.lost
-        free = jobs_indexes.first_missing(taken, count, self.spec["completions"])
+        free = job_indexes.first_missing(taken, count, self.spec["completions"])
         return [index for index in free if not self._holds_back_index(index)]
 
     def _holds_back_index(self, index: int) -> bool:
@@ -247,9 +248,9 @@ class Look(Tally):
         status["terminating"] = sum(is_leaving(pod) for pod in self.pods)
         if self.indexed:
             status["succeeded"] = len(self.done)
-            status["completedIndexes"] = jobs_indexes.written(self.done)
+            status["completedIndexes"] = job_indexes.written(self.done)
             if self.per_index is not None:
-                status["failedIndexes"] = jobs_indexes.written(self.lost)
+                status["failedIndexes"] = job_indexes.written(self.lost)
 
     def _to_release(self, finished: bool) -> list[Json]:
         everyone = finished or "deletionTimestamp" in self.job["metadata"]

@@ -8,11 +8,11 @@ import string
 from collections.abc import Iterable
 from typing import Any, Final
 
-from hera_k8s_sandbox.entries import now_text
-from hera_k8s_sandbox.workflows.naming import node_id
-from hera_k8s_sandbox.workflows.nodes import FAILED
-from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, CREATOR_LABEL, PHASE_LABEL, PREFIX
-from hera_k8s_sandbox.workflows.submit_options import override_parameters
+from hera_k8s_sandbox.store.entries import now_text
+from hera_k8s_sandbox.workflows.actions.submit_options import override_parameters
+from hera_k8s_sandbox.workflows.model.naming import node_id
+from hera_k8s_sandbox.workflows.model.nodes import FAILED
+from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, CREATOR_LABEL, PHASE_LABEL, PREFIX
 
 Json = dict[str, Any]
 

@@ -12,15 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hera_k8s_sandbox.entries import now_text
-from hera_k8s_sandbox.selectors import Selector
-from hera_k8s_sandbox.workflows.hooks import is_of_hook
-from hera_k8s_sandbox.workflows.naming import pod_name
-from hera_k8s_sandbox.workflows.nodes import FAILED
-from hera_k8s_sandbox.workflows.pods import COMPLETED_LABEL, PREFIX
-from hera_k8s_sandbox.workflows.submit_options import override_parameters
-from hera_k8s_sandbox.workflows.suspension import node_fields
-from hera_k8s_sandbox.workflows.templates import caller_of, template_name
+from hera_k8s_sandbox.foundation.selectors import Selector
+from hera_k8s_sandbox.store.entries import now_text
+from hera_k8s_sandbox.workflows.actions.submit_options import override_parameters
+from hera_k8s_sandbox.workflows.engine.hooks import is_of_hook
+from hera_k8s_sandbox.workflows.engine.suspend import node_fields
+from hera_k8s_sandbox.workflows.model.naming import pod_name
+from hera_k8s_sandbox.workflows.model.nodes import FAILED
+from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, PREFIX
+from hera_k8s_sandbox.workflows.model.templates import caller_of, template_name
 
 Json = dict[str, Any]
 

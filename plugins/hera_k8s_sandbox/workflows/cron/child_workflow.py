@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any, Final
 
-from hera_k8s_sandbox.entries import now_text
-from hera_k8s_sandbox.workflows.pods import CREATOR_LABEL, PREFIX
+from hera_k8s_sandbox.store.entries import now_text
+from hera_k8s_sandbox.workflows.model.pod_spec import CREATOR_LABEL, PREFIX
 
 Json = dict[str, Any]
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from hera_k8s_sandbox.foundation.json_values import go_json, seconds_of
 from hera_k8s_sandbox.workflows import expressions
-from hera_k8s_sandbox.workflows.conditions import ConditionError, holds
 from hera_k8s_sandbox.workflows.expressions import ExpressionError
 from hera_k8s_sandbox.workflows.expressions.times import Moment
 from hera_k8s_sandbox.workflows.expressions.values import formatted
-from hera_k8s_sandbox.workflows.values import go_json, seconds_of
+from hera_k8s_sandbox.workflows.language.when import ConditionError, holds
 
 Json = dict[str, Any]
 

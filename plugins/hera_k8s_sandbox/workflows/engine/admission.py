@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.workflows import memoization, synchronization
-from hera_k8s_sandbox.workflows.naming import node_id
-from hera_k8s_sandbox.workflows.nodes import NodeError, ParallelismReached, failed, fulfilled, waits_for_lock
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.workflows.engine import memoization, synchronization
+from hera_k8s_sandbox.workflows.model.naming import node_id
+from hera_k8s_sandbox.workflows.model.nodes import NodeError, ParallelismReached, failed, fulfilled, waits_for_lock
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.operation import Operation
+    from hera_k8s_sandbox.workflows.engine.operation import Operation
 
 Json = dict[str, Any]
 

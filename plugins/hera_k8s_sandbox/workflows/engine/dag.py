@@ -6,13 +6,21 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_sandbox.workflows import hooks
-from hera_k8s_sandbox.workflows.artifacts import ArtifactError, resolved
-from hera_k8s_sandbox.workflows.conditions import ConditionError, holds
-from hera_k8s_sandbox.workflows.depends import Depends, depends_of
-from hera_k8s_sandbox.workflows.expansion import ExpansionError, expand, expands
-from hera_k8s_sandbox.workflows.hooks import has_hooks
-from hera_k8s_sandbox.workflows.nodes import (
+from hera_k8s_sandbox.workflows.engine import hooks
+from hera_k8s_sandbox.workflows.engine.expansion import ExpansionError, expand, expands
+from hera_k8s_sandbox.workflows.engine.hooks import has_hooks
+from hera_k8s_sandbox.workflows.engine.scope import (
+    ScopeError,
+    template_outputs,
+    values_of_group,
+    values_of_inputs,
+    values_of_node,
+)
+from hera_k8s_sandbox.workflows.language.depends import Depends, depends_of
+from hera_k8s_sandbox.workflows.language.substitution import substitute
+from hera_k8s_sandbox.workflows.language.when import ConditionError, holds
+from hera_k8s_sandbox.workflows.model.artifacts import ArtifactError, resolved
+from hera_k8s_sandbox.workflows.model.nodes import (
     COMPLETED,
     FAILED,
     NodeError,
@@ -22,17 +30,9 @@ from hera_k8s_sandbox.workflows.nodes import (
     fulfilled,
     is_daemoned,
 )
-from hera_k8s_sandbox.workflows.scope import (
-    ScopeError,
-    template_outputs,
-    values_of_group,
-    values_of_inputs,
-    values_of_node,
-)
-from hera_k8s_sandbox.workflows.substitution import substitute
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.operation import Operation
+    from hera_k8s_sandbox.workflows.engine.operation import Operation
 
 Json = dict[str, Any]
 

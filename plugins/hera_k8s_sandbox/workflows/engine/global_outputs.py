@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_sandbox.workflows.artifacts import values_of
-from hera_k8s_sandbox.workflows.values import text_of
+from hera_k8s_sandbox.foundation.json_values import text_of
+from hera_k8s_sandbox.workflows.model.artifacts import values_of
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.operation import Operation
+    from hera_k8s_sandbox.workflows.engine.operation import Operation
 
 Json = dict[str, Any]
 

@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox.workflows.artifacts import ArtifactError, resolved
+from hera_k8s_sandbox.foundation.json_values import seconds_of
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, holds
-from hera_k8s_sandbox.workflows.nodes import COMPLETED, NodeError, ParallelismReached, failed, fulfilled
-from hera_k8s_sandbox.workflows.substitution import substitute
-from hera_k8s_sandbox.workflows.values import seconds_of
+from hera_k8s_sandbox.workflows.language.substitution import substitute
+from hera_k8s_sandbox.workflows.model.artifacts import ArtifactError, resolved
+from hera_k8s_sandbox.workflows.model.nodes import COMPLETED, NodeError, ParallelismReached, failed, fulfilled
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.operation import Operation
+    from hera_k8s_sandbox.workflows.engine.operation import Operation
 
 Json = dict[str, Any]
 

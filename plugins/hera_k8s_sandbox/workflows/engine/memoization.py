@@ -6,12 +6,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox.entries import now_text
-from hera_k8s_sandbox.workflows.durations import duration_of
-from hera_k8s_sandbox.workflows.values import seconds_of
+from hera_k8s_sandbox.foundation.durations import duration_of
+from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.store.entries import now_text
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.operation import Operation
+    from hera_k8s_sandbox.workflows.engine.operation import Operation
 
 Json = dict[str, Any]
 

@@ -11,17 +11,23 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.store import now_text
-from hera_k8s_sandbox.workflows import claims, dag, global_outputs, hooks, retries, steps, suspension
-from hera_k8s_sandbox.workflows.expansion import Expansion
-from hera_k8s_sandbox.workflows.fan_out import FanOut
-from hera_k8s_sandbox.workflows.gates import Gates
-from hera_k8s_sandbox.workflows.limits import DEEPEST, TOO_DEEP, LimitError, require_room_for
-from hera_k8s_sandbox.workflows.metadata import MetadataError, workflow_metadata
-from hera_k8s_sandbox.workflows.naming import pod_name
-from hera_k8s_sandbox.workflows.nodes import (
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.store.store import now_text
+from hera_k8s_sandbox.workflows.engine import dag, global_outputs, hooks, retry_nodes, steps, suspend, volume_claims
+from hera_k8s_sandbox.workflows.engine.admission import Gates
+from hera_k8s_sandbox.workflows.engine.expansion import Expansion
+from hera_k8s_sandbox.workflows.engine.pod_manager import PodControl
+from hera_k8s_sandbox.workflows.engine.scope import ScopeError, bind_inputs, global_values
+from hera_k8s_sandbox.workflows.engine.synchronization import LockError
+from hera_k8s_sandbox.workflows.language.substitution import substitute
+from hera_k8s_sandbox.workflows.model.cluster import Objects, parameter
+from hera_k8s_sandbox.workflows.model.fan_out import FanOut
+from hera_k8s_sandbox.workflows.model.limits import DEEPEST, TOO_DEEP, LimitError, require_room_for
+from hera_k8s_sandbox.workflows.model.metadata import MetadataError, workflow_metadata
+from hera_k8s_sandbox.workflows.model.naming import pod_name
+from hera_k8s_sandbox.workflows.model.nodes import (
     FULFILLED,
     NodeError,
     Nodes,
@@ -30,13 +36,8 @@ from hera_k8s_sandbox.workflows.nodes import (
     fulfilled,
     is_to_come,
 )
-from hera_k8s_sandbox.workflows.objects import Objects, parameter
-from hera_k8s_sandbox.workflows.pod_control import PodControl
-from hera_k8s_sandbox.workflows.pods import NODE_ID
-from hera_k8s_sandbox.workflows.scope import ScopeError, bind_inputs, global_values
-from hera_k8s_sandbox.workflows.substitution import substitute
-from hera_k8s_sandbox.workflows.synchronization import LockError
-from hera_k8s_sandbox.workflows.templates import (
+from hera_k8s_sandbox.workflows.model.pod_spec import NODE_ID
+from hera_k8s_sandbox.workflows.model.templates import (
     Source,
     TemplateError,
     Templates,
@@ -46,7 +47,6 @@ from hera_k8s_sandbox.workflows.templates import (
     no_source,
     template_name,
 )
-from hera_k8s_sandbox.workflows.values import seconds_of
 
 Json = dict[str, Any]
 
@@ -150,7 +150,7 @@ class Operation:
         """Take note that somebody else wrote the workflow: they may want it stopped."""
         self.workflow = workflow
         self.spec = self._executed_spec()
-        suspension.adopt(self, workflow)
+        suspend.adopt(self, workflow)
 
     def observe(self, pod: Json) -> None:
         """Take note of the present state of one of the workflow's pods."""
@@ -226,7 +226,7 @@ class Operation:
 
     def _execute_tree(self, entry: Json) -> None:
         try:
-            claims.make(self)
+            volume_claims.make(self)
             root = self.execute(self.name, entry, self.spec.get("arguments") or {}, "")
         except ParallelismReached:
             root = self.nodes.get(self.name)
@@ -250,7 +250,7 @@ class Operation:
         self.pods.end_daemons()
         self.gates.settle()
         self.gates.close()
-        claims.remove(self, phase)
+        volume_claims.remove(self, phase)
         self._set_condition("PodRunning", "False")
         self._set_condition("Completed", "True")
 
@@ -292,7 +292,7 @@ class Operation:
         if stopped is not None:
             return stopped
         if self.retry_strategy(template) is not None:
-            return retries.execute(self, name, template, holder, arguments, boundary, owner)
+            return retry_nodes.execute(self, name, template, holder, arguments, boundary, owner)
         return self.execute_once(name, template, holder, arguments, boundary, owner)
 
     def execute_once(
@@ -324,9 +324,9 @@ class Operation:
             return node
         if "suspend" in processed:
             if node is None:
-                flags |= {"outputs": suspension.supplied_outputs(processed)}
+                flags |= {"outputs": suspend.supplied_outputs(processed)}
                 node = self.add_node(name, "Suspend", processed, holder, boundary, owner, "Pending", **flags)
-            suspension.execute(self, node, processed)
+            suspend.execute(self, node, processed)
             return node
         if node is None:
             node = self.add_node(name, "Pod", processed, holder, boundary, owner, "Pending", **flags)

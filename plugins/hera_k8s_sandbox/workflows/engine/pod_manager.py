@@ -6,20 +6,20 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.workflows import hooks, suspension
-from hera_k8s_sandbox.workflows.assessment import assess, container_phases, is_daemon, is_ready
-from hera_k8s_sandbox.workflows.durations import duration_of
-from hera_k8s_sandbox.workflows.naming import node_id, pod_name
-from hera_k8s_sandbox.workflows.nodes import FULFILLED, NodeError, fulfilled, is_daemoned, is_to_come
-from hera_k8s_sandbox.workflows.pods import PodPatchError, build_pod
-from hera_k8s_sandbox.workflows.scope import values_of_inputs
-from hera_k8s_sandbox.workflows.substitution import substitute_text
-from hera_k8s_sandbox.workflows.templates import caller_of, template_name
-from hera_k8s_sandbox.workflows.values import seconds_of
+from hera_k8s_sandbox.foundation.durations import duration_of
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.workflows.engine import hooks, suspend
+from hera_k8s_sandbox.workflows.engine.scope import values_of_inputs
+from hera_k8s_sandbox.workflows.language.substitution import substitute_text
+from hera_k8s_sandbox.workflows.model.naming import node_id, pod_name
+from hera_k8s_sandbox.workflows.model.nodes import FULFILLED, NodeError, fulfilled, is_daemoned, is_to_come
+from hera_k8s_sandbox.workflows.model.pod_phase import assess, container_phases, is_daemon, is_ready
+from hera_k8s_sandbox.workflows.model.pod_spec import PodPatchError, build_pod
+from hera_k8s_sandbox.workflows.model.templates import caller_of, template_name
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.operation import Operation
+    from hera_k8s_sandbox.workflows.engine.operation import Operation
 
 Json = dict[str, Any]
 
@@ -106,7 +106,7 @@ class PodControl:
         if operation.shutdown:
             # Argo 4.1 writes two spaces for pods that were there already
             self._stop(f"workflow shutdown with strategy:  {operation.shutdown}")
-            suspension.fail_waiting(operation, f"Stopped with strategy '{operation.shutdown}'", self.outlives_stop)
+            suspend.fail_waiting(operation, f"Stopped with strategy '{operation.shutdown}'", self.outlives_stop)
             return
         if self._timed:
             self._end_overdue()
@@ -117,7 +117,7 @@ class PodControl:
             operation.wake(deadline)
         else:
             self._stop("Step exceeded its deadline")
-            suspension.fail_waiting(operation, "Step exceeded its deadline", self.outlives_stop)
+            suspend.fail_waiting(operation, "Step exceeded its deadline", self.outlives_stop)
 
     def abandon(self) -> None:
         """End all that runs or waits to run: the workflow has ended without it."""

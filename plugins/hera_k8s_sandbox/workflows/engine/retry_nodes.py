@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox.workflows.durations import duration_of
+from hera_k8s_sandbox.foundation.durations import duration_of
+from hera_k8s_sandbox.foundation.json_values import seconds_of
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, holds
-from hera_k8s_sandbox.workflows.nodes import NodeError, failed, fulfilled
-from hera_k8s_sandbox.workflows.values import seconds_of
+from hera_k8s_sandbox.workflows.model.nodes import NodeError, failed, fulfilled
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.operation import Operation
+    from hera_k8s_sandbox.workflows.engine.operation import Operation
 
 Json = dict[str, Any]
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows import artifacts
-from hera_k8s_sandbox.workflows.cron_children import SCHEDULED_TIME
+from hera_k8s_sandbox.foundation.json_values import go_json, text_of
+from hera_k8s_sandbox.workflows.cron.child_workflow import SCHEDULED_TIME
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, evaluate
-from hera_k8s_sandbox.workflows.objects import NotThere
-from hera_k8s_sandbox.workflows.pods import account_of
-from hera_k8s_sandbox.workflows.substitution import substitute, substitute_text
-from hera_k8s_sandbox.workflows.values import go_json, text_of
+from hera_k8s_sandbox.workflows.language.substitution import substitute, substitute_text
+from hera_k8s_sandbox.workflows.model import artifacts
+from hera_k8s_sandbox.workflows.model.cluster import NotThere
+from hera_k8s_sandbox.workflows.model.pod_spec import account_of
 
 Json = dict[str, Any]
 Lookup = Callable[[Json], str]

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_sandbox.workflows import hooks
-from hera_k8s_sandbox.workflows.artifacts import ArtifactError, resolved
-from hera_k8s_sandbox.workflows.conditions import ConditionError, holds
-from hera_k8s_sandbox.workflows.expansion import ExpansionError, expand, expands
-from hera_k8s_sandbox.workflows.nodes import NodeError, Nodes, ParallelismReached, failed, fulfilled
-from hera_k8s_sandbox.workflows.scope import (
+from hera_k8s_sandbox.workflows.engine import hooks
+from hera_k8s_sandbox.workflows.engine.expansion import ExpansionError, expand, expands
+from hera_k8s_sandbox.workflows.engine.scope import (
     ScopeError,
     template_outputs,
     values_of_group,
     values_of_inputs,
     values_of_node,
 )
-from hera_k8s_sandbox.workflows.substitution import substitute
+from hera_k8s_sandbox.workflows.language.substitution import substitute
+from hera_k8s_sandbox.workflows.language.when import ConditionError, holds
+from hera_k8s_sandbox.workflows.model.artifacts import ArtifactError, resolved
+from hera_k8s_sandbox.workflows.model.nodes import NodeError, Nodes, ParallelismReached, failed, fulfilled
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.operation import Operation
+    from hera_k8s_sandbox.workflows.engine.operation import Operation
 
 Json = dict[str, Any]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_sandbox.entries import now_text
-from hera_k8s_sandbox.selectors import Selector
-from hera_k8s_sandbox.workflows.durations import duration_of
-from hera_k8s_sandbox.workflows.nodes import FULFILLED, NodeError
-from hera_k8s_sandbox.workflows.templates import caller_of, template_name
-from hera_k8s_sandbox.workflows.values import seconds_of, text_of
+from hera_k8s_sandbox.foundation.durations import duration_of
+from hera_k8s_sandbox.foundation.json_values import seconds_of, text_of
+from hera_k8s_sandbox.foundation.selectors import Selector
+from hera_k8s_sandbox.store.entries import now_text
+from hera_k8s_sandbox.workflows.model.nodes import FULFILLED, NodeError
+from hera_k8s_sandbox.workflows.model.templates import caller_of, template_name
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.operation import Operation
+    from hera_k8s_sandbox.workflows.engine.operation import Operation
 
 Json = dict[str, Any]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_sandbox.workflows.objects import Objects
+from hera_k8s_sandbox.workflows.model.cluster import Objects
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.operation import Operation
+    from hera_k8s_sandbox.workflows.engine.operation import Operation
 
 Json = dict[str, Any]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_sandbox.workflows.pods import WORKFLOW_LABEL, owner_reference
-from hera_k8s_sandbox.workflows.substitution import substitute
+from hera_k8s_sandbox.workflows.language.substitution import substitute
+from hera_k8s_sandbox.workflows.model.pod_spec import WORKFLOW_LABEL, owner_reference
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.operation import Operation
+    from hera_k8s_sandbox.workflows.engine.operation import Operation
 
 Json = dict[str, Any]
 

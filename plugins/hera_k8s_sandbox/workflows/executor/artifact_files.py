@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox.artifact_store import ArtifactMissing, ArtifactStore, set_mode
-from hera_k8s_sandbox.mounts import Mount, holder, through
+from hera_k8s_sandbox.artifacts.store import ArtifactMissing, ArtifactStore, set_mode
+from hera_k8s_sandbox.kubelet.mounts import Mount, holder, through
 
 Json = dict[str, Any]
 

@@ -17,15 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox import logs
-from hera_k8s_sandbox.artifact_store import ArtifactStore
-from hera_k8s_sandbox.entries import LARGEST_OBJECT, TOO_LARGE_FOR_ETCD, now_text
-from hera_k8s_sandbox.mounts import Launch, Task
-from hera_k8s_sandbox.pod_run import PodHook, PodRun
-from hera_k8s_sandbox.runner import Ended
-from hera_k8s_sandbox.workflows.artifact_files import ArtifactFiles
-from hera_k8s_sandbox.workflows.pods import MAIN, NODE_ID, OUTPUTS, TEMPLATE
-from hera_k8s_sandbox.workflows.resources.pod import as_executor, outputs_of, write_task
+from hera_k8s_sandbox.artifacts.store import ArtifactStore
+from hera_k8s_sandbox.kubelet import logs
+from hera_k8s_sandbox.kubelet.mounts import Launch, Task
+from hera_k8s_sandbox.kubelet.pod_worker import PodHook, PodRun
+from hera_k8s_sandbox.kubelet.process_runner import Ended
+from hera_k8s_sandbox.store.entries import LARGEST_OBJECT, TOO_LARGE_FOR_ETCD, now_text
+from hera_k8s_sandbox.workflows.executor.artifact_files import ArtifactFiles
+from hera_k8s_sandbox.workflows.executor.kubectl.pod import as_executor, outputs_of, write_task
+from hera_k8s_sandbox.workflows.model.pod_spec import MAIN, NODE_ID, OUTPUTS, TEMPLATE
 
 Json = dict[str, Any]
 

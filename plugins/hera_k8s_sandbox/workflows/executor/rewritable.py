@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox.mounts import Mount, Task, holder
-from hera_k8s_sandbox.rewriting import Unrewritable, check
+from hera_k8s_sandbox.kubelet.mounts import Mount, Task, holder
+from hera_k8s_sandbox.kubelet.path_rewriting import Unrewritable, check
 
 Json = dict[str, Any]
 

@@ -9,12 +9,12 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from hera_k8s_sandbox.foundation.jsonpath import JsonPathError, value_at
 from hera_k8s_sandbox.workflows.expressions import times
 from hera_k8s_sandbox.workflows.expressions.bounds import bounded, joined, replaced, unique
 from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError
 from hera_k8s_sandbox.workflows.expressions.sprig import SPRIG
 from hera_k8s_sandbox.workflows.expressions.values import formatted, is_number, kind_of
-from hera_k8s_sandbox.workflows.jsonpath import JsonPathError, value_at
 
 
 def _integer(value: Any) -> int:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Final
 
-from hera_k8s_sandbox.clock import CLOCK
-from hera_k8s_sandbox.workflows.durations import duration_of
+from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.durations import duration_of
 from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, evaluate
-from hera_k8s_sandbox.workflows.substitution import substitute
+from hera_k8s_sandbox.workflows.language.substitution import substitute
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from hera_k8s_sandbox.workflows.pods import PREFIX
+from hera_k8s_sandbox.workflows.model.pod_spec import PREFIX
 
 Json = dict[str, Any]
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hera_k8s_sandbox.metadata_rules import LABEL_VALUE, LABEL_VALUE_RULE
+from hera_k8s_sandbox.foundation.metadata_validation import LABEL_VALUE, LABEL_VALUE_RULE
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, evaluate
 from hera_k8s_sandbox.workflows.expressions.values import kind_of
-from hera_k8s_sandbox.workflows.substitution import substitute
+from hera_k8s_sandbox.workflows.language.substitution import substitute
 
 Json = dict[str, Any]
 

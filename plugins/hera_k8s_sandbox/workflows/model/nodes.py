@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.store import now_text
-from hera_k8s_sandbox.workflows.limits import Size
-from hera_k8s_sandbox.workflows.naming import node_id
+from hera_k8s_sandbox.store.store import now_text
+from hera_k8s_sandbox.workflows.model.limits import Size
+from hera_k8s_sandbox.workflows.model.naming import node_id
 
 Json = dict[str, Any]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from hera_k8s_sandbox.workflows.pods import MAIN, OUTPUTS, TEMPLATE
+from hera_k8s_sandbox.workflows.model.pod_spec import MAIN, OUTPUTS, TEMPLATE
 
 Json = dict[str, Any]
 

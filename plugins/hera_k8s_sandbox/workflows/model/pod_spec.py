@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hera_k8s_sandbox.patches import strategic_merge
-from hera_k8s_sandbox.reading import read_yaml
-from hera_k8s_sandbox.workflows.substitution import substitute
+from hera_k8s_sandbox.foundation.reading import read_yaml
+from hera_k8s_sandbox.schema.patches import strategic_merge
+from hera_k8s_sandbox.workflows.language.substitution import substitute
 
 Json = dict[str, Any]
 

@@ -6,8 +6,8 @@ import posixpath
 import re
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows.artifacts import FOREIGN, location_of
 from hera_k8s_sandbox.workflows.expressions import ExpressionError
+from hera_k8s_sandbox.workflows.model.artifacts import FOREIGN, location_of
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.names import check_parameter
 from hera_k8s_sandbox.workflows.validation.references import check_expression

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows.artifacts import has_place
+from hera_k8s_sandbox.workflows.model.artifacts import has_place
 from hera_k8s_sandbox.workflows.validation.artifacts import check_passed_artifacts
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.features import check_config_map_source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows.pods import MAIN
+from hera_k8s_sandbox.workflows.model.pod_spec import MAIN
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.names import is_name
 

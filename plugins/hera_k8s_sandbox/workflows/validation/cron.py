@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows.cron_children import cron_workflow
-from hera_k8s_sandbox.workflows.schedules import Schedule, ScheduleError
-from hera_k8s_sandbox.workflows.templates import Source, no_source
+from hera_k8s_sandbox.workflows.cron.child_workflow import cron_workflow
+from hera_k8s_sandbox.workflows.cron.schedule import Schedule, ScheduleError
+from hera_k8s_sandbox.workflows.model.templates import Source, no_source
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, fields_of_wrong_type, unsupported
 from hera_k8s_sandbox.workflows.validation.specs import validate
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hera_k8s_sandbox.workflows.claims import STRATEGIES
-from hera_k8s_sandbox.workflows.durations import duration_of
-from hera_k8s_sandbox.workflows.memoization import cache_name
-from hera_k8s_sandbox.workflows.synchronization import references
+from hera_k8s_sandbox.foundation.durations import duration_of
+from hera_k8s_sandbox.workflows.engine.memoization import cache_name
+from hera_k8s_sandbox.workflows.engine.synchronization import references
+from hera_k8s_sandbox.workflows.engine.volume_claims import STRATEGIES
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 
 Json = dict[str, Any]

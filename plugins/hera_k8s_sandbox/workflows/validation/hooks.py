@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hera_k8s_sandbox.workflows.hooks import EXIT
+from hera_k8s_sandbox.workflows.engine.hooks import EXIT
 from hera_k8s_sandbox.workflows.validation.calls import check_call
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
 from hera_k8s_sandbox.workflows.validation.references import check_expression

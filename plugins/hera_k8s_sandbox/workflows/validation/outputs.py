@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows.jsonpath import JsonPathError, check_jq
+from hera_k8s_sandbox.foundation.jsonpath import JsonPathError, check_jq
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.names import check_parameter
 from hera_k8s_sandbox.workflows.validation.references import check_expression

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, UnknownFunction, check
-from hera_k8s_sandbox.workflows.substitution import tags
+from hera_k8s_sandbox.workflows.language.substitution import tags
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
 

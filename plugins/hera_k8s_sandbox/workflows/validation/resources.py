@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hera_k8s_sandbox.reading import read_yaml
-from hera_k8s_sandbox.workflows.resources.actions import ACTIONS
-from hera_k8s_sandbox.workflows.resources.conditions import parse_condition
-from hera_k8s_sandbox.workflows.resources.flags import read_flags
-from hera_k8s_sandbox.workflows.substitution import tags
+from hera_k8s_sandbox.foundation.reading import read_yaml
+from hera_k8s_sandbox.workflows.executor.kubectl.actions import ACTIONS
+from hera_k8s_sandbox.workflows.executor.kubectl.conditions import parse_condition
+from hera_k8s_sandbox.workflows.executor.kubectl.flags import read_flags
+from hera_k8s_sandbox.workflows.language.substitution import tags
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 
 Json = dict[str, Any]

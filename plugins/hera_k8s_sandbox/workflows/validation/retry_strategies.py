@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows.durations import duration_of
+from hera_k8s_sandbox.foundation.durations import duration_of
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
 from hera_k8s_sandbox.workflows.validation.references import check_expression
 

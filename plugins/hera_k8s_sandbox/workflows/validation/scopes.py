@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hera_k8s_sandbox.workflows.substitution import tags
-from hera_k8s_sandbox.workflows.templates import Source, TemplateError, no_source, referred, scope_inside
+from hera_k8s_sandbox.workflows.language.substitution import tags
+from hera_k8s_sandbox.workflows.model.templates import Source, TemplateError, no_source, referred, scope_inside
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
 
 Json = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows.templates import Source, merged_spec, no_source
+from hera_k8s_sandbox.workflows.model.templates import Source, merged_spec, no_source
 from hera_k8s_sandbox.workflows.validation.artifacts import check_artifact_gc, check_passed_artifacts
 from hera_k8s_sandbox.workflows.validation.calls import check_arguments
 from hera_k8s_sandbox.workflows.validation.errors import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows.templates import calls
+from hera_k8s_sandbox.workflows.model.templates import calls
 from hera_k8s_sandbox.workflows.validation.artifacts import check_input_artifacts, check_output_artifacts
 from hera_k8s_sandbox.workflows.validation.containers import check_containers, check_daemon
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported

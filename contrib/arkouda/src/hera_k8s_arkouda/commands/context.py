@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hera_k8s_arkouda.deployment import ANYWHERE
+from hera_k8s_arkouda.settings import ArkoudaSettings
 from hera_k8s_utils import CredentialError, NoCredential, OptionsError
-
-from ..deployment import ANYWHERE
-from ..settings import ArkoudaSettings
 
 if TYPE_CHECKING:
     from hera_k8s_utils import OptionRow, Session

@@ -6,14 +6,13 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hera_k8s_arkouda.commands import workflow_run
+from hera_k8s_arkouda.commands.context import Place, account_of, can_look, find_place, settings_for, settings_of
+from hera_k8s_arkouda.deployment import ArkoudaDeletion, ArkoudaExporterDeletion
+from hera_k8s_arkouda.experiments import experiment_for
+from hera_k8s_arkouda.managed_objects import Thing, is_known, pods_of, present, things_of
+from hera_k8s_arkouda.workflows import instance_of
 from hera_k8s_utils import OptionsError, WorkflowFailed
-
-from ..deployment import ArkoudaDeletion, ArkoudaExporterDeletion
-from ..experiments import experiment_for
-from ..things import Thing, is_known, pods_of, present, things_of
-from ..workflows import instance_of
-from . import running
-from .surroundings import Place, account_of, can_look, find_place, settings_for, settings_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -28,7 +27,7 @@ PATIENCE = 180.0
 
 def arguments(parser: ArgumentParser) -> None:
     """How far to go."""
-    running.common_arguments(parser, asks=True)
+    workflow_run.common_arguments(parser, asks=True)
     parser.add_argument(
         "--install", action="store_true", help="first install the templates and rights that are missing"
     )
@@ -50,9 +49,9 @@ def delete(session: Session, place: Place, wanted: Deletion) -> int:
     title = f"{instance_of(wanted)} in {place.namespace}"
     with session.container(experiment_for(wanted, account_of(session)), **settings_for(session, place)) as container:
         seeing = can_look(container)
-        found = running.seen(container, things_of(wanted), can_look=seeing)
+        found = workflow_run.seen(container, things_of(wanted), can_look=seeing)
         console.say(f"delete {title}")
-        running.show_things(found, console, deleting=True)
+        workflow_run.show_things(found, console, deleting=True)
         if session.arguments.dry_run:
             console.say("nothing was done: --dry-run")
             return 0
@@ -62,12 +61,12 @@ def delete(session: Session, place: Place, wanted: Deletion) -> int:
         if not _agreed(session, console, title):
             console.say("nothing was deleted")
             return 0
-        running.check(container, console, strict=session.arguments.strict, install=session.arguments.install)
-        name = running.submit(container, wanted, console)
+        workflow_run.check(container, console, strict=session.arguments.strict, install=session.arguments.install)
+        name = workflow_run.submit(container, wanted, console)
         if session.arguments.detach:
             console.hint(f"hera-k8s follow {name}")
             return 0
-        ended = running.follow(container, wanted, name, console)
+        ended = workflow_run.follow(container, wanted, name, console)
         left = _wait_until_gone(container, wanted) if seeing else []
         if ended.phase != "Succeeded" or left:
             raise WorkflowFailed(
@@ -117,7 +116,7 @@ def _pods(container: ExperimentContainer, wanted: Deletion) -> list[str]:
 def _report(removed: list[Thing], found: dict[Thing, bool | None], console: Console, title: str) -> int:
     unseen = any(there is None for there in found.values())
     missing = [thing for thing, there in found.items() if there is False]
-    running.document(
+    workflow_run.document(
         console,
         {
             "event": "deleted",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hera_k8s_arkouda.commands import workflow_run
+from hera_k8s_arkouda.commands.context import account_of, can_look, find_place, settings_for, settings_of
+from hera_k8s_arkouda.deployment import ArkoudaDeployment
+from hera_k8s_arkouda.experiments import experiment_for
+from hera_k8s_arkouda.managed_objects import pods_of, things_of
+from hera_k8s_arkouda.templates import VERIFY_TASK
 from hera_k8s_utils import WorkflowFailed
-
-from ..deployment import ArkoudaDeployment
-from ..experiments import experiment_for
-from ..templates import VERIFY_TASK
-from ..things import pods_of, things_of
-from . import running
-from .surroundings import account_of, can_look, find_place, settings_for, settings_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: ArgumentParser) -> None:
     """How far to go."""
-    running.common_arguments(parser, asks=False)
+    workflow_run.common_arguments(parser, asks=False)
     parser.add_argument(
         "--install", action="store_true", help="first install the templates and rights that are missing"
     )
@@ -36,18 +35,20 @@ def run(session: Session) -> int:
     with session.container(experiment, **settings_for(session, place)) as container:
         seeing = can_look(container)
         console.say(f"deploy Arkouda {wanted.instance_name} in {place.namespace}")
-        running.show_parameters(wanted, console)
-        running.show_things(running.seen(container, things_of(wanted), can_look=seeing), console, deleting=False)
+        workflow_run.show_parameters(wanted, console)
+        workflow_run.show_things(
+            workflow_run.seen(container, things_of(wanted), can_look=seeing), console, deleting=False
+        )
         if session.arguments.dry_run:
             console.say("nothing was done: --dry-run")
             return 0
-        running.check(container, console, strict=session.arguments.strict, install=session.arguments.install)
-        name = running.submit(container, wanted, console)
+        workflow_run.check(container, console, strict=session.arguments.strict, install=session.arguments.install)
+        name = workflow_run.submit(container, wanted, console)
         if session.arguments.detach:
             console.hint(f"hera-k8s arkouda status, or hera-k8s follow {name}")
             return 0
         console.say(f"  waiting for {wanted.number_of_locales} locales, {wanted.ready_timeout} s at most")
-        ended = running.follow(container, wanted, name, console)
+        ended = workflow_run.follow(container, wanted, name, console)
         if ended.phase != "Succeeded":
             raise _failed(container, wanted, name, ended.message or ended.phase, console, seeing=seeing)
         return _done(container, wanted, console, seeing=seeing)
@@ -55,8 +56,8 @@ def run(session: Session) -> int:
 
 def _done(container: ExperimentContainer, wanted: ArkoudaDeployment, console: Console, *, seeing: bool) -> int:
     locales = pods_of(container.context(), f"{wanted.instance_name}-locale") if seeing else []
-    running.show_pods(locales, console)
-    running.document(
+    workflow_run.show_pods(locales, console)
+    workflow_run.document(
         console, {"event": "deployed", "instance": wanted.instance_name, "locales": [p.name for p in locales]}
     )
     address = f"{wanted.instance_name}.{wanted.namespace}:5555"
@@ -76,9 +77,9 @@ def _failed(
     """The error that names the locales that are not ready, and what the verification had to say."""
     locales = pods_of(container.context(), f"{wanted.instance_name}-locale") if seeing else []
     late = [pod for pod in locales if not pod.ready]
-    for line in running.log_of(container, name, VERIFY_TASK):
+    for line in workflow_run.log_of(container, name, VERIFY_TASK):
         console.say(f"  {line}")
-    running.show_pods(late, console)
+    workflow_run.show_pods(late, console)
     found = f"{why}; not ready: {', '.join(pod.name for pod in late)}" if late else why
     return WorkflowFailed(
         f"Arkouda {wanted.instance_name} was not deployed",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hera_k8s_arkouda.commands.context import account_of, said_namespace
+from hera_k8s_arkouda.install import ABSENT, PRESENT, carry_out, installation, plan
+from hera_k8s_arkouda.templates import WORKFLOWS_ACCOUNT
 from hera_k8s_utils import OptionsError, counted
-
-from ..install import ABSENT, PRESENT, carry_out, installation, plan
-from ..templates import WORKFLOWS_ACCOUNT
-from .surroundings import account_of, said_namespace
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from hera_k8s_arkouda.commands.context import account_of, offline_place, said_namespace, settings_of
+from hera_k8s_arkouda.install import installation
+from hera_k8s_arkouda.rights import in_namespace
+from hera_k8s_arkouda.templates import WORKFLOWS_ACCOUNT
+from hera_k8s_arkouda.workflows import cron_workflow, workflow
 from hera_k8s_utils import Manifest
-
-from ..install import installation
-from ..rights import in_namespace
-from ..templates import WORKFLOWS_ACCOUNT
-from ..workflows import cron_workflow, workflow
-from .surroundings import account_of, offline_place, said_namespace, settings_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hera_k8s_arkouda.commands.context import account_of, find_place, settings_for, settings_of
+from hera_k8s_arkouda.cron import check_schedule, check_timezone
+from hera_k8s_arkouda.workflows import DELETE_AT, DEPLOY_AT, INSTANCE_LABEL, TIMEZONE, cron_workflow
 from hera_k8s_utils import HeraK8sError, Manifest, OptionsError, PlatformError, Trouble, counted
-
-from ..cron import check_schedule, check_timezone
-from ..workflows import DELETE_AT, DEPLOY_AT, INSTANCE_LABEL, TIMEZONE, cron_workflow
-from .surroundings import account_of, find_place, settings_for, settings_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

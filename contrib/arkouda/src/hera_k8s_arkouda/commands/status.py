@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hera_k8s_arkouda.commands.context import find_place, settings_for, settings_of
+from hera_k8s_arkouda.managed_objects import PodState, Thing, is_there, look, pods_of, things_of
+from hera_k8s_arkouda.workflows import INSTANCE_LABEL
 from hera_k8s_utils import ChecksFailed, PlatformError, Trouble, counted
-
-from ..things import PodState, Thing, is_there, look, pods_of, things_of
-from ..workflows import INSTANCE_LABEL
-from .surroundings import find_place, settings_for, settings_of
 
 if TYPE_CHECKING:
     from hera_k8s_utils import Console, Context, Session

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from hera_k8s_arkouda.deployment import Subject
+from hera_k8s_arkouda.managed_objects import PodState, Thing, is_there, number_of_tasks
+from hera_k8s_arkouda.workflows import INSTANCE_LABEL, PARAMETERS_LABEL, instance_of, labels_of
 from hera_k8s_utils import ChecksFailed, HeraK8sError, NodeState, PlatformError, RunUpdate, Trouble, provision
-
-from ..deployment import Subject
-from ..things import PodState, Thing, is_there, number_of_tasks
-from ..workflows import INSTANCE_LABEL, PARAMETERS_LABEL, instance_of, labels_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

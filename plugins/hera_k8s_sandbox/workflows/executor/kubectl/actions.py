@@ -8,8 +8,8 @@ import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from hera_k8s_sandbox.workflows.resources.client import Client, Refused
-from hera_k8s_sandbox.workflows.resources.flags import Flags
+from hera_k8s_sandbox.workflows.executor.kubectl.client import Client, Refused
+from hera_k8s_sandbox.workflows.executor.kubectl.flags import Flags
 
 Json = dict[str, Any]
 

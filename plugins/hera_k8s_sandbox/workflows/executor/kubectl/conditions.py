@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
-from hera_k8s_sandbox.errors import ApiError
-from hera_k8s_sandbox.selectors import Condition, Selector, parse_labels
-from hera_k8s_sandbox.workflows.jsonpath import dotted
+from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.jsonpath import dotted
+from hera_k8s_sandbox.foundation.selectors import Condition, Selector, parse_labels
 
 Json = dict[str, Any]
 

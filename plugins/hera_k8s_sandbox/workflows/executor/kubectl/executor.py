@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_sandbox.reading import read_yaml
-from hera_k8s_sandbox.workflows.jsonpath import JsonPathError, jq_output, kubectl_output
-from hera_k8s_sandbox.workflows.resources.actions import ActionFailed, perform
-from hera_k8s_sandbox.workflows.resources.client import Client, Refused
-from hera_k8s_sandbox.workflows.resources.conditions import ConditionFailed, is_met, parse_condition
-from hera_k8s_sandbox.workflows.resources.flags import read_flags
+from hera_k8s_sandbox.foundation.jsonpath import JsonPathError, jq_output, kubectl_output
+from hera_k8s_sandbox.foundation.reading import read_yaml
+from hera_k8s_sandbox.workflows.executor.kubectl.actions import ActionFailed, perform
+from hera_k8s_sandbox.workflows.executor.kubectl.client import Client, Refused
+from hera_k8s_sandbox.workflows.executor.kubectl.conditions import ConditionFailed, is_met, parse_condition
+from hera_k8s_sandbox.workflows.executor.kubectl.flags import read_flags
 
 Json = dict[str, Any]
 

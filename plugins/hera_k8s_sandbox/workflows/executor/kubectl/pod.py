@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import hera_k8s_sandbox
-from hera_k8s_sandbox import files
-from hera_k8s_sandbox.mounts import Mount, Task
-from hera_k8s_sandbox.pod_run import PodRun
+from hera_k8s_sandbox.foundation import files
+from hera_k8s_sandbox.kubelet.mounts import Mount, Task
+from hera_k8s_sandbox.kubelet.pod_worker import PodRun
 
 Json = dict[str, Any]
 
@@ -45,7 +45,7 @@ def as_executor(task: Task, directory: Path) -> Task:
     """The task of the main container: our executor in place of Argo's."""
     package = Path(hera_k8s_sandbox.__file__).parent
     mounts = (Mount(package, f"{_PROGRAM}/{package.name}", read_only=True), Mount(directory, _TASK))
-    command = ("python3", "-m", "hera_k8s_sandbox.workflows.resources.executor", _TASK)
+    command = ("python3", "-m", "hera_k8s_sandbox.workflows.executor.kubectl.executor", _TASK)
     env = {**task.env, "PYTHONPATH": _PROGRAM, "PYTHONDONTWRITEBYTECODE": "1", "TERMINATION_LOG": _LOG}
     return replace(task, command=command, env=env, mounts=(*task.mounts, *mounts))
 
