@@ -11,11 +11,9 @@ from hera_k8s_utils import _startup as _startup  # the first of all, `__future__
 
 from typing import TYPE_CHECKING, Any
 
+from hera_k8s_utils._types import Json
 from hera_k8s_utils._version import __version__
 from hera_k8s_utils.argo_server import argo_server
-from hera_k8s_utils.num_exp_environment import Struct, num_exp_environment
-from hera_k8s_utils.k8s_cluster import cluster, k8s_cluster
-from hera_k8s_utils.parser import parse_arguments, parser
 from hera_k8s_utils.config.options import option
 from hera_k8s_utils.errors import (
     BuildError,
@@ -36,49 +34,42 @@ from hera_k8s_utils.errors import (
     WorkflowFailed,
     listed,
 )
-from hera_k8s_utils.plugins.context import Context, Demand
+from hera_k8s_utils.experiment.run_state import LogLine, NodeState, RunSummary, RunUpdate, Submission
+from hera_k8s_utils.experiment.workload import Demand
+from hera_k8s_utils.k8s_cluster import cluster, k8s_cluster
+from hera_k8s_utils.num_exp_environment import Struct, num_exp_environment
+from hera_k8s_utils.offline.guards import Replacement, RequestGuard
+from hera_k8s_utils.parser import parse_arguments, parser
+from hera_k8s_utils.plugins.clients import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey
+from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.plugins.credentials import Credential
 from hera_k8s_utils.plugins.hookspecs import HOOK_API, hookimpl
-from hera_k8s_utils.plugins.platforms import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey
 from hera_k8s_utils.plugins.records import (
-    CheckResult,
     Command,
-    Credential,
     CredentialProvider,
     Engine,
     ExecutionEngine,
-    Finding,
-    Json,
     LayoutStrategy,
     LifecycleEvent,
-    LogLine,
-    Naming,
-    NodeState,
     Platform,
-    Replacement,
-    RequestGuard,
     ResourceChecker,
-    RunSummary,
-    RunUpdate,
     Site,
-    Submission,
-    Verdict,
-    fail,
-    ok,
-    unknown,
-    warn,
 )
+from hera_k8s_utils.results import CheckResult, Finding, Verdict, fail, ok, unknown, warn
+from hera_k8s_utils.sweep.path_encoder import Naming
 
 if TYPE_CHECKING:
-    from hera_k8s_argo.workflow.variables import Unresolved
-    from hera_k8s_cli.commands import Session
     from hera_k8s_cli.terminal.console import Console
     from hera_k8s_utils.checks.provisioning import provision
     from hera_k8s_utils.config.options import OptionRow
     from hera_k8s_utils.container.container import Connection, ExperimentContainer, build_container, connect
+    from hera_k8s_utils.container.session import Session
     from hera_k8s_utils.engines.submission import Desk, submit_once
-    from hera_k8s_utils.experiment.manifest import DIGEST_LABEL, Manifest
+    from hera_k8s_utils.experiment.manifest import Manifest
     from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Requirement
+    from hera_k8s_utils.experiment.workload import Unresolved
     from hera_k8s_utils.formatting import counted
+    from hera_k8s_utils.labels import DIGEST_LABEL
     from hera_k8s_utils.names import is_dns_subdomain, nearest
     from hera_k8s_utils.network.http import HttpClient, NetworkSettings
     from hera_k8s_utils.network.retry import Strain
@@ -89,7 +80,7 @@ if TYPE_CHECKING:
     from hera_k8s_utils.sweep.layout import Layout
 
 _LATER = {
-    "Session": "hera_k8s_cli.commands",
+    "Session": "hera_k8s_utils.container.session",
     "Console": "hera_k8s_cli.terminal.console",
     "Connection": "hera_k8s_utils.container.container",
     "ExperimentContainer": "hera_k8s_utils.container.container",
@@ -105,7 +96,7 @@ _LATER = {
     "Point": "hera_k8s_utils.sweep.inputs",
     "linspace": "hera_k8s_utils.sweep.inputs",
     "Layout": "hera_k8s_utils.sweep.layout",
-    "DIGEST_LABEL": "hera_k8s_utils.experiment.manifest",
+    "DIGEST_LABEL": "hera_k8s_utils.labels",
     "Manifest": "hera_k8s_utils.experiment.manifest",
     "is_dns_subdomain": "hera_k8s_utils.names",
     "nearest": "hera_k8s_utils.names",
@@ -124,7 +115,7 @@ _LATER = {
     "read_text": "hera_k8s_utils.reading",
     "Desk": "hera_k8s_utils.engines.submission",
     "submit_once": "hera_k8s_utils.engines.submission",
-    "Unresolved": "hera_k8s_argo.workflow.variables",
+    "Unresolved": "hera_k8s_utils.experiment.workload",
     "counted": "hera_k8s_utils.formatting",
 }
 """Names that `hera-k8s --help` does without: their modules are imported on first use."""

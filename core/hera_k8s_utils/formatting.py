@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Final
@@ -128,3 +129,11 @@ def columns(rows: Sequence[Sequence[str]], *, gap: int = 2) -> list[str]:
     return [
         (" " * gap).join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows
     ]
+
+
+_WIDEST: Final = 100
+
+
+def width() -> int:
+    """Columns for help: those of the terminal, within reason."""
+    return max(50, min(shutil.get_terminal_size().columns - 2, _WIDEST))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils import SubmitError
-from hera_k8s_utils.experiment.manifest import DIGEST_LABEL
+from hera_k8s_utils.labels import DIGEST_LABEL
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment

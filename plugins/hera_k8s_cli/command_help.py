@@ -6,12 +6,13 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from hera_k8s_cli.commands import TAKES_EXPERIMENT
-from hera_k8s_cli.help import PROGRAM, closing, table, width
+from hera_k8s_cli.help import PROGRAM, closing, table
 from hera_k8s_utils.config.arguments import CommandParser
+from hera_k8s_utils.config.declared import owner_title
 from hera_k8s_utils.config.global_flags import COMMON_HELP, RESERVED
+from hera_k8s_utils.container.session import TAKES_EXPERIMENT
 from hera_k8s_utils.errors import PluginError
-from hera_k8s_utils.plugins.plugin_options import owner_title
+from hera_k8s_utils.formatting import width
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.options import OptionSpec

@@ -8,13 +8,14 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_cli.command_help import command_help, command_parser
-from hera_k8s_cli.commands import TAKES_EXPERIMENT, DefaultFile, Session
 from hera_k8s_utils.config.arguments import Line, unknown_words
+from hera_k8s_utils.config.declared import all_specs
 from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, Common, is_flag
-from hera_k8s_utils.config.resolution import resolve, resolve_for
+from hera_k8s_utils.config.resolution import resolve
+from hera_k8s_utils.container.session import TAKES_EXPERIMENT, DefaultFile, Session
 from hera_k8s_utils.errors import HeraK8sError, PluginError
 from hera_k8s_utils.plugins.manager import StrangersFault, is_own
-from hera_k8s_utils.plugins.plugin_options import all_specs, owners_of, unloaded_plugins
+from hera_k8s_utils.plugins.plugin_options import owners_of, resolve_for, unloaded_plugins
 from hera_k8s_utils.streams import show
 from hera_k8s_utils.trust.directories import refuse_foreign_experiment
 

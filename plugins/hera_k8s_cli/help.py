@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_utils._version import __version__
 from hera_k8s_utils.config.global_flags import COMMON_HELP
+from hera_k8s_utils.formatting import width
 from hera_k8s_utils.plugins.manager import is_own
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from hera_k8s_utils.plugins.records import Command
 
 PROGRAM: Final = "hera-k8s"
-_WIDEST: Final = 100
 
 EXIT_CODES: Final = (
     (0, "done"),
@@ -104,8 +103,3 @@ def table(rows: Iterable[tuple[str, str]]) -> str:
         first = head if len(name) <= left else f"  {name}\n{indent}"
         lines.append(first + textwrap.fill(text, max(20, width() - len(indent)), subsequent_indent=indent))
     return "\n".join(lines)
-
-
-def width() -> int:
-    """Columns for help: those of the terminal, within reason."""
-    return max(50, min(shutil.get_terminal_size().columns - 2, _WIDEST))

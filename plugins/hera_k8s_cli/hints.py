@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from hera_k8s_cli.commands import DefaultFile
 from hera_k8s_utils.config.options import MISSING, Effective, Rank
+from hera_k8s_utils.container.session import DefaultFile
 
 if TYPE_CHECKING:
-    from hera_k8s_cli.commands import Session
     from hera_k8s_utils.checks.runner import Report
     from hera_k8s_utils.container.container import ExperimentContainer
+    from hera_k8s_utils.container.session import Session
 
 _SAME_LINE: Final = re.compile(r"\bhera-k8s (provision|render)\b")
 """Commands in hints that mean the experiment at hand."""

@@ -7,11 +7,12 @@ from datetime import datetime
 
 from hera_k8s_kube.settings import AccountTokenSettings
 from hera_k8s_kube.tokens import expiry_of, parse_time, subject_of
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.errors import CredentialError, NoCredential, NotApplicable, PlatformError, Trouble
 from hera_k8s_utils.network.headers import bearer_token
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.records import Credential, Json
+from hera_k8s_utils.plugins.credentials import Credential
 
 TOKEN_SECRET = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secret
 

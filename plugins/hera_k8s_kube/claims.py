@@ -10,11 +10,12 @@ from typing import Final
 from hera_k8s_kube.lookups import absent, find, going, kubectl
 from hera_k8s_kube.pod_usage import resolved, used_pods
 from hera_k8s_kube.requirements import PersistentVolumeClaim
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import PlatformError, Trouble
 from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.records import CheckResult, Json, fail, ok, unknown, warn
 from hera_k8s_utils.quantities import parse_quantity
+from hera_k8s_utils.results import CheckResult, fail, ok, unknown, warn
 
 LOCAL_PATH: Final = "hera-k8s-utils/local-path"
 """Annotation of a claim whose contents lie on this machine (the sandbox's): their directory."""

@@ -14,20 +14,21 @@ from urllib.parse import quote
 from hera_k8s_kube.errors import Request, event_error, lost, parsed, refusal
 from hera_k8s_kube.session import Session, open_session
 from hera_k8s_kube.tokens import expires_within
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.checks.provisioning import MANAGER
 from hera_k8s_utils.errors import HeraK8sError, NotApplicable, PlatformError, Trouble
 from hera_k8s_utils.names import is_dns_label
 from hera_k8s_utils.network.headers import sendable
 from hera_k8s_utils.network.http import NetworkSettings
 from hera_k8s_utils.network.limits import LARGEST_ANSWER, LARGEST_OBJECT, ListLimits, RequestLimits
-from hera_k8s_utils.plugins.records import Credential, Json
+from hera_k8s_utils.plugins.credentials import Credential
 from hera_k8s_utils.reading import are_objects
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
     from hera_k8s_utils.network.bodies import Pace
-    from hera_k8s_utils.plugins.platforms import Scope
+    from hera_k8s_utils.plugins.clients import Scope
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class _Received:
 
 
 class KubernetesClient:
-    """The client of `hera_k8s_utils.plugins.platforms.Kubernetes`; safe to share between threads.
+    """The client of `hera_k8s_utils.plugins.clients.Kubernetes`; safe to share between threads.
 
     namespace: of requests that name none. renew: refused credential -> a fresh one; None when there is none to get.
     width: how many requests run at once; as many connections are kept.

@@ -7,10 +7,11 @@ from typing import Final
 
 from hera_k8s_kube.lookups import absent, find, going, kubectl
 from hera_k8s_kube.requirements import CustomResourceDefinition, Namespace, StorageClass, WorkflowTemplate
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import listed
 from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.records import CheckResult, Json, fail, ok, warn
+from hera_k8s_utils.results import CheckResult, fail, ok, warn
 
 _ARGO: Final = "argoproj.io/v1alpha1"
 _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"

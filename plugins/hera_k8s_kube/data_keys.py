@@ -10,11 +10,12 @@ from typing import Final, TypeVar
 from hera_k8s_kube.lookups import absent, find, going, kubectl
 from hera_k8s_kube.pod_usage import UsedPod, keyed_uses, resolved, used_pods
 from hera_k8s_kube.requirements import ConfigMap, KeyedRequirement, Secret
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import listed
 from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.records import CheckResult, Json, fail, ok
 from hera_k8s_utils.redaction import remember
+from hera_k8s_utils.results import CheckResult, fail, ok
 
 Q = TypeVar("Q", ConfigMap, Secret)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hera_k8s_kube.requirements import KubeRequirement
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import PlatformError, Trouble
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.records import CheckResult, Json, fail
+from hera_k8s_utils.results import CheckResult, fail
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.plugins.platforms import Scope
+    from hera_k8s_utils.plugins.clients import Scope
 
 
 def find(context: Context, api_version: str, resource: str, name: str, *, scope: Scope = "namespace") -> Json | None:

@@ -8,11 +8,12 @@ from typing import Final
 from hera_k8s_kube.lookups import absent, find, going, kubectl
 from hera_k8s_kube.pod_usage import used_pods
 from hera_k8s_kube.requirements import Right, Rule, ServiceAccount
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.checks.provisioning import plural
 from hera_k8s_utils.errors import PlatformError, Trouble
 from hera_k8s_utils.experiment.manifest import Manifest, Reference, Unresolved
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.records import CheckResult, Json, fail, ok, unknown
+from hera_k8s_utils.results import CheckResult, fail, ok, unknown
 
 _REVIEWS: Final = "authorization.k8s.io/v1"
 _VERBS: Final = {

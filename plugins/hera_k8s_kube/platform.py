@@ -11,9 +11,10 @@ from hera_k8s_kube.session import Handle
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.errors import PlatformError, Trouble
 from hera_k8s_utils.network.http import NetworkSettings
+from hera_k8s_utils.plugins.clients import KUBERNETES
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.platforms import KUBERNETES
-from hera_k8s_utils.plugins.records import CheckResult, Credential, Finding, ok, warn
+from hera_k8s_utils.plugins.credentials import Credential
+from hera_k8s_utils.results import CheckResult, Finding, ok, warn
 
 _SOON: Final = timedelta(minutes=15)
 """A token that ends within this time is worth a warning."""

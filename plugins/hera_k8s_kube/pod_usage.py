@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
-from hera_k8s_utils.plugins.records import Json
 
 _POD_AT: Final[Mapping[str, Sequence[str]]] = {
     "Pod": ("spec",),

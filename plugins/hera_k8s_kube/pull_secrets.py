@@ -10,13 +10,14 @@ from typing import Final
 from hera_k8s_kube.lookups import absent, find, going, kubectl
 from hera_k8s_kube.pod_usage import resolved, used_pods
 from hera_k8s_kube.requirements import PullSecret
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.errors import listed
 from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.records import CheckResult, Json, fail, ok
 from hera_k8s_utils.reading import parse_json
 from hera_k8s_utils.redaction import remember
+from hera_k8s_utils.results import CheckResult, fail, ok
 
 _KEYS: Final = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
 """The key of each type that holds logins."""

@@ -11,7 +11,7 @@ from hera_k8s_utils.network.addresses import remember_address, shown_address, wi
 from hera_k8s_utils.network.headers import bearer_token, require_sendable
 from hera_k8s_utils.network.http import NetworkSettings, silence_unverified, tls_context
 from hera_k8s_utils.network.proxies import proxy_for
-from hera_k8s_utils.plugins.records import Credential
+from hera_k8s_utils.plugins.credentials import Credential
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration

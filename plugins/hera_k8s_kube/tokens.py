@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
-from hera_k8s_utils.plugins.records import Credential
+from hera_k8s_utils.plugins.credentials import Credential
 from hera_k8s_utils.reading import parse_json
 
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hera_k8s_argo.token_store import user_logins
 from hera_k8s_argo.tokens import bare_token, facts_of
 from hera_k8s_utils import Credential, CredentialError, NoCredential, build_container
-from hera_k8s_utils.plugins.platforms import ARGO
+from hera_k8s_utils.plugins.clients import ARGO
 
 SERVER = "argo.example:2746"
 

@@ -25,7 +25,7 @@ import json
 import sys
 from dataclasses import dataclass
 from hera_k8s_utils import BuildError, Command, ChecksFailed, hookimpl, option
-from hera_k8s_cli.commands import experiment_argument
+from hera_k8s_utils.container.session import experiment_argument
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:

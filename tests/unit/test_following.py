@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from hera_k8s_cli.runs.follower import Ended, Follower
-from hera_k8s_cli.runs.pending import Reason, Waiting, describe_wait, gates_of, what_checks_said
+from hera_k8s_cli.runs.pending import Reason, Waiting, gates_of, what_checks_said
 from hera_k8s_cli.runs.progress import Tally
 from hera_k8s_cli.terminal.console import Console
+from hera_k8s_kube.pod_status import describe_wait
 from hera_k8s_utils import NodeState, PlatformError, RunUpdate, Trouble
 
 

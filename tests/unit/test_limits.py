@@ -37,7 +37,7 @@ from hera_k8s_utils.errors import PlatformError, Trouble
 from hera_k8s_utils.network.bodies import EVENTS, FINISHED, GROWING
 from hera_k8s_utils.network.http import HttpClient, NetworkSettings
 from hera_k8s_utils.network.limits import OutOfTime, RequestLimits
-from hera_k8s_utils.plugins.records import Credential
+from hera_k8s_utils.plugins.credentials import Credential
 
 QUICK = NetworkSettings(http_timeout=1.0, http_connect_timeout=1.0, http_retries=2)
 PATIENT = NetworkSettings(http_timeout=30, http_retries=2)

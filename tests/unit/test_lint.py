@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hera_k8s_utils.checks.lint import NAMES, SCRIPTS, SIZE, lint
 from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.plugins.records import Finding, Verdict
+from hera_k8s_utils.results import Finding, Verdict
 
 
 def workflow(*templates: dict[str, Any], **spec: Any) -> dict[str, Any]:

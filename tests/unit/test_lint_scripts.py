@@ -10,7 +10,7 @@ from hera.workflows import DAG, Parameter, Steps, Workflow, script
 
 from hera_k8s_utils.checks.lint import SCRIPTS, lint
 from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.plugins.records import Verdict
+from hera_k8s_utils.results import Verdict
 
 LIMIT = 3
 

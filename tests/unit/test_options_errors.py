@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import pytest
 
 from hera_k8s_utils import OptionsError, option
+from hera_k8s_utils.config.declared import Unloaded
 from hera_k8s_utils.config.options import Owner
 from hera_k8s_utils.config.resolution import resolve
 from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.plugins.plugin_options import Unloaded
 
 VALUE = "s3cr3t-value"
 

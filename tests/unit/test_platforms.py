@@ -19,7 +19,8 @@ from hera_k8s_utils import (
 from hera_k8s_utils.config.options import Owner
 from hera_k8s_utils.config.resolution import resolve
 from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.plugins.platforms import PlatformKey, Platforms
+from hera_k8s_utils.plugins.clients import PlatformKey
+from hera_k8s_utils.plugins.platforms import Platforms
 
 
 def made(providers: list[CredentialProvider], platforms: list[Platform] | None = None) -> Context:

@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hera_k8s_utils.errors import HeraK8sError
-from hera_k8s_utils.plugins.records import CheckResult, Verdict
 from hera_k8s_utils.redaction import (
     REDACTED,
     environment_for_children,
@@ -28,6 +27,7 @@ from hera_k8s_utils.redaction import (
     remember,
     without_known,
 )
+from hera_k8s_utils.results import CheckResult, Verdict
 
 TOKEN = "zT5kQ2vX9mLr7WcN4bYh"
 LONG = "v2k7Qz.Xw81LmNp04RtYs92BvCxZa63KdJfHg57TyUiOp18QeWr.LkMnJb_HvGc-FxDzSa09PoIuYt65"

@@ -15,9 +15,10 @@ import pytest
 from hera_k8s_cli.logging import remember
 from hera_k8s_utils import HeraK8sError, Inputs, Manifest, NodeState, OptionsError, RunUpdate, Submission
 from hera_k8s_utils.checks.runner import ACCESS, Report, Row
-from hera_k8s_utils.plugins.records import ok
+from hera_k8s_utils.experiment.run_ids import new_run_id, short_id, workflow_name
+from hera_k8s_utils.results import ok
 from hera_k8s_utils.runs.provenance import git_state
-from hera_k8s_utils.runs.records import Runs, new_run_id, short_id, workflow_name
+from hera_k8s_utils.runs.records import Runs
 
 REPORT = Report([Row(ACCESS, "kubernetes", ok("1.36"))])
 

@@ -16,7 +16,7 @@ from hera_k8s_argo.engines.server import ArgoEngine
 from hera_k8s_cli.runs.settling import submit
 from hera_k8s_utils import CredentialError, HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, Trouble
 from hera_k8s_utils.engines.submission import Desk, submit_once
-from hera_k8s_utils.experiment.manifest import DIGEST_LABEL
+from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.network.retry import Patience
 from hera_k8s_utils.runs.records import Runs, Submitted
 

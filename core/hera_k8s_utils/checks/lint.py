@@ -14,7 +14,7 @@ from hera_k8s_kube.jobs.manifest import JOB
 from hera_k8s_utils.experiment.manifest import Manifest, sources_of
 from hera_k8s_utils.lint.problems import Problem
 from hera_k8s_utils.lint.python_source import script_problems
-from hera_k8s_utils.plugins.records import CheckResult, Finding, Verdict, fail, ok, warn
+from hera_k8s_utils.results import CheckResult, Finding, Verdict, fail, ok, warn
 
 NAMES: Final = "names, references"
 SCRIPTS: Final = "inline scripts"

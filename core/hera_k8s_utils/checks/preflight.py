@@ -16,16 +16,8 @@ from hera_k8s_utils.experiment.model import BuiltExperiment, Requirement
 from hera_k8s_utils.network.addresses import shown_address
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.plugins.isolation import blaming
-from hera_k8s_utils.plugins.records import (
-    CheckResult,
-    Engine,
-    ExecutionEngine,
-    ResourceChecker,
-    Verdict,
-    ok,
-    unknown,
-    warn,
-)
+from hera_k8s_utils.plugins.records import Engine, ExecutionEngine, ResourceChecker
+from hera_k8s_utils.results import CheckResult, Verdict, ok, unknown, warn
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.settings import CoreSettings

@@ -9,17 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import NoCredential, PlatformError, Trouble
 from hera_k8s_utils.experiment.model import Requirement
+from hera_k8s_utils.plugins.clients import KUBERNETES
 from hera_k8s_utils.plugins.isolation import blaming
-from hera_k8s_utils.plugins.platforms import KUBERNETES
-from hera_k8s_utils.plugins.records import Json
 
 if TYPE_CHECKING:
     from hera_k8s_utils.checks.preflight import Wanted
     from hera_k8s_utils.container.container import ExperimentContainer
+    from hera_k8s_utils.plugins.clients import Kubernetes, Scope
     from hera_k8s_utils.plugins.context import Context
-    from hera_k8s_utils.plugins.platforms import Kubernetes, Platforms, Scope
+    from hera_k8s_utils.plugins.platforms import Platforms
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "hera-k8s-utils"

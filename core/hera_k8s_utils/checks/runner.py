@@ -12,8 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import ChecksFailed, HeraK8sError, PlatformError, Trouble
-from hera_k8s_utils.plugins.records import CheckResult, Finding, Json, Verdict, fail, unknown
+from hera_k8s_utils.results import CheckResult, Finding, Verdict, fail, unknown
 
 log = logging.getLogger(__name__)
 

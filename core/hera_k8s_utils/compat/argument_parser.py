@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TextIO
 
 from hera_k8s_cli.logging import redact, remember
-from hera_k8s_utils.compat.parser import KnownOption
+from hera_k8s_utils.compat.known_options import KnownOption
 from hera_k8s_utils.compat.servers import ending_the_script
 from hera_k8s_utils.config.arguments import unknown_words, without_values
 from hera_k8s_utils.config.conversion import switch
@@ -203,8 +203,9 @@ def known_keys(
 
 
 def _judge(strange: Sequence[Entry], names: Iterable[str], shown: str, logger: logging.Logger) -> None:
+    from hera_k8s_utils.config.declared import all_specs
     from hera_k8s_utils.plugins.manager import Plugins
-    from hera_k8s_utils.plugins.plugin_options import all_specs, owners_of
+    from hera_k8s_utils.plugins.plugin_options import owners_of
 
     framework = {name for spec in all_specs(owners_of(Plugins.load())) for name in spec.names}
     known = {*names, *framework}

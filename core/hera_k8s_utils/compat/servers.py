@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from hera_k8s_utils.checks.runner import Check, Row
     from hera_k8s_utils.container.container import Connection
     from hera_k8s_utils.plugins.context import Context
-    from hera_k8s_utils.plugins.records import CheckResult, Credential
+    from hera_k8s_utils.plugins.credentials import Credential
+    from hera_k8s_utils.results import CheckResult
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class Servers:
         from hera_k8s_cli.logging import redact
         from hera_k8s_utils.checks.runner import run_checks
         from hera_k8s_utils.config.settings import CoreSettings
-        from hera_k8s_utils.plugins.records import Verdict
+        from hera_k8s_utils.results import Verdict
 
         core = self.context.options.of(CoreSettings)
         report = run_checks(checks, width=core.concurrency, timeout=core.check_timeout)

@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from hera_k8s_cli.help import width
 from hera_k8s_utils.config.conversion import switch
+from hera_k8s_utils.config.declared import Unloaded
 from hera_k8s_utils.config.global_flags import dashed, is_flag
-from hera_k8s_utils.config.options import Kind, OptionSpec
-from hera_k8s_utils.config.resolution import Given
+from hera_k8s_utils.config.options import Given, Kind, OptionSpec
 from hera_k8s_utils.errors import OptionsError, listed
+from hera_k8s_utils.formatting import width
 from hera_k8s_utils.names import nearest
-from hera_k8s_utils.plugins.plugin_options import Unloaded
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

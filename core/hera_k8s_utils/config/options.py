@@ -6,6 +6,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
@@ -424,3 +425,13 @@ def _shown(each: Effective) -> Any:
     if isinstance(each.value, tuple):
         return [redact(text) for text in each.value]
     return redact(str(each.value)) if isinstance(each.value, (str, Path)) else each.value
+
+
+@dataclass(frozen=True)
+class Given:
+    """A flag and its value as text; position: among all flags that were given. word: both, as one word of a line."""
+
+    flag: str
+    value: str = field(repr=False)
+    position: int
+    word: str = field(default="", repr=False)

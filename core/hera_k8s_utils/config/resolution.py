@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils.config.conversion import Candidate, converted, texts_of
+from hera_k8s_utils.config.declared import Unloaded, all_specs
+from hera_k8s_utils.config.environment_variables import DISABLING, PATIENCE
 from hera_k8s_utils.config.files import ConfigFile, Entry, exposure, read_config_files
 from hera_k8s_utils.config.options import (
     MISSING,
     Effective,
+    Given,
     Kind,
     OptionSpec,
     Origin,
@@ -27,29 +30,17 @@ from hera_k8s_utils.config.options import (
 from hera_k8s_utils.errors import OptionsError, listed
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.network.addresses import remember_address
-from hera_k8s_utils.plugins.manager import DISABLING, PATIENCE, Plugins
-from hera_k8s_utils.plugins.plugin_options import Unloaded, all_specs, owners_of, unloaded_plugins
 from hera_k8s_utils.redaction import remember
 from hera_k8s_utils.trust.directories import SAFE
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.experiment.model import Experiment
+    pass
 
 log = logging.getLogger(__name__)
 
 _NEAR: Final = 0.82
 """Likeness from which on an unknown key of a file is taken for a misspelt one; files may hold keys of others."""
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][\w-]{0,40}$")
-
-
-@dataclass(frozen=True)
-class Given:
-    """A flag and its value as text; position: among all flags that were given. word: both, as one word of a line."""
-
-    flag: str
-    value: str = field(repr=False)
-    position: int
-    word: str = field(default="", repr=False)
 
 
 # --- the whole -------------------------------------------------------------------------------------------------
@@ -94,29 +85,6 @@ def resolve(
     effective = {(spec.owner.settings, spec.field): sources.effective(spec) for spec in specs}
     found = next((file for file in files if file.found), None)
     return Resolved(effective, tuple(file.shown for file in files), secrets, found)
-
-
-def resolve_for(
-    plugins: Plugins,
-    *,
-    experiment: Experiment | None = None,
-    argv: Sequence[str] = (),
-    environ: Mapping[str, str] | None = None,
-    config: str | Path | None = None,
-    keywords: Mapping[str, Any] | None = None,
-    tolerant: bool = False,
-) -> Resolved:
-    """`resolve` for the framework's own options, those of all plugins, and those of an experiment."""
-    return resolve(
-        owners_of(plugins, experiment),
-        argv=argv,
-        environ=environ,
-        config=config,
-        keywords=keywords,
-        sites={each.record.name: each.record.defaults for each in plugins.all("sites")},
-        unloaded=lambda: unloaded_plugins(plugins),
-        tolerant=tolerant,
-    )
 
 
 # --- the command line ------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hera_k8s_utils.config.options import Rank, Resolved
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.container.loading import Loaded, failure, neighbours_first
 from hera_k8s_utils.errors import BuildError, HeraK8sError
-from hera_k8s_utils.experiment.manifest import DIGEST_LABEL, Manifest
+from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import (
     BuiltExperiment,
     Environment,
@@ -21,10 +21,12 @@ from hera_k8s_utils.experiment.model import (
     bind_requirements,
     complete_image,
 )
+from hera_k8s_utils.experiment.run_ids import workflow_name
+from hera_k8s_utils.labels import DIGEST_LABEL
+from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.records import LayoutStrategy, RequestGuard, Site
-from hera_k8s_utils.runs.records import workflow_name
+from hera_k8s_utils.plugins.records import LayoutStrategy, Site
 from hera_k8s_utils.sweep.inputs import Inputs, parse_overrides
 from hera_k8s_utils.sweep.layout import Layout, open_layout
 

@@ -15,28 +15,29 @@ from hera_k8s_utils.checks import preflight
 from hera_k8s_utils.checks.runner import Report, Row
 from hera_k8s_utils.config.conversion import parse_pairs
 from hera_k8s_utils.config.options import Resolved
-from hera_k8s_utils.config.resolution import resolve_for
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.container import building
 from hera_k8s_utils.container.loading import Loaded, as_experiment, failure, load_experiment
 from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Workflow
+from hera_k8s_utils.experiment.run_ids import new_run_id
+from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.plugins.isolation import blaming
 from hera_k8s_utils.plugins.manager import Plugins
 from hera_k8s_utils.plugins.platforms import Platforms
+from hera_k8s_utils.plugins.plugin_options import resolve_for
 from hera_k8s_utils.plugins.records import (
     CredentialProvider,
     Engine,
     ExecutionEngine,
     Platform,
-    RequestGuard,
     ResourceChecker,
     Site,
 )
-from hera_k8s_utils.runs.records import Runs, new_run_id
+from hera_k8s_utils.runs.records import Runs
 from hera_k8s_utils.sweep.inputs import Inputs
 from hera_k8s_utils.sweep.layout import Layout
 

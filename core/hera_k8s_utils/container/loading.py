@@ -16,8 +16,8 @@ from hera_k8s_kube.jobs.manifest import is_official
 from hera_k8s_utils.errors import BuildError, listed
 from hera_k8s_utils.experiment.model import Environment, Experiment, suggest_name
 from hera_k8s_utils.names import nearest
+from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
-from hera_k8s_utils.plugins.records import RequestGuard
 from hera_k8s_utils.reading import read_text
 from hera_k8s_utils.sweep.inputs import Inputs
 from hera_k8s_utils.sweep.layout import Layout

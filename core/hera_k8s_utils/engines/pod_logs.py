@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_utils.errors import PlatformError, Trouble
-from hera_k8s_utils.plugins.records import LogLine, RunUpdate
+from hera_k8s_utils.experiment.run_state import LogLine, RunUpdate
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.plugins.platforms import Kubernetes
+    from hera_k8s_utils.plugins.clients import Kubernetes
 
 _WIDTH: Final = 20
 """Logs that are read at once: each holds a connection."""

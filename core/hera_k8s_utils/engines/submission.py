@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any, Final
 
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, Trouble
-from hera_k8s_utils.experiment.manifest import DIGEST_LABEL
-from hera_k8s_utils.plugins.records import CheckResult, Json, Submission, fail, ok, unknown, warn
+from hera_k8s_utils.experiment.run_state import Submission
+from hera_k8s_utils.labels import DIGEST_LABEL
+from hera_k8s_utils.results import CheckResult, fail, ok, unknown, warn
 
 log = logging.getLogger(__name__)
 

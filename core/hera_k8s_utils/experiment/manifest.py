@@ -6,24 +6,23 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from hera_k8s_argo.workflow import references
 from hera_k8s_argo.workflow.demand import peak_of
-from hera_k8s_argo.workflow.references import PodPart, Reference, ResourcePart
 from hera_k8s_argo.workflow.schema import misshapen
-from hera_k8s_argo.workflow.variables import Resolution, Resolver, Unresolved, each_template
+from hera_k8s_argo.workflow.variables import Resolver, each_template
 from hera_k8s_kube.jobs import manifest
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError, HeraK8sError
-from hera_k8s_utils.plugins.context import Demand
-from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils.experiment.plain import plain
+from hera_k8s_utils.experiment.workload import Demand, PodPart, Reference, Resolution, ResourcePart, Unresolved
+from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.yaml_writer import dump_yaml
 
 __all__ = ["Manifest", "PodPart", "Reference", "Resolution", "ResourcePart", "Unresolved", "plain", "sources_of"]
 
-DIGEST_LABEL: Final = "hera-k8s-utils/digest"
 
 Source = Callable[..., Any]
 """A Python function whose body became the source of a script template."""
@@ -272,53 +271,6 @@ class Manifest:
 
 def _canonical(data: Json) -> bytes:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def plain(data: Mapping[str, Any]) -> Json:
-    """A deep copy made of dicts, lists, strings, numbers, booleans and None.
-
-    Raises `BuildError` naming the place of what JSON cannot say.
-    """
-    try:
-        text = json.dumps(data, allow_nan=False, ensure_ascii=False, default=_plain_value)
-        text.encode()  # half of a surrogate pair is no text
-        copied: Json = json.loads(text)
-        return copied
-    except (TypeError, ValueError, RecursionError) as error:
-        raise BuildError(
-            "the workflow cannot be written as JSON",
-            found=_first_trouble(data) or str(error),
-            hint="use strings, numbers, booleans, None, lists and dicts; float(x) or int(x) for numpy scalars",
-        ) from error
-
-
-def _plain_value(value: Any) -> Any:
-    """What `json` does not know but can be said: any mapping, members of enumerations, dates as RFC 3339."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Enum):
-        return value.value
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is no JSON")
-
-
-def _first_trouble(value: Any, place: str = "", depth: int = 0) -> str:
-    """Where the first thing is that JSON cannot say; empty when there is none."""
-    if depth > 200:
-        return f"it holds itself, or is nested too deeply, at {place[:80]}"
-    if isinstance(value, Mapping):
-        children = [(f"{place}.{key}" if place else str(key), child) for key, child in value.items()]
-    elif isinstance(value, (list, tuple)):
-        children = [(f"{place}[{index}]", child) for index, child in enumerate(value)]
-    else:
-        try:
-            json.dumps(value, allow_nan=False, ensure_ascii=False, default=_plain_value).encode()
-        except (TypeError, ValueError):
-            shown = ascii(value)[:40] if isinstance(value, (float, str)) else f"a {type(value).__name__}"
-            return f"{shown} at {place}"
-        return ""
-    return next(filter(None, (_first_trouble(child, at, depth + 1) for at, child in children)), "")
 
 
 def _as_mapping(workflow: Any) -> Mapping[str, Any]:

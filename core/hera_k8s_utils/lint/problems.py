@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from hera_k8s_utils.names import nearest
-from hera_k8s_utils.plugins.records import Verdict
+from hera_k8s_utils.results import Verdict
 
 
 class Problem(NamedTuple):

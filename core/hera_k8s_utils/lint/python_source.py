@@ -23,9 +23,9 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 
 from hera_k8s_argo.workflow.variables import as_text
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.manifest import Manifest, Source
 from hera_k8s_utils.lint.problems import Problem, doubt, failure
-from hera_k8s_utils.plugins.records import Json
 from hera_k8s_utils.reading import parse_json
 
 _VARIABLE: Final = re.compile(

@@ -18,9 +18,10 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Final
 
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.offline.guards import Replacement, RequestGuard
 from hera_k8s_utils.offline.replacements import Replacements
-from hera_k8s_utils.plugins.records import Json, Replacement, RequestGuard
 
 log = logging.getLogger(__name__)
 

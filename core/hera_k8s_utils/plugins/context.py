@@ -7,28 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hera_k8s_utils.errors import NoCredential
-from hera_k8s_utils.plugins.platforms import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey, Platforms, client
+from hera_k8s_utils.experiment.workload import Demand
+from hera_k8s_utils.plugins.clients import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey
+from hera_k8s_utils.plugins.platforms import Platforms, client
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.options import Resolved
     from hera_k8s_utils.experiment.model import BuiltExperiment
     from hera_k8s_utils.network.http import HttpClient
-    from hera_k8s_utils.plugins.records import Credential
+    from hera_k8s_utils.plugins.credentials import Credential
 
 C = TypeVar("C")
-
-
-@dataclass(frozen=True)
-class Demand:
-    """The most that a run may ask for at one time; None where it cannot be told.
-
-    cpu: cores. memory: bytes. pods: how many at once. fan_out: pods that may share a claim at once.
-    """
-
-    cpu: float | None = None
-    memory: int | None = None
-    pods: int | None = None
-    fan_out: int = 1
 
 
 class OpenedPlatforms:

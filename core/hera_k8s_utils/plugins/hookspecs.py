@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pluggy
 
 if TYPE_CHECKING:
+    from hera_k8s_utils.offline.guards import RequestGuard
     from hera_k8s_utils.plugins.records import (
         Command,
         CredentialProvider,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
         LayoutStrategy,
         LifecycleEvent,
         Platform,
-        RequestGuard,
         ResourceChecker,
         Site,
     )

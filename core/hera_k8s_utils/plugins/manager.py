@@ -14,8 +14,10 @@ from typing import Any, Final, Generic, TypeVar
 
 import pluggy
 
+from hera_k8s_utils.config.environment_variables import DISABLING, PATIENCE
 from hera_k8s_utils.errors import HeraK8sError, PluginError, listed
 from hera_k8s_utils.names import nearest
+from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
 from hera_k8s_utils.plugins import hookspecs
 from hera_k8s_utils.plugins.hookspecs import HOOK_API, PROJECT
@@ -26,7 +28,6 @@ from hera_k8s_utils.plugins.records import (
     LayoutStrategy,
     LifecycleEvent,
     Platform,
-    RequestGuard,
     ResourceChecker,
     Site,
 )
@@ -47,10 +48,6 @@ RECORDS: Final[Mapping[str, type]] = {
 """The hooks that declare, and the type of record that each returns."""
 
 _CALLBACKS: Final = ("configure_container", "on_event")
-DISABLING: Final = "HERA_K8S_DISABLE_PLUGINS"
-"""The variable that names plugins that are not to be loaded."""
-PATIENCE: Final = "HERA_K8S_PLUGIN_TIMEOUT"
-"""The variable that says for how many seconds each plugin may load."""
 LOAD_TIMEOUT: Final = 10.0
 """Seconds that one plugin may take to be imported, and as many to declare."""
 

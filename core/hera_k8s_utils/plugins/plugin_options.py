@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from hera_k8s_utils.config.options import OptionSpec, Owner, canonical, specs_of
-from hera_k8s_utils.errors import PluginError
+from hera_k8s_utils.config.declared import Unloaded
+from hera_k8s_utils.config.options import Owner, Resolved, specs_of
+from hera_k8s_utils.config.resolution import resolve
 from hera_k8s_utils.plugins.manager import RECORDS, PluginInfo, Plugins, is_own
 
 if TYPE_CHECKING:
     from hera_k8s_utils.experiment.model import Experiment
 
-
-@dataclass(frozen=True)
-class Unloaded:
-    """A plugin whose options nobody knows now. names: its options, where they can be told."""
-
-    blame: str
-    plugin: str
-    state: str
-    names: frozenset[str] = frozenset()
-
-    def has(self, name: str) -> bool:
-        """Whether an option is probably this plugin's: it is one of its names, or begins with the plugin's."""
-        return name in self.names or name.startswith(canonical(self.plugin) + "-")
+if TYPE_CHECKING:
+    from hera_k8s_utils.experiment.model import Experiment
 
 
 def owners_of(plugins: Plugins, experiment: Experiment | None = None) -> list[Owner]:
@@ -63,46 +53,6 @@ def _command_owners(plugins: Plugins) -> list[Owner]:
     ]
 
 
-def all_specs(owners: Sequence[Owner]) -> list[OptionSpec]:
-    """The options of the owners; raises `PluginError` when two declare the same flag."""
-    classes: dict[type, Owner] = {}
-    for owner in owners:
-        classes.setdefault(owner.settings, owner)
-    specs = [spec for owner in classes.values() for spec in specs_of(owner)]
-    _refuse_clashes(specs)
-    return specs
-
-
-def _refuse_clashes(specs: Sequence[OptionSpec]) -> None:
-    taken: dict[str, list[OptionSpec]] = {}
-    for spec in specs:
-        for name in spec.flags:
-            for other in taken.setdefault(name, []):
-                if _meet(spec.owner, other.owner):
-                    raise _clash(name, other, spec)
-            taken[name].append(spec)
-
-
-def owner_title(owner: Owner) -> str:
-    """How the help heads the options of an owner."""
-    return f"options of {owner.blame}"
-
-
-def _meet(one: Owner, other: Owner) -> bool:
-    """Whether the flags of two owners stand on the same command line; those of two commands never do."""
-    return not (one.command and other.command and one.command != other.command)
-
-
-def _clash(name: str, one: OptionSpec, other: OptionSpec) -> PluginError:
-    plugin = other.owner.plugin or one.owner.plugin
-    return PluginError(
-        f"two declare the flag {name}",
-        found=f"{one.owner.blame} ({one.owner.settings.__name__}.{one.field}) and "
-        f"{other.owner.blame} ({other.owner.settings.__name__}.{other.field})",
-        hint=f"--no-plugin {plugin}" if plugin else f"rename the field {other.field} or its aliases",
-    )
-
-
 def unloaded_plugins(plugins: Plugins) -> list[Unloaded]:
     """The plugins that were not loaded. Those of this distribution that are merely disabled are asked for the names of
     their options; others are somebody's code that was turned off for a reason, and only recognised by their prefix."""
@@ -123,3 +73,26 @@ def _names_of(info: PluginInfo) -> frozenset[str]:
     records = [record for hook in RECORDS if hasattr(module, hook) for record in getattr(module, hook)() or ()]
     classes = {record.settings for record in records if getattr(record, "settings", None) is not None}
     return frozenset(name for cls in classes for spec in specs_of(Owner(cls, info.name)) for name in spec.names)
+
+
+def resolve_for(
+    plugins: Plugins,
+    *,
+    experiment: Experiment | None = None,
+    argv: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    config: str | Path | None = None,
+    keywords: Mapping[str, Any] | None = None,
+    tolerant: bool = False,
+) -> Resolved:
+    """`resolve` for the framework's own options, those of all plugins, and those of an experiment."""
+    return resolve(
+        owners_of(plugins, experiment),
+        argv=argv,
+        environ=environ,
+        config=config,
+        keywords=keywords,
+        sites={each.record.name: each.record.defaults for each in plugins.all("sites")},
+        unloaded=lambda: unloaded_plugins(plugins),
+        tolerant=tolerant,
+    )

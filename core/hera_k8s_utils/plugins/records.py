@@ -4,53 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from enum import Enum
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from hera_k8s_utils.redaction import redact
+from hera_k8s_utils._types import Json
+from hera_k8s_utils.experiment.run_state import LogLine, RunSummary, RunUpdate, Submission
+from hera_k8s_utils.plugins.credentials import Credential
+from hera_k8s_utils.results import CheckResult, Finding
+from hera_k8s_utils.sweep.path_encoder import Naming
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from hera_k8s_argo.workflow.variables import Unresolved
     from hera_k8s_utils.experiment.manifest import Manifest
     from hera_k8s_utils.experiment.model import BuiltExperiment, Requirement
+    from hera_k8s_utils.experiment.workload import Unresolved
     from hera_k8s_utils.plugins.context import Context
-    from hera_k8s_utils.sweep.inputs import Inputs, Point
+    from hera_k8s_utils.sweep.inputs import Inputs
 
-Json = dict[str, Any]
 R = TypeVar("R", bound="Requirement")
 
 
 # --- credentials -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Credential:
-    """What opens a platform, and what may be shown of it.
-
-    secret: a bearer token; never shown.
-    handle: an object that only the platform understands, such as a configured client; never shown.
-    server: the platform's address, where the provider knows it; it then beats the settings. Its path may hold a secret.
-    certificate_authority: path of a PEM file that the server's certificate is verified with.
-    identity: as whom; empty when it cannot be told.
-    namespace: the namespace that comes with the credential (a kubeconfig's context has one).
-    expires_at: timezone-aware; None when it cannot be told.
-    source: where it was found, as the user would say it: `kubeconfig, context lyon`.
-    provisions: the platform is the user's own (the sandbox): missing resources are created without asking.
-    """
-
-    secret: str = field(default="", repr=False)
-    handle: Any = field(default=None, repr=False)
-    server: str = field(default="", repr=False)
-    certificate_authority: str = ""
-    identity: str = ""
-    namespace: str = ""
-    expires_at: datetime | None = None
-    source: str = ""
-    provisions: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,58 +71,6 @@ class Platform:
 # --- checks ----------------------------------------------------------------------------------------------------
 
 
-class Verdict(str, Enum):
-    """What a check came to. UNKNOWN: it may not be looked at; ERROR: the checker itself broke, never a pass."""
-
-    PASSED = "passed"
-    WARNING = "warning"
-    UNKNOWN = "unknown"
-    FAILED = "failed"
-    ERROR = "error"
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """A verdict, what was found in a few words, what can be typed about it, and a page to read; without secrets."""
-
-    verdict: Verdict
-    detail: str
-    hint: str = ""
-    url: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("detail", "hint", "url"):
-            object.__setattr__(self, name, redact(str(getattr(self, name))))
-
-
-def ok(detail: str) -> CheckResult:
-    """It is there and fit for use."""
-    return CheckResult(Verdict.PASSED, detail)
-
-
-def warn(detail: str, hint: str = "", url: str = "") -> CheckResult:
-    """It will probably work, and the reader should know why it may not."""
-    return CheckResult(Verdict.WARNING, detail, hint, url)
-
-
-def unknown(detail: str, hint: str = "", url: str = "") -> CheckResult:
-    """It may not be looked at, or cannot be told."""
-    return CheckResult(Verdict.UNKNOWN, detail, hint, url)
-
-
-def fail(detail: str, hint: str = "", url: str = "") -> CheckResult:
-    """The run would fail or hang."""
-    return CheckResult(Verdict.FAILED, detail, hint, url)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A result with the title of its line in the report, such as `claim results`."""
-
-    title: str
-    result: CheckResult
-
-
 @dataclass(frozen=True, kw_only=True)
 class ResourceChecker(Generic[R]):
     """Says whether one kind of resource is there and fit for use.
@@ -175,16 +97,6 @@ class ResourceChecker(Generic[R]):
 # --- layouts ---------------------------------------------------------------------------------------------------
 
 
-class Naming(Protocol):
-    """How one strategy names the points of one sweep. Paths are relative, with `/`, and never leave their root."""
-
-    def encode(self, point: Point) -> str:
-        """The relative path of a point."""
-
-    def decode(self, path: str) -> Mapping[str, Any]:
-        """The values that `encode` was given; raises `BuildError` on a path that is not of this naming."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class LayoutStrategy:
     """A way of naming directories after points.
@@ -200,90 +112,6 @@ class LayoutStrategy:
 
 
 # --- engines ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeState:
-    """The last that was heard of one task of a run.
-
-    name: of the node, unique in the run; display_name: what people call it. pod: empty where it has none.
-    started_at, finished_at: as the server writes them (RFC 3339), empty while there is none.
-    retries: further attempts after the first. inputs: its parameters.
-    """
-
-    id: str
-    name: str
-    display_name: str = ""
-    type: str = ""
-    template: str = ""
-    phase: str = ""
-    message: str = ""
-    pod: str = ""
-    started_at: str = ""
-    finished_at: str = ""
-    retries: int = 0
-    inputs: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunUpdate:
-    """What changed in a run since the last update.
-
-    phase: of the whole workflow: Pending, Running, Succeeded, Failed, Error.
-    nodes: the tasks that changed, by their id.
-    gone: the object was deleted while it was followed.
-    suspended: somebody suspended it as a whole: it starts no further task until it is resumed.
-    """
-
-    phase: str
-    message: str = ""
-    nodes: Sequence[NodeState] = ()
-    progress: str = ""
-    started_at: str = ""
-    finished_at: str = ""
-    gone: bool = False
-    suspended: bool = False
-
-    @property
-    def finished(self) -> bool:
-        """Whether the phase is a final one."""
-        return self.gone or self.phase in ("Succeeded", "Failed", "Error")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Submission:
-    """An accepted workflow. `existed`: an earlier try of the same submission had already arrived."""
-
-    name: str
-    namespace: str
-    uid: str = ""
-    url: str = ""
-    existed: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunSummary:
-    """A run as a listing shows it. missing: how many of its objects are not there, of a run of several Jobs."""
-
-    name: str
-    phase: str
-    progress: str = ""
-    started_at: str = ""
-    finished_at: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    missing: int = 0
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """One line of a task's output.
-
-    text: what it says, with U+FFFD for bytes that are not UTF-8. raw: all its bytes, where there are such.
-    """
-
-    pod: str
-    text: str
-    raw: bytes | None = None
 
 
 class Engine(Protocol):
@@ -369,34 +197,6 @@ class Site:
 
 
 # --- requests of other libraries -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Replacement:
-    """An attribute of a class or a module, and what takes its place while requests are held back."""
-
-    owner: Any
-    name: str
-    value: Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class RequestGuard:
-    """How the requests of one library are held back while experiments are loaded and built.
-
-    modules: those that send. Each is changed when it is there or gets imported, and put back afterwards; a guard never
-        imports one.
-    replace: module -> the attributes to replace. What takes a function's place calls the original when
-        `hera_k8s_utils.offline_phase()` is None, and else hands the request to the phase's `hold`. An error of it
-        ends the build: a library that cannot be held back must not be used by an experiment.
-    """
-
-    name: str
-    modules: Sequence[str]
-    replace: Callable[[ModuleType], Iterable[Replacement]]
-
-    def __hash__(self) -> int:
-        return hash((self.name, tuple(self.modules)))
 
 
 @dataclass(frozen=True)

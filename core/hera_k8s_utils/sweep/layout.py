@@ -16,10 +16,15 @@ from hera_k8s_utils.errors import BuildError, HeraK8sError
 from hera_k8s_utils.offline.phase import ForeignCode, offline, offline_phase
 from hera_k8s_utils.reading import LARGEST_DOCUMENT, parse_json, read_file
 from hera_k8s_utils.sweep.inputs import Inputs, Point
+from hera_k8s_utils.sweep.path_encoder import Naming
 from hera_k8s_utils.sweep.values import dns_name, label_value, plain, shown
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.plugins.records import LayoutStrategy, Naming, RequestGuard
+    from hera_k8s_utils.sweep.inputs import Point
+
+if TYPE_CHECKING:
+    from hera_k8s_utils.offline.guards import RequestGuard
+    from hera_k8s_utils.plugins.records import LayoutStrategy
 
 PATH_LIMIT: Final = 4095
 """Bytes of a path: PATH_MAX of Linux is 4096, with the NUL at its end."""

@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import Any, Final
 
 from hera_k8s_argo.workflow.variables import REPEATS, Resolver, as_text, called_name, calls, uses
-from hera_k8s_utils.plugins.context import Demand
-from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils._types import Json
+from hera_k8s_utils.experiment.workload import Demand
 from hera_k8s_utils.quantities import parse_quantity
 
 _PODS: Final = ("container", "script", "containerSet", "resource", "data")

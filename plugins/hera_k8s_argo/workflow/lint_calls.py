@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from hera_k8s_argo.workflow.depends import RESULTS, cycle, in_order, results, well_formed
 from hera_k8s_argo.workflow.variables import REPEATS, calls, inline_name, tags, uses
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.lint.problems import Problem, doubt, failure, meant
 from hera_k8s_utils.names import nearest
-from hera_k8s_utils.plugins.records import Json
 
 _OF_ITEMS: Final = ("AnySucceeded", "AllFailed")
 _SPECIAL: Final = frozenset((*REPEATS, "templateRef", "inline", "hooks", "onExit"))

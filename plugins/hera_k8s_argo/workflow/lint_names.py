@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from hera_k8s_argo.workflow.references import pod_parts
 from hera_k8s_argo.workflow.variables import calls
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.lint.problems import Problem, failure, meant
 from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
-from hera_k8s_utils.plugins.records import Json
 
 _FIELD: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}")
 _FIELD_RULE: Final = "letters, digits and dashes, at most 128, a letter or digit first"

@@ -4,74 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hera_k8s_argo.workflow.variables import TAG, calls, uses
-from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils._types import Json
+from hera_k8s_utils.experiment.workload import PodPart, Reference, ResourcePart
 from hera_k8s_utils.reading import parse_yaml
-
-
-@dataclass(frozen=True)
-class PodPart:
-    """A container of a template's pod.
-
-    kind: `container`, `script`, `init` or `sidecar`. container: its body.
-    volumes: those of the template, and of the workflow as far as the pod mounts them.
-    """
-
-    template: str
-    kind: str
-    container: Json
-    volumes: Sequence[Json] = ()
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A name that the workflow gives to something outside it.
-
-    text: as written; may hold variables. scope: the template whose variables they are, empty for the workflow's.
-    where: how a person calls the place. template: of a template reference, which one of the object's templates.
-    cluster: the object is cluster-scoped.
-    """
-
-    text: str
-    scope: str
-    where: str
-    template: str = ""
-    cluster: bool = False
-
-
-@dataclass(frozen=True)
-class ResourcePart:
-    """What a `resource` template does to an object of the cluster. Texts may hold variables.
-
-    action: get, create, apply, delete, replace or patch. body: None when the manifest cannot be read offline.
-    """
-
-    template: str
-    action: str
-    body: Json | None
-
-    @property
-    def kind(self) -> str:
-        """The object's kind, or empty."""
-        return str((self.body or {}).get("kind") or "")
-
-    @property
-    def api_version(self) -> str:
-        """The object's API version, or empty."""
-        return str((self.body or {}).get("apiVersion") or "")
-
-    @property
-    def name(self) -> str:
-        """The object's name, empty where it has `generateName`."""
-        return str(((self.body or {}).get("metadata") or {}).get("name") or "")
-
-    @property
-    def namespace(self) -> str:
-        """The object's namespace, or empty."""
-        return str(((self.body or {}).get("metadata") or {}).get("namespace") or "")
 
 
 def pod_parts(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) -> Iterator[PodPart]:

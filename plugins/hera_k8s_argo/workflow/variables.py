@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from hera_k8s_argo.workflow.depends import Dag
-from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils._types import Json
+from hera_k8s_utils.experiment.workload import UNKNOWN, Resolution
 from hera_k8s_utils.reading import parse_json
 
 TAG: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -23,25 +23,6 @@ _NEVER_KNOWN: Final = "{{=unknown}}"
 _MOST_TEXTS: Final = 100_000
 _MOST_CHARACTERS: Final = 20_000_000
 """What is looked at for one name before it is called unknown: a template that calls itself may add to it for ever."""
-
-
-@dataclass(frozen=True)
-class Resolution:
-    """What a text may stand for. unknown: there may be other values, which only the run will show."""
-
-    values: frozenset[str]
-    unknown: bool = False
-
-
-UNKNOWN: Final = Resolution(frozenset(), unknown=True)
-
-
-@dataclass(frozen=True)
-class Unresolved:
-    """A name that only the run will show. text: as written. where: the template or field that holds it."""
-
-    text: str
-    where: str
 
 
 class Call(NamedTuple):

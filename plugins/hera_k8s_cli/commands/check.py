@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from hera_k8s_cli.commands import Session, experiment_argument
 from hera_k8s_cli.commands.run import show_report
 from hera_k8s_cli.hints import with_typed_hints
+from hera_k8s_utils.container.session import Session, experiment_argument
 from hera_k8s_utils.errors import ChecksFailed
 from hera_k8s_utils.plugins.records import Command
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_cli.commands import Session, experiment_argument
 from hera_k8s_utils.config.options import Rank
+from hera_k8s_utils.container.session import Session, experiment_argument
 from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:

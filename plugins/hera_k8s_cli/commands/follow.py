@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hera_k8s_cli.commands import Session
+from hera_k8s_utils.container.session import Session
 from hera_k8s_utils.errors import HeraK8sError, WorkflowFailed
-from hera_k8s_utils.plugins.records import Command, RunUpdate
+from hera_k8s_utils.experiment.run_state import RunUpdate
+from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -155,7 +156,7 @@ def _explainer(container: ExperimentContainer) -> Callable[[str], str]:
     """Looks a pod up through Kubernetes, where there is a way to it."""
 
     def explain(pod: str) -> str:
-        from hera_k8s_cli.runs.pending import describe_wait
+        from hera_k8s_kube.pod_status import describe_wait
 
         return describe_wait(container.context().kubernetes.get("v1", "pods", pod))
 

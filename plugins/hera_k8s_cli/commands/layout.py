@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_cli.commands import Session, experiment_argument
+from hera_k8s_utils.container.session import Session, experiment_argument
 from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from hera_k8s_cli.commands import Session
 from hera_k8s_cli.commands.follow import run_argument
+from hera_k8s_utils.container.session import Session
 from hera_k8s_utils.errors import OptionsError, listed
 from hera_k8s_utils.plugins.records import Command
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from hera_k8s_cli.runs.selection import Target
     from hera_k8s_cli.terminal.console import Console
-    from hera_k8s_utils.plugins.records import Engine, LogLine, NodeState
+    from hera_k8s_utils.experiment.run_state import LogLine, NodeState
+    from hera_k8s_utils.plugins.records import Engine
 
 _FAILED: Final = ("Failed", "Error")
 _MOST_MESSAGES: Final = 8
@@ -69,7 +70,7 @@ def run(session: Session) -> int:
 def _target(session: Session) -> tuple[Target, str]:
     """RUN and TASK; a single word that names no run is a task of the latest one."""
     from hera_k8s_cli.runs.selection import find_target, runs_of
-    from hera_k8s_utils.runs.records import is_safe_id
+    from hera_k8s_utils.experiment.run_ids import is_safe_id
 
     run, task = session.arguments.run, session.arguments.task
     runs = runs_of(session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_cli.commands import Session
+from hera_k8s_utils.container.session import Session
 from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hera_k8s_cli.commands import Session, experiment_argument
+from hera_k8s_utils.container.session import Session, experiment_argument
 from hera_k8s_utils.plugins.records import Command
 from hera_k8s_utils.redaction import without_known
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_cli.commands import Session, experiment_argument
 from hera_k8s_cli.commands.follow import see_through, timeout_argument
 from hera_k8s_cli.hints import with_typed_hints
+from hera_k8s_utils.container.session import Session, experiment_argument
 from hera_k8s_utils.errors import ChecksFailed, HeraK8sError, Interrupted, PlatformError
 from hera_k8s_utils.plugins.records import Command
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hera_k8s_utils.checks.runner import Report
     from hera_k8s_utils.container.container import ExperimentContainer
     from hera_k8s_utils.experiment.model import BuiltExperiment
-    from hera_k8s_utils.plugins.records import Submission
+    from hera_k8s_utils.experiment.run_state import Submission
     from hera_k8s_utils.runs.records import RunRecord
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hera_k8s_cli.commands import Session
 from hera_k8s_cli.commands.follow import whereabouts
-from hera_k8s_utils.plugins.records import Command, Json
+from hera_k8s_utils._types import Json
+from hera_k8s_utils.container.session import Session
+from hera_k8s_utils.plugins.records import Command
 from hera_k8s_utils.runs.records import Submitted
 
 if TYPE_CHECKING:

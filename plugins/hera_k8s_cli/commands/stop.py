@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from hera_k8s_cli.commands import Session
 from hera_k8s_cli.commands.follow import run_argument, whereabouts
 from hera_k8s_kube.jobs.manifest import JOB
+from hera_k8s_utils.container.session import Session
 from hera_k8s_utils.errors import RunOver
 from hera_k8s_utils.plugins.records import Command
 

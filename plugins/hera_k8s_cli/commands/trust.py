@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hera_k8s_cli.commands import Session
+from hera_k8s_utils.container.session import Session
 from hera_k8s_utils.errors import OptionsError
 from hera_k8s_utils.plugins.records import Command
 

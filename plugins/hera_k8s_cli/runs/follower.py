@@ -17,8 +17,9 @@ from hera_k8s_cli.runs.pending import ExplainPod, Reason, Waiting
 from hera_k8s_cli.runs.progress import LiveTable, ProgressLines, Tally
 from hera_k8s_cli.terminal.console import Console
 from hera_k8s_utils.errors import HeraK8sError, Interrupted, PlatformError, Trouble
+from hera_k8s_utils.experiment.run_state import RunUpdate
 from hera_k8s_utils.formatting import duration, moment
-from hera_k8s_utils.plugins.records import Engine, RunUpdate
+from hera_k8s_utils.plugins.records import Engine
 
 if TYPE_CHECKING:
     from hera_k8s_utils.runs.records import RunRecord

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_cli.runs.progress import Tally
 from hera_k8s_cli.terminal.console import Console, Span
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import WorkflowFailed
+from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
 from hera_k8s_utils.formatting import counted, run_time
-from hera_k8s_utils.plugins.records import Json, NodeState, RunUpdate
 from hera_k8s_utils.redaction import redact
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hera_k8s_cli.runs.progress import Tally
-from hera_k8s_utils.plugins.records import Json, NodeState
+from hera_k8s_utils._types import Json
+from hera_k8s_utils.experiment.run_state import NodeState
 
 log = logging.getLogger(__name__)
 
@@ -150,17 +151,4 @@ def what_checks_said(report: Mapping[str, Any], text: str) -> str:
         named = role and re.search(rf"(?<![\w.-]){re.escape(role)}(?![\w.-])", text)
         if named and check.get("verdict") != "passed":
             return f"the checks before the run said of {check['title']}: {check.get('verdict')}, {check.get('detail')}"
-    return ""
-
-
-def describe_wait(pod: Mapping[str, Any]) -> str:
-    """Why a pod does not start, from its own status: a container's reason for waiting, or an unmet condition."""
-    status = pod.get("status") or {}
-    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason", "") not in _USUAL:
-            return ": ".join(part for part in (waiting["reason"], waiting.get("message")) if part)
-    for condition in status.get("conditions") or ():
-        if condition.get("status") == "False" and condition.get("message"):
-            return f"{condition.get('reason') or condition.get('type')}: {condition['message']}"
     return ""

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_kube.jobs import manifest as batch
+from hera_k8s_utils._types import Json
+from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
 from hera_k8s_utils.formatting import clock, moment, now
-from hera_k8s_utils.plugins.records import Json, NodeState, RunUpdate
 from hera_k8s_utils.sanitize import one_line
 
 if TYPE_CHECKING:

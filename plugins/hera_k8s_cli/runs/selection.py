@@ -10,17 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.config.options import MISSING, Effective, Kind, Rank
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, OptionsError, PlatformError, WorkflowFailed
+from hera_k8s_utils.experiment.run_ids import short_id
 from hera_k8s_utils.names import is_dns_label
 from hera_k8s_utils.network.addresses import secrets_in
-from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Json, Platform
-from hera_k8s_utils.runs.records import RunRecord, Runs, short_id
+from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Platform
+from hera_k8s_utils.runs.records import RunRecord, Runs
 
 if TYPE_CHECKING:
-    from hera_k8s_cli.commands import Session
     from hera_k8s_utils.config.options import Resolved
+    from hera_k8s_utils.container.session import Session
     from hera_k8s_utils.plugins.manager import Plugins
 
 _OF_THE_CORE: Final = ("namespace", "credentials")

@@ -19,10 +19,12 @@ from hera_k8s_utils.errors import (
     Trouble,
     WorkflowFailed,
 )
-from hera_k8s_utils.experiment.manifest import DIGEST_LABEL
+from hera_k8s_utils.experiment.run_ids import short_id
+from hera_k8s_utils.experiment.run_state import RunSummary, Submission
 from hera_k8s_utils.formatting import duration, now
-from hera_k8s_utils.plugins.records import Engine, RunSummary, Submission
-from hera_k8s_utils.runs.records import Attempt, RunRecord, Submitted, short_id
+from hera_k8s_utils.labels import DIGEST_LABEL
+from hera_k8s_utils.plugins.records import Engine
+from hera_k8s_utils.runs.records import Attempt, RunRecord, Submitted
 
 if TYPE_CHECKING:
     from hera_k8s_cli.runs.selection import Target

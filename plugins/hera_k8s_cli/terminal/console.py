@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
 from hera_k8s_utils.errors import OutputError
 from hera_k8s_utils.formatting import columns, counted, duration
-from hera_k8s_utils.plugins.records import Verdict
 from hera_k8s_utils.redaction import json_without_known, redact, without_known
+from hera_k8s_utils.results import Verdict
 from hera_k8s_utils.sanitize import one_line, visible
 from hera_k8s_utils.streams import encodable, write, writing
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from hera_k8s_utils.checks.runner import Report, Row
     from hera_k8s_utils.experiment.model import BuiltExperiment
-    from hera_k8s_utils.plugins.records import LogLine
+    from hera_k8s_utils.experiment.run_state import LogLine
 
 Output = Literal["text", "json"]
 Style = Literal["plain", "strong", "dim", "good", "warn", "bad", "hint"]

@@ -22,10 +22,10 @@ from hera_k8s_kube.jobs.points import (
     values_of,
     volume_of,
 )
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError, listed
 from hera_k8s_utils.experiment.model import Environment
 from hera_k8s_utils.names import is_dns_label
-from hera_k8s_utils.plugins.records import Json
 from hera_k8s_utils.sweep.inputs import Inputs, Point
 from hera_k8s_utils.sweep.values import dns_name
 

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from hera_k8s_kube.jobs.job_status import Job
 from hera_k8s_kube.jobs.pending_reasons import why_pods_wait
 from hera_k8s_kube.jobs.watch import Watched
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.engines.pod_logs import log_of_pod, logs_side_by_side, tolerant
 from hera_k8s_utils.engines.submission import CONFIRMING, Desk, submit_once
@@ -26,11 +27,12 @@ from hera_k8s_utils.errors import (
     SubmittedInPart,
     Trouble,
 )
-from hera_k8s_utils.experiment.manifest import DIGEST_LABEL, Manifest
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.experiment.run_state import LogLine, Submission
+from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.network.retry import Patience
+from hera_k8s_utils.plugins.clients import Kubernetes
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.platforms import Kubernetes
-from hera_k8s_utils.plugins.records import Json, LogLine, Submission
 
 T = TypeVar("T")
 R = TypeVar("R")

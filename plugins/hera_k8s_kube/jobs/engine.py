@@ -17,12 +17,14 @@ from hera_k8s_kube.jobs.pending_reasons import latest_warning
 from hera_k8s_kube.jobs.points import POINT, POINTS_LABEL, lines_of, of_annotation, parsed
 from hera_k8s_kube.jobs.run_state import Point, RunState, SeenPod, complete, missing, run_of
 from hera_k8s_kube.jobs.watch import Change, Watched
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.engines.pod_logs import begun_pods, logs_side_by_side
 from hera_k8s_utils.engines.submission import Desk, submit_once, tried
 from hera_k8s_utils.errors import PlatformError, RunOver, SubmitError, Trouble
-from hera_k8s_utils.experiment.manifest import DIGEST_LABEL
+from hera_k8s_utils.experiment.run_state import LogLine, RunSummary, RunUpdate, Submission
+from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.records import Finding, Json, LogLine, RunSummary, RunUpdate, Submission, Verdict, ok
+from hera_k8s_utils.results import Finding, Verdict, ok
 
 if TYPE_CHECKING:
     from hera_k8s_utils.experiment.model import BuiltExperiment

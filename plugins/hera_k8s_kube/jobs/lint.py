@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from hera_k8s_kube.jobs import manifest as batch
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.lint.problems import Problem, doubt, failure, meant
 from hera_k8s_utils.lint.python_source import source_problems
 from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
-from hera_k8s_utils.plugins.records import Json
 from hera_k8s_utils.quantities import parse_quantity
 
 MOST_INDEXES: Final = 100_000

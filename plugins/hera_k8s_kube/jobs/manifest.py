@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError, listed
-from hera_k8s_utils.plugins.context import Demand
-from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils.experiment.workload import Demand
 from hera_k8s_utils.quantities import parse_quantity
 
 JOB: Final = "Job"

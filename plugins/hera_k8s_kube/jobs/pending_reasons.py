@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from hera_k8s_cli.runs.pending import describe_wait
+from hera_k8s_kube.pod_status import describe_wait
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import PlatformError, Trouble
-from hera_k8s_utils.plugins.platforms import Kubernetes
-from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils.plugins.clients import Kubernetes
 
 _OVER: Final = ("Succeeded", "Failed")
 _MOST_PODS: Final = 20

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from hera_k8s_kube.jobs.manifest import TASK_LABEL
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.plugins.records import Json
 from hera_k8s_utils.reading import parse_json
 from hera_k8s_utils.sweep.inputs import Inputs, Point
 from hera_k8s_utils.sweep.values import TYPES, shown, text_of

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from hera_k8s_cli.runs.pending import describe_wait
 from hera_k8s_kube.jobs.client import JOB_LABEL, STOPPED
 from hera_k8s_kube.jobs.job_status import FAILED, PENDING, RUNNING, SUCCEEDED, SUSPENDED, Job
 from hera_k8s_kube.jobs.manifest import JOBS_LABEL, NUMBER, TASK_LABEL
 from hera_k8s_kube.jobs.points import POINTS_LABEL
+from hera_k8s_kube.pod_status import describe_wait
+from hera_k8s_utils._types import Json
+from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
 from hera_k8s_utils.formatting import moment, now
-from hera_k8s_utils.plugins.records import Json, NodeState, RunUpdate
 
 INDEX: Final = "batch.kubernetes.io/job-completion-index"
 """Annotation and label of a pod: its index."""

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
+from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import PlatformError, Trouble
 from hera_k8s_utils.network.retry import Patience, Strain
-from hera_k8s_utils.plugins.platforms import Kubernetes
-from hera_k8s_utils.plugins.records import Json
+from hera_k8s_utils.plugins.clients import Kubernetes
 
 log = logging.getLogger(__name__)
 

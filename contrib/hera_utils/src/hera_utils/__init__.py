@@ -9,7 +9,6 @@ argo_server(args)  # from here on `Workflow.create()` of Hera's reaches that ser
 from __future__ import annotations
 
 from hera_k8s_utils.k8s_cluster import k8s_cluster
-
 from hera_utils.argo_server import argo_server
 from hera_utils.parser import parse_arguments, parser
 from hera_utils.versions import assert_version, check_version, print_version

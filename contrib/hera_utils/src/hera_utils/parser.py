@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hera_k8s_utils.parser import ARGO_OPTIONS, KnownOption, verified
-from hera_k8s_utils.parser import parse_arguments as parse_all_arguments
-
 from hera_k8s_utils import parser as whole_parser
 from hera_k8s_utils.compat.servers import Servers, ending_the_script
+from hera_k8s_utils.parser import ARGO_OPTIONS, KnownOption, verified
+from hera_k8s_utils.parser import parse_arguments as parse_all_arguments
 
 if TYPE_CHECKING:
     from argparse import Namespace
