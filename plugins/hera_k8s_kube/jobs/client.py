@@ -27,7 +27,6 @@ from hera_k8s_utils.errors import (
     SubmittedInPart,
     Trouble,
 )
-from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.run_state import LogLine, Submission
 from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.network.retry import Patience
@@ -124,6 +123,8 @@ class Jobs:
 
     def prepared(self, manifest: Json) -> Json:
         """The object that `submit` creates: in this namespace, labelled with its digest."""
+        from hera_k8s_utils.experiment.manifest import Manifest
+
         known = Manifest.of(manifest)
         if known.kind != "Job" or not known.name:
             found = f"a {known.kind} called {known.name}" if known.name else f"a {known.kind} without a name"
