@@ -1,0 +1,54 @@
+"""Functions of this package that are imported when they are first called: `hera-k8s --help` imports every plugin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def load_token(*arguments: Any) -> Any:
+    """`load_token` of `hera_k8s_argo.credentials`."""
+    from hera_k8s_argo.credentials import load_token
+
+    return load_token(*arguments)
+
+
+def load_anonymous(*arguments: Any) -> Any:
+    """`load_anonymous` of `hera_k8s_argo.credentials`."""
+    from hera_k8s_argo.credentials import load_anonymous
+
+    return load_anonymous(*arguments)
+
+
+def open_argo(*arguments: Any) -> Any:
+    """`open_argo` of `hera_k8s_argo.client`."""
+    from hera_k8s_argo.client import open_argo
+
+    return open_argo(*arguments)
+
+
+def close_argo(*arguments: Any) -> Any:
+    """`close_argo` of `hera_k8s_argo.client`."""
+    from hera_k8s_argo.client import close_argo
+
+    return close_argo(*arguments)
+
+
+def probe_argo(*arguments: Any) -> Any:
+    """`probe_argo` of `hera_k8s_argo.probe`."""
+    from hera_k8s_argo.probe import probe_argo
+
+    return probe_argo(*arguments)
+
+
+def open_argo_engine(*arguments: Any) -> Any:
+    """`open_argo_engine` of `hera_k8s_argo.engines.server`."""
+    from hera_k8s_argo.engines.server import open_argo_engine
+
+    return open_argo_engine(*arguments)
+
+
+def open_kubernetes_engine(*arguments: Any) -> Any:
+    """`open_kubernetes_engine` of `hera_k8s_argo.engines.objects`."""
+    from hera_k8s_argo.engines.objects import open_kubernetes_engine
+
+    return open_kubernetes_engine(*arguments)
