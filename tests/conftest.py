@@ -27,9 +27,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 @pytest.fixture(autouse=True)
 def secrets_of_this_test_alone() -> Iterator[None]:
     """A token that one test uses is redacted from no other test's words."""
-    from hera_k8s_cli.logging import forgetting
+    from hera_k8s_utils.redaction import isolated_secrets
 
-    with forgetting():
+    with isolated_secrets():
         yield
 
 

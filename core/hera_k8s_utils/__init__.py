@@ -19,23 +19,23 @@ from hera_k8s_utils.errors import (
     BuildError,
     ChecksFailed,
     CredentialError,
+    ErrorKind,
     HeraK8sError,
     NoCredential,
     NotApplicable,
     OptionsError,
     PlatformError,
     PluginError,
-    RunOver,
+    RunAlreadyFinished,
     ScriptExit,
-    SubmissionUnknown,
+    SubmissionOutcomeUnknown,
     SubmitError,
     SubmittedInPart,
-    Trouble,
     WorkflowFailed,
-    listed,
+    join_names,
 )
 from hera_k8s_utils.experiment.run_state import LogLine, NodeState, RunSummary, RunUpdate, Submission
-from hera_k8s_utils.experiment.workload import Demand
+from hera_k8s_utils.experiment.workload import PeakDemand
 from hera_k8s_utils.k8s_cluster import cluster, k8s_cluster
 from hera_k8s_utils.num_exp_environment import Struct, num_exp_environment
 from hera_k8s_utils.offline.guards import Replacement, RequestGuard
@@ -56,7 +56,7 @@ from hera_k8s_utils.plugins.records import (
     Site,
 )
 from hera_k8s_utils.results import CheckResult, Finding, Verdict, fail, ok, unknown, warn
-from hera_k8s_utils.sweep.path_encoder import Naming
+from hera_k8s_utils.sweep.path_encoder import PathEncoder
 
 if TYPE_CHECKING:
     from hera_k8s_cli.terminal.console import Console
@@ -64,15 +64,15 @@ if TYPE_CHECKING:
     from hera_k8s_utils.config.options import OptionRow
     from hera_k8s_utils.container.container import Connection, ExperimentContainer, build_container, connect
     from hera_k8s_utils.container.session import Session
-    from hera_k8s_utils.engines.submission import Desk, submit_once
+    from hera_k8s_utils.engines.submission import SubmissionTarget, submit_once
     from hera_k8s_utils.experiment.manifest import Manifest
     from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Requirement
     from hera_k8s_utils.experiment.workload import Unresolved
-    from hera_k8s_utils.formatting import counted
+    from hera_k8s_utils.formatting import pluralize
     from hera_k8s_utils.labels import DIGEST_LABEL
     from hera_k8s_utils.names import is_dns_subdomain, nearest
     from hera_k8s_utils.network.http import HttpClient, NetworkSettings
-    from hera_k8s_utils.network.retry import Strain
+    from hera_k8s_utils.network.retry import FailureBudget
     from hera_k8s_utils.offline.phase import HeldRequest, OfflineError, OfflinePhase, offline_phase
     from hera_k8s_utils.quantities import parse_quantity
     from hera_k8s_utils.reading import LARGEST_DOCUMENT, MIB, parse_json, read_file, read_text
@@ -105,7 +105,7 @@ _LATER = {
     "OfflinePhase": "hera_k8s_utils.offline.phase",
     "offline_phase": "hera_k8s_utils.offline.phase",
     "OptionRow": "hera_k8s_utils.config.options",
-    "Strain": "hera_k8s_utils.network.retry",
+    "FailureBudget": "hera_k8s_utils.network.retry",
     "provision": "hera_k8s_utils.checks.provisioning",
     "parse_quantity": "hera_k8s_utils.quantities",
     "LARGEST_DOCUMENT": "hera_k8s_utils.reading",
@@ -113,10 +113,10 @@ _LATER = {
     "parse_json": "hera_k8s_utils.reading",
     "read_file": "hera_k8s_utils.reading",
     "read_text": "hera_k8s_utils.reading",
-    "Desk": "hera_k8s_utils.engines.submission",
+    "SubmissionTarget": "hera_k8s_utils.engines.submission",
     "submit_once": "hera_k8s_utils.engines.submission",
     "Unresolved": "hera_k8s_utils.experiment.workload",
-    "counted": "hera_k8s_utils.formatting",
+    "pluralize": "hera_k8s_utils.formatting",
 }
 """Names that `hera-k8s --help` does without: their modules are imported on first use."""
 
@@ -150,8 +150,8 @@ __all__ = [
     "Credential",
     "CredentialError",
     "CredentialProvider",
-    "Demand",
-    "Desk",
+    "PeakDemand",
+    "SubmissionTarget",
     "Engine",
     "Environment",
     "ExecutionEngine",
@@ -169,7 +169,7 @@ __all__ = [
     "LifecycleEvent",
     "LogLine",
     "Manifest",
-    "Naming",
+    "PathEncoder",
     "NetworkSettings",
     "NoCredential",
     "NodeState",
@@ -187,19 +187,19 @@ __all__ = [
     "RequestGuard",
     "Requirement",
     "ResourceChecker",
-    "RunOver",
+    "RunAlreadyFinished",
     "RunSummary",
     "RunUpdate",
     "ScriptExit",
     "Session",
     "Site",
-    "Strain",
+    "FailureBudget",
     "Struct",
     "Submission",
-    "SubmissionUnknown",
+    "SubmissionOutcomeUnknown",
     "SubmitError",
     "SubmittedInPart",
-    "Trouble",
+    "ErrorKind",
     "Unresolved",
     "Verdict",
     "WorkflowFailed",
@@ -208,13 +208,13 @@ __all__ = [
     "build_container",
     "cluster",
     "connect",
-    "counted",
+    "pluralize",
     "fail",
     "hookimpl",
     "is_dns_subdomain",
     "k8s_cluster",
     "linspace",
-    "listed",
+    "join_names",
     "nearest",
     "num_exp_environment",
     "offline_phase",

@@ -82,7 +82,7 @@ class SubmittedInPart(SubmitError):
     """Of a run of several objects some were accepted, and some surely were not."""
 
 
-class SubmissionUnknown(SubmitError):
+class SubmissionOutcomeUnknown(SubmitError):
     """Whether the workflow was accepted could not be found out: the answer was lost, and it cannot be read back."""
 
     exit_code = 10
@@ -94,7 +94,7 @@ class WorkflowFailed(HeraK8sError):
     exit_code = 8
 
 
-class Trouble(str, Enum):
+class ErrorKind(str, Enum):
     """Why a server's answer is not the one that was wanted; each calls for another remedy."""
 
     UNREACHABLE = "unreachable"
@@ -111,21 +111,21 @@ class Trouble(str, Enum):
 
 
 _TROUBLE_OF_STATUS = {
-    400: Trouble.INVALID,
-    401: Trouble.UNAUTHORIZED,
-    403: Trouble.FORBIDDEN,
-    404: Trouble.MISSING,
-    409: Trouble.CONFLICT,
-    410: Trouble.MISSING,
-    422: Trouble.INVALID,
-    429: Trouble.THROTTLED,
-    504: Trouble.TIMEOUT,
+    400: ErrorKind.INVALID,
+    401: ErrorKind.UNAUTHORIZED,
+    403: ErrorKind.FORBIDDEN,
+    404: ErrorKind.MISSING,
+    409: ErrorKind.CONFLICT,
+    410: ErrorKind.MISSING,
+    422: ErrorKind.INVALID,
+    429: ErrorKind.THROTTLED,
+    504: ErrorKind.TIMEOUT,
 }
 _UNDECIDED = frozenset({408, 425, 499})
 """Statuses of 4xx that say nothing of what became of the request: it took too long, came early, was given up."""
 
 
-_INCONCLUSIVE = frozenset({Trouble.UNREACHABLE, Trouble.TIMEOUT, Trouble.SERVER, Trouble.PROTOCOL})
+_INCONCLUSIVE = frozenset({ErrorKind.UNREACHABLE, ErrorKind.TIMEOUT, ErrorKind.SERVER, ErrorKind.PROTOCOL})
 
 
 class PlatformError(HeraK8sError):
@@ -145,7 +145,7 @@ class PlatformError(HeraK8sError):
         self,
         wanted: str,
         *,
-        trouble: Trouble,
+        trouble: ErrorKind,
         found: str = "",
         hint: str = "",
         status: int | None = None,
@@ -161,7 +161,7 @@ class PlatformError(HeraK8sError):
     @property
     def says_absent(self) -> bool:
         """Whether the server itself says that the object is not there; a gateway's 404 does not."""
-        return self.trouble is Trouble.MISSING and self.conclusive
+        return self.trouble is ErrorKind.MISSING and self.conclusive
 
     @staticmethod
     def refuses(status: int) -> bool:
@@ -169,16 +169,16 @@ class PlatformError(HeraK8sError):
         return 400 <= status < 500 and status not in _UNDECIDED
 
     @staticmethod
-    def trouble_of(status: int) -> Trouble:
+    def trouble_of(status: int) -> ErrorKind:
         """The kind of failure that an HTTP status stands for."""
-        return _TROUBLE_OF_STATUS.get(status, Trouble.SERVER if status >= 500 else Trouble.PROTOCOL)
+        return _TROUBLE_OF_STATUS.get(status, ErrorKind.SERVER if status >= 500 else ErrorKind.PROTOCOL)
 
 
-class RunOver(PlatformError):
+class RunAlreadyFinished(PlatformError):
     """A run that was to be stopped had ended already. phase: the one in which it did."""
 
     def __init__(self, name: str, phase: str) -> None:
-        super().__init__(f"{name} cannot be stopped", found=f"it is over: {phase}", trouble=Trouble.CONFLICT)
+        super().__init__(f"{name} cannot be stopped", found=f"it is over: {phase}", trouble=ErrorKind.CONFLICT)
         self.phase = phase
 
 
@@ -211,7 +211,7 @@ class ScriptExit(HeraK8sError, SystemExit):
         self.code = str(self) if code is None else code
 
 
-def listed(names: Sequence[str], *, most: int = 8) -> str:
+def join_names(names: Sequence[str], *, most: int = 8) -> str:
     """Names as a sentence holds them, cut after `most`."""
     if len(names) <= most:
         return ", ".join(names)

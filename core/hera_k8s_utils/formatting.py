@@ -16,7 +16,7 @@ _UNITS: Final = {"": 1, "s": 1, "min": _MINUTE, "m": _MINUTE, "h": _HOUR, "d": _
 _PART: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(d|h|min|m|s|)")
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """How long something took: `0.31 s`, `3.2 s`, `51 s`, `1 min 14 s`, `2 h 3 min`, `3 d 4 h`."""
     seconds = max(0.0, seconds)
     if seconds < 0.995:
@@ -37,7 +37,7 @@ def run_time(seconds: float) -> str:
     """How long a run took by its server's clock, which tells whole seconds: `under 1 s`, `6 s`, `1 min 14 s`."""
     if seconds < 1:
         return "under 1 s"
-    return f"{round(seconds)} s" if seconds < _MINUTE else duration(seconds)
+    return f"{round(seconds)} s" if seconds < _MINUTE else format_duration(seconds)
 
 
 def _pair(whole: int, large: int, large_name: str, small: int, small_name: str) -> str:
@@ -46,7 +46,7 @@ def _pair(whole: int, large: int, large_name: str, small: int, small_name: str) 
     return f"{many} {large_name} {few} {small_name}" if few else f"{many} {large_name}"
 
 
-def clock(seconds: float) -> str:
+def format_elapsed(seconds: float) -> str:
     """A running time of fixed shape: `0:51`, `12:03`, `1:02:03`."""
     minutes, second = divmod(int(max(0.0, seconds)), _MINUTE)
     hours, minute = divmod(minutes, 60)
@@ -69,7 +69,7 @@ def parse_duration(text: str, flag: str = "that") -> float:
     return total
 
 
-def moment(text: str) -> datetime | None:
+def parse_timestamp(text: str) -> datetime | None:
     """A time as servers write it (RFC 3339, with `Z`), None when it is not one. Always timezone-aware."""
     try:
         found = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", text.strip()))
@@ -83,12 +83,12 @@ def now() -> datetime:
     return datetime.now(timezone.utc).astimezone()
 
 
-def stamp(at: datetime) -> str:
+def format_timestamp(at: datetime) -> str:
     """A time for records: RFC 3339 in UTC, to the millisecond."""
     return at.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def ago(then: datetime, at: datetime | None = None) -> str:
+def time_ago(then: datetime, at: datetime | None = None) -> str:
     """How long ago it was: `just now`, `4 min ago`, `2 h ago`, and from a week on the day: `20 Nov 2026`."""
     seconds = ((at or now()) - then).total_seconds()
     if seconds < 10:
@@ -102,7 +102,7 @@ def ago(then: datetime, at: datetime | None = None) -> str:
     return f"{int(seconds)} s ago"
 
 
-def size(count: int) -> str:
+def format_bytes(count: int) -> str:
     """A number of bytes: `812 B`, `20.8 kB`, `1.1 MB` (powers of ten)."""
     if count < 1000:
         return f"{count} B"
@@ -114,12 +114,12 @@ def size(count: int) -> str:
     return f"{amount / 1000:.1f} TB"
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
+def pluralize(number: int, noun: str, plural: str = "") -> str:
     """A number with its noun: `1 check`, `9 checks`."""
     return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
 
 
-def columns(rows: Sequence[Sequence[str]], *, gap: int = 2) -> list[str]:
+def align_columns(rows: Sequence[Sequence[str]], *, gap: int = 2) -> list[str]:
     """Rows of text with their columns aligned, each in one line; trailing spaces are left out."""
     if not rows:
         return []
@@ -134,6 +134,6 @@ def columns(rows: Sequence[Sequence[str]], *, gap: int = 2) -> list[str]:
 _WIDEST: Final = 100
 
 
-def width() -> int:
+def terminal_width() -> int:
     """Columns for help: those of the terminal, within reason."""
     return max(50, min(shutil.get_terminal_size().columns - 2, _WIDEST))

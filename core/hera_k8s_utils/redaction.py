@@ -72,7 +72,7 @@ class _Registry:
 _registry = _Registry()
 
 
-def remember(secrets: Iterable[str]) -> None:
+def register_secrets(secrets: Iterable[str]) -> None:
     """Redact these values from now on, wherever `redact` is used. Credential providers' tokens belong here too.
 
     Each is known without the white space and quotes around it and without the word `Bearer`, by its lines, and as
@@ -96,7 +96,7 @@ def _to_remember(secret: str) -> Iterator[str]:
 
 
 @contextmanager
-def forgetting() -> Iterator[None]:
+def isolated_secrets() -> Iterator[None]:
     """Forget at the end of the `with` block what was remembered inside: a test's secret is no other test's."""
     before = _registry.secrets
     try:
@@ -105,7 +105,7 @@ def forgetting() -> Iterator[None]:
         _registry.secrets = before
 
 
-def without_known(text: str) -> str:
+def mask_known(text: str) -> str:
     """A text without the secrets that were remembered; what only looks like one stays, as in a record of data."""
     found = _registry.expression
     if found is None or not ("\n" in text or found.search(text)):
@@ -156,10 +156,10 @@ def _without_known(data: Any) -> Any:
     if data is None or isinstance(data, (bool, int, float)):
         return data
     if isinstance(data, Mapping):
-        return {without_known(key) if isinstance(key, str) else key: _without_known(data[key]) for key in data}
+        return {mask_known(key) if isinstance(key, str) else key: _without_known(data[key]) for key in data}
     if isinstance(data, (list, tuple)):
         return [_without_known(each) for each in data]
-    return without_known(str.__str__(data) if isinstance(data, str) else str(data))  # a text may be an Enum's member
+    return mask_known(str.__str__(data) if isinstance(data, str) else str(data))  # a text may be an Enum's member
 
 
 def environment_for_children(environ: Mapping[str, str], *, proxies: bool = False) -> dict[str, str]:
@@ -277,7 +277,7 @@ _SIGNS: Final = (
 
 def redact(text: str) -> str:
     """A text without known secrets, bearer tokens, JSON web tokens, and whatever else is named or written as one."""
-    text = without_known(text)
+    text = mask_known(text)
     lowered = text.lower()
     if not any(sign in lowered for sign in _SIGNS):
         return text

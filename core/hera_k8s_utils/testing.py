@@ -35,9 +35,9 @@ class PluginContract:
         raise NotImplementedError("override the fixture `plugin`")
 
     def test_it_is_loaded_and_declares_something(self, plugin: str) -> None:
-        from hera_k8s_utils.plugins.manager import Plugins
+        from hera_k8s_utils.plugins.manager import PluginManager
 
-        listed = {info.name: info for info in Plugins.load().listing()}
+        listed = {info.name: info for info in PluginManager.load().listing()}
         assert plugin in listed, f"no plugin {plugin} is installed here; there are {sorted(listed)}"
         assert (listed[plugin].state, listed[plugin].reason) == ("loaded", "")
         assert listed[plugin].declares

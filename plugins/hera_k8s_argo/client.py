@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.sse import results
-from hera_k8s_argo.token_refresh import RenewedToken
-from hera_k8s_utils import ARGO, Context, Credential, LogLine, NoCredential, OptionsError, PlatformError, Trouble
+from hera_k8s_argo.token_refresh import RefreshingToken
+from hera_k8s_utils import ARGO, Context, Credential, ErrorKind, LogLine, NoCredential, OptionsError, PlatformError
 from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
 from hera_k8s_utils.network.http import STREAM_SILENCE, HttpClient, NetworkSettings
 from hera_k8s_utils.network.limits import ListLimits
@@ -26,8 +26,8 @@ _PAGE: Final = 500
 _LAST_GRPC_CODE: Final = 16
 _STREAM: Final = {"Accept": "text/event-stream"}
 _HINTS: Final = {
-    Trouble.UNAUTHORIZED: "hera-k8s login, or a fresh ARGO_TOKEN",
-    Trouble.FORBIDDEN: "is it the right namespace (-n NAME)? else ask those who run the cluster for the right",
+    ErrorKind.UNAUTHORIZED: "hera-k8s login, or a fresh ARGO_TOKEN",
+    ErrorKind.FORBIDDEN: "is it the right namespace (-n NAME)? else ask those who run the cluster for the right",
 }
 
 
@@ -43,7 +43,7 @@ def open_argo(settings: ArgoSettings, credential: Credential, context: Context) 
     if credential.secret:
         subject = f"the token of {credential.source}"
         admit(context, ArgoSettings, "server", sends(subject, server), secret=credential.secret)
-    token = RenewedToken(
+    token = RefreshingToken(
         partial(context.platforms.credential, ARGO.name),
         partial(context.platforms.renew, ARGO.name),
     )
@@ -256,7 +256,7 @@ class ArgoClient:
                 f"GET {self.server}/{path}",
                 found="answered with an object that is no list of workflows",
                 hint="is it the address of an Argo server?",
-                trouble=Trouble.PROTOCOL,
+                trouble=ErrorKind.PROTOCOL,
             )
         return items
 
@@ -268,7 +268,7 @@ class ArgoClient:
         answer = self._http.get(path, params=_nothing_to_none(query))
         found: Any = answer.json()
         if not isinstance(found, dict):
-            raise PlatformError(f"GET {self.server}/{path}", found="not an object", trouble=Trouble.PROTOCOL)
+            raise PlatformError(f"GET {self.server}/{path}", found="not an object", trouble=ErrorKind.PROTOCOL)
         return found, len(answer.content)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hera_k8s_argo.address import Address
 from hera_k8s_argo.settings import ArgoSettings
-from hera_k8s_argo.token_store import Login, user_logins
-from hera_k8s_argo.tokens import bare_token, facts_of
+from hera_k8s_argo.token_store import StoredToken, user_logins
+from hera_k8s_argo.tokens import bare_token, read_claims
 from hera_k8s_utils import Context, Credential, CredentialError, NotApplicable
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.reading import LARGEST_TOKEN, read_file
@@ -21,7 +21,7 @@ def load_token(settings: ArgoSettings, context: Context) -> Credential:
         raise NotApplicable("no token is to be sent (--argo-anonymous)")
     text, source = _token(settings, context, server)
     token = bare_token(text, origin=source)
-    facts = facts_of(token)
+    facts = read_claims(token)
     return Credential(
         secret=token, server=str(server), identity=facts.identity, expires_at=facts.expires_at, source=source
     )
@@ -59,7 +59,7 @@ def _token(settings: ArgoSettings, context: Context, server: Address) -> tuple[s
     return login.token, f"login, {_shortly(login.saved)}"
 
 
-def _login(server: Address) -> Login | None:
+def _login(server: Address) -> StoredToken | None:
     try:
         return user_logins().find(str(server))
     except NotApplicable:  # no home directory, so nobody logged in

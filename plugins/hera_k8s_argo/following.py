@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hera_k8s_utils import NodeState, PlatformError, RunOver, RunUpdate, Trouble
-from hera_k8s_utils.network.retry import Patience, Strain
+from hera_k8s_utils import ErrorKind, NodeState, PlatformError, RunAlreadyFinished, RunUpdate
+from hera_k8s_utils.network.retry import FailureBudget, RetryPolicy
 from hera_k8s_utils.reading import LARGEST_DOCUMENT, gunzip, parse_json
 
 Json = dict[str, Any]
@@ -31,8 +31,8 @@ FIELDS: Final = (
 """What following needs of a workflow. Argo's filter cannot look into `nodes`, whose keys are the nodes' ids (4.1)."""
 FINAL: Final = frozenset({"Succeeded", "Failed", "Error"})
 
-_REFUSALS: Final = frozenset({Trouble.FORBIDDEN, Trouble.UNTRUSTED, Trouble.INVALID})
-_HOPELESS: Final = _REFUSALS | {Trouble.UNAUTHORIZED, Trouble.MISSING, Trouble.CONFLICT}
+_REFUSALS: Final = frozenset({ErrorKind.FORBIDDEN, ErrorKind.UNTRUSTED, ErrorKind.INVALID})
+_HOPELESS: Final = _REFUSALS | {ErrorKind.UNAUTHORIZED, ErrorKind.MISSING, ErrorKind.CONFLICT}
 """Troubles that waiting does not mend, where the server itself says so and not a gateway; an expired token has been
 renewed by the client before it tells."""
 
@@ -49,14 +49,14 @@ class Source:
     watch: Callable[[str, str], Iterator[tuple[str, Json]]]
 
 
-def follow(source: Source, name: str, patience: Patience | None = None) -> Iterator[RunUpdate]:
+def follow(source: Source, name: str, patience: RetryPolicy | None = None) -> Iterator[RunUpdate]:
     """Updates until the workflow's phase is final or it is gone; each holds only what changed.
 
     Raises `PlatformError` when the workflow is not there to begin with, when the server says that it is not ours to
     follow, and when the connection failed too often in a row.
     """
     state = _State(name)
-    strain = Strain(name, patience or Patience(), _goes_on(name))
+    strain = FailureBudget(name, patience or RetryPolicy(), _goes_on(name))
     while not state.ended:
         try:
             workflow = source.read(name)
@@ -65,7 +65,7 @@ def follow(source: Source, name: str, patience: Patience | None = None) -> Itera
                 yield state.gone()
                 return
             hopeless = error.trouble in _HOPELESS and error.conclusive
-            if hopeless or (error.trouble is Trouble.PROTOCOL and not state.known):
+            if hopeless or (error.trouble is ErrorKind.PROTOCOL and not state.known):
                 raise  # what is no answer at the very beginning is another server, or one that never gives any
             strain.bear(error)
             continue
@@ -79,14 +79,14 @@ def _goes_on(name: str) -> str:
     return f"the workflow goes on without being followed; hera-k8s follow {name}"
 
 
-def _watched(source: Source, name: str, since: str, state: _State, strain: Strain) -> Iterator[RunUpdate]:
+def _watched(source: Source, name: str, since: str, state: _State, strain: FailureBudget) -> Iterator[RunUpdate]:
     """One stream, until it ends; one that ends at once, and so would be asked for without end, is a failure.
 
     So is a resourceVersion that is too old to begin with (410): that of an object that nobody has changed for minutes
     is, and stays so; the next stream begins anywhere. Whether a refused token can be renewed, reading tells.
     """
     began, heard = time.monotonic(), False
-    error = PlatformError(f"following {name}", found="the stream ended at once", trouble=Trouble.SERVER)
+    error = PlatformError(f"following {name}", found="the stream ended at once", trouble=ErrorKind.SERVER)
     try:
         for kind, workflow in source.watch(name, since):
             heard = True
@@ -178,7 +178,7 @@ def require_going_on(name: str, workflow: Json) -> None:
     """Raises `RunOver` for a workflow whose phase is final."""
     phase = str((workflow.get("status") or {}).get("phase") or "")
     if phase in FINAL:
-        raise RunOver(name, phase)
+        raise RunAlreadyFinished(name, phase)
 
 
 def require_stopping(name: str, read: Callable[[str], Json], error: PlatformError, *, terminate: bool) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Final, TextIO
 
 from hera_k8s_argo.address import Address
 from hera_k8s_argo.settings import ArgoSettings
-from hera_k8s_argo.token_store import Logins, user_logins
-from hera_k8s_argo.tokens import TokenFacts, bare_token, facts_of
+from hera_k8s_argo.token_store import TokenStore, user_logins
+from hera_k8s_argo.tokens import TokenClaims, bare_token, read_claims
 from hera_k8s_utils import Command, CredentialError, NotApplicable, OptionsError
 
 _LONGEST: Final = 256 * 1024
@@ -31,7 +31,7 @@ def login(session: Any) -> int:
     if session.arguments.remove:
         return _removed(session, address, logins.remove(str(address)))
     token = bare_token(read_token(address, sys.stdin), origin="what was given")
-    facts = facts_of(token)
+    facts = read_claims(token)
     if facts.expires_at is not None and facts.expires_at <= datetime.now(timezone.utc):
         raise CredentialError(
             "the token was not kept",
@@ -42,7 +42,7 @@ def login(session: Any) -> int:
     return _saved(session, address, facts, str(logins.path))
 
 
-def _logins() -> Logins:
+def _logins() -> TokenStore:
     try:
         return user_logins()
     except NotApplicable as reason:
@@ -67,7 +67,7 @@ def read_token(address: Address, stdin: TextIO) -> str:
         return ""
 
 
-def _saved(session: Any, address: Address, facts: TokenFacts, path: str) -> int:
+def _saved(session: Any, address: Address, facts: TokenClaims, path: str) -> int:
     console = session.console()
     expires = facts.expires_at.isoformat() if facts.expires_at else None
     if session.json:

@@ -6,18 +6,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from hera_k8s_utils import LogLine, PlatformError, Trouble
-from hera_k8s_utils.network.retry import Patience
+from hera_k8s_utils import ErrorKind, LogLine, PlatformError
+from hera_k8s_utils.network.retry import RetryPolicy
 
-_TRANSIENT = frozenset({Trouble.UNREACHABLE, Trouble.TIMEOUT, Trouble.THROTTLED, Trouble.SERVER, Trouble.PROTOCOL})
+_TRANSIENT = frozenset(
+    {ErrorKind.UNREACHABLE, ErrorKind.TIMEOUT, ErrorKind.THROTTLED, ErrorKind.SERVER, ErrorKind.PROTOCOL}
+)
 
 
 _AT_FIRST = 1
 """Failures that are borne before the first line, when nothing is waited for: the server may just not be there."""
 
 
-def continued(
-    stream: Callable[[], Iterator[tuple[LogLine, str]]], name: str, patience: Patience, *, follow: bool = True
+def resume_stream(
+    stream: Callable[[], Iterator[tuple[LogLine, str]]], name: str, patience: RetryPolicy, *, follow: bool = True
 ) -> Iterator[LogLine]:
     """The lines of a stream, each once, although it is opened again whenever it is cut.
 

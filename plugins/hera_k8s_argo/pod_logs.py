@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Final
 
-from hera_k8s_utils import Kubernetes, LogLine, PlatformError, RunUpdate, Trouble
-from hera_k8s_utils.engines.pod_logs import begun_pods, by_creation, log_of_pod, logs_side_by_side, tolerant
+from hera_k8s_utils import ErrorKind, Kubernetes, LogLine, PlatformError, RunUpdate
+from hera_k8s_utils.engines.pod_logs import by_creation, log_of_pod, started_pods, stream_logs, tolerant
 
 WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
 
@@ -20,7 +20,7 @@ def logs_of_workflow(kubernetes: Kubernetes, name: str) -> Iterator[LogLine]:
             f"logs of {name}",
             found="it has no pods: they were deleted, or none has begun",
             hint=f"hera-k8s follow {name} shows how far it is",
-            trouble=Trouble.MISSING,
+            trouble=ErrorKind.MISSING,
         )
     for pod in pods:
         yield from tolerant(log_of_pod(kubernetes, pod, follow=False))
@@ -28,4 +28,4 @@ def logs_of_workflow(kubernetes: Kubernetes, name: str) -> Iterator[LogLine]:
 
 def followed_logs(kubernetes: Kubernetes, updates: Iterable[RunUpdate]) -> Iterator[LogLine]:
     """Lines of a workflow's pods as they come, of those too that begin later, until the workflow ends."""
-    return logs_side_by_side(partial(log_of_pod, kubernetes, follow=True), begun_pods(updates))
+    return stream_logs(partial(log_of_pod, kubernetes, follow=True), started_pods(updates))

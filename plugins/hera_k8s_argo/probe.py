@@ -14,9 +14,9 @@ from hera_k8s_utils import (
     CheckResult,
     Context,
     Credential,
+    ErrorKind,
     Finding,
     PlatformError,
-    Trouble,
     fail,
     ok,
     warn,
@@ -42,9 +42,9 @@ def _look(settings: ArgoSettings, context: Context) -> CheckResult:
     try:
         return _looked(settings, context)
     except PlatformError as error:
-        if error.trouble is Trouble.UNAUTHORIZED and expired:
+        if error.trouble is ErrorKind.UNAUTHORIZED and expired:
             return fail(expired, hint="hera-k8s login, or a fresh ARGO_TOKEN")
-        if error.trouble is Trouble.MISSING:
+        if error.trouble is ErrorKind.MISSING:
             return fail(f"{error.wanted}: {error.found}", hint=error.hint or _ELSEWHERE)
         raise
 
@@ -59,13 +59,13 @@ def _looked(settings: ArgoSettings, context: Context) -> CheckResult:
     try:
         next(argo.list(limit=1, fields=_CHEAP), None)
     except PlatformError as error:
-        if error.trouble is Trouble.FORBIDDEN:
+        if error.trouble is ErrorKind.FORBIDDEN:
             return fail(f"{version}, but not authorised: {error.found}", hint=error.hint)
         raise
     credential = context.platforms.credential(ARGO.name)  # it may have been renewed meanwhile
     if not argo.identity:
         argo.identity = _whom(argo)
-    return _judged(f"{version}, authorised", [*_worries(settings, credential, argo)])
+    return _result(f"{version}, authorised", [*_warnings(settings, credential, argo)])
 
 
 def _unless_forbidden(ask: Callable[[], T], otherwise: T) -> T:
@@ -73,7 +73,7 @@ def _unless_forbidden(ask: Callable[[], T], otherwise: T) -> T:
     try:
         return ask()
     except PlatformError as error:
-        if error.trouble is Trouble.FORBIDDEN:
+        if error.trouble is ErrorKind.FORBIDDEN:
             return otherwise
         raise
 
@@ -88,14 +88,14 @@ def _whom(argo: Argo) -> str:
     return str(said.get("email") or said.get("name") or account or said.get("subject") or "")
 
 
-def _judged(detail: str, worries: list[tuple[str, str]]) -> CheckResult:
+def _result(detail: str, worries: list[tuple[str, str]]) -> CheckResult:
     if not worries:
         return ok(detail)
     said = "; ".join([detail, *(worry for worry, _ in worries)])
     return warn(said, hint=next((hint for _, hint in worries if hint), ""))
 
 
-def _worries(settings: ArgoSettings, credential: Credential, argo: Any) -> Iterator[tuple[str, str]]:
+def _warnings(settings: ArgoSettings, credential: Credential, argo: Any) -> Iterator[tuple[str, str]]:
     """What may go wrong later, each with what to do."""
     expiry = _expired(credential) or _expires_soon(credential)
     if expiry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from hera_k8s_utils import PlatformError, Trouble
+from hera_k8s_utils import ErrorKind, PlatformError
 from hera_k8s_utils.reading import TooComplex, parse_json
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ def frames(lines: Iterable[str]) -> Iterator[str]:
         elif not _is_other_field(line):
             yield line
         if size > _LONGEST:
-            raise PlatformError("reading a stream", found="one event has no end", trouble=Trouble.PROTOCOL)
+            raise PlatformError("reading a stream", found="one event has no end", trouble=ErrorKind.PROTOCOL)
     if data:
         yield "\n".join(data)
 
@@ -62,7 +62,7 @@ def _parsed(text: str, wanted: str) -> Json:
     try:
         frame = parse_json(text)
     except TooComplex as error:
-        raise PlatformError(wanted, found=f"an event: {error}", trouble=Trouble.PROTOCOL) from None
+        raise PlatformError(wanted, found=f"an event: {error}", trouble=ErrorKind.PROTOCOL) from None
     except ValueError:
         frame = None
     if not isinstance(frame, dict):
@@ -70,7 +70,7 @@ def _parsed(text: str, wanted: str) -> Json:
             wanted,
             found="the stream holds what is no event",
             hint="is there a proxy or a login page in front of the server?",
-            trouble=Trouble.PROTOCOL,
+            trouble=ErrorKind.PROTOCOL,
         )
     return frame
 
@@ -84,7 +84,7 @@ def _is_end(error: Any) -> bool:
 
 def _failure(error: Any, wanted: str) -> PlatformError:
     if not isinstance(error, dict):
-        return PlatformError(wanted, found=str(error)[:300], trouble=Trouble.SERVER)
+        return PlatformError(wanted, found=str(error)[:300], trouble=ErrorKind.SERVER)
     status = error.get("http_code")
     if not isinstance(status, int):
         status = _STATUS_OF_GRPC.get(_grpc_code(error), 500)

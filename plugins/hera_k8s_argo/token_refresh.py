@@ -23,7 +23,7 @@ class Renew(Protocol):
     def __call__(self, *, refused: Credential) -> Credential: ...
 
 
-class RenewedToken:
+class RefreshingToken:
     """Gives the token for each request; safe to share between threads.
 
     present: the credential in use. renew: raises `NotApplicable` or another `HeraK8sError` when there is no other.

@@ -18,25 +18,25 @@ from hera_k8s_utils.trust.user_files import user_directory
 
 
 @dataclass(frozen=True)
-class Login:
+class StoredToken:
     """A kept token, and when it was saved."""
 
     token: str = field(repr=False)
     saved: datetime
 
 
-class Logins:
+class TokenStore:
     """The store, by the server's address. directory: where it lies; made when the first token is saved."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "logins.json"
 
-    def find(self, server: str) -> Login | None:
+    def find(self, server: str) -> StoredToken | None:
         """The token for a server, None when there is none."""
         entry = self._read().get(server)
         if not isinstance(entry, dict) or not isinstance(entry.get("token"), str):
             return None
-        return Login(entry["token"], _moment(entry.get("saved")))
+        return StoredToken(entry["token"], _moment(entry.get("saved")))
 
     def save(self, server: str, token: str) -> None:
         """Keep a token. Raises `CredentialError` when the directory lies in a repository or cannot be written."""
@@ -95,12 +95,12 @@ class Logins:
         return CredentialError(f"the store of tokens {self.path} cannot be used", found=found, hint=hint)
 
 
-def user_logins(environ: Mapping[str, str] = os.environ) -> Logins:
+def user_logins(environ: Mapping[str, str] = os.environ) -> TokenStore:
     """The store of this user: below `$XDG_CONFIG_HOME`, else `~/.config`; below `%APPDATA%` on Windows."""
     directory = user_directory(environ)
     if directory is None:
         raise NotApplicable("there is no home directory to keep tokens in")
-    return Logins(directory)
+    return TokenStore(directory)
 
 
 class _Exposed(OSError):

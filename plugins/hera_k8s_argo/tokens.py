@@ -10,21 +10,21 @@ from typing import Any
 from hera_k8s_utils.network.headers import bearer_token as bare_token
 from hera_k8s_utils.reading import parse_json
 
-__all__ = ["TokenFacts", "bare_token", "facts_of"]
+__all__ = ["TokenClaims", "bare_token", "read_claims"]
 
 
 @dataclass(frozen=True)
-class TokenFacts:
+class TokenClaims:
     """What a token says of itself, unverified: as whom, and until when (timezone-aware). Empty when it is opaque."""
 
     identity: str = ""
     expires_at: datetime | None = None
 
 
-def facts_of(token: str) -> TokenFacts:
+def read_claims(token: str) -> TokenClaims:
     """Read the claims of a JSON web token without verifying it; anything else, such as `v2:` ones, is opaque."""
     claims = _claims(token)
-    return TokenFacts(_identity(claims), _moment(claims.get("exp")))
+    return TokenClaims(_identity(claims), _moment(claims.get("exp")))
 
 
 def _claims(token: str) -> dict[str, Any]:

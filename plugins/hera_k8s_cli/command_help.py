@@ -6,23 +6,23 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from hera_k8s_cli.help import PROGRAM, closing, table
+from hera_k8s_cli.help import PROGRAM, epilog, table
 from hera_k8s_utils.config.arguments import CommandParser
 from hera_k8s_utils.config.declared import owner_title
 from hera_k8s_utils.config.global_flags import COMMON_HELP, RESERVED
 from hera_k8s_utils.container.session import TAKES_EXPERIMENT
 from hera_k8s_utils.errors import PluginError
-from hera_k8s_utils.formatting import width
+from hera_k8s_utils.formatting import terminal_width
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.options import OptionSpec
-    from hera_k8s_utils.plugins.manager import Declared
+    from hera_k8s_utils.plugins.manager import Registration
     from hera_k8s_utils.plugins.records import Command
 
 _EXPERIMENT: Final = "\n       (the options that the experiment declares are flags too, after FILE)"
 
 
-def command_parser(declared: Declared[Command], specs: Sequence[OptionSpec]) -> CommandParser:
+def command_parser(declared: Registration[Command], specs: Sequence[OptionSpec]) -> CommandParser:
     """The parser of one command: its own arguments, then the options, by who declared them.
 
     Raises `PluginError` when the command and an option want the same flag, or when adding arguments fails.
@@ -53,18 +53,18 @@ def command_help(parser: CommandParser) -> str:
     common = "flags of every command:\n" + table(COMMON_HELP)
     usage = " ".join(["usage:", parser.prog, *parser.positional_words(), "[flags]"])
     note = _EXPERIMENT if parser.get_default(TAKES_EXPERIMENT) else ""
-    return "\n\n".join(filter(None, [usage + note, parser.format_help().strip(), common, closing()]))
+    return "\n\n".join(filter(None, [usage + note, parser.format_help().strip(), common, epilog()]))
 
 
 def _description(command: Command) -> str:
-    summary = textwrap.fill(command.summary[:1].upper() + command.summary[1:] + ".", width())
+    summary = textwrap.fill(command.summary[:1].upper() + command.summary[1:] + ".", terminal_width())
     if not command.example:
         return summary
     lines = command.example.strip().splitlines()
     return summary + "\n\nexample:\n" + "\n".join(f"  {line.strip()}" for line in lines)
 
 
-def _refuse_shared_flags(declared: Declared[Command], own: Sequence[str], specs: Sequence[OptionSpec]) -> None:
+def _refuse_shared_flags(declared: Registration[Command], own: Sequence[str], specs: Sequence[OptionSpec]) -> None:
     for spec in specs:
         shared = [flag for flag in spec.flags if flag in own]
         if shared:
@@ -77,7 +77,7 @@ def _refuse_shared_flags(declared: Declared[Command], own: Sequence[str], specs:
             )
 
 
-def _refuse_reserved_flags(declared: Declared[Command], own: Sequence[str]) -> None:
+def _refuse_reserved_flags(declared: Registration[Command], own: Sequence[str]) -> None:
     reserved = sorted(RESERVED.intersection(own))
     if reserved:
         raise PluginError(

@@ -8,27 +8,29 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_cli.command_help import command_help, command_parser
-from hera_k8s_utils.config.arguments import Line, unknown_words
+from hera_k8s_utils.config.arguments import ParsedArguments, unknown_words
 from hera_k8s_utils.config.declared import all_specs
-from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, Common, is_flag
+from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, GlobalFlags, is_flag
 from hera_k8s_utils.config.resolution import resolve
 from hera_k8s_utils.container.session import TAKES_EXPERIMENT, DefaultFile, Session
 from hera_k8s_utils.errors import HeraK8sError, PluginError
-from hera_k8s_utils.plugins.manager import StrangersFault, is_own
+from hera_k8s_utils.plugins.manager import ThirdPartyPluginError, is_own
 from hera_k8s_utils.plugins.plugin_options import owners_of, resolve_for, unloaded_plugins
 from hera_k8s_utils.streams import show
 from hera_k8s_utils.trust.directories import refuse_foreign_experiment
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.config.options import OptionSpec, Resolved
-    from hera_k8s_utils.plugins.manager import Declared, Plugins
+    from hera_k8s_utils.config.options import OptionSpec, ResolvedOptions
+    from hera_k8s_utils.plugins.manager import PluginManager, Registration
     from hera_k8s_utils.plugins.records import Command
 
 _HIGHEST_EXIT_CODE: Final = 255
 """A shell sees the rest of a division by 256: 256 would be 0."""
 
 
-def run_command(declared: Declared[Command], words: Sequence[str], plugins: Plugins, common: Common) -> int:
+def run_command(
+    declared: Registration[Command], words: Sequence[str], plugins: PluginManager, common: GlobalFlags
+) -> int:
     """Read the words after a command's name and run it; returns its exit code."""
     command = declared.record
     specs = _specs_for(command, plugins)
@@ -49,7 +51,7 @@ def run_command(declared: Declared[Command], words: Sequence[str], plugins: Plug
     return _exit_code(_run(declared, session), declared)
 
 
-def _run(declared: Declared[Command], session: Session) -> Any:
+def _run(declared: Registration[Command], session: Session) -> Any:
     try:
         return declared.record.run(session)
     except (HeraK8sError, BrokenPipeError, KeyboardInterrupt):  # a closed pipe is nobody's fault
@@ -61,17 +63,17 @@ def _run(declared: Declared[Command], session: Session) -> Any:
     except BaseException as error:
         if is_own(declared.distribution):
             raise
-        raise StrangersFault(f"plugin {declared.plugin} ({declared.distribution})") from error
+        raise ThirdPartyPluginError(f"plugin {declared.plugin} ({declared.distribution})") from error
 
 
-def _exit_code(code: Any, declared: Declared[Command]) -> int:
+def _exit_code(code: Any, declared: Registration[Command]) -> int:
     """What a command returned, which must be an exit code: 0 is for work that is done, and nothing else is taken so."""
     if isinstance(code, bool) or not isinstance(code, int) or not 0 <= code <= _HIGHEST_EXIT_CODE:
         raise _unfinished(declared, f"it returned {'nothing' if code is None else f'a {type(code).__name__}'}")
     return int(code)
 
 
-def _unfinished(declared: Declared[Command], found: str) -> PluginError:
+def _unfinished(declared: Registration[Command], found: str) -> PluginError:
     return PluginError(
         f"command {declared.record.name} of plugin {declared.plugin} ({declared.distribution}) gave no exit code",
         found=f"{found}; whether its work is done is not known",
@@ -87,7 +89,7 @@ def _where(error: BaseException) -> str:
     return f" at {Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}" if trace else ""
 
 
-def _specs_for(command: Command, plugins: Plugins) -> list[OptionSpec]:
+def _specs_for(command: Command, plugins: PluginManager) -> list[OptionSpec]:
     every = all_specs(owners_of(plugins))
     return [
         spec
@@ -103,7 +105,7 @@ def _asks_for_help(words: Sequence[str]) -> bool:
     return any(word in HELP for word in before)
 
 
-def _with_experiment_file(line: Line) -> Line:
+def _with_experiment_file(line: ParsedArguments) -> ParsedArguments:
     """A Python file after a flag that only the experiment knows is the experiment: `run --fast experiment.py`."""
     if not isinstance(line.arguments.file, (DefaultFile, NoneType)):
         return line
@@ -112,7 +114,7 @@ def _with_experiment_file(line: Line) -> Line:
         return line
     line.arguments.file = line.unknown[files[0]]
     rest = [word for i, word in enumerate(line.unknown) if i != files[0]]
-    return Line(line.arguments, line.given, rest)
+    return ParsedArguments(line.arguments, line.given, rest)
 
 
 def _refuse_foreign_default(file: str | None) -> None:
@@ -125,14 +127,22 @@ def _is_there(file: str | None) -> bool:
     return file is not None and any(Path(name).exists() for name in (file, file.rpartition(":")[0]) if name)
 
 
-def _options(command: Command, line: Line, plugins: Plugins, common: Common, *, tolerant: bool) -> Resolved:
+def _options(
+    command: Command, line: ParsedArguments, plugins: PluginManager, common: GlobalFlags, *, tolerant: bool
+) -> ResolvedOptions:
     if command.configures:
         return resolve_for(plugins, argv=line.argv, config=common.config, tolerant=tolerant)
     own = [owner for owner in owners_of(plugins) if owner.settings is command.settings]
     return resolve(own, argv=line.argv, config=common.config, tolerant=True)
 
 
-def _session(declared: Declared[Command], line: Line, plugins: Plugins, common: Common, options: Resolved) -> Session:
+def _session(
+    declared: Registration[Command],
+    line: ParsedArguments,
+    plugins: PluginManager,
+    common: GlobalFlags,
+    options: ResolvedOptions,
+) -> Session:
     return Session(
         command=declared.record,
         arguments=line.arguments,

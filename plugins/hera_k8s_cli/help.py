@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from hera_k8s_utils._version import __version__
 from hera_k8s_utils.config.global_flags import COMMON_HELP
-from hera_k8s_utils.formatting import width
+from hera_k8s_utils.formatting import terminal_width
 from hera_k8s_utils.plugins.manager import is_own
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.plugins.manager import Declared
+    from hera_k8s_utils.plugins.manager import Registration
     from hera_k8s_utils.plugins.records import Command
 
 PROGRAM: Final = "hera-k8s"
@@ -47,25 +47,25 @@ _EXAMPLES: Final = (
 )
 
 
-def overview(commands: Sequence[Declared[Command]]) -> str:
+def overview(commands: Sequence[Registration[Command]]) -> str:
     """The help of the program."""
     blocks = [
-        textwrap.fill(f"{PROGRAM} {__version__}: {_PURPOSE}", width()),
+        textwrap.fill(f"{PROGRAM} {__version__}: {_PURPOSE}", terminal_width()),
         f"  {PROGRAM} COMMAND [FILE[:NAME]] [flags]\n  {PROGRAM} COMMAND --help",
         *_listings(commands),
         "examples:\n" + table(_EXAMPLES),
         "flags of every command, anywhere on the line:\n" + table([*COMMON_HELP, _VERSION]),
-        closing(),
+        epilog(),
     ]
     return "\n\n".join(blocks)
 
 
-def group_overview(words: Sequence[str], commands: Sequence[Declared[Command]]) -> str:
+def group_overview(words: Sequence[str], commands: Sequence[Registration[Command]]) -> str:
     """The help of the first words of several commands."""
     return "\n\n".join([f"{PROGRAM} {' '.join(words)} ...", *_listings(commands)])
 
 
-def _listings(commands: Sequence[Declared[Command]]) -> list[str]:
+def _listings(commands: Sequence[Registration[Command]]) -> list[str]:
     blocks = []
     for title in dict.fromkeys(_title(each) for each in commands):
         mine = [each.record for each in commands if _title(each) == title]
@@ -73,7 +73,7 @@ def _listings(commands: Sequence[Declared[Command]]) -> list[str]:
     return blocks
 
 
-def _title(declared: Declared[Command]) -> str:
+def _title(declared: Registration[Command]) -> str:
     return (
         "commands"
         if is_own(declared.distribution)
@@ -81,14 +81,14 @@ def _title(declared: Declared[Command]) -> str:
     )
 
 
-def closing() -> str:
+def epilog() -> str:
     """What holds for all commands: where options come from, and exit codes."""
     codes = ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES)
     return "\n\n".join([_filled("options", _OPTIONS), _filled("exit codes", f"{codes}. {_JSON}")])
 
 
 def _filled(title: str, text: str) -> str:
-    filled = textwrap.fill(text, width(), initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    filled = textwrap.fill(text, terminal_width(), initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
     return f"{title}:\n{filled}"
 
 
@@ -101,5 +101,5 @@ def table(rows: Iterable[tuple[str, str]]) -> str:
     for name, text in rows:
         head = f"  {name.ljust(left)}  "
         first = head if len(name) <= left else f"  {name}\n{indent}"
-        lines.append(first + textwrap.fill(text, max(20, width() - len(indent)), subsequent_indent=indent))
+        lines.append(first + textwrap.fill(text, max(20, terminal_width() - len(indent)), subsequent_indent=indent))
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from hera_k8s_utils.config.options import MISSING, Effective, Rank
+from hera_k8s_utils.config.options import MISSING, ResolvedOption, SourcePriority
 from hera_k8s_utils.container.session import DefaultFile
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def with_typed_hints(report: Report, session: Session, container: ExperimentCont
     return replace(report, rows=rows)
 
 
-def _given(option: Effective) -> Iterator[str]:
+def _given(option: ResolvedOption) -> Iterator[str]:
     """The words that give one option; none when it is a secret or came from elsewhere."""
     spec, value = option.spec, option.value
     if spec.info.secret or value is MISSING:
@@ -47,9 +47,9 @@ def _given(option: Effective) -> Iterator[str]:
     if isinstance(value, tuple):
         origins = option.origins or (option.origin,) * len(value)
         for entry, origin in zip(value, origins, strict=True):
-            if origin.rank == Rank.GIVEN:
+            if origin.rank == SourcePriority.GIVEN:
                 yield from (spec.flag, str(entry))
-    elif option.origin.rank == Rank.GIVEN:
+    elif option.origin.rank == SourcePriority.GIVEN:
         if isinstance(value, bool):
             yield spec.flag if value else f"--no-{spec.flag.removeprefix('--')}"
         elif value is not None:

@@ -14,17 +14,18 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_cli.help import PROGRAM, group_overview, overview
-from hera_k8s_cli.logging import logging_to_stderr, redact
 from hera_k8s_utils._version import __version__
-from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, Common, is_flag, split_common
+from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, GlobalFlags, extract_global_flags, is_flag
 from hera_k8s_utils.errors import HeraK8sError, OptionsError, OutputError, ScriptExit
 from hera_k8s_utils.names import nearest
-from hera_k8s_utils.plugins.manager import Plugins, StrangersFault
+from hera_k8s_utils.plugins.manager import PluginManager, ThirdPartyPluginError
+from hera_k8s_utils.redaction import redact
 from hera_k8s_utils.sanitize import quoted, visible
+from hera_k8s_utils.stderr_logging import logging_to_stderr
 from hera_k8s_utils.streams import show, write, writing
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.plugins.manager import Declared
+    from hera_k8s_utils.plugins.manager import Registration
     from hera_k8s_utils.plugins.records import Command
 
 log = logging.getLogger(__name__)
@@ -57,28 +58,28 @@ def _keeping_interrupts() -> Iterator[None]:
 
 def _main(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
-    common = Common(output="json" if "--output=json" in words else "text")
+    common = GlobalFlags(output="json" if "--output=json" in words else "text")
     try:
         _prepare_streams()
-        common, rest = split_common(words)
+        common, rest = extract_global_flags(words)
         with logging_to_stderr(common.verbosity, tracebacks=common.debug):
             return _guarded(common, rest)
     except HeraK8sError as error:
-        return _tell(error, common)
+        return _report_error(error, common)
 
 
-def _guarded(common: Common, words: Sequence[str]) -> int:
+def _guarded(common: GlobalFlags, words: Sequence[str]) -> int:
     try:
         code = _run(common, words)
         with writing():
             sys.stdout.flush()
         return code
     except HeraK8sError as error:
-        return _tell(error, common)
+        return _report_error(error, common)
     except SystemExit as leaving:
-        return _left(leaving)
+        return _exit_code(leaving)
     except KeyboardInterrupt:
-        _say("interrupted", common)
+        _print_error("interrupted", common)
         return INTERRUPTED
     except BrokenPipeError:
         return BROKEN_PIPE
@@ -88,12 +89,12 @@ def _guarded(common: Common, words: Sequence[str]) -> int:
         _forget_what_cannot_be_written()
 
 
-def _run(common: Common, words: Sequence[str]) -> int:
+def _run(common: GlobalFlags, words: Sequence[str]) -> int:
     if words and words[0] == "--version":
         show(f"hera-k8s-utils {__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}")
         return 0
-    plugins = Plugins.load(disabled=common.no_plugin, strict=common.strict_plugins)
-    commands: list[Declared[Command]] = plugins.all("commands")
+    plugins = PluginManager.load(disabled=common.no_plugin, strict=common.strict_plugins)
+    commands: list[Registration[Command]] = plugins.all("commands")
     if words and words[0] == "help":
         words = [*words[1:], "--help"]
     if not words or words[0] in HELP:
@@ -112,7 +113,7 @@ def _run(common: Common, words: Sequence[str]) -> int:
     return run_command(declared, rest, plugins, common)
 
 
-def _warn_of_problems(plugins: Plugins) -> None:
+def _warn_of_problems(plugins: PluginManager) -> None:
     for problem in plugins.problems:
         log.warning("%s", problem)
 
@@ -121,8 +122,8 @@ def _warn_of_problems(plugins: Plugins) -> None:
 
 
 def _find(
-    commands: Sequence[Declared[Command]], words: Sequence[str]
-) -> tuple[Declared[Command] | None, Sequence[str]]:
+    commands: Sequence[Registration[Command]], words: Sequence[str]
+) -> tuple[Registration[Command] | None, Sequence[str]]:
     """The command with the longest name that the line begins with, and the words after it."""
     by_words = {tuple(each.record.name.split()): each for each in commands}
     for length in range(max(map(len, by_words), default=0), 0, -1):
@@ -132,7 +133,7 @@ def _find(
     return None, words
 
 
-def _group(commands: Sequence[Declared[Command]], words: Sequence[str]) -> int:
+def _group(commands: Sequence[Registration[Command]], words: Sequence[str]) -> int:
     """`hera-k8s arkouda` alone shows the commands that begin so; anything else is an unknown command."""
     asked = [word for word in words if word not in HELP]
     mine = [each for each in commands if each.record.name.split()[: len(asked)] == asked]
@@ -142,7 +143,7 @@ def _group(commands: Sequence[Declared[Command]], words: Sequence[str]) -> int:
     return 0 if len(asked) < len(words) else OptionsError.exit_code
 
 
-def _unknown_command(commands: Sequence[Declared[Command]], words: Sequence[str]) -> OptionsError:
+def _unknown_command(commands: Sequence[Registration[Command]], words: Sequence[str]) -> OptionsError:
     from hera_k8s_utils.config.arguments import unknown_words
 
     first = words[0]
@@ -162,7 +163,7 @@ def _unknown_command(commands: Sequence[Declared[Command]], words: Sequence[str]
 # --- how it ends -----------------------------------------------------------------------------------------------
 
 
-def _tell(error: HeraK8sError, common: Common) -> int:
+def _report_error(error: HeraK8sError, common: GlobalFlags) -> int:
     code = error.code if isinstance(error, ScriptExit) and isinstance(error.code, int) else error.exit_code
     if common.debug:
         _write_traceback(error)
@@ -173,9 +174,9 @@ def _tell(error: HeraK8sError, common: Common) -> int:
     return code or HeraK8sError.exit_code  # an error is never "done", whatever its author thought
 
 
-def _unexpected(error: BaseException, common: Common) -> int:
+def _unexpected(error: BaseException, common: GlobalFlags) -> int:
     where = ""
-    if isinstance(error, StrangersFault) and error.__cause__ is not None:
+    if isinstance(error, ThirdPartyPluginError) and error.__cause__ is not None:
         where, error = f" in {error}", error.__cause__
     if common.debug:
         _write_traceback(error)
@@ -191,7 +192,7 @@ def _unexpected(error: BaseException, common: Common) -> int:
     return 1
 
 
-def _say(text: str, common: Common) -> None:
+def _print_error(text: str, common: GlobalFlags) -> None:
     if common.output == "json":
         _write_error("Interrupted", text, "", "", INTERRUPTED)
     else:
@@ -214,7 +215,7 @@ def _write(text: str) -> None:
         write(sys.stderr, visible(text))
 
 
-def _left(leaving: SystemExit) -> int:
+def _exit_code(leaving: SystemExit) -> int:
     """What an action of a parser came to, such as one that prints a version; commands return their exit codes."""
     if leaving.code is None or isinstance(leaving.code, int):
         code = leaving.code or 0

@@ -9,7 +9,7 @@ from hera_k8s_kube.settings import AccountTokenSettings
 from hera_k8s_kube.tokens import expiry_of, parse_time, subject_of
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.errors import CredentialError, NoCredential, NotApplicable, PlatformError, Trouble
+from hera_k8s_utils.errors import CredentialError, ErrorKind, NoCredential, NotApplicable, PlatformError
 from hera_k8s_utils.network.headers import bearer_token
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.plugins.credentials import Credential
@@ -39,7 +39,7 @@ def account_token(settings: AccountTokenSettings, context: Context) -> Credentia
     try:
         return _requested(context, account, settings.lifetime)
     except PlatformError as error:
-        if error.trouble is not Trouble.FORBIDDEN:
+        if error.trouble is not ErrorKind.FORBIDDEN:
             raise _failed(account, error) from error
         return _from_listed_secret(context, account, error)
 
@@ -115,7 +115,7 @@ def _secret(context: Context, name: str) -> Json:
     try:
         return context.kubernetes.get("v1", "secrets", name)
     except PlatformError as error:
-        if error.trouble in (Trouble.MISSING, Trouble.FORBIDDEN):
+        if error.trouble in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
             there = (
                 f"kubectl -n {context.namespace} get secrets --field-selector type={TOKEN_SECRET} lists those there are"
             )
@@ -138,7 +138,7 @@ def _credential(token: str, context: Context, account: str, end: datetime | None
 
 def _failed(account: str, error: PlatformError) -> CredentialError:
     another = "--argo-token-account NAME takes another account"
-    if error.trouble is Trouble.INVALID:
+    if error.trouble is ErrorKind.INVALID:
         another = "--argo-token-lifetime SECONDS: at least 600, and no more than the cluster allows"
     return CredentialError(
         f"no token for service account {account}", found=error.found or error.wanted, hint=error.hint or another

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Final
 
-from hera_k8s_kube.lookups import absent, find, going, kubectl
+from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import resolved, used_pods
 from hera_k8s_kube.requirements import PersistentVolumeClaim
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import PlatformError, Trouble
-from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
+from hera_k8s_utils.errors import ErrorKind, PlatformError
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.experiment.workload import Unresolved
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.quantities import parse_quantity
 from hera_k8s_utils.results import CheckResult, fail, ok, unknown, warn
@@ -30,13 +31,15 @@ def check_claim(settings: None, context: Context, wanted: PersistentVolumeClaim)
     """Read the one named claim and, while it is not bound, its storage class."""
     found = find(context, "v1", "persistentvolumeclaims", wanted.name)
     if found is None:
-        by_hand = kubectl(context, "create -f FILE")  # kubectl has no words for a claim
-        return absent(context, wanted, otherwise=by_hand, can_be_made=bool(wanted.size))
-    if going(found):
+        by_hand = kubectl_command(context, "create -f FILE")  # kubectl has no words for a claim
+        return missing_result(context, wanted, otherwise=by_hand, can_be_made=bool(wanted.size))
+    if is_deleting(found):
         return fail(f"{wanted.label}is being deleted", hint=f"--bind {wanted.role}=NAME takes another claim")
     phase = (found.get("status") or {}).get("phase") or "Pending"
     if phase == "Lost":
-        return fail(f"{wanted.label}Lost: its volume is gone", hint=kubectl(context, f"describe pvc {wanted.name}"))
+        return fail(
+            f"{wanted.label}Lost: its volume is gone", hint=kubectl_command(context, f"describe pvc {wanted.name}")
+        )
     misfit = _misfit(wanted, found, context)
     if misfit is not None and misfit.verdict.value == "failed":
         return misfit
@@ -92,7 +95,7 @@ def _size(found: Json) -> str:
 
 
 def _pending(context: Context, wanted: PersistentVolumeClaim, found: Json, misfit: CheckResult | None) -> CheckResult:
-    describe = kubectl(context, f"describe pvc {wanted.name}")
+    describe = kubectl_command(context, f"describe pvc {wanted.name}")
     name = _class_of(found)
     if not name:
         why = "it names no storage class, and no volume fits it"
@@ -100,7 +103,7 @@ def _pending(context: Context, wanted: PersistentVolumeClaim, found: Json, misfi
     try:
         storage_class = find(context, _STORAGE, "storageclasses", name, scope="cluster")
     except PlatformError as error:
-        if error.trouble is not Trouble.FORBIDDEN:
+        if error.trouble is not ErrorKind.FORBIDDEN:
             raise
         return unknown(f"{wanted.label}Pending; its storage class {name} may not be looked at (403)", hint=describe)
     if storage_class is None:
@@ -118,7 +121,7 @@ def _is_bound_soon(context: Context, name: str) -> bool:
     while time.monotonic() < ends_at:
         time.sleep(_PAUSE)
         found = find(context, "v1", "persistentvolumeclaims", name)
-        if found is None or going(found):
+        if found is None or is_deleting(found):
             return False
         if (found.get("status") or {}).get("phase") == "Bound":
             return True
@@ -158,7 +161,7 @@ def referenced_claims(manifest: Manifest) -> Iterable[PersistentVolumeClaim | Un
                     )
 
 
-def provide_claim(settings: None, context: Context, wanted: PersistentVolumeClaim) -> Json | None:
+def build_claim(settings: None, context: Context, wanted: PersistentVolumeClaim) -> Json | None:
     """The claim to create; None when its size is not said."""
     if not wanted.size:
         return None

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from hera_k8s_kube.errors import Request, event_error, lost, parsed, refusal
+from hera_k8s_kube.errors import RequestInfo, connection_error, event_error, parsed, response_error
 from hera_k8s_kube.session import Session, open_session
 from hera_k8s_kube.tokens import expires_within
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.checks.provisioning import MANAGER
-from hera_k8s_utils.errors import HeraK8sError, NotApplicable, PlatformError, Trouble
+from hera_k8s_utils.errors import ErrorKind, HeraK8sError, NotApplicable, PlatformError
 from hera_k8s_utils.names import is_dns_label
 from hera_k8s_utils.network.headers import sendable
 from hera_k8s_utils.network.http import NetworkSettings
@@ -54,7 +54,7 @@ _LOG_SILENCE: Final = 4 * 3600.0
 class _Sending:
     """How a request is sent. most: bytes of its answer."""
 
-    request: Request
+    request: RequestInfo
     method: str
     path: str
     query: Mapping[str, Any] = field(default_factory=dict)
@@ -168,7 +168,7 @@ class KubernetesClient:
                     f"list {resource}",
                     found="the server answered with an object that is no list",
                     hint="is it the address of a Kubernetes API server?",
-                    trouble=Trouble.PROTOCOL,
+                    trouble=ErrorKind.PROTOCOL,
                 )
             for item in items:
                 yield {"apiVersion": answer.get("apiVersion", api_version), "kind": kind, **item}
@@ -249,7 +249,7 @@ class KubernetesClient:
 
     def version(self) -> Json:
         """What the server says of itself: `gitVersion` and more."""
-        return self._object(_Sending(Request("get", "version"), "GET", "/version"))
+        return self._object(_Sending(RequestInfo("get", "version"), "GET", "/version"))
 
     # --- streams -----------------------------------------------------------------------------------------------
 
@@ -319,17 +319,17 @@ class KubernetesClient:
 
     def _about(
         self, verb: str, api_version: str, resource: str, name: str | None, namespace: str | None, scope: Scope
-    ) -> Request:
+    ) -> RequestInfo:
         where = "" if scope == "cluster" else (namespace or self.namespace)
         group = api_version.rpartition("/")[0]
-        request = Request(verb, resource, name or "", where, group)
+        request = RequestInfo(verb, resource, name or "", where, group)
         if name is not None and not _is_segment(name):  # an empty name would list
             raise PlatformError(
-                str(request), found=f"{name!r} names no object", trouble=Trouble.INVALID, hint="--bind ROLE=NAME"
+                str(request), found=f"{name!r} names no object", trouble=ErrorKind.INVALID, hint="--bind ROLE=NAME"
             )
         if where and not is_dns_label(where):  # a kubeconfig's context may hold any text
             raise PlatformError(
-                str(request), found=f"{where!r} names no namespace", trouble=Trouble.INVALID, hint="-n NAME"
+                str(request), found=f"{where!r} names no namespace", trouble=ErrorKind.INVALID, hint="-n NAME"
             )
         return request
 
@@ -342,7 +342,7 @@ class KubernetesClient:
             try:
                 return self._object(sending)
             except PlatformError as error:
-                lost = error.status is None and error.trouble is Trouble.UNREACHABLE and not error.conclusive
+                lost = error.status is None and error.trouble is ErrorKind.UNREACHABLE and not error.conclusive
                 if not lost and error.status not in _BUSY:
                     raise
                 log.debug("%s: %s; asking again", sending.request, error.found)
@@ -362,13 +362,13 @@ class KubernetesClient:
 
     def _lines(self, sending: _Sending, wait: float, pace: Pace) -> Iterator[bytes]:
         """The lines of an answer as they come; closing the iterator ends the request. wait: seconds at that pace."""
-        from hera_k8s_utils.network.bodies import lines
+        from hera_k8s_utils.network.bodies import iter_lines
 
         received = self._answer(sending)
         received.limits.restart(wait)
         try:
             with self._named(sending, received.session):
-                yield from lines(received.response, received.limits, pace)
+                yield from iter_lines(received.response, received.limits, pace)
         finally:
             received.response.close()
 
@@ -385,7 +385,7 @@ class KubernetesClient:
         if received.succeeded:
             return received
         status, location = received.response.status, received.response.headers.get("Location", "")
-        error = refusal(sending.request, status, content, location=location)
+        error = response_error(sending.request, status, content, location=location)
         if sending.method == "DELETE" and error.says_absent and was_in_doubt(received.response):
             return replace(received, content=content)  # it is what an earlier try has deleted
         raise error
@@ -422,7 +422,7 @@ class KubernetesClient:
             yield
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
             wait = self._network.http_timeout
-            failure = lost(sending.request, error, server=session.server, proxy=session.proxy, wait=wait)
+            failure = connection_error(sending.request, error, server=session.server, proxy=session.proxy, wait=wait)
             raise failure from None  # its causes may hold the request's headers
 
     # --- renewal -------------------------------------------------------------------------------------------------
@@ -461,7 +461,7 @@ def _is_segment(name: str) -> bool:
     return name not in ("", ".", "..") and "/" not in name
 
 
-def _path(request: Request, api_version: str, subresource: str = "") -> str:
+def _path(request: RequestInfo, api_version: str, subresource: str = "") -> str:
     root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
     parts = [root]
     if request.namespace:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from hera_k8s_kube.lookups import absent, find, going, kubectl
+from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.requirements import CustomResourceDefinition, Namespace, StorageClass, WorkflowTemplate
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import listed
-from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
+from hera_k8s_utils.errors import join_names
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.experiment.workload import Unresolved
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.results import CheckResult, fail, ok, warn
 
@@ -23,7 +24,7 @@ def check_namespace(settings: None, context: Context, wanted: Namespace) -> Chec
     if found is None:
         return fail(f"{wanted.label}not found", hint=f"kubectl create namespace {wanted.name}    or  -n NAME")
     phase = (found.get("status") or {}).get("phase") or "Active"
-    if going(found) or phase != "Active":
+    if is_deleting(found) or phase != "Active":
         return fail(f"{wanted.label}{phase}: nothing can be created in it", hint="-n NAME takes another namespace")
     return ok(f"{wanted.label}Active")
 
@@ -46,10 +47,10 @@ def check_definition(settings: None, context: Context, wanted: CustomResourceDef
         return fail(f"{wanted.label}not found", hint="its operator must be installed: ask those who run the cluster")
     served = [v.get("name") for v in (found.get("spec") or {}).get("versions") or () if v.get("served")]
     if wanted.version and wanted.version not in served:
-        return fail(f"{wanted.label}serves {listed(served) or 'no version'}, {wanted.version} is wanted")
+        return fail(f"{wanted.label}serves {join_names(served) or 'no version'}, {wanted.version} is wanted")
     if not _established(found):
         return warn(f"{wanted.label}is not established yet", hint=f"kubectl describe crd {wanted.name}")
-    return ok(f"{wanted.label}serves {listed(served)}")
+    return ok(f"{wanted.label}serves {join_names(served)}")
 
 
 def _established(found: Json) -> bool:
@@ -63,12 +64,12 @@ def check_workflow_template(settings: None, context: Context, wanted: WorkflowTe
     found = find(context, _ARGO, resource, wanted.name, scope="cluster" if wanted.cluster else "namespace")
     if found is None:
         verb = "cluster-template" if wanted.cluster else f"template -n {context.kubernetes.namespace}"
-        return absent(context, wanted, otherwise=f"argo {verb} create FILE")
+        return missing_result(context, wanted, otherwise=f"argo {verb} create FILE")
     names = {template.get("name") for template in (found.get("spec") or {}).get("templates") or ()}
     missing = sorted(set(wanted.templates) - names)
     if missing:
-        get = kubectl(context, f"get {resource} {wanted.name} -o yaml")
-        return fail(f"{wanted.subject}has no template {listed(missing)}", hint=get)
+        get = kubectl_command(context, f"get {resource} {wanted.name} -o yaml")
+        return fail(f"{wanted.subject}has no template {join_names(missing)}", hint=get)
     return ok(f"{wanted.label}{len(names)} templates" if len(names) != 1 else f"{wanted.label}1 template")
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from hera_k8s_kube import kubeconfig
 from hera_k8s_kube.exec_plugin import run_plugin
 from hera_k8s_kube.known_secrets import remember_user
-from hera_k8s_kube.kubeconfig import Choice
-from hera_k8s_kube.session import Handle, guard_token, token_of
+from hera_k8s_kube.kubeconfig import SelectedContext
+from hera_k8s_kube.session import KubeconfigHandle, guard_token, token_of
 from hera_k8s_kube.settings import InClusterSettings, KubeSettings
 from hera_k8s_kube.tokens import expiry_of, parse_time, read_certificate, subject_of
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, NotApplicable
@@ -40,13 +40,13 @@ def from_kubeconfig(settings: KubeSettings, context: Context) -> Credential:
     files = kubeconfig.find_files(settings.config_file, asked=bool(settings.context))
     if not settings.config_file.strip() and not settings.context and not any(file.stat().st_size for file in files):
         raise NotApplicable("~/.kube/config is empty")
-    choice = kubeconfig.choose(kubeconfig.read(files), settings.context)
+    choice = kubeconfig.select_context(kubeconfig.read(files), settings.context)
     for consequence in _consequences(choice):
         admit(context, KubeSettings, "config_file", consequence)
     return credential_of(choice, exec_timeout=settings.exec_timeout)
 
 
-def _consequences(choice: Choice) -> Iterator[Consequence]:
+def _consequences(choice: SelectedContext) -> Iterator[Consequence]:
     """What a context does besides naming a server: a program that it runs, a file whose content it sends.
 
     kubectl's own directory is the user's: whoever names a file in it names what kubectl would use.
@@ -64,7 +64,7 @@ def _consequences(choice: Choice) -> Iterator[Consequence]:
         yield sends(f"the token in {user['tokenFile']}", str(choice.cluster.body.get("server")))
 
 
-def credential_of(choice: Choice, *, exec_timeout: float) -> Credential:
+def credential_of(choice: SelectedContext, *, exec_timeout: float) -> Credential:
     """The credential of a context; runs its exec plugin, if it has one."""
     if choice.user is not None:
         remember_user(choice.user.body)
@@ -86,7 +86,7 @@ def credential_of(choice: Choice, *, exec_timeout: float) -> Credential:
             found=f"on {end:%Y-%m-%d %H:%M} UTC",
             hint="log in again as your cluster wants it, or get a fresh kubeconfig",
         )
-    handle = Handle(
+    handle = KubeconfigHandle(
         configuration,
         proxy=str(choice.cluster.body.get("proxy-url") or ""),
         renews=_renews(choice),
@@ -104,7 +104,7 @@ def credential_of(choice: Choice, *, exec_timeout: float) -> Credential:
     )
 
 
-def _user(choice: Choice, exec_timeout: float) -> tuple[Json, datetime | None]:
+def _user(choice: SelectedContext, exec_timeout: float) -> tuple[Json, datetime | None]:
     """The user's entry with the answer of its exec plugin in the plugin's place, and when that ends."""
     if choice.user is None:
         return {}, None
@@ -121,7 +121,7 @@ def _user(choice: Choice, exec_timeout: float) -> tuple[Json, datetime | None]:
     return user, parse_time(str(status.get("expirationTimestamp") or ""))
 
 
-def _require_password(choice: Choice, user: Json) -> None:
+def _require_password(choice: SelectedContext, user: Json) -> None:
     if user.get("username") and user.get("password"):
         origin = f"the user of context {choice.name} of the kubeconfig {choice.cluster.file}"
         require_basic_auth(str(user["username"]), str(user["password"]), origin=origin)
@@ -131,7 +131,7 @@ def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _configuration(choice: Choice, user: Json) -> Configuration:
+def _configuration(choice: SelectedContext, user: Json) -> Configuration:
     """The official client's own reading of the context: certificates, token files, auth providers."""
     from kubernetes import config as official
     from kubernetes.client import Configuration
@@ -160,7 +160,7 @@ def _configuration(choice: Choice, user: Json) -> Configuration:
     return configuration
 
 
-def _require_files(choice: Choice) -> None:
+def _require_files(choice: SelectedContext) -> None:
     """What the official client and TLS read: regular files of a reasonable size. Raises `OSError`."""
     for entry, keys in ((choice.cluster, kubeconfig.FILES["cluster"]), (choice.user, kubeconfig.FILES["user"])):
         for path in [entry.body.get(key) for key in keys] if entry else ():
@@ -176,7 +176,7 @@ def _in_words(error: Exception) -> str:
     return f"it is not as the official client wants it ({type(error).__name__})"
 
 
-def _client_certificate(choice: Choice, configuration: Any) -> tuple[datetime | None, str]:
+def _client_certificate(choice: SelectedContext, configuration: Any) -> tuple[datetime | None, str]:
     """When the client certificate ends, and whose it is. Raises `CredentialError` for one that is not valid now."""
     if not configuration.cert_file:
         return None, ""
@@ -201,7 +201,7 @@ def _client_certificate(choice: Choice, configuration: Any) -> tuple[datetime | 
     return found.not_after, found.common_name
 
 
-def _require_authority(choice: Choice, configuration: Any) -> None:
+def _require_authority(choice: SelectedContext, configuration: Any) -> None:
     """A broken CA would otherwise be met at the first request, as a failure of TLS."""
     if not configuration.ssl_ca_cert:
         return
@@ -215,7 +215,7 @@ def _require_authority(choice: Choice, configuration: Any) -> None:
         ) from None
 
 
-def _require_key(choice: Choice, configuration: Any) -> None:
+def _require_key(choice: SelectedContext, configuration: Any) -> None:
     try:
         nobody_is_asked = ""  # for the password of an encrypted key
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
@@ -229,12 +229,12 @@ def _require_key(choice: Choice, configuration: Any) -> None:
         ) from None
 
 
-def _renews(choice: Choice) -> bool:
+def _renews(choice: SelectedContext) -> bool:
     user = choice.user.body if choice.user else {}
     return any(key in user for key in ("exec", "tokenFile", "auth-provider"))
 
 
-def _acts_as(choice: Choice) -> str:
+def _acts_as(choice: SelectedContext) -> str:
     user = choice.user.body if choice.user else {}
     if user.get("as-groups") or user.get("as-user-extra") or user.get("as-uid"):
         raise CredentialError(
@@ -261,7 +261,7 @@ def from_pod(settings: InClusterSettings, context: Context) -> Credential:
     configuration.ssl_ca_cert = str(authority) if authority.exists() else None
     configuration.api_key["BearerToken"] = f"Bearer {token}"
     return Credential(
-        handle=Handle(configuration, renews=True),
+        handle=KubeconfigHandle(configuration, renews=True),
         secret=token,
         server=configuration.host,
         certificate_authority=configuration.ssl_ca_cert or "",

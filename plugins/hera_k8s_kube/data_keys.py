@@ -7,14 +7,15 @@ import secrets
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar
 
-from hera_k8s_kube.lookups import absent, find, going, kubectl
+from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import UsedPod, keyed_uses, resolved, used_pods
-from hera_k8s_kube.requirements import ConfigMap, KeyedRequirement, Secret
+from hera_k8s_kube.requirements import ConfigMap, KeyValueRequirement, Secret
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import listed
-from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
+from hera_k8s_utils.errors import join_names
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.experiment.workload import Unresolved
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.redaction import remember
+from hera_k8s_utils.redaction import register_secrets
 from hera_k8s_utils.results import CheckResult, fail, ok
 
 Q = TypeVar("Q", ConfigMap, Secret)
@@ -29,8 +30,8 @@ def check_config_map(settings: None, context: Context, wanted: ConfigMap) -> Che
     """Read the one named config map; listing would need a wider right."""
     found = find(context, "v1", "configmaps", wanted.name)
     if found is None:
-        by_hand = kubectl(context, f"create configmap {wanted.name}{_literals(wanted)}")
-        return absent(context, wanted, otherwise=by_hand, can_be_made=_can_be_made(wanted, set(wanted.data)))
+        by_hand = kubectl_command(context, f"create configmap {wanted.name}{_literals(wanted)}")
+        return missing_result(context, wanted, otherwise=by_hand, can_be_made=_can_be_made(wanted, set(wanted.data)))
     return _fit(context, wanted, found, "configmap")
 
 
@@ -38,10 +39,10 @@ def check_secret(settings: None, context: Context, wanted: Secret) -> CheckResul
     """Read the one named secret; only the names of its keys are looked at."""
     found = find(context, "v1", "secrets", wanted.name)
     if found is None:
-        by_hand = kubectl(context, f"create secret generic {wanted.name}{_literals(wanted)}")
+        by_hand = kubectl_command(context, f"create secret generic {wanted.name}{_literals(wanted)}")
         values = {*wanted.data, *wanted.generate}
-        return absent(context, wanted, otherwise=by_hand, can_be_made=_can_be_made(wanted, values))
-    remember(_values(found))
+        return missing_result(context, wanted, otherwise=by_hand, can_be_made=_can_be_made(wanted, values))
+    register_secrets(_values(found))
     if wanted.type and found.get("type") != wanted.type:
         return fail(
             f"{wanted.label}is of type {found.get('type')}, {wanted.type} is wanted",
@@ -50,17 +51,17 @@ def check_secret(settings: None, context: Context, wanted: Secret) -> CheckResul
     return _fit(context, wanted, found, "secret")
 
 
-def _fit(context: Context, wanted: KeyedRequirement, found: Json, resource: str) -> CheckResult:
-    if going(found):
+def _fit(context: Context, wanted: KeyValueRequirement, found: Json, resource: str) -> CheckResult:
+    if is_deleting(found):
         return fail(f"{wanted.label}is being deleted", hint=f"--bind {wanted.role}=NAME takes another")
     present = (found.get("data") or {}).keys() | (found.get("binaryData") or {}).keys()
     missing = sorted(wanted.wanted_keys - present)
     if missing:
         keys = "keys" if len(missing) > 1 else "key"
-        edit = kubectl(context, f"edit {resource} {wanted.name}")
-        return fail(f"{wanted.subject}lacks {keys} {listed(missing)}", hint=edit)
+        edit = kubectl_command(context, f"edit {resource} {wanted.name}")
+        return fail(f"{wanted.subject}lacks {keys} {join_names(missing)}", hint=edit)
     number = len(wanted.wanted_keys)
-    detail = f"has {listed(sorted(wanted.wanted_keys), most=4)}" if number else f"there, {len(present)} keys"
+    detail = f"has {join_names(sorted(wanted.wanted_keys), most=4)}" if number else f"there, {len(present)} keys"
     return ok(f"{wanted.label}{detail}")
 
 
@@ -75,11 +76,11 @@ def _values(found: Json) -> Iterator[str]:
             yield value
 
 
-def _literals(wanted: KeyedRequirement) -> str:
+def _literals(wanted: KeyValueRequirement) -> str:
     return "".join(f" --from-literal={key}=VALUE" for key in sorted(wanted.wanted_keys)[:4])
 
 
-def _can_be_made(wanted: KeyedRequirement, values: set[str]) -> bool:
+def _can_be_made(wanted: KeyValueRequirement, values: set[str]) -> bool:
     return bool(values) and wanted.wanted_keys <= values
 
 
@@ -116,7 +117,7 @@ def _keys(manifest: Manifest, pod: UsedPod, texts: Iterable[str]) -> tuple[list[
 # --- what can be made --------------------------------------------------------------------------------------------
 
 
-def provide_config_map(settings: None, context: Context, wanted: ConfigMap) -> Json | None:
+def build_config_map(settings: None, context: Context, wanted: ConfigMap) -> Json | None:
     """The config map to create; None when the values of its keys are not all said."""
     if not _can_be_made(wanted, set(wanted.data)):
         return None
@@ -128,12 +129,12 @@ def provide_config_map(settings: None, context: Context, wanted: ConfigMap) -> J
     }
 
 
-def provide_secret(settings: None, context: Context, wanted: Secret) -> Json | None:
+def build_secret(settings: None, context: Context, wanted: Secret) -> Json | None:
     """The secret to create, with fresh random text for the keys of `generate`; None as for config maps."""
     if not _can_be_made(wanted, {*wanted.data, *wanted.generate}):
         return None
     values = {**{key: secrets.token_urlsafe(RANDOM_BYTES) for key in wanted.generate}, **wanted.data}
-    remember(value for value in values.values() if len(value) >= _SECRET)
+    register_secrets(value for value in values.values() if len(value) >= _SECRET)
     return {
         "apiVersion": "v1",
         "kind": "Secret",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from hera_k8s_utils.errors import PlatformError, Trouble, listed
+from hera_k8s_utils.errors import ErrorKind, PlatformError, join_names
 from hera_k8s_utils.network.http import describe_body
 from hera_k8s_utils.reading import TooComplex, parse_json
 from hera_k8s_utils.redaction import redact
@@ -15,15 +15,15 @@ from hera_k8s_utils.redaction import redact
 Json = dict[str, Any]
 
 _HINTS: Final = {
-    Trouble.UNAUTHORIZED: "log in again as your cluster wants it, or --k8s-context NAME takes another identity",
-    Trouble.THROTTLED: "the server has too much to do: try again later, or with a smaller --concurrency",
-    Trouble.SERVER: "the server itself failed: try again, and if it stays ask those who run the cluster",
+    ErrorKind.UNAUTHORIZED: "log in again as your cluster wants it, or --k8s-context NAME takes another identity",
+    ErrorKind.THROTTLED: "the server has too much to do: try again later, or with a smaller --concurrency",
+    ErrorKind.SERVER: "the server itself failed: try again, and if it stays ask those who run the cluster",
 }
 _PROXY_HINT: Final = "is the server's address right, and is there a login proxy in front of it?"
 
 
 @dataclass(frozen=True)
-class Request:
+class RequestInfo:
     """What is asked, in the words of a message.
 
     verb: of RBAC, `get`. resource: `configmaps`. name: empty for all. namespace: empty for objects of the cluster.
@@ -47,20 +47,20 @@ class Request:
         return f"kubectl auth can-i {self.verb} {resource}{where}"
 
 
-def refusal(request: Request, status: int, content: bytes, *, location: str = "") -> PlatformError:
+def response_error(request: RequestInfo, status: int, content: bytes, *, location: str = "") -> PlatformError:
     """The error of an answer whose status is not one of success."""
     body = _status_of(content)
     said = str(body.get("message") or "") or _plain(content)
     trouble, hint = PlatformError.trouble_of(status), ""
     if 300 <= status < 400:
-        trouble, said, hint = Trouble.PROTOCOL, f"the server sends elsewhere{_host_of(location)}", _PROXY_HINT
-    elif trouble is Trouble.FORBIDDEN and 'User "system:anonymous"' in said:
-        trouble, said = Trouble.UNAUTHORIZED, "no credential arrived: the server takes us for system:anonymous"
-    elif trouble is Trouble.FORBIDDEN:
+        trouble, said, hint = ErrorKind.PROTOCOL, f"the server sends elsewhere{_host_of(location)}", _PROXY_HINT
+    elif trouble is ErrorKind.FORBIDDEN and 'User "system:anonymous"' in said:
+        trouble, said = ErrorKind.UNAUTHORIZED, "no credential arrived: the server takes us for system:anonymous"
+    elif trouble is ErrorKind.FORBIDDEN:
         hint = request.can_i
-    elif not body and _is_page(content) and trouble in (Trouble.MISSING, Trouble.INVALID):
-        trouble, hint = Trouble.PROTOCOL, _PROXY_HINT
-    elif trouble is Trouble.MISSING and said.startswith("404 page not found"):
+    elif not body and _is_page(content) and trouble in (ErrorKind.MISSING, ErrorKind.INVALID):
+        trouble, hint = ErrorKind.PROTOCOL, _PROXY_HINT
+    elif trouble is ErrorKind.MISSING and said.startswith("404 page not found"):
         said = f"the server has no API group {request.group}" if request.group else "the server has no such API"
     return PlatformError(
         str(request),
@@ -73,13 +73,13 @@ def refusal(request: Request, status: int, content: bytes, *, location: str = ""
     )
 
 
-def event_error(request: Request, body: Json) -> PlatformError:
+def event_error(request: RequestInfo, body: Json) -> PlatformError:
     """The error of an ERROR event in a watch: it holds a Status, although the answer's own status was 200."""
     status = int(body.get("code") or 500)
-    return refusal(request, status, json.dumps(body).encode())
+    return response_error(request, status, json.dumps(body).encode())
 
 
-def parsed(request: Request, status: int, content: bytes) -> Json:
+def parsed(request: RequestInfo, status: int, content: bytes) -> Json:
     """The object in a successful answer; raises `PlatformError` for anything else, such as a login page."""
     found = f"answered {status} with {describe_body(content)}, not with an object"
     try:
@@ -94,16 +94,18 @@ def parsed(request: Request, status: int, content: bytes) -> Json:
         str(request),
         found=found,
         hint=_PROXY_HINT,
-        trouble=Trouble.PROTOCOL,
+        trouble=ErrorKind.PROTOCOL,
         status=status,
     )
 
 
-def lost(request: Request, error: BaseException, *, server: str, proxy: str, wait: float) -> PlatformError:
+def connection_error(
+    request: RequestInfo, error: BaseException, *, server: str, proxy: str, wait: float
+) -> PlatformError:
     """The error of a request that got no whole answer. wait: seconds that it was given."""
-    from hera_k8s_utils.network.adapter import diagnose, never_sent
+    from hera_k8s_utils.network.adapter import classify_error, never_sent
 
-    trouble, found, hint = diagnose(error, url=server, proxy=proxy, wait=wait)
+    trouble, found, hint = classify_error(error, url=server, proxy=proxy, wait=wait)
     parts = urlsplit(server)
     named = found if parts.hostname and parts.hostname in found else f"{parts.netloc}: {found}"
     return PlatformError(str(request), found=named, hint=hint, trouble=trouble, conclusive=never_sent(error))
@@ -118,7 +120,7 @@ def _status_of(content: bytes) -> Json:
         return {}
     causes = (body.get("details") or {}).get("causes") or ()
     if body.get("reason") == "Invalid" and causes and not body.get("message"):
-        body["message"] = listed([str(cause.get("message")) for cause in causes])
+        body["message"] = join_names([str(cause.get("message")) for cause in causes])
     return body
 
 

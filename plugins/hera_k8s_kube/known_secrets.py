@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from hera_k8s_utils.redaction import remember
+from hera_k8s_utils.redaction import register_secrets
 
 _NAME: Final = re.compile(r"(?i)token|secret|password|passwd|credential|(?:api|access|private|signing)[_-]?key")
 """Names of variables and of settings whose values are secrets."""
@@ -17,29 +17,29 @@ _FLAG: Final = re.compile(r"(?i)--?[a-z-]*(?:token|secret|password|key)(?:=(.+))
 def remember_user(user: Mapping[str, Any]) -> None:
     """Redact the secrets of a kubeconfig's user from now on: its token, password, key, provider and exec plugin."""
     name, password = str(user.get("username") or ""), str(user.get("password") or "")
-    remember([str(user.get("token") or ""), password])
+    register_secrets([str(user.get("token") or ""), password])
     if name and password:
-        remember([f"{name}:{password}"])  # as a header of basic authentication holds them, in base64
+        register_secrets([f"{name}:{password}"])  # as a header of basic authentication holds them, in base64
     remember_key(str(user.get("client-key-data") or ""))
     provider = user.get("auth-provider")
     settings = provider.get("config") if isinstance(provider, dict) else None
     if isinstance(settings, dict):
-        remember(str(value) for key, value in settings.items() if value and _NAME.search(str(key)))
+        register_secrets(str(value) for key, value in settings.items() if value and _NAME.search(str(key)))
     if isinstance(user.get("exec"), dict):
-        remember(_secrets_of_plugin(user["exec"]))
+        register_secrets(_secrets_of_plugin(user["exec"]))
 
 
 def remember_answer(status: Mapping[str, Any]) -> None:
     """Redact the token and the key that an exec plugin gave from now on."""
-    remember([str(status.get("token") or "")])
+    register_secrets([str(status.get("token") or "")])
     remember_key(str(status.get("clientKeyData") or ""))
 
 
 def remember_key(text: str) -> None:
     """Redact a private key from now on, in PEM form or as the base64 of it that a kubeconfig holds."""
-    remember([text])
+    register_secrets([text])
     try:
-        remember([base64.b64decode(text, validate=True).decode()])
+        register_secrets([base64.b64decode(text, validate=True).decode()])
     except ValueError:
         return
 

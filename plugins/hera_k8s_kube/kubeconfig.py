@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_utils.errors import CredentialError, NotApplicable, listed
+from hera_k8s_utils.errors import CredentialError, NotApplicable, join_names
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.reading import TooComplex, parse_yaml, read_file
 
@@ -41,11 +41,11 @@ class Kubeconfig:
     @property
     def named(self) -> str:
         """The files as a message names them."""
-        return listed([str(file) for file in self.files])
+        return join_names([str(file) for file in self.files])
 
 
 @dataclass(frozen=True)
-class Choice:
+class SelectedContext:
     """The context that is used, with what it points at. `user` is None for one who is nobody."""
 
     name: str
@@ -80,7 +80,7 @@ def find_files(stated: str, *, asked: bool) -> list[Path]:
     present = [path for path in paths if path.exists()]  # as kubectl does, a list may name files that are not there
     if present:
         return present
-    missing = listed([str(path) for path in paths])
+    missing = join_names([str(path) for path in paths])
     raise CredentialError(
         f"the kubeconfig {missing} cannot be read",
         found="no such file",
@@ -191,17 +191,17 @@ def _named(listing: Any, key: str, file: Path) -> list[tuple[str, Json]]:
     return found
 
 
-def choose(config: Kubeconfig, wanted: str) -> Choice:
+def select_context(config: Kubeconfig, wanted: str) -> SelectedContext:
     """The context that is named, or else the current one. Raises `CredentialError` when it is not there or is cut."""
     contexts = config.entries["contexts"]
     name = wanted or config.current
     if not name:
-        raise _unusable(config, f"it has no current context; there are {listed(sorted(contexts))}")
+        raise _unusable(config, f"it has no current context; there are {join_names(sorted(contexts))}")
     if name not in contexts:
         near = nearest(name, contexts)
         raise CredentialError(
             f"the kubeconfig {config.named} has no context {name}",
-            found=f"there are {listed(sorted(contexts))}",
+            found=f"there are {join_names(sorted(contexts))}",
             hint=f"--k8s-context {near or sorted(contexts)[0]}",
         )
     context = contexts[name].body
@@ -210,7 +210,7 @@ def choose(config: Kubeconfig, wanted: str) -> Choice:
         raise _unusable(config, f"its context {name} names no cluster")
     if not isinstance(cluster.body.get("server"), str) or not cluster.body["server"]:
         raise _unusable(config, f"the cluster of its context {name} has no server")
-    return Choice(
+    return SelectedContext(
         name=name,
         namespace=str(context.get("namespace") or ""),
         cluster=_absolute(cluster, "cluster"),

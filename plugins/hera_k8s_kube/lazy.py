@@ -68,11 +68,11 @@ def referenced_claims(*arguments: Any) -> Any:
     return referenced_claims(*arguments)
 
 
-def provide_claim(*arguments: Any) -> Any:
+def build_claim(*arguments: Any) -> Any:
     """`provide_claim` of `hera_k8s_kube.claims`."""
-    from hera_k8s_kube.claims import provide_claim
+    from hera_k8s_kube.claims import build_claim
 
-    return provide_claim(*arguments)
+    return build_claim(*arguments)
 
 
 def locate_claim(*arguments: Any) -> Any:
@@ -96,11 +96,11 @@ def referenced_config_maps(*arguments: Any) -> Any:
     return referenced_config_maps(*arguments)
 
 
-def provide_config_map(*arguments: Any) -> Any:
+def build_config_map(*arguments: Any) -> Any:
     """`provide_config_map` of `hera_k8s_kube.data_keys`."""
-    from hera_k8s_kube.data_keys import provide_config_map
+    from hera_k8s_kube.data_keys import build_config_map
 
-    return provide_config_map(*arguments)
+    return build_config_map(*arguments)
 
 
 def check_secret(*arguments: Any) -> Any:
@@ -117,11 +117,11 @@ def referenced_secrets(*arguments: Any) -> Any:
     return referenced_secrets(*arguments)
 
 
-def provide_secret(*arguments: Any) -> Any:
+def build_secret(*arguments: Any) -> Any:
     """`provide_secret` of `hera_k8s_kube.data_keys`."""
-    from hera_k8s_kube.data_keys import provide_secret
+    from hera_k8s_kube.data_keys import build_secret
 
-    return provide_secret(*arguments)
+    return build_secret(*arguments)
 
 
 def check_pull_secret(*arguments: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hera_k8s_kube.requirements import KubeRequirement
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import PlatformError, Trouble
+from hera_k8s_utils.errors import ErrorKind, PlatformError
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.results import CheckResult, fail
 
@@ -19,12 +19,14 @@ def find(context: Context, api_version: str, resource: str, name: str, *, scope:
     try:
         return context.kubernetes.get(api_version, resource, name, scope=scope)
     except PlatformError as error:
-        if error.trouble is Trouble.MISSING and error.reason == "NotFound":
+        if error.trouble is ErrorKind.MISSING and error.reason == "NotFound":
             return None
         raise
 
 
-def absent(context: Context, wanted: KubeRequirement, *, otherwise: str = "", can_be_made: bool = False) -> CheckResult:
+def missing_result(
+    context: Context, wanted: KubeRequirement, *, otherwise: str = "", can_be_made: bool = False
+) -> CheckResult:
     """That it is not there, and what to type.
 
     can_be_made: the requirement says enough for `hera-k8s provision`. otherwise: a command that makes it by hand.
@@ -36,11 +38,11 @@ def absent(context: Context, wanted: KubeRequirement, *, otherwise: str = "", ca
     return fail(f"{wanted.label}{place}", hint="    or  ".join(way for way in ways if way))
 
 
-def going(found: Json) -> bool:
+def is_deleting(found: Json) -> bool:
     """Whether an object is being deleted."""
     return bool((found.get("metadata") or {}).get("deletionTimestamp"))
 
 
-def kubectl(context: Context, words: str) -> str:
+def kubectl_command(context: Context, words: str) -> str:
     """A kubectl command in the namespace at hand."""
     return f"kubectl -n {context.kubernetes.namespace} {words}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from hera_k8s_kube.lookups import absent, find, going, kubectl
+from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import used_pods
-from hera_k8s_kube.requirements import Right, Rule, ServiceAccount
+from hera_k8s_kube.requirements import Permission, Rule, ServiceAccount
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.checks.provisioning import plural
-from hera_k8s_utils.errors import PlatformError, Trouble
-from hera_k8s_utils.experiment.manifest import Manifest, Reference, Unresolved
+from hera_k8s_utils.errors import ErrorKind, PlatformError
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.experiment.workload import ObjectReference, Unresolved
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.results import CheckResult, fail, ok, unknown
 
@@ -31,14 +32,14 @@ def check_service_account(settings: None, context: Context, wanted: ServiceAccou
     """Read the one named account, and ask the server what it may do, where that is ours to ask."""
     found = find(context, "v1", "serviceaccounts", wanted.name)
     if found is None:
-        by_hand = kubectl(context, f"create serviceaccount {wanted.name}")
-        return absent(context, wanted, otherwise=by_hand)
-    if going(found):
+        by_hand = kubectl_command(context, f"create serviceaccount {wanted.name}")
+        return missing_result(context, wanted, otherwise=by_hand)
+    if is_deleting(found):
         return fail(f"{wanted.label}is being deleted", hint="--service-account NAME takes another")
     return _allowed(context, wanted.rules, wanted.name, wanted.label)
 
 
-def check_right(settings: None, context: Context, wanted: Right) -> CheckResult:
+def check_right(settings: None, context: Context, wanted: Permission) -> CheckResult:
     """Ask the server whether it would allow this, without doing it."""
     return _allowed(context, (wanted.rule,), wanted.account, "", wanted.only)
 
@@ -52,7 +53,7 @@ def _allowed(context: Context, rules: Iterable[Rule], account: str, label: str, 
             verbs = tuple(verb for verb in rule.verbs if not _may(context, account, rule, verb, name))
             denied.extend([Rule(rule.resource, verbs)] if verbs else [])
     except PlatformError as error:
-        if error.trouble is not Trouble.FORBIDDEN:
+        if error.trouble is not ErrorKind.FORBIDDEN:
             raise
         asked = " and ".join(f"{_words(rule)}" for rule in rules)
         return unknown(f"{label}may it {asked}? not ours to ask (403)", hint=_ask(context, account, rules[0]))
@@ -82,7 +83,7 @@ def _may(context: Context, account: str, rule: Rule, verb: str, name: str) -> bo
     try:  # the role `admin` of a namespace may ask this one
         return _review(context, "localsubjectaccessreviews", "LocalSubjectAccessReview", spec)
     except PlatformError as error:
-        if error.trouble is not Trouble.FORBIDDEN:
+        if error.trouble is not ErrorKind.FORBIDDEN:
             raise
     return _review(context, "subjectaccessreviews", "SubjectAccessReview", spec)
 
@@ -108,17 +109,17 @@ def _groups(context: Context) -> list[str]:
 
 def _ask(context: Context, account: str, rule: Rule) -> str:
     as_whom = f" --as {_user(context, account)}" if account else ""
-    return kubectl(context, f"auth can-i {rule.verbs[0]} {rule.resource}{as_whom}")
+    return kubectl_command(context, f"auth can-i {rule.verbs[0]} {rule.resource}{as_whom}")
 
 
 def _grant(context: Context, account: str, rule: Rule) -> str:
     verbs = ",".join(rule.verbs)
     role = f"{account or 'mine'}-{rule.plural}"
-    create = kubectl(context, f"create role {role} --verb={verbs} --resource={rule.resource}")
+    create = kubectl_command(context, f"create role {role} --verb={verbs} --resource={rule.resource}")
     if not account:
         return f"ask for it: {create}"
     subject = f"--serviceaccount={context.kubernetes.namespace}:{account}"
-    return f"{create} && {kubectl(context, f'create rolebinding {role} --role={role} {subject}')}"
+    return f"{create} && {kubectl_command(context, f'create rolebinding {role} --role={role} {subject}')}"
 
 
 # --- what a workflow uses ----------------------------------------------------------------------------------------
@@ -137,11 +138,13 @@ def referenced_accounts(manifest: Manifest) -> Iterator[ServiceAccount | Unresol
             yield ServiceAccount("default", where="the workflow, which names none")
     for pod in used_pods(manifest):
         if pod.account:
-            reference = Reference(pod.account, pod.scope, pod.where)
+            reference = ObjectReference(pod.account, pod.scope, pod.where)
             yield from _accounts(manifest, reference, reports=False)
 
 
-def _accounts(manifest: Manifest, reference: Reference, *, reports: bool) -> Iterator[ServiceAccount | Unresolved]:
+def _accounts(
+    manifest: Manifest, reference: ObjectReference, *, reports: bool
+) -> Iterator[ServiceAccount | Unresolved]:
     for name in manifest.names(reference.scope, reference.text, reference.where):
         if isinstance(name, Unresolved):
             yield name
@@ -149,14 +152,14 @@ def _accounts(manifest: Manifest, reference: Reference, *, reports: bool) -> Ite
             yield ServiceAccount(name, where=reference.where, runs_workflows=reports)
 
 
-def referenced_rights(manifest: Manifest) -> Iterator[Right | Unresolved]:
+def referenced_rights(manifest: Manifest) -> Iterator[Permission | Unresolved]:
     """What the accounts of `resource` templates must be allowed: these act on the cluster as the pod's account."""
     by_scope = {r.scope: r for r in manifest.service_accounts() if not r.where.endswith(", executor")}
     for part in manifest.resources():
         verbs = _VERBS.get(part.action)
         if verbs is None or not part.kind or "{{" in part.kind or "{{" in part.namespace:
             continue
-        account = by_scope.get(part.template) or by_scope.get("") or Reference("default", "", "the workflow")
+        account = by_scope.get(part.template) or by_scope.get("") or ObjectReference("default", "", "the workflow")
         group = part.api_version.rpartition("/")[0]
         resource = f"{plural(part.kind)}.{group}" if group else plural(part.kind)
         where = f"template {part.template}"
@@ -164,4 +167,4 @@ def referenced_rights(manifest: Manifest) -> Iterator[Right | Unresolved]:
             if isinstance(name, Unresolved):
                 yield name
             else:
-                yield Right(resource, verbs=verbs, account=name, where=where)
+                yield Permission(resource, verbs=verbs, account=name, where=where)

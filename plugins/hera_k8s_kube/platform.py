@@ -7,9 +7,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from hera_k8s_kube.client import KubernetesClient
-from hera_k8s_kube.session import Handle
+from hera_k8s_kube.session import KubeconfigHandle
 from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.errors import PlatformError, Trouble
+from hera_k8s_utils.errors import ErrorKind, PlatformError
 from hera_k8s_utils.network.http import NetworkSettings
 from hera_k8s_utils.plugins.clients import KUBERNETES
 from hera_k8s_utils.plugins.context import Context
@@ -54,7 +54,7 @@ def who_am_i(context: Context) -> str:
             api, "selfsubjectreviews", {"apiVersion": api, "kind": "SelfSubjectReview"}, scope="cluster"
         )
     except PlatformError as error:
-        if error.trouble not in (Trouble.MISSING, Trouble.FORBIDDEN):
+        if error.trouble not in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
             raise
         _prove_known(context)  # before Kubernetes 1.28 there was no such review
         return ""
@@ -73,12 +73,12 @@ def _told(version: str, credential: Credential) -> CheckResult:
     what = "certificate" if not credential.secret and credential.expires_at else "token"
     end = credential.expires_at
     handle = credential.handle
-    if isinstance(handle, Handle) and handle.insecure:
+    if isinstance(handle, KubeconfigHandle) and handle.insecure:
         return warn(
             f"{version}; its certificate is not verified",
             hint="certificate-authority in place of insecure-skip-tls-verify",
         )
-    if isinstance(handle, Handle) and handle.renews:
+    if isinstance(handle, KubeconfigHandle) and handle.renews:
         return ok(f"{version}; {what} is renewed as it expires")
     if end is None:
         return ok(f"{version}; {what}'s expiry unknown (opaque)" if credential.secret else version)

@@ -11,9 +11,9 @@ from hera_k8s_kube.requirements import (
     CustomResourceDefinition,
     KubeRequirement,
     Namespace,
+    Permission,
     PersistentVolumeClaim,
     PullSecret,
-    Right,
     Secret,
     ServiceAccount,
     StorageClass,
@@ -83,24 +83,24 @@ def resource_checkers() -> Iterable[ResourceChecker[Any]]:
         PersistentVolumeClaim,
         check=lazy.check_claim,
         references=lazy.referenced_claims,
-        provision=lazy.provide_claim,
+        provision=lazy.build_claim,
         locate=lazy.locate_claim,
     )
     yield _checker(
         ConfigMap,
         check=lazy.check_config_map,
         references=lazy.referenced_config_maps,
-        provision=lazy.provide_config_map,
+        provision=lazy.build_config_map,
     )
     yield _checker(
         Secret,
         check=lazy.check_secret,
         references=lazy.referenced_secrets,
-        provision=lazy.provide_secret,
+        provision=lazy.build_secret,
     )
     yield _checker(PullSecret, check=lazy.check_pull_secret, references=lazy.referenced_pull_secrets)
     yield _checker(ServiceAccount, check=lazy.check_service_account, references=lazy.referenced_accounts)
-    yield _checker(Right, check=lazy.check_right, references=lazy.referenced_rights)
+    yield _checker(Permission, check=lazy.check_right, references=lazy.referenced_rights)
     yield _checker(Namespace, check=lazy.check_namespace)
     yield _checker(
         StorageClass,

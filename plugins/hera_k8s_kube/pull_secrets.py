@@ -7,16 +7,17 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
-from hera_k8s_kube.lookups import absent, find, going, kubectl
+from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import resolved, used_pods
 from hera_k8s_kube.requirements import PullSecret
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.errors import listed
-from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
+from hera_k8s_utils.errors import join_names
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.experiment.workload import Unresolved
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.reading import parse_json
-from hera_k8s_utils.redaction import remember
+from hera_k8s_utils.redaction import register_secrets
 from hera_k8s_utils.results import CheckResult, fail, ok
 
 _KEYS: Final = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
@@ -31,8 +32,8 @@ def check_pull_secret(settings: None, context: Context, wanted: PullSecret) -> C
     if found is None:
         server = f" --docker-server={host}" if host else ""
         create = f"create secret docker-registry {wanted.name}{server} --docker-username=NAME --docker-password=TOKEN"
-        return absent(context, wanted, otherwise=kubectl(context, create))
-    if going(found):
+        return missing_result(context, wanted, otherwise=kubectl_command(context, create))
+    if is_deleting(found):
         return fail(f"{wanted.label}is being deleted", hint=f"--bind {wanted.role}=NAME takes another")
     kind = str(found.get("type") or "")
     if kind not in _KEYS:
@@ -45,17 +46,17 @@ def check_pull_secret(settings: None, context: Context, wanted: PullSecret) -> C
         return fail(f"{wanted.label}cannot be read as logins of registries", hint="create it again with kubectl")
     if host and not any(_covers(each, host) for each in covered):
         return fail(
-            f"{wanted.label}has no login for {host}, only for {listed(sorted(covered)) or 'none'}",
+            f"{wanted.label}has no login for {host}, only for {join_names(sorted(covered)) or 'none'}",
             hint=f"--bind {wanted.role}=NAME takes another secret",
         )
-    return ok(f"{wanted.label}covers {host or listed(sorted(covered))}")
+    return ok(f"{wanted.label}covers {host or join_names(sorted(covered))}")
 
 
 def _registries(found: Json, kind: str) -> list[str] | None:
     try:
         config = parse_json(base64.b64decode((found.get("data") or {}).get(_KEYS[kind]) or ""))
         logins = config["auths"] if kind.endswith("dockerconfigjson") else config
-        remember(_passwords(logins))
+        register_secrets(_passwords(logins))
         return [registry_host(str(name)) for name in dict(logins)]
     except (ValueError, KeyError, TypeError):
         return None

@@ -10,7 +10,7 @@ from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.experiment.model import Requirement
 
 K = TypeVar("K", bound="KubeRequirement")
-Keyed = TypeVar("Keyed", bound="KeyedRequirement")
+Keyed = TypeVar("Keyed", bound="KeyValueRequirement")
 
 ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
 
@@ -101,7 +101,7 @@ class PersistentVolumeClaim(KubeRequirement):
 
 
 @dataclass(frozen=True)
-class KeyedRequirement(KubeRequirement):
+class KeyValueRequirement(KubeRequirement):
     """A map of keys to values. By default each key becomes a variable of the task's environment.
 
     keys: names that must be present; those of `data` and `variables` are wanted too.
@@ -148,13 +148,13 @@ class KeyedRequirement(KubeRequirement):
 
     def combine(self: Keyed, other: Requirement) -> Keyed:
         """With the keys that the other one needs besides."""
-        if not isinstance(other, KeyedRequirement) or other.wanted_keys <= self.wanted_keys:
+        if not isinstance(other, KeyValueRequirement) or other.wanted_keys <= self.wanted_keys:
             return self
         return replace(self, keys=(*self.keys, *sorted(other.wanted_keys - self.wanted_keys)))
 
 
 @dataclass(frozen=True)
-class ConfigMap(KeyedRequirement):
+class ConfigMap(KeyValueRequirement):
     """A config map in the experiment's namespace. The fields are those of `KeyedRequirement`.
 
     ConfigMap("settings", data={"TRANSIENT": "1000"})
@@ -187,7 +187,7 @@ class ConfigMap(KeyedRequirement):
 
 
 @dataclass(frozen=True)
-class Secret(KeyedRequirement):
+class Secret(KeyValueRequirement):
     """A secret in the experiment's namespace. Its values are never shown.
 
         Secret("salt", generate=["SALT"])
@@ -306,7 +306,7 @@ class ServiceAccount(KubeRequirement):
 
 
 @dataclass(frozen=True)
-class Right(KubeRequirement):
+class Permission(KubeRequirement):
     """Something that one must be allowed to do in the namespace.
 
         Right("workflows.argoproj.io", verbs=("create", "get"))
@@ -315,7 +315,7 @@ class Right(KubeRequirement):
     only: the name of the one object that it is about; empty: all of the resource.
     """
 
-    kind: ClassVar[str] = "Right"
+    kind: ClassVar[str] = "Permission"
     word: ClassVar[str] = "right to"
 
     verbs: tuple[str, ...] = field(default=("get",), kw_only=True)

@@ -22,7 +22,7 @@ _GET_ANOTHER: Final = "log in again as your cluster wants it, or get a fresh kub
 
 
 @dataclass(frozen=True)
-class Handle:
+class KubeconfigHandle:
     """What a kubeconfig gives besides a token: a configuration of the official client.
 
     proxy: the kubeconfig's own `proxy-url`, which beats the environment. renews: a later look gives a fresh credential.
@@ -62,18 +62,18 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     from hera_k8s_utils.network.connections import limit_connections
 
     handle = credential.handle
-    configuration = handle.configuration if isinstance(handle, Handle) else _configuration(credential)
+    configuration = handle.configuration if isinstance(handle, KubeconfigHandle) else _configuration(credential)
     _require_address(configuration.host, credential)
     configuration.host = without_query(configuration.host)  # as kubectl does: paths are appended to it
     guard_token(configuration, credential.source)
-    own = handle.proxy if isinstance(handle, Handle) else ""
+    own = handle.proxy if isinstance(handle, KubeconfigHandle) else ""
     remember_address(own)
     proxy = own or proxy_for(configuration.host)
     _apply_policy(configuration, network, proxy, width)
     api: Any = ApiClient(configuration)
     limit_connections(api.rest_client.pool_manager)
     api.user_agent = "hera-k8s-utils"
-    if isinstance(handle, Handle) and handle.acts_as:
+    if isinstance(handle, KubeconfigHandle) and handle.acts_as:
         require_sendable("Impersonate-User", handle.acts_as, origin=credential.source or "the credential")
         api.set_default_header("Impersonate-User", handle.acts_as)
     return Session(credential, api, shown_address(configuration.host), shown_address(proxy))

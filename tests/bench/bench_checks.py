@@ -162,7 +162,7 @@ def measure(requirements: int = 1000, width: int = 32, rounds: int = 5) -> dict[
 @contextmanager
 def connected(port: int, width: int) -> Iterator[Context]:
     """A context whose Kubernetes is the server on this port."""
-    from hera_k8s_utils.plugins.manager import Plugins
+    from hera_k8s_utils.plugins.manager import PluginManager
 
     class Local:
         @hookimpl
@@ -170,7 +170,9 @@ def connected(port: int, width: int) -> Iterator[Context]:
             found = Credential(server=f"http://127.0.0.1:{port}", secret="bench", namespace="default")
             return [CredentialProvider(name="bench", target="kubernetes", load=lambda *_: found, priority=99)]
 
-    with build_container(environ={}, concurrency=width, plugins=Plugins.load(extra={"bench": Local()})) as container:
+    with build_container(
+        environ={}, concurrency=width, plugins=PluginManager.load(extra={"bench": Local()})
+    ) as container:
         yield container.context()
 
 

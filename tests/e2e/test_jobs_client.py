@@ -14,7 +14,7 @@ from clusters import ClusterSpace
 from jobs_peer import job
 
 from hera_k8s_kube.jobs import Jobs, open_jobs
-from hera_k8s_utils import RunOver, build_container
+from hera_k8s_utils import RunAlreadyFinished, build_container
 
 PATIENCE = 60.0
 WAITING = """
@@ -124,7 +124,7 @@ def test_a_stopped_job_stays_and_says_so(jobs: Jobs) -> None:
             jobs.stop("endless")
     found = jobs.get("endless")
     assert (found.phase, found.reason) == ("Failed", "DeadlineExceeded")
-    with pytest.raises(RunOver):
+    with pytest.raises(RunAlreadyFinished):
         jobs.stop("endless")
 
 

@@ -13,8 +13,8 @@ from fault_server import Answer, FaultServer, Request, cut, reply
 
 from hera_k8s_argo.engines.server import ArgoEngine
 from hera_k8s_utils import Context, build_container
-from hera_k8s_utils.network.retry import Patience
-from hera_k8s_utils.plugins.manager import Plugins
+from hera_k8s_utils.network.retry import RetryPolicy
+from hera_k8s_utils.plugins.manager import PluginManager
 
 Json = dict[str, Any]
 
@@ -22,7 +22,7 @@ NAMESPACE = "vcity"
 WORKFLOWS = f"/api/v1/workflows/{NAMESPACE}"
 EVENTS = f"/api/v1/workflow-events/{NAMESPACE}"
 TOKEN = "t0ken-that-nobody-may-see"
-HURRIED = Patience(failures=3, healthy=3600, pause=lambda seconds: None)
+HURRIED = RetryPolicy(failures=3, healthy=3600, pause=lambda seconds: None)
 """Waits for nothing, so that tests do not either."""
 
 
@@ -76,9 +76,9 @@ def refusal(status: int, message: str, code: int = 2, headers: Mapping[str, str]
 
 
 @cache
-def loaded() -> Plugins:
+def loaded() -> PluginManager:
     """The plugins, found once for all tests of a process."""
-    return Plugins.load(environ={})
+    return PluginManager.load(environ={})
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def argo_context(server: str, **settings: Any) -> Iterator[Context]:
         yield container.context()
 
 
-def engine_of(context: Context, patience: Patience = HURRIED, instance: str = "") -> ArgoEngine:
+def engine_of(context: Context, patience: RetryPolicy = HURRIED, instance: str = "") -> ArgoEngine:
     """The engine `argo` without its pauses."""
     return ArgoEngine(context.argo, instance, patience)  # type: ignore[arg-type]
 

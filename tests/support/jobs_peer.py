@@ -13,13 +13,13 @@ from hera_k8s_kube.client import KubernetesClient
 from hera_k8s_kube.jobs import Jobs
 from hera_k8s_utils import Credential
 from hera_k8s_utils.network.http import NetworkSettings
-from hera_k8s_utils.network.retry import Patience
+from hera_k8s_utils.network.retry import RetryPolicy
 
 Json = dict[str, Any]
 
 JOBS = "/apis/batch/v1/namespaces/vcity/jobs"
 PODS = "/api/v1/namespaces/vcity/pods"
-HURRIED = Patience(failures=3, healthy=3600, pause=lambda seconds: None)
+HURRIED = RetryPolicy(failures=3, healthy=3600, pause=lambda seconds: None)
 """Waits for nothing, so that tests do not either."""
 
 

@@ -34,8 +34,8 @@ from kubelet_scheduling import LABELS, Scheduler, capacity, is_over
 
 from hera_k8s_sandbox.kubelet.images import Images, Programs
 from hera_k8s_sandbox.kubelet.mount_views import choose_view
-from hera_k8s_sandbox.kubelet.pod_context import Waits
-from hera_k8s_sandbox.kubelet.pod_worker import PodHook, PodRun, Tools
+from hera_k8s_sandbox.kubelet.pod_context import PodBlocked
+from hera_k8s_sandbox.kubelet.pod_worker import NodeRuntime, PodHook, PodRun
 from hera_k8s_sandbox.kubelet.process_runner import Runner
 
 _LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
@@ -54,7 +54,7 @@ class Kubelet:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         images = Images()
         runner = Runner(choose_view("auto", directory))
-        self._tools = Tools(runner, images, Programs(images, directory / "programs"))
+        self._tools = NodeRuntime(runner, images, Programs(images, directory / "programs"))
         self._look = asyncio.Event()
         self._claims = Provisioner(api, directory / "claims", self._look.set)
         self._scheduler = Scheduler(api, self._claims)
@@ -159,7 +159,7 @@ class Kubelet:
         while not run.stopping:
             try:
                 await run.prepare()
-            except Waits:
+            except PodBlocked:
                 await asyncio.sleep(_RETRY)
                 continue
             return not run.stopping

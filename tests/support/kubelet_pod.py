@@ -15,7 +15,7 @@ from kube_watch import Json, KubeApi, Refused
 from kubelet_claims import Provisioner
 
 from hera_k8s_sandbox.kubelet.mounts import Task
-from hera_k8s_sandbox.kubelet.pod_context import Waits
+from hera_k8s_sandbox.kubelet.pod_context import PodBlocked
 from hera_k8s_sandbox.kubelet.pod_worker import PodHook
 
 NODE: Final = "test-node"
@@ -53,7 +53,7 @@ class OverHttp:
         """The directory of a bound claim. Raises Waits."""
         found = await self._api.find(f"{self._base}/persistentvolumeclaims/{name}")
         if found is None or (found.get("status") or {}).get("phase") != "Bound":
-            raise Waits("ContainerCreating", "", event="FailedMount", told=f'claim "{name}" is not bound')
+            raise PodBlocked("ContainerCreating", "", event="FailedMount", told=f'claim "{name}" is not bound')
         return self._claims.directory_of(self._pod["namespace"], name, found["metadata"]["uid"])
 
     async def token(self, audience: str, seconds: int) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hera_k8s_utils.errors import PlatformError
 from hera_k8s_utils.network.addresses import remember_address, secrets_in, shown_address
 from hera_k8s_utils.network.http import HttpClient, NetworkSettings
-from hera_k8s_utils.redaction import forgetting, redact
+from hera_k8s_utils.redaction import isolated_secrets, redact
 
 TOKEN = "S3CRETtokenABCDEF0123456789"
 
@@ -37,7 +37,7 @@ TOKEN = "S3CRETtokenABCDEF0123456789"
     ],
 )
 def test_an_address_is_shown_without_its_secrets(address: str, shown: str | None) -> None:
-    with forgetting():
+    with isolated_secrets():
         remember_address(address)
         found = shown_address(address)
     assert TOKEN not in found
@@ -46,13 +46,13 @@ def test_an_address_is_shown_without_its_secrets(address: str, shown: str | None
 
 @given(st.text(max_size=60))
 def test_any_text_is_shown_as_something(text: str) -> None:
-    with forgetting():
+    with isolated_secrets():
         remember_address(text)
         shown_address(text)
 
 
 def test_what_an_address_holds_is_masked_elsewhere_too() -> None:
-    with forgetting():
+    with isolated_secrets():
         remember_address(f"https://me:p%40ss-w0rd@h/bearer/{TOKEN}?apikey=qwertyuiop12&limit=5")
         said = redact(f"nothing at /bearer/{TOKEN}/api, {TOKEN}, p@ss-w0rd, p%40ss-w0rd, qwertyuiop12, limit 5")
     for secret in (TOKEN, "ss-w0rd", "qwertyuiop12"):
@@ -65,7 +65,7 @@ def test_an_ordinary_address_holds_no_secret() -> None:
 
 
 def test_requests_use_the_address_itself_and_messages_do_not() -> None:
-    with forgetting(), FaultServer() as server:
+    with isolated_secrets(), FaultServer() as server:
         client = HttpClient(f"{server.url}/bearer/{TOKEN}", NetworkSettings())
         server.on("GET", f"/bearer/{TOKEN}/ok", reply(200, {}))
         answer = client.get("ok")

@@ -12,7 +12,7 @@ from fault_server import reply
 
 from hera_k8s_argo.probe import probe_argo
 from hera_k8s_argo.settings import ArgoSettings
-from hera_k8s_utils import CheckResult, PlatformError, Trouble, Verdict
+from hera_k8s_utils import CheckResult, ErrorKind, PlatformError, Verdict
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_another_refused_token_is_the_servers_to_explain(peer: ArgoPeer) -> None
     peer.on("GET", WORKFLOWS, refusal(401, "token not valid", 16))
     with pytest.raises(PlatformError) as caught:
         probed(peer)
-    assert caught.value.trouble is Trouble.UNAUTHORIZED
+    assert caught.value.trouble is ErrorKind.UNAUTHORIZED
 
 
 def test_a_server_for_another_namespace_fails(peer: ArgoPeer) -> None:

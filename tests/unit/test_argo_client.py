@@ -14,8 +14,8 @@ import trustme
 from argo_peer import EVENTS, NAMESPACE, TOKEN, WORKFLOWS, ArgoPeer, argo_context, hello, jwt, refusal
 from fault_server import FaultServer, html_login, refused_port, reply, sse, stream, tls_context
 
-from hera_k8s_argo.token_refresh import RenewedToken
-from hera_k8s_utils import Context, OptionsError, PlatformError, Trouble
+from hera_k8s_argo.token_refresh import RefreshingToken
+from hera_k8s_utils import Context, ErrorKind, OptionsError, PlatformError
 
 
 @pytest.fixture
@@ -121,17 +121,17 @@ def test_what_is_no_name_is_not_asked_for(peer: ArgoPeer, context: Context, name
 @pytest.mark.parametrize(
     ("status", "code", "trouble"),
     [
-        (400, 3, Trouble.INVALID),
-        (401, 16, Trouble.UNAUTHORIZED),
-        (403, 7, Trouble.FORBIDDEN),
-        (404, 5, Trouble.MISSING),
-        (409, 6, Trouble.CONFLICT),
-        (429, 8, Trouble.THROTTLED),
-        (500, 13, Trouble.SERVER),
+        (400, 3, ErrorKind.INVALID),
+        (401, 16, ErrorKind.UNAUTHORIZED),
+        (403, 7, ErrorKind.FORBIDDEN),
+        (404, 5, ErrorKind.MISSING),
+        (409, 6, ErrorKind.CONFLICT),
+        (429, 8, ErrorKind.THROTTLED),
+        (500, 13, ErrorKind.SERVER),
     ],
 )
 def test_an_error_is_told_in_the_servers_words(
-    peer: ArgoPeer, context: Context, status: int, code: int, trouble: Trouble
+    peer: ArgoPeer, context: Context, status: int, code: int, trouble: ErrorKind
 ) -> None:
     peer.on("GET", "/api/v1/version", refusal(status, "the reason", code, headers={"Retry-After": "0"}))
     error = failure(context)
@@ -147,19 +147,19 @@ def test_a_refused_token_says_how_to_log_in(peer: ArgoPeer, context: Context) ->
 def test_a_login_page_is_told_as_such(peer: ArgoPeer, context: Context) -> None:
     peer.on("GET", "/api/v1/version", html_login())
     error = failure(context)
-    assert error.trouble is Trouble.PROTOCOL
+    assert error.trouble is ErrorKind.PROTOCOL
     assert "web page" in error.found
 
 
 def test_a_server_that_is_down_is_unreachable() -> None:
     with argo_context(f"http://localhost:{refused_port()}") as context:
-        assert failure(context).trouble is Trouble.UNREACHABLE
+        assert failure(context).trouble is ErrorKind.UNREACHABLE
 
 
 def test_a_server_without_tls_is_told_as_such(peer: ArgoPeer) -> None:
     with argo_context(f"localhost:{peer.port}") as context:
         error = failure(context)
-    assert error.trouble is Trouble.PROTOCOL
+    assert error.trouble is ErrorKind.PROTOCOL
     assert peer.url in error.hint
 
 
@@ -169,7 +169,7 @@ def test_a_certificate_is_verified_unless_told_otherwise(tmp_path: Path) -> None
     authority.cert_pem.write_to_path(str(pem))
     with ArgoPeer(tls=tls_context(authority)) as peer:
         with argo_context(f"localhost:{peer.port}") as context:
-            assert failure(context).trouble is Trouble.UNTRUSTED
+            assert failure(context).trouble is ErrorKind.UNTRUSTED
         with argo_context(f"localhost:{peer.port}", ca_file=str(pem)) as context:
             assert context.argo.version() == "v4.1.2"
         with argo_context(f"localhost:{peer.port}", argo_insecure_skip_verify=True) as context:
@@ -221,14 +221,14 @@ def test_many_threads_whose_token_is_refused_renew_it_once(
     file.write_text("old")
     all_have_it = threading.Barrier(8, action=lambda: file.write_text("new"))
 
-    def use(token: RenewedToken) -> tuple[str, str]:
+    def use(token: RefreshingToken) -> tuple[str, str]:
         refused = token()
         all_have_it.wait(30)
         token.renew()
         return refused, token()
 
     with argo_context(peer.url, argo_token_file=str(file)) as context, caplog.at_level("INFO"):
-        token = RenewedToken(partial(context.platforms.credential, "argo"), partial(context.platforms.renew, "argo"))
+        token = RefreshingToken(partial(context.platforms.credential, "argo"), partial(context.platforms.renew, "argo"))
         with ThreadPoolExecutor(8) as pool:
             assert set(pool.map(use, [token] * 8)) == {("old", "new")}
     assert sum("renewed the credential for argo" in record.getMessage() for record in caplog.records) == 1
@@ -275,14 +275,14 @@ def test_an_error_frame_is_an_error(peer: ArgoPeer, context: Context) -> None:
     peer.on("GET", EVENTS, sse([FRAMES[0], frame]))
     with pytest.raises(PlatformError, match="not yours") as caught:
         events(context)
-    assert caught.value.trouble is Trouble.FORBIDDEN
+    assert caught.value.trouble is ErrorKind.FORBIDDEN
 
 
 def test_a_page_instead_of_events_is_told_as_such(peer: ArgoPeer, context: Context) -> None:
     peer.on("GET", EVENTS, html_login())
     with pytest.raises(PlatformError) as caught:
         events(context)
-    assert caught.value.trouble is Trouble.PROTOCOL
+    assert caught.value.trouble is ErrorKind.PROTOCOL
 
 
 def test_log_lines_carry_the_name_of_their_pod(peer: ArgoPeer, context: Context) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hera_k8s_argo.token_store import user_logins
-from hera_k8s_argo.tokens import bare_token, facts_of
+from hera_k8s_argo.tokens import bare_token, read_claims
 from hera_k8s_utils import Credential, CredentialError, NoCredential, build_container
 from hera_k8s_utils.plugins.clients import ARGO
 
@@ -43,14 +43,14 @@ def test_what_is_no_token_is_refused_without_being_shown(written: str) -> None:
 
 
 def test_a_json_web_token_says_as_whom_and_until_when() -> None:
-    facts = facts_of(jwt(sub="system:serviceaccount:vcity:runner", exp=1_800_000_000))
+    facts = read_claims(jwt(sub="system:serviceaccount:vcity:runner", exp=1_800_000_000))
     assert facts.identity == "service account vcity/runner"
     assert facts.expires_at == datetime(2027, 1, 15, 8, 0, tzinfo=timezone.utc)
 
 
 @given(st.text(max_size=80) | st.builds(lambda **c: jwt(**c), exp=st.integers() | st.floats() | st.text(max_size=3)))
 def test_any_token_says_something_or_nothing(token: str) -> None:
-    facts = facts_of(token)
+    facts = read_claims(token)
     assert facts.expires_at is None or facts.expires_at.tzinfo is not None
 
 

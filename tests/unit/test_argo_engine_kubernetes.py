@@ -13,7 +13,7 @@ from argo_peer import HURRIED, hello, loaded, node, state
 from fault_server import FaultServer, cut, reply, stream
 
 from hera_k8s_argo.engines.objects import KubernetesEngine
-from hera_k8s_utils import PlatformError, SubmitError, Trouble, build_container
+from hera_k8s_utils import ErrorKind, PlatformError, SubmitError, build_container
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/vcity/workflows"
 HELLO = f"{WORKFLOWS}/hello-r1"
@@ -169,7 +169,7 @@ def test_a_right_to_watch_that_is_missing_is_told_at_once(api: FaultServer, engi
     api.on("GET", WORKFLOWS, reply(403, status(403, "Forbidden", "cannot watch resource")))
     with pytest.raises(PlatformError) as caught:
         list(engine.follow("hello-r1"))
-    assert caught.value.trouble is Trouble.FORBIDDEN
+    assert caught.value.trouble is ErrorKind.FORBIDDEN
     assert len(api.asked("GET", WORKFLOWS)) == 1
 
 

@@ -28,9 +28,9 @@ from fault_server import html_login, reply, sse
 
 from hera_k8s_argo.engines.server import ArgoEngine
 from hera_k8s_argo.following import FINAL, Source, follow, pod_name
-from hera_k8s_utils import PlatformError, RunUpdate, Trouble
+from hera_k8s_utils import ErrorKind, PlatformError, RunUpdate
 from hera_k8s_utils.network.http import HttpClient
-from hera_k8s_utils.network.retry import Patience
+from hera_k8s_utils.network.retry import RetryPolicy
 
 HELLO = f"{WORKFLOWS}/hello"
 
@@ -128,7 +128,7 @@ def test_silence_is_taken_for_a_dead_stream(peer: ArgoPeer) -> None:
         return (("MODIFIED", json.loads(line)) for line in client.stream(EVENTS, silence=0.2))
 
     source = Source(read=lambda name: client.get(HELLO).json(), watch=watch)
-    updates = list(follow(source, "hello", Patience(healthy=0, pause=lambda seconds: None)))
+    updates = list(follow(source, "hello", RetryPolicy(healthy=0, pause=lambda seconds: None)))
     assert phases(updates) == ["Running", "Succeeded"]
 
 
@@ -152,9 +152,9 @@ def test_an_event_ends_a_row_of_failures(peer: ArgoPeer, engine: ArgoEngine) -> 
     assert phases(list(engine.follow("hello")))[-1] == "Succeeded"
 
 
-@pytest.mark.parametrize(("status", "trouble"), [(403, Trouble.FORBIDDEN), (400, Trouble.INVALID)])
+@pytest.mark.parametrize(("status", "trouble"), [(403, ErrorKind.FORBIDDEN), (400, ErrorKind.INVALID)])
 def test_what_waiting_does_not_mend_is_told_at_once(
-    peer: ArgoPeer, engine: ArgoEngine, status: int, trouble: Trouble
+    peer: ArgoPeer, engine: ArgoEngine, status: int, trouble: ErrorKind
 ) -> None:
     peer.on("GET", EVENTS, refusal(status, "no"))
     with pytest.raises(PlatformError) as caught:
@@ -166,7 +166,7 @@ def test_what_waiting_does_not_mend_is_told_at_once(
 def test_a_workflow_that_is_not_there_is_told(peer: ArgoPeer, engine: ArgoEngine) -> None:
     with pytest.raises(PlatformError) as caught:
         list(engine.follow("other"))
-    assert caught.value.trouble is Trouble.MISSING
+    assert caught.value.trouble is ErrorKind.MISSING
 
 
 def test_a_workflow_that_is_deleted_is_gone(peer: ArgoPeer, engine: ArgoEngine) -> None:
@@ -223,7 +223,7 @@ def test_a_token_that_stays_refused_ends_the_following(peer: ArgoPeer, engine: A
     peer.on("GET", EVENTS, refusal(401, "token not valid", 16))
     with pytest.raises(PlatformError) as caught:
         list(engine.follow("hello"))
-    assert caught.value.trouble is Trouble.UNAUTHORIZED
+    assert caught.value.trouble is ErrorKind.UNAUTHORIZED
     assert "hera-k8s login" in caught.value.hint
 
 

@@ -11,7 +11,7 @@ from argo_peer import hello, loaded
 
 from hera_k8s_argo.probe import probe_argo
 from hera_k8s_argo.settings import ArgoSettings
-from hera_k8s_utils import PlatformError, RunOver, SubmitError, Trouble, Verdict, build_container
+from hera_k8s_utils import ErrorKind, PlatformError, RunAlreadyFinished, SubmitError, Verdict, build_container
 
 Open = Callable[..., AbstractContextManager[Any]]
 EXPERIMENT = "hera-k8s-utils/experiment"
@@ -108,7 +108,7 @@ def test_a_workflow_that_has_ended_cannot_be_stopped_and_stays_as_it_is(opened: 
         engine, context = container.engine(), container.context()
         name = engine.submit(container.experiment()).name
         *_, last = engine.follow(name)
-        with pytest.raises(RunOver, match="it is over") as caught:
+        with pytest.raises(RunAlreadyFinished, match="it is over") as caught:
             engine.stop(name, terminate=terminate)
         assert caught.value.phase == last.phase
         assert "shutdown" not in context.kubernetes.get("argoproj.io/v1alpha1", "workflows", name)["spec"]
@@ -154,7 +154,7 @@ def test_a_workflow_that_is_not_there_is_told(opened: Open) -> None:
         for ask in (engine.follow, engine.logs):
             with pytest.raises(PlatformError) as caught:
                 list(ask("nobody"))
-            assert caught.value.trouble is Trouble.MISSING
+            assert caught.value.trouble is ErrorKind.MISSING
 
 
 def test_a_dry_run_is_accepted_and_leaves_nothing(opened: Open) -> None:
@@ -179,5 +179,5 @@ def test_a_token_that_the_server_does_not_know_is_refused(sandbox: Any) -> None:
         context = container.context()
         with pytest.raises(PlatformError) as caught:
             list(probe_argo(context.options.of(ArgoSettings), context))
-    assert caught.value.trouble is Trouble.UNAUTHORIZED
+    assert caught.value.trouble is ErrorKind.UNAUTHORIZED
     assert "made-up" not in str(caught.value)

@@ -9,7 +9,7 @@ import pytest
 from argo_peer import WORKFLOWS, ArgoPeer, connected, engine_of, hello, refusal
 from fault_server import cut, hang, html_login, reply
 
-from hera_k8s_utils import PlatformError, SubmitError, Trouble, Verdict
+from hera_k8s_utils import ErrorKind, PlatformError, SubmitError, Verdict
 
 
 @pytest.fixture
@@ -222,4 +222,4 @@ def test_trouble_of_the_server_is_not_blamed_on_the_workflow(peer: ArgoPeer, run
     peer.on("POST", WORKFLOWS, reply(500, {"message": "broken"}))
     with pytest.raises(PlatformError) as caught:
         list(run.engine.preflight(run.built))
-    assert caught.value.trouble is Trouble.SERVER
+    assert caught.value.trouble is ErrorKind.SERVER

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.names import is_dns_label
 from hera_k8s_utils.sweep.values import (
-    Column,
+    ParameterType,
     Value,
-    as_value,
+    coerce,
     dns_name,
     escape,
     fingerprint,
-    identity,
     label_value,
-    text_of,
+    to_text,
     unescape,
+    value_key,
 )
 
 offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -60,7 +60,7 @@ awkward = [
 
 
 def same(one: Value, other: Value) -> bool:
-    return identity(one) == identity(other)
+    return value_key(one) == value_key(other)
 
 
 def mistakable(text: str, others: list[Value]) -> bool:
@@ -68,7 +68,7 @@ def mistakable(text: str, others: list[Value]) -> bool:
     if not others:
         return False
     try:
-        Column.of("x", others).parse(text)
+        ParameterType.of("x", others).parse(text)
     except ValueError:
         return False
     return True
@@ -76,31 +76,31 @@ def mistakable(text: str, others: list[Value]) -> bool:
 
 @given(values)
 def test_a_value_comes_back_from_its_segment(value: Value) -> None:
-    column = Column.of("x", [value])
+    column = ParameterType.of("x", [value])
     assert same(column.decode(column.encode(value)), value)
 
 
 @given(values)
 def test_a_value_comes_back_from_its_text(value: Value) -> None:
-    assert same(Column.of("x", [value]).parse(text_of(value)), value)
+    assert same(ParameterType.of("x", [value]).parse(to_text(value)), value)
 
 
-@given(st.lists(values | values.filter(lambda value: not isinstance(value, str)).map(text_of), min_size=1, max_size=6))
+@given(st.lists(values | values.filter(lambda value: not isinstance(value, str)).map(to_text), min_size=1, max_size=6))
 def test_values_of_mixed_types_come_back_or_are_refused_by_name(mixed: list[Value]) -> None:
     others = [value for value in mixed if not isinstance(value, str)]
     if any(mistakable(value, others) for value in mixed if isinstance(value, str)):
         with pytest.raises(BuildError, match="parameter x: the text"):
-            Column.of("x", mixed)
+            ParameterType.of("x", mixed)
         return
-    column = Column.of("x", mixed)
+    column = ParameterType.of("x", mixed)
     for value in mixed:
         assert same(column.decode(column.encode(value)), value)
-    assert len({column.encode(value) for value in mixed}) == len({identity(value) for value in mixed})
+    assert len({column.encode(value) for value in mixed}) == len({value_key(value) for value in mixed})
 
 
 @given(values)
 def test_a_segment_is_one_plain_name_on_any_file_system(value: Value) -> None:
-    segment = Column.of("x", [value]).encode(value)
+    segment = ParameterType.of("x", [value]).encode(value)
     assert set(segment) <= set(string.ascii_letters + string.digits + "_.+-%")
     assert segment not in ("", ".", "..")
     assert unicodedata.normalize("NFC", segment) == unicodedata.normalize("NFD", segment) == segment
@@ -126,43 +126,43 @@ def test_equivalent_forms_of_one_letter_stay_two_values() -> None:
 
 def test_values_that_python_takes_for_equal_have_texts_of_their_own() -> None:
     alike: list[Value] = [1, 1.0, True]
-    assert [text_of(value) for value in alike] == ["1", "1.0", "true"]
-    assert [text_of(0.0), text_of(-0.0)] == ["0.0", "-0.0"]
-    column = Column.of("x", alike)
+    assert [to_text(value) for value in alike] == ["1", "1.0", "true"]
+    assert [to_text(0.0), to_text(-0.0)] == ["0.0", "-0.0"]
+    column = ParameterType.of("x", alike)
     assert [type(column.decode(column.encode(value))) for value in alike] == [int, float, bool]
-    assert math.copysign(1, Column.of("x", [-0.0, 0.0]).parse("-0.0")) == -1  # type: ignore[arg-type]
+    assert math.copysign(1, ParameterType.of("x", [-0.0, 0.0]).parse("-0.0")) == -1  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("text", "other"), [("1", 2), ("true", False), ("null", None), ("2012-07-01", date.min)])
 def test_a_text_that_looks_like_another_type_of_its_column_is_refused(text: str, other: Value) -> None:
     with pytest.raises(BuildError, match=re.escape(f"parameter x: the text {text!r} would be read back as")):
-        Column.of("x", [text, other])
+        ParameterType.of("x", [text, other])
 
 
 def test_a_text_that_looks_like_a_number_is_fine_among_texts() -> None:
-    assert Column.of("x", ["1", "true", "None"]).parse("1") == "1"
+    assert ParameterType.of("x", ["1", "true", "None"]).parse("1") == "1"
 
 
 @pytest.mark.parametrize("segment", ["01", "+1", "1.0", "one", "", "%31", "١"])
 def test_only_the_canonical_form_of_an_integer_is_read_from_a_path(segment: str) -> None:
     with pytest.raises(BuildError, match="no value of seed"):
-        Column.of("seed", [1]).decode(segment)
+        ParameterType.of("seed", [1]).decode(segment)
 
 
 @pytest.mark.parametrize("raw", [b"x", [1], {"a": 1}, 1j, timedelta(1), object(), range(3)])
 def test_a_value_of_another_type_is_refused_by_name(raw: object) -> None:
     with pytest.raises(BuildError, match=f"parameter x cannot be of type .*{type(raw).__name__}"):
-        as_value(raw, "parameter x")
+        coerce(raw, "parameter x")
 
 
 @pytest.mark.parametrize(("raw", "why"), [(math.nan, "NaN"), ("a\0b", "NUL"), ("\ud800", "surrogate")])
 def test_a_value_that_cannot_be_passed_on_is_refused(raw: object, why: str) -> None:
     with pytest.raises(BuildError, match=why):
-        as_value(raw, "parameter x")
+        coerce(raw, "parameter x")
 
 
 def test_infinities_keep_their_sign() -> None:
-    column = Column.of("x", [math.inf, -math.inf])
+    column = ParameterType.of("x", [math.inf, -math.inf])
     assert [column.encode(value) for value in (math.inf, -math.inf)] == ["Infinity", "-Infinity"]
     assert column.decode("-Infinity") == -math.inf
 
@@ -178,14 +178,14 @@ class Scalar:
 
 
 def test_scalars_of_arrays_become_python_values() -> None:
-    assert same(as_value(Scalar(2.5), "x"), 2.5)
-    assert same(as_value(Scalar(True), "x"), True)
+    assert same(coerce(Scalar(2.5), "x"), 2.5)
+    assert same(coerce(Scalar(True), "x"), True)
 
 
 def test_a_scalar_whose_python_value_would_lose_its_meaning_is_refused() -> None:
     kind = type("datetime64", (Scalar,), {})
     with pytest.raises(BuildError, match="datetime64"):
-        as_value(kind(1_700_000_000_000_000_000), "parameter start")
+        coerce(kind(1_700_000_000_000_000_000), "parameter start")
 
 
 def test_a_named_time_zone_becomes_its_offset() -> None:
@@ -193,8 +193,8 @@ def test_a_named_time_zone_becomes_its_offset() -> None:
         def utcoffset(self, when: datetime | None) -> timedelta:
             return timedelta(hours=2)
 
-    moment = as_value(datetime(2012, 7, 1, 12, tzinfo=Summer()), "x")
-    assert text_of(moment) == "2012-07-01T12:00:00+02:00"
+    moment = coerce(datetime(2012, 7, 1, 12, tzinfo=Summer()), "x")
+    assert to_text(moment) == "2012-07-01T12:00:00+02:00"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_named_time_zone_becomes_its_offset() -> None:
     ],
 )
 def test_what_a_person_writes_is_read_as_the_declared_type(declared: Value, text: str, meant: Value) -> None:
-    assert same(Column.of("x", [declared]).read(text), meant)
+    assert same(ParameterType.of("x", [declared]).read(text), meant)
 
 
 names = st.dictionaries(st.from_regex(r"[-a-zA-Z0-9_]{1,8}", fullmatch=True), values, min_size=1, max_size=3)
@@ -230,9 +230,9 @@ def test_names_and_labels_of_two_points_differ(data: st.DataObject) -> None:
         st.lists(st.sampled_from(["a", "A", "b", "-", "_", "a_b", "a-b"]), min_size=1, max_size=3, unique=True)
     )
     one, other = ({key: data.draw(short) for key in keys} for _ in range(2))
-    assume([identity(value) for value in one.values()] != [identity(value) for value in other.values()])
-    assume(not any(text_of(one[key]) == text_of(other[key]) and one[key] != other[key] for key in keys))
-    assume([text_of(value) for value in one.values()] != [text_of(value) for value in other.values()])
+    assume([value_key(value) for value in one.values()] != [value_key(value) for value in other.values()])
+    assume(not any(to_text(one[key]) == to_text(other[key]) and one[key] != other[key] for key in keys))
+    assume([to_text(value) for value in one.values()] != [to_text(value) for value in other.values()])
     assert dns_name(one).lower() != dns_name(other).lower()
     assert label_value(one).lower() != label_value(other).lower()
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from hera_k8s_cli.terminal.console import Console, Span, place, report_brief, report_summary
+from hera_k8s_cli.terminal.console import Console, Span, describe_platform, report_brief, report_summary
 from hera_k8s_utils import fail, ok, unknown, warn
 from hera_k8s_utils.checks.runner import ACCESS, ENVIRONMENT, WORKFLOW, Report, Row
 
@@ -162,7 +162,7 @@ def test_long_details_wrap_below_themselves_on_a_terminal(monkeypatch: pytest.Mo
 
 
 def test_the_head_says_as_whom_and_where() -> None:
-    assert place(REPORT.head[0]) == "rancher.univ.example, namespace vcity, as u-x7k2"
+    assert describe_platform(REPORT.head[0]) == "rancher.univ.example, namespace vcity, as u-x7k2"
     assert report_brief(REPORT) == "5 checks in 0.31 s   rancher.univ.example, namespace vcity, as u-x7k2"
 
 

@@ -12,12 +12,12 @@ import pytest
 
 from hera_k8s_kube import ConfigMap, PersistentVolumeClaim, ServiceAccount
 from hera_k8s_utils import Context, build_container
-from hera_k8s_utils.plugins.manager import Plugins
+from hera_k8s_utils.plugins.manager import PluginManager
 from hera_k8s_utils.testing import CheckerContract, CredentialProviderContract, LayoutContract, PluginContract
 
 
 def declared(hook: str, name: str) -> Any:
-    return Plugins.load().named(hook, name)
+    return PluginManager.load().named(hook, name)
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from hera_k8s_cli.runs.follower import Ended, Follower
-from hera_k8s_cli.runs.pending import Reason, Waiting, gates_of, what_checks_said
-from hera_k8s_cli.runs.progress import Tally
+from hera_k8s_cli.runs.follower import Follower, FollowResult
+from hera_k8s_cli.runs.pending import PendingTracker, Reason, related_check, suspend_templates
+from hera_k8s_cli.runs.progress import TaskProgress
 from hera_k8s_cli.terminal.console import Console
 from hera_k8s_kube.pod_status import describe_wait
-from hera_k8s_utils import NodeState, PlatformError, RunUpdate, Trouble
+from hera_k8s_utils import ErrorKind, NodeState, PlatformError, RunUpdate
 
 
 class Script:
@@ -39,10 +39,10 @@ def node(phase: str, message: str = "", name: str = "w.a") -> NodeState:
     )
 
 
-def follow(engine: Any, **settings: Any) -> tuple[Ended, str]:
+def follow(engine: Any, **settings: Any) -> tuple[FollowResult, str]:
     err = io.StringIO()
     console = Console(out=io.StringIO(), err=err, environ={})
-    return Follower(engine, "trial-k3f9", console, Tally(), **settings).run(), err.getvalue()
+    return Follower(engine, "trial-k3f9", console, TaskProgress(), **settings).run(), err.getvalue()
 
 
 def test_a_run_is_followed_to_its_end() -> None:
@@ -60,11 +60,11 @@ def test_patience_ends_and_says_so() -> None:
 
 def test_a_lost_server_is_said_with_the_way_back() -> None:
     def fail() -> None:
-        raise PlatformError("following", trouble=Trouble.UNREACHABLE)
+        raise PlatformError("following", trouble=ErrorKind.UNREACHABLE)
 
     err = io.StringIO()
     console = Console(out=io.StringIO(), err=err, environ={})
-    follower = Follower(Script(then=fail), "trial-k3f9", console, Tally(), come_back="hera-k8s follow k3f9")  # type: ignore[arg-type]
+    follower = Follower(Script(then=fail), "trial-k3f9", console, TaskProgress(), come_back="hera-k8s follow k3f9")  # type: ignore[arg-type]
     with pytest.raises(PlatformError):
         follower.run()
     assert "goes on; hera-k8s follow k3f9 comes back" in err.getvalue()
@@ -91,11 +91,11 @@ def test_observers_are_told_of_each_update() -> None:
     assert phases == ["Running", "Failed"]
 
 
-def waiting_with(*nodes: NodeState, explain: Callable[[str], str] | None = None) -> tuple[Waiting, list[Reason]]:
-    tally = Tally()
+def waiting_with(*nodes: NodeState, explain: Callable[[str], str] | None = None) -> tuple[PendingTracker, list[Reason]]:
+    tally = TaskProgress()
     tally.apply(RunUpdate(phase="Running", nodes=nodes))
     arrived: list[Reason] = []
-    return Waiting(tally, explain, arrived.append), arrived
+    return PendingTracker(tally, explain, arrived.append), arrived
 
 
 def test_one_reason_of_many_tasks_is_told_once() -> None:
@@ -115,12 +115,14 @@ def gate(template: str, name: str, phase: str = "Running") -> NodeState:
 
 
 def test_tasks_that_wait_for_somebody_are_told_once_with_what_to_type() -> None:
-    tally = Tally()
+    tally = TaskProgress()
     tally.apply(RunUpdate(phase="Running", nodes=[gate("ask", "w.a"), gate("pause", "w.b"), gate("far", "w.c")]))
     manifest = {
         "spec": {"templates": [{"name": "ask", "suspend": {}}, {"name": "pause", "suspend": {"duration": "10m"}}]}
     }
-    waiting = Waiting(tally, None, lambda reason: None, resume="argo resume w -n n", gates=gates_of(manifest))
+    waiting = PendingTracker(
+        tally, None, lambda reason: None, resume="argo resume w -n n", gates=suspend_templates(manifest)
+    )
     assert waiting.news(0.0) == [
         "ask waits: for somebody to resume it (argo resume w -n n)",
         "pause waits: for 10m to pass, or for somebody to resume it (argo resume w -n n)",
@@ -131,8 +133,8 @@ def test_tasks_that_wait_for_somebody_are_told_once_with_what_to_type() -> None:
 
 
 def test_a_suspended_run_is_told_each_time_that_it_becomes_one() -> None:
-    tally = Tally()
-    waiting = Waiting(tally, None, lambda reason: None, resume="argo resume w -n n")
+    tally = TaskProgress()
+    waiting = PendingTracker(tally, None, lambda reason: None, resume="argo resume w -n n")
     told = []
     for at, suspended in enumerate([False, True, True, False, True]):
         tally.apply(RunUpdate(phase="Running", suspended=suspended))
@@ -148,11 +150,11 @@ def test_a_silent_task_is_looked_up_by_its_pod() -> None:
         asked.set()
         return "Unschedulable: 0/3 nodes are available"
 
-    tally = Tally()
+    tally = TaskProgress()
     tally.apply(RunUpdate(phase="Running", nodes=[node("Pending")]))
     learned = threading.Event()
     arrived: list[Reason] = []
-    waiting = Waiting(tally, explain, lambda reason: (arrived.append(reason), learned.set())[0])
+    waiting = PendingTracker(tally, explain, lambda reason: (arrived.append(reason), learned.set())[0])
     waiting.news(0.0)
     waiting.news(11.0)
     assert learned.wait(10)
@@ -172,10 +174,10 @@ def test_the_check_that_covers_a_waiting_task_is_recalled() -> None:
     check = {"title": "secret salt", "verdict": "unknown", "detail": "not ours to look at (403)"}
     fine = {"title": "config map sa", "verdict": "passed", "detail": "2 of 2 keys"}
     report = {"checks": [fine, check]}
-    said = what_checks_said(report, 'simulate waits: secret "salt" not found')
+    said = related_check(report, 'simulate waits: secret "salt" not found')
     assert said == "the checks before the run said of secret salt: unknown, not ours to look at (403)"
-    assert what_checks_said(report, 'secret "salt-2" not found') == ""
-    assert what_checks_said({}, "anything") == ""
+    assert related_check(report, 'secret "salt-2" not found') == ""
+    assert related_check({}, "anything") == ""
 
 
 PROGRAM = """

@@ -25,7 +25,7 @@ from hera_k8s_utils import (
     build_container,
     hookimpl,
 )
-from hera_k8s_utils.plugins.manager import Plugins
+from hera_k8s_utils.plugins.manager import PluginManager
 
 EXITS = ["SystemExit(0)", "SystemExit", "GeneratorExit", "asyncio.CancelledError", "BaseException('enough')"]
 EXPERIMENT = """
@@ -130,8 +130,8 @@ class Acme:
         self._leave("event")
 
 
-def acme(leaves: str, raised: type[BaseException] = SystemExit) -> Plugins:
-    return Plugins.load(extra={"acme": Acme(leaves, raised)})
+def acme(leaves: str, raised: type[BaseException] = SystemExit) -> PluginManager:
+    return PluginManager.load(extra={"acme": Acme(leaves, raised)})
 
 
 def sweep() -> Experiment:
@@ -157,7 +157,7 @@ def test_a_plugin_that_ends_the_program_is_named(
         build_all(acme(leaves, raised))
 
 
-def build_all(plugins: Plugins) -> None:
+def build_all(plugins: PluginManager) -> None:
     with build_container(sweep(), plugins=plugins, environ={}) as container:
         container.manifest()
         container.layout().prove()
@@ -181,7 +181,7 @@ def test_a_credential_provider_that_gives_nothing_is_named(load: Any, words: str
         def credential_providers(self) -> list[CredentialProvider]:
             return [CredentialProvider(name="vault", target="argo", load=load, priority=900)]
 
-    plugins = Plugins.load(extra={"vault": Vault()})
+    plugins = PluginManager.load(extra={"vault": Vault()})
     with (
         build_container(sweep(), plugins=plugins, environ={}, credentials=["argo=vault"]) as container,
         pytest.raises(CredentialError, match=words),

@@ -164,16 +164,16 @@ def test_the_account_of_a_pod_is_judged_too(
 
 
 def test_the_secret_of_a_plugin_is_judged_too(work: Path, server: FaultServer) -> None:
-    from hera_k8s_utils.plugins.platforms import Platforms
+    from hera_k8s_utils.plugins.platforms import PlatformRegistry
 
     given = Credential(secret=f"Bearer {TOKEN}\n", server=server.url)
     provider = CredentialProvider(name="vault", target=KUBERNETES.name, load=lambda settings, context: given)
     with build_container(environ={}) as container:
         context = container.context()
-        assert Platforms([], [provider], container.settings()).credential("kubernetes", context).secret == TOKEN
+        assert PlatformRegistry([], [provider], container.settings()).credential("kubernetes", context).secret == TOKEN
         given = Credential(secret=BROKEN["a blank"], server=server.url)
         with pytest.raises(CredentialError, match="vault holds something else than a token") as refused:
-            Platforms([], [provider], container.settings()).credential("kubernetes", context)
+            PlatformRegistry([], [provider], container.settings()).credential("kubernetes", context)
     assert not any(part in str(refused.value) for part in PARTS)
 
 

@@ -18,9 +18,9 @@ from hera_k8s_kube.jobs.engine import JobsEngine
 from hera_k8s_utils import (
     Experiment,
     PlatformError,
-    RunOver,
+    RunAlreadyFinished,
     RunUpdate,
-    SubmissionUnknown,
+    SubmissionOutcomeUnknown,
     SubmitError,
     SubmittedInPart,
     build_container,
@@ -93,7 +93,7 @@ def test_a_run_of_which_one_job_is_unknown_is_unknown(peer: JobsPeer, tmp_path: 
 
     with opened(peer, tmp_path) as (engine, built):
         peer.on("POST", JOBS, lost_b)
-        with pytest.raises(SubmissionUnknown, match="it is not known whether sweep-r1 was accepted") as caught:
+        with pytest.raises(SubmissionOutcomeUnknown, match="it is not known whether sweep-r1 was accepted") as caught:
             engine.submit(built)
     assert "sweep-r1-b" in caught.value.found
     assert "--run-id r1" in caught.value.hint
@@ -105,14 +105,14 @@ def test_a_run_of_which_no_job_was_accepted_is_refused(peer: JobsPeer, tmp_path:
         peer.on("POST", JOBS, reply(403, status(403, "Forbidden", "exceeded quota")))
         with pytest.raises(SubmitError, match="was not accepted: exceeded quota") as caught:
             engine.submit(built)
-    assert not isinstance(caught.value, (SubmittedInPart, SubmissionUnknown))
+    assert not isinstance(caught.value, (SubmittedInPart, SubmissionOutcomeUnknown))
 
 
 def test_an_answer_that_is_no_config_map_is_none(peer: JobsPeer, tmp_path: Path) -> None:
     with opened(peer, tmp_path, MAP, job("a")) as (engine, built):
         peer.on("POST", MAPS, reply(502, ""))
         peer.on("GET", f"{MAPS}/sweep-r1-mine", reply(200, {}))
-        with pytest.raises(SubmissionUnknown):
+        with pytest.raises(SubmissionOutcomeUnknown):
             engine.submit(built)
 
 
@@ -287,7 +287,7 @@ def test_a_run_that_is_over_cannot_be_stopped(peer: JobsPeer, tmp_path: Path) ->
         engine.submit(built)
         for name in NAMES:
             peer.keep({**peer.kept[name], "status": ended("Failed" if name == NAMES[1] else "Complete")})
-        with pytest.raises(RunOver) as caught:
+        with pytest.raises(RunAlreadyFinished) as caught:
             engine.stop("sweep-r1")
     assert caught.value.phase == "Failed"
     assert peer.asked("PATCH") == []

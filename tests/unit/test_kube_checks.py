@@ -17,9 +17,9 @@ from hera_k8s_kube import (
     ConfigMap,
     CustomResourceDefinition,
     Namespace,
+    Permission,
     PersistentVolumeClaim,
     PullSecret,
-    Right,
     Rule,
     Secret,
     ServiceAccount,
@@ -29,7 +29,7 @@ from hera_k8s_kube import (
 from hera_k8s_kube.platform import probe
 from hera_k8s_kube.plugin import resource_checkers
 from hera_k8s_sandbox.server.launch import Address, kubeconfig, running
-from hera_k8s_utils import CheckResult, Context, Demand, PlatformError, Verdict, build_container
+from hera_k8s_utils import CheckResult, Context, PeakDemand, PlatformError, Verdict, build_container
 from hera_k8s_utils.checks.runner import Check, run_checks
 
 CHECKERS = {checker.requirement: checker for checker in resource_checkers()}
@@ -85,7 +85,7 @@ def look(context: Context, wanted: Any) -> CheckResult:
 
 
 def fanned_out(context: Context, tasks: int) -> Context:
-    return replace(context, demand=Demand(pods=tasks, fan_out=tasks))
+    return replace(context, demand=PeakDemand(pods=tasks, fan_out=tasks))
 
 
 # --- what is missing -------------------------------------------------------------------------------------------
@@ -359,11 +359,11 @@ def test_what_may_not_be_looked_at_is_unknown_and_says_what_to_ask(server: Addre
 
 
 def test_our_own_rights_can_be_asked_for(server: Address, admin: Context, tmp_path: Path) -> None:
-    wanted = Right("workflows.argoproj.io", verbs=("create", "get"))
+    wanted = Permission("workflows.argoproj.io", verbs=("create", "get"))
     assert wanted.title == "right to create, get workflows.argoproj.io"
     with connected(server, tmp_path, "token-of-jane") as jane:
         assert look(jane, wanted).detail == "may create, get workflows"
-        result = look(jane, Right("roles.rbac.authorization.k8s.io", verbs=("create",)))
+        result = look(jane, Permission("roles.rbac.authorization.k8s.io", verbs=("create",)))
         assert (result.verdict, result.detail) == (Verdict.FAILED, "may not create roles")
 
 

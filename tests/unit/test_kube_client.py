@@ -13,7 +13,7 @@ from fault_server import FaultServer, cut, hang, html_login, refused_port, reply
 
 from hera_k8s_kube.client import KubernetesClient
 from hera_k8s_kube.session import open_session
-from hera_k8s_utils import Credential, CredentialError, PlatformError, Trouble
+from hera_k8s_utils import Credential, CredentialError, ErrorKind, PlatformError
 from hera_k8s_utils.network.http import NetworkSettings
 
 TOKEN = "tok-3b1f0c9d"
@@ -46,7 +46,7 @@ def failure(client: KubernetesClient, ask: Callable[[KubernetesClient], Any] | N
 def test_a_refused_connection_is_unreachable() -> None:
     port = refused_port()
     error = failure(connect(f"http://127.0.0.1:{port}"))
-    assert error.trouble is Trouble.UNREACHABLE
+    assert error.trouble is ErrorKind.UNREACHABLE
     assert f"127.0.0.1:{port} refused the connection" in str(error)
     assert "get configmaps x in default" in str(error)
 
@@ -54,20 +54,20 @@ def test_a_refused_connection_is_unreachable() -> None:
 def test_a_slow_server_is_a_timeout(server: FaultServer) -> None:
     server.on("GET", MAP, hang())
     error = failure(connect(server.url, timeout=0.2))
-    assert error.trouble is Trouble.TIMEOUT
+    assert error.trouble is ErrorKind.TIMEOUT
     assert len(server.asked("GET")) == 1, "what took too long is not asked again"
 
 
 def test_a_server_without_tls_is_a_protocol_error(server: FaultServer) -> None:
     error = failure(connect(server.url.replace("http:", "https:")))
-    assert error.trouble is Trouble.PROTOCOL
+    assert error.trouble is ErrorKind.PROTOCOL
     assert "does not speak TLS" in str(error)
 
 
 def test_an_untrusted_certificate_is_not_called_unreachable() -> None:
     with FaultServer(tls=tls_context(trustme.CA())) as server:
         error = failure(connect(server.url))
-    assert error.trouble is Trouble.UNTRUSTED
+    assert error.trouble is ErrorKind.UNTRUSTED
     assert "--ca-file" in error.hint
 
 
@@ -83,7 +83,7 @@ def test_the_ca_file_makes_a_certificate_trusted(tmp_path: Any) -> None:
 
 def test_a_lost_connection_is_unreachable(server: FaultServer) -> None:
     server.on("GET", MAP, cut())
-    assert failure(connect(server.url)).trouble is Trouble.UNREACHABLE
+    assert failure(connect(server.url)).trouble is ErrorKind.UNREACHABLE
 
 
 # --- answers that are none -------------------------------------------------------------------------------------
@@ -102,30 +102,37 @@ def test_a_lost_connection_is_unreachable(server: FaultServer) -> None:
 )
 def test_what_is_no_object_is_a_protocol_error(server: FaultServer, answer: Any) -> None:
     server.on("GET", MAP, answer)
-    assert failure(connect(server.url)).trouble is Trouble.PROTOCOL
+    assert failure(connect(server.url)).trouble is ErrorKind.PROTOCOL
 
 
 @pytest.mark.parametrize(
     ("status", "body", "trouble", "words"),
     [
-        (400, {"message": "bad selector", "reason": "BadRequest"}, Trouble.INVALID, "bad selector"),
-        (401, {"message": "Unauthorized", "reason": "Unauthorized"}, Trouble.UNAUTHORIZED, "log in again"),
+        (400, {"message": "bad selector", "reason": "BadRequest"}, ErrorKind.INVALID, "bad selector"),
+        (401, {"message": "Unauthorized", "reason": "Unauthorized"}, ErrorKind.UNAUTHORIZED, "log in again"),
         (
             403,
             {"message": 'User "jane" cannot get', "reason": "Forbidden"},
-            Trouble.FORBIDDEN,
+            ErrorKind.FORBIDDEN,
             "kubectl auth can-i get",
         ),
-        (403, {"message": 'User "system:anonymous" cannot', "reason": "Forbidden"}, Trouble.UNAUTHORIZED, "anonymous"),
-        (404, {"message": 'configmaps "x" not found', "reason": "NotFound"}, Trouble.MISSING, 'configmaps "x"'),
-        (404, "404 page not found\n", Trouble.MISSING, "no such API"),
-        (409, {"message": "exists", "reason": "AlreadyExists"}, Trouble.CONFLICT, "exists"),
-        (409, {"message": "modified", "reason": "Conflict"}, Trouble.CONFLICT, "modified"),
-        (422, {"message": "data: invalid", "reason": "Invalid"}, Trouble.INVALID, "data: invalid"),
-        (500, {"message": f"panic at {TOKEN}", "reason": "InternalError"}, Trouble.SERVER, "<redacted>"),
+        (
+            403,
+            {"message": 'User "system:anonymous" cannot', "reason": "Forbidden"},
+            ErrorKind.UNAUTHORIZED,
+            "anonymous",
+        ),
+        (404, {"message": 'configmaps "x" not found', "reason": "NotFound"}, ErrorKind.MISSING, 'configmaps "x"'),
+        (404, "404 page not found\n", ErrorKind.MISSING, "no such API"),
+        (409, {"message": "exists", "reason": "AlreadyExists"}, ErrorKind.CONFLICT, "exists"),
+        (409, {"message": "modified", "reason": "Conflict"}, ErrorKind.CONFLICT, "modified"),
+        (422, {"message": "data: invalid", "reason": "Invalid"}, ErrorKind.INVALID, "data: invalid"),
+        (500, {"message": f"panic at {TOKEN}", "reason": "InternalError"}, ErrorKind.SERVER, "<redacted>"),
     ],
 )
-def test_each_status_has_its_trouble(server: FaultServer, status: int, body: Any, trouble: Trouble, words: str) -> None:
+def test_each_status_has_its_trouble(
+    server: FaultServer, status: int, body: Any, trouble: ErrorKind, words: str
+) -> None:
     server.on("GET", MAP, reply(status, body))
     error = failure(connect(server.url))
     assert (error.trouble, error.status) == (trouble, status)
@@ -149,14 +156,14 @@ def test_a_throttled_request_is_repeated_after_the_time_that_the_server_asks_for
     assert connect(server.url).create("v1", "pods", {"kind": "Pod"}) == {"kind": "Pod"}
     server.on("GET", MAP, slow_down)
     error = failure(connect(server.url))
-    assert error.trouble is Trouble.THROTTLED
+    assert error.trouble is ErrorKind.THROTTLED
     assert len(server.asked("GET", MAP)) == 3
 
 
 def test_a_lost_answer_to_a_create_is_never_repeated(server: FaultServer) -> None:
     server.on("POST", PODS, cut())
     error = failure(connect(server.url), lambda c: c.create("v1", "pods", {"kind": "Pod"}))
-    assert error.trouble is Trouble.UNREACHABLE
+    assert error.trouble is ErrorKind.UNREACHABLE
     assert len(server.asked("POST")) == 1
 
 
@@ -190,7 +197,7 @@ def test_requests_carry_the_token_and_go_where_kubernetes_wants_them(server: Fau
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b"])
 def test_a_name_that_would_lead_elsewhere_is_not_asked_for(server: FaultServer, name: str) -> None:
     error = failure(connect(server.url), lambda c: c.get("v1", "pods", name))
-    assert error.trouble is Trouble.INVALID
+    assert error.trouble is ErrorKind.INVALID
     assert server.requests == []
 
 
@@ -198,7 +205,7 @@ def test_a_name_that_would_lead_elsewhere_is_not_asked_for(server: FaultServer, 
 def test_a_namespace_that_would_lead_elsewhere_is_not_asked_for(server: FaultServer, namespace: str) -> None:
     """A kubeconfig's context may hold any text: `..` would ask for the objects of the whole cluster."""
     error = failure(connect(server.url, namespace=namespace))
-    assert error.trouble is Trouble.INVALID
+    assert error.trouble is ErrorKind.INVALID
     assert repr(namespace) in error.found
     assert server.requests == []
 
@@ -244,8 +251,8 @@ def test_an_expired_resource_version_is_told_by_an_event(server: FaultServer) ->
     assert (error.status, error.reason) == (410, "Expired")
 
 
-@pytest.mark.parametrize(("end", "trouble"), [("cut", Trouble.UNREACHABLE), ("silent", Trouble.TIMEOUT)])
-def test_a_broken_watch_gives_what_came_and_then_an_error(server: FaultServer, end: Any, trouble: Trouble) -> None:
+@pytest.mark.parametrize(("end", "trouble"), [("cut", ErrorKind.UNREACHABLE), ("silent", ErrorKind.TIMEOUT)])
+def test_a_broken_watch_gives_what_came_and_then_an_error(server: FaultServer, end: Any, trouble: ErrorKind) -> None:
     server.on("GET", PODS, stream(['{"type":"ADDED","object":{}}'], end=end))
     events = connect(server.url, timeout=0.2).watch("v1", "pods", timeout=0.1)
     assert next(events) == ("ADDED", {})
@@ -300,7 +307,7 @@ def test_a_token_that_stays_refused_is_not_renewed_for_ever(server: FaultServer)
     renewals = Renewals(server.url, *(f"fresh-{n}" for n in range(20)))
     client = connect(server.url, renew=renewals)
     for _ in range(5):
-        assert failure(client).trouble is Trouble.UNAUTHORIZED
+        assert failure(client).trouble is ErrorKind.UNAUTHORIZED
     assert len(renewals.refused) == 1
 
 
@@ -309,7 +316,7 @@ def test_where_no_token_can_be_had_the_refusal_stands(server: FaultServer) -> No
     renewals = Renewals(server.url)
     client = connect(server.url, renew=renewals)
     for _ in range(3):
-        assert failure(client).trouble is Trouble.UNAUTHORIZED
+        assert failure(client).trouble is ErrorKind.UNAUTHORIZED
     assert len(renewals.refused) == 1
 
 
@@ -355,7 +362,7 @@ def test_a_line_that_has_no_end_ends_the_stream(server: FaultServer, monkeypatch
     assert len(next(lines)) == 90_000
     with pytest.raises(PlatformError, match="one line has no end") as caught:
         next(lines)
-    assert caught.value.trouble is Trouble.PROTOCOL
+    assert caught.value.trouble is ErrorKind.PROTOCOL
 
 
 # --- requests that may have been carried out -------------------------------------------------------------------------
@@ -370,7 +377,7 @@ def test_a_deletion_whose_answer_was_lost_has_succeeded(server: FaultServer, los
     server.on("DELETE", MAP, lost, status(404, "NotFound"))
     connect(server.url).delete("v1", "configmaps", "x")
     server.on("DELETE", MAP, status(404, "NotFound"))
-    assert failure(connect(server.url), lambda c: c.delete("v1", "configmaps", "x")).trouble is Trouble.MISSING
+    assert failure(connect(server.url), lambda c: c.delete("v1", "configmaps", "x")).trouble is ErrorKind.MISSING
 
 
 @pytest.mark.parametrize("lost", [cut(), reply(502, "")])

@@ -11,7 +11,7 @@ from fault_server import cut, hang, reply, stream
 from jobs_peer import JOBS, PODS, JobsPeer, ended, event, job, jobs_on, status
 
 from hera_k8s_kube.jobs import Jobs, JobTimeout
-from hera_k8s_utils import Credential, HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, Trouble
+from hera_k8s_utils import Credential, ErrorKind, HeraK8sError, PlatformError, SubmissionOutcomeUnknown, SubmitError
 
 DIGEST = "hera-k8s-utils/digest"
 
@@ -102,7 +102,7 @@ def test_what_is_refused_is_refused_at_once(peer: JobsPeer, jobs: Jobs) -> None:
 def test_what_cannot_be_found_out_is_said_to_be_unknown(peer: JobsPeer, jobs: Jobs) -> None:
     peer.on("POST", JOBS, cut())
     peer.on("GET", f"{JOBS}/hello", cut())
-    with pytest.raises(SubmissionUnknown, match="submitting it again under the same name finds out"):
+    with pytest.raises(SubmissionOutcomeUnknown, match="submitting it again under the same name finds out"):
         jobs.submit(job())
 
 
@@ -257,7 +257,7 @@ def test_what_is_not_ours_to_watch_is_said_at_once(peer: JobsPeer, jobs: Jobs) -
     peer.on("GET", JOBS, reply(403, status(403, "Forbidden", "cannot list resource")))
     with pytest.raises(PlatformError) as caught:
         told(jobs)
-    assert caught.value.trouble is Trouble.FORBIDDEN
+    assert caught.value.trouble is ErrorKind.FORBIDDEN
 
 
 def test_waiting_has_an_end(peer: JobsPeer, jobs: Jobs) -> None:

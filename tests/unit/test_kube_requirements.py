@@ -10,9 +10,9 @@ import pytest
 
 from hera_k8s_kube import (
     ConfigMap,
+    Permission,
     PersistentVolumeClaim,
     PullSecret,
-    Right,
     Secret,
     ServiceAccount,
     StorageClass,
@@ -20,7 +20,8 @@ from hera_k8s_kube import (
 )
 from hera_k8s_kube.plugin import resource_checkers
 from hera_k8s_utils import BuildError, Experiment, Inputs, build_container
-from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.experiment.workload import Unresolved
 
 CHECKERS = {checker.kind: checker for checker in resource_checkers()}
 
@@ -115,7 +116,7 @@ def test_the_old_names_bind_the_only_claim_and_config_map() -> None:
         lambda: ConfigMap("c", keys="KEY"),
         lambda: ConfigMap("c", data={"N": 1}),
         lambda: Secret("s", generate="SALT"),
-        lambda: Right("pods", verbs="get"),
+        lambda: Permission("pods", verbs="get"),
     ],
 )
 def test_a_requirement_that_makes_no_sense_is_refused_with_what_it_takes(wrong: Any) -> None:
@@ -222,7 +223,7 @@ spec:
     assert references("Secret", manifest) == [Secret("login")]
     assert references("PersistentVolumeClaim", manifest) == [PersistentVolumeClaim("data")]
     assert references("PullSecret", manifest) == [PullSecret("harbor")]
-    assert references("Right", manifest) == [Right("jobs.batch", verbs=("create",), account="deployer")]
+    assert references("Right", manifest) == [Permission("jobs.batch", verbs=("create",), account="deployer")]
     accounts = {(found.name, found.runs_workflows) for found in references("ServiceAccount", manifest)}
     assert accounts == {("deployer", True), ("job-runner", False)}
 

@@ -16,7 +16,7 @@ from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.plugins.records import LayoutStrategy
 from hera_k8s_utils.sweep.inputs import Inputs, Point, linspace
 from hera_k8s_utils.sweep.layout import Layout, Proof, open_layout
-from hera_k8s_utils.sweep.values import Value, identity
+from hera_k8s_utils.sweep.values import Value, value_key
 
 STRATEGIES = {strategy.name: strategy for strategy in plugin.layout_strategies()}
 ROOT = "/results/logistic-map/20261120-1042-k3f9"
@@ -155,7 +155,7 @@ scalars = (
 )
 axes = st.dictionaries(
     st.from_regex(r"[-a-zA-Z0-9_]{1,6}", fullmatch=True),
-    st.lists(scalars, min_size=1, max_size=4, unique_by=identity),
+    st.lists(scalars, min_size=1, max_size=4, unique_by=value_key),
     max_size=3,
 )
 

@@ -9,9 +9,9 @@ from fault_server import FaultServer
 
 from hera_k8s_utils import RequestGuard
 from hera_k8s_utils.container import loading
-from hera_k8s_utils.container.loading import Loaded
+from hera_k8s_utils.container.loading import LoadedExperiment
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.plugins.manager import Plugins
+from hera_k8s_utils.plugins.manager import PluginManager
 
 GOOD = "from hera_k8s_utils import Experiment\nexperiment = Experiment(name='one', workflow=lambda e, i, l: {})\n"
 POOL = "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as pool:\n"
@@ -19,8 +19,8 @@ HERA = "from hera.workflows import Workflow, Container\n"
 WORKFLOW = HERA + "with Workflow(name='w1', entrypoint='a') as w:\n    Container(name='a', image='busybox')\n"
 
 
-def load_experiment(target: str) -> Loaded:
-    return loading.load_experiment(target, Plugins.load().records("request_guards", RequestGuard))
+def load_experiment(target: str) -> LoadedExperiment:
+    return loading.load_experiment(target, PluginManager.load().records("request_guards", RequestGuard))
 
 
 def write(work: Path, text: str, name: str = "experiment.py") -> str:

@@ -9,7 +9,8 @@ import warnings
 
 import pytest
 
-from hera_k8s_cli.logging import RedactingFormatter, forgetting, logging_to_stderr, redact, remember
+from hera_k8s_utils.redaction import isolated_secrets, redact, register_secrets
+from hera_k8s_utils.stderr_logging import RedactingFormatter, logging_to_stderr
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJlLW9mLWl0"
 
@@ -18,7 +19,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJlLW9mLWl0"
 def secret() -> str:
     """A secret that no other test has seen."""
     value = f"p/w {uuid.uuid4().hex}"
-    remember([value])
+    register_secrets([value])
     return value
 
 
@@ -64,12 +65,12 @@ def test_known_secrets_go_in_every_form(secret: str) -> None:
 
 def test_a_secret_given_as_bearer_is_known_without_the_word() -> None:
     bare = uuid.uuid4().hex
-    remember([f"Bearer {bare}"])
+    register_secrets([f"Bearer {bare}"])
     assert redact(f"it is {bare}.") == "it is <redacted>."
 
 
 def test_very_short_secrets_do_not_blank_out_everything() -> None:
-    remember(["a", ""])
+    register_secrets(["a", ""])
     assert redact("a banana") == "a banana"
 
 
@@ -144,8 +145,8 @@ def test_logging_is_left_as_it_was_found() -> None:
 
 
 def test_what_is_remembered_for_a_while_is_forgotten_after_it() -> None:
-    with forgetting():
-        remember(["only-for-a-while"])
+    with isolated_secrets():
+        register_secrets(["only-for-a-while"])
         assert redact("only-for-a-while") == "<redacted>"
     assert redact("only-for-a-while") == "only-for-a-while"
 

@@ -38,7 +38,7 @@ from hera_k8s_utils import (
     option,
 )
 from hera_k8s_utils.offline.phase import ForeignCode, offline
-from hera_k8s_utils.plugins.manager import Plugins
+from hera_k8s_utils.plugins.manager import PluginManager
 
 CODE = ForeignCode("a test")
 
@@ -52,7 +52,7 @@ def server() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def guards() -> Sequence[RequestGuard]:
-    return Plugins.load().records("request_guards", RequestGuard)
+    return PluginManager.load().records("request_guards", RequestGuard)
 
 
 # --- every method of Hera's ------------------------------------------------------------------------------------
@@ -571,7 +571,7 @@ def job(name: str = "j") -> dict[str, Any]:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"template": {"spec": pod}}}
 
 
-def built(plugins: Plugins | None = None, **more: Any) -> Any:
+def built(plugins: PluginManager | None = None, **more: Any) -> Any:
     """The manifest of an experiment of two points, after everything that is done without a server."""
     inputs = Inputs(parameters={"a": [1, 2]})
     experiment = Experiment(**{"name": "one", "workflow": lambda *_: job(), "inputs": inputs, **more})
@@ -594,7 +594,7 @@ def built(plugins: Plugins | None = None, **more: Any) -> Any:
 def test_a_plugin_that_submits_while_an_experiment_is_built_is_named(
     server: FaultServer, asks: str, words: str
 ) -> None:
-    plugins = Plugins.load(extra={"acme": Acme(asks, submission(server))})
+    plugins = PluginManager.load(extra={"acme": Acme(asks, submission(server))})
     with pytest.raises(BuildError, match=words):
         built(plugins, layout="acme")
     assert server.requests == []

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from hera_k8s_utils import OptionsError, PluginError, option
-from hera_k8s_utils.config.options import Origin, Owner, Resolved
+from hera_k8s_utils.config.options import ResolvedOptions, SettingsOwner, ValueSource
 from hera_k8s_utils.config.resolution import resolve
 
 
@@ -37,7 +37,7 @@ class Strange:
     url: str = option("https://vault.acme.example", help="where")
 
 
-OWNER = Owner(Server, "argo", "hera-k8s-utils 0.2.0")
+OWNER = SettingsOwner(Server, "argo", "hera-k8s-utils 0.2.0")
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def _here(work: Path) -> None:
     """Every test has an empty working directory."""
 
 
-def resolved(*argv: str, environ: dict[str, str] | None = None, **more: Any) -> Resolved:
+def resolved(*argv: str, environ: dict[str, str] | None = None, **more: Any) -> ResolvedOptions:
     return resolve([OWNER], argv=argv, environ=environ or {}, **more)
 
 
@@ -61,7 +61,7 @@ def config(text: str, name: str = "hera.config") -> Path:
 
 def test_without_any_source_the_defaults_count() -> None:
     assert server() == Server()
-    assert resolved().origin(Server, "retries") == Origin(4, "default")
+    assert resolved().origin(Server, "retries") == ValueSource(4, "default")
 
 
 def test_flag_beats_variable_beats_file_beats_site() -> None:
@@ -69,15 +69,15 @@ def test_flag_beats_variable_beats_file_beats_site() -> None:
     sites = {"acme": {"argo_server": "from-site"}}
     environ = {"ARGO_SERVER": "from-variable"}
 
-    def told(*argv: str, **more: Any) -> tuple[str, Origin]:
+    def told(*argv: str, **more: Any) -> tuple[str, ValueSource]:
         found = resolved(*argv, sites=sites, **more)
         return found.of(Server).server, found.origin(Server, "server")
 
-    assert told("--argo-server", "from-flag", environ=environ) == ("from-flag", Origin(0, "--argo-server"))
-    assert told(environ=environ) == ("from-variable", Origin(1, "ARGO_SERVER"))
-    assert told() == ("from-file", Origin(2, "./hera.config"))
+    assert told("--argo-server", "from-flag", environ=environ) == ("from-flag", ValueSource(0, "--argo-server"))
+    assert told(environ=environ) == ("from-variable", ValueSource(1, "ARGO_SERVER"))
+    assert told() == ("from-file", ValueSource(2, "./hera.config"))
     Path("hera.config").unlink()
-    assert told() == ("from-site", Origin(3, "site acme"))
+    assert told() == ("from-site", ValueSource(3, "site acme"))
 
 
 def test_keywords_are_as_strong_as_flags() -> None:
@@ -174,7 +174,7 @@ def test_keyed_lists_are_merged_and_the_strongest_counts_for_a_name() -> None:
         "settings": "file",
         "proxy": "site",
     }
-    assert found.origin(Server, "bind") == Origin(0, "--argo-bind, ./hera.config, site acme")
+    assert found.origin(Server, "bind") == ValueSource(0, "--argo-bind, ./hera.config, site acme")
     assert dict(found.entries(Server, "bind"))["proxy=site"].rank == 3
 
 
@@ -183,19 +183,19 @@ def test_of_several_variables_the_first_that_is_set_counts() -> None:
     class Policy:
         policy: str = option("", help="x", env=("IMAGE_POLICY", "IMAGE_PULL_POLICY"))
 
-    found = resolve([Owner(Policy)], environ={"IMAGE_PULL_POLICY": "Never"})
+    found = resolve([SettingsOwner(Policy)], environ={"IMAGE_PULL_POLICY": "Never"})
     assert found.of(Policy).policy == "Never"
     assert found.rows()[0].origin.where == "IMAGE_PULL_POLICY"
 
 
 def test_a_class_without_prefix_gets_the_name_of_its_plugin() -> None:
-    found = resolve([Owner(Strange, "acme", "acme 1.0")], argv=["--acme-url", "u"], environ={})
+    found = resolve([SettingsOwner(Strange, "acme", "acme 1.0")], argv=["--acme-url", "u"], environ={})
     assert found.of(Strange).url == "u"
-    assert resolve([Owner(Strange)], environ={"HERA_K8S_URL": "v"}).of(Strange).url == "v"
+    assert resolve([SettingsOwner(Strange)], environ={"HERA_K8S_URL": "v"}).of(Strange).url == "v"
 
 
 def test_a_class_that_two_plugins_declare_is_shared() -> None:
-    owners = [Owner(Server, "one", "one 1"), Owner(Server, "two", "two 2")]
+    owners = [SettingsOwner(Server, "one", "one 1"), SettingsOwner(Server, "two", "two 2")]
     found = resolve(owners, argv=["--argo-server", "x"], environ={})
     assert found.of(Server).server == "x"
     assert {row.owner for row in found.rows()} == {"plugin one (one 1)"}
@@ -208,7 +208,7 @@ def test_two_classes_with_one_flag_blame_both_distributions() -> None:
         argo_server: str = option("", help="x")
 
     with pytest.raises(PluginError) as caught:
-        resolve([OWNER, Owner(Rival, "rival", "rival-dist 3.1")], environ={})
+        resolve([OWNER, SettingsOwner(Rival, "rival", "rival-dist 3.1")], environ={})
     assert "--argo-server" in str(caught.value)
     assert "hera-k8s-utils 0.2.0" in str(caught.value)
     assert "rival-dist 3.1" in str(caught.value)
@@ -226,7 +226,9 @@ def test_flags_of_two_commands_may_be_the_same() -> None:
         app_name: str = option("", help="x")
 
     found = resolve(
-        [Owner(Deploy, command="deploy"), Owner(Delete, command="delete")], argv=["--app-name=x"], environ={}
+        [SettingsOwner(Deploy, command="deploy"), SettingsOwner(Delete, command="delete")],
+        argv=["--app-name=x"],
+        environ={},
     )
     assert (found.of(Deploy).app_name, found.of(Delete).app_name) == ("x", "x")
 
@@ -242,7 +244,7 @@ def test_a_type_that_no_flag_can_have_blames_its_owner() -> None:
         table: dict[str, str] = option(help="x", factory=dict)
 
     with pytest.raises(PluginError, match=r"plugin odd \(odd 1\)"):
-        resolve([Owner(Odd, "odd", "odd 1")], environ={})
+        resolve([SettingsOwner(Odd, "odd", "odd 1")], environ={})
 
 
 def test_a_required_option_is_asked_for_only_by_those_who_use_it() -> None:
@@ -250,7 +252,7 @@ def test_a_required_option_is_asked_for_only_by_those_who_use_it() -> None:
     class Needy:
         url: str = option(help="where")
 
-    found = resolve([Owner(Needy, "needy", "needy 1")], environ={})
+    found = resolve([SettingsOwner(Needy, "needy", "needy 1")], environ={})
     assert found.by_name("needy-url") is None
     with pytest.raises(OptionsError, match="--needy-url is required") as caught:
         found.of(Needy)
@@ -266,7 +268,7 @@ def test_what_a_class_refuses_is_told_with_its_owner() -> None:
             if self.share > 1:
                 raise ValueError("a share is at most 1")
 
-    found = resolve([Owner(Strict, "strict", "strict 1")], argv=["--strict-share", "2"], environ={})
+    found = resolve([SettingsOwner(Strict, "strict", "strict 1")], argv=["--strict-share", "2"], environ={})
     with pytest.raises(OptionsError, match=r"plugin strict \(strict 1\).*at most 1"):
         found.of(Strict)
 

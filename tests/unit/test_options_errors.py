@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import pytest
 
 from hera_k8s_utils import OptionsError, option
-from hera_k8s_utils.config.declared import Unloaded
-from hera_k8s_utils.config.options import Owner
+from hera_k8s_utils.config.declared import UnavailablePlugin
+from hera_k8s_utils.config.options import SettingsOwner
 from hera_k8s_utils.config.resolution import resolve
 from hera_k8s_utils.config.settings import CoreSettings
 
@@ -43,7 +43,7 @@ def _here(work: Path) -> None:
 
 def refused(*argv: str, **more: Any) -> OptionsError:
     with pytest.raises(OptionsError) as caught:
-        resolve([Owner(Server, "argo", "argo 1")], argv=argv, **{"environ": {}, **more})
+        resolve([SettingsOwner(Server, "argo", "argo 1")], argv=argv, **{"environ": {}, **more})
     assert VALUE not in str(caught.value)
     return caught.value
 
@@ -122,7 +122,7 @@ def test_a_key_without_value_and_a_list_where_one_value_is_wanted() -> None:
 
 def test_an_overridden_bad_value_does_no_harm() -> None:
     Path("hera.config").write_text("argo_retries = many", encoding="utf-8")
-    found = resolve([Owner(Server, "argo")], argv=["--argo-retries=2"], environ={})
+    found = resolve([SettingsOwner(Server, "argo")], argv=["--argo-retries=2"], environ={})
     assert found.of(Server).retries == 2
 
 
@@ -134,25 +134,25 @@ def test_a_misspelt_key_is_an_error_with_the_nearest() -> None:
 
 def test_a_key_of_something_else_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     Path("hera.config").write_text(f"vintages = [{VALUE}]\n{VALUE}\neyJhbGciOi.{VALUE}.sig=", encoding="utf-8")
-    resolve([Owner(Server, "argo")], environ={})
+    resolve([SettingsOwner(Server, "argo")], environ={})
     assert "./hera.config: nothing here knows vintages, line 2, line 3" in caplog.text
     assert VALUE not in caplog.text
 
 
 def test_a_tolerant_resolution_leaves_unknown_things_for_later(caplog: pytest.LogCaptureFixture) -> None:
     Path("hera.config").write_text(f"argo_tokn = {VALUE}", encoding="utf-8")
-    resolve([Owner(Server, "argo")], argv=["--my-own", "1", "--other"], environ={}, tolerant=True)
+    resolve([SettingsOwner(Server, "argo")], argv=["--my-own", "1", "--other"], environ={}, tolerant=True)
     assert caplog.text == ""
 
 
 def test_an_option_of_a_plugin_that_is_not_loaded_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    acme = Unloaded("acme (acme-hera-k8s 1.2)", "acme", "disabled")
-    kube = Unloaded("kube (hera-k8s-utils 0.2.0)", "kube", "disabled", frozenset({"k8s-config-file"}))
+    acme = UnavailablePlugin("acme (acme-hera-k8s 1.2)", "acme", "disabled")
+    kube = UnavailablePlugin("kube (hera-k8s-utils 0.2.0)", "kube", "disabled", frozenset({"k8s-config-file"}))
     more: Any = {"unloaded": lambda: [acme, kube]}
     assert "plugin acme (acme-hera-k8s 1.2), which is disabled" in str(refused(f"--acme-url={VALUE}", **more))
     assert "plugin kube" in str(refused("--k8s_config_file", VALUE, **more))
     Path("hera.config").write_text(f"acme_url = {VALUE}\nk8s_config_file = {VALUE}", encoding="utf-8")
-    resolve([Owner(Server, "argo")], environ={}, **more)
+    resolve([SettingsOwner(Server, "argo")], environ={}, **more)
     assert "line 1: acme_url belongs to plugin acme (acme-hera-k8s 1.2), which is disabled" in caplog.text
     assert "line 2: k8s_config_file belongs to plugin kube" in caplog.text
     assert VALUE not in caplog.text
@@ -167,13 +167,13 @@ def test_a_keyword_of_the_wrong_type() -> None:
 
 
 def test_a_sites_unknown_default_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    resolve([Owner(Server, "argo")], environ={}, sites={"acme": {"argo_servr": VALUE}})
+    resolve([SettingsOwner(Server, "argo")], environ={}, sites={"acme": {"argo_servr": VALUE}})
     assert "site acme sets argo_servr" in caplog.text
     assert VALUE not in caplog.text
 
 
 def test_a_misspelt_variable_of_ours_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    resolve([Owner(Server, "argo")], environ={"HERA_K8S_ARGO_RETRYS": VALUE, "HERA_K8S_DISABLE_PLUGINS": "x"})
+    resolve([SettingsOwner(Server, "argo")], environ={"HERA_K8S_ARGO_RETRYS": VALUE, "HERA_K8S_DISABLE_PLUGINS": "x"})
     assert "HERA_K8S_ARGO_RETRYS is set" in caplog.text
     assert "HERA_K8S_DISABLE_PLUGINS" not in caplog.text
     assert VALUE not in caplog.text
@@ -191,7 +191,7 @@ def test_a_misspelt_variable_of_ours_is_a_warning(caplog: pytest.LogCaptureFixtu
 def test_a_variable_that_is_nearly_ours_is_told_from_the_one_that_is_read(
     variable: str, meant: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    resolve([Owner(CoreSettings, "core")], environ={variable: VALUE})
+    resolve([SettingsOwner(CoreSettings, "core")], environ={variable: VALUE})
     assert f"{variable} is set, which nothing reads; did you mean {meant}?" in caplog.text
     assert VALUE not in caplog.text
 
@@ -200,7 +200,7 @@ def test_a_variable_that_is_nearly_ours_is_told_from_the_one_that_is_read(
 def test_a_variable_that_is_read_or_may_be_anybodys_is_no_mistake(
     variable: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    resolve([Owner(CoreSettings, "core")], environ={variable: "5"})
+    resolve([SettingsOwner(CoreSettings, "core")], environ={variable: "5"})
     assert not caplog.records
 
 
@@ -208,7 +208,7 @@ def test_a_variable_that_is_read_or_may_be_anybodys_is_no_mistake(
 
 
 def test_a_secret_on_the_command_line_works_and_warns(caplog: pytest.LogCaptureFixture) -> None:
-    found = resolve([Owner(Server, "argo")], argv=["--argo_token", VALUE], environ={})
+    found = resolve([SettingsOwner(Server, "argo")], argv=["--argo_token", VALUE], environ={})
     assert found.of(Server).token == VALUE
     assert "--argo-token: everybody on this machine can read it" in caplog.text
     assert "set ARGO_TOKEN instead" in caplog.text
@@ -220,11 +220,11 @@ def test_a_file_with_a_secret_that_others_may_read_is_named(caplog: pytest.LogCa
     path = Path("hera.config")
     path.write_text(f"argo_token = {VALUE}", encoding="utf-8")
     path.chmod(0o640)
-    resolve([Owner(Server, "argo")], environ={})
+    resolve([SettingsOwner(Server, "argo")], environ={})
     assert "./hera.config holds argo_token and may be read by others" in caplog.text
     caplog.clear()
     path.chmod(0o600)
-    resolve([Owner(Server, "argo")], environ={})
+    resolve([SettingsOwner(Server, "argo")], environ={})
     assert caplog.text == ""
 
 
@@ -232,7 +232,7 @@ def test_a_file_without_secrets_may_be_read_by_everybody(caplog: pytest.LogCaptu
     path = Path("hera.config")
     path.write_text("argo_server = x", encoding="utf-8")
     path.chmod(0o644)
-    resolve([Owner(Server, "argo")], environ={})
+    resolve([SettingsOwner(Server, "argo")], environ={})
     assert caplog.text == ""
 
 
@@ -244,17 +244,17 @@ def test_a_file_with_a_secret_that_git_tracks_is_named(caplog: pytest.LogCapture
         subprocess.run(["git", "init", "-q", "."], check=True)
     except FileNotFoundError:
         pytest.skip("git is not installed")
-    resolve([Owner(Server, "argo")], environ={})
+    resolve([SettingsOwner(Server, "argo")], environ={})
     assert "git" not in caplog.text
     subprocess.run(["git", "add", "hera.config"], check=True)
-    resolve([Owner(Server, "argo")], environ={})
+    resolve([SettingsOwner(Server, "argo")], environ={})
     assert "./hera.config holds argo_token and is tracked by git" in caplog.text
 
 
 def test_no_warning_holds_a_value_at_any_level(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     Path("hera.config").write_text(f"argo_token = {VALUE}\n", encoding="utf-8")
-    resolve([Owner(Server, "argo")], argv=[f"--argo-token={VALUE}"], environ={"ARGO_TOKEN": VALUE})
+    resolve([SettingsOwner(Server, "argo")], argv=[f"--argo-token={VALUE}"], environ={"ARGO_TOKEN": VALUE})
     assert VALUE not in caplog.text
 
 

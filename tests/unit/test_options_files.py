@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hera_k8s_utils import OptionsError, option
 from hera_k8s_utils.config.files import Entry, parse_config, read_config_files
-from hera_k8s_utils.config.options import Owner
+from hera_k8s_utils.config.options import SettingsOwner
 from hera_k8s_utils.config.resolution import resolve
 
 
@@ -111,7 +111,7 @@ class Mine:
 
 
 def who(config: str | None = None, **environ: str) -> tuple[str, str]:
-    found = resolve([Owner(Mine)], config=config, environ=environ)
+    found = resolve([SettingsOwner(Mine)], config=config, environ=environ)
     return found.of(Mine).who, found.origin(Mine, "who").where
 
 
@@ -137,7 +137,7 @@ def test_files_are_merged_key_by_key(work: Path, tmp_path: Path) -> None:
 
     (tmp_path / "hera.config").write_text("one = home\ntwo = home", encoding="utf-8")
     (work / "hera.config").write_text("one = here", encoding="utf-8")
-    found = resolve([Owner(Two)], environ={"HOME": str(tmp_path)})
+    found = resolve([SettingsOwner(Two)], environ={"HOME": str(tmp_path)})
     assert found.of(Two) == Two(one="here", two="home")
     assert found.files == ("./hera.config", "~/hera.config")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from hera_k8s_cli.runs.outcome import conclude, failure_lines, from_json
-from hera_k8s_cli.runs.progress import Planned, Tally
+from hera_k8s_cli.runs.outcome import failure_lines, from_json, summarize
+from hera_k8s_cli.runs.progress import PlannedTasks, TaskProgress
 from hera_k8s_utils import NodeState, RunUpdate
 from hera_k8s_utils.checks.provisioning import plural
 
@@ -19,9 +19,9 @@ def node(number: int, phase: str, *, template: str = "simulate", **more: Any) ->
 
 
 def ended(phase: str, *nodes: NodeState, message: str = "", gone: bool = False) -> Any:
-    tally = Tally([Planned("simulate", 3), Planned("draw", 1)])
+    tally = TaskProgress([PlannedTasks("simulate", 3), PlannedTasks("draw", 1)])
     tally.apply(RunUpdate(phase="Running", nodes=nodes))
-    return conclude("trial-k3f9", RunUpdate(phase=phase, message=message, gone=gone), tally, points=3, seconds=74)
+    return summarize("trial-k3f9", RunUpdate(phase=phase, message=message, gone=gone), tally, points=3, seconds=74)
 
 
 def test_success_counts_points_and_retries() -> None:

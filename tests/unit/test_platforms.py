@@ -16,17 +16,17 @@ from hera_k8s_utils import (
     Platform,
     PluginError,
 )
-from hera_k8s_utils.config.options import Owner
+from hera_k8s_utils.config.options import SettingsOwner
 from hera_k8s_utils.config.resolution import resolve
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.plugins.clients import PlatformKey
-from hera_k8s_utils.plugins.platforms import Platforms
+from hera_k8s_utils.plugins.platforms import PlatformRegistry
 
 
 def made(providers: list[CredentialProvider], platforms: list[Platform] | None = None) -> Context:
-    options = resolve([Owner(CoreSettings)], environ={})
+    options = resolve([SettingsOwner(CoreSettings)], environ={})
     named = platforms or [Platform(name=name, open=lambda *_: object()) for name in ("kubernetes", "argo")]
-    return Context(options, Platforms(named, providers, options))
+    return Context(options, PlatformRegistry(named, providers, options))
 
 
 def provider(load, *, name: str = "acme", target: str = "kubernetes") -> CredentialProvider:

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from hera_k8s_utils.plugins.manager import Plugins
+from hera_k8s_utils.plugins.manager import PluginManager
 
 LATE = """
 import gate_of_the_test as gate
@@ -44,7 +44,7 @@ def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 
 def test_a_plugin_that_is_imported_too_late_takes_no_part(gate: Gate) -> None:
-    plugins = Plugins.load(timeout=1.0)
+    plugins = PluginManager.load(timeout=1.0)
     left_behind = [thread for thread in threading.enumerate() if thread.name == "plugin"]
     gate.opened.set()
     for thread in left_behind:

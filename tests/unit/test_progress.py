@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from hera_k8s_cli.runs.progress import LiveTable, ProgressLines, Tally, plan
+from hera_k8s_cli.runs.progress import LiveTable, ProgressLines, TaskProgress, plan
 from hera_k8s_utils import NodeState, RunUpdate
 
 SWEEP: dict[str, Any] = {
@@ -35,8 +35,8 @@ def pod(name: str, phase: str, template: str = "simulate", **more: Any) -> NodeS
     return NodeState(id=name, name=name, type=more.pop("type", "Pod"), template=template, phase=phase, **more)
 
 
-def tally_of(*nodes: NodeState, phase: str = "Running") -> Tally:
-    tally = Tally(plan(SWEEP))
+def tally_of(*nodes: NodeState, phase: str = "Running") -> TaskProgress:
+    tally = TaskProgress(plan(SWEEP))
     tally.apply(RunUpdate(phase=phase, nodes=nodes))
     return tally
 
@@ -121,7 +121,7 @@ def test_nodes_that_only_hold_others_are_not_work() -> None:
 
 
 def test_without_a_manifest_templates_appear_as_they_come() -> None:
-    tally = Tally()
+    tally = TaskProgress()
     tally.apply(RunUpdate(phase="Running", nodes=[pod("w.a", "Succeeded", "surprise")]))
     assert [(row.template, row.amount()) for row in tally.rows()] == [("surprise", "1 so far")]
 

@@ -21,11 +21,11 @@ from hera_k8s_utils.errors import HeraK8sError
 from hera_k8s_utils.redaction import (
     REDACTED,
     environment_for_children,
-    forgetting,
+    isolated_secrets,
     json_without_known,
+    mask_known,
     redact,
-    remember,
-    without_known,
+    register_secrets,
 )
 from hera_k8s_utils.results import CheckResult, Verdict
 
@@ -78,9 +78,9 @@ def leaks(secret: str, text: str, *, most: int = 5) -> bool:
 @pytest.mark.parametrize("form", FORMS)
 def test_a_known_secret_is_masked_in_each_form(secret: str, form: str) -> None:
     written = FORMS[form](secret)
-    with forgetting():
-        remember([secret])
-        shown = without_known(f"it said {written} (401)")
+    with isolated_secrets():
+        register_secrets([secret])
+        shown = mask_known(f"it said {written} (401)")
     assert REDACTED in shown
     assert shown.startswith("it said ")
     assert shown.endswith(" (401)")
@@ -98,46 +98,46 @@ def test_a_known_secret_is_masked_in_each_form(secret: str, form: str) -> None:
     st.sampled_from([str, json.dumps, repr, urllib.parse.quote_plus, html.escape, shlex.quote]),
 )
 def test_any_secret_is_masked_in_any_quoting(secret: str, form: Callable[[str], str]) -> None:
-    with forgetting():
-        remember([secret])
-        assert form(secret) not in without_known(f"<{form(secret)}>").replace(REDACTED, "")
+    with isolated_secrets():
+        register_secrets([secret])
+        assert form(secret) not in mask_known(f"<{form(secret)}>").replace(REDACTED, "")
 
 
 def test_a_secret_is_known_without_what_surrounds_it() -> None:
-    with forgetting():
-        remember([f'  "Bearer {TOKEN}"\n'])
-        assert without_known(f"got {TOKEN}.") == f"got {REDACTED}."
+    with isolated_secrets():
+        register_secrets([f'  "Bearer {TOKEN}"\n'])
+        assert mask_known(f"got {TOKEN}.") == f"got {REDACTED}."
 
 
 def test_a_secret_that_a_line_break_goes_through_is_masked() -> None:
-    with forgetting():
-        remember([LONG])
+    with isolated_secrets():
+        register_secrets([LONG])
         wrapped = textwrap.fill(f"the server said {LONG} and no more", 30)
         encoded = "\n  ".join(textwrap.wrap(base64.b64encode(LONG.encode()).decode(), 20))
-        assert not leaks(LONG, without_known(wrapped))
-        assert without_known(f"data:\n  {encoded}\nend") == f"data:\n  {REDACTED}\nend"
+        assert not leaks(LONG, mask_known(wrapped))
+        assert mask_known(f"data:\n  {encoded}\nend") == f"data:\n  {REDACTED}\nend"
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 40), (20, 70), (33, 80)])
 def test_a_piece_of_a_long_secret_is_masked(start: int, end: int) -> None:
-    with forgetting():
-        remember([LONG])
-        shown = without_known(f"token {LONG[start:end]} was cut")
+    with isolated_secrets():
+        register_secrets([LONG])
+        shown = mask_known(f"token {LONG[start:end]} was cut")
     assert not leaks(LONG, shown, most=15)
 
 
 def test_the_lines_of_a_private_key_are_secrets() -> None:
     lines = ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "kZ8vX2mQ7rT4wY6uI1oP3aS5dF9gH0jK", "Ll2Zz4Xx6Cc8Vv0Bb1Nn3Mm5"]
     key = "\n".join(["-----BEGIN EC PARAMETERS-----", *lines, "-----END EC PARAMETERS-----", "", ""])
-    with forgetting():
-        remember([key])
+    with isolated_secrets():
+        register_secrets([key])
         for line in lines:
-            assert REDACTED in without_known(f"cannot read {line}")
+            assert REDACTED in mask_known(f"cannot read {line}")
 
 
 def test_a_json_document_stays_one() -> None:
-    with forgetting():
-        remember(['x", "a": "b', TOKEN, "12345678"])
+    with isolated_secrets():
+        register_secrets(['x", "a": "b', TOKEN, "12345678"])
         text = json_without_known(
             {"x": 'x", "a": "b', TOKEN: [TOKEN, 12345678, None, True], "v": Verdict.PASSED}, indent=1
         )
@@ -150,10 +150,10 @@ def test_secrets_may_be_added_while_others_are_masked() -> None:
 
     def work(mine: list[str]) -> None:
         for secret in mine:
-            remember([secret])
-            shown.append(without_known(f"<{secret}>"))
+            register_secrets([secret])
+            shown.append(mask_known(f"<{secret}>"))
 
-    with forgetting():
+    with isolated_secrets():
         threads = [threading.Thread(target=work, args=(secrets[at::4],)) for at in range(4)]
         for thread in threads:
             thread.start()
@@ -163,8 +163,8 @@ def test_secrets_may_be_added_while_others_are_masked() -> None:
 
 
 def test_errors_and_verdicts_hold_no_secret() -> None:
-    with forgetting():
-        remember([TOKEN])
+    with isolated_secrets():
+        register_secrets([TOKEN])
         error = HeraK8sError(f"GET /{TOKEN}", found=f"said b'Bearer {TOKEN}\\n'", hint=f"try {TOKEN}")
         result = CheckResult(Verdict.ERROR, f"broke: {TOKEN}", f"-> {TOKEN}", f"https://h/{TOKEN}")
     for text in (str(error), repr(error), error.wanted, error.found, error.hint, repr(result)):
@@ -172,8 +172,8 @@ def test_errors_and_verdicts_hold_no_secret() -> None:
 
 
 def test_children_are_not_given_the_secrets_of_the_environment() -> None:
-    with forgetting():
-        remember([TOKEN])
+    with isolated_secrets():
+        register_secrets([TOKEN])
         given = {
             "ARGO_TOKEN": f"Bearer {TOKEN}",
             "OTHER": TOKEN,
@@ -188,8 +188,8 @@ def test_children_are_not_given_the_secrets_of_the_environment() -> None:
 
 
 def test_a_short_secret_takes_no_variable_away_by_chance() -> None:
-    with forgetting():
-        remember(["bin1"])
+    with isolated_secrets():
+        register_secrets(["bin1"])
         assert environment_for_children({"PATH": "/usr/bin1", "X": "bin1"}) == {"PATH": "/usr/bin1"}
 
 
@@ -243,7 +243,7 @@ CANARY = "s3cr3tK7xQ9zLmW2"
     ],
 )
 def test_what_looks_like_a_secret_is_masked(text: str) -> None:
-    with forgetting():
+    with isolated_secrets():
         shown = redact(text)
         assert CANARY not in shown
         assert REDACTED in shown
@@ -292,8 +292,8 @@ LINE = st.one_of(
 
 @given(st.lists(LINE, min_size=1, max_size=4).map("  ".join))
 def test_ordinary_lines_are_untouched(line: str) -> None:
-    with forgetting():
-        remember([TOKEN, LONG, JWT, PASSPHRASE])
+    with isolated_secrets():
+        register_secrets([TOKEN, LONG, JWT, PASSPHRASE])
         assert redact(line) == line
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
+from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.experiment.workload import Unresolved
 
 
 def workflow(*templates: dict[str, Any], entrypoint: str = "main", **spec: Any) -> Manifest:

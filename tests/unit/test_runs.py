@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from hera_k8s_cli.logging import remember
 from hera_k8s_utils import HeraK8sError, Inputs, Manifest, NodeState, OptionsError, RunUpdate, Submission
 from hera_k8s_utils.checks.runner import ACCESS, Report, Row
 from hera_k8s_utils.experiment.run_ids import new_run_id, short_id, workflow_name
+from hera_k8s_utils.redaction import register_secrets
 from hera_k8s_utils.results import ok
 from hera_k8s_utils.runs.provenance import git_state
-from hera_k8s_utils.runs.records import Runs
+from hera_k8s_utils.runs.records import RunStore
 
 REPORT = Report([Row(ACCESS, "kubernetes", ok("1.36"))])
 
@@ -42,8 +42,8 @@ def built(run_id: str, *, seed: int = 1, source: str = "") -> Any:
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> Runs:
-    return Runs(tmp_path / "runs")
+def runs(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
 
 
 def test_a_new_id_sorts_by_time_and_ends_in_four_characters() -> None:
@@ -64,7 +64,7 @@ def test_an_id_that_makes_no_name_is_refused(run_id: str) -> None:
         workflow_name("logistic-map", run_id)
 
 
-def test_a_record_holds_what_was_submitted_and_where_it_came_from(runs: Runs) -> None:
+def test_a_record_holds_what_was_submitted_and_where_it_came_from(runs: RunStore) -> None:
     record = runs.start(built("20261120-1042-k3f9"), REPORT, details={"engine": "argo"})
     assert record.read("manifest") == built("20261120-1042-k3f9").manifest.body
     assert (record.read("inputs") or {})["parameters"] == {"seed": [1, 2]}
@@ -77,7 +77,7 @@ def test_a_record_holds_what_was_submitted_and_where_it_came_from(runs: Runs) ->
     assert sorted(p.name for p in record.path.iterdir()) == ["inputs.json", "manifest.json", "report.json", "run.json"]
 
 
-def test_the_same_run_is_taken_up_again(runs: Runs) -> None:
+def test_the_same_run_is_taken_up_again(runs: RunStore) -> None:
     first = runs.start(built("again"), REPORT)
     first.append(RunUpdate(phase="Running", nodes=[NodeState(id="1", name="w.a", phase="Running")]))
     second = runs.start(built("again"), REPORT)
@@ -85,7 +85,7 @@ def test_the_same_run_is_taken_up_again(runs: Runs) -> None:
     assert second.nodes["1"].phase == "Running"
 
 
-def test_another_workflow_does_not_overwrite_a_record(runs: Runs) -> None:
+def test_another_workflow_does_not_overwrite_a_record(runs: RunStore) -> None:
     record = runs.start(built("taken"), REPORT)
     with pytest.raises(OptionsError, match="already recorded"):
         runs.start(built("taken", seed=5), REPORT)
@@ -95,10 +95,10 @@ def test_another_workflow_does_not_overwrite_a_record(runs: Runs) -> None:
 def test_a_record_that_cannot_be_written_stops_before_anything_is_submitted(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file in the way")
     with pytest.raises(HeraK8sError, match="cannot be recorded"):
-        Runs(tmp_path / "runs").start(built("lost"), REPORT)
+        RunStore(tmp_path / "runs").start(built("lost"), REPORT)
 
 
-def test_events_are_appended_once_and_read_back(runs: Runs) -> None:
+def test_events_are_appended_once_and_read_back(runs: RunStore) -> None:
     record = runs.start(built("one"))
     started = NodeState(id="1", name="w.a", template="simulate", phase="Running", inputs={"seed": "1"})
     record.append(RunUpdate(phase="Running", nodes=[started]))
@@ -110,7 +110,7 @@ def test_events_are_appended_once_and_read_back(runs: Runs) -> None:
     assert again.nodes["1"].phase == "Succeeded"
 
 
-def test_an_event_that_a_crash_cut_short_spoils_no_other(runs: Runs) -> None:
+def test_an_event_that_a_crash_cut_short_spoils_no_other(runs: RunStore) -> None:
     record = runs.start(built("crash"))
     record.append(RunUpdate(phase="Running", nodes=[NodeState(id="1", name="w.a", phase="Running")]))
     with open(record.path / "events.jsonl", "a") as file:
@@ -121,7 +121,7 @@ def test_an_event_that_a_crash_cut_short_spoils_no_other(runs: Runs) -> None:
     assert set(runs.find("crash").nodes) == {"1", "2"}
 
 
-def test_runs_are_found_by_the_ends_of_their_names(runs: Runs) -> None:
+def test_runs_are_found_by_the_ends_of_their_names(runs: RunStore) -> None:
     for run_id in ("20261120-1042-k3f9", "20261120-1043-aaaa", "20261121-0900-bbbb"):
         runs.start(built(run_id))
     assert runs.find("k3f9").id == "20261120-1042-k3f9"
@@ -130,7 +130,7 @@ def test_runs_are_found_by_the_ends_of_their_names(runs: Runs) -> None:
     assert runs.find("").id == "20261121-0900-bbbb", "the latest"
 
 
-def test_an_ambiguous_name_lists_what_it_may_mean(runs: Runs) -> None:
+def test_an_ambiguous_name_lists_what_it_may_mean(runs: RunStore) -> None:
     for run_id in ("20261120-1042-k3f9", "20261120-1043-aaaa"):
         runs.start(built(run_id))
     with pytest.raises(OptionsError) as refused:
@@ -139,19 +139,19 @@ def test_an_ambiguous_name_lists_what_it_may_mean(runs: Runs) -> None:
     assert "20261120-1043-aaaa" in refused.value.found
 
 
-def test_an_exact_name_beats_longer_ones(runs: Runs) -> None:
+def test_an_exact_name_beats_longer_ones(runs: RunStore) -> None:
     runs.start(built("trial"))
     runs.start(built("trial-2"))
     assert runs.find("trial").id == "trial"
 
 
 @pytest.mark.parametrize("text", ["../../etc", "a/b", "..", ".hidden", "a\x00b", "x" * 300, "$(reboot)"])
-def test_an_id_from_outside_cannot_leave_the_directory(runs: Runs, text: str) -> None:
+def test_an_id_from_outside_cannot_leave_the_directory(runs: RunStore, text: str) -> None:
     with pytest.raises(OptionsError, match="not the name of a run"):
         runs.find(text)
 
 
-def test_an_unknown_run_is_said_with_the_latest(runs: Runs) -> None:
+def test_an_unknown_run_is_said_with_the_latest(runs: RunStore) -> None:
     runs.start(built("20261120-1042-k3f9"))
     with pytest.raises(OptionsError) as refused:
         runs.find("zzzz")
@@ -159,7 +159,7 @@ def test_an_unknown_run_is_said_with_the_latest(runs: Runs) -> None:
 
 
 def test_no_secret_reaches_a_record(tmp_path: Path) -> None:
-    runs = Runs(tmp_path / "runs", secrets=['tok"en-1234', "ab"])
+    runs = RunStore(tmp_path / "runs", secrets=['tok"en-1234', "ab"])
     experiment = built("quiet")
     experiment.manifest = Manifest.of({**experiment.manifest.body, "spec": {"token": 'tok"en-1234', "label": "ab"}})
     record = runs.start(experiment, REPORT, details={"note": 'Bearer tok"en-1234'})
@@ -170,15 +170,15 @@ def test_no_secret_reaches_a_record(tmp_path: Path) -> None:
     assert 'tok"en' not in repr(runs)
 
 
-def test_the_token_of_a_credential_reaches_no_record(runs: Runs) -> None:
+def test_the_token_of_a_credential_reaches_no_record(runs: RunStore) -> None:
     record = runs.start(built("token"), REPORT)
-    remember(["t0ken-that-a-provider-found"])
+    register_secrets(["t0ken-that-a-provider-found"])
     record.append(RunUpdate(phase="Failed", message="refused: t0ken-that-a-provider-found"))
     record.submitted(Submission(name="t0ken-that-a-provider-found", namespace="vcity"), engine="argo")
     assert "t0ken" not in "".join(path.read_text() for path in record.path.iterdir())
 
 
-def test_a_run_that_was_submitted_is_not_ended_by_its_record(runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_that_was_submitted_is_not_ended_by_its_record(runs: RunStore, caplog: pytest.LogCaptureFixture) -> None:
     record = runs.start(built("full"), REPORT)
     for name in ("submission.json", "events.jsonl", "outcome.json"):
         (record.path / name / "in the way").mkdir(parents=True)
@@ -190,7 +190,7 @@ def test_a_run_that_was_submitted_is_not_ended_by_its_record(runs: Runs, caplog:
     assert "the run itself goes on" in warning
 
 
-def test_an_interrupt_leaves_no_half_of_a_record(runs: Runs) -> None:
+def test_an_interrupt_leaves_no_half_of_a_record(runs: RunStore) -> None:
     unfinished = built("half")
     unfinished.inputs = SimpleNamespace(to_json=interrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -202,7 +202,7 @@ def interrupt() -> None:
     raise KeyboardInterrupt
 
 
-def test_what_is_no_record_is_passed_over(runs: Runs) -> None:
+def test_what_is_no_record_is_passed_over(runs: RunStore) -> None:
     runs.start(built("good"))
     (runs.directory / "empty").mkdir()
     (runs.directory / "note.txt").write_text("hello")
@@ -215,11 +215,11 @@ def test_what_is_no_record_is_passed_over(runs: Runs) -> None:
 
 def test_records_that_cannot_be_read_are_told_with_their_place(tmp_path: Path) -> None:
     with pytest.raises(OptionsError) as caught:
-        Runs(tmp_path / ("far" * 100)).all()
+        RunStore(tmp_path / ("far" * 100)).all()
     assert "--runs-dir" in caught.value.hint
 
 
-def test_the_submission_is_kept(runs: Runs) -> None:
+def test_the_submission_is_kept(runs: RunStore) -> None:
     record = runs.start(built("sent"))
     record.refused(HeraK8sError("submitting", found="no room"))
     assert (record.read("submission_failed") or {})["found"] == "no room"
@@ -229,7 +229,7 @@ def test_the_submission_is_kept(runs: Runs) -> None:
     assert record.read("submission_failed") is None, "of an earlier try"
 
 
-def test_the_git_commit_is_recorded_with_a_flag_for_changes(tmp_path: Path, runs: Runs) -> None:
+def test_the_git_commit_is_recorded_with_a_flag_for_changes(tmp_path: Path, runs: RunStore) -> None:
     identity = {
         "GIT_AUTHOR_NAME": "a",
         "GIT_AUTHOR_EMAIL": "a@b",

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from machine import PRIVATE_ROOTS
 
-from hera_k8s_cli.logging import remember
 from hera_k8s_sandbox import plugin
 from hera_k8s_sandbox.server import launch
 from hera_k8s_sandbox.settings import SandboxSettings
 from hera_k8s_utils import NotApplicable
+from hera_k8s_utils.redaction import register_secrets
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_its_server_is_given_no_secret_of_the_environment(tmp_path: Path, monkey
     monkeypatch.setenv("ARGO_TOKEN", f"Bearer {secret}")
     monkeypatch.setenv("ARGO_SERVER", f"https://argo.example/bearer/{secret}")
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:{secret}@proxy.example:3128")
-    remember([secret])
+    register_secrets([secret])
     with launch.running(tmp_path / "state", lifetime=60) as address:
         process = json.loads((address.directory / "server.json").read_text())["pid"]
         given = Path(f"/proc/{process}/environ")

@@ -14,7 +14,7 @@ from sandbox_workflows import Workflows, workflow
 from sandbox_workflows import container as template
 
 from hera_k8s_sandbox.kubelet.mounts import Mount, Task
-from hera_k8s_sandbox.kubelet.path_rewriting import Rewriting, Unrewritable
+from hera_k8s_sandbox.kubelet.path_rewriting import RewritingView, Unrewritable
 from hera_k8s_sandbox.server.launch import running
 
 PLACE = f"/data-of-{uuid.uuid4().hex[:8]}"
@@ -50,7 +50,7 @@ def test_a_command_that_reaches_its_mount_another_way_is_refused(
     tmp_path: Path, command: tuple[str, ...], why: str
 ) -> None:
     with pytest.raises(Unrewritable) as refused:
-        Rewriting().launch(task(tmp_path, *command))
+        RewritingView().launch(task(tmp_path, *command))
     assert why in str(refused.value)
     assert "allow user namespaces, or install bubblewrap" in str(refused.value)
 
@@ -66,12 +66,12 @@ def test_scripts_variables_and_directories_are_looked_through_too(tmp_path: Path
         ({"results": ("/z",)}, "the output /z is not below a mount or /tmp"),
     ):
         with pytest.raises(Unrewritable, match=why):
-            Rewriting().launch(task(tmp_path, "true", **given))
+            RewritingView().launch(task(tmp_path, "true", **given))
 
 
 def test_a_mount_within_another_is_not_reached_through_it(tmp_path: Path) -> None:
     with pytest.raises(Unrewritable, match="the command names /data, a parent of the mount /data/in"):
-        Rewriting().launch(task(tmp_path, "ls", "/data", targets=("/data", "/data/in")))
+        RewritingView().launch(task(tmp_path, "ls", "/data", targets=("/data", "/data/in")))
 
 
 def test_a_script_on_a_volume_that_names_a_mount_is_refused(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_script_on_a_volume_that_names_a_mount_is_refused(tmp_path: Path) -> N
     (tmp_path / "claim" / "main.py").write_text("open('/mnt/results/x')\n")
     for command in (("python", "/mnt/results/main.py"), ("sh", "-c", "cd /tmp; python /mnt/results/main.py")):
         with pytest.raises(Unrewritable, match=r"the file /mnt/results/main\.py names the mount /mnt/results"):
-            Rewriting().launch(task(tmp_path, *command))
+            RewritingView().launch(task(tmp_path, *command))
 
 
 @pytest.mark.parametrize(
@@ -93,17 +93,17 @@ def test_a_script_on_a_volume_that_names_a_mount_is_refused(tmp_path: Path) -> N
     ],
 )
 def test_other_commands_are_served(tmp_path: Path, command: tuple[str, ...]) -> None:
-    launch = Rewriting().launch(task(tmp_path, *command))
+    launch = RewritingView().launch(task(tmp_path, *command))
     assert launch.argv == tuple(word.replace("/mnt/results", str(tmp_path / "claim")) for word in command)
 
 
 def test_an_address_is_no_spelling_of_a_mount(tmp_path: Path) -> None:
     line = "fetch s3://mnt/results"
-    assert Rewriting().launch(task(tmp_path, "sh", "-c", line)).argv[2] == line
+    assert RewritingView().launch(task(tmp_path, "sh", "-c", line)).argv[2] == line
 
 
 def test_without_a_mount_nothing_can_be_missed(tmp_path: Path) -> None:
-    assert Rewriting().launch(task(tmp_path, "sh", "-c", "cd / && ls", targets=())).argv[2] == "cd / && ls"
+    assert RewritingView().launch(task(tmp_path, "sh", "-c", "cd / && ls", targets=())).argv[2] == "cd / && ls"
 
 
 # On a server

@@ -14,7 +14,7 @@ from machine import MOUNTS
 from hera_k8s_sandbox.kubelet.images import Images, pull_error, repository
 from hera_k8s_sandbox.kubelet.mount_views import choose_view
 from hera_k8s_sandbox.kubelet.mounts import Mount, Task
-from hera_k8s_sandbox.kubelet.path_rewriting import Rewriting
+from hera_k8s_sandbox.kubelet.path_rewriting import RewritingView
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_paths_of_mounts_are_rewritten_whole(tmp_path: Path, text: str, rewritte
     if text != "/results/deep/x":
         mounts = mounts[:1]
     task = Task("pod", tmp_path / "pod", ("echo", text), tmp_path, env={"X": text}, mounts=mounts, script=text)
-    launch = Rewriting().launch(task)
+    launch = RewritingView().launch(task)
     wanted = rewritten.format(r=results, d=deep, t=tmp_path / "pod" / "tmp")
     assert launch.argv == ("echo", wanted)
     assert launch.env["X"] == wanted
@@ -92,7 +92,7 @@ def test_outputs_are_found_where_they_were_written(tmp_path: Path) -> None:
     mounts = (Mount(tmp_path / "claim", "/results"),)
     outputs = ("/results/x", "/tmp/y")
     command = ("sh", "-c", "cat /tmp/y")
-    launch = Rewriting().launch(Task("pod", tmp_path / "pod", command, tmp_path, mounts=mounts, outputs=outputs))
+    launch = RewritingView().launch(Task("pod", tmp_path / "pod", command, tmp_path, mounts=mounts, outputs=outputs))
     assert launch.outputs["/results/x"] == tmp_path / "claim" / "x"
     assert launch.outputs["/tmp/y"] == tmp_path / "pod" / "tmp" / "y"
     assert launch.argv[2] == f"cat {launch.outputs['/tmp/y']}"

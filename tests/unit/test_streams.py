@@ -22,7 +22,7 @@ PLACES = {
     "core/hera_k8s_utils/streams.py": {"sys.stdout", "sys.stderr"},
     "plugins/hera_k8s_cli/terminal/console.py": {"sys.stdout", "sys.stderr", "rich"},
     "plugins/hera_k8s_cli/main.py": {"sys.stdout", "sys.stderr"},
-    "plugins/hera_k8s_cli/logging.py": {"sys.stderr", "StreamHandler"},
+    "core/hera_k8s_utils/stderr_logging.py": {"sys.stderr", "StreamHandler"},
     "plugins/hera_k8s_cli/runs/progress.py": {"rich"},
     "plugins/hera_k8s_argo/login.py": {"getpass"},
     "plugins/hera_k8s_kube/exec_plugin.py": {"sys.stderr"},

@@ -25,13 +25,13 @@ from jobs_peer import job
 from sandbox_api import Api
 
 from hera_k8s_argo.engines.server import ArgoEngine
-from hera_k8s_cli.runs.selection import Target
+from hera_k8s_cli.runs.selection import RunHandle
 from hera_k8s_cli.runs.settling import settle, submit
 from hera_k8s_kube.jobs.engine import JobsEngine
 from hera_k8s_utils import Experiment, SubmitError, SubmittedInPart, build_container
-from hera_k8s_utils.formatting import now, stamp
-from hera_k8s_utils.network.retry import Patience
-from hera_k8s_utils.runs.records import Runs, Submitted
+from hera_k8s_utils.formatting import format_timestamp, now
+from hera_k8s_utils.network.retry import RetryPolicy
+from hera_k8s_utils.runs.records import RunStore, Submitted
 
 Json = dict[str, Any]
 
@@ -62,7 +62,7 @@ class History:
         """`hera-k8s run --run-id ID`: what it reports."""
         with self._opened() as container:
             built = container.experiment()
-            record = Runs(self.directory / "runs").start(built)
+            record = RunStore(self.directory / "runs").start(built)
             container.engine.override(self._hurried(container))
             try:
                 submit(built, record, container)
@@ -74,9 +74,9 @@ class History:
         """What `hera-k8s follow ID` finds out before it follows: what it reports."""
         with self._opened() as container:
             built = container.experiment()
-            record = Runs(self.directory / "runs").find(self.run_id)
+            record = RunStore(self.directory / "runs").find(self.run_id)
             try:
-                settle(Target(built.name, record), container)
+                settle(RunHandle(built.name, record), container)
             except SubmitError as error:
                 return verdict_of(error)
             assert record.attempt.state is Submitted.ACCEPTED
@@ -88,7 +88,7 @@ class History:
         path = self.directory / "runs" / self.run_id / "submission_failed.json"
         if path.exists():
             told = json.loads(path.read_text())
-            path.write_text(json.dumps({**told, "at": stamp(now() - timedelta(seconds=seconds))}))
+            path.write_text(json.dumps({**told, "at": format_timestamp(now() - timedelta(seconds=seconds))}))
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
@@ -120,7 +120,7 @@ class History:
     def _hurried(self, container: Any) -> Any:
         """The engine, whose pauses take no time but the gateway's."""
         engine = container.engine()
-        patience = Patience(pause=self.gateway.pass_time)
+        patience = RetryPolicy(pause=self.gateway.pass_time)
         if isinstance(engine, JobsEngine):
             return JobsEngine(replace(engine.jobs, patience=patience))
         assert isinstance(engine, ArgoEngine) == (self.engine == "argo")

@@ -14,11 +14,18 @@ from fault_server import Answer, Request, bomb, cut, deep_json, html_login, lyin
 
 from hera_k8s_argo.engines.server import ArgoEngine
 from hera_k8s_cli.runs.settling import submit
-from hera_k8s_utils import CredentialError, HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, Trouble
-from hera_k8s_utils.engines.submission import Desk, submit_once
+from hera_k8s_utils import (
+    CredentialError,
+    ErrorKind,
+    HeraK8sError,
+    PlatformError,
+    SubmissionOutcomeUnknown,
+    SubmitError,
+)
+from hera_k8s_utils.engines.submission import SubmissionTarget, submit_once
 from hera_k8s_utils.labels import DIGEST_LABEL
-from hera_k8s_utils.network.retry import Patience
-from hera_k8s_utils.runs.records import Runs, Submitted
+from hera_k8s_utils.network.retry import RetryPolicy
+from hera_k8s_utils.runs.records import RunStore, Submitted
 
 HELLO = f"{WORKFLOWS}/hello-r1"
 PAGE = {"Content-Type": "text/html"}
@@ -255,8 +262,8 @@ def test_a_workflow_is_looked_for_as_long_as_was_said(peer: ArgoPeer) -> None:
     peer.on("POST", WORKFLOWS, reply(502, ""))
     waited: list[float] = []
     with connected(peer.url, hello(), run_id="r1") as container:
-        engine = ArgoEngine(container.context().argo, "", Patience(pause=waited.append), confirming=45.0)
-        with pytest.raises(SubmissionUnknown):
+        engine = ArgoEngine(container.context().argo, "", RetryPolicy(pause=waited.append), confirming=45.0)
+        with pytest.raises(SubmissionOutcomeUnknown):
             engine.submit(container.experiment())
     assert sum(waited) == 7.0 + 45.0
     assert len(peer.asked("POST")) == 4
@@ -272,7 +279,7 @@ def test_a_workflow_that_arrives_after_the_last_try_is_seen(peer: ArgoPeer) -> N
             peer.keep(peer.asked("POST")[-1])
 
     with connected(peer.url, hello(), run_id="r1") as container:
-        engine = ArgoEngine(container.context().argo, "", Patience(pause=pause))
+        engine = ArgoEngine(container.context().argo, "", RetryPolicy(pause=pause))
         assert engine.submit(container.experiment()).existed
 
 
@@ -281,12 +288,12 @@ def test_what_was_never_sent_is_surely_not_accepted() -> None:
         engine = engine_of(container.context())
         with pytest.raises(SubmitError, match="refused the connection") as caught:
             engine.submit(container.experiment())
-    assert not isinstance(caught.value, SubmissionUnknown)
+    assert not isinstance(caught.value, SubmissionOutcomeUnknown)
 
 
 def test_a_token_that_ends_after_a_lost_answer_leaves_the_outcome_unknown() -> None:
     answers: list[HeraK8sError] = [
-        PlatformError("POST", found="bad gateway", trouble=Trouble.SERVER, status=502),
+        PlatformError("POST", found="bad gateway", trouble=ErrorKind.SERVER, status=502),
         CredentialError("the token has expired"),
     ]
 
@@ -294,16 +301,16 @@ def test_a_token_that_ends_after_a_lost_answer_leaves_the_outcome_unknown() -> N
         raise answers.pop(0)
 
     def read(name: str) -> Any:
-        raise PlatformError("GET", trouble=Trouble.MISSING, status=404)
+        raise PlatformError("GET", trouble=ErrorKind.MISSING, status=404)
 
     wanted = {"metadata": {"name": "hello-r1", "labels": {DIGEST_LABEL: "abc"}}}
-    with pytest.raises(SubmissionUnknown, match=r"bad gateway.*the token has expired"):
-        submit_once(wanted, Desk(NAMESPACE, create=create, read=read, pause=lambda _: None))
+    with pytest.raises(SubmissionOutcomeUnknown, match=r"bad gateway.*the token has expired"):
+        submit_once(wanted, SubmissionTarget(NAMESPACE, create=create, read=read, pause=lambda _: None))
 
 
 def test_an_attempt_without_a_credential_does_not_deny_an_earlier_one(hera: CommandLine, peer: ArgoPeer) -> None:
     left_unknown(hera, peer)
-    kept = Runs(Path("runs")).find("r1")
+    kept = RunStore(Path("runs")).find("r1")
     with connected(peer.url, hello(), run_id="r1") as container:
 
         class Refusing(ArgoEngine):
@@ -311,7 +318,7 @@ def test_an_attempt_without_a_credential_does_not_deny_an_earlier_one(hera: Comm
                 raise CredentialError("the token has expired")
 
         container.engine.override(Refusing(container.context().argo))
-        with pytest.raises(SubmissionUnknown, match="an earlier attempt may be carried out yet"):
+        with pytest.raises(SubmissionOutcomeUnknown, match="an earlier attempt may be carried out yet"):
             submit(container.experiment(), kept, container)
     assert kept.attempt.state is Submitted.UNKNOWN
 
@@ -339,4 +346,4 @@ def test_a_deletion_whose_answer_was_lost_has_succeeded(peer: ArgoPeer) -> None:
         peer.on("DELETE", HELLO, refusal(404, "not found", 5))
         with pytest.raises(PlatformError) as caught:
             container.context().argo.delete("hello-r1")
-    assert caught.value.trouble is Trouble.MISSING
+    assert caught.value.trouble is ErrorKind.MISSING

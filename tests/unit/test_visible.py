@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from terminals import EVIL_LINES, SEQUENCES, seen
 
-from hera_k8s_utils import HeraK8sError, PlatformError, Trouble
+from hera_k8s_utils import ErrorKind, HeraK8sError, PlatformError
 from hera_k8s_utils.sanitize import one_line, quoted, visible
 
 JOINERS = {"\u200c", "\u200d"}
@@ -93,5 +93,5 @@ def test_an_error_as_text_has_no_line_of_others() -> None:
 
 
 def test_what_a_server_says_is_no_list_of_ours() -> None:
-    said = str(PlatformError("GET /", found="\n  ✔ all checks passed", trouble=Trouble.SERVER))
+    said = str(PlatformError("GET /", found="\n  ✔ all checks passed", trouble=ErrorKind.SERVER))
     assert said == "GET /: ✔ all checks passed"

@@ -25,12 +25,12 @@ from hera_k8s_utils import OptionsError, formatting
     ],
 )
 def test_durations_are_said_in_words(seconds: float, said: str) -> None:
-    assert formatting.duration(seconds) == said
+    assert formatting.format_duration(seconds) == said
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (51.9, "0:51"), (723, "12:03"), (3723, "1:02:03")])
 def test_a_running_clock_keeps_its_shape(seconds: float, shown: str) -> None:
-    assert formatting.clock(seconds) == shown
+    assert formatting.format_elapsed(seconds) == shown
 
 
 @pytest.mark.parametrize(
@@ -47,15 +47,15 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 
 def test_times_of_servers_are_read_with_z() -> None:
-    assert formatting.moment("2026-11-20T10:42:00Z") == datetime(2026, 11, 20, 10, 42, tzinfo=timezone.utc)
-    assert formatting.moment("never") is None
-    assert formatting.moment("") is None
+    assert formatting.parse_timestamp("2026-11-20T10:42:00Z") == datetime(2026, 11, 20, 10, 42, tzinfo=timezone.utc)
+    assert formatting.parse_timestamp("never") is None
+    assert formatting.parse_timestamp("") is None
 
 
 def test_a_stamp_reads_back() -> None:
     at = datetime(2026, 11, 20, 10, 42, 1, 500000, tzinfo=timezone.utc)
-    assert formatting.stamp(at) == "2026-11-20T10:42:01.500Z"
-    assert formatting.moment(formatting.stamp(at)) == at
+    assert formatting.format_timestamp(at) == "2026-11-20T10:42:01.500Z"
+    assert formatting.parse_timestamp(formatting.format_timestamp(at)) == at
 
 
 @pytest.mark.parametrize(
@@ -64,20 +64,20 @@ def test_a_stamp_reads_back() -> None:
 )
 def test_how_long_ago_is_said_in_words(seconds: float, said: str) -> None:
     at = formatting.now()
-    assert formatting.ago(at - timedelta(seconds=seconds), at) == said
+    assert formatting.time_ago(at - timedelta(seconds=seconds), at) == said
 
 
 def test_sizes_are_powers_of_ten() -> None:
-    assert [formatting.size(n) for n in (812, 20_800, 1_100_000)] == ["812 B", "20.8 kB", "1.1 MB"]
+    assert [formatting.format_bytes(n) for n in (812, 20_800, 1_100_000)] == ["812 B", "20.8 kB", "1.1 MB"]
 
 
 def test_nouns_agree_with_their_number() -> None:
-    assert formatting.counted(1, "check") == "1 check"
-    assert formatting.counted(9, "check") == "9 checks"
+    assert formatting.pluralize(1, "check") == "1 check"
+    assert formatting.pluralize(9, "check") == "9 checks"
 
 
 def test_columns_are_aligned() -> None:
-    assert formatting.columns([("a", "b"), ("long", "c")]) == ["a     b", "long  c"]
+    assert formatting.align_columns([("a", "b"), ("long", "c")]) == ["a     b", "long  c"]
 
 
 @pytest.mark.parametrize(

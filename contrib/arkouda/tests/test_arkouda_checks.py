@@ -17,7 +17,7 @@ from hera_k8s_arkouda.plugin import resource_checkers
 from hera_k8s_arkouda.requirements import Capacity, Installed, PrometheusSelection, SshKeys, TokenSecret
 from hera_k8s_arkouda.selectors import matches
 
-from hera_k8s_utils import Context, Json, PlatformError, ResourceChecker, Trouble, Verdict, build_container
+from hera_k8s_utils import Context, ErrorKind, Json, PlatformError, ResourceChecker, Verdict, build_container
 from hera_k8s_utils.testing import CheckerContract, PluginContract
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="the sandbox is for POSIX systems")
@@ -189,7 +189,7 @@ def test_what_may_not_be_looked_at_is_left_to_the_framework_to_call_unknown(nobo
     for look in looks:
         with pytest.raises(PlatformError) as refused:
             look()
-        assert refused.value.trouble is Trouble.FORBIDDEN
+        assert refused.value.trouble is ErrorKind.FORBIDDEN
 
 
 @needs_posix

@@ -10,7 +10,7 @@ pytest.importorskip("covalent", reason="needs Covalent: nox -s 'contrib(covalent
 pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalent: nox -s 'contrib(covalent)'")
 
 from covalent_kubernetes_plugin.errors import TaskPending, TaskTimeout
-from covalent_kubernetes_plugin.failures import Patience, exit_code, of_job
+from covalent_kubernetes_plugin.failures import PendingLimit, exit_code, of_job
 
 from hera_k8s_kube.jobs import Job
 
@@ -18,8 +18,8 @@ PULL = "ImagePullBackOff: Back-off pulling image"
 FULL = "Unschedulable: 0/3 nodes are available"
 
 
-def patience() -> Patience:
-    return Patience("job", "python:3", limit=900, soon=30)
+def patience() -> PendingLimit:
+    return PendingLimit("job", "python:3", limit=900, soon=30)
 
 
 def pod(**status: Any) -> list[Any]:

@@ -26,11 +26,11 @@ from covalent_kubernetes_plugin import manifests, results, runner, tasks
 from covalent_kubernetes_plugin.errors import TaskFailed
 from covalent_kubernetes_plugin.results import Outcome
 from covalent_kubernetes_plugin.secret_store import LARGEST_TASK, SecretStore
-from covalent_kubernetes_plugin.stores import Parcel
+from covalent_kubernetes_plugin.stores import TaskBundle
 
 BARE = sys._base_executable  # type: ignore[attr-defined]
 noise = lambda length: hashlib.shake_256(b"").digest(length)  # noqa: E731 - a lambda is pickled by its code
-SEALING = manifests.Sealing(b"k" * 32, "0123456789abcdef")
+SEALING = manifests.SealingKey(b"k" * 32, "0123456789abcdef")
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Ran:
         return results.unsealed(block, SEALING.key)
 
 
-def wanted() -> manifests.Wanted:
-    return manifests.Wanted("job", "1", "p", "d", "0", "python:3", "", "", 0, "")
+def wanted() -> manifests.TaskSpec:
+    return manifests.TaskSpec("job", "1", "p", "d", "0", "python:3", "", "", 0, "")
 
 
 def packed(function: Any, *args: Any, before: Any = (), after: Any = ()) -> tasks.Task:
@@ -63,7 +63,7 @@ def packed(function: Any, *args: Any, before: Any = (), after: Any = ()) -> task
 def pod(tmp_path: Path) -> Callable[..., Ran]:
     """Runs a task as a pod would that mounts the task's Secret."""
 
-    def run(task: tasks.Task, *, parcel: Parcel | None = None, digest: str = "", **environ: str) -> Ran:
+    def run(task: tasks.Task, *, parcel: TaskBundle | None = None, digest: str = "", **environ: str) -> Ran:
         parcel = parcel or SecretStore().send("job", task.payload)
         digest = digest or hashlib.sha256(task.payload).hexdigest()
         secret = manifests.task_secret(wanted(), task, digest, parcel, SEALING)
@@ -274,13 +274,13 @@ def test_a_task_pickled_by_another_python_is_not_read(pod: Callable[..., Ran]) -
 def test_a_stored_task_that_somebody_changed_is_not_read(pod: Callable[..., Ran], tmp_path: Path) -> None:
     task = packed(lambda: 1)
     (tmp_path / "task").write_bytes(task.payload + b" ")
-    parcel = Parcel({"file": "task"}, {"log": 10_000})
+    parcel = TaskBundle({"file": "task"}, {"log": 10_000})
     ran = pod(task, parcel=parcel, COVALENT_STORE=str(tmp_path))
     assert (ran.status, ran.outcome.header["kind"]) == (1, "digest")
 
 
 def test_a_task_that_the_pod_does_not_find_is_told(pod: Callable[..., Ran], tmp_path: Path) -> None:
-    parcel = Parcel({"file": "task"}, {"log": 10_000})
+    parcel = TaskBundle({"file": "task"}, {"log": 10_000})
     ran = pod(packed(lambda: 1), parcel=parcel, COVALENT_STORE=str(tmp_path))
     assert ran.status == runner.UNDELIVERED
     assert "the task cannot be fetched: FileNotFoundError" in ran.stderr
@@ -289,7 +289,7 @@ def test_a_task_that_the_pod_does_not_find_is_told(pod: Callable[..., Ran], tmp_
 def test_an_outcome_that_cannot_be_left_ends_the_pod_with_a_status_of_its_own(
     pod: Callable[..., Ran], tmp_path: Path
 ) -> None:
-    parcel = Parcel({"file": "task"}, {"file": "absent/outcome"})
+    parcel = TaskBundle({"file": "task"}, {"file": "absent/outcome"})
     task = packed(lambda: 1)
     (tmp_path / "task").write_bytes(task.payload)
     ran = pod(task, parcel=parcel, COVALENT_STORE=str(tmp_path))
@@ -320,7 +320,7 @@ def test_a_result_that_is_too_large_for_the_log_says_what_to_set(pod: Callable[.
 
     task = packed(lambda: noise(2_000_000))
     parcel = SecretStore().send("job", task.payload)
-    small = Parcel(parcel.task, {"log": 1_000_000}, files=parcel.files)
+    small = TaskBundle(parcel.task, {"log": 1_000_000}, files=parcel.files)
     ran = pod(task, parcel=small)
     assert ran.status == 1
     error = of_refusal("job", ran.outcome, image="python:3", python=task.python)
@@ -336,7 +336,7 @@ def test_a_task_that_is_too_large_for_a_secret_says_what_to_set() -> None:
 
 
 def test_the_largest_task_fits_in_its_secret() -> None:
-    parcel = Parcel({}, {}, files={"task.z": b"x" * LARGEST_TASK})
+    parcel = TaskBundle({}, {}, files={"task.z": b"x" * LARGEST_TASK})
     secret = manifests.task_secret(wanted(), packed(len, ""), "", parcel, SEALING)
     assert sum(len(base64.b64decode(each)) for each in secret["data"].values()) <= 1024 * 1024
 
@@ -365,9 +365,9 @@ def test_an_outcome_whose_log_was_rotated_meanwhile_is_said_to_be_broken(pod: Ca
 
 
 def test_the_key_is_in_no_manifest_but_the_secrets_and_in_no_text() -> None:
-    secret = manifests.task_secret(wanted(), packed(len, ""), "", Parcel({}, {}), SEALING)
+    secret = manifests.task_secret(wanted(), packed(len, ""), "", TaskBundle({}, {}), SEALING)
     ticket = json.loads(base64.b64decode(secret["data"]["ticket.json"]))
-    job = json.dumps(manifests.job(wanted(), Parcel({}, {}), pull=False))
+    job = json.dumps(manifests.job(wanted(), TaskBundle({}, {}), pull=False))
     assert ticket["key"] == SEALING.key.hex()
     assert SEALING.key.hex() not in job
     assert "kkkk" not in repr(SEALING)

@@ -11,7 +11,7 @@ import pytest
 from fault_server import Answer, Request, cut, reply, stream
 from jobs_peer import JOBS, PODS, JobsPeer, ended, event, job, jobs_on, status
 
-from hera_k8s_utils import PlatformError, Trouble
+from hera_k8s_utils import ErrorKind, PlatformError
 
 SOURCES = Path(__file__).resolve().parent.parent / "src"
 BUSY = reply(503, status(503, "ServiceUnavailable"))
@@ -79,7 +79,7 @@ def test_failures_to_resume_have_an_end(waves: Any, peer: JobsPeer) -> None:
     peer.on("PATCH", f"{JOBS}/a", BUSY)
     with pytest.raises(PlatformError, match="4 times in a row") as caught:
         waves.Driver(jobs_on(peer), "app=try", 1).run()
-    assert caught.value.trouble is Trouble.SERVER
+    assert caught.value.trouble is ErrorKind.SERVER
     assert "hera-k8s jobs wait" in caught.value.hint
     assert len(patched(peer)) == 4
 
@@ -89,7 +89,7 @@ def test_what_may_not_be_resumed_is_tried_once(waves: Any, peer: JobsPeer) -> No
     peer.on("PATCH", f"{JOBS}/a", reply(403, status(403, "Forbidden")))
     with pytest.raises(PlatformError) as caught:
         waves.Driver(jobs_on(peer), "app=try", 1).run()
-    assert caught.value.trouble is Trouble.FORBIDDEN
+    assert caught.value.trouble is ErrorKind.FORBIDDEN
     assert len(patched(peer)) == 1
 
 

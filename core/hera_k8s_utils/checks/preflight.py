@@ -10,28 +10,29 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils.checks.lint import lint
 from hera_k8s_utils.checks.runner import ACCESS, ENVIRONMENT, WORKFLOW, Check, Report, Row, run_checks
-from hera_k8s_utils.errors import CredentialError, NoCredential, OptionsError, PluginError, Trouble, listed
-from hera_k8s_utils.experiment.manifest import Manifest, Unresolved
+from hera_k8s_utils.errors import CredentialError, ErrorKind, NoCredential, OptionsError, PluginError, join_names
+from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import BuiltExperiment, Requirement
+from hera_k8s_utils.experiment.workload import Unresolved
 from hera_k8s_utils.network.addresses import shown_address
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.isolation import blaming
+from hera_k8s_utils.plugins.isolation import attribute_errors_to
 from hera_k8s_utils.plugins.records import Engine, ExecutionEngine, ResourceChecker
 from hera_k8s_utils.results import CheckResult, Verdict, ok, unknown, warn
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.settings import CoreSettings
-    from hera_k8s_utils.plugins.manager import Plugins
-    from hera_k8s_utils.plugins.platforms import Platforms
+    from hera_k8s_utils.plugins.manager import PluginManager
+    from hera_k8s_utils.plugins.platforms import PlatformRegistry
 
-_BLINDING = (Trouble.UNREACHABLE, Trouble.UNTRUSTED, Trouble.TIMEOUT, Trouble.UNAUTHORIZED, Trouble.PROTOCOL)
+_BLINDING = (ErrorKind.UNREACHABLE, ErrorKind.UNTRUSTED, ErrorKind.TIMEOUT, ErrorKind.UNAUTHORIZED, ErrorKind.PROTOCOL)
 """Troubles that say nothing of the resource that was asked for: nothing on that platform can be looked at."""
-_SAID_ONCE: Final = (Trouble.THROTTLED, Trouble.SERVER)
+_SAID_ONCE: Final = (ErrorKind.THROTTLED, ErrorKind.SERVER)
 """Troubles of one request, perhaps: what meets the same one as the access to a platform need not repeat it."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequiredResource:
     """A requirement, and whether it was read out of the workflow rather than declared."""
 
     requirement: Requirement | Unresolved
@@ -39,33 +40,33 @@ class Wanted:
     derived: bool = False
 
 
-def gather(built: BuiltExperiment, checkers: Sequence[ResourceChecker[Any]]) -> list[Wanted]:
+def collect_requirements(built: BuiltExperiment, checkers: Sequence[ResourceChecker[Any]]) -> list[RequiredResource]:
     """What the experiment and the sites declare, and what the workflow itself uses besides. Works offline.
 
     Two requirements of one kind and name are one; the declared one stays, with what the other knows more of.
     """
     by_type = {checker.requirement: checker for checker in checkers}
-    merged: dict[tuple[str, str], Wanted] = {}
+    merged: dict[tuple[str, str], RequiredResource] = {}
     for requirement in built.environment.requirements:
-        _merge(merged, Wanted(requirement, _checker_of(requirement, by_type)))
-    unresolved: list[Wanted] = []
+        _merge(merged, RequiredResource(requirement, _checker_of(requirement, by_type)))
+    unresolved: list[RequiredResource] = []
     for checker in checkers:
         for found in _references(checker, built.manifest):
             if isinstance(found, Unresolved):
-                unresolved.append(Wanted(found, checker, derived=True))
+                unresolved.append(RequiredResource(found, checker, derived=True))
             else:
-                _merge(merged, Wanted(found, checker, derived=True))
+                _merge(merged, RequiredResource(found, checker, derived=True))
     return [*merged.values(), *unresolved]
 
 
 def _references(checker: ResourceChecker[Any], manifest: Manifest) -> list[Requirement | Unresolved]:
     if checker.references is None:
         return []
-    with blaming(f"the checker of {checker.kind}"):
+    with attribute_errors_to(f"the checker of {checker.kind}"):
         return list(checker.references(manifest))
 
 
-def _merge(merged: dict[tuple[str, str], Wanted], wanted: Wanted) -> None:
+def _merge(merged: dict[tuple[str, str], RequiredResource], wanted: RequiredResource) -> None:
     requirement = wanted.requirement
     if isinstance(requirement, Unresolved):
         return
@@ -94,7 +95,7 @@ def _checker_of(
 
 
 def choose_engine(
-    plugins: Plugins, core: CoreSettings, platforms: Platforms, context: Context, kind: str
+    plugins: PluginManager, core: CoreSettings, platforms: PlatformRegistry, context: Context, kind: str
 ) -> ExecutionEngine:
     """The engine that the option names, else the first whose platforms are configured. Opens those platforms.
 
@@ -123,14 +124,14 @@ def choose_engine(
     )
 
 
-def _require_able(engine: ExecutionEngine, kind: str, plugins: Plugins) -> None:
+def _require_able(engine: ExecutionEngine, kind: str, plugins: PluginManager) -> None:
     """Raises `OptionsError` when the engine that was asked for does not run this kind of object."""
     if not kind or kind in engine.runs:
         return
     able = [e.name for e in plugins.records("execution_engines", ExecutionEngine) if kind in e.runs]
     raise OptionsError(
         f"the engine {engine.name} runs no {kind}",
-        found=f"it runs {listed(list(engine.runs)) or 'nothing'}",
+        found=f"it runs {join_names(list(engine.runs)) or 'nothing'}",
         hint=f"--engine {able[0]}, or leave it out" if able else "hera-k8s plugins",
     )
 
@@ -139,7 +140,7 @@ def _without_hint(error: NoCredential) -> str:
     return str(NoCredential(error.wanted, found=error.found))
 
 
-def _open_all(engine: ExecutionEngine, platforms: Platforms, context: Context) -> None:
+def _open_all(engine: ExecutionEngine, platforms: PlatformRegistry, context: Context) -> None:
     for name in engine.platforms:
         platforms.open(name, context)
 
@@ -149,27 +150,29 @@ def _open_all(engine: ExecutionEngine, platforms: Platforms, context: Context) -
 
 def check_all(
     built: BuiltExperiment,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[RequiredResource],
     engine: tuple[ExecutionEngine, Engine],
-    platforms: Platforms,
+    platforms: PlatformRegistry,
     context: Context,
     core: CoreSettings,
     on_row: Callable[[Row], None] | None = None,
 ) -> Report:
     """Run every check at once and report all of them. Platforms are opened before any thread starts."""
     declaration, running = engine
-    access = _open_others(platforms, context, declaration, lenient=bool(core.engine))
+    access = _open_remaining_platforms(platforms, context, declaration, lenient=bool(core.engine))
     checks = [
         *access,
         *(_requirement(w, context, platforms) for w in wanted),
-        *local_checks(built),
+        *offline_checks(built),
         Check(WORKFLOW, f"{declaration.name} accepts it", lambda: running.preflight(built)),
     ]
     report = run_checks(checks, width=core.concurrency, timeout=core.check_timeout, on_row=on_row)
-    return replace(report, rows=_without_echoes(report.rows), head=head(platforms, context))
+    return replace(report, rows=_suppress_repeated_failures(report.rows), head=head(platforms, context))
 
 
-def _open_others(platforms: Platforms, context: Context, engine: ExecutionEngine, *, lenient: bool) -> list[Check]:
+def _open_remaining_platforms(
+    platforms: PlatformRegistry, context: Context, engine: ExecutionEngine, *, lenient: bool
+) -> list[Check]:
     """Open what the engine does not need but requirements may, and look at the access to each.
 
     One that is simply not configured is left out. One that is configured and cannot be opened is an error, unless
@@ -191,14 +194,14 @@ def _open_others(platforms: Platforms, context: Context, engine: ExecutionEngine
     return checks
 
 
-def _probe(platforms: Platforms, context: Context, name: str) -> list[Check]:
+def _probe(platforms: PlatformRegistry, context: Context, name: str) -> list[Check]:
     declared = platforms.declared(name)
     if declared.probe is None:
         return []
     return [Check(ACCESS, name, partial(declared.probe, platforms.settings(declared), context))]
 
 
-def _requirement(wanted: Wanted, context: Context, platforms: Platforms) -> Check:
+def _requirement(wanted: RequiredResource, context: Context, platforms: PlatformRegistry) -> Check:
     requirement, checker = wanted.requirement, wanted.checker
     if isinstance(requirement, Unresolved):
         said = unknown(f"named by {requirement.text} in {requirement.where}, which is known only when it runs")
@@ -216,7 +219,7 @@ def _requirement(wanted: Wanted, context: Context, platforms: Platforms) -> Chec
     return Check(ENVIRONMENT, requirement.title, look)
 
 
-def local_checks(built: BuiltExperiment) -> Iterable[Check]:
+def offline_checks(built: BuiltExperiment) -> Iterable[Check]:
     """What can be told of a workflow and its layout without a server."""
     yield Check(WORKFLOW, "lint", lambda: lint(built.manifest, source=built.workflow), timed=False)
     if built.inputs.names:
@@ -228,7 +231,7 @@ def _proof(built: BuiltExperiment) -> str:
     return built.layout.prove().detail.replace(built.run_id, "<run>")
 
 
-def _without_echoes(rows: Sequence[Row]) -> list[Row]:
+def _suppress_repeated_failures(rows: Sequence[Row]) -> list[Row]:
     """When a platform cannot be reached, say so once: what was to be looked at on it is unknown, not failed."""
     troubles = {row.trouble for row in rows if row.section == ACCESS and row.result.verdict is Verdict.FAILED}
     if not troubles:
@@ -238,7 +241,7 @@ def _without_echoes(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, result=told) if row.section != ACCESS and row.trouble in echoes else row for row in rows]
 
 
-def head(platforms: Platforms, context: Context) -> list[dict[str, str]]:
+def head(platforms: PlatformRegistry, context: Context) -> list[dict[str, str]]:
     """As whom and where: a line for each platform that was opened."""
     lines = []
     for name in platforms.opened:

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import NoCredential, PlatformError, Trouble
+from hera_k8s_utils.errors import ErrorKind, NoCredential, PlatformError
 from hera_k8s_utils.experiment.model import Requirement
 from hera_k8s_utils.plugins.clients import KUBERNETES
-from hera_k8s_utils.plugins.isolation import blaming
+from hera_k8s_utils.plugins.isolation import attribute_errors_to
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.checks.preflight import Wanted
+    from hera_k8s_utils.checks.preflight import RequiredResource
     from hera_k8s_utils.container.container import ExperimentContainer
     from hera_k8s_utils.plugins.clients import Kubernetes, Scope
     from hera_k8s_utils.plugins.context import Context
-    from hera_k8s_utils.plugins.platforms import Platforms
+    from hera_k8s_utils.plugins.platforms import PlatformRegistry
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "hera-k8s-utils"
@@ -105,10 +105,10 @@ def provision(container: ExperimentContainer) -> list[Step]:
     `hera-k8s run` does it by itself on the sandbox only. Raises as `plan` and `carry_out` do.
     """
     planned = plan(container.requirements(), container.context(), container.platforms())
-    return carry_out(planned, container.context())
+    return apply(planned, container.context())
 
 
-def plan(wanted: Iterable[Wanted], context: Context, platforms: Platforms) -> Plan:
+def plan(wanted: Iterable[RequiredResource], context: Context, platforms: PlatformRegistry) -> Plan:
     """Look at each declared requirement that says enough to be made; changes nothing.
 
     Raises `CredentialError` or `PlatformError` when the cluster cannot be asked at all.
@@ -119,7 +119,7 @@ def plan(wanted: Iterable[Wanted], context: Context, platforms: Platforms) -> Pl
     return Plan([step for step in steps if step is not None], context.namespace)
 
 
-def carry_out(plan: Plan, context: Context) -> list[Step]:
+def apply(plan: Plan, context: Context) -> list[Step]:
     """Create and complete what the plan says, in its order; returns what was done.
 
     Raises `PlatformError` at the first that the cluster refuses; what was made before stays, and is found next time.
@@ -132,7 +132,7 @@ def carry_out(plan: Plan, context: Context) -> list[Step]:
     return done
 
 
-def is_implied(platforms: Platforms, context: Context) -> bool:
+def auto_provisions(platforms: PlatformRegistry, context: Context) -> bool:
     """Whether the cluster is the user's own, so that what is missing is made without asking (the sandbox is)."""
     try:
         return platforms.credential(KUBERNETES.name, context).provisions
@@ -140,12 +140,12 @@ def is_implied(platforms: Platforms, context: Context) -> bool:
         return False
 
 
-def _step(wanted: Wanted, context: Context, platforms: Platforms, experiment: str) -> Step | None:
+def _step(wanted: RequiredResource, context: Context, platforms: PlatformRegistry, experiment: str) -> Step | None:
     requirement, checker = wanted.requirement, wanted.checker
     if not isinstance(requirement, Requirement) or checker is None or checker.provision is None:
         return None
     kind = requirement.kind or checker.kind
-    with blaming(f"the checker of {checker.kind}"):
+    with attribute_errors_to(f"the checker of {checker.kind}"):
         body = checker.provision(platforms.settings(checker), context, requirement)
     name = str(body["metadata"]["name"]) if body else requirement.name
     kind = str(body["kind"]) if body else kind
@@ -154,7 +154,7 @@ def _step(wanted: Wanted, context: Context, platforms: Platforms, experiment: st
     try:
         found = _find(context.kubernetes, body, kind, name)
     except PlatformError as error:
-        if error.trouble is not Trouble.FORBIDDEN:
+        if error.trouble is not ErrorKind.FORBIDDEN:
             raise
         return Step(requirement.title, kind, name, CANNOT, why="it may not be looked at (403)")
     if body is None:
@@ -193,7 +193,7 @@ def _find(kubernetes: Kubernetes, body: Json | None, kind: str, name: str) -> Js
     try:
         return kubernetes.get(api_version, plural(kind), name, **_where(body or {"kind": kind}))
     except PlatformError as error:
-        if error.trouble is Trouble.MISSING:
+        if error.trouble is ErrorKind.MISSING:
             return None
         raise
 
@@ -207,7 +207,7 @@ def _send(step: Step, kubernetes: Kubernetes) -> None:
         else:
             kubernetes.patch(body["apiVersion"], plural(step.kind), step.name, body, **_where(body))
     except PlatformError as error:
-        if error.conclusive and error.trouble is not Trouble.CONFLICT:
+        if error.conclusive and error.trouble is not ErrorKind.CONFLICT:
             raise
         if not _has_arrived(step, kubernetes, error):
             raise _perhaps_made(step, error) from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ChecksFailed, HeraK8sError, PlatformError, Trouble
+from hera_k8s_utils.errors import ChecksFailed, ErrorKind, HeraK8sError, PlatformError
 from hera_k8s_utils.results import CheckResult, Finding, Verdict, fail, unknown
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Row:
     title: str
     result: CheckResult
     seconds: float = 0.0
-    trouble: Trouble | None = None
+    trouble: ErrorKind | None = None
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ class _Pool:
 
 def _rows(check: Check) -> list[Row]:
     began = time.monotonic()
-    trouble: Trouble | None = None
+    trouble: ErrorKind | None = None
     try:
         answer = check.run()
         findings = [Finding(check.title, answer)] if isinstance(answer, CheckResult) else list(answer)
@@ -208,7 +208,7 @@ def _rows(check: Check) -> list[Row]:
             findings = [Finding(check.title, _crashed(TypeError(f"it returned a {type(wrong[0]).__name__}")))]
     except PlatformError as error:
         trouble = error.trouble
-        findings = [Finding(check.title, verdict_of(error))]
+        findings = [Finding(check.title, result_from_error(error))]
     except HeraK8sError as error:
         findings = [Finding(check.title, fail(_sentence(error), hint=error.hint))]
     except BaseException as error:  # SystemExit too, which would end the thread without a word
@@ -218,11 +218,11 @@ def _rows(check: Check) -> list[Row]:
     return [Row(check.section, finding.title, finding.result, seconds, trouble) for finding in findings]
 
 
-def verdict_of(error: PlatformError) -> CheckResult:
+def result_from_error(error: PlatformError) -> CheckResult:
     """What a server's refusal says of a resource: missing fails, forbidden is unknown, the rest fails by its cause."""
-    if error.trouble is Trouble.FORBIDDEN:
+    if error.trouble is ErrorKind.FORBIDDEN:
         return unknown("not ours to look at (403)", hint=error.hint)
-    if error.trouble is Trouble.MISSING:
+    if error.trouble is ErrorKind.MISSING:
         return fail(error.found or "not found", hint=error.hint)
     return fail(_sentence(error), hint=error.hint)
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from hera_k8s_utils.compat.kubernetes_cluster import k8s_cluster
 from hera_k8s_utils.compat.parser import parser
-from hera_k8s_utils.compat.servers import Servers, ending_the_script
+from hera_k8s_utils.compat.servers import ScriptConnection, exiting_on_error
 from hera_k8s_utils.network.addresses import shown_address
 from hera_k8s_utils.redaction import REDACTED
 from hera_k8s_utils.sanitize import one_line
@@ -27,26 +27,26 @@ class argo_server:
     arguments: ClassVar[type[parser]] = parser
 
     def __init__(self, cluster: Any = None, args: Any = None) -> None:
-        with ending_the_script():
+        with exiting_on_error():
             self._use(self._reached(cluster, args))
             self._servers.require(self._servers.access("argo"))
             self._point_hera_here()
 
     @classmethod
-    def over(cls, servers: Servers) -> argo_server:
+    def over(cls, servers: ScriptConnection) -> argo_server:
         """The server behind a connection that was looked at already."""
         server = cls.__new__(cls)
         server._use(servers)
         server._point_hera_here()
         return server
 
-    def _reached(self, cluster: Any, args: Any) -> Servers:
+    def _reached(self, cluster: Any, args: Any) -> ScriptConnection:
         if isinstance(cluster, k8s_cluster):
             return cluster.servers
         stated = args if args is not None else cluster
-        return Servers.of(self.arguments().parse_args() if stated is None else stated)
+        return ScriptConnection.of(self.arguments().parse_args() if stated is None else stated)
 
-    def _use(self, servers: Servers) -> None:
+    def _use(self, servers: ScriptConnection) -> None:
         client = servers.open("argo")
         self._servers = servers
         self.server = servers.credential("argo").server or str(client.server)
@@ -54,19 +54,19 @@ class argo_server:
         self.service_account: str | None = servers.option("argo_service_account") or None
 
     @property
-    def servers(self) -> Servers:
+    def servers(self) -> ScriptConnection:
         """The connection, for others that use the same servers."""
         return self._servers
 
     @property
     def token(self) -> str | None:
         """The bearer token in use; None where the server asks for none."""
-        with ending_the_script():
+        with exiting_on_error():
             return self._servers.credential("argo").secret or None
 
     def define_argo_server_part_of_environment(self) -> None:
         """Make Hera's objects submit to this server, again if something else was set meanwhile."""
-        with ending_the_script():
+        with exiting_on_error():
             self._point_hera_here()
 
     def print_config(self) -> None:

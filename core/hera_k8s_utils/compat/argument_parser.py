@@ -15,16 +15,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TextIO
 
-from hera_k8s_cli.logging import redact, remember
 from hera_k8s_utils.compat.known_options import KnownOption
-from hera_k8s_utils.compat.servers import ending_the_script
+from hera_k8s_utils.compat.servers import exiting_on_error
 from hera_k8s_utils.config.arguments import unknown_words, without_values
 from hera_k8s_utils.config.conversion import switch
 from hera_k8s_utils.config.files import Entry, parse_config, read_config_files
 from hera_k8s_utils.config.global_flags import dashed, is_flag
 from hera_k8s_utils.config.options import canonical
 from hera_k8s_utils.config.resolution import nearest_key
-from hera_k8s_utils.errors import OptionsError, ScriptExit, listed
+from hera_k8s_utils.errors import OptionsError, ScriptExit, join_names
+from hera_k8s_utils.redaction import redact, register_secrets
 from hera_k8s_utils.sanitize import visible
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class ScriptParser(ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None, **settings: Any) -> Any:
         """As ConfigArgParse does it, with the framework's files and their order; an empty variable is an unset one."""
-        with ending_the_script():
+        with exiting_on_error():
             reads = bool(self._known) and not _asks_for_help(args)
             self._files[:] = [glob.escape(path) for path in config_paths()] if reads else []
             self._keep_variables()
@@ -151,7 +151,7 @@ class ScriptParser(ArgumentParser):
                 setattr(parsed, name, getattr(parsed, action.dest, None))
             value = getattr(parsed, name, None)
             if option.secret and isinstance(value, str):
-                remember([value])
+                register_secrets([value])
             if option.is_path and isinstance(value, str):
                 setattr(parsed, name, expanded(value))
 
@@ -204,10 +204,10 @@ def known_keys(
 
 def _judge(strange: Sequence[Entry], names: Iterable[str], shown: str, logger: logging.Logger) -> None:
     from hera_k8s_utils.config.declared import all_specs
-    from hera_k8s_utils.plugins.manager import Plugins
+    from hera_k8s_utils.plugins.manager import PluginManager
     from hera_k8s_utils.plugins.plugin_options import owners_of
 
-    framework = {name for spec in all_specs(owners_of(Plugins.load())) for name in spec.names}
+    framework = {name for spec in all_specs(owners_of(PluginManager.load())) for name in spec.names}
     known = {*names, *framework}
     unknown = [entry for entry in strange if canonical(entry.key) not in known]
     for entry in unknown:
@@ -218,7 +218,7 @@ def _judge(strange: Sequence[Entry], names: Iterable[str], shown: str, logger: l
                 hint=f"did you mean {near.replace('-', '_')}?",
             )
     if unknown:
-        logger.warning("%s: nothing here knows %s", shown, listed([entry.key for entry in unknown if entry.value]))
+        logger.warning("%s: nothing here knows %s", shown, join_names([entry.key for entry in unknown if entry.value]))
 
 
 # --- a parser of somebody else's -------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def extended(existing: ArgumentParser, options: Sequence[KnownOption], logger: l
         action = existing._option_string_actions[f"--{name}"]
         existing.set_defaults(**{action.dest: _as_default(action, name, value)})
         action.required = False
-    remember([said[o.name] for o in options if o.secret and o.name in said])
+    register_secrets([said[o.name] for o in options if o.secret and o.name in said])
     return existing
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from hera_k8s_utils.compat.argo_server import argo_server
 from hera_k8s_utils.compat.kubernetes_cluster import k8s_cluster
-from hera_k8s_utils.compat.servers import Servers, ending_the_script
+from hera_k8s_utils.compat.servers import ScriptConnection, exiting_on_error
 from hera_k8s_utils.streams import show
 
 
@@ -57,8 +57,8 @@ class num_exp_environment:
     cluster: Any
 
     def __init__(self, args: Any = None, verbose: bool = False) -> None:
-        with ending_the_script():
-            servers = Servers.of(args)
+        with exiting_on_error():
+            servers = ScriptConnection.of(args)
             servers.require(servers.access("argo"), servers.access("kubernetes"))
             self.k8s = k8s_cluster.over(servers)
             self.cluster = ClusterStruct(self.k8s)
@@ -73,7 +73,7 @@ class num_exp_environment:
 
     def print_config(self) -> None:
         """Print the servers and all that a subclass put into the environment; no secret is printed."""
-        with ending_the_script():
+        with exiting_on_error():
             self._argo.print_config()
             self.k8s.print_config()
             own = {name: value for name, value in self._plain().items() if name not in ("argo", "k8s") and value}
@@ -92,7 +92,7 @@ def _public(thing: Any) -> dict[str, Any]:
 
 def _as_plain(value: Any, within: tuple[int, ...]) -> Any:
     """Plain data for any value; what holds itself is named once, secrets are redacted. within: ids of the holders."""
-    from hera_k8s_cli.logging import redact
+    from hera_k8s_utils.redaction import redact
 
     if isinstance(value, Enum):
         return _as_plain(value.value, within)

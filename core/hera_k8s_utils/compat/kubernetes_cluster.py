@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hera_k8s_utils.compat.servers import Servers, ending_the_script
+from hera_k8s_utils.compat.servers import ScriptConnection, exiting_on_error
 from hera_k8s_utils.sanitize import one_line
 from hera_k8s_utils.streams import show
 
@@ -21,19 +21,19 @@ class k8s_cluster:
     """
 
     def __init__(self, args: Any = None) -> None:
-        with ending_the_script():
-            self._use(Servers.of(args))
+        with exiting_on_error():
+            self._use(ScriptConnection.of(args))
             self._servers.require(self._servers.access("kubernetes"))
             self.identity = str(self._servers.open("kubernetes").identity)
 
     @classmethod
-    def over(cls, servers: Servers) -> k8s_cluster:
+    def over(cls, servers: ScriptConnection) -> k8s_cluster:
         """The cluster behind a connection that was looked at already."""
         cluster = cls.__new__(cls)
         cluster._use(servers)
         return cluster
 
-    def _use(self, servers: Servers) -> None:
+    def _use(self, servers: ScriptConnection) -> None:
         client = servers.open("kubernetes")
         self._servers = servers
         self.namespace = str(client.namespace)
@@ -41,14 +41,14 @@ class k8s_cluster:
         self.identity = str(client.identity)
 
     @property
-    def servers(self) -> Servers:
+    def servers(self) -> ScriptConnection:
         """The connection, for others that use the same servers."""
         return self._servers
 
     @property
     def v1(self) -> Any:
         """The official client's `CoreV1Api`, with the credential, the proxy and the trust of this connection."""
-        with ending_the_script():
+        with exiting_on_error():
             return self._servers.open("kubernetes").core_v1()
 
     def assert_cluster(self) -> None:
@@ -82,13 +82,13 @@ class k8s_cluster:
         return f"k8s_cluster({self.server!r}, namespace={self.namespace!r})"
 
     def _assert(self, kind: str, name: str) -> None:
-        with ending_the_script():
+        with exiting_on_error():
             if not isinstance(name, str) or not name:
                 raise _unnamed(kind)
             self._servers.require(self._servers.resource(kind, name))
 
     def _require(self, check: Any) -> None:
-        with ending_the_script():
+        with exiting_on_error():
             self._servers.require(check)
 
 

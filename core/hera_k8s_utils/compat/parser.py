@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from hera_k8s_utils.compat.known_options import ARGO_OPTIONS, KUBERNETES_OPTIONS, KnownOption
-from hera_k8s_utils.compat.servers import Servers, as_script_exit, ending_the_script
+from hera_k8s_utils.compat.servers import ScriptConnection, as_script_exit, exiting_on_error
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -28,7 +28,7 @@ class parser:
     options: ClassVar[Sequence[KnownOption]] = (*ARGO_OPTIONS, *KUBERNETES_OPTIONS)
 
     def __init__(self, existing_parser: ArgumentParser | None = None, logger: logging.Logger | None = _LOG) -> None:
-        with ending_the_script():
+        with exiting_on_error():
             from hera_k8s_utils.compat.argument_parser import (  # ConfigArgParse patches argparse: only now
                 ScriptParser,
                 extended,
@@ -49,13 +49,13 @@ class parser:
 
         args: the words of the command line, by default the script's own.
         """
-        with ending_the_script():
+        with exiting_on_error():
             parsed: Namespace = self.parser.parse_args(args)
             return parsed
 
     def get_config_files(self) -> list[str]:
         """The configuration files that are read, in the order of ConfigArgParse: a later one beats an earlier one."""
-        with ending_the_script():
+        with exiting_on_error():
             from hera_k8s_utils.compat.argument_parser import config_paths
 
             return config_paths()
@@ -63,8 +63,8 @@ class parser:
     @staticmethod
     def verify_args(args: Any) -> None:
         """Raise `ScriptExit` naming all that is missing to reach both servers; asks neither of them."""
-        with ending_the_script():
-            verified(Servers.of(args), ("argo", "kubernetes"))
+        with exiting_on_error():
+            verified(ScriptConnection.of(args), ("argo", "kubernetes"))
 
 
 def parse_arguments(args: Sequence[str] | None = None) -> Namespace:
@@ -72,7 +72,7 @@ def parse_arguments(args: Sequence[str] | None = None) -> Namespace:
     return parser().parse_args(args)
 
 
-def verified(servers: Servers, platforms: Sequence[str]) -> None:
+def verified(servers: ScriptConnection, platforms: Sequence[str]) -> None:
     """Raise `ScriptExit` naming what is missing to reach these platforms; asks none of them.
 
     A service account's token is asked for only when it is needed: until then its name and a cluster are enough.

@@ -39,9 +39,9 @@ _REMEDIES: Final = {
 
 
 @contextmanager
-def ending_the_script() -> Iterator[None]:
+def exiting_on_error() -> Iterator[None]:
     """Turn the framework's errors into `ScriptExit`, without secrets. Warnings go to stderr where nobody logs."""
-    from hera_k8s_cli.logging import logging_to_stderr
+    from hera_k8s_utils.stderr_logging import logging_to_stderr
 
     try:
         if logging.getLogger().handlers:
@@ -57,18 +57,18 @@ def ending_the_script() -> Iterator[None]:
 
 def as_script_exit(error: HeraK8sError) -> ScriptExit:
     """An error of the framework's as scripts are told it: no secrets, and flags that scripts have."""
-    from hera_k8s_cli.logging import redact
+    from hera_k8s_utils.redaction import redact
 
-    wanted, found, hint = _KEYWORD.sub(r"\1", error.wanted), error.found, in_words_of_scripts(error.hint)
+    wanted, found, hint = _KEYWORD.sub(r"\1", error.wanted), error.found, to_legacy_flags(error.hint)
     if wanted.startswith("--"):
-        wanted = in_words_of_scripts(wanted)
+        wanted = to_legacy_flags(wanted)
     if isinstance(error, NoCredential):  # only there what was found is in our own words alone
-        found = in_words_of_scripts(found)
+        found = to_legacy_flags(found)
         hint = _REMEDIES.get(error.wanted.rpartition(" ")[2], hint)
     return ScriptExit(redact(wanted), found=redact(found), hint=redact(hint))
 
 
-def in_words_of_scripts(text: str) -> str:
+def to_legacy_flags(text: str) -> str:
     """A text whose flags are those that scripts have; of the others, the keys of `hera.config`."""
     clauses = re.split(r"(,|;|\n| or )", text)
     return "".join(each if _COMMAND.search(each) else _FLAG.sub(_as_key, each) for each in clauses)
@@ -90,13 +90,13 @@ def given_by(args: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Servers:
+class ScriptConnection:
     """The Kubernetes cluster and the Argo server that parsed arguments name."""
 
     connection: Connection
 
     @classmethod
-    def of(cls, args: Any) -> Servers:
+    def of(cls, args: Any) -> ScriptConnection:
         """Reached from parsed arguments; what they leave open comes from variables and files. Asks no server."""
         from hera_k8s_utils.container.container import connect
 
@@ -153,9 +153,9 @@ class Servers:
 
     def require(self, *checks: Check) -> None:
         """Look at everything at once; raises `ScriptExit` with all that is wrong, warns of what may be."""
-        from hera_k8s_cli.logging import redact
         from hera_k8s_utils.checks.runner import run_checks
         from hera_k8s_utils.config.settings import CoreSettings
+        from hera_k8s_utils.redaction import redact
         from hera_k8s_utils.results import Verdict
 
         core = self.context.options.of(CoreSettings)
@@ -185,6 +185,6 @@ class Servers:
     def _hint(self, row: Row) -> str:
         """The hint of a check, unless it is a flag that 0.1 scripts do not have."""
         if _NEW_FLAG not in row.result.hint:
-            return in_words_of_scripts(row.result.hint)
+            return to_legacy_flags(row.result.hint)
         resource = {"claim": "persistentvolumeclaims", "config": "configmaps"}.get(row.title.partition(" ")[0])
         return f"kubectl -n {self.context.namespace} get {resource}" if resource else ""

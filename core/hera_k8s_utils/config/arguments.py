@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from hera_k8s_utils.config.conversion import switch
-from hera_k8s_utils.config.declared import Unloaded
+from hera_k8s_utils.config.declared import UnavailablePlugin
 from hera_k8s_utils.config.global_flags import dashed, is_flag
-from hera_k8s_utils.config.options import Given, Kind, OptionSpec
-from hera_k8s_utils.errors import OptionsError, listed
-from hera_k8s_utils.formatting import width
+from hera_k8s_utils.config.options import FlagOccurrence, OptionSpec, OptionType
+from hera_k8s_utils.errors import OptionsError, join_names
+from hera_k8s_utils.formatting import terminal_width
 from hera_k8s_utils.names import nearest
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ OPTION: Final = "option "
 
 
 @dataclass(frozen=True)
-class Line:
+class ParsedArguments:
     """A command line, taken apart.
 
     arguments: the command's own. given: by flag, for the flags of options. unknown: flags that nobody knows, each
@@ -43,7 +43,7 @@ class Line:
     """
 
     arguments: argparse.Namespace
-    given: Mapping[str, Sequence[Given]] = field(repr=False)
+    given: Mapping[str, Sequence[FlagOccurrence]] = field(repr=False)
     unknown: Sequence[str] = field(default=(), repr=False)
 
     @property
@@ -93,20 +93,20 @@ class CommandParser(ArgumentParser):
             if flags:
                 group.add_argument(
                     *flags,
-                    action=_Keep,
+                    action=RecordFlag,
                     dest=OPTION + spec.name,
                     default=argparse.SUPPRESS,
-                    nargs=0 if spec.kind is Kind.SWITCH else None,
+                    nargs=0 if spec.kind is OptionType.SWITCH else None,
                     metavar=spec.info.metavar or _metavar(spec),
                     help=option_help(spec),
                 )
 
-    def read(self, words: Sequence[str]) -> Line:
+    def read(self, words: Sequence[str]) -> ParsedArguments:
         """Take a line apart; raises `OptionsError` for anything but an unknown flag."""
         known, unknown = self._sorted(words)
         parsed, leftover = self._parsed(known)
         arguments = argparse.Namespace()
-        given: dict[str, list[Given]] = {}
+        given: dict[str, list[FlagOccurrence]] = {}
         for name, value in vars(parsed).items():
             if name.startswith(OPTION):
                 for each in value:
@@ -115,7 +115,7 @@ class CommandParser(ArgumentParser):
                 setattr(arguments, name, value)
         if leftover and not unknown:
             raise _too_many(leftover, words, self.prog)
-        return Line(arguments, given, (*unknown, *leftover))
+        return ParsedArguments(arguments, given, (*unknown, *leftover))
 
     def _parsed(self, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class CommandParser(ArgumentParser):
         """A long flag and its one value as one word, a switch with a value as a switch without."""
         flag, equals, value = word.partition("=")
         action = self._option_string_actions.get(flag)
-        if isinstance(action, _Keep) and action.nargs == 0 and equals:
+        if isinstance(action, RecordFlag) and action.nargs == 0 and equals:
             return [_as_switch(flag, value)]
         takes_one = action is not None and action.nargs is None and flag.startswith("--")
         if takes_one and not equals and left and not is_flag(left[0]):
@@ -165,7 +165,7 @@ class CommandParser(ArgumentParser):
         return [word]
 
 
-class _Keep(argparse.Action):
+class RecordFlag(argparse.Action):
     """Keeps the values of an option's flag as they were typed, with the flag; they are converted later."""
 
     def __call__(
@@ -179,7 +179,9 @@ class _Keep(argparse.Action):
         switch = self.nargs == 0
         value = str(not flag.startswith("--no-")).lower() if switch else str(values)
         position = sum(len(v) for name, v in vars(namespace).items() if name.startswith(OPTION))
-        given = Given(flag, value, position, flag if switch else f"{flag}={value}" if flag[1] == "-" else flag + value)
+        given = FlagOccurrence(
+            flag, value, position, flag if switch else f"{flag}={value}" if flag[1] == "-" else flag + value
+        )
         setattr(namespace, self.dest, [*getattr(namespace, self.dest, []), given])
 
 
@@ -204,7 +206,11 @@ def _as_switch(flag: str, value: str) -> str:
 
 
 def unknown_words(
-    unknown: Sequence[str], flags: Sequence[str], unloaded: Sequence[Unloaded], *, help: str = "hera-k8s --help"
+    unknown: Sequence[str],
+    flags: Sequence[str],
+    unloaded: Sequence[UnavailablePlugin],
+    *,
+    help: str = "hera-k8s --help",
 ) -> OptionsError:
     """The error for flags that nobody knows. Flags are named, values and words never: they may be secrets."""
     first = next((word for word in unknown if is_flag(word)), "")
@@ -235,7 +241,7 @@ def _too_many(leftover: Sequence[str], words: Sequence[str], program: str) -> Op
     places = [str(words.index(word) + 1) for word in leftover if word in words]
     return OptionsError(
         f"{'a word' if len(leftover) == 1 else f'{len(leftover)} words'} too many",
-        found=f"word {listed(places)} after `{program}`" if places else "",
+        found=f"word {join_names(places)} after `{program}`" if places else "",
         hint=f"{program} --help",
     )
 
@@ -256,10 +262,10 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Help as wide as the terminal; of an option its first name, since the others only keep old files working."""
 
     def __init__(self, prog: str, **settings: Any) -> None:
-        super().__init__(prog, **{**settings, "width": width(), "max_help_position": 34})
+        super().__init__(prog, **{**settings, "width": terminal_width(), "max_help_position": 34})
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
-        if not isinstance(action, _Keep):
+        if not isinstance(action, RecordFlag):
             return super()._format_action_invocation(action)
         long = next(flag for flag in action.option_strings if flag.startswith("--"))
         short = next((f"{flag}, " for flag in action.option_strings if not flag.startswith("--")), "")
@@ -275,7 +281,7 @@ def option_help(spec: OptionSpec) -> str:
 
 
 def _default_note(spec: OptionSpec) -> str:
-    if spec.kind is Kind.SWITCH:
+    if spec.kind is OptionType.SWITCH:
         return "default: on" if spec.default is True else ""
     plain = isinstance(spec.default, (str, int, float)) and spec.default != ""
     return f"default: {spec.default}" if plain and not spec.info.secret else ""
@@ -288,5 +294,5 @@ def _choices_note(spec: OptionSpec) -> str:
 def _metavar(spec: OptionSpec) -> str:
     if spec.info.choices:
         return "|".join(spec.info.choices)
-    words = {Kind.WHOLE: "N", Kind.NUMBER: "NUMBER", Kind.PATH: "PATH"}
+    words = {OptionType.WHOLE: "N", OptionType.NUMBER: "NUMBER", OptionType.PATH: "PATH"}
     return words.get(spec.kind, spec.field.upper())

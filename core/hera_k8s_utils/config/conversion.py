@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_utils.config.files import split_list
-from hera_k8s_utils.config.options import Kind, OptionSpec, Origin
+from hera_k8s_utils.config.options import OptionSpec, OptionType, ValueSource
 from hera_k8s_utils.errors import OptionsError
 
 _YES: Final = frozenset({"true", "yes", "on", "1", "y"})
@@ -21,7 +21,7 @@ _NO: Final = frozenset({"false", "no", "off", "0", "n"})
 class Candidate:
     """A value that one source offers for an option, as that source wrote it. said: the place, for an error."""
 
-    origin: Origin
+    origin: ValueSource
     value: Any = field(repr=False)
     said: str = ""
 
@@ -52,10 +52,10 @@ def converted(spec: OptionSpec, candidate: Candidate) -> Any:
 
 
 def _convert(spec: OptionSpec, value: Any) -> Any:
-    if spec.kind is Kind.LIST:
+    if spec.kind is OptionType.LIST:
         return tuple(texts_of(value))
     if value is None:  # a key that stands alone
-        if spec.kind is Kind.SWITCH:
+        if spec.kind is OptionType.SWITCH:
             return True
         raise ValueError("it has no value")
     if isinstance(value, (list, tuple)):
@@ -101,25 +101,25 @@ def _number(text: str) -> float:
     return number
 
 
-_FROM_TEXT: Final[Mapping[Kind, Callable[[str], Any]]] = {
-    Kind.TEXT: str,
-    Kind.WHOLE: _whole,
-    Kind.NUMBER: _number,
-    Kind.SWITCH: switch,
-    Kind.PATH: lambda text: Path(text).expanduser(),
+_FROM_TEXT: Final[Mapping[OptionType, Callable[[str], Any]]] = {
+    OptionType.TEXT: str,
+    OptionType.WHOLE: _whole,
+    OptionType.NUMBER: _number,
+    OptionType.SWITCH: switch,
+    OptionType.PATH: lambda text: Path(text).expanduser(),
 }
 
 
-def _of_type(kind: Kind, value: Any) -> Any:
+def _of_type(kind: OptionType, value: Any) -> Any:
     """A value that a program gave (a keyword, a site's default), checked."""
-    if kind is Kind.TEXT and isinstance(value, os.PathLike):
+    if kind is OptionType.TEXT and isinstance(value, os.PathLike):
         return str(value)
-    if kind is Kind.SWITCH and isinstance(value, bool):
+    if kind is OptionType.SWITCH and isinstance(value, bool):
         return value
-    if kind is Kind.PATH and isinstance(value, os.PathLike):
+    if kind is OptionType.PATH and isinstance(value, os.PathLike):
         return Path(value)
-    if kind is Kind.NUMBER and isinstance(value, (int, float)) and not isinstance(value, bool):
+    if kind is OptionType.NUMBER and isinstance(value, (int, float)) and not isinstance(value, bool):
         return _number(str(value))
-    if kind is Kind.WHOLE and isinstance(value, int) and not isinstance(value, bool):
+    if kind is OptionType.WHOLE and isinstance(value, int) and not isinstance(value, bool):
         return value
     raise ValueError(f"a {type(value).__name__}, where a {kind.value} is wanted")

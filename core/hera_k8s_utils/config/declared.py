@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hera_k8s_utils.config.options import OptionSpec, Owner, canonical, specs_of
+from hera_k8s_utils.config.options import OptionSpec, SettingsOwner, canonical, specs_of
 from hera_k8s_utils.errors import PluginError
 
 
 @dataclass(frozen=True)
-class Unloaded:
+class UnavailablePlugin:
     """A plugin whose options nobody knows now. names: its options, where they can be told."""
 
     blame: str
@@ -23,9 +23,9 @@ class Unloaded:
         return name in self.names or name.startswith(canonical(self.plugin) + "-")
 
 
-def all_specs(owners: Sequence[Owner]) -> list[OptionSpec]:
+def all_specs(owners: Sequence[SettingsOwner]) -> list[OptionSpec]:
     """The options of the owners; raises `PluginError` when two declare the same flag."""
-    classes: dict[type, Owner] = {}
+    classes: dict[type, SettingsOwner] = {}
     for owner in owners:
         classes.setdefault(owner.settings, owner)
     specs = [spec for owner in classes.values() for spec in specs_of(owner)]
@@ -43,12 +43,12 @@ def _refuse_clashes(specs: Sequence[OptionSpec]) -> None:
             taken[name].append(spec)
 
 
-def owner_title(owner: Owner) -> str:
+def owner_title(owner: SettingsOwner) -> str:
     """How the help heads the options of an owner."""
     return f"options of {owner.blame}"
 
 
-def _meet(one: Owner, other: Owner) -> bool:
+def _meet(one: SettingsOwner, other: SettingsOwner) -> bool:
     """Whether the flags of two owners stand on the same command line; those of two commands never do."""
     return not (one.command and other.command and one.command != other.command)
 

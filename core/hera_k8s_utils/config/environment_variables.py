@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-DISABLING: Final = "HERA_K8S_DISABLE_PLUGINS"
+DISABLE_VARIABLE: Final = "HERA_K8S_DISABLE_PLUGINS"
 """The variable that names plugins that are not to be loaded."""
 
 
-PATIENCE: Final = "HERA_K8S_PLUGIN_TIMEOUT"
+TIMEOUT_VARIABLE: Final = "HERA_K8S_PLUGIN_TIMEOUT"
 """The variable that says for how many seconds each plugin may load."""

@@ -217,7 +217,7 @@ def _unquoted(text: str) -> str:
 # --- who else may read it --------------------------------------------------------------------------------------
 
 
-def exposure(path: Path) -> list[str]:
+def secret_exposure_warnings(path: Path) -> list[str]:
     """How a file that holds a secret is exposed, as sentences without a subject; empty when it is not."""
     found = []
     if _readable_by_others(path):

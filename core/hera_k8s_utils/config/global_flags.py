@@ -16,7 +16,7 @@ _NEGATIVE_NUMBER: Final = re.compile(r"-\.?\d")
 
 
 @dataclass(frozen=True)
-class Common:
+class GlobalFlags:
     """What is read before plugins are loaded, wherever it stands on the line."""
 
     config: str | None = None
@@ -43,7 +43,7 @@ RESERVED: Final = frozenset(
 """Flags that a command never sees; `--output` is shared, a command may give it other values than text and json."""
 
 
-def split_common(words: Sequence[str]) -> tuple[Common, list[str]]:
+def extract_global_flags(words: Sequence[str]) -> tuple[GlobalFlags, list[str]]:
     """The common words of a line, and the rest of it in its order. Nothing after `--` is common.
 
     Raises `OptionsError` when one lacks its value. A `--output` with another value is left for the command.
@@ -68,7 +68,7 @@ def split_common(words: Sequence[str]) -> tuple[Common, list[str]]:
             found["verbosity"] += 1 if word == "--verbose" else len(word) - 1
         else:
             rest.append(word)
-    return Common(**found), rest
+    return GlobalFlags(**found), rest
 
 
 def _with_value(found: Mapping[str, Any], flag: str, value: str) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def option(
 
 
 @dataclasses.dataclass(frozen=True)
-class Owner:
+class SettingsOwner:
     """Who declared a settings class.
 
     plugin: its name; empty for the framework and for an experiment. distribution: `acme-hera-k8s 1.2`.
@@ -124,7 +124,7 @@ class Owner:
         return f"plugin {self.plugin} ({self.distribution})" if self.distribution else f"plugin {self.plugin}"
 
 
-class Kind(str, Enum):
+class OptionType(str, Enum):
     """The types that an option can have."""
 
     TEXT = "text"
@@ -135,13 +135,13 @@ class Kind(str, Enum):
     LIST = "list"
 
 
-_KINDS: Final[Mapping[Any, Kind]] = {
-    str: Kind.TEXT,
-    int: Kind.WHOLE,
-    float: Kind.NUMBER,
-    bool: Kind.SWITCH,
-    Path: Kind.PATH,
-    tuple[str, ...]: Kind.LIST,
+_KINDS: Final[Mapping[Any, OptionType]] = {
+    str: OptionType.TEXT,
+    int: OptionType.WHOLE,
+    float: OptionType.NUMBER,
+    bool: OptionType.SWITCH,
+    Path: OptionType.PATH,
+    tuple[str, ...]: OptionType.LIST,
 }
 
 
@@ -155,10 +155,10 @@ class OptionSpec:
 
     prefix: ClassVar[str] = "HERA_K8S_"
 
-    owner: Owner
+    owner: SettingsOwner
     field: str
     info: OptionInfo
-    kind: Kind
+    kind: OptionType
     optional: bool
     names: tuple[str, ...]
     env: tuple[str, ...]
@@ -178,7 +178,7 @@ class OptionSpec:
     def flags(self) -> list[str]:
         """All its flags, those that turn it off and the short one included."""
         long = [f"--{name}" for name in self.names]
-        negative = [f"--no-{name}" for name in self.names] if self.kind is Kind.SWITCH else []
+        negative = [f"--no-{name}" for name in self.names] if self.kind is OptionType.SWITCH else []
         short = [f"-{self.info.short}"] if self.info.short else []
         return [*short, *long, *negative]
 
@@ -193,7 +193,7 @@ def canonical(name: str) -> str:
     return name.strip().lstrip("-_").replace("_", "-")
 
 
-def specs_of(owner: Owner) -> list[OptionSpec]:
+def specs_of(owner: SettingsOwner) -> list[OptionSpec]:
     """The options of a settings class; raises `PluginError` when it is not one."""
     settings = owner.settings
     if not (isinstance(settings, type) and dataclasses.is_dataclass(settings)):
@@ -210,7 +210,7 @@ def specs_of(owner: Owner) -> list[OptionSpec]:
     return [_spec(owner, field, hints[field.name]) for field in declared]
 
 
-def _spec(owner: Owner, field: dataclasses.Field[Any], hint: Any) -> OptionSpec:
+def _spec(owner: SettingsOwner, field: dataclasses.Field[Any], hint: Any) -> OptionSpec:
     info: OptionInfo = field.metadata[_METADATA]
     kind, optional = _kind(owner, field.name, hint)
     prefix = getattr(owner.settings, "prefix", owner.plugin)
@@ -228,7 +228,7 @@ def _spec(owner: Owner, field: dataclasses.Field[Any], hint: Any) -> OptionSpec:
     )
 
 
-def _kind(owner: Owner, field: str, hint: Any) -> tuple[Kind, bool]:
+def _kind(owner: SettingsOwner, field: str, hint: Any) -> tuple[OptionType, bool]:
     optional = False
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         members = [each for each in typing.get_args(hint) if each is not type(None)]
@@ -246,7 +246,7 @@ def _kind(owner: Owner, field: str, hint: Any) -> tuple[Kind, bool]:
 # --- what they came to -----------------------------------------------------------------------------------------
 
 
-class Rank:
+class SourcePriority:
     """Where a value can come from, the strongest first."""
 
     GIVEN: Final = 0
@@ -256,7 +256,7 @@ class Rank:
     DEFAULT: Final = 4
 
 
-class Origin(NamedTuple):
+class ValueSource(NamedTuple):
     """Where a value came from.
 
     rank: 0 a flag or a keyword of `build_container`, 1 environment, 2 configuration file, 3 site, 4 default.
@@ -268,7 +268,7 @@ class Origin(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Effective:
+class ResolvedOption:
     """The value of one option. `value` is `MISSING` when it is required and nobody gave it.
 
     origins: of a list whose sources were merged, where each of its entries came from.
@@ -276,8 +276,8 @@ class Effective:
 
     spec: OptionSpec
     value: Any = dataclasses.field(repr=False)
-    origin: Origin
-    origins: tuple[Origin, ...] = ()
+    origin: ValueSource
+    origins: tuple[ValueSource, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,7 +289,7 @@ class OptionRow:
 
     name: str
     value: Any
-    origin: Origin
+    origin: ValueSource
     owner: str
     help: str
     variables: Sequence[str]
@@ -297,7 +297,7 @@ class OptionRow:
 
 
 @dataclasses.dataclass(frozen=True)
-class Resolved:
+class ResolvedOptions:
     """The effective options of everybody who declared some.
 
     effective: by settings class and field. files: the configuration files that were read, the strongest first.
@@ -305,7 +305,7 @@ class Resolved:
     found: `./hera.config`, where there is one: nobody named it.
     """
 
-    effective: Mapping[tuple[type, str], Effective] = dataclasses.field(repr=False)
+    effective: Mapping[tuple[type, str], ResolvedOption] = dataclasses.field(repr=False)
     files: Sequence[str] = ()
     secrets: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
     found: ConfigFile | None = dataclasses.field(default=None, repr=False)
@@ -322,11 +322,11 @@ class Resolved:
         made: S = self._made[settings]
         return made
 
-    def origin(self, settings: type, field: str) -> Origin:
+    def origin(self, settings: type, field: str) -> ValueSource:
         """Where the value of an option came from."""
         return self._found(settings, field).origin
 
-    def entries(self, settings: type, field: str) -> list[tuple[str, Origin]]:
+    def entries(self, settings: type, field: str) -> list[tuple[str, ValueSource]]:
         """The entries of a list, and where each came from."""
         found = self._found(settings, field)
         origins = found.origins or (found.origin,) * len(found.value)
@@ -337,7 +337,7 @@ class Resolved:
         ranks = [
             each.origin.rank
             for each in self._of_class(settings)
-            if each.spec.info.selects and each.origin.rank <= Rank.FILE and each.value not in (None, "", ())
+            if each.spec.info.selects and each.origin.rank <= SourcePriority.FILE and each.value not in (None, "", ())
         ]
         return min(ranks, default=NOT_SELECTED)
 
@@ -353,10 +353,10 @@ class Resolved:
         """Every option, in the order in which they were declared."""
         return [_row(each) for each in self.effective.values()]
 
-    def _of_class(self, settings: type | None) -> list[Effective]:
+    def _of_class(self, settings: type | None) -> list[ResolvedOption]:
         return [each for (cls, _), each in self.effective.items() if cls is settings]
 
-    def _found(self, settings: type, field: str) -> Effective:
+    def _found(self, settings: type, field: str) -> ResolvedOption:
         try:
             return self.effective[settings, field]
         except KeyError:
@@ -402,7 +402,7 @@ def _required(spec: OptionSpec) -> OptionsError:
     )
 
 
-def _row(each: Effective) -> OptionRow:
+def _row(each: ResolvedOption) -> OptionRow:
     spec = each.spec
     return OptionRow(
         name=spec.name,
@@ -415,7 +415,7 @@ def _row(each: Effective) -> OptionRow:
     )
 
 
-def _shown(each: Effective) -> Any:
+def _shown(each: ResolvedOption) -> Any:
     if each.value is MISSING or each.value is None:
         return None
     if each.spec.info.secret:
@@ -428,7 +428,7 @@ def _shown(each: Effective) -> Any:
 
 
 @dataclass(frozen=True)
-class Given:
+class FlagOccurrence:
     """A flag and its value as text; position: among all flags that were given. word: both, as one word of a line."""
 
     flag: str

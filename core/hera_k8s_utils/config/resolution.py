@@ -12,25 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils.config.conversion import Candidate, converted, texts_of
-from hera_k8s_utils.config.declared import Unloaded, all_specs
-from hera_k8s_utils.config.environment_variables import DISABLING, PATIENCE
-from hera_k8s_utils.config.files import ConfigFile, Entry, exposure, read_config_files
+from hera_k8s_utils.config.declared import UnavailablePlugin, all_specs
+from hera_k8s_utils.config.environment_variables import DISABLE_VARIABLE, TIMEOUT_VARIABLE
+from hera_k8s_utils.config.files import ConfigFile, Entry, read_config_files, secret_exposure_warnings
 from hera_k8s_utils.config.options import (
     MISSING,
-    Effective,
-    Given,
-    Kind,
+    FlagOccurrence,
     OptionSpec,
-    Origin,
-    Owner,
-    Rank,
-    Resolved,
+    OptionType,
+    ResolvedOption,
+    ResolvedOptions,
+    SettingsOwner,
+    SourcePriority,
+    ValueSource,
     canonical,
 )
-from hera_k8s_utils.errors import OptionsError, listed
+from hera_k8s_utils.errors import OptionsError, join_names
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.network.addresses import remember_address
-from hera_k8s_utils.redaction import remember
+from hera_k8s_utils.redaction import register_secrets
 from hera_k8s_utils.trust.directories import SAFE
 
 if TYPE_CHECKING:
@@ -47,17 +47,17 @@ _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][\w-]{0,40}$")
 
 
 def resolve(
-    owners: Sequence[Owner],
+    owners: Sequence[SettingsOwner],
     *,
     argv: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
     config: str | Path | None = None,
     keywords: Mapping[str, Any] | None = None,
     sites: Mapping[str, Mapping[str, Any]] | None = None,
-    unloaded: Callable[[], Sequence[Unloaded]] = tuple,
+    unloaded: Callable[[], Sequence[UnavailablePlugin]] = tuple,
     tolerant: bool = False,
     directory: Path | None = None,
-) -> Resolved:
+) -> ResolvedOptions:
     """The effective options of the owners: flag, then variable, then file, then site, then default.
 
     owners: settings classes and who declared them; the first owner of a class is the one that is named.
@@ -76,7 +76,7 @@ def resolve(
     files = read_config_files(config, variables, directory) if specs else []
     sources = _Sources(specs, given, dict(keywords or {}), variables, files, dict(sites or {}))
     secrets = sources.secrets()
-    remember(secrets)
+    register_secrets(secrets)
     for address in sources.addresses():
         remember_address(address)
     if not tolerant:
@@ -84,7 +84,7 @@ def resolve(
     sources.warn_of_exposed_secrets()
     effective = {(spec.owner.settings, spec.field): sources.effective(spec) for spec in specs}
     found = next((file for file in files if file.found), None)
-    return Resolved(effective, tuple(file.shown for file in files), secrets, found)
+    return ResolvedOptions(effective, tuple(file.shown for file in files), secrets, found)
 
 
 # --- the command line ------------------------------------------------------------------------------------------
@@ -94,18 +94,18 @@ def _command_line(
     specs: Sequence[OptionSpec],
     argv: Sequence[str],
     config: str | Path | None,
-    unloaded: Callable[[], Sequence[Unloaded]],
+    unloaded: Callable[[], Sequence[UnavailablePlugin]],
     tolerant: bool,
-) -> tuple[Mapping[str, Sequence[Given]], str | Path | None]:
+) -> tuple[Mapping[str, Sequence[FlagOccurrence]], str | Path | None]:
     if not argv:
         return {}, config
     from hera_k8s_utils.config.arguments import (  # ConfigArgParse patches argparse: only now
         option_parser,
         unknown_words,
     )
-    from hera_k8s_utils.config.global_flags import split_common
+    from hera_k8s_utils.config.global_flags import extract_global_flags
 
-    common, rest = split_common(argv)
+    common, rest = extract_global_flags(argv)
     parser = option_parser(specs)
     line = parser.read(rest)
     if not tolerant and line.unknown:
@@ -119,20 +119,20 @@ def _command_line(
 @dataclass(frozen=True)
 class _Sources:
     specs: Sequence[OptionSpec]
-    given: Mapping[str, Sequence[Given]] = field(repr=False)
+    given: Mapping[str, Sequence[FlagOccurrence]] = field(repr=False)
     keywords: Mapping[str, Any] = field(repr=False)
     environ: Mapping[str, str] = field(repr=False)
     files: Sequence[ConfigFile] = field(repr=False)
     sites: Mapping[str, Mapping[str, Any]]
 
-    def effective(self, spec: OptionSpec) -> Effective:
+    def effective(self, spec: OptionSpec) -> ResolvedOption:
         """The strongest value of an option, or its default."""
         candidates = list(self._candidates(spec))
         if not candidates:
-            return Effective(spec, spec.default, Origin(Rank.DEFAULT, _default_origin(spec)))
-        if spec.kind is Kind.LIST and spec.info.keyed:
+            return ResolvedOption(spec, spec.default, ValueSource(SourcePriority.DEFAULT, _default_origin(spec)))
+        if spec.kind is OptionType.LIST and spec.info.keyed:
             return _merged(spec, candidates)
-        return Effective(spec, converted(spec, candidates[0]), candidates[0].origin)
+        return ResolvedOption(spec, converted(spec, candidates[0]), candidates[0].origin)
 
     def secrets(self) -> frozenset[str]:
         """Every text that any source offers for a secret."""
@@ -158,19 +158,19 @@ class _Sources:
     def _from_keywords(self, spec: OptionSpec) -> Iterator[Candidate]:
         for name, value in self.keywords.items():
             if canonical(name) in spec.names and value is not None:
-                yield Candidate(Origin(Rank.GIVEN, f"{name}="), value)
+                yield Candidate(ValueSource(SourcePriority.GIVEN, f"{name}="), value)
 
     def _from_flags(self, spec: OptionSpec) -> Iterator[Candidate]:
         typed = sorted((each for flag in spec.flags for each in self.given.get(flag, ())), key=lambda g: g.position)
         if not typed:
             return
-        value = tuple(each.value for each in typed) if spec.kind is Kind.LIST else typed[-1].value
-        yield Candidate(Origin(Rank.GIVEN, typed[-1].flag), value)
+        value = tuple(each.value for each in typed) if spec.kind is OptionType.LIST else typed[-1].value
+        yield Candidate(ValueSource(SourcePriority.GIVEN, typed[-1].flag), value)
 
     def _from_environment(self, spec: OptionSpec) -> Iterator[Candidate]:
         for variable in spec.env:
             if self.environ.get(variable):  # an empty variable is an unset one, as for kubectl
-                yield Candidate(Origin(Rank.ENVIRONMENT, variable), self.environ[variable])
+                yield Candidate(ValueSource(SourcePriority.ENVIRONMENT, variable), self.environ[variable])
                 return
 
     def _from_files(self, spec: OptionSpec) -> Iterator[Candidate]:
@@ -179,18 +179,20 @@ class _Sources:
             if not entries:
                 continue
             last = entries[-1]
-            value = _joined(entries) if spec.kind is Kind.LIST else last.value
-            yield Candidate(Origin(Rank.FILE, file.shown), value, f"{file.shown}, line {last.line}: {last.key}")
+            value = _joined(entries) if spec.kind is OptionType.LIST else last.value
+            yield Candidate(
+                ValueSource(SourcePriority.FILE, file.shown), value, f"{file.shown}, line {last.line}: {last.key}"
+            )
 
     def _from_sites(self, spec: OptionSpec) -> Iterator[Candidate]:
         for site, defaults in self.sites.items():
             for name, value in defaults.items():
                 if canonical(name) in spec.names and value is not None:
-                    yield Candidate(Origin(Rank.SITE, f"site {site}"), value)
+                    yield Candidate(ValueSource(SourcePriority.SITE, f"site {site}"), value)
 
     # --- what is wrong with them -------------------------------------------------------------------------------
 
-    def refuse_unknown(self, unloaded: Callable[[], Sequence[Unloaded]]) -> None:
+    def refuse_unknown(self, unloaded: Callable[[], Sequence[UnavailablePlugin]]) -> None:
         """Refuse unknown keywords and near misses of keys, warn of the rest."""
         known = {name for spec in self.specs for name in spec.names}
         self._refuse_keywords(known)
@@ -209,7 +211,9 @@ class _Sources:
                     hint=f"did you mean {near.replace('-', '_')}?" if near else "hera-k8s config lists the options",
                 )
 
-    def _judge_file(self, file: ConfigFile, known: set[str], unloaded: Callable[[], Sequence[Unloaded]]) -> None:
+    def _judge_file(
+        self, file: ConfigFile, known: set[str], unloaded: Callable[[], Sequence[UnavailablePlugin]]
+    ) -> None:
         strange = [entry for entry in file.entries if canonical(entry.key) not in known]
         ignored = []
         for entry in strange:
@@ -233,10 +237,14 @@ class _Sources:
                 )
             ignored.append(entry)
         if ignored:
-            log.warning("%s: nothing here knows %s", file.shown, listed([_place(entry) for entry in ignored]))
+            log.warning("%s: nothing here knows %s", file.shown, join_names([_place(entry) for entry in ignored]))
 
     def _judge_site(
-        self, site: str, defaults: Mapping[str, Any], known: set[str], unloaded: Callable[[], Sequence[Unloaded]]
+        self,
+        site: str,
+        defaults: Mapping[str, Any],
+        known: set[str],
+        unloaded: Callable[[], Sequence[UnavailablePlugin]],
     ) -> None:
         for name in defaults:
             wanted = canonical(name)
@@ -248,7 +256,7 @@ class _Sources:
 
     def _judge_variables(self) -> None:
         known = {variable: variable for spec in self.specs for variable in spec.env}
-        known |= {variable: variable for variable in (DISABLING, PATIENCE, SAFE)}
+        known |= {variable: variable for variable in (DISABLE_VARIABLE, TIMEOUT_VARIABLE, SAFE)}
         guessed = {OptionSpec.prefix + spec.key.upper(): spec.env[0] for spec in self.specs}  # ARGO_NAMESPACE is one
         meant = guessed | known
         for variable in self.environ:
@@ -270,8 +278,8 @@ class _Sources:
                 )
         for file in self.files:
             held = [e.key for e in file.entries if e.value and any(canonical(e.key) in s.names for s in secret)]
-            for danger in exposure(file.path) if held else ():
-                log.warning("%s holds %s and %s", file.shown, listed(held), danger)
+            for danger in secret_exposure_warnings(file.path) if held else ():
+                log.warning("%s holds %s and %s", file.shown, join_names(held), danger)
 
 
 def _default_origin(spec: OptionSpec) -> str:
@@ -297,14 +305,14 @@ def _joined(entries: Sequence[Entry]) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _merged(spec: OptionSpec, candidates: Sequence[Candidate]) -> Effective:
+def _merged(spec: OptionSpec, candidates: Sequence[Candidate]) -> ResolvedOption:
     """NAME=VALUE entries of all sources; for a NAME the strongest source counts, in one source the last entry."""
-    kept: dict[str, tuple[str, Origin]] = {}
+    kept: dict[str, tuple[str, ValueSource]] = {}
     for candidate in candidates:
         mine = {text.partition("=")[0].strip(): (text, candidate.origin) for text in converted(spec, candidate)}
         kept = {**kept, **{name: entry for name, entry in mine.items() if name not in kept}}
     origins = tuple(origin for _, origin in kept.values())
     where = ", ".join(dict.fromkeys(origin.where for origin in sorted(origins)))
     strongest = min((origin.rank for origin in origins), default=candidates[0].origin.rank)
-    shown = Origin(strongest, where or candidates[0].origin.where)
-    return Effective(spec, tuple(text for text, _ in kept.values()), shown, origins)
+    shown = ValueSource(strongest, where or candidates[0].origin.where)
+    return ResolvedOption(spec, tuple(text for text, _ in kept.values()), shown, origins)

@@ -7,9 +7,9 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils.config.conversion import parse_pairs
-from hera_k8s_utils.config.options import Rank, Resolved
+from hera_k8s_utils.config.options import ResolvedOptions, SourcePriority
 from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.container.loading import Loaded, failure, neighbours_first
+from hera_k8s_utils.container.loading import LoadedExperiment, failure, neighbours_first
 from hera_k8s_utils.errors import BuildError, HeraK8sError
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import (
@@ -19,7 +19,7 @@ from hera_k8s_utils.experiment.model import (
     Requirement,
     Workflow,
     bind_requirements,
-    complete_image,
+    qualify_image,
 )
 from hera_k8s_utils.experiment.run_ids import workflow_name
 from hera_k8s_utils.labels import DIGEST_LABEL
@@ -31,7 +31,7 @@ from hera_k8s_utils.sweep.inputs import Inputs, parse_overrides
 from hera_k8s_utils.sweep.layout import Layout, open_layout
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.plugins.manager import Plugins
+    from hera_k8s_utils.plugins.manager import PluginManager
 
 LABELS: Final = "hera-k8s-utils/"
 """Prefix of the labels that say which experiment, run and digest an object belongs to."""
@@ -46,13 +46,13 @@ def make_inputs(experiment: Experiment, core: CoreSettings) -> Inputs:
 
 
 def make_environment(
-    experiment: Experiment, core: CoreSettings, resolved: Resolved, sites: Sequence[Site]
+    experiment: Experiment, core: CoreSettings, resolved: ResolvedOptions, sites: Sequence[Site]
 ) -> Environment:
     """Names bound, images completed; no credential is asked for."""
     wanted = [*experiment.requires, *(r for site in sites for r in site.requires)]
     return Environment(
         requirements=bind_requirements(wanted, _bindings(core, resolved, wanted), _named(wanted, resolved)),
-        image=complete_image(core.image or experiment.image, core.registry),
+        image=qualify_image(core.image or experiment.image, core.registry),
         registry=core.registry,
         service_account=core.service_account,
         namespace=core.namespace,
@@ -61,7 +61,12 @@ def make_environment(
 
 
 def make_layout(
-    experiment: Experiment, core: CoreSettings, inputs: Inputs, plugins: Plugins, resolved: Resolved, run_id: str
+    experiment: Experiment,
+    core: CoreSettings,
+    inputs: Inputs,
+    plugins: PluginManager,
+    resolved: ResolvedOptions,
+    run_id: str,
 ) -> Layout:
     """The strategy that the option or the experiment names, below the results' mount."""
     name, _, argument = (core.layout or experiment.layout).partition(":")
@@ -76,7 +81,7 @@ def make_layout(
 
 
 def make_workflow(
-    loaded: Loaded, environment: Environment, inputs: Inputs, layout: Layout, guards: Sequence[RequestGuard]
+    loaded: LoadedExperiment, environment: Environment, inputs: Inputs, layout: Layout, guards: Sequence[RequestGuard]
 ) -> Workflow:
     """What the experiment's own function returns; its failure is told with the line of the user's file."""
     try:
@@ -117,7 +122,7 @@ def make_manifest(
 
 
 def build(
-    loaded: Loaded,
+    loaded: LoadedExperiment,
     run_id: str,
     inputs: Inputs,
     layout: Layout,
@@ -170,11 +175,13 @@ def _amended(site: Site, manifest: Manifest, context: Context, guards: Sequence[
     return amended
 
 
-def _bindings(core: CoreSettings, resolved: Resolved, wanted: Sequence[Requirement]) -> dict[str, str]:
+def _bindings(core: CoreSettings, resolved: ResolvedOptions, wanted: Sequence[Requirement]) -> dict[str, str]:
     """The bindings. A configuration file serves many experiments, so that it may bind roles that this one lacks;
     what stands on the command line or in the environment must be meant for this one."""
     roles = {requirement.role for requirement in wanted}
-    said_for_all = [text for text, origin in resolved.entries(CoreSettings, "bind") if origin.rank >= Rank.FILE]
+    said_for_all = [
+        text for text, origin in resolved.entries(CoreSettings, "bind") if origin.rank >= SourcePriority.FILE
+    ]
     spare = _parsed(said_for_all).keys() - roles
     return {role: name for role, name in _parsed(core.bind).items() if role not in spare}
 
@@ -183,7 +190,7 @@ def _parsed(bindings: Sequence[str]) -> dict[str, str]:
     return parse_pairs(bindings, "--bind", "ROLE=NAME", "results=my-claim")
 
 
-def _named(wanted: Sequence[Requirement], resolved: Resolved) -> dict[str, str]:
+def _named(wanted: Sequence[Requirement], resolved: ResolvedOptions) -> dict[str, str]:
     names = {r.binding_option for r in wanted if r.binding_option}
     return {name: str(value) for name in names if (value := resolved.by_name(name))}
 
@@ -197,7 +204,7 @@ def _file_of(function: Any) -> Any:
     return code.co_filename if code is not None else None
 
 
-def _build_hint(loaded: Loaded, error: BaseException) -> str:
+def _build_hint(loaded: LoadedExperiment, error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return "a builder returns the workflow, or raises an exception; nothing was submitted"
     if loaded.future_annotations and isinstance(error, TypeError):

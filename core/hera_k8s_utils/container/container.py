@@ -14,10 +14,10 @@ from dependency_injector import containers, providers
 from hera_k8s_utils.checks import preflight
 from hera_k8s_utils.checks.runner import Report, Row
 from hera_k8s_utils.config.conversion import parse_pairs
-from hera_k8s_utils.config.options import Resolved
+from hera_k8s_utils.config.options import ResolvedOptions
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.container import building
-from hera_k8s_utils.container.loading import Loaded, as_experiment, failure, load_experiment
+from hera_k8s_utils.container.loading import LoadedExperiment, as_experiment, failure, load_experiment
 from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Workflow
@@ -25,9 +25,9 @@ from hera_k8s_utils.experiment.run_ids import new_run_id
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.isolation import blaming
-from hera_k8s_utils.plugins.manager import Plugins
-from hera_k8s_utils.plugins.platforms import Platforms
+from hera_k8s_utils.plugins.isolation import attribute_errors_to
+from hera_k8s_utils.plugins.manager import PluginManager
+from hera_k8s_utils.plugins.platforms import PlatformRegistry
 from hera_k8s_utils.plugins.plugin_options import resolve_for
 from hera_k8s_utils.plugins.records import (
     CredentialProvider,
@@ -37,7 +37,7 @@ from hera_k8s_utils.plugins.records import (
     ResourceChecker,
     Site,
 )
-from hera_k8s_utils.runs.records import Runs
+from hera_k8s_utils.runs.records import RunStore
 from hera_k8s_utils.sweep.inputs import Inputs
 from hera_k8s_utils.sweep.layout import Layout
 
@@ -57,7 +57,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class RunningEngine:
+class OpenEngine:
     """An engine and its declaration, opened for one context."""
 
     declaration: ExecutionEngine
@@ -71,23 +71,27 @@ class ExperimentContainer(containers.DeclarativeContainer):
     """
 
     request: providers.Dependency[Request] = providers.Dependency(instance_of=Request)
-    plugins: providers.Dependency[Plugins] = providers.Dependency(instance_of=Plugins)
+    plugins: providers.Dependency[PluginManager] = providers.Dependency(instance_of=PluginManager)
 
     guards: providers.Singleton[list[RequestGuard]] = providers.Singleton(
         lambda p: p.records("request_guards", RequestGuard), plugins
     )
-    definition: providers.Singleton[Loaded | None] = providers.Singleton(lambda *a: _definition(*a), request, guards)
-    settings: providers.Singleton[Resolved] = providers.Singleton(
+    definition: providers.Singleton[LoadedExperiment | None] = providers.Singleton(
+        lambda *a: _definition(*a), request, guards
+    )
+    settings: providers.Singleton[ResolvedOptions] = providers.Singleton(
         lambda *a: _settings(*a), request, plugins, definition
     )
     core: providers.Singleton[CoreSettings] = providers.Singleton(lambda s: s.of(CoreSettings), settings)
     sites: providers.Singleton[list[Site]] = providers.Singleton(lambda p: p.records("sites", Site), plugins)
-    runs: providers.Singleton[Runs] = providers.Singleton(
-        lambda core, settings: Runs(Path(core.runs_dir), settings.secrets), core, settings
+    runs: providers.Singleton[RunStore] = providers.Singleton(
+        lambda core, settings: RunStore(Path(core.runs_dir), settings.secrets), core, settings
     )
     run_id: providers.Singleton[str] = providers.Singleton(lambda core: core.run_id or new_run_id(), core)
 
-    platforms: providers.Singleton[Platforms] = providers.Singleton(lambda *a: _platforms(*a), plugins, settings, core)
+    platforms: providers.Singleton[PlatformRegistry] = providers.Singleton(
+        lambda *a: _platforms(*a), plugins, settings, core
+    )
     offline: providers.Singleton[Context] = providers.Singleton(Context, settings, platforms)
 
     described: providers.Singleton[Experiment] = providers.Singleton(lambda d: _wanted(d).experiment, definition)
@@ -112,14 +116,14 @@ class ExperimentContainer(containers.DeclarativeContainer):
     checkers: providers.Singleton[list[ResourceChecker[Any]]] = providers.Singleton(
         lambda p: p.records("resource_checkers", ResourceChecker), plugins
     )
-    requirements: providers.Singleton[list[preflight.Wanted]] = providers.Singleton(
-        lambda *a: _offline(preflight.gather, *a), guards, experiment, checkers
+    requirements: providers.Singleton[list[preflight.RequiredResource]] = providers.Singleton(
+        lambda *a: _offline(preflight.collect_requirements, *a), guards, experiment, checkers
     )
 
     context: providers.Singleton[Context] = providers.Singleton(
         lambda *a: _context(*a), settings, platforms, definition, experiment.provider
     )
-    running: providers.Singleton[RunningEngine] = providers.Singleton(
+    running: providers.Singleton[OpenEngine] = providers.Singleton(
         lambda *a: _running(*a), plugins, core, platforms, context, definition, manifest.provider
     )
     engine: providers.Singleton[Engine] = providers.Singleton(lambda running: running.engine, running)
@@ -135,7 +139,7 @@ def build_container(
     argv: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
     config: Path | str | None = None,
-    plugins: Plugins | None = None,
+    plugins: PluginManager | None = None,
     **settings: Any,
 ) -> Iterator[ExperimentContainer]:
     """A container for one experiment; what it opened is closed at the end of the `with` block.
@@ -179,7 +183,7 @@ def connect(
     argv: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
     config: Path | str | None = None,
-    plugins: Plugins | None = None,
+    plugins: PluginManager | None = None,
     tolerant: bool = False,
     **settings: Any,
 ) -> Connection:
@@ -188,7 +192,7 @@ def connect(
     tolerant: say nothing of unknown names and keys, for callers whose own options stand in the same files.
     """
     environ = os.environ if environ is None else environ
-    plugins = Plugins.load(environ=environ) if plugins is None else plugins
+    plugins = PluginManager.load(environ=environ) if plugins is None else plugins
     request = Request(experiment, tuple(argv), environ, config, settings, tolerant)
     container = ExperimentContainer(
         request=providers.Object(request),
@@ -201,13 +205,13 @@ def connect(
     return Connection(container)
 
 
-def _definition(request: Request, guards: Sequence[RequestGuard]) -> Loaded | None:
+def _definition(request: Request, guards: Sequence[RequestGuard]) -> LoadedExperiment | None:
     target = request.target
     if target is None:
         return None
     if isinstance(target, (str, Path)):
         return load_experiment(target, guards)
-    return Loaded(as_experiment(target), source="")
+    return LoadedExperiment(as_experiment(target), source="")
 
 
 def _offline(step: Callable[..., T], guards: Sequence[RequestGuard], *arguments: Any) -> T:
@@ -221,13 +225,13 @@ def _offline(step: Callable[..., T], guards: Sequence[RequestGuard], *arguments:
         raise BuildError("building the experiment failed", found=failure(error)) from error
 
 
-def _wanted(definition: Loaded | None) -> Loaded:
+def _wanted(definition: LoadedExperiment | None) -> LoadedExperiment:
     if definition is None:
         raise BuildError("there is no experiment here", hint="build_container('experiment.py')")
     return definition
 
 
-def _settings(request: Request, plugins: Plugins, definition: Loaded | None) -> Resolved:
+def _settings(request: Request, plugins: PluginManager, definition: LoadedExperiment | None) -> ResolvedOptions:
     return resolve_for(
         plugins,
         experiment=definition.experiment if definition else None,
@@ -239,8 +243,8 @@ def _settings(request: Request, plugins: Plugins, definition: Loaded | None) -> 
     )
 
 
-def _platforms(plugins: Plugins, settings: Resolved, core: CoreSettings) -> Platforms:
-    return Platforms(
+def _platforms(plugins: PluginManager, settings: ResolvedOptions, core: CoreSettings) -> PlatformRegistry:
+    return PlatformRegistry(
         plugins.records("platforms", Platform),
         plugins.records("credential_providers", CredentialProvider),
         settings,
@@ -249,7 +253,10 @@ def _platforms(plugins: Plugins, settings: Resolved, core: CoreSettings) -> Plat
 
 
 def _context(
-    settings: Resolved, platforms: Platforms, definition: Loaded | None, experiment: Callable[[], BuiltExperiment]
+    settings: ResolvedOptions,
+    platforms: PlatformRegistry,
+    definition: LoadedExperiment | None,
+    experiment: Callable[[], BuiltExperiment],
 ) -> Context:
     if definition is None:
         return Context(settings, platforms)
@@ -258,25 +265,25 @@ def _context(
 
 
 def _running(
-    plugins: Plugins,
+    plugins: PluginManager,
     core: CoreSettings,
-    platforms: Platforms,
+    platforms: PlatformRegistry,
     context: Context,
-    definition: Loaded | None,
+    definition: LoadedExperiment | None,
     manifest: Callable[[], Manifest],
-) -> RunningEngine:
+) -> OpenEngine:
     kind = manifest().runs_as if definition is not None else ""
     declaration = preflight.choose_engine(plugins, core, platforms, context, kind)
-    with blaming(f"the execution engine {declaration.name}"):
+    with attribute_errors_to(f"the execution engine {declaration.name}"):
         engine = declaration.open(platforms.settings(declaration), context)
-    return RunningEngine(declaration, engine)
+    return OpenEngine(declaration, engine)
 
 
 def _report(
     built: BuiltExperiment,
-    wanted: Sequence[preflight.Wanted],
-    running: RunningEngine,
-    platforms: Platforms,
+    wanted: Sequence[preflight.RequiredResource],
+    running: OpenEngine,
+    platforms: PlatformRegistry,
     context: Context,
     core: CoreSettings,
     on_row: Callable[[Row], None] | None = None,

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from hera_k8s_kube.jobs.manifest import is_official
-from hera_k8s_utils.errors import BuildError, listed
-from hera_k8s_utils.experiment.model import Environment, Experiment, suggest_name
+from hera_k8s_kube.jobs.manifest import is_client_model
+from hera_k8s_utils.errors import BuildError, join_names
+from hera_k8s_utils.experiment.model import Environment, Experiment, slugify
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
@@ -27,7 +27,7 @@ _APPENDED: Final[set[str]] = set()
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedExperiment:
     """An experiment, and the file that it came from. `future_annotations`: the file has `from __future__ import
     annotations`, which breaks Hera's typed `@script` (7.1). directory: where the file's neighbours are."""
 
@@ -37,7 +37,7 @@ class Loaded:
     directory: Path | None = None
 
 
-def load_experiment(target: str | Path, guards: Sequence[RequestGuard]) -> Loaded:
+def load_experiment(target: str | Path, guards: Sequence[RequestGuard]) -> LoadedExperiment:
     """The experiment that FILE[:NAME] names: an `Experiment`, or any Hera Workflow or the dict of one, or of a Job.
 
     guards: how the requests of each library are held back meanwhile.
@@ -52,7 +52,7 @@ def load_experiment(target: str | Path, guards: Sequence[RequestGuard]) -> Loade
         module = _import(path)
         found = _named(module, name, path) if name else _only(module, path)
     source = f"{path}:{name}" if name else str(path)
-    return Loaded(as_experiment(found, fallback=path.stem), source, _future(tree), path.resolve().parent)
+    return LoadedExperiment(as_experiment(found, fallback=path.stem), source, _future(tree), path.resolve().parent)
 
 
 def _code_of(path: Path) -> ForeignCode:
@@ -64,7 +64,7 @@ def as_experiment(found: Any, *, fallback: str = "workflow") -> Experiment:
     """An Experiment as it is; a Hera Workflow or a dict as an experiment without inputs that builds just that."""
     if isinstance(found, Experiment):
         return found
-    name = suggest_name(_workflow_name(found) or fallback)
+    name = slugify(_workflow_name(found) or fallback)
 
     def just_that(environment: Environment, inputs: Inputs, layout: Layout) -> Any:
         return found
@@ -104,7 +104,7 @@ def _read(path: Path) -> str:
         near = nearest(path.stem, [name.removesuffix(".py") for name in here])
         raise BuildError(
             f"no experiment file {path}",
-            found=f"in this directory: {listed(here)}" if here else f"the working directory is {Path.cwd()}",
+            found=f"in this directory: {join_names(here)}" if here else f"the working directory is {Path.cwd()}",
             hint=f"did you mean {near}.py?" if near else "name it: hera-k8s COMMAND path/to/experiment.py",
         ) from None
     except IsADirectoryError:
@@ -211,13 +211,13 @@ def _named(module: ModuleType, name: str, path: Path) -> Any:
         near = nearest(name, names)
         raise BuildError(
             f"{path} holds no {name}",
-            found=f"experiments and workflows in it: {listed(names) or 'none'}",
+            found=f"experiments and workflows in it: {join_names(names) or 'none'}",
             hint=f"did you mean {path}:{near}?" if near else "",
         ) from None
-    if not _is_candidate(found) and not is_official(found) and not (isinstance(found, Mapping) and "spec" in found):
+    if not _is_candidate(found) and not is_client_model(found) and not (isinstance(found, Mapping) and "spec" in found):
         raise BuildError(
             f"{path}:{name} is not an experiment",
-            found=f"it is a {type(found).__name__}; experiments and workflows in the file: {listed(names) or 'none'}",
+            found=f"it is a {type(found).__name__}; experiments and workflows in the file: {join_names(names) or 'none'}",
         )
     return found
 
@@ -231,7 +231,7 @@ def _only(module: ModuleType, path: Path) -> Any:
             names = [name for name, _ in found.values()]
             raise BuildError(
                 f"{path} holds more than one experiment",
-                found=listed(names),
+                found=join_names(names),
                 hint=f"say which: {path}:{names[0]}",
             )
     raise BuildError(

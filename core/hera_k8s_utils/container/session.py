@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from argparse import Action, ArgumentParser, Namespace
 
     from hera_k8s_cli.terminal.console import Console
-    from hera_k8s_utils.config.options import Resolved
+    from hera_k8s_utils.config.options import ResolvedOptions
     from hera_k8s_utils.container.container import ExperimentContainer
-    from hera_k8s_utils.plugins.manager import Plugins
+    from hera_k8s_utils.plugins.manager import PluginManager
 
 
 EXPERIMENT_FILE: Final = "experiment.py"
@@ -34,8 +34,8 @@ class Session:
 
     command: Command
     arguments: Namespace
-    options: Resolved
-    plugins: Plugins
+    options: ResolvedOptions
+    plugins: PluginManager
     argv: Sequence[str] = field(default=(), repr=False)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     config: str | None = None

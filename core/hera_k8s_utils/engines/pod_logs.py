@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from hera_k8s_utils.errors import PlatformError, Trouble
+from hera_k8s_utils.errors import ErrorKind, PlatformError
 from hera_k8s_utils.experiment.run_state import LogLine, RunUpdate
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def tolerant(lines: Iterator[LogLine]) -> Iterator[LogLine]:
     try:
         yield from lines
     except PlatformError as error:
-        if error.trouble not in (Trouble.MISSING, Trouble.INVALID):
+        if error.trouble not in (ErrorKind.MISSING, ErrorKind.INVALID):
             raise
 
 
@@ -52,7 +52,7 @@ def by_creation(pods: Iterable[dict[str, object]]) -> list[str]:
     return [name for _, name in sorted((str(m.get("creationTimestamp") or ""), str(m["name"])) for m in metadata)]
 
 
-def begun_pods(updates: Iterable[RunUpdate]) -> Iterator[str]:
+def started_pods(updates: Iterable[RunUpdate]) -> Iterator[str]:
     """Each pod of a run, once it has begun."""
     seen = set[str]()
     for update in updates:
@@ -62,13 +62,13 @@ def begun_pods(updates: Iterable[RunUpdate]) -> Iterator[str]:
                 yield node.pod
 
 
-def logs_side_by_side(read: ReadLog, pods: Iterator[str]) -> Iterator[LogLine]:
+def stream_logs(read: ReadLog, pods: Iterator[str]) -> Iterator[LogLine]:
     """Lines of pods as they come, of those too that begin later, until there are no more pods and all logs have ended.
 
     pods: each once it has begun; read in a thread of its own. A pod whose log breaks off raises once all others have
     ended.
     """
-    exchange = _Exchange(read)
+    exchange = LogMultiplexer(read)
     exchange.start(pods)
     try:
         yield from exchange.taken()
@@ -100,7 +100,7 @@ def _length(item: LogLine | BaseException | None) -> int:
     return len(item.text) if isinstance(item, LogLine) else 0
 
 
-class _Exchange:
+class LogMultiplexer:
     """One thread finds pods, a few read their logs, and the caller takes the lines. All are daemons."""
 
     def __init__(self, read: ReadLog) -> None:

@@ -13,7 +13,7 @@ from itertools import chain, repeat
 from typing import Any, Final
 
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import HeraK8sError, PlatformError, SubmissionUnknown, SubmitError, Trouble
+from hera_k8s_utils.errors import ErrorKind, HeraK8sError, PlatformError, SubmissionOutcomeUnknown, SubmitError
 from hera_k8s_utils.experiment.run_state import Submission
 from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.results import CheckResult, fail, ok, unknown, warn
@@ -32,12 +32,12 @@ CONFIRMING: Final = 60.0
 an admission webhook has 30 s at the most, and gateways give up on their server within a minute."""
 SETTLED: Final = 120.0
 """Seconds after the last try until it may be taken for lost: a gateway's minute, and then the API server's."""
-_LATER: Final = frozenset({Trouble.UNREACHABLE, Trouble.TIMEOUT})
+_LATER: Final = frozenset({ErrorKind.UNREACHABLE, ErrorKind.TIMEOUT})
 """Troubles of a request that was never sent which another try may get over."""
 
 
 @dataclass(frozen=True)
-class Desk:
+class SubmissionTarget:
     """Where objects of one kind are handed in, by way of one server.
 
     create: sends the object once. read: gives the one of a name. url: its page, None where it has none.
@@ -54,7 +54,7 @@ class Desk:
     confirming: float = CONFIRMING
 
 
-def submit_once(wanted: Json, desk: Desk) -> Submission:
+def submit_once(wanted: Json, desk: SubmissionTarget) -> Submission:
     """Create an object that has a name and a digest label, or recognise it when an earlier try had arrived after all.
 
     Its name is fixed, so that a second try can at worst be refused: as a conflict, or by a quota that the first has
@@ -86,7 +86,7 @@ class _Submitting:
     """One submission. doubt: the last answer after which a try may be carried out yet. last: the last answer."""
 
     wanted: Json
-    desk: Desk
+    desk: SubmissionTarget
     doubt: PlatformError | None = None
     last: PlatformError | None = None
     look: _Look = _Look()
@@ -141,7 +141,7 @@ class _Submitting:
 
     def _may_be_taken(self) -> bool:
         """Whether the last answer says that the name may be taken, perhaps by an earlier submission of the same."""
-        return self._last.trouble is Trouble.CONFLICT
+        return self._last.trouble is ErrorKind.CONFLICT
 
     def _looked(self) -> Submission | None:
         """What is there now, recognised. Raises `SubmissionUnknown` when further looks are in vain."""
@@ -188,7 +188,7 @@ class _Submitting:
                 break
         raise self._undecided()
 
-    def _undecided(self) -> SubmissionUnknown:
+    def _undecided(self) -> SubmissionOutcomeUnknown:
         doubt = self.doubt or self._last
         told = [_said(doubt)]
         if self.last is not None and self.last is not doubt:
@@ -220,7 +220,7 @@ def _named(answer: Any, name: str) -> Json:
         f"the answer about {name}",
         found=f"the server answered with something else than {name}",
         hint="is there a proxy or a login page in front of the server?",
-        trouble=Trouble.PROTOCOL,
+        trouble=ErrorKind.PROTOCOL,
     )
 
 
@@ -232,7 +232,7 @@ def _labels(found: Json) -> Mapping[str, str]:
     return (found.get("metadata") or {}).get("labels") or {}
 
 
-def _taken(wanted: Json, found: Json, desk: Desk) -> SubmitError:
+def _taken(wanted: Json, found: Json, desk: SubmissionTarget) -> SubmitError:
     run = _RUN in wanted["metadata"]["labels"]
     return taken(wanted["metadata"]["name"], desk.namespace, _labels(found), word=desk.word, of_run=run)
 
@@ -247,7 +247,7 @@ def taken(name: str, namespace: str, labels: Mapping[str, str], *, word: str, of
     )
 
 
-def _submission(answer: Json, desk: Desk, *, existed: bool) -> Submission:
+def _submission(answer: Json, desk: SubmissionTarget, *, existed: bool) -> Submission:
     metadata = answer.get("metadata") or {}
     name = str(metadata.get("name") or "")
     return Submission(
@@ -259,40 +259,40 @@ def _submission(answer: Json, desk: Desk, *, existed: bool) -> Submission:
     )
 
 
-def _unknown(wanted: Json, found: str) -> SubmissionUnknown:
+def _unknown(wanted: Json, found: str) -> SubmissionOutcomeUnknown:
     name, run = wanted["metadata"]["name"], wanted["metadata"]["labels"].get(_RUN)
     again = f"the same command with --run-id {run}" if run else "submitting it again under the same name"
-    return SubmissionUnknown(
+    return SubmissionOutcomeUnknown(
         f"it is not known whether {name} was accepted",
         found=found,
         hint=f"{again} finds out, and never makes a second one",
     )
 
 
-def _refused(name: str, desk: Desk, error: PlatformError) -> SubmitError:
+def _refused(name: str, desk: SubmissionTarget, error: PlatformError) -> SubmitError:
     taken = f"no {desk.word} has this name, so that something else refused it: a quota, or an admission rule"
     hints = {
-        Trouble.INVALID: "hera-k8s render shows what was submitted",
-        Trouble.FORBIDDEN: f"is {desk.namespace} the right namespace (-n NAME)? else ask for the right to create it",
-        Trouble.MISSING: f"is {desk.namespace} the right namespace (-n NAME)?",
-        Trouble.CONFLICT: taken,
+        ErrorKind.INVALID: "hera-k8s render shows what was submitted",
+        ErrorKind.FORBIDDEN: f"is {desk.namespace} the right namespace (-n NAME)? else ask for the right to create it",
+        ErrorKind.MISSING: f"is {desk.namespace} the right namespace (-n NAME)?",
+        ErrorKind.CONFLICT: taken,
     }
     return SubmitError(f"{name} was not accepted", found=_said(error), hint=hints.get(error.trouble, error.hint))
 
 
-def tried(create: Callable[[], Any], *, resource: str = "workflows") -> CheckResult:
+def dry_run_result(create: Callable[[], Any], *, resource: str = "workflows") -> CheckResult:
     """What a dry run comes to. Troubles that say nothing of the workflow are raised on as `PlatformError`."""
     try:
         create()
     except PlatformError as error:
         said = error.found or error.wanted
-        if error.trouble is Trouble.INVALID:
+        if error.trouble is ErrorKind.INVALID:
             return fail(said, hint="hera-k8s render shows what is submitted")
-        if error.trouble is Trouble.FORBIDDEN:
+        if error.trouble is ErrorKind.FORBIDDEN:
             return fail(said, hint=error.hint or f"ask those who run the cluster for the right to create {resource}")
-        if error.trouble is Trouble.CONFLICT:
+        if error.trouble is ErrorKind.CONFLICT:
             return warn(f"said of a dry run: {said}", hint="submitting tells whether it is the same run or another one")
-        if error.trouble is Trouble.MISSING:
+        if error.trouble is ErrorKind.MISSING:
             return unknown(f"a dry run is not served: {said}")
         raise
     return ok("dry run accepted")

@@ -11,17 +11,32 @@ from typing import Any
 
 from hera_k8s_argo.workflow import references
 from hera_k8s_argo.workflow.demand import peak_of
-from hera_k8s_argo.workflow.schema import misshapen
+from hera_k8s_argo.workflow.schema import first_schema_error
 from hera_k8s_argo.workflow.variables import Resolver, each_template
 from hera_k8s_kube.jobs import manifest
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError, HeraK8sError
-from hera_k8s_utils.experiment.plain import plain
-from hera_k8s_utils.experiment.workload import Demand, PodPart, Reference, Resolution, ResourcePart, Unresolved
+from hera_k8s_utils.experiment.plain import to_plain_json
+from hera_k8s_utils.experiment.workload import (
+    ContainerUse,
+    ObjectReference,
+    PeakDemand,
+    Resolution,
+    ResourceAction,
+    Unresolved,
+)
 from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.yaml_writer import dump_yaml
 
-__all__ = ["Manifest", "PodPart", "Reference", "Resolution", "ResourcePart", "Unresolved", "plain", "sources_of"]
+    "Manifest",
+    "ContainerUse",
+    "ObjectReference",
+    "Resolution",
+    "ResourceAction",
+    "Unresolved",
+    "plain",
+    "sources_of",
+]
 
 
 Source = Callable[..., Any]
@@ -47,16 +62,16 @@ class Manifest:
         """
         if isinstance(workflow, Manifest):
             return workflow
-        body = plain(_as_mapping(workflow))
+        body = to_plain_json(_as_mapping(workflow))
         by_hand = isinstance(workflow, Mapping) or body.get("kind") in (manifest.JOB, manifest.LIST)
-        trouble = misshapen(body) if by_hand else ""
+        trouble = first_schema_error(body) if by_hand else ""
         if trouble or not body.get("kind"):
             raise BuildError(
                 "the workflow cannot be read",
                 found=trouble or "it has no kind",
                 hint="return a Hera Workflow, or a dict with apiVersion, kind, metadata and spec",
             )
-        return cls(manifest.checked(body) if body["kind"] == manifest.LIST else body, sources_of(workflow))
+        return cls(manifest.validate_list(body) if body["kind"] == manifest.LIST else body, sources_of(workflow))
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -142,29 +157,29 @@ class Manifest:
             return ((name, template) for name, template in self.templates() if name in reached)
         return self.templates()
 
-    def pod_parts(self) -> Iterator[PodPart]:
+    def pod_parts(self) -> Iterator[ContainerUse]:
         """Each container of the templates that a run can reach, with the volumes of its pod."""
         return references.pod_parts(self.spec, self.used_templates())
 
-    def service_accounts(self) -> Iterator[Reference]:
+    def service_accounts(self) -> Iterator[ObjectReference]:
         """The accounts that the workflow and its templates name; none when it is the namespace's default."""
         return references.service_accounts(self.spec, self.used_templates())
 
-    def pull_secrets(self) -> Iterator[Reference]:
+    def pull_secrets(self) -> Iterator[ObjectReference]:
         """The secrets that images are pulled with."""
         return references.pull_secrets(self.spec)
 
-    def template_references(self) -> Iterator[Reference]:
+    def template_references(self) -> Iterator[ObjectReference]:
         """Workflow templates of the cluster that this workflow uses, whole or in part."""
         return references.template_references(self.spec, self.used_templates())
 
-    def resources(self) -> Iterator[ResourcePart]:
+    def resources(self) -> Iterator[ResourceAction]:
         """The objects that `resource` templates act upon."""
         return references.resource_parts(self.used_templates())
 
     # --- what it asks for ---
 
-    def demand(self) -> Demand:
+    def demand(self) -> PeakDemand:
         """The most that a run may ask for at one time, from the requests of its containers and its parallelism.
 
         An upper bound: tasks without an order between them count as running together.
@@ -172,7 +187,7 @@ class Manifest:
         return self._demand
 
     @cached_property
-    def _demand(self) -> Demand:
+    def _demand(self) -> PeakDemand:
         if self.runs_as == manifest.JOB:
             return manifest.demand_of(self.jobs)
         return peak_of(self.spec, self.resolver)
@@ -255,7 +270,7 @@ class Manifest:
 
         Lists are appended to what is there, without repeating it; maps are merged; a scalar that is there stays.
         """
-        added = plain(dict(fields))
+        added = to_plain_json(dict(fields))
         if self.runs_as == manifest.JOB:
             return replace(self, body=manifest.each_pod(self.body, lambda pod: _merged(pod, added)))
         spec = self.body.get("spec") or {}
@@ -277,10 +292,10 @@ def _as_mapping(workflow: Any) -> Mapping[str, Any]:
     """A workflow's own dict: itself, or as Hera's classes and models give it."""
     if isinstance(workflow, Mapping):
         return workflow
-    if manifest.is_official(workflow):
-        return manifest.from_official(workflow)
+    if manifest.is_client_model(workflow):
+        return manifest.from_client_model(workflow)
     if _is_several(workflow):
-        return manifest.gathered(workflow, _as_mapping)
+        return manifest.combine(workflow, _as_mapping)
     try:
         if callable(getattr(workflow, "to_dict", None)):
             built = workflow.to_dict()

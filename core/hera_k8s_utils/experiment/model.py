@@ -135,7 +135,7 @@ class Environment:
 
     def image_name(self, image: str) -> str:
         """An image's full name: a short one is completed with the registry."""
-        return complete_image(image, self.registry)
+        return qualify_image(image, self.registry)
 
 
 def _refuse_hera_alone(requirement: Requirement) -> None:
@@ -149,7 +149,7 @@ def _refuse_hera_alone(requirement: Requirement) -> None:
         )
 
 
-def complete_image(image: str, registry: str) -> str:
+def qualify_image(image: str, registry: str) -> str:
     """Prefix a short image name with the registry; a name that already begins with a host is left alone.
 
     The rule is Docker's: the first component is a host when it holds a dot or a colon, or is `localhost`.
@@ -190,7 +190,7 @@ class Experiment:
             raise BuildError(
                 f"an experiment cannot be called {self.name!r}",
                 found="names are lower-case letters, digits and dashes, at most 40, and begin and end with no dash",
-                hint=f"name={suggest_name(self.name)!r}",
+                hint=f"name={slugify(self.name)!r}",
             )
         self._refuse_repeated_roles()
 
@@ -271,7 +271,7 @@ def _bound(
     return requirement.bind(given) if given and alone else requirement
 
 
-def suggest_name(text: str) -> str:
+def slugify(text: str) -> str:
     """The nearest name that fits the rules for experiments."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-") or "experiment"
 

@@ -11,7 +11,7 @@ from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError
 
 
-def plain(data: Mapping[str, Any]) -> Json:
+def to_plain_json(data: Mapping[str, Any]) -> Json:
     """A deep copy made of dicts, lists, strings, numbers, booleans and None.
 
     Raises `BuildError` naming the place of what JSON cannot say.

@@ -29,7 +29,7 @@ class Unresolved:
 
 
 @dataclass(frozen=True)
-class PodPart:
+class ContainerUse:
     """A container of a template's pod.
 
     kind: `container`, `script`, `init` or `sidecar`. container: its body.
@@ -43,7 +43,7 @@ class PodPart:
 
 
 @dataclass(frozen=True)
-class Reference:
+class ObjectReference:
     """A name that the workflow gives to something outside it.
 
     text: as written; may hold variables. scope: the template whose variables they are, empty for the workflow's.
@@ -59,7 +59,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class ResourcePart:
+class ResourceAction:
     """What a `resource` template does to an object of the cluster. Texts may hold variables.
 
     action: get, create, apply, delete, replace or patch. body: None when the manifest cannot be read offline.
@@ -91,7 +91,7 @@ class ResourcePart:
 
 
 @dataclass(frozen=True)
-class Demand:
+class PeakDemand:
     """The most that a run may ask for at one time; None where it cannot be told.
 
     cpu: cores. memory: bytes. pods: how many at once. fan_out: pods that may share a claim at once.

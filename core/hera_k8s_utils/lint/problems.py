@@ -17,17 +17,17 @@ class Problem(NamedTuple):
     hint: str = ""
 
 
-def failure(text: str, hint: str = "") -> Problem:
+def lint_error(text: str, hint: str = "") -> Problem:
     """The server would refuse it, or the run would fail."""
     return Problem(Verdict.FAILED, text, hint)
 
 
-def doubt(text: str, hint: str = "") -> Problem:
+def lint_warning(text: str, hint: str = "") -> Problem:
     """It will run, perhaps otherwise than meant."""
     return Problem(Verdict.WARNING, text, hint)
 
 
-def meant(name: str, names: Iterable[str]) -> str:
+def lint_suggestion(name: str, names: Iterable[str]) -> str:
     """A hint that gives the nearest name, or what there is."""
     known = list(names)
     near = nearest(name, known)

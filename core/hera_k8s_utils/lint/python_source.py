@@ -25,7 +25,7 @@ from typing import Any, Final
 from hera_k8s_argo.workflow.variables import as_text
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.manifest import Manifest, Source
-from hera_k8s_utils.lint.problems import Problem, doubt, failure
+from hera_k8s_utils.lint.problems import Problem, lint_error, lint_warning
 from hera_k8s_utils.reading import parse_json
 
 _VARIABLE: Final = re.compile(
@@ -114,21 +114,21 @@ def _unreadable(name: str, source: str, error: Exception) -> Problem:
     said = getattr(error, "msg", None) or str(error)
     if "{{inputs.parameters." in shown and shown.startswith(("try:", "except:")):
         parameter = shown.partition(":")[2].partition("=")[0].strip()
-        return failure(
+        return lint_error(
             f"script {name}: parameter {parameter} cannot become a Python name",
             hint="name it as Python does, with underscores, or read it from an env variable",
         )
-    return failure(f"script {name}: {said}: {shown[:80]}")
+    return lint_error(f"script {name}: {said}: {shown[:80]}")
 
 
 def _misplaced(name: str, error: Exception) -> Problem:
     said = getattr(error, "msg", None) or str(error)
     if "'return' outside function" in said:
-        return failure(
+        return lint_error(
             f"script {name} returns, and there is no function around it in the pod",
             hint="put the rest under an `if`, print the result, or leave by sys.exit(0)",
         )
-    return failure(f"script {name}: {said}", hint="Hera sends the body of the function, without the function")
+    return lint_error(f"script {name}: {said}", hint="Hera sends the body of the function, without the function")
 
 
 def _names_from_outside(name: str, text: str, tree: ast.Module, function: Source | None) -> Iterator[Problem]:
@@ -141,7 +141,7 @@ def _names_from_outside(name: str, text: str, tree: ast.Module, function: Source
     given, wanted = _given_and_wanted(table)
     missing = [name for name in wanted if name not in given and name not in _ALWAYS_THERE]
     for outside in missing:
-        yield failure(f"script {name} uses {outside}, which is not there in the pod", hint=_bring(outside, function))
+        yield lint_error(f"script {name} uses {outside}, which is not there in the pod", hint=_bring(outside, function))
 
 
 def _given_and_wanted(module: symtable.SymbolTable) -> tuple[set[str], list[str]]:
@@ -182,9 +182,9 @@ def _local_imports(name: str, tree: ast.Module, function: Source | None) -> Iter
     near = _directory(function)
     for module in dict.fromkeys(_imported(tree)):
         if not module:
-            yield failure(f"script {name} imports relatively, and is in no package in the pod")
+            yield lint_error(f"script {name} imports relatively, and is in no package in the pod")
         elif path := _local_file(module, near):
-            yield doubt(
+            yield lint_warning(
                 f"script {name} imports {module}, a file of this machine ({path})",
                 hint=f"put {module} into the image, or its code into the function",
             )
@@ -301,7 +301,7 @@ def _breaks_quotes(value: str) -> bool:
 def _value_problem(name: str, parameter: str, value: str, accepted: tuple[type, ...]) -> Problem | None:
     shown = value if len(value) <= 40 else f"{value[:37]}..."
     if _breaks_quotes(value):
-        return failure(
+        return lint_error(
             f"script {name}: {parameter} is {shown}, which ends the string literal that it is put into",
             hint="no ''' in a value, and neither ' nor a backslash at its end",
         )
@@ -309,7 +309,7 @@ def _value_problem(name: str, parameter: str, value: str, accepted: tuple[type, 
     if arrives in accepted or (arrives is int and float in accepted):
         return None
     wanted = " or ".join(_WORD[kind] for kind in accepted)
-    return doubt(
+    return lint_warning(
         f"script {name}: {parameter} is {shown}, which arrives as {_WORD[arrives]}, not as {wanted}",
         hint=_said_well(parameter, value, accepted),
     )

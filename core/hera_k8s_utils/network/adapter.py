@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.retry import Retry
 
-from hera_k8s_utils.errors import Trouble
+from hera_k8s_utils.errors import ErrorKind
 from hera_k8s_utils.network.connections import limit_connections
 from hera_k8s_utils.network.limits import AnswerRejected, OutOfTime, applied_limits
 
@@ -135,31 +135,31 @@ def adapter(context: ssl.SSLContext | None, *, retries: int, width: int = 32) ->
     return _Adapter(context, max_retries=safe_retry(retries), pool_connections=4, pool_maxsize=width)
 
 
-def diagnose(error: BaseException, *, url: str, proxy: str, wait: float) -> tuple[Trouble, str, str]:
+def classify_error(error: BaseException, *, url: str, proxy: str, wait: float) -> tuple[ErrorKind, str, str]:
     """The kind of trouble, what was found, and what to do about an error of requests or urllib3."""
     chain = list(_causes(error))
     host = urlsplit(url).netloc
     if (rejected := _first(chain, AnswerRejected)) is not None:
-        return Trouble.PROTOCOL, str(rejected), "is the address right, and is it a server of this kind that answers?"
+        return ErrorKind.PROTOCOL, str(rejected), "is the address right, and is it a server of this kind that answers?"
     if (late := _first(chain, OutOfTime)) is not None:
-        return Trouble.TIMEOUT, str(late), "--http-timeout SECONDS waits longer"
+        return ErrorKind.TIMEOUT, str(late), "--http-timeout SECONDS waits longer"
     if any(isinstance(cause, LineTooLong) or type(cause) is HTTPException for cause in chain):
-        return Trouble.PROTOCOL, "the headers of its answer have no end", "is the address right?"
+        return ErrorKind.PROTOCOL, "the headers of its answer have no end", "is the address right?"
     if (verification := _first(chain, ssl.SSLCertVerificationError)) is not None:
         return _untrusted(verification.verify_message)
     if (tls := _first(chain, ssl.SSLError)) is not None and _first(chain, TimeoutError) is None:
         return _tls_failure(tls, url)
     if _first(chain, requests.exceptions.ProxyError) or _first(chain, urllib3.exceptions.ProxyError):
-        return Trouble.UNREACHABLE, f"the proxy {proxy} did not connect to it", "HTTPS_PROXY and NO_PROXY decide"
+        return ErrorKind.UNREACHABLE, f"the proxy {proxy} did not connect to it", "HTTPS_PROXY and NO_PROXY decide"
     if _first(chain, urllib3.exceptions.NameResolutionError) or _first(chain, socket.gaierror):
-        return Trouble.UNREACHABLE, f"no address is known for {urlsplit(url).hostname}", "is the server's name right?"
+        return ErrorKind.UNREACHABLE, f"no address is known for {urlsplit(url).hostname}", "is the server's name right?"
     if _first(chain, ConnectionRefusedError):
-        return Trouble.UNREACHABLE, f"{host} refused the connection", "is the address right, and is the server up?"
+        return ErrorKind.UNREACHABLE, f"{host} refused the connection", "is the address right, and is the server up?"
     if _timed_out(chain):
-        return Trouble.TIMEOUT, f"no answer within {wait:g} s", "--http-timeout SECONDS waits longer"
+        return ErrorKind.TIMEOUT, f"no answer within {wait:g} s", "--http-timeout SECONDS waits longer"
     if _first(chain, requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError, OSError):
-        return Trouble.UNREACHABLE, _lost(chain), "is the address right, and is the server up?"
-    return Trouble.PROTOCOL, f"{type(error).__name__}", "is the address right?"
+        return ErrorKind.UNREACHABLE, _lost(chain), "is the address right, and is the server up?"
+    return ErrorKind.PROTOCOL, f"{type(error).__name__}", "is the address right?"
 
 
 def never_sent(error: BaseException) -> bool:
@@ -174,22 +174,22 @@ def never_sent(error: BaseException) -> bool:
     return _first(chain, *before) is not None
 
 
-def _untrusted(why: str) -> tuple[Trouble, str, str]:
+def _untrusted(why: str) -> tuple[ErrorKind, str, str]:
     said = why or "it could not be verified"
     hint = "--ca-file PEM names the authority that signed it"
     if "expired" in said:
         hint = "those who run the server must renew it"
     elif "match" in said.lower():
         hint = "is the server's name right?"
-    return Trouble.UNTRUSTED, f"its certificate is not trusted: {said}", hint
+    return ErrorKind.UNTRUSTED, f"its certificate is not trusted: {said}", hint
 
 
-def _tls_failure(error: ssl.SSLError, url: str) -> tuple[Trouble, str, str]:
+def _tls_failure(error: ssl.SSLError, url: str) -> tuple[ErrorKind, str, str]:
     reason = _reason(error)
     if _is_no_tls(error):
         plain = url.replace("https://", "http://", 1)
-        return Trouble.PROTOCOL, "it does not speak TLS", f"if it is meant to be plain: {plain}"
-    return Trouble.UNTRUSTED, f"TLS failed: {reason or 'the connection was closed'}", "does it ask for other TLS?"
+        return ErrorKind.PROTOCOL, "it does not speak TLS", f"if it is meant to be plain: {plain}"
+    return ErrorKind.UNTRUSTED, f"TLS failed: {reason or 'the connection was closed'}", "does it ask for other TLS?"
 
 
 def _reason(error: ssl.SSLError) -> str:

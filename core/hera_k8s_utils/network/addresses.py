@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from hera_k8s_utils.redaction import REDACTED, looks_secret, redact, remember
+from hera_k8s_utils.redaction import REDACTED, looks_secret, redact, register_secrets
 
 _BEFORE_SECRETS: Final = frozenset(
     ["access_token", "access-token", "api-key", "api_key", "apikey", "bearer", "key", "password", "secret", "token"]
@@ -44,7 +44,7 @@ def without_query(url: str) -> str:
 
 def remember_address(url: str) -> None:
     """Redact the secrets that an address holds from now on, wherever they come up."""
-    remember(secrets_in(url))
+    register_secrets(secrets_in(url))
 
 
 def secrets_in(url: str) -> Iterator[str]:

@@ -73,7 +73,7 @@ def read_beginning(response: Any, limits: RequestLimits, most: int = LONGEST_REF
     return bytes(found[:most])
 
 
-def lines(response: Any, limits: RequestLimits, pace: Pace = GROWING) -> Iterator[bytes]:
+def iter_lines(response: Any, limits: RequestLimits, pace: Pace = GROWING) -> Iterator[bytes]:
     """The lines of one of urllib3's answers as they come, without their ends.
 
     At `\\n` only: text inside a frame may hold other separators that `splitlines` would split at. Raises

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from hera_k8s_utils.errors import CredentialError
-from hera_k8s_utils.redaction import remember
+from hera_k8s_utils.redaction import register_secrets
 
 _TOKEN: Final = re.compile(r"[!-~]+")
 """Visible ASCII: one word of a header (RFC 9110)."""
@@ -24,7 +24,7 @@ def bearer_token(text: str, *, origin: str = "the token", hint: str = "paste it 
     origin: where it came from, for the message. hint: what to do about a wrong one. Raises `CredentialError` for what
     cannot be a token.
     """
-    remember([text])
+    register_secrets([text])
     token = text.strip()
     if len(token) > 1 and token[0] == token[-1] and token[0] in "'\"":
         token = token[1:-1].strip()
@@ -36,7 +36,7 @@ def bearer_token(text: str, *, origin: str = "the token", hint: str = "paste it 
     if not _TOKEN.fullmatch(token):
         found = "it holds a blank or a character that no token has"
         raise CredentialError(f"{origin} holds something else than a token", found=found, hint=hint)
-    remember([token])
+    register_secrets([token])
     return token
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import unquote, urlsplit
 
 from hera_k8s_utils.config.options import option
-from hera_k8s_utils.errors import HeraK8sError, NotApplicable, OptionsError, PlatformError, Trouble
+from hera_k8s_utils.errors import ErrorKind, HeraK8sError, NotApplicable, OptionsError, PlatformError
 from hera_k8s_utils.network.addresses import remember_address, shown_address
 from hera_k8s_utils.network.headers import bearer_token, require_basic_auth, sendable
 from hera_k8s_utils.network.limits import RequestLimits
@@ -66,7 +66,7 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """A server's answer with a status of success. `url`: as it may be shown, without query and secrets."""
 
     status: int
@@ -89,13 +89,13 @@ class Answer:
                 f"{self.method} {self.url}",
                 found=f"answered {self.status}{_not_json(error, self.content)}",
                 hint="is the address (and its base path) right, and is there a login proxy in front of the server?",
-                trouble=Trouble.PROTOCOL,
+                trouble=ErrorKind.PROTOCOL,
                 status=self.status,
             ) from None
 
 
 @dataclass(frozen=True)
-class _Sending:
+class _RequestSpec:
     """How a request is sent. `wait`: seconds for the whole answer, or for each part of a stream."""
 
     method: str
@@ -141,7 +141,7 @@ class HttpClient:
         verify: bool = True,
         ca_file: str = "",
         proxy: str | None = None,
-        hints: Mapping[Trouble, str] | None = None,
+        hints: Mapping[ErrorKind, str] | None = None,
         is_own: Callable[[Mapping[str, Any]], bool] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
@@ -166,23 +166,23 @@ class HttpClient:
 
     # --- requests ----------------------------------------------------------------------------------------------
 
-    def get(self, path: str, **options: Any) -> Answer:
+    def get(self, path: str, **options: Any) -> HttpResponse:
         """GET; `options` are those of `request`."""
         return self.request("GET", path, **options)
 
-    def post(self, path: str, **options: Any) -> Answer:
+    def post(self, path: str, **options: Any) -> HttpResponse:
         """POST; `options` are those of `request`."""
         return self.request("POST", path, **options)
 
-    def put(self, path: str, **options: Any) -> Answer:
+    def put(self, path: str, **options: Any) -> HttpResponse:
         """PUT; `options` are those of `request`."""
         return self.request("PUT", path, **options)
 
-    def patch(self, path: str, **options: Any) -> Answer:
+    def patch(self, path: str, **options: Any) -> HttpResponse:
         """PATCH; `options` are those of `request`."""
         return self.request("PATCH", path, **options)
 
-    def delete(self, path: str, **options: Any) -> Answer:
+    def delete(self, path: str, **options: Any) -> HttpResponse:
         """DELETE; `options` are those of `request`."""
         return self.request("DELETE", path, **options)
 
@@ -197,7 +197,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         repeat: bool = True,
-    ) -> Answer:
+    ) -> HttpResponse:
         """One request below the server's address; raises `PlatformError` on anything but success.
 
         path: quoted where need be. json: a body to send as JSON. timeout: seconds for the whole answer, repetitions
@@ -205,10 +205,12 @@ class HttpClient:
         something else when done twice. An answer is at most `LARGEST_ANSWER` bytes, also when it is decompressed.
         """
         wait = self._settings.http_timeout if timeout is None else timeout
-        sending = _Sending(method, path, wait, repeat=repeat)
+        sending = _RequestSpec(method, path, wait, repeat=repeat)
         received = self._authorised(sending, params=params, json=json, data=data, headers=headers)
         content = self._read_whole(sending, received)
-        return Answer(received.response.status_code, received.response.headers, content, self._shown(path), method)
+        return HttpResponse(
+            received.response.status_code, received.response.headers, content, self._shown(path), method
+        )
 
     def stream(
         self,
@@ -226,7 +228,7 @@ class HttpClient:
         `PlatformError` (unreachable), a line without an end too (protocol). Nothing is repeated here.
         """
         asked = {"Accept-Encoding": "identity", **(headers or {})}
-        sending = _Sending("GET", path, silence, repeat=False)
+        sending = _RequestSpec("GET", path, silence, repeat=False)
         received = self._authorised(sending, params=params, headers=asked)
         try:
             yield from _texts(received, pace, lambda error: self._failure(sending, error))
@@ -243,7 +245,7 @@ class HttpClient:
 
     # --- how -----------------------------------------------------------------------------------------------------
 
-    def _authorised(self, sending: _Sending, **parts: Any) -> _Received:
+    def _authorised(self, sending: _RequestSpec, **parts: Any) -> _Received:
         """Send; after a 401, once more with a renewed token (a refused request had no effect)."""
         from hera_k8s_utils.network.adapter import was_in_doubt
 
@@ -261,7 +263,7 @@ class HttpClient:
             return replace(received, content=content)  # it is what an earlier try has deleted
         raise error
 
-    def _read_whole(self, sending: _Sending, received: _Received) -> bytes:
+    def _read_whole(self, sending: _RequestSpec, received: _Received) -> bytes:
         import urllib3
 
         from hera_k8s_utils.network.bodies import read_whole
@@ -287,7 +289,7 @@ class HttpClient:
                 return False
             return self._token() != used
 
-    def _send(self, sending: _Sending, token: str, **parts: Any) -> _Received:
+    def _send(self, sending: _RequestSpec, token: str, **parts: Any) -> _Received:
         import requests
         import urllib3
 
@@ -313,8 +315,8 @@ class HttpClient:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
             raise self._failure(sending, error) from _without_secrets(error)  # UnicodeError: of a Location's bytes
 
-    def _sendable(self, sending: _Sending, token: str) -> str:
-        hint = self._hints.get(Trouble.UNAUTHORIZED, "was it copied whole, and nothing besides?")
+    def _sendable(self, sending: _RequestSpec, token: str) -> str:
+        hint = self._hints.get(ErrorKind.UNAUTHORIZED, "was it copied whole, and nothing besides?")
         return bearer_token(token, origin=f"the token for {sending.method} {self._shown(sending.path)}", hint=hint)
 
     def _session(self, repeat: bool) -> Session:
@@ -343,16 +345,18 @@ class HttpClient:
 
     # --- what went wrong -------------------------------------------------------------------------------------------
 
-    def _failure(self, sending: _Sending, error: BaseException) -> PlatformError:
-        from hera_k8s_utils.network.adapter import diagnose, never_sent
+    def _failure(self, sending: _RequestSpec, error: BaseException) -> PlatformError:
+        from hera_k8s_utils.network.adapter import classify_error, never_sent
 
-        trouble, found, hint = diagnose(error, url=self.shown_url, proxy=shown_address(self._proxy), wait=sending.wait)
+        trouble, found, hint = classify_error(
+            error, url=self.shown_url, proxy=shown_address(self._proxy), wait=sending.wait
+        )
         wanted = f"{sending.method} {self._shown(sending.path)}"
         return PlatformError(
             wanted, found=found, hint=self._hints.get(trouble, hint), trouble=trouble, conclusive=never_sent(error)
         )
 
-    def _refusal(self, sending: _Sending, response: Response, content: bytes) -> PlatformError:
+    def _refusal(self, sending: _RequestSpec, response: Response, content: bytes) -> PlatformError:
         """The error of an answer whose status is not one of success. content: the beginning of its body."""
         body = _error_body(content)
         said, reason = _said(body, content)
@@ -365,7 +369,7 @@ class HttpClient:
             said = f"sends elsewhere, to {elsewhere}" if target.netloc else "sends elsewhere"
             hint = "is the address right (https for http?), and is there a login proxy in front of the server?"
         elif "HTTP request to an HTTPS server" in said:
-            trouble, hint = Trouble.PROTOCOL, f"it speaks TLS: https://{urlsplit(self.url).netloc}"
+            trouble, hint = ErrorKind.PROTOCOL, f"it speaks TLS: https://{urlsplit(self.url).netloc}"
         return PlatformError(
             f"{sending.method} {self._shown(sending.path)}",
             found=f"{said} ({status})" if said else f"answered {status}",
@@ -389,9 +393,9 @@ def _hold_back(method: str, url: str, body: Any) -> None:
 
 
 _HINTS: Final = {
-    Trouble.UNAUTHORIZED: "the token was refused: it has expired, or is another server's",
-    Trouble.THROTTLED: "the server has too much to do: try again later",
-    Trouble.SERVER: "the server itself failed: try again, and if it stays ask those who run it",
+    ErrorKind.UNAUTHORIZED: "the token was refused: it has expired, or is another server's",
+    ErrorKind.THROTTLED: "the server has too much to do: try again later",
+    ErrorKind.SERVER: "the server itself failed: try again, and if it stays ask those who run it",
 }
 
 
@@ -483,10 +487,10 @@ def _texts(received: _Received, pace: Pace | None, failure: Callable[[BaseExcept
     """The lines of an answer as text."""
     import urllib3
 
-    from hera_k8s_utils.network.bodies import GROWING, lines
+    from hera_k8s_utils.network.bodies import GROWING, iter_lines
 
     try:
-        for line in lines(received.response.raw, received.limits, pace or GROWING):
+        for line in iter_lines(received.response.raw, received.limits, pace or GROWING):
             yield line.decode("utf-8", "replace").rstrip("\r")
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise failure(error) from _without_secrets(error)

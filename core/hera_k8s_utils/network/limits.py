@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-from hera_k8s_utils.errors import PlatformError, Trouble
+from hera_k8s_utils.errors import ErrorKind, PlatformError
 
 LARGEST_ANSWER: Final = 64 * 1024 * 1024
 """Bytes of one answer, as it comes and decompressed: a page of 500 objects of 100 KiB, a workflow of 50,000 tasks."""
@@ -114,7 +114,7 @@ class ListLimits:
                 self._wanted,
                 found=f"the list has no end: {self._pages:,} pages, {self._size / 1024**2:.0f} MiB",
                 hint="is the address right?",
-                trouble=Trouble.PROTOCOL,
+                trouble=ErrorKind.PROTOCOL,
             )
 
 

@@ -18,7 +18,7 @@ _WORTH_TELLING: Final = 3
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long a broken stream is taken up again.
 
     failures: how many in a row are borne, by default for about six minutes. A stream that lived for `healthy`
@@ -39,13 +39,13 @@ class Patience:
         self.pause(seconds * random.uniform(0.75, 1.25))  # noqa: S311 - spreads clients, keeps no secret
 
 
-class Strain:
+class FailureBudget:
     """Counts failures in a row, waits between them, and has enough at some point.
 
     name: of what is followed. hint: what to do when it was too much.
     """
 
-    def __init__(self, name: str, patience: Patience, hint: str) -> None:
+    def __init__(self, name: str, patience: RetryPolicy, hint: str) -> None:
         self.patience = patience
         self._name = name
         self._hint = hint

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from hera_k8s_utils.offline.guards import Replacement, RequestGuard
-from hera_k8s_utils.plugins.isolation import blaming
+from hera_k8s_utils.plugins.isolation import attribute_errors_to
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Replacements:
         with self._lock:
             if guard not in self._users or (guard, name) in self._changed:
                 return
-            with blaming(f"the request guard {guard.name}"):
+            with attribute_errors_to(f"the request guard {guard.name}"):
                 replacements = list(guard.replace(module))
             self._changed[guard, name] = [_put(replacement) for replacement in replacements]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hera_k8s_utils.errors import NoCredential
-from hera_k8s_utils.experiment.workload import Demand
+from hera_k8s_utils.experiment.workload import PeakDemand
 from hera_k8s_utils.plugins.clients import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey
-from hera_k8s_utils.plugins.platforms import Platforms, client
+from hera_k8s_utils.plugins.platforms import PlatformRegistry, client
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.config.options import Resolved
+    from hera_k8s_utils.config.options import ResolvedOptions
     from hera_k8s_utils.experiment.model import BuiltExperiment
     from hera_k8s_utils.network.http import HttpClient
     from hera_k8s_utils.plugins.credentials import Credential
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 C = TypeVar("C")
 
 
-class OpenedPlatforms:
+class PlatformAccess:
     """The platforms as a context sees them: `context.platforms[KEY]` opens on first use."""
 
-    def __init__(self, platforms: Platforms, context: Context) -> None:
+    def __init__(self, platforms: PlatformRegistry, context: Context) -> None:
         self._platforms = platforms
         self._context = context
 
@@ -48,16 +48,16 @@ class Context:
     demand: the most that the run may ask for.
     """
 
-    options: Resolved
-    registry: Platforms = field(repr=False)
+    options: ResolvedOptions
+    registry: PlatformRegistry = field(repr=False)
     experiment: BuiltExperiment | None = field(default=None, repr=False)
-    demand: Demand = Demand()
+    demand: PeakDemand = PeakDemand()
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("hera_k8s_utils.plugins.manager"), repr=False)
 
     @property
-    def platforms(self) -> OpenedPlatforms:
+    def platforms(self) -> PlatformAccess:
         """Clients by key, opened on first use."""
-        return OpenedPlatforms(self.registry, self)
+        return PlatformAccess(self.registry, self)
 
     @property
     def kubernetes(self) -> Kubernetes:

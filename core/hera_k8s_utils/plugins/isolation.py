@@ -9,7 +9,7 @@ from hera_k8s_utils.errors import HeraK8sError, NotApplicable, PluginError
 
 
 @contextmanager
-def blaming(whose: str) -> Iterator[None]:
+def attribute_errors_to(whose: str) -> Iterator[None]:
     """Turn whatever is raised inside, beside our own errors, into a `PluginError`. whose: `platform acme-argo`.
 
     That includes `SystemExit` and the like: declared functions return, they do not end the program.

@@ -14,8 +14,8 @@ from typing import Any, Final, Generic, TypeVar
 
 import pluggy
 
-from hera_k8s_utils.config.environment_variables import DISABLING, PATIENCE
-from hera_k8s_utils.errors import HeraK8sError, PluginError, listed
+from hera_k8s_utils.config.environment_variables import DISABLE_VARIABLE, TIMEOUT_VARIABLE
+from hera_k8s_utils.errors import HeraK8sError, PluginError, join_names
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
@@ -53,7 +53,7 @@ LOAD_TIMEOUT: Final = 10.0
 
 
 @dataclass(frozen=True)
-class Declared(Generic[T]):
+class Registration(Generic[T]):
     """A record and who declared it."""
 
     record: T
@@ -86,7 +86,7 @@ class _Refused(Exception):
     """This plugin cannot be used, for a reason that is not its code failing."""
 
 
-class StrangersFault(Exception):
+class ThirdPartyPluginError(Exception):
     """A command of somebody else's plugin failed unexpectedly; the argument names the plugin, the cause is why."""
 
 
@@ -102,14 +102,14 @@ class _Found:
         return is_own(self.distribution)
 
 
-class Plugins:
+class PluginManager:
     """The plugins of this interpreter, and what they declare."""
 
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._infos: list[PluginInfo] = []
-        self._declared: dict[str, list[Declared[Any]]] = {hook: [] for hook in RECORDS}
+        self._declared: dict[str, list[Registration[Any]]] = {hook: [] for hook in RECORDS}
         self._clashes: list[str] = []
 
     @classmethod
@@ -121,7 +121,7 @@ class Plugins:
         environ: Mapping[str, str] = os.environ,
         extra: Mapping[str, Any] | None = None,
         timeout: float | None = None,
-    ) -> Plugins:
+    ) -> PluginManager:
         """Load every plugin that is installed and not disabled.
 
         disabled: names to leave out, besides those in `HERA_K8S_DISABLE_PLUGINS` (separated by commas).
@@ -131,7 +131,7 @@ class Plugins:
         """
         timeout = _load_timeout(environ) if timeout is None else timeout
         plugins = cls()
-        off = {*disabled, *_split(environ.get(DISABLING, ""))}
+        off = {*disabled, *_split(environ.get(DISABLE_VARIABLE, ""))}
         found = [*_installed(), *_given(extra or {})]
         for candidate in _without_clashes(found, plugins):
             plugins._take(candidate, off, timeout)
@@ -143,7 +143,7 @@ class Plugins:
 
     # --- what others ask ---------------------------------------------------------------------------------------
 
-    def all(self, hook: str) -> list[Declared[Any]]:
+    def all(self, hook: str) -> list[Registration[Any]]:
         """What was declared through a hook, those of the same name once, in a stable order."""
         return list(self._declared[hook])
 
@@ -159,22 +159,22 @@ class Plugins:
         names = [record_name(declared.record) for declared in self._declared[hook]]
         near = nearest(name, names)
         what = hook.rstrip("s").replace("_", " ").replace("strategie", "strategy")
-        broken = f"; not loaded: {listed([i.blame for i in self._unusable()])}" if self._unusable() else ""
+        broken = f"; not loaded: {join_names([i.blame for i in self._unusable()])}" if self._unusable() else ""
         raise PluginError(
             f"no {what} is called {name}",
-            found=f"there are: {listed(sorted(names)) or 'none'}{broken}",
+            found=f"there are: {join_names(sorted(names)) or 'none'}{broken}",
             hint=f"did you mean {near}?" if near else "hera-k8s plugins",
         )
 
-    def settings(self) -> list[Declared[type]]:
+    def settings(self) -> list[Registration[type]]:
         """Every settings class, once for each plugin that declares it."""
-        classes: dict[tuple[type, str], Declared[type]] = {}
+        classes: dict[tuple[type, str], Registration[type]] = {}
         for declarations in self._declared.values():
             for declared in declarations:
                 settings = getattr(declared.record, "settings", None)
                 if settings is not None:
                     key = (settings, declared.plugin)
-                    classes.setdefault(key, Declared(settings, declared.plugin, declared.distribution))
+                    classes.setdefault(key, Registration(settings, declared.plugin, declared.distribution))
         return list(classes.values())
 
     def listing(self) -> list[PluginInfo]:
@@ -248,7 +248,7 @@ class Plugins:
 
     def _accept(self, info: PluginInfo, declared: dict[str, list[Any]]) -> None:
         for hook, records in declared.items():
-            self._declared[hook] += [Declared(record, info.name, info.distribution) for record in records]
+            self._declared[hook] += [Registration(record, info.name, info.distribution) for record in records]
         names = {hook: [record_name(record) for record in records] for hook, records in declared.items() if records}
         silent = not names and not self._implements(info.name, _CALLBACKS)
         if silent:
@@ -299,7 +299,7 @@ class Plugins:
 
     def _drop_repeated(self) -> None:
         for hook, declared in self._declared.items():
-            kept: dict[str, Declared[Any]] = {}
+            kept: dict[str, Registration[Any]] = {}
             for each in sorted(declared, key=_precedence):
                 name = record_name(each.record)
                 if name not in kept:
@@ -332,7 +332,7 @@ def is_own(distribution: str) -> bool:
     return distribution.partition(" ")[0].replace("_", "-").lower() == "hera-k8s-utils"
 
 
-def _precedence(declared: Declared[Any]) -> tuple[bool, int, str, str]:
+def _precedence(declared: Registration[Any]) -> tuple[bool, int, str, str]:
     return (
         not is_own(declared.distribution),
         -int(getattr(declared.record, "priority", 0)),
@@ -398,7 +398,7 @@ def _module_of(plugin: Any) -> str:
     return plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__qualname__
 
 
-def _without_clashes(found: Sequence[_Found], plugins: Plugins) -> list[_Found]:
+def _without_clashes(found: Sequence[_Found], plugins: PluginManager) -> list[_Found]:
     """Of plugins with one name, ours is kept; of two strangers none is, since nobody can tell which was meant."""
     usable = []
     for candidate in found:
@@ -406,18 +406,18 @@ def _without_clashes(found: Sequence[_Found], plugins: Plugins) -> list[_Found]:
         if not rivals or (candidate.own and not any(rival.own for rival in rivals)):
             usable.append(candidate)
             continue
-        theirs = listed([rival.distribution for rival in rivals])
+        theirs = join_names([rival.distribution for rival in rivals])
         reason = f"{theirs} has a plugin of the same name; uninstall one of them"
         plugins._infos.append(PluginInfo(candidate.name, candidate.distribution, candidate.module, "refused", reason))
     return usable
 
 
 def _load_timeout(environ: Mapping[str, str]) -> float:
-    stated = environ.get(PATIENCE, "")
+    stated = environ.get(TIMEOUT_VARIABLE, "")
     try:
         return float(stated) if stated else LOAD_TIMEOUT
     except ValueError:
-        raise PluginError(f"{PATIENCE} is not a number of seconds", hint="unset it, or say 10") from None
+        raise PluginError(f"{TIMEOUT_VARIABLE} is not a number of seconds", hint="unset it, or say 10") from None
 
 
 def _split(names: str) -> list[str]:

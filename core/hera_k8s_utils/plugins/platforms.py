@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, NoCredential, NotApplicable, OptionsError
-from hera_k8s_utils.formatting import columns
+from hera_k8s_utils.formatting import align_columns
 from hera_k8s_utils.network.headers import bearer_token
 from hera_k8s_utils.plugins.clients import PlatformKey
 from hera_k8s_utils.plugins.credentials import Credential
-from hera_k8s_utils.plugins.isolation import blaming
+from hera_k8s_utils.plugins.isolation import attribute_errors_to
 from hera_k8s_utils.plugins.records import CredentialProvider, Platform
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.config.options import Resolved
+    from hera_k8s_utils.config.options import ResolvedOptions
     from hera_k8s_utils.plugins.context import Context
 
 C = TypeVar("C")
@@ -28,7 +28,7 @@ _CLOSING: Final = 2.0
 
 
 @dataclass(frozen=True)
-class Attempt:
+class ProviderAttempt:
     """One provider that was asked for a credential: taken, or the reason why it was passed over."""
 
     target: str
@@ -37,7 +37,7 @@ class Attempt:
     reason: str
 
 
-class Platforms:
+class PlatformRegistry:
     """Opens each platform once, under a lock, and closes them in reverse order.
 
     platforms, providers: the declarations, each list already in order of preference.
@@ -49,7 +49,7 @@ class Platforms:
         self,
         platforms: Sequence[Platform],
         providers: Sequence[CredentialProvider],
-        resolved: Resolved,
+        resolved: ResolvedOptions,
         chosen: Mapping[str, str] | None = None,
     ) -> None:
         self._declared = _by_key(platforms)
@@ -64,7 +64,7 @@ class Platforms:
         self._source: dict[str, CredentialProvider] = {}
         self._opening: list[str] = []
         self._seeking: list[str] = []
-        self.trace: list[Attempt] = []
+        self.trace: list[ProviderAttempt] = []
         self._check_choices()
 
     @property
@@ -72,7 +72,7 @@ class Platforms:
         """The platforms that can be asked for."""
         return sorted(self._declared)
 
-    def passed_over(self, target: str) -> list[Attempt]:
+    def passed_over(self, target: str) -> list[ProviderAttempt]:
         """The providers that were asked for a platform's credential and had none, each with its reason."""
         return [attempt for attempt in self.trace if attempt.target == target and not attempt.taken]
 
@@ -118,7 +118,7 @@ class Platforms:
             for needed in declaration.needs:
                 self.open(needed, context)
             credential = self.credential(name, context)
-            with blaming(f"platform {declaration.name}"):
+            with attribute_errors_to(f"platform {declaration.name}"):
                 return declaration.open(self.settings(declaration), credential, context)
         finally:
             self._opening.pop()
@@ -169,13 +169,13 @@ class Platforms:
             try:
                 credential = self._load(provider, context)
             except NotApplicable as reason:
-                self.trace.append(Attempt(target, provider.name, False, str(reason)))
+                self.trace.append(ProviderAttempt(target, provider.name, False, str(reason)))
                 log.info("credential for %s: %s was passed over: %s", target, provider.name, reason)
                 continue
-            self.trace.append(Attempt(target, provider.name, True, credential.source))
+            self.trace.append(ProviderAttempt(target, provider.name, True, credential.source))
             log.info("credential for %s: from %s, %s", target, provider.name, credential.source)
             return provider, credential
-        tried = columns([(f"  {a.provider}", a.reason) for a in self.trace if a.target == target])
+        tried = align_columns([(f"  {a.provider}", a.reason) for a in self.trace if a.target == target])
         if target in self._chosen:  # whoever asks for one provider does not want to go elsewhere without it
             raise CredentialError(
                 f"no credential for {target} from the provider that was asked for",
@@ -276,6 +276,6 @@ def _how_to_get(target: str) -> str:
     return f"--credentials {target}=PROVIDER"
 
 
-def client(platforms: Platforms, key: PlatformKey[C], context: Context) -> C:
+def client(platforms: PlatformRegistry, key: PlatformKey[C], context: Context) -> C:
     """The client of a platform with the type that its key promises."""
     return cast("C", platforms.open(key.name, context))

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_utils.config.declared import Unloaded
-from hera_k8s_utils.config.options import Owner, Resolved, specs_of
+from hera_k8s_utils.config.declared import UnavailablePlugin
+from hera_k8s_utils.config.options import ResolvedOptions, SettingsOwner, specs_of
 from hera_k8s_utils.config.resolution import resolve
-from hera_k8s_utils.plugins.manager import RECORDS, PluginInfo, Plugins, is_own
+from hera_k8s_utils.plugins.manager import RECORDS, PluginInfo, PluginManager, is_own
 
 if TYPE_CHECKING:
     from hera_k8s_utils.experiment.model import Experiment
@@ -19,45 +19,45 @@ if TYPE_CHECKING:
     from hera_k8s_utils.experiment.model import Experiment
 
 
-def owners_of(plugins: Plugins, experiment: Experiment | None = None) -> list[Owner]:
+def owners_of(plugins: PluginManager, experiment: Experiment | None = None) -> list[SettingsOwner]:
     """Everybody who declares options: the framework, the plugins, and the experiment where there is one."""
     owners = [*core_owners(), *_plugin_owners(plugins), *_command_owners(plugins)]
     if experiment is not None and experiment.options is not None:
-        owners.append(Owner(experiment.options, title=f"the experiment {experiment.name}"))
+        owners.append(SettingsOwner(experiment.options, title=f"the experiment {experiment.name}"))
     return owners
 
 
-def core_owners() -> list[Owner]:
+def core_owners() -> list[SettingsOwner]:
     """The options that belong to no plugin."""
     from hera_k8s_utils.config.settings import CoreSettings
     from hera_k8s_utils.network.http import NetworkSettings
 
-    return [Owner(CoreSettings), Owner(NetworkSettings)]
+    return [SettingsOwner(CoreSettings), SettingsOwner(NetworkSettings)]
 
 
-def _plugin_owners(plugins: Plugins) -> list[Owner]:
+def _plugin_owners(plugins: PluginManager) -> list[SettingsOwner]:
     hooks = [hook for hook in RECORDS if hook != "commands"]
     return [
-        Owner(each.record.settings, each.plugin, each.distribution)
+        SettingsOwner(each.record.settings, each.plugin, each.distribution)
         for hook in hooks
         for each in plugins.all(hook)
         if getattr(each.record, "settings", None) is not None
     ]
 
 
-def _command_owners(plugins: Plugins) -> list[Owner]:
+def _command_owners(plugins: PluginManager) -> list[SettingsOwner]:
     return [
-        Owner(each.record.settings, each.plugin, each.distribution, command=each.record.name)
+        SettingsOwner(each.record.settings, each.plugin, each.distribution, command=each.record.name)
         for each in plugins.all("commands")
         if each.record.settings is not None
     ]
 
 
-def unloaded_plugins(plugins: Plugins) -> list[Unloaded]:
+def unloaded_plugins(plugins: PluginManager) -> list[UnavailablePlugin]:
     """The plugins that were not loaded. Those of this distribution that are merely disabled are asked for the names of
     their options; others are somebody's code that was turned off for a reason, and only recognised by their prefix."""
     return [
-        Unloaded(info.blame, info.name, info.state, _names_of(info))
+        UnavailablePlugin(info.blame, info.name, info.state, _names_of(info))
         for info in plugins.listing()
         if info.state in ("disabled", "broken", "refused")
     ]
@@ -72,11 +72,11 @@ def _names_of(info: PluginInfo) -> frozenset[str]:
         return frozenset()
     records = [record for hook in RECORDS if hasattr(module, hook) for record in getattr(module, hook)() or ()]
     classes = {record.settings for record in records if getattr(record, "settings", None) is not None}
-    return frozenset(name for cls in classes for spec in specs_of(Owner(cls, info.name)) for name in spec.names)
+    return frozenset(name for cls in classes for spec in specs_of(SettingsOwner(cls, info.name)) for name in spec.names)
 
 
 def resolve_for(
-    plugins: Plugins,
+    plugins: PluginManager,
     *,
     experiment: Experiment | None = None,
     argv: Sequence[str] = (),
@@ -84,7 +84,7 @@ def resolve_for(
     config: str | Path | None = None,
     keywords: Mapping[str, Any] | None = None,
     tolerant: bool = False,
-) -> Resolved:
+) -> ResolvedOptions:
     """`resolve` for the framework's own options, those of all plugins, and those of an experiment."""
     return resolve(
         owners_of(plugins, experiment),

@@ -10,7 +10,7 @@ from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.run_state import LogLine, RunSummary, RunUpdate, Submission
 from hera_k8s_utils.plugins.credentials import Credential
 from hera_k8s_utils.results import CheckResult, Finding
-from hera_k8s_utils.sweep.path_encoder import Naming
+from hera_k8s_utils.sweep.path_encoder import PathEncoder
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -106,7 +106,7 @@ class LayoutStrategy:
     """
 
     name: str
-    build: Callable[[Any, Inputs, str], Naming]
+    build: Callable[[Any, Inputs, str], PathEncoder]
     sidecar: bool = False
     settings: type | None = None
 

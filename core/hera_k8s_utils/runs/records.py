@@ -32,15 +32,15 @@ from hera_k8s_utils.errors import (
     HeraK8sError,
     OptionsError,
     PlatformError,
-    SubmissionUnknown,
+    SubmissionOutcomeUnknown,
     SubmittedInPart,
-    listed,
+    join_names,
 )
 from hera_k8s_utils.experiment.run_ids import is_safe_id, short_id
 from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate, Submission
-from hera_k8s_utils.formatting import moment, now, size, stamp
+from hera_k8s_utils.formatting import format_bytes, format_timestamp, now, parse_timestamp
 from hera_k8s_utils.reading import LARGEST_DOCUMENT, LARGEST_HISTORY, FileRefused, parse_json
-from hera_k8s_utils.redaction import json_without_known, redact, remember
+from hera_k8s_utils.redaction import json_without_known, redact, register_secrets
 from hera_k8s_utils.runs.provenance import git_state, versions
 from hera_k8s_utils.trust.seals import is_sealed, sealed
 
@@ -180,17 +180,17 @@ class RunRecord:
         if self.submission is not None:
             return Attempt(Submitted.ACCEPTED)
         if failed is None:
-            return Attempt(Submitted.UNKNOWN, _ENDED_EARLY, moment(str(self.about.get("created_at") or "")))
+            return Attempt(Submitted.UNKNOWN, _ENDED_EARLY, parse_timestamp(str(self.about.get("created_at") or "")))
         state = Submitted.REFUSED if failed.get("known", True) else Submitted.UNKNOWN
         if failed.get("in_part"):
             state = Submitted.IN_PART
-        return Attempt(state, str(failed.get("found") or ""), moment(str(failed.get("at") or "")))
+        return Attempt(state, str(failed.get("found") or ""), parse_timestamp(str(failed.get("at") or "")))
 
     def submitting(self) -> None:
         """Keep that it is about to be submitted: a program that is killed now leaves an unknown outcome behind."""
         with self._as_far_as_possible():
             said = {"wanted": f"it is not known whether {self.name} was accepted", "found": _ENDED_EARLY}
-            self.write("submission_failed", {**said, "at": stamp(now()), "known": False})
+            self.write("submission_failed", {**said, "at": format_timestamp(now()), "known": False})
 
     def submitted(self, submission: Submission, *, engine: str) -> None:
         """Keep what the server answered."""
@@ -201,7 +201,7 @@ class RunRecord:
             "url": submission.url,
             "existed": submission.existed,
             "engine": engine,
-            "at": stamp(now()),
+            "at": format_timestamp(now()),
         }
         with self._as_far_as_possible():
             self.write("submission", said)
@@ -211,14 +211,14 @@ class RunRecord:
         """Keep why the submission failed."""
         with self._as_far_as_possible():
             lost = isinstance(error, PlatformError) and not error.conclusive
-            known = not lost and not isinstance(error, SubmissionUnknown)
-            said = {"wanted": error.wanted, "found": error.found, "at": stamp(now()), "known": known}
+            known = not lost and not isinstance(error, SubmissionOutcomeUnknown)
+            said = {"wanted": error.wanted, "found": error.found, "at": format_timestamp(now()), "known": known}
             self.write("submission_failed", {**said, **({"in_part": True} if _is_in_part(error) else {})})
 
     def ended(self, outcome: Json) -> None:
         """Keep how it ended."""
         with self._as_far_as_possible():
-            self.write("outcome", {**outcome, "recorded_at": stamp(now())})
+            self.write("outcome", {**outcome, "recorded_at": format_timestamp(now())})
 
     def append(self, update: RunUpdate) -> None:
         """Keep what is new in an update; what is already recorded, by an earlier follower too, is left out."""
@@ -230,7 +230,7 @@ class RunRecord:
             known[node.id] = node
         self._phase = update.phase
         line = {
-            "at": stamp(now()),
+            "at": format_timestamp(now()),
             "phase": update.phase,
             "message": redact(update.message),
             "progress": update.progress,
@@ -297,7 +297,7 @@ def _node_from_json(data: Mapping[str, Any]) -> NodeState:
 
 
 @dataclass
-class Runs:
+class RunStore:
     """The records below one directory.
 
     secrets: texts that no record may hold, besides those remembered already; they are written as `<redacted>`.
@@ -308,7 +308,7 @@ class Runs:
 
     def __post_init__(self) -> None:
         self.directory = Path(self.directory)
-        remember(self.secrets)
+        register_secrets(self.secrets)
 
     def start(
         self, built: BuiltExperiment, report: Report | None = None, *, details: Mapping[str, Any] | None = None
@@ -361,7 +361,7 @@ class Runs:
             return found[0]
         if not found:
             raise self._nothing(text)
-        names = listed([record.id for record in found], most=5)
+        names = join_names([record.id for record in found], most=5)
         raise OptionsError(f"{text} may be one of {len(found)} runs", found=names, hint="type more of it")
 
     def matching(self, text: str = "") -> list[RunRecord]:
@@ -428,7 +428,7 @@ def _fill(record: RunRecord, built: BuiltExperiment, report: Report | None, deta
             "workflow": built.name,
             "experiment": built.experiment.name,
             "source": built.source,
-            "created_at": stamp(now()),
+            "created_at": format_timestamp(now()),
             "digest": built.manifest.digest,
             "inputs": built.inputs.describe(),
             "points": len(built.inputs),
@@ -466,7 +466,7 @@ def _opened(path: Path, *, most: int) -> TextIO:
     if os.fstat(file.fileno()).st_size <= most:
         return file
     file.close()
-    raise FileRefused(errno.EFBIG, f"it is larger than {size(most)}", os.fspath(path))
+    raise FileRefused(errno.EFBIG, f"it is larger than {format_bytes(most)}", os.fspath(path))
 
 
 def _no_link(path: str, flags: int) -> int:

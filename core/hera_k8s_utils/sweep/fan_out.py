@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.sweep.inputs import NAME, Point
-from hera_k8s_utils.sweep.values import TYPES, Placeholder, shown, text_of
+from hera_k8s_utils.sweep.values import TYPES, Placeholder, short_repr, to_text
 
 if TYPE_CHECKING:
     from hera_k8s_utils.sweep.inputs import Inputs
@@ -27,7 +27,7 @@ def fan_out(inputs: Inputs, extra: Mapping[str, Any]) -> dict[str, Any]:
     items = [_texts(point) for point in inputs]
     for name, value in extra.items():
         if not callable(value):
-            arguments[name] = text_of(value) if type(value) in TYPES else value
+            arguments[name] = to_text(value) if type(value) in TYPES else value
             continue
         proven = _template(inputs, items, value)
         if proven is None:
@@ -45,10 +45,12 @@ def _item(name: str) -> str:
 
 
 def _texts(point: Point) -> dict[str, str]:
-    texts = {name: text_of(value) for name, value in zip(point.names, point.values_tuple, strict=True)}
+    texts = {name: to_text(value) for name, value in zip(point.names, point.values_tuple, strict=True)}
     for name, text in texts.items():
         if "{{" in text:
-            raise BuildError(f"{name}={shown(text)} cannot be an argument", found="Argo would fill in what follows {{")
+            raise BuildError(
+                f"{name}={short_repr(text)} cannot be an argument", found="Argo would fill in what follows {{"
+            )
     return texts
 
 
@@ -85,7 +87,9 @@ def _filled(value: Any, item: Mapping[str, str]) -> Any:
 
 def _results(inputs: Inputs, name: str, function: Callable[[Point], Any]) -> Iterator[str]:
     for point in inputs:
-        text = text_of(function(point))
+        text = to_text(function(point))
         if "{{" in text:
-            raise BuildError(f"{name}={shown(text)} cannot be an argument", found="Argo would fill in what follows {{")
+            raise BuildError(
+                f"{name}={short_repr(text)} cannot be an argument", found="Argo would fill in what follows {{"
+            )
         yield text

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Final, overload
 
-from hera_k8s_utils.errors import BuildError, OptionsError, listed
+from hera_k8s_utils.errors import BuildError, OptionsError, join_names
 from hera_k8s_utils.names import nearest
-from hera_k8s_utils.sweep.points import Named, Point
-from hera_k8s_utils.sweep.values import TYPES, Column, Value, as_value, identity, plain, shown
+from hera_k8s_utils.sweep.points import AttributeMapping, Point
+from hera_k8s_utils.sweep.values import TYPES, ParameterType, Value, coerce, short_repr, to_json_value, value_key
 
-__all__ = ["NAME", "Inputs", "Named", "Point", "linspace", "parse_overrides"]
+__all__ = ["NAME", "Inputs", "AttributeMapping", "Point", "linspace", "parse_overrides"]
 
 NAME: Final = re.compile(r"[-a-zA-Z0-9_]+")
 """What Argo accepts as the name of a parameter."""
@@ -40,7 +40,7 @@ class Inputs(Sequence[Point]):
 
     names: tuple[str, ...]
     axes: Mapping[str, Sequence[Value]] | None
-    constants: Named[Any]
+    constants: AttributeMapping[Any]
 
     def __init__(
         self,
@@ -52,16 +52,18 @@ class Inputs(Sequence[Point]):
         _refuse_shape("constants", constants)
         if points is not None and parameters:
             raise BuildError("inputs have parameters or points, not both", hint="put all parameters into the points")
-        self.constants = Named(constants or {}, "constant")
+        self.constants = AttributeMapping(constants or {}, "constant")
         self._rows: tuple[tuple[Value, ...], ...] = ()
         if points is not None:
             self.axes = None
             self.names, self._rows = _rows(points)
         else:
-            self.axes = Named({name: _axis(name, values) for name, values in (parameters or {}).items()}, "parameter")
+            self.axes = AttributeMapping(
+                {name: _axis(name, values) for name, values in (parameters or {}).items()}, "parameter"
+            )
             self.names = tuple(self.axes)
         self._refuse_names()
-        self._columns = {name: Column.of(name, self._values(name)) for name in self.names}
+        self._columns = {name: ParameterType.of(name, self._values(name)) for name in self.names}
 
     def _refuse_names(self) -> None:
         for name in self.names:
@@ -127,14 +129,14 @@ class Inputs(Sequence[Point]):
     # --- what it is made of ------------------------------------------------------------------------------------
 
     @property
-    def parameters(self) -> Named[Sequence[Value]]:
+    def parameters(self) -> AttributeMapping[Sequence[Value]]:
         """The values of each parameter, by `["seed"]` or `.seed`; of points, those that occur, in order, once each."""
-        if isinstance(self.axes, Named):
+        if isinstance(self.axes, AttributeMapping):
             return self.axes
-        return Named({name: _once(self._values(name)) for name in self.names}, "parameter")
+        return AttributeMapping({name: _once(self._values(name)) for name in self.names}, "parameter")
 
     @property
-    def columns(self) -> Mapping[str, Column]:
+    def columns(self) -> Mapping[str, ParameterType]:
         """How the values of each parameter are written and read back."""
         return self._columns
 
@@ -149,7 +151,7 @@ class Inputs(Sequence[Point]):
             lacks = [f"{name} is missing" for name in missing] + [f"{name} is not a parameter" for name in surplus]
             raise BuildError(
                 f"not a point of these inputs: {Point(tuple(values), tuple(values.values()))}",  # type: ignore[arg-type]
-                found=listed(lacks),
+                found=join_names(lacks),
             )
         return Point(self.names, tuple(self._columns[name].accept(values[name]) for name in self.names))
 
@@ -159,15 +161,15 @@ class Inputs(Sequence[Point]):
         if not self.names:
             return f"{count}, no parameters"
         if self.axes is None:
-            return f"{count} of {listed(self.names)}"
+            return f"{count} of {join_names(self.names)}"
         return f"{count}: {' x '.join(f'{len(values)} {name}' for name, values in self.axes.items())}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for records: constants that are values, and parameters, or points where they were given."""
-        constants = {name: plain(value) for name, value in self.constants.items() if type(value) in TYPES}
+        constants = {name: to_json_value(value) for name, value in self.constants.items() if type(value) in TYPES}
         if self.axes is None:
             return {"constants": constants, "points": [_plain_point(point) for point in self]}
-        parameters = {name: [plain(value) for value in values] for name, values in self.axes.items()}
+        parameters = {name: [to_json_value(value) for value in values] for name, values in self.axes.items()}
         return {"constants": constants, "parameters": parameters}
 
     # --- other inputs ------------------------------------------------------------------------------------------
@@ -201,7 +203,7 @@ class Inputs(Sequence[Point]):
         near = nearest(name, names)
         return OptionsError(
             f"--set {name}=...: no parameter or constant is called {name}",
-            found=f"there are: {listed(names) or 'none'}",
+            found=f"there are: {join_names(names) or 'none'}",
             hint=f"did you mean {near}?" if near else "",
         )
 
@@ -255,7 +257,7 @@ def _axis(name: str, values: Iterable[Any]) -> Sequence[Value]:
     _refuse_shapeless(name, values)
     if isinstance(values, range) and len(values) > _SHORT:
         return values
-    found = tuple(as_value(value, f"parameter {name}") for value in values)
+    found = tuple(coerce(value, f"parameter {name}") for value in values)
     if not found:
         raise BuildError(f"parameter {name} has no values", hint=f"parameters={{{name!r}: [...]}} needs at least one")
     return found
@@ -263,15 +265,15 @@ def _axis(name: str, values: Iterable[Any]) -> Sequence[Value]:
 
 def _refuse_shape(what: str, given: object) -> None:
     if given is not None and not isinstance(given, Mapping):
-        raise BuildError(f"the {what} of inputs need a mapping of names", found=shown(given))
+        raise BuildError(f"the {what} of inputs need a mapping of names", found=short_repr(given))
 
 
 def _refuse_shapeless(name: str, values: object) -> None:
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise BuildError(
             f"parameter {name} needs a list of values",
-            found=shown(values),
-            hint=f"parameters={{{name!r}: [{shown(values)}]}}, or a constant",
+            found=short_repr(values),
+            hint=f"parameters={{{name!r}: [{short_repr(values)}]}}, or a constant",
         )
     if isinstance(values, (Set, Mapping)):
         raise BuildError(
@@ -283,17 +285,17 @@ def _refuse_shapeless(name: str, values: object) -> None:
 
 def _rows(points: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tuple[tuple[Value, ...], ...]]:
     if isinstance(points, str) or not isinstance(points, Iterable):
-        raise BuildError("points of inputs need a list of mappings", found=shown(points))
+        raise BuildError("points of inputs need a list of mappings", found=short_repr(points))
     names: tuple[str, ...] | None = None
     rows: list[tuple[Value, ...]] = []
     for number, point in enumerate(points, 1):
         if not isinstance(point, Mapping):
-            raise BuildError(f"point {number} is no mapping of names to values", found=shown(point))
+            raise BuildError(f"point {number} is no mapping of names to values", found=short_repr(point))
         if names is None:
             names = tuple(point)
         elif point.keys() != set(names):
             raise BuildError(f"point {number} has other names than the first", found=_difference(names, point))
-        rows.append(tuple(as_value(point[name], f"point {number}, {name},") for name in names))
+        rows.append(tuple(coerce(point[name], f"point {number}, {name},") for name in names))
     if names is None:
         raise BuildError("the sweep has no points", hint="points=[{...}] needs at least one")
     return names, tuple(rows)
@@ -302,15 +304,15 @@ def _rows(points: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tuple[t
 def _difference(names: Iterable[str], point: Mapping[str, Any]) -> str:
     lacks = [f"it lacks {name}" for name in names if name not in point]
     adds = [f"it adds {name}" for name in point if name not in set(names)]
-    return listed([*lacks, *adds])
+    return join_names([*lacks, *adds])
 
 
 def _once(values: Iterable[Value]) -> tuple[Value, ...]:
-    return tuple({identity(value): value for value in reversed(list(values))}.values())[::-1]
+    return tuple({value_key(value): value for value in reversed(list(values))}.values())[::-1]
 
 
 def _plain_point(point: Point) -> dict[str, Any]:
-    return {name: plain(value) for name, value in point.items()}
+    return {name: to_json_value(value) for name, value in point.items()}
 
 
 # --- overrides -------------------------------------------------------------------------------------------------
@@ -329,7 +331,7 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _set_parameter(column: Column, given: str | Sequence[Any]) -> Sequence[Value]:
+def _set_parameter(column: ParameterType, given: str | Sequence[Any]) -> Sequence[Value]:
     if not isinstance(given, str):
         return [column.accept(value) for value in given]
     if not given.strip() and not column.types & {str, NoneType}:
@@ -350,15 +352,15 @@ def _set_constant(name: str, declared: Any, given: str | Sequence[Any]) -> Any:
         return given
     if type(declared) not in TYPES:
         raise OptionsError(f"--set {name}=...", found=f"the constant is a {type(declared).__name__}, which has no text")
-    return _read(Column(name, frozenset({type(declared)})), given)
+    return _read(ParameterType(name, frozenset({type(declared)})), given)
 
 
-def _read(column: Column, text: str) -> Value:
+def _read(column: ParameterType, text: str) -> Value:
     try:
         return column.read(text)
     except (ValueError, BuildError) as error:
         reason = error.wanted if isinstance(error, BuildError) else str(error)
-        raise OptionsError(f"--set {column.name}=...: {shown(text)} cannot be used", found=reason) from None
+        raise OptionsError(f"--set {column.name}=...: {short_repr(text)} cannot be used", found=reason) from None
 
 
 # --- making values ---------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from hera_k8s_utils.errors import BuildError, HeraK8sError
 from hera_k8s_utils.offline.phase import ForeignCode, offline, offline_phase
 from hera_k8s_utils.reading import LARGEST_DOCUMENT, parse_json, read_file
 from hera_k8s_utils.sweep.inputs import Inputs, Point
-from hera_k8s_utils.sweep.path_encoder import Naming
-from hera_k8s_utils.sweep.values import dns_name, label_value, plain, shown
+from hera_k8s_utils.sweep.path_encoder import PathEncoder
+from hera_k8s_utils.sweep.values import dns_name, label_value, short_repr, to_json_value
 
 if TYPE_CHECKING:
     from hera_k8s_utils.sweep.inputs import Point
@@ -53,7 +53,7 @@ class Layout:
 
     def __init__(
         self,
-        naming: Naming,
+        naming: PathEncoder,
         inputs: Inputs,
         root: str | None,
         *,
@@ -110,7 +110,7 @@ class Layout:
 
     def sidecar_text(self, point: Mapping[str, Any]) -> str:
         """A point as JSON, for `point.json` beside its results."""
-        return json.dumps({name: plain(value) for name, value in self._own(point).items()}, ensure_ascii=False)
+        return json.dumps({name: to_json_value(value) for name, value in self._own(point).items()}, ensure_ascii=False)
 
     def _own(self, point: Mapping[str, Any]) -> Point:
         return point if type(point) is Point and point.names is self._names else self.inputs.point(point)
@@ -128,8 +128,8 @@ class Layout:
             belongs = self._naming.encode(found)
         if belongs != relative and normalize("NFC", belongs) != normalize("NFC", relative):
             raise BuildError(
-                f"{shown(path)} is no path of the layout {self.strategy}",
-                found=f"its point, {found}, belongs to {shown(belongs)}",
+                f"{short_repr(path)} is no path of the layout {self.strategy}",
+                found=f"its point, {found}, belongs to {short_repr(belongs)}",
             )
         return found
 
@@ -139,7 +139,7 @@ class Layout:
         if path.rstrip("/") == self.root:
             return ""
         if not path.startswith(f"{self.root}/"):
-            raise BuildError(f"{shown(path)} is no path of this run", found=f"its root is {self.root}")
+            raise BuildError(f"{short_repr(path)} is no path of this run", found=f"its root is {self.root}")
         return path[len(self.root) + 1 :].rstrip("/")
 
     def read_sidecar(self, directory: str | Path) -> Point:
@@ -170,13 +170,13 @@ class Layout:
         Every path stays below the root, keeps to the limits of file systems, and belongs to one point alone; every one
         (of more than 20,000, as many of them) is read back to its point. Raises `BuildError` naming the point, or both.
         """
-        from hera_k8s_utils.sweep.verification import refuse_collisions, refuse_unreadable
+        from hera_k8s_utils.sweep.verification import check_collisions, check_readable
 
         count = len(self.inputs)
         room = PATH_LIMIT - len(self._root.encode()) - 1 if self._root is not None else PATH_LIMIT
         with self._strategy_code():
-            refuse_collisions(self, room)
-            read = refuse_unreadable(self, READ_BACK)
+            check_collisions(self, room)
+            read = check_readable(self, READ_BACK)
         below = f" below {self._root}" if self._root is not None else ""
         sample = "" if read == count else f"; {read} of them, evenly spread, read back"
         return Proof(count, count, f"{count} points, {count} paths{below}{sample}" if count != 1 else f"1 point{below}")

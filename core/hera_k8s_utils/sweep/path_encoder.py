@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hera_k8s_utils.sweep.inputs import Point
 
 
-class Naming(Protocol):
+class PathEncoder(Protocol):
     """How one strategy names the points of one sweep. Paths are relative, with `/`, and never leave their root."""
 
     def encode(self, point: Point) -> str:

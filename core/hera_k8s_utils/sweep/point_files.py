@@ -10,9 +10,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from hera_k8s_utils.errors import BuildError, listed
+from hera_k8s_utils.errors import BuildError, join_names
 from hera_k8s_utils.reading import parse_json, read_text
-from hera_k8s_utils.sweep.values import Column, Value, shown
+from hera_k8s_utils.sweep.values import ParameterType, Value, short_repr
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def read_inputs(path: Path) -> FileInputs:
     return FileInputs(points=[dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)])
 
 
-def read_typed_points(path: Path, columns: Mapping[str, Column]) -> list[Mapping[str, Any]]:
+def read_typed_points(path: Path, columns: Mapping[str, ParameterType]) -> list[Mapping[str, Any]]:
     """The points of a file, typed like the declared parameters, which must be its columns."""
     if path.suffix.lower() == ".json":
         points = _of_json(path).points
@@ -75,18 +75,18 @@ def _of_json(path: Path) -> FileInputs:
         _refuse(path, "neither a list nor an object", '[{"seed": 1}, {"seed": 2}]')
     unknown = sorted(set(found) - {"parameters", "constants", "points"})
     if unknown:
-        _refuse(path, f"unknown keys: {listed(unknown)}", "an object has parameters or points, and constants")
+        _refuse(path, f"unknown keys: {join_names(unknown)}", "an object has parameters or points, and constants")
     return FileInputs(found.get("parameters"), found.get("constants"), found.get("points"))
 
 
-def _accepted(path: Path, number: int, point: Any, columns: Mapping[str, Column]) -> dict[str, Value]:
+def _accepted(path: Path, number: int, point: Any, columns: Mapping[str, ParameterType]) -> dict[str, Value]:
     if not isinstance(point, Mapping):
         _refuse(path, f"point {number} is no object")
     _refuse_columns(path, list(point), columns, where=f"point {number} ")
     return {name: _from_json(columns[name], value) for name, value in point.items()}
 
 
-def _from_json(column: Column, value: Any) -> Value:
+def _from_json(column: ParameterType, value: Any) -> Value:
     """JSON has no dates: a text is read as one where dates are declared."""
     if isinstance(value, str) and str not in column.types:
         try:
@@ -152,26 +152,26 @@ def _guessed(texts: Sequence[str]) -> Sequence[Value]:
     for shape, kind in _GUESSES:
         if filled and all(re.fullmatch(shape, text) for text in filled):
             try:
-                return _values(Column("", frozenset({kind})), texts)
+                return _values(ParameterType("", frozenset({kind})), texts)
             except ValueError:  # looks like a date and is none: 2012-02-30
                 continue
     return texts
 
 
-def _values(column: Column, texts: Sequence[str]) -> Sequence[Value]:
+def _values(column: ParameterType, texts: Sequence[str]) -> Sequence[Value]:
     return [column.read(text) if text.strip() else None for text in texts]
 
 
-def _refuse_columns(path: Path, names: Sequence[str], columns: Mapping[str, Column], where: str = "") -> None:
+def _refuse_columns(path: Path, names: Sequence[str], columns: Mapping[str, ParameterType], where: str = "") -> None:
     lacks = [f"{name} is missing" for name in columns if name not in names]
     adds = [f"{name or 'a column without a name'} is no parameter" for name in names if name not in columns]
     if lacks or adds:
-        _refuse(path, f"{where}{listed([*lacks, *adds])}", f"the parameters are {', '.join(columns)}")
+        _refuse(path, f"{where}{join_names([*lacks, *adds])}", f"the parameters are {', '.join(columns)}")
 
 
-def _read(path: Path, row: _Row, column: Column, text: str) -> Value:
+def _read(path: Path, row: _Row, column: ParameterType, text: str) -> Value:
     try:
         return column.read(text)
     except (ValueError, BuildError) as error:
         reason = error.wanted if isinstance(error, BuildError) else str(error)
-        _refuse(path, f"line {row.line}, {column.name}: {shown(text)} cannot be used: {reason}")
+        _refuse(path, f"line {row.line}, {column.name}: {short_repr(text)} cannot be used: {reason}")

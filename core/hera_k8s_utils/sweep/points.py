@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
 from hera_k8s_utils.names import nearest
-from hera_k8s_utils.sweep.values import Value, as_value, identity, shown
+from hera_k8s_utils.sweep.values import Value, coerce, short_repr, value_key
 
 V = TypeVar("V", covariant=True)
 
@@ -38,7 +38,7 @@ class Point(Mapping[str, Value]):
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Point:
         """A point of any mapping; raises `BuildError` for what is no value."""
-        return cls(tuple(values), tuple(as_value(value, f"parameter {name}") for name, value in values.items()))
+        return cls(tuple(values), tuple(coerce(value, f"parameter {name}") for name, value in values.items()))
 
     def __getitem__(self, name: str) -> Value:
         try:
@@ -63,7 +63,7 @@ class Point(Mapping[str, Value]):
         if self.keys() != other.keys():
             return False
         return all(
-            type(other[name]) is type(value) and identity(other[name]) == identity(value)
+            type(other[name]) is type(value) and value_key(other[name]) == value_key(value)
             for name, value in zip(self.names, self.values_tuple, strict=True)
         )
 
@@ -77,7 +77,7 @@ class Point(Mapping[str, Value]):
         return f"Point({self})"
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}={shown(self[name])}" for name in self.names)
+        return ", ".join(f"{name}={short_repr(self[name])}" for name in self.names)
 
 
 # The slots' own setters, as __setattr__ refuses: points are made by the million.
@@ -85,7 +85,7 @@ _set_names: Final = Point.__dict__["names"].__set__
 _set_values: Final = Point.__dict__["values_tuple"].__set__
 
 
-class Named(Mapping[str, V]):
+class AttributeMapping(Mapping[str, V]):
     """An immutable mapping whose values are attributes too: `inputs.constants.tile` is `inputs.constants["tile"]`."""
 
     __slots__ = ("_values", "_what")
@@ -114,7 +114,7 @@ class Named(Mapping[str, V]):
         return len(self._values)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Named, (self._values, self._what)
+        return AttributeMapping, (self._values, self._what)
 
     def __repr__(self) -> str:
         return repr(self._values)

@@ -40,7 +40,7 @@ class Placeholder(str):
 # --- values ----------------------------------------------------------------------------------------------------
 
 
-def as_value(raw: object, where: str) -> Value:
+def coerce(raw: object, where: str) -> Value:
     """A Python value that a point can hold; numpy's scalars become Python's.
 
     where: what the value belongs to, as a message names it. Raises `BuildError` for NaN, which equals nothing and so
@@ -68,12 +68,12 @@ def _number(raw: float, where: str) -> float:
 
 def _words(raw: str, where: str) -> str:
     if "\0" in raw:
-        raise BuildError(f"{where} cannot be {shown(raw)}", found="no process can be given a NUL character")
+        raise BuildError(f"{where} cannot be {short_repr(raw)}", found="no process can be given a NUL character")
     try:
         raw.encode()
     except UnicodeEncodeError:
         raise BuildError(
-            f"{where} cannot be {shown(raw)}", found="not valid Unicode: it holds a lone surrogate"
+            f"{where} cannot be {short_repr(raw)}", found="not valid Unicode: it holds a lone surrogate"
         ) from None
     return raw
 
@@ -96,15 +96,15 @@ def _converted(raw: object, where: str) -> Value:
         # numpy's datetime64 in nanoseconds turns into a bare int, which would lose what it means
         lost = isinstance(found, int) and kind.__name__ in ("datetime64", "timedelta64")
         if type(found) in TYPES and not lost:
-            return as_value(found, where)
+            return coerce(found, where)
     raise BuildError(
         f"{where} cannot be of type {kind.__module__}.{kind.__qualname__}".replace("builtins.", ""),
-        found=shown(raw),
+        found=short_repr(raw),
         hint="values are str, int, float, bool, None, date or datetime",
     )
 
 
-def shown(value: object, *, most: int = 80) -> str:
+def short_repr(value: object, *, most: int = 80) -> str:
     """A value as a message holds it, cut after `most` characters."""
     try:
         text = value.isoformat() if isinstance(value, date) else repr(value)
@@ -136,27 +136,27 @@ TYPES: Final = frozenset(_TEXT)
 """The types of values."""
 
 
-def text_of(value: Value) -> str:
+def to_text(value: Value) -> str:
     """A value's canonical text. Raises `BuildError` for what is no value."""
-    to_text = _TEXT.get(type(value))
-    if to_text is None:
-        return value if isinstance(value, Placeholder) else text_of(as_value(value, "a value"))
+    write = _TEXT.get(type(value))
+    if write is None:
+        return value if isinstance(value, Placeholder) else to_text(coerce(value, "a value"))
     try:
-        return to_text(value)
+        return write(value)
     except ValueError:  # CPython writes no int of more than 4300 digits
-        raise BuildError(f"{shown(value)} cannot be written", found="it has too many digits") from None
+        raise BuildError(f"{short_repr(value)} cannot be written", found="it has too many digits") from None
 
 
-def plain(value: Value) -> str | int | float | bool | None:
+def to_json_value(value: Value) -> str | int | float | bool | None:
     """A value as JSON can hold it: dates and infinities as text, the others as they are."""
     if isinstance(value, date) or (isinstance(value, float) and math.isinf(value)):
-        return text_of(value)
+        return to_text(value)
     return value
 
 
-def identity(value: Value) -> tuple[type, str]:
+def value_key(value: Value) -> tuple[type, str]:
     """What makes two values the same: `1`, `1.0`, `True` and `"1"` are four, and so are `0.0` and `-0.0` two."""
-    return type(value), text_of(value)
+    return type(value), to_text(value)
 
 
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -254,7 +254,7 @@ def segment_of(value: Value) -> str:
     try:
         return _SEGMENT[type(value)](value)
     except (KeyError, ValueError):
-        return escape(text_of(value))
+        return escape(to_text(value))
 
 
 def unescape(segment: str) -> str:
@@ -272,14 +272,14 @@ def unescape(segment: str) -> str:
 
 
 @dataclass(frozen=True)
-class Column:
+class ParameterType:
     """How the values of one parameter are written and read back. types: those that its declared values have."""
 
     name: str
     types: frozenset[type]
 
     @classmethod
-    def of(cls, name: str, values: Iterable[Value]) -> Column:
+    def of(cls, name: str, values: Iterable[Value]) -> ParameterType:
         """The column of some values, which are gone through twice.
 
         Raises `BuildError` for texts that would be read back as values of another type among them.
@@ -297,7 +297,7 @@ class Column:
         read = self.parse(value)
         if not isinstance(read, str):
             raise BuildError(
-                f"parameter {self.name}: the text {shown(value)} would be read back as {shown(read)}",
+                f"parameter {self.name}: the text {short_repr(value)} would be read back as {short_repr(read)}",
                 found=f"its other values are {self.expected}",
                 hint="make all values of the parameter texts, or none that looks like another type",
             )
@@ -312,12 +312,14 @@ class Column:
 
         Raises `BuildError` for a value whose type none of the declared ones has.
         """
-        value = as_value(raw, f"parameter {self.name}")
+        value = coerce(raw, f"parameter {self.name}")
         if type(value) is int and int not in self.types and float in self.types:
             return float(value)
         if type(value) in self.types:
             return value
-        raise BuildError(f"parameter {self.name} cannot be {shown(value)}", found=f"its values are {self.expected}")
+        raise BuildError(
+            f"parameter {self.name} cannot be {short_repr(value)}", found=f"its values are {self.expected}"
+        )
 
     def parse(self, text: str) -> Value:
         """The value that has this canonical text; raises `ValueError` when none of the column's types does."""
@@ -328,7 +330,7 @@ class Column:
                 value = read(text)
             except ValueError:
                 continue
-            if text_of(value) == text:
+            if to_text(value) == text:
                 return value
         raise ValueError(text)
 
@@ -341,7 +343,7 @@ class Column:
             if kind not in self.types:
                 continue
             try:
-                return as_value(read(text if kind is str else text.strip()), f"parameter {self.name}")
+                return coerce(read(text if kind is str else text.strip()), f"parameter {self.name}")
             except ValueError:
                 continue
         raise ValueError(f"not {self.expected}")
@@ -356,7 +358,8 @@ class Column:
             return self.parse(unescape(segment))
         except ValueError:
             raise BuildError(
-                f"{shown(segment)} is no value of {self.name} as a path holds it", found=f"expected {self.expected}"
+                f"{short_repr(segment)} is no value of {self.name} as a path holds it",
+                found=f"expected {self.expected}",
             ) from None
 
 
@@ -365,7 +368,7 @@ class Column:
 
 def fingerprint(point: Mapping[str, Value]) -> bytes:
     """16 bytes that depend on the names, types and values of a point alone: not on their order, nor on the sweep."""
-    parts = (f"{name}\0{type(value).__name__}\0{text_of(value)}" for name, value in sorted(point.items()))
+    parts = (f"{name}\0{type(value).__name__}\0{to_text(value)}" for name, value in sorted(point.items()))
     return hashlib.blake2b("\0\0".join(parts).encode(), digest_size=16).digest()
 
 
@@ -379,17 +382,17 @@ def dns_name(point: Mapping[str, Value]) -> str:
     Where a value had to be changed or cut, a part of the fingerprint follows, behind two dashes, which no unchanged
     name has: names of different points differ, also on systems that ignore case.
     """
-    text = "-".join(f"{name}-{text_of(value)}" for name, value in point.items())
+    text = "-".join(f"{name}-{to_text(value)}" for name, value in point.items())
     slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    kept = all(re.fullmatch(r"[a-z0-9]+", text_of(value)) for value in point.values())
+    kept = all(re.fullmatch(r"[a-z0-9]+", to_text(value)) for value in point.values())
     return _fitted(slug, point, kept=kept, between="--")
 
 
 def label_value(point: Mapping[str, Value]) -> str:
     """A label's value (at most 63 characters) for a point: `growth_rate_3.82_seed_1`; made unique as in `dns_name`."""
-    text = "_".join(f"{name}_{text_of(value)}" for name, value in point.items())
+    text = "_".join(f"{name}_{to_text(value)}" for name, value in point.items())
     slug = re.sub(r"[^A-Za-z0-9_.-]+|__+", "_", text).strip("_.-")
-    kept = all(re.fullmatch(r"[a-z0-9.-]*[a-z0-9]", text_of(value)) for value in point.values())
+    kept = all(re.fullmatch(r"[a-z0-9.-]*[a-z0-9]", to_text(value)) for value in point.values())
     return _fitted(slug, point, kept=kept and text[:1].isalnum() and "__" not in text, between="__")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.sweep.inputs import Point
-from hera_k8s_utils.sweep.values import shown
+from hera_k8s_utils.sweep.values import short_repr
 
 if TYPE_CHECKING:
     from hera_k8s_utils.sweep.layout import Layout
@@ -16,7 +16,7 @@ _BITS_A_POINT: Final = 32
 _MOST_BITS: Final = 1 << 29  # 64 MiB
 
 
-def refuse_collisions(layout: Layout, room: int) -> None:
+def check_collisions(layout: Layout, room: int) -> None:
     """Raise `BuildError` for two points with one path, or a path that leaves the root or exceeds a limit.
 
     Exact, in two passes: the first sets a bit for the hash of each path and keeps the few bits that were set before, by
@@ -69,7 +69,7 @@ def _refuse_pair(layout: Layout, one: int, other: int, path: str) -> NoReturn:
     left_out = [name for name in layout.inputs.names if points[0][name] != points[1][name]]
     raise BuildError(
         f"the layout {layout.strategy} gives two points one path",
-        found=f"({points[0]}) and ({points[1]}) both have {shown(path, most=200)}",
+        found=f"({points[0]}) and ({points[1]}) both have {short_repr(path, most=200)}",
         hint=f"the points differ in {', '.join(left_out)}: name it in the path, behind a separator, or use hive",
     )
 
@@ -77,7 +77,7 @@ def _refuse_pair(layout: Layout, one: int, other: int, path: str) -> NoReturn:
 def _refuse_unfit(layout: Layout, point: Point, path: str, room: int) -> None:
     """Raise `BuildError` for a path that leaves the root or is too long; an empty one is the one point's own root."""
     if not isinstance(path, str):
-        raise BuildError(f"the layout {layout.strategy} gives no path", found=f"({point}) has {shown(path)}")
+        raise BuildError(f"the layout {layout.strategy} gives no path", found=f"({point}) has {short_repr(path)}")
     segments = path.split("/")
     wrong = ""
     if path.startswith("/"):
@@ -93,7 +93,7 @@ def _refuse_unfit(layout: Layout, point: Point, path: str, room: int) -> None:
     if wrong:
         raise BuildError(
             f"the layout {layout.strategy} leads out of its root",
-            found=f"({point}) has the path {shown(path, most=200)}: {wrong}",
+            found=f"({point}) has the path {short_repr(path, most=200)}: {wrong}",
         )
     _refuse_long(layout, point, path, room)
 
@@ -102,7 +102,7 @@ def _refuse_long(layout: Layout, point: Point, path: str, room: int) -> None:
     longest = max(path.split("/"), key=lambda segment: len(segment.encode()))
     size = len(longest.encode())
     if size > SEGMENT_LIMIT:
-        found = f"({point}) needs a name of {size} bytes, {shown(longest)}; file systems take {SEGMENT_LIMIT}"
+        found = f"({point}) needs a name of {size} bytes, {short_repr(longest)}; file systems take {SEGMENT_LIMIT}"
     elif len(path.encode()) > room:
         found = f"({point}) needs a path of {len(path.encode())} bytes below the root; {room} are left"
     else:
@@ -112,7 +112,7 @@ def _refuse_long(layout: Layout, point: Point, path: str, room: int) -> None:
     )
 
 
-def refuse_unreadable(layout: Layout, most: int) -> int:
+def check_readable(layout: Layout, most: int) -> int:
     """Read paths back to their points, all or about `most` of them; returns how many.
 
     Raises `BuildError` with the first that comes back as another point.
@@ -134,11 +134,11 @@ def _read_back(layout: Layout, point: Point) -> None:
     except BuildError as error:
         raise BuildError(
             f"the layout {layout.strategy} cannot read its paths back",
-            found=f"({point}) has {shown(path, most=200)}: {error.wanted}: {error.found}",
+            found=f"({point}) has {short_repr(path, most=200)}: {error.wanted}: {error.found}",
         ) from None
     if found != point:
         raise BuildError(
             f"the layout {layout.strategy} cannot read its paths back",
-            found=f"({point}) has {shown(path, most=200)}, which is read as ({found})",
+            found=f"({point}) has {short_repr(path, most=200)}, which is read as ({found})",
             hint="separate the parameters by a character that their values do not hold",
         )

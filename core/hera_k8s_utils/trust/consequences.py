@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from hera_k8s_utils.config.conversion import texts_of
 from hera_k8s_utils.config.files import tracked_by_git
-from hera_k8s_utils.config.options import Rank, canonical
+from hera_k8s_utils.config.options import SourcePriority, canonical
 from hera_k8s_utils.errors import CredentialError
 from hera_k8s_utils.network.addresses import remember_address, shown_address
 from hera_k8s_utils.trust.directories import how_to_allow, is_allowed, own_lines
@@ -21,7 +21,7 @@ from hera_k8s_utils.trust.user_files import user_directory, write_own
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.files import ConfigFile
-    from hera_k8s_utils.config.options import Effective
+    from hera_k8s_utils.config.options import ResolvedOption
     from hera_k8s_utils.plugins.context import Context
 
 log = logging.getLogger(__name__)
@@ -78,9 +78,9 @@ def admit(context: Context | None, settings: type, field: str, consequence: Cons
     _remember(str(consequence))
 
 
-def _is_handed_on(file: ConfigFile, each: Effective) -> bool:
+def _is_handed_on(file: ConfigFile, each: ResolvedOption) -> bool:
     """Whether a 0.1 script parsed the file itself and passed the value on: the user named that script, and runs it."""
-    if each.origin.rank != Rank.GIVEN or not each.origin.where.endswith("="):
+    if each.origin.rank != SourcePriority.GIVEN or not each.origin.where.endswith("="):
         return False
     stated = [texts_of(entry.value) for entry in file.entries if canonical(entry.key) in each.spec.names]
     return any(str(each.value) in texts for texts in stated)
@@ -90,7 +90,7 @@ def _states(file: ConfigFile, secret: str) -> bool:
     return any(secret in text for entry in file.entries for text in texts_of(entry.value))
 
 
-def _refuse_repository(file: ConfigFile, each: Effective, consequence: Consequence) -> None:
+def _refuse_repository(file: ConfigFile, each: ResolvedOption, consequence: Consequence) -> None:
     if not tracked_by_git(file.path):
         return
     value = shlex.quote(str(each.value))

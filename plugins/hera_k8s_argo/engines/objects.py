@@ -15,8 +15,8 @@ from hera_k8s_argo.summaries import summary
 from hera_k8s_utils import Context, Finding, Kubernetes, LogLine, PlatformError, RunSummary, RunUpdate, Submission
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.engines.pod_logs import log_of_pod
-from hera_k8s_utils.engines.submission import CONFIRMING, Desk, submit_once, tried
-from hera_k8s_utils.network.retry import Patience
+from hera_k8s_utils.engines.submission import CONFIRMING, SubmissionTarget, dry_run_result, submit_once
+from hera_k8s_utils.network.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment
@@ -42,12 +42,12 @@ class KubernetesEngine:
 
     kubernetes: Kubernetes
     instance: str = ""
-    patience: Patience = field(default_factory=Patience)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
     confirming: float = CONFIRMING
 
     def submit(self, built: BuiltExperiment) -> Submission:
         """Exactly once; raises `SubmitError`."""
-        desk = Desk(
+        desk = SubmissionTarget(
             self.kubernetes.namespace,
             create=partial(self.kubernetes.create, API, WORKFLOWS),
             read=self._read,
@@ -59,7 +59,7 @@ class KubernetesEngine:
     def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
         """Let the API server admit it without keeping it; the controller's own rules are tried only when it runs."""
         dry_run = partial(self.kubernetes.create, API, WORKFLOWS, self._prepared(built), dry_run=True)
-        yield Finding("kubernetes accepts it", tried(dry_run))
+        yield Finding("kubernetes accepts it", dry_run_result(dry_run))
 
     def follow(self, name: str) -> Iterator[RunUpdate]:
         """Updates as they come, until a final phase."""

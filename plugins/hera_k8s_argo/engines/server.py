@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_argo.client import ArgoClient
 from hera_k8s_argo.following import FIELDS, Source, follow, nodes_of, pod_name, require_stopping
-from hera_k8s_argo.logs import continued
+from hera_k8s_argo.logs import resume_stream
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.submission import prepared
 from hera_k8s_argo.summaries import summary
-from hera_k8s_utils import Context, Finding, LogLine, PlatformError, RunSummary, RunUpdate, Submission, Trouble
+from hera_k8s_utils import Context, ErrorKind, Finding, LogLine, PlatformError, RunSummary, RunUpdate, Submission
 from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.engines.submission import CONFIRMING, Desk, submit_once, tried
-from hera_k8s_utils.network.retry import Patience
+from hera_k8s_utils.engines.submission import CONFIRMING, SubmissionTarget, dry_run_result, submit_once
+from hera_k8s_utils.network.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment
@@ -41,13 +41,13 @@ class ArgoEngine:
 
     argo: ArgoClient
     instance: str = ""
-    patience: Patience = field(default_factory=Patience)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
     confirming: float = CONFIRMING
 
     def submit(self, built: BuiltExperiment) -> Submission:
         """Exactly once; raises `SubmitError`."""
         workflow = prepared(built, self.argo.namespace, instance=self.instance)
-        desk = Desk(
+        desk = SubmissionTarget(
             self.argo.namespace,
             create=self.argo.create,
             read=partial(self.argo.get, fields=_IDENTITY),
@@ -60,7 +60,7 @@ class ArgoEngine:
     def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
         """Let the server create it without keeping it: its rules, admission and the right to create are all tried."""
         workflow = prepared(built, self.argo.namespace, instance=self.instance)
-        yield Finding("argo accepts it", tried(partial(self.argo.create, workflow, dry_run=True)))
+        yield Finding("argo accepts it", dry_run_result(partial(self.argo.create, workflow, dry_run=True)))
 
     def follow(self, name: str) -> Iterator[RunUpdate]:
         """Updates as they come, until a final phase."""
@@ -80,11 +80,11 @@ class ArgoEngine:
         missing: PlatformError | None = None
         heard = False
         try:
-            for line in continued(stream, name, self.patience, follow=follow):
+            for line in resume_stream(stream, name, self.patience, follow=follow):
                 heard = True
                 yield line
         except PlatformError as error:
-            if error.trouble is not Trouble.MISSING:
+            if error.trouble is not ErrorKind.MISSING:
                 raise
             missing = error
         if not heard:
@@ -109,7 +109,7 @@ class ArgoEngine:
         try:
             self.argo.act(name, "terminate" if terminate else "stop")
         except PlatformError as error:
-            is_over = error.trouble is Trouble.INVALID  # 400: "cannot stop a completed workflow" (4.1)
+            is_over = error.trouble is ErrorKind.INVALID  # 400: "cannot stop a completed workflow" (4.1)
             if error.conclusive and not is_over:
                 raise
             read = partial(self.argo.get, fields="status.phase,spec.shutdown")

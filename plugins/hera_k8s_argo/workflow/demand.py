@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hera_k8s_argo.workflow.variables import REPEATS, Resolver, as_text, called_name, calls, uses
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.workload import Demand
+from hera_k8s_utils.experiment.workload import PeakDemand
 from hera_k8s_utils.quantities import parse_quantity
 
 _PODS: Final = ("container", "script", "containerSet", "resource", "data")
@@ -40,14 +40,14 @@ class Peak:
     each: Mapping[str, Number] = field(default_factory=dict)
 
 
-def peak_of(spec: Mapping[str, Any], resolver: Resolver) -> Demand:
+def peak_of(spec: Mapping[str, Any], resolver: Resolver) -> PeakDemand:
     """The demand of a whole workflow: of its tasks, or of its exit handler where that asks for more."""
-    reader = _Reader(resolver)
+    reader = _PeakCalculator(resolver)
     peaks = [reader.use("", spec, holder) for holder, _ in uses("", {"template": spec.get("entrypoint"), **spec})]
     if "workflowTemplateRef" in spec:
         peaks.append(_UNKNOWN)
     whole = _limited(_join(max, peaks), _parallelism(spec))
-    return Demand(
+    return PeakDemand(
         cpu=float(whole.cpu) if math.isfinite(whole.cpu) else None,
         memory=math.ceil(whole.memory) if math.isfinite(whole.memory) else None,
         pods=int(whole.pods) if math.isfinite(whole.pods) else None,
@@ -55,7 +55,7 @@ def peak_of(spec: Mapping[str, Any], resolver: Resolver) -> Demand:
     )
 
 
-class _Reader:
+class _PeakCalculator:
     """Peaks of templates, each worked out once."""
 
     def __init__(self, resolver: Resolver) -> None:

@@ -11,7 +11,7 @@ from hera_k8s_argo.workflow.depends import RESULTS, cycle, in_order, results, we
 from hera_k8s_argo.workflow.variables import REPEATS, calls, inline_name, tags, uses
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.lint.problems import Problem, doubt, failure, meant
+from hera_k8s_utils.lint.problems import Problem, lint_error, lint_suggestion, lint_warning
 from hera_k8s_utils.names import nearest
 
 _OF_ITEMS: Final = ("AnySucceeded", "AllFailed")
@@ -81,7 +81,7 @@ class _Calls:
     def roots(self) -> Iterator[Problem]:
         """The entry point, exit handlers and hooks, and the values of the workflow's own parameters."""
         if not self._spec.get("entrypoint") and not self._outer and self._manifest.kind in ("Workflow", "CronWorkflow"):
-            yield failure("the workflow has no entrypoint", hint=meant("", self._templates))
+            yield lint_error("the workflow has no entrypoint", hint=lint_suggestion("", self._templates))
         root = {"template": self._spec.get("entrypoint"), **self._spec}
         if not root["template"]:
             del root["template"]
@@ -90,7 +90,7 @@ class _Calls:
             yield from self._use("the workflow", "", holder, arguments, whole=fixed, known=self._parameters)
         for parameter in (self._spec.get("arguments") or {}).get("parameters") or ():
             if fixed and not _has_value(parameter):
-                yield failure(f"parameter {parameter.get('name')} of the workflow has no value")
+                yield lint_error(f"parameter {parameter.get('name')} of the workflow has no value")
 
     def recursion(self) -> Iterator[Problem]:
         """Templates that call themselves without a condition never end."""
@@ -102,7 +102,9 @@ class _Calls:
                     called.add(inline_name(name, call) if "inline" in call else str(call.get("template")))
         circle = _circle(graph)
         if circle:
-            yield failure(f"templates call each other without end: {' -> '.join(circle)}", hint="a step needs a `when`")
+            yield lint_error(
+                f"templates call each other without end: {' -> '.join(circle)}", hint="a step needs a `when`"
+            )
 
     # --- one template ---
 
@@ -118,14 +120,16 @@ class _Calls:
                 yield from _mixed(name, body)
             for wanted in graph[task]:
                 if wanted not in tasks:
-                    yield failure(f"{name}.{task} waits for {wanted}, which is no task", hint=meant(wanted, tasks))
+                    yield lint_error(
+                        f"{name}.{task} waits for {wanted}, which is no task", hint=lint_suggestion(wanted, tasks)
+                    )
             if body.get("depends"):
                 yield from _depends(name, body, tasks)
         if len(dag.order) < len(graph):
-            yield failure(f"tasks of {name} wait for each other: {' -> '.join(cycle(graph, dag.order))}")
+            yield lint_error(f"tasks of {name} wait for each other: {' -> '.join(cycle(graph, dag.order))}")
         for target in str((template.get("dag") or {}).get("target") or "").split():
             if target not in tasks and "{{" not in target:
-                yield failure(f"target {target} of {name} is no task", hint=meant(target, tasks))
+                yield lint_error(f"target {target} of {name} is no task", hint=lint_suggestion(target, tasks))
         yield from _fail_fast(name, template)
         yield from self._reads(name, "tasks", tasks, graph)
 
@@ -161,10 +165,10 @@ class _Calls:
             used = True
             yield from self._use(where, inline_name(parent, call), holder, arguments)
         if not used:
-            yield failure(f"{where} calls no template", hint="template=, template_ref= or inline=")
+            yield lint_error(f"{where} calls no template", hint="template=, template_ref= or inline=")
         repeats = sorted(REPEATS.intersection(call))
         if len(repeats) > 1:
-            yield failure(f"{where} has {' and '.join(repeats)}; Argo takes one of them")
+            yield lint_error(f"{where} has {' and '.join(repeats)}; Argo takes one of them")
 
     def _use(
         self,
@@ -183,8 +187,9 @@ class _Calls:
         signature = self._signatures.get(called)
         if signature is None:
             if not self._outer and "{{" not in called:
-                yield failure(
-                    f"{where} calls template {called}, which is not there", hint=meant(called, self._templates)
+                yield lint_error(
+                    f"{where} calls template {called}, which is not there",
+                    hint=lint_suggestion(called, self._templates),
                 )
             return
         if not (signature.inputs or signature.needs_artifacts or arguments):
@@ -192,13 +197,15 @@ class _Calls:
         given = {str(p.get("name")) for p in arguments.get("parameters") or () if _has_value(p)}
         if whole:
             for name in sorted(signature.needs - given):
-                yield failure(f"{where} gives {called} no {name}", hint=f"arguments={{{name!r}: ...}}, or a default")
+                yield lint_error(f"{where} gives {called} no {name}", hint=f"arguments={{{name!r}: ...}}, or a default")
         for name in sorted(given - signature.inputs - frozenset(known)):
-            yield doubt(f"{where} gives {called} {name}, which it does not take", hint=meant(name, signature.inputs))
+            yield lint_warning(
+                f"{where} gives {called} {name}, which it does not take", hint=lint_suggestion(name, signature.inputs)
+            )
         if whole and signature.needs_artifacts:
             brought = frozenset(_names(arguments.get("artifacts") or ()))
             for name in sorted(signature.needs_artifacts - brought):
-                yield failure(f"{where} gives {called} no artifact {name}")
+                yield lint_error(f"{where} gives {called} no artifact {name}")
 
     # --- variables ---
 
@@ -212,15 +219,19 @@ class _Calls:
         parts = tag.split(".")
         root, kind, last = parts[0], ".".join(parts[:2]), ".".join(parts[2:])
         if kind == "inputs.parameters" and last and last not in signature.inputs:
-            yield failure(f"{name} reads {{{{{tag}}}}}, which is no input of it", hint=meant(last, signature.inputs))
+            yield lint_error(
+                f"{name} reads {{{{{tag}}}}}, which is no input of it", hint=lint_suggestion(last, signature.inputs)
+            )
         elif kind == "inputs.artifacts" and last and parts[2] not in signature.artifacts:
-            hint = meant(parts[2], signature.artifacts)
-            yield failure(f"{name} reads {{{{{tag}}}}}, which is no input of it", hint=hint)
+            hint = lint_suggestion(parts[2], signature.artifacts)
+            yield lint_error(f"{name} reads {{{{{tag}}}}}, which is no input of it", hint=hint)
         elif kind == "workflow.parameters" and last and last not in self._parameters and not self._outer:
-            hint = meant(last, self._parameters) or f"Workflow(arguments={{{last!r}: ...}})"
-            yield failure(f"{name} reads {{{{{tag}}}}}, which the workflow has not", hint=hint)
+            hint = lint_suggestion(last, self._parameters) or f"Workflow(arguments={{{last!r}: ...}})"
+            yield lint_error(f"{name} reads {{{{{tag}}}}}, which the workflow has not", hint=hint)
         elif root not in _ROOTS and len(parts) > 1 and (near := nearest(root, _ROOTS)):
-            yield doubt(f"{name} holds {{{{{tag}}}}}, which is no variable of Argo's", hint=f"did you mean {near}?")
+            yield lint_warning(
+                f"{name} holds {{{{{tag}}}}}, which is no variable of Argo's", hint=f"did you mean {near}?"
+            )
 
     def _reads(
         self,
@@ -235,8 +246,8 @@ class _Calls:
         for tag in _own_tags(self._templates[name].get("outputs") or {}):
             other = tag.split(".")[1] if tag.startswith(f"{word}.") else ""
             if other and other not in called:
-                hint = meant(other, called)
-                yield failure(f"outputs of {name} read {{{{{tag}}}}}, and there is no {other}", hint=hint)
+                hint = lint_suggestion(other, called)
+                yield lint_error(f"outputs of {name} read {{{{{tag}}}}}, and there is no {other}", hint=hint)
         for caller, call in called.items():
             for tag in _own_tags(call):
                 if tag.startswith("item"):
@@ -256,12 +267,12 @@ class _Calls:
         other, _, path = path.partition(".")
         where, said = f"{name}.{caller}", f"{{{{{tag}}}}}"
         if other not in called:
-            yield failure(f"{where} reads {said}, and there is no {other}", hint=meant(other, called))
+            yield lint_error(f"{where} reads {said}, and there is no {other}", hint=lint_suggestion(other, called))
             return
         hooked = other == caller and not _HOOKED.isdisjoint(called[caller])  # a hook reads the task that it belongs to
         if not hooked and not _waits(graph, caller, other):
             hint = "add it to its dependencies" if word == "tasks" else "move it to a later group"
-            yield failure(f"{where} reads {said} without waiting for {other}", hint=hint)
+            yield lint_error(f"{where} reads {said} without waiting for {other}", hint=hint)
         call = called[other]
         template = inline_name(name, call) if "inline" in call else str(call.get("template"))
         signature = self._signatures.get(template)
@@ -270,7 +281,7 @@ class _Calls:
         kind, _, output = path.removeprefix("outputs.").partition(".")
         has = {"parameters": signature.outputs, "artifacts": signature.output_artifacts}.get(kind)
         if path.startswith("outputs.") and has is not None and output and output not in has:
-            yield failure(f"{where} reads {said}, which {template} does not give", hint=meant(output, has))
+            yield lint_error(f"{where} reads {said}, which {template} does not give", hint=lint_suggestion(output, has))
 
 
 # --- small parts -----------------------------------------------------------------------------------------------
@@ -322,10 +333,12 @@ def _waits(graph: Mapping[str, Sequence[str]], task: str, other: str) -> bool:
 def _mixed(name: str, task: Mapping[str, Any]) -> Iterator[Problem]:
     """What Argo does not take beside `depends` in one dag."""
     if task.get("dependencies"):
-        yield failure(f"{name}.{task.get('name')} has dependencies where others have depends; Argo takes one of them")
+        yield lint_error(
+            f"{name}.{task.get('name')} has dependencies where others have depends; Argo takes one of them"
+        )
     if task.get("continueOn"):
         hint = "name the results that are enough: depends='a.Succeeded || a.Failed'"
-        yield failure(f"{name}.{task.get('name')} has continueOn beside depends", hint=hint)
+        yield lint_error(f"{name}.{task.get('name')} has continueOn beside depends", hint=hint)
 
 
 def _depends(name: str, task: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
@@ -333,15 +346,15 @@ def _depends(name: str, task: Mapping[str, Any], tasks: Mapping[str, Mapping[str
     if depends in tasks:
         return
     if not well_formed(depends):
-        yield failure(f"depends of {where} cannot be read: {depends[:80]}", hint="a && (b.Succeeded || !c.Failed)")
+        yield lint_error(f"depends of {where} cannot be read: {depends[:80]}", hint="a && (b.Succeeded || !c.Failed)")
         return
     if "." not in depends:
         return
     for wanted, result in results(depends):
         if result and result not in RESULTS:
-            yield failure(f"{where} waits for {wanted}.{result}", hint=meant(result, RESULTS))
+            yield lint_error(f"{where} waits for {wanted}.{result}", hint=lint_suggestion(result, RESULTS))
         elif result in _OF_ITEMS and wanted in tasks and REPEATS.isdisjoint(tasks[wanted]):
-            yield failure(f"{where} waits for {wanted}.{result}, and {wanted} has no items")
+            yield lint_error(f"{where} waits for {wanted}.{result}, and {wanted} has no items")
 
 
 def _item(where: str, call: Mapping[str, Any], tag: str) -> Iterator[Problem]:
@@ -349,7 +362,7 @@ def _item(where: str, call: Mapping[str, Any], tag: str) -> Iterator[Problem]:
     if tag != "item" and not tag.startswith(("item.", "item[")):
         return
     if REPEATS.isdisjoint(call):
-        yield failure(
+        yield lint_error(
             f"{where} reads {{{{{tag}}}}} and is not repeated", hint="with_items=, with_param= or with_sequence="
         )
     key = tag.removeprefix("item.")
@@ -358,14 +371,18 @@ def _item(where: str, call: Mapping[str, Any], tag: str) -> Iterator[Problem]:
         if without:
             shown = json.dumps(without[0], ensure_ascii=False)[:60]
             keys = without[0] if isinstance(without[0], dict) else ()
-            yield failure(f"{where} reads {{{{{tag}}}}}, which item {shown} has not", hint=meant(key, keys))
+            yield lint_error(
+                f"{where} reads {{{{{tag}}}}}, which item {shown} has not", hint=lint_suggestion(key, keys)
+            )
 
 
 def _fail_fast(name: str, template: Json) -> Iterator[Problem]:
     """Argo stops a dag at the first failure unless told otherwise."""
     repeated = [str(task.get("name")) for task in calls(template) if not REPEATS.isdisjoint(task)]
     if repeated and (template.get("dag") or {}).get("failFast") is not False:
-        yield doubt(f"one failed point of {repeated[0]} stops all of dag {name}", hint="DAG(..., fail_fast=False)")
+        yield lint_warning(
+            f"one failed point of {repeated[0]} stops all of dag {name}", hint="DAG(..., fail_fast=False)"
+        )
     yield from _retried(name, template)
 
 
@@ -373,4 +390,4 @@ def _retried(name: str, template: Json) -> Iterator[Problem]:
     if template.get("retryStrategy"):
         kind = "dag" if "dag" in template else "steps"
         hint = "give the retry strategy to the templates that it calls"
-        yield doubt(f"a retry of {kind} {name} runs all of it again, what succeeded too", hint=hint)
+        yield lint_warning(f"a retry of {kind} {name} runs all of it again, what succeeded too", hint=hint)

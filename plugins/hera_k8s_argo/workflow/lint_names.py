@@ -15,7 +15,7 @@ from hera_k8s_argo.workflow.references import pod_parts
 from hera_k8s_argo.workflow.variables import calls
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.lint.problems import Problem, failure, meant
+from hera_k8s_utils.lint.problems import Problem, lint_error, lint_suggestion
 from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
 
 _FIELD: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}")
@@ -51,7 +51,7 @@ def name_problems(manifest: Manifest) -> Iterator[Problem]:
     for name, template in manifest.templates():
         inline = "." in name
         if not inline and not _FIELD.fullmatch(name):
-            yield failure(f"a template cannot be called {name!r}", hint=_FIELD_RULE)
+            yield lint_error(f"a template cannot be called {name!r}", hint=_FIELD_RULE)
         yield from _body(name, template)
         yield from _inputs_and_outputs(name, template)
         yield from _calls(name, template)
@@ -64,25 +64,25 @@ def _object_name(manifest: Manifest) -> Iterator[Problem]:
     name, prefix = manifest.name, str(metadata.get("generateName") or "")
     if name and not is_dns_subdomain(name, longest=longest):
         rule = f"lower-case letters, digits, dashes and dots, at most {longest}"
-        yield failure(f"a {manifest.kind} cannot be called {name!r}", hint=rule)
+        yield lint_error(f"a {manifest.kind} cannot be called {name!r}", hint=rule)
     if prefix and not name and not is_dns_subdomain(prefix + "x" * _RANDOM, longest=longest):
         rule = f"lower-case letters, digits, dashes and dots, at most {longest - _RANDOM} before the random part"
-        yield failure(f"generateName cannot be {prefix!r}", hint=rule)
+        yield lint_error(f"generateName cannot be {prefix!r}", hint=rule)
     if not name and not prefix:
-        yield failure(f"the {manifest.kind} has no name", hint="name= or generate_name= of the Workflow")
+        yield lint_error(f"the {manifest.kind} has no name", hint="name= or generate_name= of the Workflow")
     if manifest.namespace and not is_dns_label(manifest.namespace):
-        yield failure(f"a namespace cannot be called {manifest.namespace!r}")
+        yield lint_error(f"a namespace cannot be called {manifest.namespace!r}")
 
 
 def _body(name: str, template: Json) -> Iterator[Problem]:
     bodies = [kind for kind in _BODIES if kind in template]
     if not bodies:
-        yield failure(f"template {name} says nothing to run", hint=f"one of {', '.join(_BODIES)}")
+        yield lint_error(f"template {name} says nothing to run", hint=f"one of {', '.join(_BODIES)}")
     if len(bodies) > 1:
-        yield failure(f"template {name} has more than one body: {', '.join(bodies)}")
+        yield lint_error(f"template {name} has more than one body: {', '.join(bodies)}")
     for kind in ("dag", "steps"):
         if kind in template and not any(True for _ in calls(template)):
-            yield failure(f"{kind} {name} has no {'tasks' if kind == 'dag' else 'steps'}")
+            yield lint_error(f"{kind} {name} has no {'tasks' if kind == 'dag' else 'steps'}")
 
 
 def _inputs_and_outputs(name: str, template: Json) -> Iterator[Problem]:
@@ -100,7 +100,7 @@ def _parameters(
     names = [str(parameter.get("name") or "") for parameter in parameters]
     for name in names:
         if not _PARAMETER.fullmatch(name):
-            yield failure(f"{where}: {kind} cannot be called {name!r}", hint=_PARAMETER_RULE)
+            yield lint_error(f"{where}: {kind} cannot be called {name!r}", hint=_PARAMETER_RULE)
     yield from _repeated(kind, names, where)
 
 
@@ -112,9 +112,9 @@ def _calls(name: str, template: Json) -> Iterator[Problem]:
         called = str(call.get("name") or "")
         names.append(called)
         if not _FIELD.fullmatch(called):
-            yield failure(f"{name}: a {kind} cannot be called {called!r}", hint=_FIELD_RULE)
+            yield lint_error(f"{name}: a {kind} cannot be called {called!r}", hint=_FIELD_RULE)
         elif called[0].isdigit() and (waits or call.get("dependencies")):
-            yield failure(f"{name}: task {called} begins with a digit, which Argo refuses beside depends")
+            yield lint_error(f"{name}: task {called} begins with a digit, which Argo refuses beside depends")
         arguments = call.get("arguments")
         if arguments:
             given = [argument.get("name") for argument in arguments.get("parameters") or ()]
@@ -128,7 +128,7 @@ def _repeated(kind: str, names: list[str], where: str) -> Iterator[Problem]:
         return
     for name, number in Counter(names).items():
         if number > 1:
-            yield failure(f"{where}: {number} {kind}s are called {name!r}", hint="give each a name of its own")
+            yield lint_error(f"{where}: {number} {kind}s are called {name!r}", hint="give each a name of its own")
 
 
 def _pods(manifest: Manifest) -> Iterator[Problem]:
@@ -140,7 +140,7 @@ def _pods(manifest: Manifest) -> Iterator[Problem]:
     shared |= {str(volume.get("name")) for volume in defaults.get("volumes") or ()}
     for part in pod_parts(spec, manifest.templates()):
         if not part.container.get("image") and not (defaults.get(part.kind) or {}).get("image"):
-            yield failure(f"{part.kind} of template {part.template} has no image", hint="image= of the experiment")
+            yield lint_error(f"{part.kind} of template {part.template} has no image", hint="image= of the experiment")
         volumes = shared | {str(volume.get("name")) for volume in part.volumes}
         yield from _mounts(part.template, part.container, volumes)
 
@@ -150,7 +150,9 @@ def _mounts(template: str, container: Json, volumes: set[str]) -> Iterator[Probl
     for mount in container.get("volumeMounts") or ():
         name, path = str(mount.get("name")), str(mount.get("mountPath"))
         if name not in volumes and "{{" not in name:
-            yield failure(f"template {template} mounts {name}, which is no volume of it", hint=meant(name, volumes))
+            yield lint_error(
+                f"template {template} mounts {name}, which is no volume of it", hint=lint_suggestion(name, volumes)
+            )
         if path in paths:
-            yield failure(f"template {template} mounts both {paths[path]} and {name} at {path}")
+            yield lint_error(f"template {template} mounts both {paths[path]} and {name} at {path}")
         paths[path] = name

@@ -8,11 +8,11 @@ from typing import Any
 
 from hera_k8s_argo.workflow.variables import TAG, calls, uses
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.workload import PodPart, Reference, ResourcePart
+from hera_k8s_utils.experiment.workload import ContainerUse, ObjectReference, ResourceAction
 from hera_k8s_utils.reading import parse_yaml
 
 
-def pod_parts(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) -> Iterator[PodPart]:
+def pod_parts(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) -> Iterator[ContainerUse]:
     """The containers that the templates run."""
     shared = spec.get("volumes") or ()
     for name, template in templates:
@@ -20,7 +20,7 @@ def pod_parts(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) ->
         mounted = {mount.get("name") for _, part in parts for mount in part.get("volumeMounts") or ()}
         volumes = [*(template.get("volumes") or ()), *(volume for volume in shared if volume.get("name") in mounted)]
         for kind, container in parts:
-            yield PodPart(name, kind, container, volumes)
+            yield ContainerUse(name, kind, container, volumes)
 
 
 def _containers(template: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
@@ -37,24 +37,24 @@ def _containers(template: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
             yield kind, container
 
 
-def service_accounts(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) -> Iterator[Reference]:
+def service_accounts(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) -> Iterator[ObjectReference]:
     """The accounts that pods run as, and those that report results where they differ."""
     for scope, where, holder in (("", "the workflow", spec), *((name, f"template {name}", t) for name, t in templates)):
         if holder.get("serviceAccountName"):
-            yield Reference(str(holder["serviceAccountName"]), scope, where)
+            yield ObjectReference(str(holder["serviceAccountName"]), scope, where)
         executor = holder.get("executor")
         if isinstance(executor, dict) and executor.get("serviceAccountName"):
-            yield Reference(str(executor["serviceAccountName"]), scope, f"{where}, executor")
+            yield ObjectReference(str(executor["serviceAccountName"]), scope, f"{where}, executor")
 
 
-def pull_secrets(spec: Mapping[str, Any]) -> Iterator[Reference]:
+def pull_secrets(spec: Mapping[str, Any]) -> Iterator[ObjectReference]:
     """The secrets that images are pulled with."""
     for secret in spec.get("imagePullSecrets") or ():
         if secret.get("name"):
-            yield Reference(str(secret["name"]), "", "imagePullSecrets")
+            yield ObjectReference(str(secret["name"]), "", "imagePullSecrets")
 
 
-def template_references(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) -> Iterator[Reference]:
+def template_references(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) -> Iterator[ObjectReference]:
     """The workflow templates of the cluster that the workflow, its tasks and its hooks use."""
     whole = spec.get("workflowTemplateRef")
     if isinstance(whole, dict):
@@ -69,12 +69,12 @@ def template_references(spec: Mapping[str, Any], templates: Iterable[tuple[str, 
                     yield _template_reference(holder["templateRef"], name, f"{name}.{call.get('name')}")
 
 
-def _template_reference(ref: Mapping[str, Any], scope: str, where: str) -> Reference:
+def _template_reference(ref: Mapping[str, Any], scope: str, where: str) -> ObjectReference:
     name, template = str(ref.get("name") or ""), str(ref.get("template") or "")
-    return Reference(name, scope, where, template, bool(ref.get("clusterScope")))
+    return ObjectReference(name, scope, where, template, bool(ref.get("clusterScope")))
 
 
-def resource_parts(templates: Iterable[tuple[str, Json]]) -> Iterator[ResourcePart]:
+def resource_parts(templates: Iterable[tuple[str, Json]]) -> Iterator[ResourceAction]:
     """The objects that `resource` templates act upon, one each."""
     for name, template in templates:
         resource = template.get("resource")
@@ -82,7 +82,7 @@ def resource_parts(templates: Iterable[tuple[str, Json]]) -> Iterator[ResourcePa
             action = str(resource.get("action") or "")
             bodies = _documents(resource.get("manifest"))
             for body in bodies or (None,):
-                yield ResourcePart(name, action, body)
+                yield ResourceAction(name, action, body)
 
 
 def _documents(text: Any) -> list[Json]:

@@ -111,7 +111,7 @@ _WORD: Final[Mapping[type, str]] = {
 }
 
 
-def misshapen(body: Mapping[str, Any]) -> str:
+def first_schema_error(body: Mapping[str, Any]) -> str:
     """What does not have the shape of its field, with its place; empty when all is well."""
     if body.get("kind") == "List":
         return _differs(body, {"metadata": _METADATA, "items": [dict]}, "") or _first_item(body)

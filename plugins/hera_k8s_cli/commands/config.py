@@ -5,12 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_utils.config.options import Rank
+from hera_k8s_utils.config.options import SourcePriority
 from hera_k8s_utils.container.session import Session, experiment_argument
 from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.config.options import OptionRow, Resolved
+    from hera_k8s_utils.config.options import OptionRow, ResolvedOptions
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -22,7 +22,9 @@ def arguments(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Show the options; those of an experiment too when one is named."""
     resolved = _resolved(session)
-    rows = [row for row in resolved.rows() if not (session.arguments.set_only and row.origin.rank == Rank.DEFAULT)]
+    rows = [
+        row for row in resolved.rows() if not (session.arguments.set_only and row.origin.rank == SourcePriority.DEFAULT)
+    ]
     if session.json:
         session.console().document({"files": list(resolved.files), "options": [_plain(row) for row in rows]})
         return 0
@@ -30,7 +32,7 @@ def run(session: Session) -> int:
     return 0
 
 
-def _resolved(session: Session) -> Resolved:
+def _resolved(session: Session) -> ResolvedOptions:
     if session.arguments.file is None:
         return session.options
     with session.container(session.file) as container:
@@ -50,18 +52,18 @@ def _plain(row: OptionRow) -> dict[str, Any]:
     }
 
 
-def _show(session: Session, resolved: Resolved, rows: list[OptionRow]) -> None:
+def _show(session: Session, resolved: ResolvedOptions, rows: list[OptionRow]) -> None:
     from hera_k8s_cli.terminal.console import Span
-    from hera_k8s_utils.formatting import columns
+    from hera_k8s_utils.formatting import align_columns
 
     console = session.console()
-    lines = columns([(row.name, _text(row.value), row.origin.where) for row in rows], gap=2)
+    lines = align_columns([(row.name, _text(row.value), row.origin.where) for row in rows], gap=2)
     owner = ""
     for row, line in zip(rows, lines, strict=True):
         if row.owner != owner:
             console.result(Span(row.owner, "strong"))
             owner = row.owner
-        console.result("  ", Span(line, "dim" if row.origin.rank == Rank.DEFAULT else "plain"))
+        console.result("  ", Span(line, "dim" if row.origin.rank == SourcePriority.DEFAULT else "plain"))
     console.result()
     console.result("configuration files: ", ", ".join(resolved.files) or "none")
 

@@ -14,8 +14,8 @@ from hera_k8s_utils.plugins.records import Command
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from hera_k8s_cli.runs.progress import Tally
-    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_cli.runs.progress import TaskProgress
+    from hera_k8s_cli.runs.selection import RunHandle
     from hera_k8s_cli.terminal.console import Console
     from hera_k8s_utils.container.container import ExperimentContainer
 
@@ -56,18 +56,18 @@ def run(session: Session) -> int:
 
     A run that is not known to have been accepted is looked for first.
     """
-    from hera_k8s_cli.runs.selection import find_target, known_to_server
+    from hera_k8s_cli.runs.selection import explain_missing_run, select_run
     from hera_k8s_cli.runs.settling import settle
     from hera_k8s_utils.engines.submission import SETTLED
     from hera_k8s_utils.formatting import parse_duration
 
     console = session.console()
     timeout = parse_duration(session.arguments.timeout, "--timeout") if session.arguments.timeout else None
-    target = find_target(session, session.arguments.run)
+    target = select_run(session, session.arguments.run)
     recorded = target.record.outcome if target.record else None
     if recorded is not None:
         return tell_recorded(recorded, target, console)
-    with session.container(None, **target.settings) as container, known_to_server(target):
+    with session.container(None, **target.settings) as container, explain_missing_run(target):
         container.engine()
         settle(target, container, patience=min(SETTLED, timeout or SETTLED), say=console.warning)
         console.say(f"following {target.name} on {whereabouts(container)}; Ctrl-C leaves it running")
@@ -76,21 +76,23 @@ def run(session: Session) -> int:
 
 def whereabouts(container: ExperimentContainer) -> str:
     """Where the engine in use is, and as whom: `argo.univ.example, namespace vcity, as jdoe`."""
-    from hera_k8s_cli.terminal.console import place
+    from hera_k8s_cli.terminal.console import describe_platform
     from hera_k8s_utils.checks.preflight import head
 
     lines = head(container.platforms(), container.context())
-    return place(lines[0]) if lines else container.running().declaration.name
+    return describe_platform(lines[0]) if lines else container.running().declaration.name
 
 
-def see_through(target: Target, console: Console, container: ExperimentContainer, timeout: float | None = None) -> int:
+def see_through(
+    target: RunHandle, console: Console, container: ExperimentContainer, timeout: float | None = None
+) -> int:
     """Follow a run to its end, record the outcome, and show it. Returns the exit code."""
-    from hera_k8s_cli.runs.follower import Follower, took
-    from hera_k8s_cli.runs.outcome import conclude, show
-    from hera_k8s_cli.runs.pending import gates_of
-    from hera_k8s_cli.runs.progress import Tally, plan
+    from hera_k8s_cli.runs.follower import Follower, elapsed_seconds
+    from hera_k8s_cli.runs.outcome import show, summarize
+    from hera_k8s_cli.runs.pending import suspend_templates
+    from hera_k8s_cli.runs.progress import TaskProgress, plan
 
-    tally = Tally(plan(target.manifest))
+    tally = TaskProgress(plan(target.manifest))
     tally.recall(target.record.nodes.values() if target.record else ())
     began = time.monotonic()
     follower = Follower(
@@ -106,7 +108,7 @@ def see_through(target: Target, console: Console, container: ExperimentContainer
         come_back=target.come_back,
         stop=target.stop,
         resume=f"argo resume {target.name} -n {container.context().namespace}",
-        gates=gates_of(target.manifest),
+        gates=suspend_templates(target.manifest),
     )
     ended = follower.run()
     if ended.timed_out:
@@ -114,8 +116,8 @@ def see_through(target: Target, console: Console, container: ExperimentContainer
     if not ended.update.finished:
         raise HeraK8sError(f"the news of {target.name} ended before it did", hint=follower.come_back)
     points = int(target.record.about.get("points", 0)) if target.record else 0
-    seconds = took(ended.update, time.monotonic() - began)
-    outcome = conclude(target.name, ended.update, tally, points=points, seconds=seconds)
+    seconds = elapsed_seconds(ended.update, time.monotonic() - began)
+    outcome = summarize(target.name, ended.update, tally, points=points, seconds=seconds)
     if target.record is not None:
         target.record.ended(outcome.to_json())
     container.plugins().tell("finished", **outcome.to_json())
@@ -125,7 +127,7 @@ def see_through(target: Target, console: Console, container: ExperimentContainer
     return outcome.exit_code
 
 
-def tell_recorded(recorded: dict[str, object], target: Target, console: Console) -> int:
+def tell_recorded(recorded: dict[str, object], target: RunHandle, console: Console) -> int:
     """Show an outcome that is recorded already. Returns its exit code."""
     from hera_k8s_cli.runs.outcome import from_json, show
 
@@ -136,17 +138,17 @@ def tell_recorded(recorded: dict[str, object], target: Target, console: Console)
     return 0 if outcome.succeeded else WorkflowFailed.exit_code
 
 
-def _gave_up(target: Target, console: Console, seconds: float) -> int:
-    from hera_k8s_cli.runs.follower import patience_ended
+def _gave_up(target: RunHandle, console: Console, seconds: float) -> int:
+    from hera_k8s_cli.runs.follower import timeout_message
 
     if console.json:
         console.record({"event": "timeout", "workflow": target.name, "seconds": seconds, **_where(target)})
-    console.warning(patience_ended(target.name, seconds))
+    console.warning(timeout_message(target.name, seconds))
     console.hint(f"{target.come_back} comes back, {target.stop} ends it")
     return WorkflowFailed.exit_code
 
 
-def _where(target: Target) -> dict[str, object]:
+def _where(target: RunHandle) -> dict[str, object]:
     if target.record is None:
         return {}
     return {"run": target.record.id, "record": str(target.record.path), "results": target.record.about.get("results")}
@@ -163,20 +165,20 @@ def _explainer(container: ExperimentContainer) -> Callable[[str], str]:
     return explain
 
 
-def _related(target: Target) -> Callable[[str], str]:
+def _related(target: RunHandle) -> Callable[[str], str]:
     """Finds what the checks before the run said of a thing that keeps tasks waiting."""
     report = (target.record.read("report") if target.record else None) or {}
 
     def related(text: str) -> str:
-        from hera_k8s_cli.runs.pending import what_checks_said
+        from hera_k8s_cli.runs.pending import related_check
 
-        return what_checks_said(report, text)
+        return related_check(report, text)
 
     return related
 
 
 def _observer(
-    container: ExperimentContainer, console: Console, tally: Tally, target: Target
+    container: ExperimentContainer, console: Console, tally: TaskProgress, target: RunHandle
 ) -> Callable[[RunUpdate], None]:
     """Tells plugins of each update, and programs of some."""
     last: list[tuple[float, str]] = []

@@ -12,7 +12,7 @@ from hera_k8s_utils.plugins.records import Command
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from hera_k8s_cli.terminal.console import Console, Signs
+    from hera_k8s_cli.terminal.console import Console, Glyphs
     from hera_k8s_utils.container.container import ExperimentContainer
 
 _MOST_POINTS: Final = 20_000
@@ -135,7 +135,7 @@ def tree(paths: Iterable[str]) -> dict[str, Any]:
     return root
 
 
-def tree_lines(children: dict[str, Any], signs: Signs) -> list[str]:
+def tree_lines(children: dict[str, Any], signs: Glyphs) -> list[str]:
     """The tree as people draw it; what is in the middle of a long directory is counted, not shown."""
     names = list(children)
     hidden = len(names) - _HEAD - _TAIL

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from hera_k8s_cli.commands.follow import run_argument
 from hera_k8s_utils.container.session import Session
-from hera_k8s_utils.errors import OptionsError, listed
+from hera_k8s_utils.errors import OptionsError, join_names
 from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_cli.runs.selection import RunHandle
     from hera_k8s_cli.terminal.console import Console
     from hera_k8s_utils.experiment.run_state import LogLine, NodeState
     from hera_k8s_utils.plugins.records import Engine
@@ -46,12 +46,12 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Print the output of tasks; lines of several tasks carry the name of theirs."""
-    from hera_k8s_cli.runs.selection import known_to_server
+    from hera_k8s_cli.runs.selection import explain_missing_run
     from hera_k8s_cli.runs.settling import settle
 
     console = session.console()
     target, task = _target(session)
-    with session.container(None, **target.settings) as container, known_to_server(target):
+    with session.container(None, **target.settings) as container, explain_missing_run(target):
         engine = container.engine()
         settle(target, container, in_part=True)
         if not task and not session.arguments.failed:
@@ -67,18 +67,18 @@ def run(session: Session) -> int:
     return 0
 
 
-def _target(session: Session) -> tuple[Target, str]:
+def _target(session: Session) -> tuple[RunHandle, str]:
     """RUN and TASK; a single word that names no run is a task of the latest one."""
-    from hera_k8s_cli.runs.selection import find_target, runs_of
+    from hera_k8s_cli.runs.selection import runs_of, select_run
     from hera_k8s_utils.experiment.run_ids import is_safe_id
 
     run, task = session.arguments.run, session.arguments.task
     runs = runs_of(session)
     only_task = run and not task and runs.all() and (not is_safe_id(run) or not runs.matching(run))
-    return (find_target(session, ""), run) if only_task else (find_target(session, run), task)
+    return (select_run(session, ""), run) if only_task else (select_run(session, run), task)
 
 
-def _nodes(engine: Engine, target: Target) -> list[NodeState]:
+def _nodes(engine: Engine, target: RunHandle) -> list[NodeState]:
     """The tasks of a run, as recorded and, where that is not all, as the server tells now."""
     recorded = dict(target.record.nodes) if target.record else {}
     if target.record is None or target.record.outcome is None:
@@ -102,20 +102,20 @@ def _speaks_of(node: NodeState, task: str) -> bool:
     return all(word in node.display_name or word in said for word in task.replace("/", " ").split())
 
 
-def _require_some(chosen: Sequence[NodeState], task: str, target: Target) -> None:
+def _require_some(chosen: Sequence[NodeState], task: str, target: RunHandle) -> None:
     if not chosen:
         what = f"no task of {target.name} is {task}" if task else f"no task of {target.name} failed"
         raise OptionsError(what, hint=f"hera-k8s logs {target.short} prints all")
 
 
-def _print_all(engine: Engine, target: Target, console: Console, wanted: Namespace) -> None:
+def _print_all(engine: Engine, target: RunHandle, console: Console, wanted: Namespace) -> None:
     names = {node.pod: node.display_name for node in target.record.nodes.values()} if target.record else {}
     for line in engine.logs(target.name, follow=wanted.follow):
         _print(console, line, names.get(line.pod, line.pod), named=True, colours=wanted.colour)
 
 
 def _print_one(
-    engine: Engine, target: Target, node: NodeState, console: Console, wanted: Namespace, *, named: bool
+    engine: Engine, target: RunHandle, node: NodeState, console: Console, wanted: Namespace, *, named: bool
 ) -> int:
     """Print what one task printed. Returns how many lines that were."""
     count = 0
@@ -128,7 +128,7 @@ def _print_one(
 
 def _tell_silence(chosen: Sequence[NodeState], console: Console) -> None:
     """Say that the tasks printed nothing, and how those that failed did: an empty answer says too little."""
-    console.say(f"{listed([node.display_name or node.name for node in chosen])} printed nothing")
+    console.say(f"{join_names([node.display_name or node.name for node in chosen])} printed nothing")
     for node in chosen[:_MOST_MESSAGES]:
         if node.phase in _FAILED and node.message:
             console.say(f"  {node.display_name or node.name}: {node.message}")

@@ -40,10 +40,12 @@ def run(session: Session) -> int:
 
 
 def _show(planned: Plan, container: ExperimentContainer, console: Console) -> None:
-    from hera_k8s_cli.terminal.console import Span, head_lines
+    from hera_k8s_cli.terminal.console import Span, identity_lines
     from hera_k8s_utils.checks.preflight import head
 
-    console.head(head_lines(container.experiment(), None, head(container.platforms(), container.context())), talk=True)
+    console.head(
+        identity_lines(container.experiment(), None, head(container.platforms(), container.context())), talk=True
+    )
     console.say()
     signs = console.out.signs
     for step in planned.steps:
@@ -58,8 +60,8 @@ def _show(planned: Plan, container: ExperimentContainer, console: Console) -> No
 
 
 def _create(planned: Plan, session: Session, container: ExperimentContainer, console: Console) -> list[Step]:
-    from hera_k8s_utils.checks.provisioning import carry_out, is_implied
-    from hera_k8s_utils.formatting import counted
+    from hera_k8s_utils.checks.provisioning import apply, auto_provisions
+    from hera_k8s_utils.formatting import pluralize
 
     todo = len(planned.todo)
     if not todo:
@@ -68,11 +70,11 @@ def _create(planned: Plan, session: Session, container: ExperimentContainer, con
     if session.arguments.dry_run:
         console.say("nothing was created: --dry-run")
         return []
-    agreed = session.arguments.yes or is_implied(container.platforms(), container.context())
-    if not agreed and not _asked(console, f"create {counted(todo, 'object')} in {planned.namespace}?"):
+    agreed = session.arguments.yes or auto_provisions(container.platforms(), container.context())
+    if not agreed and not _asked(console, f"create {pluralize(todo, 'object')} in {planned.namespace}?"):
         console.say("nothing was created")
         return []
-    done = carry_out(planned, container.context())
+    done = apply(planned, container.context())
     container.plugins().tell("provisioned", steps=[step.to_json() for step in done])
     console.passed(f"created {', '.join(step.title for step in done)} in {planned.namespace}")
     return done

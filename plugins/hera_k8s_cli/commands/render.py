@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hera_k8s_utils.container.session import Session, experiment_argument
 from hera_k8s_utils.plugins.records import Command
-from hera_k8s_utils.redaction import without_known
+from hera_k8s_utils.redaction import mask_known
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -30,7 +30,7 @@ def run(session: Session) -> int:
         as_json = console.json or session.arguments.format == "json"
         text = manifest.to_json(indent=2) + "\n" if as_json else manifest.to_yaml()
         console.raw(text)
-        if without_known(text) != text:  # another program would submit the mask
+        if mask_known(text) != text:  # another program would submit the mask
             console.warning(
                 "the manifest holds a secret, written as <redacted>: refer to a Secret of the cluster instead"
             )

@@ -14,7 +14,7 @@ from hera_k8s_utils.plugins.records import Command
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_cli.runs.selection import RunHandle
     from hera_k8s_cli.terminal.console import Console
     from hera_k8s_utils.checks.runner import Report
     from hera_k8s_utils.container.container import ExperimentContainer
@@ -40,7 +40,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Run an experiment: its exit code is 0 only when its workflow succeeded."""
     from hera_k8s_cli.runs.follower import left_running
-    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_cli.runs.selection import RunHandle
     from hera_k8s_utils.formatting import parse_duration
 
     console = session.console()
@@ -58,7 +58,7 @@ def run(session: Session) -> int:
         except KeyboardInterrupt:
             raise Interrupted("stopped; nothing was submitted") from None
         submission = _submit(built, record, container)
-        target = Target(submission.name, record)
+        target = RunHandle(submission.name, record)
         try:
             return _after(target, built, session, console, container, timeout)
         except KeyboardInterrupt:
@@ -90,15 +90,15 @@ def _checked(session: Session, container: ExperimentContainer, console: Console)
 
 def _provision(session: Session, container: ExperimentContainer, console: Console) -> None:
     """Create what is missing, when that was asked for, or where the cluster is the user's own."""
-    from hera_k8s_utils.checks.provisioning import carry_out, is_implied, plan
+    from hera_k8s_utils.checks.provisioning import apply, auto_provisions, plan
 
     asked = session.arguments.provision
     container.running()  # credentials first: without any, say that and nothing else
-    if not asked and not is_implied(container.platforms(), container.context()):
+    if not asked and not auto_provisions(container.platforms(), container.context()):
         return
     try:
         planned = plan(container.requirements(), container.context(), container.platforms())
-        done = carry_out(planned, container.context())
+        done = apply(planned, container.context())
     except PlatformError:
         if asked:
             raise
@@ -116,9 +116,9 @@ def show_report(
     built: BuiltExperiment, report: Report, console: Console, *, talk: bool = False, closing: str = ""
 ) -> None:
     """The head, as whom and where, then the whole report."""
-    from hera_k8s_cli.terminal.console import head_lines
+    from hera_k8s_cli.terminal.console import identity_lines
 
-    console.head(head_lines(built, report), talk=talk)
+    console.head(identity_lines(built, report), talk=talk)
     if report.rows:
         (console.say if talk else console.result)()
     console.report(report, talk=talk, closing=closing)
@@ -126,11 +126,11 @@ def show_report(
 
 def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Console) -> int:
     """Everything that can be told without a server: lint, layout, what would be required and submitted."""
-    from hera_k8s_utils.checks.preflight import local_checks
+    from hera_k8s_utils.checks.preflight import offline_checks
     from hera_k8s_utils.checks.runner import run_checks
 
     wanted = container.requirements()
-    report = run_checks(list(local_checks(built)))
+    report = run_checks(list(offline_checks(built)))
     failed = bool(report.failures())
     if console.json:
         console.document(
@@ -163,7 +163,7 @@ def requirement_line(requirement: Any) -> str:
 
 def _details(container: ExperimentContainer) -> dict[str, Any]:
     """What a record holds besides the experiment: where it went, and what leads back there."""
-    from hera_k8s_cli.runs.selection import way_back
+    from hera_k8s_cli.runs.selection import connection_options
     from hera_k8s_utils.checks.preflight import head
 
     plugins = container.plugins()
@@ -171,7 +171,7 @@ def _details(container: ExperimentContainer) -> dict[str, Any]:
         "engine": container.running().declaration.name,
         "platforms": head(container.platforms(), container.context()),
         "plugins": {info.name: info.distribution for info in plugins.listing() if info.state == "loaded"},
-        "back": way_back(container.settings(), plugins),
+        "back": connection_options(container.settings(), plugins),
         "results": results_of(container),
     }
 
@@ -212,7 +212,7 @@ def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentCont
 
 
 def _after(
-    target: Target,
+    target: RunHandle,
     built: BuiltExperiment,
     session: Session,
     console: Console,

@@ -105,7 +105,7 @@ def _on_server(session: Session, experiment: str, limit: int, console: Console) 
 
 
 def _table(rows: list[Json], console: Console, *, server: bool) -> None:
-    from hera_k8s_utils.formatting import ago, columns, moment, run_time
+    from hera_k8s_utils.formatting import align_columns, parse_timestamp, run_time, time_ago
 
     if not rows:
         console.say("no run" + (" on the server" if server else " is recorded here"))
@@ -114,18 +114,18 @@ def _table(rows: list[Json], console: Console, *, server: bool) -> None:
     head = ("RUN", "EXPERIMENT", "PHASE", "DONE", "WHEN", "TOOK")
     cells = [head]
     for row in rows:
-        started = moment(str(row["created_at"] or ""))
-        ended = moment(str(row.get("finished_at") or ""))
+        started = parse_timestamp(str(row["created_at"] or ""))
+        ended = parse_timestamp(str(row.get("finished_at") or ""))
         seconds = row.get("seconds")
         if seconds is None and started and ended:
             seconds = (ended - started).total_seconds()
         done = row.get("progress") or (f"{row['done']}/{row['total']}" if row.get("done") is not None else "")
-        when = ago(started) if started else ""
+        when = time_ago(started) if started else ""
         took = run_time(float(seconds)) if seconds is not None else ""
         cells.append(
             (str(row["run"] or row["workflow"]), str(row["experiment"]), str(row["phase"]), str(done), when, took)
         )
-    for line in columns(cells, gap=3):
+    for line in align_columns(cells, gap=3):
         console.result(line)
 
 

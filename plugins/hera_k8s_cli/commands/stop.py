@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 from hera_k8s_cli.commands.follow import run_argument, whereabouts
 from hera_k8s_kube.jobs.manifest import JOB
 from hera_k8s_utils.container.session import Session
-from hera_k8s_utils.errors import RunOver
+from hera_k8s_utils.errors import RunAlreadyFinished
 from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_cli.runs.selection import RunHandle
     from hera_k8s_cli.terminal.console import Console
 
 _ENDED: Final = {"Succeeded": "succeeded", "Failed": "failed", "Error": "ended with an error"}
@@ -28,20 +28,20 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Ask the server to end the run; its tasks are ended by the server, a moment later. One that is over stays so."""
-    from hera_k8s_cli.runs.selection import find_target, known_to_server
+    from hera_k8s_cli.runs.selection import explain_missing_run, select_run
     from hera_k8s_cli.runs.settling import require_same_run, settle
 
     console = session.console()
-    target = find_target(session, session.arguments.run)
+    target = select_run(session, session.arguments.run)
     terminate = session.arguments.terminate
     try:
-        with session.container(None, **target.settings) as container, known_to_server(target):
+        with session.container(None, **target.settings) as container, explain_missing_run(target):
             settle(target, container, in_part=True)
             require_same_run(target, container.engine())
             container.engine().stop(target.name, terminate=terminate)
             where = whereabouts(container)
             consequence = _consequence(container.running().declaration.runs, terminate=terminate)
-    except RunOver as over:
+    except RunAlreadyFinished as over:
         return _nothing_left(over.phase, target, console)
     if console.json:
         console.document({"workflow": target.name, "asked": "terminate" if terminate else "stop"})
@@ -57,7 +57,7 @@ def _consequence(runs: Sequence[str], *, terminate: bool) -> str:
     return "without its exit handlers" if terminate else "its exit handlers still run"
 
 
-def _nothing_left(phase: str, target: Target, console: Console) -> int:
+def _nothing_left(phase: str, target: RunHandle, console: Console) -> int:
     if console.json:
         console.document({"workflow": target.name, "asked": "", "phase": phase})
     console.say(f"{target.name} is over, it {_ENDED.get(phase, phase)}: nothing is left to stop")

@@ -13,12 +13,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from hera_k8s_cli.runs.pending import ExplainPod, Reason, Waiting
-from hera_k8s_cli.runs.progress import LiveTable, ProgressLines, Tally
+from hera_k8s_cli.runs.pending import ExplainPod, PendingTracker, Reason
+from hera_k8s_cli.runs.progress import LiveTable, ProgressLines, TaskProgress
 from hera_k8s_cli.terminal.console import Console
-from hera_k8s_utils.errors import HeraK8sError, Interrupted, PlatformError, Trouble
+from hera_k8s_utils.errors import ErrorKind, HeraK8sError, Interrupted, PlatformError
 from hera_k8s_utils.experiment.run_state import RunUpdate
-from hera_k8s_utils.formatting import duration, moment
+from hera_k8s_utils.formatting import format_duration, parse_timestamp
 from hera_k8s_utils.plugins.records import Engine
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _WAITING: Final = 1000
 
 
 @dataclass(frozen=True)
-class Ended:
+class FollowResult:
     """How following ended: with the run's last state, or because the time was up."""
 
     update: RunUpdate
@@ -56,7 +56,7 @@ class Follower:
     engine: Engine
     name: str
     console: Console
-    tally: Tally
+    tally: TaskProgress
     record: RunRecord | None = None
     timeout: float | None = None
     explain: ExplainPod | None = None
@@ -70,7 +70,7 @@ class Follower:
         default_factory=lambda: queue.Queue(_WAITING), init=False
     )
 
-    def run(self) -> Ended:
+    def run(self) -> FollowResult:
         """Follow until the run ends or the time is up.
 
         Raises `Interrupted` at Ctrl-C, and what the engine raises; in both cases the run itself goes on.
@@ -99,9 +99,9 @@ class Follower:
         except BaseException as error:  # handed on to the main thread
             self._arrivals.put(error)
 
-    def _consume(self, lines: ProgressLines | None) -> Ended:
+    def _consume(self, lines: ProgressLines | None) -> FollowResult:
         deadline = None if self.timeout is None else time.monotonic() + self.timeout
-        waiting = Waiting(self.tally, self.explain, self._arrivals.put, resume=self.resume, gates=self.gates)
+        waiting = PendingTracker(self.tally, self.explain, self._arrivals.put, resume=self.resume, gates=self.gates)
         last = RunUpdate(phase="")
         while True:
             arrived = self._next(deadline)
@@ -111,9 +111,9 @@ class Follower:
                 last = self._took(arrived, last)
             self._tell(waiting, arrived if isinstance(arrived, Reason) else None, lines)
             if arrived is None or last.finished:
-                return Ended(last)
+                return FollowResult(last)
             if deadline is not None and time.monotonic() >= deadline:
-                return Ended(last, timed_out=True)
+                return FollowResult(last, timed_out=True)
 
     def _next(self, deadline: float | None) -> RunUpdate | BaseException | Reason | _Nothing | None:
         left = _TICK if deadline is None else min(_TICK, max(0.0, deadline - time.monotonic()))
@@ -132,7 +132,7 @@ class Follower:
             return RunUpdate(phase=last.phase, message=last.message, gone=True)
         return update
 
-    def _tell(self, waiting: Waiting, reason: Reason | None, lines: ProgressLines | None) -> None:
+    def _tell(self, waiting: PendingTracker, reason: Reason | None, lines: ProgressLines | None) -> None:
         news = waiting.news(time.monotonic()) if reason is None else waiting.learned(reason)
         for text in news:
             self.console.warning(text)
@@ -144,7 +144,7 @@ class Follower:
             self.console.say(line)
 
     def _lost(self, error: BaseException) -> BaseException:
-        missing = isinstance(error, PlatformError) and error.trouble is Trouble.MISSING
+        missing = isinstance(error, PlatformError) and error.trouble is ErrorKind.MISSING
         if missing or not isinstance(error, HeraK8sError):
             return error
         log.debug("following %s failed", self.name, exc_info=error)
@@ -166,12 +166,12 @@ def left_running(name: str, come_back: str, stop: str) -> Interrupted:
     return Interrupted(f"stopped following; {name} goes on", hint=f"{come_back} comes back, {stop} ends it")
 
 
-def took(update: RunUpdate, fallback: float) -> float:
+def elapsed_seconds(update: RunUpdate, fallback: float) -> float:
     """Seconds that a run took by its server's clock, which tells whole ones, else by ours."""
-    started, finished = moment(update.started_at), moment(update.finished_at)
+    started, finished = parse_timestamp(update.started_at), parse_timestamp(update.finished_at)
     return (finished - started).total_seconds() or fallback if started and finished else fallback
 
 
-def patience_ended(name: str, seconds: float) -> str:
+def timeout_message(name: str, seconds: float) -> str:
     """What is said when `--timeout` is up."""
-    return f"no longer following {name} after {duration(seconds)}: it goes on"
+    return f"no longer following {name} after {format_duration(seconds)}: it goes on"

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_cli.runs.progress import Tally
+from hera_k8s_cli.runs.progress import TaskProgress
 from hera_k8s_cli.terminal.console import Console, Span
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import WorkflowFailed
 from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
-from hera_k8s_utils.formatting import counted, run_time
+from hera_k8s_utils.formatting import pluralize, run_time
 from hera_k8s_utils.redaction import redact
 
 if TYPE_CHECKING:
-    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_cli.runs.selection import RunHandle
 
 _MOST_FAILURES: Final = 8
 """Failed tasks that are named; the rest are counted."""
@@ -58,7 +58,7 @@ class Outcome:
         """`succeeded in 1 min 14 s: 152 of 152 points, 1 after a retry`."""
         retried = f", {self.retried} after a retry" if self.retried else ""
         skipped = f", {self.skipped} skipped" if self.skipped else ""
-        counts = f"{self.done} of {counted(self.total, self.unit)}{retried}{skipped}" if self.total else "no task ran"
+        counts = f"{self.done} of {pluralize(self.total, self.unit)}{retried}{skipped}" if self.total else "no task ran"
         if self.gone and not self.phase:
             return f"{self.name} was deleted while it was followed: {counts}"
         if self.gone and self.phase not in ("Succeeded", "Failed", "Error"):
@@ -93,7 +93,7 @@ def _verb(phase: str) -> str:
     return {"Failed": "failed", "Error": "ended in an error"}.get(phase, f"ended as {phase or 'nobody knows what'}")
 
 
-def conclude(name: str, update: RunUpdate, tally: Tally, *, points: int = 0, seconds: float = 0.0) -> Outcome:
+def summarize(name: str, update: RunUpdate, tally: TaskProgress, *, points: int = 0, seconds: float = 0.0) -> Outcome:
     """What the last update and the counts come to.
 
     points: of the sweep, 0 where there is none; the templates that run once a point are then what is counted.
@@ -141,7 +141,7 @@ def from_json(data: Mapping[str, Any], name: str) -> Outcome:
     )
 
 
-def show(outcome: Outcome, target: Target, console: Console) -> None:
+def show(outcome: Outcome, target: RunHandle, console: Console) -> None:
     """The end of a run: how it ended, which tasks failed and how to see what they printed, where things lie."""
     signs = console.out.signs
     sign = Span(signs.passed, "good") if outcome.succeeded else Span(signs.failed, "bad")
@@ -153,7 +153,7 @@ def show(outcome: Outcome, target: Target, console: Console) -> None:
         console.result("  ", Span(who, "strong"), f"  {why}")
     if len(failures) > _MOST_FAILURES:
         console.result(f"  and {len(failures) - _MOST_FAILURES} more")
-    for line in places(target):
+    for line in result_locations(target):
         console.result(line)
     if not outcome.succeeded and outcome.failed:
         console.hint(f"hera-k8s logs {target.short} --failed")
@@ -172,7 +172,7 @@ def failure_lines(failed: Sequence[NodeState]) -> list[tuple[str, str]]:
     return lines
 
 
-def places(target: Target) -> list[str]:
+def result_locations(target: RunHandle) -> list[str]:
     """Where the results and the record of a run lie."""
     if target.record is None:
         return []

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hera_k8s_cli.runs.progress import Tally
+from hera_k8s_cli.runs.progress import TaskProgress
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.run_state import NodeState
 
@@ -38,7 +38,7 @@ class Reason:
     text: str
 
 
-class Waiting:
+class PendingTracker:
     """Finds out why tasks stay pending.
 
     explain: asked about a pod whose task says nothing, in a thread of its own; what it says goes to `arrived`.
@@ -47,7 +47,7 @@ class Waiting:
 
     def __init__(
         self,
-        tally: Tally,
+        tally: TaskProgress,
         explain: ExplainPod | None,
         arrived: Callable[[Reason], None],
         *,
@@ -122,7 +122,7 @@ class Waiting:
         return [f"{who}: {reason.text}"]
 
 
-def gates_of(manifest: Json) -> dict[str, str]:
+def suspend_templates(manifest: Json) -> dict[str, str]:
     """The suspend templates of a workflow, with the time that each waits by itself; empty: until it is resumed."""
     spec = manifest.get("spec") or {}
     templates = (spec.get("workflowSpec") or spec).get("templates") or ()
@@ -144,7 +144,7 @@ def _is_telling(message: str) -> bool:
     return any(word in message for word in _TELLING)
 
 
-def what_checks_said(report: Mapping[str, Any], text: str) -> str:
+def related_check(report: Mapping[str, Any], text: str) -> str:
     """What a recorded report said of the thing that a reason names, where it was not simply well."""
     for check in report.get("checks") or ():
         role = str(check.get("title", "")).rpartition(" ")[2]

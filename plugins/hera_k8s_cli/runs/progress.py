@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hera_k8s_kube.jobs import manifest as batch
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
-from hera_k8s_utils.formatting import clock, moment, now
+from hera_k8s_utils.formatting import format_elapsed, now, parse_timestamp
 from hera_k8s_utils.sanitize import one_line
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ MOST_ROWS: Final = 8
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedTasks:
     """The tasks of one template, as far as the manifest tells.
 
     total: how many; None when that is known only at run time. after: templates that must end before.
@@ -53,19 +53,19 @@ class Planned:
     after: tuple[str, ...] = ()
 
 
-def plan(manifest: Json) -> list[Planned]:
+def plan(manifest: Json) -> list[PlannedTasks]:
     """The templates that a workflow runs, in the order of its text, with the number of tasks of each.
 
     Of Jobs: what their work is called, and how many tasks (Jobs, or indexes of one) it has.
     """
     if manifest.get("kind") in (batch.JOB, batch.LIST):
-        return [Planned(name, total) for name, total in batch.planned(manifest).items()]
+        return [PlannedTasks(name, total) for name, total in batch.task_counts(manifest).items()]
     raw = manifest.get("spec") or {}
     spec = raw.get("workflowSpec") or raw
     templates = {t.get("name"): t for t in spec.get("templates") or () if isinstance(t, dict)}
     planner = _Planner(templates)
     planner.walk(str(spec.get("entrypoint") or ""), 1, ())
-    return [Planned(name, planner.totals[name], tuple(planner.after[name])) for name in planner.totals]
+    return [PlannedTasks(name, planner.totals[name], tuple(planner.after[name])) for name in planner.totals]
 
 
 class _Planner:
@@ -145,7 +145,7 @@ def _times(call: Json) -> int | None:
 
 
 @dataclass(frozen=True)
-class Counts:
+class TemplateProgress:
     """How the tasks of one template stand. `total` is None when nobody knows it yet."""
 
     template: str
@@ -200,10 +200,10 @@ class Counts:
         return ", ".join(part for part in said if part)
 
 
-class Tally:
+class TaskProgress:
     """The tasks of a run, counted by template; `apply` is told of changes, from one thread, others may read."""
 
-    def __init__(self, planned: Sequence[Planned] = ()) -> None:
+    def __init__(self, planned: Sequence[PlannedTasks] = ()) -> None:
         self._planned = {each.template: each for each in planned}
         self._lock = threading.Lock()
         self._nodes: dict[str, NodeState] = {}
@@ -248,7 +248,7 @@ class Tally:
         return node.type in _LEAVES and (not self._planned or node.template in self._planned)
 
     def _note_times(self, node: NodeState) -> None:
-        started, finished = moment(node.started_at), moment(node.finished_at)
+        started, finished = parse_timestamp(node.started_at), parse_timestamp(node.finished_at)
         name = node.template
         if started:
             self._started[name] = min(started, self._started.get(name, started))
@@ -257,16 +257,16 @@ class Tally:
 
     # --- what it comes to --------------------------------------------------------------------------------------
 
-    def rows(self) -> list[Counts]:
+    def rows(self) -> list[TemplateProgress]:
         """A row for each template, those that the manifest plans first and in its order."""
         with self._lock:
             rows = [self._row(name, counts) for name, counts in self._counts.items()]
         unfinished = {row.template for row in rows if not row.complete}
         return [replace(row, waits_for=tuple(n for n in row.waits_for if n in unfinished)) for row in rows]
 
-    def _row(self, name: str, counts: Counter[str]) -> Counts:
+    def _row(self, name: str, counts: Counter[str]) -> TemplateProgress:
         planned = self._planned.get(name)
-        return Counts(
+        return TemplateProgress(
             template=name,
             total=planned.total if planned else None,
             succeeded=counts["Succeeded"],
@@ -322,7 +322,7 @@ class Tally:
 class LiveTable:
     """The tally as a renderable of rich: name, bar, amount, state and time of each template."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: TaskProgress) -> None:
         self._tally = tally
 
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> Iterator[Table]:
@@ -352,7 +352,7 @@ class LiveTable:
         return table
 
 
-def _cells(row: Counts, bar: int) -> Iterator[Any]:
+def _cells(row: TemplateProgress, bar: int) -> Iterator[Any]:
     from rich.progress_bar import ProgressBar
 
     if not row.seen:
@@ -366,17 +366,17 @@ def _cells(row: Counts, bar: int) -> Iterator[Any]:
         yield ProgressBar(total=total, completed=row.over, width=bar, complete_style=style, finished_style=style)
     yield row.amount()
     yield row.state()
-    yield clock(_elapsed(row))
+    yield format_elapsed(_elapsed(row))
 
 
-def _elapsed(row: Counts) -> float:
+def _elapsed(row: TemplateProgress) -> float:
     if row.started is None:
         return 0.0
     end = row.finished if row.complete and row.finished else now()
     return (end - row.started).total_seconds()
 
 
-def _most_active(rows: Sequence[Counts]) -> list[Counts]:
+def _most_active(rows: Sequence[TemplateProgress]) -> list[TemplateProgress]:
     if len(rows) <= MOST_ROWS:
         return list(rows)
     busy = sorted(rows, key=lambda row: (not (row.running or row.pending), row.complete, not row.failed))
@@ -390,7 +390,7 @@ class ProgressLines:
     soonest: seconds between two lines at first; they grow rarer as a run grows longer, up to once a minute.
     """
 
-    def __init__(self, tally: Tally, *, soonest: float = 5.0) -> None:
+    def __init__(self, tally: TaskProgress, *, soonest: float = 5.0) -> None:
         self._tally = tally
         self._soonest = soonest
         self._last_text = ""
@@ -409,8 +409,8 @@ class ProgressLines:
         if not due or not text or text == self._last_text:
             return None
         self._last_text, self._last_stage, self._last_at = text, stage, at
-        return f"  {clock(at - self._began)}  {text}"
+        return f"  {format_elapsed(at - self._began)}  {text}"
 
 
-def _sentence(row: Counts) -> str:
+def _sentence(row: TemplateProgress) -> str:
     return f"{row.template} {row.amount()}, {row.state()}"

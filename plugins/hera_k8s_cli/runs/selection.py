@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.config.options import MISSING, Effective, Kind, Rank
+from hera_k8s_utils.config.options import MISSING, OptionType, ResolvedOption, SourcePriority
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, OptionsError, PlatformError, WorkflowFailed
 from hera_k8s_utils.experiment.run_ids import short_id
 from hera_k8s_utils.names import is_dns_label
 from hera_k8s_utils.network.addresses import secrets_in
 from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Platform
-from hera_k8s_utils.runs.records import RunRecord, Runs
+from hera_k8s_utils.runs.records import RunRecord, RunStore
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.config.options import Resolved
+    from hera_k8s_utils.config.options import ResolvedOptions
     from hera_k8s_utils.container.session import Session
-    from hera_k8s_utils.plugins.manager import Plugins
+    from hera_k8s_utils.plugins.manager import PluginManager
 
 _OF_THE_CORE: Final = ("namespace", "credentials")
 """Options of the framework that say where a run is; those of credentials and platforms all do."""
@@ -34,7 +34,7 @@ _LONGEST: Final = 2000
 
 
 @dataclass(frozen=True)
-class Target:
+class RunHandle:
     """A run that a command was given.
 
     name: of its workflow. record: None for one that only the server knows. settings: options, by name, for the
@@ -68,7 +68,7 @@ class Target:
 
 
 @contextmanager
-def known_to_server(target: Target) -> Iterator[None]:
+def explain_missing_run(target: RunHandle) -> Iterator[None]:
     """Tells of a workflow that the server does not know in the words of somebody who looks for a run.
 
     So too where no server can be asked, and nothing is recorded of such a run: its name is the likelier mistake.
@@ -86,7 +86,7 @@ def known_to_server(target: Target) -> Iterator[None]:
         raise _not_there(target) from error
 
 
-def _not_there(target: Target) -> HeraK8sError:
+def _not_there(target: RunHandle) -> HeraK8sError:
     if target.record is None:
         found = "it is neither recorded here nor on the server"
         return OptionsError(f"no run is called {target.name}", found=found, hint="hera-k8s runs [--server]")
@@ -100,31 +100,31 @@ def _not_there(target: Target) -> HeraK8sError:
     )
 
 
-def runs_of(session: Session) -> Runs:
+def runs_of(session: Session) -> RunStore:
     """The records below `--runs-dir`."""
     core = session.options.of(CoreSettings)
-    return Runs(Path(core.runs_dir), session.options.secrets)
+    return RunStore(Path(core.runs_dir), session.options.secrets)
 
 
-def find_target(session: Session, text: str) -> Target:
+def select_run(session: Session, text: str) -> RunHandle:
     """The run that a text names: recorded here, else a workflow of that very name on the server.
 
     Raises `OptionsError` when several records match, or none is named and there is none.
     """
     runs = runs_of(session)
     if text and not runs.matching(text):
-        return Target(text)
+        return RunHandle(text)
     record = runs.find(text)
     about, submission = record.read_own("run"), record.read_own("submission")
     own = bool(about) and submission is not None
-    return Target(record.name, record, _settings(record, session, own=own), own)
+    return RunHandle(record.name, record, _settings(record, session, own=own), own)
 
 
 def _settings(record: RunRecord, session: Session, *, own: bool) -> dict[str, Any]:
     """What leads to the server of a record, unless this command line says where to look."""
     about, submission = record.about, record.submission or {}
     back = about.get("back") or {}
-    if any(each.origin.rank == Rank.GIVEN for each in _leading(session.options, session.plugins)):
+    if any(each.origin.rank == SourcePriority.GIVEN for each in _connection_options(session.options, session.plugins)):
         engine = str(submission.get("engine") or _intended(about, "engine"))
         return {"engine": engine} if _is_alone(engine, session) else {}
     stated = {
@@ -141,7 +141,7 @@ def _refuse_to_be_led(record: RunRecord, back: Json, stated: Json, session: Sess
 
     Raises `OptionsError` with the flags that would follow it. Names of a namespace and of an engine lead to no server.
     """
-    known = {each.spec.key: each for each in _leading(session.options, session.plugins)}
+    known = {each.spec.key: each for each in _connection_options(session.options, session.plugins)}
     asked = {name: value for name, value in back.items() if name in known and _plain(known[name]) != value}
     namespace = known["namespace"].value
     if namespace and stated.get("namespace", namespace) != namespace:
@@ -159,7 +159,7 @@ def _refuse_to_be_led(record: RunRecord, back: Json, stated: Json, session: Sess
     )
 
 
-def _flags(each: Effective, value: Any) -> list[str]:
+def _flags(each: ResolvedOption, value: Any) -> list[str]:
     flag = each.spec.flag
     if isinstance(value, bool):
         return [flag if value else f"--no-{flag[2:]}"]
@@ -184,22 +184,22 @@ def _is_alone(engine: str, session: Session) -> bool:
     return bool(mine - others) and not session.options.of(CoreSettings).engine
 
 
-def way_back(resolved: Resolved, plugins: Plugins) -> dict[str, Any]:
+def connection_options(resolved: ResolvedOptions, plugins: PluginManager) -> dict[str, Any]:
     """The options given for this command that led to its server, without secrets, for the record of a run."""
     return {
         each.spec.key: _plain(each)
-        for each in _leading(resolved, plugins)
-        if each.origin.rank == Rank.GIVEN and not each.spec.info.secret and each.value is not MISSING
+        for each in _connection_options(resolved, plugins)
+        if each.origin.rank == SourcePriority.GIVEN and not each.spec.info.secret and each.value is not MISSING
         if not _holds_secret(each)
     }
 
 
-def _holds_secret(each: Effective) -> bool:
+def _holds_secret(each: ResolvedOption) -> bool:
     """Whether an address holds one: half of it leads nowhere, so that it must be given again."""
     return each.spec.info.address and any(secrets_in(str(each.value)))
 
 
-def _leading(resolved: Resolved, plugins: Plugins) -> Iterator[Effective]:
+def _connection_options(resolved: ResolvedOptions, plugins: PluginManager) -> Iterator[ResolvedOption]:
     classes = {record.settings for record in plugins.records("platforms", Platform)}
     classes |= {record.settings for record in plugins.records("credential_providers", CredentialProvider)}
     for (settings, name), each in resolved.effective.items():
@@ -207,11 +207,11 @@ def _leading(resolved: Resolved, plugins: Plugins) -> Iterator[Effective]:
             yield each
 
 
-def _plain(each: Effective) -> Any:
+def _plain(each: ResolvedOption) -> Any:
     """A value as JSON holds it; paths are absolute, since whoever comes back may be in another directory."""
     value = each.value
     if isinstance(value, Path):
         return str(value.expanduser().resolve())
-    if value and each.spec.kind is Kind.TEXT and each.spec.info.metavar.startswith(_PATHS):
+    if value and each.spec.kind is OptionType.TEXT and each.spec.info.metavar.startswith(_PATHS):
         return os.pathsep.join(os.path.abspath(Path(part).expanduser()) for part in value.split(os.pathsep) if part)
     return list(value) if isinstance(value, tuple) else value

@@ -11,23 +11,23 @@ from hera_k8s_kube.jobs.manifest import JOB, LIST
 from hera_k8s_utils.container.building import LABELS, label_of
 from hera_k8s_utils.engines.submission import SETTLED, spread, taken
 from hera_k8s_utils.errors import (
+    ErrorKind,
     HeraK8sError,
     PlatformError,
-    SubmissionUnknown,
+    SubmissionOutcomeUnknown,
     SubmitError,
     SubmittedInPart,
-    Trouble,
     WorkflowFailed,
 )
 from hera_k8s_utils.experiment.run_ids import short_id
 from hera_k8s_utils.experiment.run_state import RunSummary, Submission
-from hera_k8s_utils.formatting import duration, now
+from hera_k8s_utils.formatting import format_duration, now
 from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.plugins.records import Engine
 from hera_k8s_utils.runs.records import Attempt, RunRecord, Submitted
 
 if TYPE_CHECKING:
-    from hera_k8s_cli.runs.selection import Target
+    from hera_k8s_cli.runs.selection import RunHandle
     from hera_k8s_utils.container.container import ExperimentContainer
     from hera_k8s_utils.experiment.model import BuiltExperiment
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 def settle(
-    target: Target,
+    target: RunHandle,
     container: ExperimentContainer,
     *,
     patience: float = 0.0,
@@ -65,7 +65,7 @@ def settle(
 class _Unsettled:
     """A run that is not known to be submitted."""
 
-    def __init__(self, target: Target, record: RunRecord, engine: Engine, pause: Callable[[float], None]) -> None:
+    def __init__(self, target: RunHandle, record: RunRecord, engine: Engine, pause: Callable[[float], None]) -> None:
         self._target = target
         self._record = record
         self._attempt = record.attempt
@@ -85,7 +85,9 @@ class _Unsettled:
             if left <= 0:
                 raise self._verdict(unseen)
             if not told:
-                say(f"whether {self._target.name} was accepted is not known; looking for it for up to {duration(left)}")
+                say(
+                    f"whether {self._target.name} was accepted is not known; looking for it for up to {format_duration(left)}"
+                )
             told = True
             self._pause(min(left, next(pauses, left)))
 
@@ -102,12 +104,14 @@ class _Unsettled:
         if self._attempt.state is not Submitted.UNKNOWN:
             return _never(self._target, self._record, self._attempt.found)  # refused, and seen nowhere since
         if unseen is None and _open(self._attempt) <= 0:
-            error = _never(self._target, self._record, f"{_absent(self._target)}, {duration(SETTLED)} and more later")
+            error = _never(
+                self._target, self._record, f"{_absent(self._target)}, {format_duration(SETTLED)} and more later"
+            )
             return _kept(self._record, error)
         why = f"{_absent(self._target)} so far"
         if unseen is not None:
             why = f"it cannot be looked for: {unseen.found or unseen.wanted}"
-        return SubmissionUnknown(
+        return SubmissionOutcomeUnknown(
             f"it is not known whether {self._target.name} was accepted",
             found=f"{self._attempt.found}; {why}",
             hint=f"hera-k8s follow {self._target.short} waits for it; {_again(self._record)} finds out, "
@@ -139,7 +143,7 @@ def _of_earlier(
     error: HeraK8sError, earlier: Attempt | None, record: RunRecord, container: ExperimentContainer
 ) -> Submission:
     """What an earlier attempt made; raises the error of the latest, or `SubmissionUnknown`."""
-    if isinstance(error, SubmissionUnknown) or earlier is None or earlier.state is Submitted.REFUSED:
+    if isinstance(error, SubmissionOutcomeUnknown) or earlier is None or earlier.state is Submitted.REFUSED:
         raise error
     found: RunSummary | None = None
     try:
@@ -156,8 +160,8 @@ def _of_earlier(
     raise error if found is None else _in_part(found, record) from error
 
 
-def _still_unknown(record: RunRecord, error: HeraK8sError, why: str) -> SubmissionUnknown:
-    return SubmissionUnknown(
+def _still_unknown(record: RunRecord, error: HeraK8sError, why: str) -> SubmissionOutcomeUnknown:
+    return SubmissionOutcomeUnknown(
         f"it is not known whether {record.name} was accepted",
         found=f"{error.found or error.wanted}; {why}",
         hint=f"{_again(record)} finds out, and never makes a second one",
@@ -184,15 +188,15 @@ def find(engine: Engine, record: RunRecord) -> RunSummary:
         if found.name == record.name:
             return found
         raise PlatformError(
-            f"looking for {record.name}", found="the server answered with another object", trouble=Trouble.PROTOCOL
+            f"looking for {record.name}", found="the server answered with another object", trouble=ErrorKind.PROTOCOL
         )
     for run in engine.runs(label_selector=f"{DIGEST_LABEL}={_digest(record)}"):
         if run.name == record.name:
             return run
-    raise PlatformError(f"looking for {record.name}", found="it is not there", trouble=Trouble.MISSING, status=404)
+    raise PlatformError(f"looking for {record.name}", found="it is not there", trouble=ErrorKind.MISSING, status=404)
 
 
-def require_same_run(target: Target, engine: Engine) -> None:
+def require_same_run(target: RunHandle, engine: Engine) -> None:
     """Raise unless the object of a recorded run's name carries the run's label: a record may name any workflow.
 
     Where reading is not permitted, the word of a record that this user wrote is enough.
@@ -202,7 +206,7 @@ def require_same_run(target: Target, engine: Engine) -> None:
     try:
         found = find(engine, target.record)
     except PlatformError as error:
-        if error.trouble is not Trouble.FORBIDDEN or not target.own:
+        if error.trouble is not ErrorKind.FORBIDDEN or not target.own:
             raise
         return
     label = label_of(target.record.id)
@@ -248,11 +252,11 @@ def _in_part(found: RunSummary, record: RunRecord) -> SubmittedInPart:
     )
 
 
-def _never(target: Target, record: RunRecord, found: str) -> SubmitError:
+def _never(target: RunHandle, record: RunRecord, found: str) -> SubmitError:
     return SubmitError(f"{target.name} was never submitted", found=found, hint=f"{_again(record)} submits it")
 
 
-def _nothing_left(target: Target, record: RunRecord, found: str) -> SubmittedInPart:
+def _nothing_left(target: RunHandle, record: RunRecord, found: str) -> SubmittedInPart:
     return SubmittedInPart(
         f"{target.name} was submitted in part, and none of it is there now",
         found=found,
@@ -260,7 +264,7 @@ def _nothing_left(target: Target, record: RunRecord, found: str) -> SubmittedInP
     )
 
 
-def _absent(target: Target) -> str:
+def _absent(target: RunHandle) -> str:
     return f"the server knows no {target.name}"
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
 from hera_k8s_utils.errors import OutputError
-from hera_k8s_utils.formatting import columns, counted, duration
-from hera_k8s_utils.redaction import json_without_known, redact, without_known
+from hera_k8s_utils.formatting import align_columns, format_duration, pluralize
+from hera_k8s_utils.redaction import json_without_known, mask_known, redact
 from hera_k8s_utils.results import Verdict
 from hera_k8s_utils.sanitize import one_line, visible
 from hera_k8s_utils.streams import encodable, write, writing
@@ -59,7 +59,7 @@ Piece = str | Span
 
 
 @dataclass(frozen=True)
-class Signs:
+class Glyphs:
     """The marks of a line; the plain ones where the encoding of the stream has no others."""
 
     passed: str = "✔"
@@ -81,7 +81,7 @@ class Signs:
         }.get(verdict, self.failed)
 
 
-PLAIN_SIGNS: Final = Signs(passed="+", failed="x", ellipsis="...", branch="|- ", last="`- ", trunk="|  ", plain=True)
+PLAIN_SIGNS: Final = Glyphs(passed="+", failed="x", ellipsis="...", branch="|- ", last="`- ", trunk="|  ", plain=True)
 
 
 class Stream:
@@ -103,7 +103,7 @@ class Stream:
         self.terminal = self.interactive and not dumb
         self.colour = not environ.get("NO_COLOR") and (self.terminal or bool(environ.get("FORCE_COLOR")))
         self.encoding = getattr(file, "encoding", None) or "utf-8"
-        self.signs = Signs() if _can_show(Signs(), self.encoding) else PLAIN_SIGNS
+        self.signs = Glyphs() if _can_show(Glyphs(), self.encoding) else PLAIN_SIGNS
         self._rich: RichConsole | None = None
 
     @property
@@ -146,7 +146,7 @@ class Stream:
             self.line([Span(head, "dim"), text])
 
     def _faithful(self, head: str, line: LogLine) -> None:
-        buffer, text = getattr(self.file, "buffer", None), without_known(line.text)
+        buffer, text = getattr(self.file, "buffer", None), mask_known(line.text)
         if line.raw is None or buffer is None or text != line.text:
             self.write(f"{head}{text}\n")
             return
@@ -237,7 +237,7 @@ class Console:
 
         Known secrets are left out.
         """
-        text = without_known(text)
+        text = mask_known(text)
         self.out.write(visible(text) if self.out.interactive else text)
 
     def log_line(self, line: LogLine, *, by: str = "", colours: bool = False) -> None:
@@ -267,7 +267,7 @@ class Console:
         """As whom and where: (name, where, source) for the experiment and for each platform."""
         rows = [list(line) for line in lines]
         names = [row[0].ljust(13) for row in rows]
-        for name, rest in zip(names, columns([row[1:] for row in rows], gap=3), strict=True):
+        for name, rest in zip(names, align_columns([row[1:] for row in rows], gap=3), strict=True):
             self._line(talk, [Span(f"{name}  ", "strong"), rest])
 
     def report(self, report: Report, *, talk: bool = False, closing: str = "") -> None:
@@ -312,7 +312,7 @@ class Console:
 
 
 def report_lines(
-    rows: Iterable[Row], signs: Signs, title_width: int, width: int | None = None
+    rows: Iterable[Row], signs: Glyphs, title_width: int, width: int | None = None
 ) -> Iterator[list[Piece]]:
     """The lines of some checks: sign, title, detail, and below them what can be typed.
 
@@ -337,32 +337,32 @@ def report_summary(report: Report) -> str:
     counts = report.counts
     said = [
         f"{counts['passed']} passed",
-        counted(counts["warning"], "warning") if counts["warning"] else "",
+        pluralize(counts["warning"], "warning") if counts["warning"] else "",
         f"{counts['unknown']} unknown" if counts["unknown"] else "",
         f"{counts['failed']} failed" if counts["failed"] else "",
         f"{counts['error']} broken" if counts["error"] else "",
     ]
-    many = counted(len(report.rows), "check")
-    return f"{many} in {duration(report.seconds)}: {', '.join(part for part in said if part)}."
+    many = pluralize(len(report.rows), "check")
+    return f"{many} in {format_duration(report.seconds)}: {', '.join(part for part in said if part)}."
 
 
 def report_brief(report: Report) -> str:
     """What is said of a report that lets a run go on: `9 checks in 0.3 s   argo.univ.example, as jdoe`."""
-    where = f"   {place(report.head[0])}" if report.head else ""
-    return f"{counted(len(report.rows), 'check')} in {duration(report.seconds)}{where}"
+    where = f"   {describe_platform(report.head[0])}" if report.head else ""
+    return f"{pluralize(len(report.rows), 'check')} in {format_duration(report.seconds)}{where}"
 
 
-def head_lines(
+def identity_lines(
     built: BuiltExperiment, report: Report | None = None, head: Sequence[Mapping[str, str]] | None = None
 ) -> list[tuple[str, str, str]]:
     """The head of a report: the experiment, then as whom and where on each platform, and how that was found."""
     lines = [(built.experiment.name, built.inputs.describe(), built.source)]
     for line in head if head is not None else (report.head if report else ()):
-        lines.append((line.get("platform", ""), place(line), line.get("source", "")))
+        lines.append((line.get("platform", ""), describe_platform(line), line.get("source", "")))
     return lines
 
 
-def place(line: Mapping[str, str]) -> str:
+def describe_platform(line: Mapping[str, str]) -> str:
     """`rancher.univ.example, namespace vcity, as u-x7k2`, leaving out what is not known."""
     server = line.get("server", "").partition("://")[2] or line.get("server", "")
     parts = [
@@ -431,7 +431,7 @@ def _is_terminal(file: TextIO | None) -> bool:
         return False
 
 
-def _can_show(signs: Signs, encoding: str) -> bool:
+def _can_show(signs: Glyphs, encoding: str) -> bool:
     try:
         "".join((signs.passed, signs.failed, signs.ellipsis, signs.branch, "━╸")).encode(encoding)
     except (UnicodeEncodeError, LookupError):

@@ -8,19 +8,19 @@ print(jobs.wait("hello", timeout=600).phase)
 """
 
 from hera_k8s_kube.jobs.builders import indexed_job, plain_job
-from hera_k8s_kube.jobs.client import Jobs, JobTimeout, JobUpdate, at_once, hand_in_all, open_jobs
+from hera_k8s_kube.jobs.client import Jobs, JobTimeout, JobUpdate, hand_in_all, map_concurrently, open_jobs
 from hera_k8s_kube.jobs.job_status import Job
-from hera_k8s_kube.jobs.manifest import literal
+from hera_k8s_kube.jobs.manifest import escape_dollars
 
 __all__ = [
     "Job",
     "JobTimeout",
     "JobUpdate",
     "Jobs",
-    "at_once",
+    "map_concurrently",
     "hand_in_all",
     "indexed_job",
-    "literal",
+    "escape_dollars",
     "open_jobs",
     "plain_job",
 ]

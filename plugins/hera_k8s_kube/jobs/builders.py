@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
-from hera_k8s_kube.jobs.manifest import TASK_LABEL, literal
+from hera_k8s_kube.jobs.manifest import TASK_LABEL, escape_dollars
 from hera_k8s_kube.jobs.points import (
     DIRECTORY,
     POINT,
@@ -23,7 +23,7 @@ from hera_k8s_kube.jobs.points import (
     volume_of,
 )
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import BuildError, listed
+from hera_k8s_utils.errors import BuildError, join_names
 from hera_k8s_utils.experiment.model import Environment
 from hera_k8s_utils.names import is_dns_label
 from hera_k8s_utils.sweep.inputs import Inputs, Point
@@ -60,13 +60,13 @@ def plain_job(
     values = values_of(point or Point((), ()), arguments or {})
     given = texts_of(values)
     if isinstance(work, str):
-        env = [{"name": n, "value": literal(t)} for n, t in given.items()]
+        env = [{"name": n, "value": escape_dollars(t)} for n, t in given.items()]
         fields = {**container, "env": [*env, *(container.get("env") or ())]}
-        spec = environment.pod(command=["sh", "-ec", literal(work)], **fields)
+        spec = environment.pod(command=["sh", "-ec", escape_dollars(work)], **fields)
     else:
         sent = {n: value if type(value) in _AS_JSON else given[n] for n, value in values.items()}
         program = f"{_source(work)}\n\nimport json\n{work.__name__}(**json.loads({json.dumps(sent)!r}))\n"
-        spec = environment.pod(command=["python", "-c", literal(program)], **container)
+        spec = environment.pod(command=["python", "-c", escape_dollars(program)], **container)
     own = task if point is None or not point.names else f"{task}-{dns_name(point)}"
     annotations = {POINT: json.dumps(given), **_named(point.names)} if point is not None and point.names else {}
     return _job(own, task, spec, annotations, {"backoffLimit": retries, **_deadline(deadline)})
@@ -173,7 +173,7 @@ def _indexed_command(work: Work, types: Mapping[str, set[type]], arguments: Coll
     """types: of what the tasks are given, by name. arguments: the names of what is not of their points."""
     if isinstance(work, str):
         reading = SHELL if types else ""
-        return ["sh", "-ec", literal(f"{reading}{work}")]
+        return ["sh", "-ec", escape_dollars(f"{reading}{work}")]
     reading = f"""
 def _read(name, text):
     import json
@@ -184,7 +184,7 @@ def _read(name, text):
 
 {work.__name__}(**{{name: _read(name, text) for name, text in _given_to_this_index().items()}})
 """
-    return ["python", "-c", literal(f"{_source(work)}\n{PYTHON}{reading}")]
+    return ["python", "-c", escape_dollars(f"{_source(work)}\n{PYTHON}{reading}")]
 
 
 def _as_json(types: Mapping[str, set[type]], arguments: Collection[str]) -> list[str]:
@@ -195,7 +195,7 @@ def _as_json(types: Mapping[str, set[type]], arguments: Collection[str]) -> list
     found = sorted(name for name, kinds in types.items() if kinds & set(_AS_JSON))
     mixed = [name for name in found if name in arguments and types[name] - set(_AS_JSON)]
     if mixed:
-        kinds = listed(sorted(kind.__name__ for kind in types[mixed[0]]))
+        kinds = join_names(sorted(kind.__name__ for kind in types[mixed[0]]))
         raise BuildError(
             f"{mixed[0]} cannot be given to a function",
             found=f"its values are of several types: {kinds}",

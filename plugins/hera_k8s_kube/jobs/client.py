@@ -13,23 +13,23 @@ from typing import Final, TypeVar
 
 from hera_k8s_kube.jobs.job_status import Job
 from hera_k8s_kube.jobs.pending_reasons import why_pods_wait
-from hera_k8s_kube.jobs.watch import Watched
+from hera_k8s_kube.jobs.watch import ListWatch
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.engines.pod_logs import log_of_pod, logs_side_by_side, tolerant
-from hera_k8s_utils.engines.submission import CONFIRMING, Desk, submit_once
+from hera_k8s_utils.engines.pod_logs import log_of_pod, stream_logs, tolerant
+from hera_k8s_utils.engines.submission import CONFIRMING, SubmissionTarget, submit_once
 from hera_k8s_utils.errors import (
+    ErrorKind,
     HeraK8sError,
     PlatformError,
-    RunOver,
-    SubmissionUnknown,
+    RunAlreadyFinished,
+    SubmissionOutcomeUnknown,
     SubmitError,
     SubmittedInPart,
-    Trouble,
 )
 from hera_k8s_utils.experiment.run_state import LogLine, Submission
 from hera_k8s_utils.labels import DIGEST_LABEL
-from hera_k8s_utils.network.retry import Patience
+from hera_k8s_utils.network.retry import RetryPolicy
 from hera_k8s_utils.plugins.clients import Kubernetes
 from hera_k8s_utils.plugins.context import Context
 
@@ -74,7 +74,7 @@ class Jobs:
     """
 
     kubernetes: Kubernetes
-    patience: Patience = field(default_factory=Patience)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
     confirming: float = CONFIRMING
 
     @property
@@ -100,7 +100,7 @@ class Jobs:
     def hand_in(self, manifest: Json) -> Submission:
         """What `submit` does, told in fewer words: whether an earlier try had arrived already."""
         wanted = self.prepared(manifest)
-        desk = Desk(
+        desk = SubmissionTarget(
             self.namespace,
             create=partial(self.kubernetes.create, API, RESOURCE),
             read=self._read_lasting,
@@ -167,7 +167,7 @@ class Jobs:
         try:
             there = self.kubernetes.get(API, RESOURCE, name)
         except PlatformError as error:
-            if error.trouble is not Trouble.MISSING:
+            if error.trouble is not ErrorKind.MISSING:
                 raise
             return
         for change in self._named(name).changes(self.patience, until=until, there=[there]):
@@ -203,7 +203,7 @@ class Jobs:
         until the Job is over. Raises `PlatformError` when it has no pods (without `follow`).
         """
         if follow:
-            yield from logs_side_by_side(partial(self.log, container=container, follow=True), self._beginning(name))
+            yield from stream_logs(partial(self.log, container=container, follow=True), self._beginning(name))
             return
         yield from self.logs_of(name, self.pods(name), container=container)
 
@@ -219,7 +219,7 @@ class Jobs:
                 f"logs of {name}",
                 found="it has no pods: they were deleted, or none has begun",
                 hint=f"kubectl -n {self.namespace} describe job {name}",
-                trouble=Trouble.MISSING,
+                trouble=ErrorKind.MISSING,
             )
 
     def log(self, pod: str, *, container: str = "", follow: bool = False) -> Iterator[LogLine]:
@@ -242,7 +242,7 @@ class Jobs:
         """
         job = self.get(name)
         if job.over:
-            raise RunOver(name, job.phase)
+            raise RunAlreadyFinished(name, job.phase)
         if job.phase == "Suspended":
             self.cancel(name)
             return
@@ -254,7 +254,7 @@ class Jobs:
         try:
             self.kubernetes.delete(API, RESOURCE, name, propagation="Background")
         except PlatformError as error:
-            if error.trouble is not Trouble.MISSING:
+            if error.trouble is not ErrorKind.MISSING:
                 raise
 
     # --- many --------------------------------------------------------------------------------------------------
@@ -287,8 +287,8 @@ class Jobs:
 
         return [Job.of(each) for each in there], later()
 
-    def _with(self, label_selector: str) -> Watched[Job]:
-        return Watched(self.kubernetes, API, RESOURCE, Job.of, label_selector=label_selector, what="Jobs")
+    def _with(self, label_selector: str) -> ListWatch[Job]:
+        return ListWatch(self.kubernetes, API, RESOURCE, Job.of, label_selector=label_selector, what="Jobs")
 
     def clean_up(self, label_selector: str) -> int:
         """Delete all Jobs that carry the labels; returns how many there were. Some label must be named."""
@@ -297,7 +297,7 @@ class Jobs:
                 "not every Job of the namespace is deleted at once", hint="name a label: clean_up('app=mine')"
             )
         names = [job.name for job in self.list(label_selector)]
-        at_once(self.cancel, names)
+        map_concurrently(self.cancel, names)
         return len(names)
 
     # --- how ---------------------------------------------------------------------------------------------------
@@ -309,9 +309,9 @@ class Jobs:
             if change.kind == "deleted" or change.object.over:
                 return
 
-    def _named(self, name: str) -> Watched[Job]:
+    def _named(self, name: str) -> ListWatch[Job]:
         own = f"metadata.name={name}"
-        return Watched(self.kubernetes, API, RESOURCE, Job.of, field_selector=own, what=f"Job {name}")
+        return ListWatch(self.kubernetes, API, RESOURCE, Job.of, field_selector=own, what=f"Job {name}")
 
     def _beginning(self, name: str) -> Iterator[str]:
         """Each pod of the Job once it has begun, until the Job is over."""
@@ -325,7 +325,7 @@ class Jobs:
                     yield _name(pod)
 
 
-def at_once(act: Callable[[T], R], things: Sequence[T]) -> list[R]:
+def map_concurrently(act: Callable[[T], R], things: Sequence[T]) -> list[R]:
     """Do something about many things, a few at a time; after the first failure, or Ctrl-C, no further one is begun.
 
     Raises the first failure, in the order of the things.
@@ -359,17 +359,17 @@ def hand_in_all(jobs: Jobs, manifests: Sequence[Json], run: str, *, again: str, 
             failed.set()
             return error
 
-    outcomes = at_once(hand_in, manifests)
+    outcomes = map_concurrently(hand_in, manifests)
     accepted = [each for each in outcomes if isinstance(each, Submission)]
     errors = [each for each in outcomes if isinstance(each, HeraK8sError)]
     if not errors:
         return accepted
-    first = next((each for each in errors if isinstance(each, SubmissionUnknown)), errors[0])
-    if len(manifests) == 1 or (not accepted and not isinstance(first, SubmissionUnknown)):
+    first = next((each for each in errors if isinstance(each, SubmissionOutcomeUnknown)), errors[0])
+    if len(manifests) == 1 or (not accepted and not isinstance(first, SubmissionOutcomeUnknown)):
         raise first
     said = f"of {len(manifests)} Jobs {len(accepted)} are known to be accepted; {first.wanted}: {first.found}"
-    if isinstance(first, SubmissionUnknown):
-        raise SubmissionUnknown(
+    if isinstance(first, SubmissionOutcomeUnknown):
+        raise SubmissionOutcomeUnknown(
             f"it is not known whether {run} was accepted",
             found=said,
             hint=f"{again} finds out, and never makes a second one",
@@ -396,4 +396,4 @@ def _name(pod: Json) -> str:
 
 
 def _gone(name: str) -> PlatformError:
-    return PlatformError(f"waiting for {name}", found="the Job was deleted", trouble=Trouble.MISSING, status=404)
+    return PlatformError(f"waiting for {name}", found="the Job was deleted", trouble=ErrorKind.MISSING, status=404)

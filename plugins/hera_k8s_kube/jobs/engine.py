@@ -10,17 +10,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_kube.jobs.client import API, JOB_LABEL, RESOURCE, Jobs, at_once, hand_in_all, open_jobs
+from hera_k8s_kube.jobs.client import API, JOB_LABEL, RESOURCE, Jobs, hand_in_all, map_concurrently, open_jobs
 from hera_k8s_kube.jobs.job_status import FAILED, Job
 from hera_k8s_kube.jobs.manifest import JOB, JOBS_LABEL, TASK_LABEL
 from hera_k8s_kube.jobs.pending_reasons import latest_warning
 from hera_k8s_kube.jobs.points import POINT, POINTS_LABEL, lines_of, of_annotation, parsed
 from hera_k8s_kube.jobs.run_state import Point, RunState, SeenPod, complete, missing, run_of
-from hera_k8s_kube.jobs.watch import Change, Watched
+from hera_k8s_kube.jobs.watch import ListWatch, WatchEvent
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.engines.pod_logs import begun_pods, logs_side_by_side
-from hera_k8s_utils.engines.submission import Desk, submit_once, tried
-from hera_k8s_utils.errors import PlatformError, RunOver, SubmitError, Trouble
+from hera_k8s_utils.engines.pod_logs import started_pods, stream_logs
+from hera_k8s_utils.engines.submission import SubmissionTarget, dry_run_result, submit_once
+from hera_k8s_utils.errors import ErrorKind, PlatformError, RunAlreadyFinished, SubmitError
 from hera_k8s_utils.experiment.run_state import LogLine, RunSummary, RunUpdate, Submission
 from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.plugins.context import Context
@@ -69,7 +69,7 @@ class JobsEngine:
         objects = [each for each in self._prepared(built) if each["kind"] == JOB]
         few = objects[:_TRIED]
         for job in few:
-            result = tried(partial(self.jobs.dry_run, job), resource="jobs")
+            result = dry_run_result(partial(self.jobs.dry_run, job), resource="jobs")
             if result.verdict is not Verdict.PASSED:
                 yield Finding("jobs accepts it", result)
                 return
@@ -102,7 +102,7 @@ class JobsEngine:
             there.append(found)
             return found
 
-        desk = Desk(
+        desk = SubmissionTarget(
             self.jobs.namespace,
             create=partial(kubernetes.create, "v1", "configmaps"),
             read=read,
@@ -121,7 +121,7 @@ class JobsEngine:
                 return
             self.jobs.kubernetes.patch("v1", "configmaps", name, {"metadata": {"ownerReferences": None}})
         except PlatformError as error:
-            if error.trouble is Trouble.MISSING:
+            if error.trouble is ErrorKind.MISSING:
                 raise _being_deleted(name) from error
             raise SubmitError(
                 f"{name} was not submitted",
@@ -162,7 +162,7 @@ class JobsEngine:
                     return
                 yield update
 
-    def _taken(self, state: RunState, change: Change[Any] | None) -> Iterator[RunUpdate]:
+    def _taken(self, state: RunState, change: WatchEvent[Any] | None) -> Iterator[RunUpdate]:
         """What one event changes; after a silence, why a Job that has no pod has none."""
         if change is None:
             job = state.without_pods()
@@ -202,7 +202,7 @@ class JobsEngine:
         if pod:
             return self.jobs.log(pod, follow=follow)
         if follow:
-            return logs_side_by_side(partial(self.jobs.log, follow=True), begun_pods(self.follow(name)))
+            return stream_logs(partial(self.jobs.log, follow=True), started_pods(self.follow(name)))
         there = self._jobs(name)
         return self.jobs.logs_of(name, self.jobs.pods_with(_of_pods(name, alone=_is_alone(there, name))))
 
@@ -214,13 +214,13 @@ class JobsEngine:
         there = self._jobs(name)
         going = [job for job in there if not job.over]
         if not going:
-            raise RunOver(name, FAILED if any(job.phase == FAILED for job in there) else there[0].phase)
-        at_once(self.jobs.cancel if terminate else self._stop, [job.name for job in going])
+            raise RunAlreadyFinished(name, FAILED if any(job.phase == FAILED for job in there) else there[0].phase)
+        map_concurrently(self.jobs.cancel if terminate else self._stop, [job.name for job in going])
 
     def _stop(self, name: str) -> None:
         try:
             self.jobs.stop(name)
-        except RunOver:  # it ended meanwhile
+        except RunAlreadyFinished:  # it ended meanwhile
             log.debug("%s ended before it was stopped", name)
 
     def find(self, name: str) -> RunSummary:
@@ -252,22 +252,22 @@ class _Merged:
     jobs: Jobs
     name: str
     alone: bool
-    _arrivals: queue.Queue[Change[Job] | Change[SeenPod] | BaseException] = field(
+    _arrivals: queue.Queue[WatchEvent[Job] | WatchEvent[SeenPod] | BaseException] = field(
         default_factory=lambda: queue.Queue(_WAITING)
     )
     _stopped: threading.Event = field(default_factory=threading.Event)
 
-    def changes(self) -> Iterator[Change[Any] | None]:
+    def changes(self) -> Iterator[WatchEvent[Any] | None]:
         """What comes of both, and None after a silence; raises what keeps the Jobs from being followed."""
         kubernetes = self.jobs.kubernetes
         own = {"field_selector": f"metadata.name={self.name}"}
         run = {"label_selector": f"{JOBS_LABEL}={self.name}"}
         what = f"{self.name} (hera-k8s follow {self.name} comes back)"
-        of_jobs = Watched(kubernetes, API, RESOURCE, Job.of, what=what, **(own if self.alone else run))
-        of_pods = Watched(
+        of_jobs = ListWatch(kubernetes, API, RESOURCE, Job.of, what=what, **(own if self.alone else run))
+        of_pods = ListWatch(
             kubernetes, "v1", "pods", SeenPod.of, what=what, label_selector=_of_pods(self.name, alone=self.alone)
         )
-        watches: list[tuple[Watched[Any], bool]] = [(of_jobs, True), (of_pods, False)]
+        watches: list[tuple[ListWatch[Any], bool]] = [(of_jobs, True), (of_pods, False)]
         for watched, needed in watches:
             work = partial(self._hand_over, watched, needed=needed)
             threading.Thread(target=work, name=f"watch-{watched.resource}", daemon=True).start()
@@ -284,7 +284,7 @@ class _Merged:
         finally:
             self._stopped.set()
 
-    def _hand_over(self, watched: Watched[Any], *, needed: bool) -> None:
+    def _hand_over(self, watched: ListWatch[Any], *, needed: bool) -> None:
         try:
             for change in watched.changes(self.jobs.patience, stopped=self._stopped.is_set):
                 if not self._put(change):
@@ -297,7 +297,7 @@ class _Merged:
         except BaseException as error:  # handed on to whoever follows
             self._put(error)
 
-    def _put(self, item: Change[Any] | BaseException) -> bool:
+    def _put(self, item: WatchEvent[Any] | BaseException) -> bool:
         """Whether the item found a place before the caller stopped."""
         while not self._stopped.is_set():
             try:

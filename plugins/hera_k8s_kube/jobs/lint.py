@@ -13,7 +13,7 @@ from typing import Any, Final
 from hera_k8s_kube.jobs import manifest as batch
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.lint.problems import Problem, doubt, failure, meant
+from hera_k8s_utils.lint.problems import Problem, lint_error, lint_suggestion, lint_warning
 from hera_k8s_utils.lint.python_source import source_problems
 from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
 from hera_k8s_utils.quantities import parse_quantity
@@ -47,7 +47,9 @@ def job_problems(manifest: Manifest) -> Iterator[Problem]:
         name = batch.name_of(item)
         what = f"{item.get('kind')} {name}"
         if not is_dns_subdomain(name):
-            yield failure(f"a {item.get('kind')} cannot be called {name!r}", hint="lower-case letters, digits, dashes")
+            yield lint_error(
+                f"a {item.get('kind')} cannot be called {name!r}", hint="lower-case letters, digits, dashes"
+            )
         yield from _labels(what, item.get("metadata") or {})
         yield from _size(what, item)
         if item.get("kind") == batch.JOB:
@@ -59,20 +61,20 @@ def _labels(what: str, metadata: Mapping[str, Any]) -> Iterator[Problem]:
     for key, value in (metadata.get("labels") or {}).items():
         prefix, slash, own = key.rpartition("/")
         if not _LABEL_NAME.fullmatch(own) or (slash and not is_dns_subdomain(prefix)):
-            yield failure(f"{what}: a label cannot be called {key!r}")
+            yield lint_error(f"{what}: a label cannot be called {key!r}")
         if not _LABEL_VALUE.fullmatch(value):
             rule = "at most 63 letters, digits, dashes, dots and underscores, the ends letters or digits"
-            yield failure(f"{what}: label {key} cannot be {value!r}", hint=rule)
+            yield lint_error(f"{what}: label {key} cannot be {value!r}", hint=rule)
     size = sum(len(k.encode()) + len(str(v).encode()) for k, v in (metadata.get("annotations") or {}).items())
     if size > _ANNOTATIONS_LIMIT:
-        yield failure(f"{what}: annotations of {size} bytes, 256 KiB are the most", hint="a config map takes 1 MiB")
+        yield lint_error(f"{what}: annotations of {size} bytes, 256 KiB are the most", hint="a config map takes 1 MiB")
 
 
 def _size(what: str, item: Json) -> Iterator[Problem]:
     limit = _MAP_LIMIT if item.get("kind") == "ConfigMap" else _OBJECT_LIMIT
     size = len(json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode())
     if size > limit:
-        yield failure(f"{what} has {size} bytes, {limit} are the most", hint="split the sweep into several runs")
+        yield lint_error(f"{what} has {size} bytes, {limit} are the most", hint="split the sweep into several runs")
 
 
 # --- the Job -----------------------------------------------------------------------------------------------------
@@ -81,18 +83,18 @@ def _size(what: str, item: Json) -> Iterator[Problem]:
 def _job(what: str, name: str, job: Json) -> Iterator[Problem]:
     spec = job.get("spec") or {}
     if len(name) > 63:
-        yield failure(
+        yield lint_error(
             f"{what}: the name has {len(name)} characters, 63 are the most", hint="its pods carry it as label"
         )
     for key in _NUMBERS:
         if spec.get(key) is not None and spec[key] < 0:
-            yield failure(f"{what}: {key} cannot be {spec[key]}")
+            yield lint_error(f"{what}: {key} cannot be {spec[key]}")
     yield from _indexes(what, name, spec)
     if "selector" in spec and not spec.get("manualSelector"):
-        yield failure(f"{what} names a selector, which the cluster makes itself", hint="leave it out")
+        yield lint_error(f"{what} names a selector, which the cluster makes itself", hint="leave it out")
     if spec.get("ttlSecondsAfterFinished") is not None and spec["ttlSecondsAfterFinished"] < _SOON:
         seconds = spec["ttlSecondsAfterFinished"]
-        yield doubt(f"{what} is deleted {seconds} s after its end, perhaps before anybody saw how it ended")
+        yield lint_warning(f"{what} is deleted {seconds} s after its end, perhaps before anybody saw how it ended")
     template = spec.get("template") or {}
     yield from _labels(f"the pods of {what}", template.get("metadata") or {})
     yield from _pod(what, template.get("spec") or {})
@@ -101,21 +103,23 @@ def _job(what: str, name: str, job: Json) -> Iterator[Problem]:
 def _indexes(what: str, name: str, spec: Json) -> Iterator[Problem]:
     mode, completions = spec.get("completionMode") or "NonIndexed", spec.get("completions")
     if mode not in ("Indexed", "NonIndexed"):
-        yield failure(f"{what}: completionMode cannot be {mode!r}", hint=meant(mode, ("Indexed", "NonIndexed")))
+        yield lint_error(
+            f"{what}: completionMode cannot be {mode!r}", hint=lint_suggestion(mode, ("Indexed", "NonIndexed"))
+        )
     if mode != "Indexed":
         for key in ("backoffLimitPerIndex", "maxFailedIndexes"):
             if spec.get(key) is not None:
-                yield failure(f"{what}: {key} needs completionMode: Indexed")
+                yield lint_error(f"{what}: {key} needs completionMode: Indexed")
         return
     if completions is None:
-        yield failure(f"{what} is indexed and does not say how many indexes there are", hint="completions")
+        yield lint_error(f"{what} is indexed and does not say how many indexes there are", hint="completions")
         return
     longest = 63 - 1 - len(str(max(0, completions - 1)))
     if len(name) > longest:
-        yield failure(f"{what}: with its index the name is too long for a pod's, {longest} are the most")
+        yield lint_error(f"{what}: with its index the name is too long for a pod's, {longest} are the most")
     for key in ("completions", "parallelism"):
         if (spec.get(key) or 0) > MOST_INDEXES:
-            yield failure(
+            yield lint_error(
                 f"{what}: {key} is {spec[key]}, {MOST_INDEXES} are the most", hint="split it into several Jobs"
             )
 
@@ -136,10 +140,10 @@ def _pod(what: str, pod: Json) -> Iterator[Problem]:
     policy = pod.get("restartPolicy")
     if policy not in ("Never", "OnFailure"):
         found = f"restartPolicy {policy}" if policy else "no restartPolicy, which means Always"
-        yield failure(f"{what} has {found}", hint="Never (each try is a new pod) or OnFailure")
+        yield lint_error(f"{what} has {found}", hint="Never (each try is a new pod) or OnFailure")
     containers = [*(pod.get("initContainers") or ()), *(pod.get("containers") or ())]
     if not pod.get("containers"):
-        yield failure(f"{what} has no container")
+        yield lint_error(f"{what} has no container")
     volumes = [str(volume.get("name")) for volume in pod.get("volumes") or ()]
     yield from _names(what, "volume", volumes)
     yield from _names(what, "container", [str(container.get("name") or "") for container in containers])
@@ -150,23 +154,25 @@ def _pod(what: str, pod: Json) -> Iterator[Problem]:
 def _names(what: str, kind: str, names: list[str]) -> Iterator[Problem]:
     for name in dict.fromkeys(names):
         if not is_dns_label(name):
-            yield failure(f"{what}: a {kind} cannot be called {name!r}", hint="lower-case letters, digits, dashes")
+            yield lint_error(f"{what}: a {kind} cannot be called {name!r}", hint="lower-case letters, digits, dashes")
         if names.count(name) > 1:
-            yield failure(f"{what}: {names.count(name)} {kind}s are called {name!r}")
+            yield lint_error(f"{what}: {names.count(name)} {kind}s are called {name!r}")
 
 
 def _container(what: str, container: Json, volumes: set[str]) -> Iterator[Problem]:
     if not container.get("image"):
-        yield failure(f"{what} has no image", hint="image= of the experiment")
+        yield lint_error(f"{what} has no image", hint="image= of the experiment")
     paths: dict[str, str] = {}
     for mount in container.get("volumeMounts") or ():
         name, path = str(mount.get("name")), str(mount.get("mountPath") or "")
         if name not in volumes:
-            yield failure(f"{what} mounts {name}, which is no volume of its pod", hint=meant(name, volumes))
+            yield lint_error(
+                f"{what} mounts {name}, which is no volume of its pod", hint=lint_suggestion(name, volumes)
+            )
         if path in paths:
-            yield failure(f"{what} mounts both {paths[path]} and {name} at {path}")
+            yield lint_error(f"{what} mounts both {paths[path]} and {name} at {path}")
         if not path:
-            yield failure(f"{what} mounts {name} nowhere", hint="mountPath")
+            yield lint_error(f"{what} mounts {name} nowhere", hint="mountPath")
         paths[path] = name
     yield from _resources(what, container.get("resources") or {})
 
@@ -178,11 +184,11 @@ def _resources(what: str, resources: Mapping[str, Any]) -> Iterator[Problem]:
             try:
                 amounts.setdefault(resource, {})[kind] = parse_quantity(text)
             except ValueError as error:
-                yield failure(f"{what}: {kind} of {resource}: {error}")
+                yield lint_error(f"{what}: {kind} of {resource}: {error}")
     yield from _more_than_allowed(what, amounts.items())
 
 
 def _more_than_allowed(what: str, amounts: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Problem]:
     for resource, amount in amounts:
         if len(amount) == 2 and amount["requests"] > amount["limits"]:
-            yield failure(f"{what} requests more {resource} than its limit allows")
+            yield lint_error(f"{what} requests more {resource} than its limit allows")

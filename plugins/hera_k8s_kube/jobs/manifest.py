@@ -14,8 +14,8 @@ from fractions import Fraction
 from typing import Any, Final
 
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import BuildError, listed
-from hera_k8s_utils.experiment.workload import Demand
+from hera_k8s_utils.errors import BuildError, join_names
+from hera_k8s_utils.experiment.workload import PeakDemand
 from hera_k8s_utils.quantities import parse_quantity
 
 JOB: Final = "Job"
@@ -24,7 +24,7 @@ JOBS_LABEL: Final = "hera-k8s-utils/jobs"
 """The name of the run that a Job, and a pod of it, belongs to."""
 TASK_LABEL: Final = "hera-k8s-utils/task"
 """What people call the work that a Job does; Jobs of one task are one row of the progress."""
-NUMBER: Final = "hera-k8s-utils/number-of-jobs"
+JOB_COUNT: Final = "hera-k8s-utils/number-of-jobs"
 """Annotation: how many Jobs the run has."""
 _LONGEST: Final = 63
 _HASH: Final = 8
@@ -37,7 +37,7 @@ _OFFICIAL: Final = re.compile(r"V1(Job|ConfigMap)")
 # --- what a builder returned -----------------------------------------------------------------------------------
 
 
-def gathered(objects: Iterable[Any], read: Callable[[Any], Mapping[str, Any]]) -> Json:
+def combine(objects: Iterable[Any], read: Callable[[Any], Mapping[str, Any]]) -> Json:
     """The Jobs that a builder returned, and the config maps beside them, as one object: the Job, or a List.
 
     read: an object -> its mapping.
@@ -47,7 +47,7 @@ def gathered(objects: Iterable[Any], read: Callable[[Any], Mapping[str, Any]]) -
     return items[0] if len(items) == 1 else {"apiVersion": "v1", "kind": LIST, "metadata": {}, "items": items}
 
 
-def checked(body: Mapping[str, Any]) -> Json:
+def validate_list(body: Mapping[str, Any]) -> Json:
     """A List that was given as a mapping, its items with their API versions; refuses what `gathered` refuses."""
     return {"apiVersion": "v1", **body, "items": _checked([with_api_version(item) for item in members(body)])}
 
@@ -57,12 +57,12 @@ def _checked(items: list[Json]) -> list[Json]:
     if strange or not any(item["kind"] == JOB for item in items):
         raise BuildError(
             "the objects that were returned cannot be submitted",
-            found=f"among them: {listed(strange)}" if strange else f"{len(items)} objects, and no Job among them",
+            found=f"among them: {join_names(strange)}" if strange else f"{len(items)} objects, and no Job among them",
             hint="return one workflow, one Job, or several Jobs, with the config maps that they read",
         )
     twice = _twice(f"{item['kind']} {name_of(item)}" for item in items if name_of(item))
     if twice:
-        raise BuildError("two objects of one kind have the same name", found=listed(twice))
+        raise BuildError("two objects of one kind have the same name", found=join_names(twice))
     return items
 
 
@@ -76,14 +76,14 @@ def with_api_version(item: Mapping[str, Any]) -> Json:
     return {**({"apiVersion": version} if version else {}), **{k: v for k, v in item.items() if v is not None}}
 
 
-def is_official(value: Any) -> bool:
+def is_client_model(value: Any) -> bool:
     """Whether a value is a model of the official client that has a place here, such as a `V1Job`."""
     return _OFFICIAL.fullmatch(type(value).__name__) is not None and isinstance(
         getattr(value, "attribute_map", None), dict
     )
 
 
-def from_official(model: Any) -> Json:
+def from_client_model(model: Any) -> Json:
     """A model of the official client as the API has it; its kind is that of its class."""
     named = _OFFICIAL.fullmatch(type(model).__name__)
     kind = {"kind": named[1]} if named else {}
@@ -154,7 +154,7 @@ def task_name(job: Mapping[str, Any]) -> str:
     return _COUNTED.sub("", own) or own
 
 
-def planned(body: Mapping[str, Any]) -> dict[str, int]:
+def task_counts(body: Mapping[str, Any]) -> dict[str, int]:
     """The number of tasks by the name of their work, in the order of the manifest."""
     totals: dict[str, int] = {}
     for job in jobs_of(body):
@@ -162,14 +162,14 @@ def planned(body: Mapping[str, Any]) -> dict[str, int]:
     return totals
 
 
-def demand_of(jobs: Sequence[Mapping[str, Any]]) -> Demand:
+def demand_of(jobs: Sequence[Mapping[str, Any]]) -> PeakDemand:
     """The most that Jobs may ask for at one time: they run together, each as many pods as its parallelism says."""
     at_once = [_parallel(job) for job in jobs]
     cpu, memory = (_total(jobs, at_once, resource) for resource in ("cpu", "memory"))
     work: dict[str, int] = {}
     for job, pods in zip(jobs, at_once, strict=True):
         work[task_name(job)] = work.get(task_name(job), 0) + pods
-    return Demand(
+    return PeakDemand(
         cpu=None if cpu is None else float(cpu),
         memory=None if memory is None else int(memory),
         pods=sum(at_once),
@@ -203,7 +203,7 @@ def _requested(job: Mapping[str, Any], resource: str) -> Fraction:
     return max(running, *starting)
 
 
-def literal(text: str) -> str:
+def escape_dollars(text: str) -> str:
     """A text as a container's command, arguments and variables must have it to become this text.
 
     Kubernetes takes `$(NAME)` in them for a variable of the container's, and `$$` for one dollar sign.
@@ -227,7 +227,7 @@ def as_run(body: Mapping[str, Any], run: str, labels: Mapping[str, str]) -> Json
     if twice:
         raise BuildError(
             "two objects of one kind would have the same name",
-            found=listed(twice),
+            found=join_names(twice),
             hint="names that differ in more than dashes at their ends",
         )
     renamed = {name_of(item): names[id(item)] for item in objects if item.get("kind") == "ConfigMap" and name_of(item)}
@@ -242,10 +242,10 @@ def as_run(body: Mapping[str, Any], run: str, labels: Mapping[str, str]) -> Json
 def _name_in(run: str, item: Mapping[str, Any], *, several: bool, number: int) -> str:
     if item.get("kind") == JOB and not several:
         return run
-    return fitted(f"{run}-{name_of(item).strip('-') or number}")
+    return shorten_name(f"{run}-{name_of(item).strip('-') or number}")
 
 
-def fitted(name: str, *, longest: int = _LONGEST) -> str:
+def shorten_name(name: str, *, longest: int = _LONGEST) -> str:
     """A name that is short enough; one that was cut ends in a part of its hash, so that no two become the same."""
     if len(name) <= longest:
         return name
@@ -258,8 +258,8 @@ def _in_run(item: Json, name: str, labels: Mapping[str, str], renamed: Mapping[s
     metadata = {**metadata, "name": name, "labels": {**(metadata.get("labels") or {}), **labels}}
     if item.get("kind") != JOB:
         return {**item, "metadata": metadata}
-    metadata["labels"].setdefault(TASK_LABEL, fitted(task_name(item)) or "job")
-    metadata["annotations"] = {**(metadata.get("annotations") or {}), NUMBER: str(number)}
+    metadata["labels"].setdefault(TASK_LABEL, shorten_name(task_name(item)) or "job")
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), JOB_COUNT: str(number)}
     spec = item.get("spec") or {}
     template = spec.get("template") or {}
     inner = template.get("metadata") or {}

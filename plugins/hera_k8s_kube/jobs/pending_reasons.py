@@ -7,7 +7,7 @@ from typing import Final
 
 from hera_k8s_kube.pod_status import describe_wait
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import PlatformError, Trouble
+from hera_k8s_utils.errors import ErrorKind, PlatformError
 from hera_k8s_utils.plugins.clients import Kubernetes
 
 _OVER: Final = ("Succeeded", "Failed")
@@ -48,7 +48,7 @@ def latest_warning(kubernetes: Kubernetes, uid: str) -> str:
     try:
         found = list(kubernetes.list("v1", "events", field_selector=f"involvedObject.uid={uid},type=Warning"))
     except PlatformError as error:
-        if error.trouble in (Trouble.FORBIDDEN, Trouble.INVALID, Trouble.MISSING):
+        if error.trouble in (ErrorKind.FORBIDDEN, ErrorKind.INVALID, ErrorKind.MISSING):
             return ""
         raise
     newest = max(found, key=_moment, default={})

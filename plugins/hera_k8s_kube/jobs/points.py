@@ -16,7 +16,7 @@ from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.reading import parse_json
 from hera_k8s_utils.sweep.inputs import Inputs, Point
-from hera_k8s_utils.sweep.values import TYPES, shown, text_of
+from hera_k8s_utils.sweep.values import TYPES, short_repr, to_text
 
 LINES: Final = 1000
 """Lines of one key."""
@@ -65,11 +65,11 @@ def _named(name: str) -> str:
 
 
 def _text(name: str, value: Any) -> str:
-    text = text_of(value) if type(value) in TYPES else value
+    text = to_text(value) if type(value) in TYPES else value
     if not isinstance(text, str):
-        raise BuildError(f"{name}={shown(value)} cannot be given to a task", found=f"a {type(value).__name__}")
+        raise BuildError(f"{name}={short_repr(value)} cannot be given to a task", found=f"a {type(value).__name__}")
     if "\n" in text or "\r" in text:
-        raise BuildError(f"{name}={shown(text)} cannot be given to a task", found="it holds a line break")
+        raise BuildError(f"{name}={short_repr(text)} cannot be given to a task", found="it holds a line break")
     return text
 
 

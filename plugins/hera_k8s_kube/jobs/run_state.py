@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from hera_k8s_kube.jobs.client import JOB_LABEL, STOPPED
 from hera_k8s_kube.jobs.job_status import FAILED, PENDING, RUNNING, SUCCEEDED, SUSPENDED, Job
-from hera_k8s_kube.jobs.manifest import JOBS_LABEL, NUMBER, TASK_LABEL
+from hera_k8s_kube.jobs.manifest import JOB_COUNT, JOBS_LABEL, TASK_LABEL
 from hera_k8s_kube.jobs.points import POINTS_LABEL
 from hera_k8s_kube.pod_status import describe_wait
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
-from hera_k8s_utils.formatting import moment, now
+from hera_k8s_utils.formatting import now, parse_timestamp
 
 INDEX: Final = "batch.kubernetes.io/job-completion-index"
 """Annotation and label of a pod: its index."""
@@ -106,7 +106,7 @@ class _Totals:
         self.stopped += sign * (phase == FAILED and STOPPED in job.annotations)
         self.done += sign * (len(job.completed_indexes) if job.indexed else phase == SUCCEEDED)
         self.wanted += sign * ((job.completions or 0) if job.indexed else 1)
-        told = job.annotations.get(NUMBER, "")
+        told = job.annotations.get(JOB_COUNT, "")
         self.announced = max(self.announced, int(told) if told.isdecimal() else 0)
         self.started = min(filter(None, (self.started, job.started_at)), default="")
         self.finished = max(self.finished, job.finished_at)
@@ -321,13 +321,13 @@ def complete(jobs: Sequence[Job]) -> int | None:
 
     Those of an old run that are not there were deleted: submitting one Job takes moments.
     """
-    newest = moment(max((job.created_at for job in jobs), default=""))
+    newest = parse_timestamp(max((job.created_at for job in jobs), default=""))
     return len(jobs) if newest is not None and now() - newest > _ON_THEIR_WAY else None
 
 
 def missing(jobs: Sequence[Job]) -> int:
     """How many Jobs of the run of these are not there, by the number that each carries."""
-    numbers = [int(text) for job in jobs if (text := job.annotations.get(NUMBER, "")).isdecimal()]
+    numbers = [int(text) for job in jobs if (text := job.annotations.get(JOB_COUNT, "")).isdecimal()]
     return max(0, max(numbers, default=0) - len(jobs))
 
 

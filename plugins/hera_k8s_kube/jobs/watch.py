@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import PlatformError, Trouble
-from hera_k8s_utils.network.retry import Patience, Strain
+from hera_k8s_utils.errors import ErrorKind, PlatformError
+from hera_k8s_utils.network.retry import FailureBudget, RetryPolicy
 from hera_k8s_utils.plugins.clients import Kubernetes
 
 log = logging.getLogger(__name__)
@@ -24,14 +24,14 @@ _UNSURE_STREAM: Final = 30.0
 _GONE: Final = 410
 """The status that says that a resourceVersion is too old to begin with."""
 
-_REFUSALS: Final = frozenset({Trouble.FORBIDDEN, Trouble.UNTRUSTED, Trouble.INVALID})
-_HOPELESS: Final = _REFUSALS | {Trouble.UNAUTHORIZED, Trouble.MISSING, Trouble.CONFLICT}
+_REFUSALS: Final = frozenset({ErrorKind.FORBIDDEN, ErrorKind.UNTRUSTED, ErrorKind.INVALID})
+_HOPELESS: Final = _REFUSALS | {ErrorKind.UNAUTHORIZED, ErrorKind.MISSING, ErrorKind.CONFLICT}
 """Troubles that waiting does not mend, where the server itself says so and not a gateway; an expired token has been
 renewed by the client before it tells."""
 
 
 @dataclass(frozen=True)
-class Change(Generic[T]):
+class WatchEvent(Generic[T]):
     """One object that came, changed or went. kind: `added`, `modified` or `deleted`; a deleted one as it was last."""
 
     kind: str
@@ -39,7 +39,7 @@ class Change(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Watched(Generic[T]):
+class ListWatch(Generic[T]):
     """Which objects are watched, and what is kept of each.
 
     read: an object -> what is kept and told. label_selector, field_selector: as the API server takes them.
@@ -57,12 +57,12 @@ class Watched(Generic[T]):
 
     def changes(
         self,
-        patience: Patience,
+        patience: RetryPolicy,
         *,
         until: float | None = None,
         there: Iterable[Json] = (),
         stopped: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Change[T]]:
+    ) -> Iterator[WatchEvent[T]]:
         """First what is there, then what changes, without an end, or until that (monotonic) time, in seconds.
 
         stopped: asked between streams; once true, nothing more is asked of the server.
@@ -72,8 +72,8 @@ class Watched(Generic[T]):
         Raises `PlatformError` when the server says that it is not ours to watch, and when the connection failed too
         often in a row.
         """
-        view = _View(self.read)
-        strain = Strain(self.what or self.resource, patience, self.hint)
+        view = _Cache(self.read)
+        strain = FailureBudget(self.what or self.resource, patience, self.hint)
         stale = False
         yield from view.listed(there)
         while not (_past(until) or stopped()):
@@ -81,13 +81,13 @@ class Watched(Generic[T]):
                 found = list(self._list())
             except PlatformError as error:
                 hopeless = error.trouble in _HOPELESS and error.conclusive
-                if hopeless or (error.trouble is Trouble.PROTOCOL and not view.newest):
+                if hopeless or (error.trouble is ErrorKind.PROTOCOL and not view.newest):
                     raise  # what is no answer at the very beginning is another server, or one that never gives any
                 if not stopped():
                     strain.bear(error)
                 continue
             yield from view.listed(found)
-            place = _Place("" if stale else view.newest, until)
+            place = _ResumePoint("" if stale else view.newest, until)
             while not (place.lost or place.over or stopped()):
                 yield from self._streamed(view, strain, place, stopped)
             stale = place.stale
@@ -98,8 +98,8 @@ class Watched(Generic[T]):
         )
 
     def _streamed(
-        self, view: _View[T], strain: Strain, place: _Place, stopped: Callable[[], bool]
-    ) -> Iterator[Change[T]]:
+        self, view: _Cache[T], strain: FailureBudget, place: _ResumePoint, stopped: Callable[[], bool]
+    ) -> Iterator[WatchEvent[T]]:
         """One stream, until it ends; one that ends at once, and so would be asked for without end, is a failure.
 
         After such a one all is listed: what changes is not heard.
@@ -122,9 +122,9 @@ class Watched(Generic[T]):
         else:
             place.lost = True
             what = f"watching {self.what or self.resource}"
-            strain.bear(error or PlatformError(what, found="the stream ended at once", trouble=Trouble.SERVER))
+            strain.bear(error or PlatformError(what, found="the stream ended at once", trouble=ErrorKind.SERVER))
 
-    def _watch(self, place: _Place) -> Iterator[tuple[str, Json]]:
+    def _watch(self, place: _ResumePoint) -> Iterator[tuple[str, Json]]:
         return self.kubernetes.watch(
             self.api_version,
             self.resource,
@@ -136,7 +136,7 @@ class Watched(Generic[T]):
 
 
 @dataclass
-class _Place:
+class _ResumePoint:
     """Where in the history of the objects the next stream begins; with "" it begins with all of them as they are.
 
     lost: the place is not sure any more, so that all must be listed. stale: not even the newest version can be begun
@@ -170,39 +170,39 @@ class _Place:
 
 
 @dataclass
-class _View(Generic[T]):
+class _Cache(Generic[T]):
     """The objects as they were heard of last."""
 
     read: Callable[[Json], T]
     newest: str = ""
     _known: dict[str, tuple[str, str, T]] = field(default_factory=dict)
 
-    def listed(self, found: Iterable[Json]) -> Iterator[Change[T]]:
+    def listed(self, found: Iterable[Json]) -> Iterator[WatchEvent[T]]:
         """What a whole list changes."""
         present = {_name(each): each for each in found}
         for name in [name for name in self._known if name not in present]:
-            yield Change("deleted", self._known.pop(name)[2])
+            yield WatchEvent("deleted", self._known.pop(name)[2])
         for each in present.values():
             yield from self.taken(each)
         self.newest = max((_version(each) for each in present.values()), key=_age, default="")
 
-    def taken(self, found: Json, *, deleted: bool = False) -> Iterator[Change[T]]:
+    def taken(self, found: Json, *, deleted: bool = False) -> Iterator[WatchEvent[T]]:
         """What one object changes; nothing when it was heard of before."""
         name, uid, version = _name(found), str(_metadata(found).get("uid") or ""), _version(found)
         before = self._known.get(name)
         if deleted:
             if before is not None and before[0] == uid:
                 del self._known[name]
-                yield Change("deleted", self.read(found))
+                yield WatchEvent("deleted", self.read(found))
             return
         if before is not None and before[0] != uid:  # deleted, and another one made under its name
-            yield Change("deleted", before[2])
+            yield WatchEvent("deleted", before[2])
             before = None
         if before is not None and (before[1] == version or _age(version) < _age(before[1])):
             return
         kept = self.read(found)
         self._known[name] = (uid, version, kept)
-        yield Change("modified" if before is not None else "added", kept)
+        yield WatchEvent("modified" if before is not None else "added", kept)
 
 
 def _metadata(found: Json) -> dict[str, Any]:

@@ -86,18 +86,18 @@ def page_of(request: web.Request, found: list[Entry], meta: Json) -> tuple[list[
     return page, meta | more
 
 
-class Mark(NamedTuple):
+class ContinueToken(NamedTuple):
     """Where a page ended: the list's version, and the key of the last object."""
 
     version: int
     key: tuple[str, str]
 
 
-def read_continue(token: str) -> Mark:
+def read_continue(token: str) -> ContinueToken:
     """The place that a `continue` token stands for. Raises ApiError 400."""
     try:
         version, namespace, name = json.loads(base64.urlsafe_b64decode(token))
-        return Mark(int(version), (str(namespace), str(name)))
+        return ContinueToken(int(version), (str(namespace), str(name)))
     except (TypeError, ValueError, binascii.Error):
         told = "invalid continue token: continue key is not valid: it is not one of this server's"
         raise bad_request(told) from None

@@ -84,7 +84,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Call:
+class RequestContext:
     """One authorized request for a resource."""
 
     request: web.Request
@@ -94,7 +94,7 @@ class Call:
 
 
 log = logging.getLogger(__name__)
-Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+Handler = Callable[[RequestContext], Awaitable[web.StreamResponse]]
 
 # A deletion answers with the object for these, with a Status for all others.
 _RETURNS_DELETED: Final = frozenset(
@@ -197,7 +197,7 @@ class KubeApi:
         if resource is None:
             raise no_such_resource()
         if resource in access_reviews.REVIEWS:
-            return await self._review(Call(request, identity, resource, target))
+            return await self._review(RequestContext(request, identity, resource, target))
         if target.subresource in _REFUSED_SUBRESOURCES and target.subresource not in resource.subresources:
             raise unsupported(f"{resource.plural}/{target.subresource}")
         if target.subresource and target.subresource not in resource.subresources:
@@ -220,9 +220,9 @@ class KubeApi:
             raise no_such_resource()
         if not resource.namespaced:
             target = Target(*place, "", target.name, target.subresource)
-        return await self._answer(verb, Call(request, identity, resource, target))
+        return await self._answer(verb, RequestContext(request, identity, resource, target))
 
-    async def _answer(self, verb: str, call: Call) -> web.StreamResponse:
+    async def _answer(self, verb: str, call: RequestContext) -> web.StreamResponse:
         """Do what is asked, and say if what it is asked of has had its day."""
         told = dict(_warnings([call.resource.deprecated] if call.resource.deprecated else []))
         try:
@@ -236,14 +236,14 @@ class KubeApi:
 
     # Reading
 
-    async def _get(self, call: Call) -> web.StreamResponse:
+    async def _get(self, call: RequestContext) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
         if request.query_string:
             read_version(request.query.get("resourceVersion", ""), self._store.version)
         entry = self._store.entry(resource, target.namespace, target.name)
         return self._object(request, as_served(entry, resource))
 
-    async def _list(self, call: Call) -> web.StreamResponse:
+    async def _list(self, call: RequestContext) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
         query = Query.read(request)
         check_fields(resource, query.fields)
@@ -283,7 +283,7 @@ class KubeApi:
         )
         return raw_answer(body)
 
-    async def _watch(self, call: Call) -> web.StreamResponse:
+    async def _watch(self, call: RequestContext) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
         query = Query.read(request)
         check_fields(resource, query.fields)
@@ -315,7 +315,7 @@ class KubeApi:
 
     # Writing
 
-    async def _create(self, call: Call) -> web.StreamResponse:
+    async def _create(self, call: RequestContext) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
         query = Query.read(request)
         obj = await read_object(request, resource)
@@ -324,7 +324,7 @@ class KubeApi:
         entry = operations.create(self._state, resource, target.namespace, obj, dry_run=query.dry_run)
         return self._object(request, as_served(entry, resource), 201, warnings)
 
-    async def _update(self, call: Call) -> web.StreamResponse:
+    async def _update(self, call: RequestContext) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
         query = Query.read(request)
         obj = await read_object(request, resource)
@@ -337,7 +337,7 @@ class KubeApi:
         )
         return self._object(request, as_served(entry, resource), 200, warnings)
 
-    async def _patch(self, call: Call) -> web.StreamResponse:
+    async def _patch(self, call: RequestContext) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
         query = Query.read(request)
         kind = request.content_type
@@ -358,7 +358,7 @@ class KubeApi:
         )
         return self._object(request, as_served(entry, resource), 200, warnings)
 
-    async def _apply(self, call: Call, wanted: Json, query: Query) -> web.StreamResponse:
+    async def _apply(self, call: RequestContext, wanted: Json, query: Query) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
         manager = request.query.get("fieldManager", "")
         if not manager:
@@ -384,7 +384,7 @@ class KubeApi:
         )
         return self._object(request, as_served(entry, resource), 200)
 
-    async def _delete(self, call: Call) -> web.StreamResponse:
+    async def _delete(self, call: RequestContext) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
         query = Query.read(request)
         options = await read_options(request)
@@ -411,7 +411,7 @@ class KubeApi:
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
         return json_answer(status | {"details": {key: value for key, value in details.items() if value}})
 
-    async def _delete_collection(self, call: Call) -> web.StreamResponse:
+    async def _delete_collection(self, call: RequestContext) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
         query = Query.read(request)
         check_fields(resource, query.fields)
@@ -440,7 +440,7 @@ class KubeApi:
 
     # Other resources
 
-    async def _review(self, call: Call) -> web.StreamResponse:
+    async def _review(self, call: RequestContext) -> web.StreamResponse:
         request, resource, target = call.request, call.resource, call.target
         if request.method != "POST" or target.name:
             raise method_not_allowed()

@@ -21,7 +21,7 @@ _DONE: Final = "NewReplicaSetAvailable"
 
 
 @dataclass
-class Told:
+class RolloutProgress:
     """What happened in one look: names of ReplicaSets, why one was refused, whether a name was taken."""
 
     created: str = ""
@@ -30,7 +30,7 @@ class Told:
     collided: bool = False
 
 
-def status_of(deployment: Json, new: Json | None, sets: list[Json], told: Told) -> tuple[Json, float | None]:
+def status_of(deployment: Json, new: Json | None, sets: list[Json], told: RolloutProgress) -> tuple[Json, float | None]:
     """The status of a Deployment, and the seconds until its deadline when it may pass."""
     before: Json = deployment.get("status") or {}
     total = sum(told_of(one, "replicas") for one in sets)
@@ -62,7 +62,7 @@ def status_of(deployment: Json, new: Json | None, sets: list[Json], told: Told) 
 
 
 def _progress(
-    deployment: Json, new: Json | None, sets: list[Json], told: Told, status: Json, conditions: _Conditions
+    deployment: Json, new: Json | None, sets: list[Json], told: RolloutProgress, status: Json, conditions: _Conditions
 ) -> float | None:
     """Say how the rollout goes on; the seconds until it takes too long."""
     before: Json = deployment.get("status") or {}
@@ -115,7 +115,7 @@ def _has_progressed(before: Json, status: Json) -> bool:
     )
 
 
-def _failures(sets: list[Json], told: Told, conditions: _Conditions) -> None:
+def _failures(sets: list[Json], told: RolloutProgress, conditions: _Conditions) -> None:
     """Hand on why a ReplicaSet cannot make its pods."""
     found = [
         one

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.admission.deployments import RECREATE
 from hera_k8s_sandbox.controllers import rollouts
-from hera_k8s_sandbox.controllers.deployment_status import Told, status_of
+from hera_k8s_sandbox.controllers.deployment_status import RolloutProgress, status_of
 from hera_k8s_sandbox.controllers.jobs.pods import has_ended
 from hera_k8s_sandbox.controllers.owner_references import claim, concerned, controller_of, reference_to
 from hera_k8s_sandbox.controllers.rollouts import replicas_of
-from hera_k8s_sandbox.controllers.work_queue import Key, Looks
+from hera_k8s_sandbox.controllers.work_queue import Key, WorkQueue
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.resource_types import DEPLOYMENTS, PODS, REPLICA_SETS
 from hera_k8s_sandbox.operations import operations
@@ -32,7 +32,7 @@ class DeploymentController:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
         self._store = state.store
-        self._looks = Looks("deployment", self._look)
+        self._looks = WorkQueue("deployment", self._look)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -90,7 +90,7 @@ class _Rollout:
         template = deployment["spec"]["template"]
         fitting = [one for one in sets if rollouts.is_same_template(one["spec"]["template"], template)]
         self._new = fitting[0] if fitting else None
-        self._told = Told()
+        self._told = RolloutProgress()
 
     @property
     def _old(self) -> list[Json]:

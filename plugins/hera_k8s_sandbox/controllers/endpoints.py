@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.controllers.jobs.pods import has_ended, is_ready
 from hera_k8s_sandbox.controllers.owner_references import controller_of, reference_to
-from hera_k8s_sandbox.controllers.work_queue import Key, Looks
+from hera_k8s_sandbox.controllers.work_queue import Key, WorkQueue
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.resource_types import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES
 from hera_k8s_sandbox.foundation.selectors import labels_of
@@ -37,7 +37,7 @@ class EndpointsController:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
         self._store = state.store
-        self._looks = Looks("service", self._look)
+        self._looks = WorkQueue("service", self._look)
         self._triggers: dict[
             Key, dict[str, str]
         ] = {}  # when what is behind a service last became or ceased to be ready

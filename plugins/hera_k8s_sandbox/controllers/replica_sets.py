@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.controllers.jobs.pods import is_active, is_leaving, is_ready, order_of_removal
 from hera_k8s_sandbox.controllers.owner_references import claim, concerned, reference_to
-from hera_k8s_sandbox.controllers.work_queue import Key, Looks
+from hera_k8s_sandbox.controllers.work_queue import Key, WorkQueue
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
@@ -33,7 +33,7 @@ class ReplicaSetController:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
         self._store = state.store
-        self._looks = Looks("replicaset", self._look)
+        self._looks = WorkQueue("replicaset", self._look)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:

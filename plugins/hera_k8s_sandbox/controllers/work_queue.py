@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 _SHARE: Final = 10  # a look that takes a second is followed by ten without one
 
 
-class Looks:
+class WorkQueue:
     """The looks of one controller; look: does for a key what is to be done, and says in how many seconds again.
 
     share: after a look that takes a second come so many without one.

@@ -54,7 +54,7 @@ class _Pace:
             self.not_before = now + max(self._pause, _SHARE * self._took)
 
 
-class Driven:
+class WorkflowWorker:
     """One workflow under way: when it is advanced, and when what came of it is written."""
 
     def __init__(self, state: SandboxState, operation: Operation, on_end: Callable[[Operation], None]) -> None:

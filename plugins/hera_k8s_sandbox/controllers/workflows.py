@@ -11,7 +11,7 @@ from hera_k8s_sandbox.artifacts import garbage
 from hera_k8s_sandbox.artifacts.store import ArtifactStore
 from hera_k8s_sandbox.controllers.template_lookup import templates_of
 from hera_k8s_sandbox.controllers.workflow_client import WorkflowObjects, controller_of
-from hera_k8s_sandbox.controllers.workflow_worker import COMPONENT, Driven, failed_on
+from hera_k8s_sandbox.controllers.workflow_worker import COMPONENT, WorkflowWorker, failed_on
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
@@ -21,7 +21,7 @@ from hera_k8s_sandbox.kubelet.images import Images, Programs
 from hera_k8s_sandbox.kubelet.kubelet import Kubelet
 from hera_k8s_sandbox.kubelet.mount_views import choose_view
 from hera_k8s_sandbox.kubelet.path_rewriting import REWRITE, Unrewritable
-from hera_k8s_sandbox.kubelet.pod_worker import Tools
+from hera_k8s_sandbox.kubelet.pod_worker import NodeRuntime
 from hera_k8s_sandbox.kubelet.process_runner import Runner
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.operations.events import record_event
@@ -51,7 +51,7 @@ class Controller:
         self._state = state
         self._store = state.store
         self._kubelet: Kubelet | None = None
-        self._running: dict[Key, Driven] = {}
+        self._running: dict[Key, WorkflowWorker] = {}
         self._removals: dict[str, asyncio.TimerHandle] = {}  # of what has ended, by uid
         self._locks = Locks(self._wake)
         self._tasks: list[asyncio.Task[None]] = []
@@ -72,7 +72,7 @@ class Controller:
         view = await asyncio.to_thread(choose_view, state.runner_kind, state.directory)
         self.mounts = view.kind
         images = Images(state.images)
-        tools = Tools(Runner(view, state.directory), images, Programs(images, state.directory / "programs"))
+        tools = NodeRuntime(Runner(view, state.directory), images, Programs(images, state.directory / "programs"))
         self._kubelet = Kubelet(state, tools, self._hook_for)
         self._kubelet.start()
         work = (
@@ -169,7 +169,7 @@ class Controller:
         except WorkflowInvalid as error:
             _refuse(self._state, workflow, "Failed", f"invalid spec: {error}")
             return
-        driven = self._running[key] = Driven(self._state, operation, self._on_end)
+        driven = self._running[key] = WorkflowWorker(self._state, operation, self._on_end)
         for pod in self._pods_of(workflow):
             operation.observe(pod)
         present = {pod["metadata"]["name"] for pod in self._pods_of(workflow)}

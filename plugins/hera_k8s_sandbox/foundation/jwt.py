@@ -60,7 +60,7 @@ def subject(namespace: str, name: str) -> str:
     return f"system:serviceaccount:{namespace}:{name}"
 
 
-class About(NamedTuple):
+class TokenSubject(NamedTuple):
     """Whose token it is."""
 
     namespace: str
@@ -68,14 +68,14 @@ class About(NamedTuple):
     uid: str
 
 
-def about(claims: Json) -> About | None:
+def about(claims: Json) -> TokenSubject | None:
     """Whose token it is by its claims; None when they are not those of an account's."""
     try:
         if claims["iss"] == AUDIENCE:
             told = claims["kubernetes.io"]
-            return About(told["namespace"], told["serviceaccount"]["name"], told["serviceaccount"]["uid"])
+            return TokenSubject(told["namespace"], told["serviceaccount"]["name"], told["serviceaccount"]["uid"])
         prefix = f"{_SECRETS}/service-account"
-        return About(claims[f"{_SECRETS}/namespace"], claims[f"{prefix}.name"], claims[f"{prefix}.uid"])
+        return TokenSubject(claims[f"{_SECRETS}/namespace"], claims[f"{prefix}.name"], claims[f"{prefix}.uid"])
     except (KeyError, TypeError):
         return None
 

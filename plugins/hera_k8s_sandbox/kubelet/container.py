@@ -15,7 +15,7 @@ from typing import Any, Final
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.kubelet import logs, pod_status
 from hera_k8s_sandbox.kubelet.mounts import Launch, Mount, Task
-from hera_k8s_sandbox.kubelet.pod_context import Waits
+from hera_k8s_sandbox.kubelet.pod_context import PodBlocked
 from hera_k8s_sandbox.kubelet.probes import Prober, check_actions
 from hera_k8s_sandbox.kubelet.process_runner import Ended, Runner
 from hera_k8s_sandbox.store.entries import now_text
@@ -50,7 +50,7 @@ class BackOff:
 
 
 @dataclass(frozen=True)
-class Place:
+class ContainerConfig:
     """What a container is run with.
 
     prepare: makes the task of the container, raising Waits when that cannot be done yet. changed: called whenever
@@ -73,7 +73,7 @@ class Place:
 class ContainerRun:
     """One container; `status` is what the pod's status says of it."""
 
-    def __init__(self, place: Place, container: Json, *, init: bool, before: Json | None) -> None:
+    def __init__(self, place: ContainerConfig, container: Json, *, init: bool, before: Json | None) -> None:
         """before: its status when an earlier server ran the pod, which is then its last state."""
         self.container = container
         self.name: str = container["name"]
@@ -128,7 +128,7 @@ class ContainerRun:
             try:
                 check_actions(self.container)
                 task = await self._place.prepare(self.container)
-            except Waits as waits:
+            except PodBlocked as waits:
                 self.wait(waits)
                 await self._unless_stopped(self._place.retried())
                 continue
@@ -143,7 +143,7 @@ class ContainerRun:
             began = ended.started or ended.finished
             await self._pause(self._back_off.delay(ended.finished - began))
 
-    def wait(self, waits: Waits) -> None:
+    def wait(self, waits: PodBlocked) -> None:
         """Show for what it waits."""
         state = {"reason": waits.reason} | ({"message": waits.message} if waits.message else {})
         if self.status["state"] != {"waiting": state}:

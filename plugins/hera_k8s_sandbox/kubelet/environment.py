@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from hera_k8s_sandbox.foundation import quantities
-from hera_k8s_sandbox.kubelet.pod_context import Sources, Waits, containers_of
+from hera_k8s_sandbox.kubelet.pod_context import PodBlocked, Sources, containers_of
 
 Json = dict[str, Any]
 
@@ -114,10 +114,10 @@ def _find(sources: Sources, kind: str, reference: Json) -> Json | None:
     return found
 
 
-def config_error(message: str, told: str | None = "Error: ") -> Waits:
+def config_error(message: str, told: str | None = "Error: ") -> PodBlocked:
     """What a container waits for whose configuration is not whole; told: how its event begins."""
     event = f"{told}{message}" if told else ""
-    return Waits("CreateContainerConfigError", message, event="Failed", told=event)
+    return PodBlocked("CreateContainerConfigError", message, event="Failed", told=event)
 
 
 def _text(value: bytes) -> str:

@@ -21,9 +21,9 @@ from hera_k8s_sandbox.foundation.resource_types import (
     STORAGE_CLASSES,
 )
 from hera_k8s_sandbox.kubelet.logs import log_directory, sample
-from hera_k8s_sandbox.kubelet.pod_context import Waits, containers_of
+from hera_k8s_sandbox.kubelet.pod_context import PodBlocked, containers_of
 from hera_k8s_sandbox.kubelet.pod_status import ALWAYS, ENDED, NEVER
-from hera_k8s_sandbox.kubelet.pod_worker import SCRATCH, PodHook, PodRun, Tools, images_of, waiting_for_node
+from hera_k8s_sandbox.kubelet.pod_worker import SCRATCH, NodeRuntime, PodHook, PodRun, images_of, waiting_for_node
 from hera_k8s_sandbox.operations import operations, volume_claims
 from hera_k8s_sandbox.operations.bootstrap import NODE
 from hera_k8s_sandbox.operations.events import record_event
@@ -50,7 +50,7 @@ class Kubelet:
     the places of the other.
     """
 
-    def __init__(self, state: SandboxState, tools: Tools, hook_for: HookFor = lambda _: None) -> None:
+    def __init__(self, state: SandboxState, tools: NodeRuntime, hook_for: HookFor = lambda _: None) -> None:
         self._state = state
         self._store = state.store
         self._tools = tools
@@ -204,7 +204,7 @@ class Kubelet:
         told = (pod.get("status") or {}).get("conditions") or ()
         if any(one.get("message") == waits.message for one in told):
             return
-        around = _Around(self._state, pod, hooked=False)
+        around = _NodePodContext(self._state, pod, hooked=False)
         around.tell(waits.event, waits.told)
         around.report(waiting_for_node(waits), {})
 
@@ -229,11 +229,11 @@ class Kubelet:
             return
         pod["spec"]["nodeName"] = NODE
         hook = self._hook_for(pod)
-        around = _Around(self._state, pod, hooked=hook is not None)
+        around = _NodePodContext(self._state, pod, hooked=hook is not None)
         run = self._runs[key] = PodRun(pod, self._directory(key), around, self._tools, hook)
         try:
             await self._run(run)
-        except Waits:
+        except PodBlocked:
             self._waiting.add(key)
         except ApiError:  # the pod was deleted meanwhile
             pass
@@ -338,7 +338,7 @@ class Kubelet:
                 run.sample_logs()
 
 
-class _Around:
+class _NodePodContext:
     """What a pod of the sandbox knows of it, and whom it tells: the store."""
 
     def __init__(self, state: SandboxState, pod: Json, *, hooked: bool) -> None:
@@ -393,9 +393,9 @@ def _tell(state: SandboxState, pod: Json, reason: str, message: str, type: str, 
     record_event(state.store, pod, reason=reason, message=message, component=component, type=type)
 
 
-def _unschedulable(why: str, preemption: str = "Preemption is not helpful for scheduling") -> Waits:
+def _unschedulable(why: str, preemption: str = "Preemption is not helpful for scheduling") -> PodBlocked:
     message = f"0/1 nodes are available: {why}. preemption: 0/1 nodes are available: 1 {preemption}."
-    return Waits("Unschedulable", message, event="FailedScheduling")
+    return PodBlocked("Unschedulable", message, event="FailedScheduling")
 
 
 def _key(pod: Json) -> Key:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from hera_k8s_sandbox.kubelet.mounts import Launch, Task
-from hera_k8s_sandbox.kubelet.path_rewriting import REWRITE, Rewriting
+from hera_k8s_sandbox.kubelet.path_rewriting import REWRITE, RewritingView
 from hera_k8s_sandbox.kubelet.private_roots import BUBBLEWRAP, UNSHARE, Bubblewrap, Unshare
 
 AUTO: Final = "auto"
@@ -18,7 +18,7 @@ _PRIVATE_ROOTS: Final = {BUBBLEWRAP: Bubblewrap.find, UNSHARE: Unshare.find}  # 
 _ADVICE: Final = "allow user namespaces on this machine, or install bubblewrap"
 
 
-class View(Protocol):
+class MountView(Protocol):
     """A way to show a task its mounts."""
 
     @property
@@ -29,7 +29,7 @@ class View(Protocol):
         """Prepare the task's directory and say what to start. Raises Unrewritable."""
 
 
-def choose_view(kind: str, state_directory: Path) -> View:
+def choose_view(kind: str, state_directory: Path) -> MountView:
     """The view of a kind; `auto` takes the first that works. Raises ValueError for a kind that does not."""
     for name, find in _PRIVATE_ROOTS.items():
         view = find(state_directory) if kind in (AUTO, name) else None
@@ -42,4 +42,4 @@ def choose_view(kind: str, state_directory: Path) -> View:
             f"a shell would take {str(state_directory)!r}, to which mount paths are rewritten, for several words: "
             f"take a directory without blanks and quotes (--sandbox-dir), or {_ADVICE}"
         )
-    return Rewriting()
+    return RewritingView()

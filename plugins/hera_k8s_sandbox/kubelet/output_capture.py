@@ -16,7 +16,7 @@ ROOT: Final = "/"
 
 
 @dataclass
-class Catches:
+class OutputCapture:
     """Where the results of one task will be.
 
     found: by the path that the task sees. root: a directory for `/` itself, where one of them is there. shown:
@@ -42,9 +42,9 @@ class Catches:
         return arguments
 
 
-def plan(paths: Iterable[str], directory: Path, known: Mapping[str, Path]) -> Catches:
+def plan(paths: Iterable[str], directory: Path, known: Mapping[str, Path]) -> OutputCapture:
     """Places below `directory` for paths; known: directories that the task writes to anyway, by where it sees them."""
-    planned = Catches()
+    planned = OutputCapture()
     for number, path in enumerate(sorted(paths, key=lambda each: each.count("/"))):
         beside = {**known, **planned.added, **planned.shown}
         inside = _inside(beside, path)

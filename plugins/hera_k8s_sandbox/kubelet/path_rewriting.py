@@ -41,7 +41,7 @@ class Unrewritable(Exception):
 
 
 @dataclass(frozen=True)
-class Rewriting:
+class RewritingView:
     """Paths of mounts are replaced by those behind them, wherever they are written out."""
 
     kind: str = REWRITE

@@ -12,7 +12,7 @@ Json = dict[str, Any]
 TOKEN_SECONDS = 3600  # what a projected token lives unless its volume says otherwise
 
 
-class Waits(Exception):
+class PodBlocked(Exception):
     """A pod cannot start yet; reason and message as kubelet or scheduler give them."""
 
     def __init__(self, reason: str, message: str, *, event: str = "", told: str = "") -> None:
@@ -23,7 +23,7 @@ class Waits(Exception):
         self.told = told or message
 
 
-class Surroundings(Protocol):
+class PodContext(Protocol):
     """The cluster around one pod, as the one who runs it sees it.
 
     Everything is called on the event loop. What looks something up may take its time; what reports must not: it
@@ -58,7 +58,7 @@ class Sources:
     tokens: Mapping[tuple[str, int], str] = field(default_factory=dict, repr=False)
 
 
-async def look_up(pod: Json, around: Surroundings) -> Sources:
+async def look_up(pod: Json, around: PodContext) -> Sources:
     """Look up everything that a pod refers to. Raises Waits when it has a claim that cannot be used yet."""
     claims = {name: await around.claim(name) for name in dict.fromkeys(_claims(pod))}
     objects = {key: await around.find(*key) for key in dict.fromkeys(_objects(pod))}

@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_sandbox.kubelet import logs, pod_status
-from hera_k8s_sandbox.kubelet.container import BackOff, ContainerRun, Place
+from hera_k8s_sandbox.kubelet.container import BackOff, ContainerConfig, ContainerRun
 from hera_k8s_sandbox.kubelet.environment import ADDRESS, config_error, environment_of, expand_references
 from hera_k8s_sandbox.kubelet.images import Images, Programs, pull_error
 from hera_k8s_sandbox.kubelet.mounts import Launch, Task
-from hera_k8s_sandbox.kubelet.pod_context import Sources, Surroundings, Waits, containers_of, look_up
+from hera_k8s_sandbox.kubelet.pod_context import PodBlocked, PodContext, Sources, containers_of, look_up
 from hera_k8s_sandbox.kubelet.process_runner import Ended, Runner
 from hera_k8s_sandbox.kubelet.volumes import Volume, mounts_of, write_volumes
 from hera_k8s_sandbox.store.entries import now_text
@@ -45,7 +45,7 @@ _REFUSED: Final = ("shareProcessNamespace", "hostPID")  # each container is a tr
 
 
 @dataclass(frozen=True)
-class Tools:
+class NodeRuntime:
     """What the pods of one machine are run with."""
 
     runner: Runner
@@ -106,7 +106,7 @@ class PodRun:
     """Runs one pod. It is used once; see the module's docstring."""
 
     def __init__(
-        self, pod: Json, directory: Path, around: Surroundings, tools: Tools, hook: PodHook | None = None
+        self, pod: Json, directory: Path, around: PodContext, tools: NodeRuntime, hook: PodHook | None = None
     ) -> None:
         """directory: for the pod's files and logs; the caller removes it, or what `SCRATCH` names of it."""
         self.pod = pod
@@ -152,7 +152,7 @@ class PodRun:
             self._sources = await look_up(self.pod, self._around)
             self._volumes = write_volumes(self.pod, self._sources, self.directory / "volumes")
             await self._hook.prepare(self)
-        except Waits as waits:
+        except PodBlocked as waits:
             self._show_waiting(waits)
             raise
         first = self._containers.init[:1] or self._containers.regular
@@ -160,7 +160,7 @@ class PodRun:
         for one in first:
             try:
                 self._tasks[one.name] = await self._hook.supply(one.container, self._task(one.container))
-            except Waits as waits:
+            except PodBlocked as waits:
                 one.wait(waits)
                 problems.append(waits)
         if len(problems) == len(first):
@@ -242,7 +242,7 @@ class PodRun:
 
     def _make_containers(self) -> _Containers:
         made = _Containers()
-        place = Place(
+        place = ContainerConfig(
             pod=self.pod,
             directory=self.directory,
             runner=self._tools.runner,
@@ -317,7 +317,7 @@ class PodRun:
         if problem is not None:
             self._tell("Failed", f'Failed to pull image "{image}": {problem}')
             message = f'Back-off pulling image "{image}": ErrImagePull: {problem}'
-            raise Waits("ImagePullBackOff", message, event="BackOff")
+            raise PodBlocked("ImagePullBackOff", message, event="BackOff")
         if container.get("restartPolicyRules"):
             raise config_error("the sandbox does not support restartPolicyRules", told=None)
         env = environment_of(self.pod, container, self._sources)
@@ -376,7 +376,7 @@ class PodRun:
         """Whether the last report comes next: what there is to say is said then."""
         return not self._containers.init and all(one.over for one in self._containers.regular)
 
-    def _show_waiting(self, waits: Waits) -> None:
+    def _show_waiting(self, waits: PodBlocked) -> None:
         """Let the pod say for what it waits as a whole."""
         self._tell(waits.event, waits.told)
         if waits.reason == "Unschedulable":
@@ -414,7 +414,7 @@ class PodRun:
         self._around.report(status, self._hook.annotations)
 
 
-def waiting_for_node(waits: Waits) -> Json:
+def waiting_for_node(waits: PodBlocked) -> Json:
     """The status of a pod that cannot be scheduled yet."""
     condition = {"type": "PodScheduled", "status": "False", "reason": waits.reason, "message": waits.message}
     return {"phase": "Pending", "conditions": [condition]}

@@ -18,7 +18,7 @@ from typing import IO, Final
 
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.kubelet import watchdog
-from hera_k8s_sandbox.kubelet.mount_views import View
+from hera_k8s_sandbox.kubelet.mount_views import MountView
 from hera_k8s_sandbox.kubelet.mounts import Launch, Task
 from hera_k8s_sandbox.kubelet.path_rewriting import Unrewritable
 from hera_k8s_sandbox.kubelet.private_roots import UNSHARE
@@ -48,7 +48,7 @@ class Runner:
     being started when this process was killed may stay.
     """
 
-    def __init__(self, view: View, directory: Path | None = None) -> None:
+    def __init__(self, view: MountView, directory: Path | None = None) -> None:
         self._directory = directory
         self.view = view
         self._spawner = spawner_for(view.kind)

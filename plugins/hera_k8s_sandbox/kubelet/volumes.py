@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.kubelet.environment import config_error, data_of, expand_references, field_of, resource_of
 from hera_k8s_sandbox.kubelet.mounts import Mount
-from hera_k8s_sandbox.kubelet.pod_context import TOKEN_SECONDS, Sources, Waits
+from hera_k8s_sandbox.kubelet.pod_context import TOKEN_SECONDS, PodBlocked, Sources
 
 Json = dict[str, Any]
 
@@ -65,7 +65,7 @@ def _volume(pod: Json, volume: Json, sources: Sources, directory: Path) -> Volum
         files = (file for part in source.get("sources") or () for file in _part_files(pod, name, part, sources))
     else:
         told = f"the sandbox does not support volumes of {kind}"
-        raise Waits("ContainerCreating", "", event="FailedMount", told=told)
+        raise PodBlocked("ContainerCreating", "", event="FailedMount", told=told)
     _write(target, list(files), int(source.get("defaultMode") or _DEFAULT_MODE), name)
     return Volume(target, read_only=True, given=True)
 
@@ -85,7 +85,7 @@ def _part_files(pod: Json, volume: str, part: Json, sources: Sources) -> Iterato
         yield _File(str(source["path"]), sources.tokens[key].encode(), _TOKEN_MODE)
     else:
         told = f"the sandbox does not support projected volumes of {kind}"
-        raise Waits("ContainerCreating", "", event="FailedMount", told=told)
+        raise PodBlocked("ContainerCreating", "", event="FailedMount", told=told)
 
 
 def _object_files(volume: str, kind: str, name: str, source: Json, sources: Sources) -> Iterator[_File]:
@@ -125,9 +125,9 @@ def _write(target: Path, files: list[_File], mode: int, volume: str) -> None:
         path.chmod(int(file.mode or mode) | 0o400)
 
 
-def _failed_mount(volume: str, why: str) -> Waits:
+def _failed_mount(volume: str, why: str) -> PodBlocked:
     told = f'MountVolume.SetUp failed for volume "{volume}" : {why}'
-    return Waits("ContainerCreating", "", event="FailedMount", told=told)
+    return PodBlocked("ContainerCreating", "", event="FailedMount", told=told)
 
 
 def _mount(mount: Json, volume: Volume, env: Mapping[str, str]) -> Mount:

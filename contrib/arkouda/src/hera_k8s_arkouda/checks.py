@@ -12,7 +12,7 @@ from hera_k8s_arkouda.install import resource_of
 from hera_k8s_arkouda.requirements import DIGEST, Capacity, Installed, PrometheusSelection, SshKeys, TokenSecret
 from hera_k8s_arkouda.rights import in_namespace
 from hera_k8s_arkouda.selectors import matches
-from hera_k8s_utils import CheckResult, Context, PlatformError, Trouble, fail, ok, unknown, warn
+from hera_k8s_utils import CheckResult, Context, ErrorKind, PlatformError, fail, ok, unknown, warn
 
 Json = dict[str, Any]
 
@@ -96,7 +96,7 @@ def check_prometheus(settings: None, context: Context, wanted: PrometheusSelecti
     try:
         found = list(context.kubernetes.list(_MONITORING, "prometheuses", scope="cluster"))
     except PlatformError as error:
-        if error.trouble is not Trouble.MISSING:
+        if error.trouble is not ErrorKind.MISSING:
             raise
         return unknown("this cluster has no Prometheus objects to look at")
     here = context.kubernetes.namespace
@@ -131,7 +131,7 @@ def _looks_into(context: Context, prometheus: Json, namespace: str) -> bool | No
     try:
         found = context.kubernetes.get("v1", "namespaces", namespace, scope="cluster")
     except PlatformError as error:
-        if error.trouble is Trouble.FORBIDDEN:
+        if error.trouble is ErrorKind.FORBIDDEN:
             return None
         raise
     return matches(selector, {"kubernetes.io/metadata.name": namespace, **(found["metadata"].get("labels") or {})})
@@ -157,6 +157,6 @@ def find(context: Context, api_version: str, resource: str, name: str) -> Json |
     try:
         return context.kubernetes.get(api_version, resource, name)
     except PlatformError as error:
-        if error.trouble is Trouble.MISSING:
+        if error.trouble is ErrorKind.MISSING:
             return None
         raise

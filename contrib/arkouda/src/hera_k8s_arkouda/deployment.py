@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from hera_k8s_arkouda.fields import LOG_LEVELS, PULL_POLICIES, Problems
+from hera_k8s_arkouda.fields import LOG_LEVELS, PULL_POLICIES, ValidationErrors
 
 ANYWHERE: Final = "https://kubernetes.default.svc"
 """The API server as every pod of an ordinary cluster reaches it."""
@@ -61,7 +61,7 @@ class ArkoudaDeployment:
             object.__setattr__(self, "total_number_of_locales", self.number_of_locales + 1)
         if not self.log_level.startswith("LogLevel.") and self.log_level.upper() in LOG_LEVELS:
             object.__setattr__(self, "log_level", f"LogLevel.{self.log_level.upper()}")
-        problems = Problems("the Arkouda instance")
+        problems = ValidationErrors("the Arkouda instance")
         problems.service("instance_name", self.instance_name, longest=LONGEST_INSTANCE)
         problems.tag("release_version", self.release_version)
         problems.service("namespace", self.namespace)
@@ -135,7 +135,7 @@ class ArkoudaDeletion:
     collect_metrics: bool = True
 
     def __post_init__(self) -> None:
-        problems = Problems("the Arkouda instance")
+        problems = ValidationErrors("the Arkouda instance")
         problems.service("instance_name", self.instance_name, longest=LONGEST_INSTANCE)
         problems.url("kubernetes_url", self.kubernetes_url)
         problems.raise_if_any("hera-k8s arkouda delete --help lists flags and variables")
@@ -172,7 +172,7 @@ class ArkoudaExporter:
     launcher: str = "slurm"
 
     def __post_init__(self) -> None:
-        problems = Problems("the exporter")
+        problems = ValidationErrors("the exporter")
         problems.service("app_name", self.app_name)
         problems.service("service_name", self.service_name)
         problems.tag("release_version", self.release_version)
@@ -209,7 +209,7 @@ class ArkoudaExporterDeletion:
     service_name: str
 
     def __post_init__(self) -> None:
-        problems = Problems("the exporter")
+        problems = ValidationErrors("the exporter")
         problems.service("app_name", self.app_name)
         problems.service("service_name", self.service_name)
         problems.raise_if_any("hera-k8s arkouda exporter delete --help lists flags and variables")

@@ -43,10 +43,10 @@ def requirements_for(subject: Subject, account: str = WORKFLOWS_ACCOUNT) -> Sequ
 
 
 def _rights(account: str) -> list[Requirement]:
-    from hera_k8s_kube import Right
+    from hera_k8s_kube import Permission
 
     return [
-        Right(f"{resource}.{group}" if group else resource, verbs=tuple(sorted(verbs)), account=account)
+        Permission(f"{resource}.{group}" if group else resource, verbs=tuple(sorted(verbs)), account=account)
         for (group, resource), verbs in sorted(needed().items())
     ]
 

@@ -20,7 +20,7 @@ _POSIX: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(m|k|[MGTPE]|[KMGTPE]i)?")
 
 
-class Problems:
+class ValidationErrors:
     """What is wrong with the fields of one record, gathered so that a user mends them in one go."""
 
     def __init__(self, of: str) -> None:

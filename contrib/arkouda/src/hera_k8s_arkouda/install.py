@@ -9,7 +9,7 @@ from typing import Any, Final
 from hera_k8s_arkouda.requirements import DIGEST, Installed
 from hera_k8s_arkouda.rights import account_objects, in_namespace
 from hera_k8s_arkouda.templates import WORKFLOWS_ACCOUNT, template_bodies
-from hera_k8s_utils import Context, PlatformError, Trouble
+from hera_k8s_utils import Context, ErrorKind, PlatformError
 
 Json = dict[str, Any]
 
@@ -77,7 +77,7 @@ def _read(installed: Installed, context: Context) -> Json | None:
     try:
         return context.kubernetes.get(installed.body["apiVersion"], resource_of(installed.body), installed.name)
     except PlatformError as error:
-        if error.trouble is Trouble.MISSING:
+        if error.trouble is ErrorKind.MISSING:
             return None
         raise
 
@@ -95,5 +95,5 @@ def _delete(context: Context, api_version: str, resource: str, name: str) -> Non
     try:
         context.kubernetes.delete(api_version, resource, name)
     except PlatformError as error:
-        if error.trouble is not Trouble.MISSING:
+        if error.trouble is not ErrorKind.MISSING:
             raise

@@ -8,13 +8,13 @@ from typing import Any
 
 from hera_k8s_arkouda.deployment import Subject
 from hera_k8s_arkouda.templates import METRICS_WANTED, template_bodies
-from hera_k8s_utils import Context, Manifest, PlatformError, Trouble
+from hera_k8s_utils import Context, ErrorKind, Manifest, PlatformError
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Thing:
+class ManagedObject:
     """One object by its kind and name."""
 
     api_version: str
@@ -32,7 +32,7 @@ class Thing:
         return f"{self.kind} {self.name}"
 
 
-def things_of(subject: Subject) -> list[Thing]:
+def things_of(subject: Subject) -> list[ManagedObject]:
     """What the workflow of a subject makes or deletes, in its order."""
     parameters = subject.parameters()
     body = template_bodies()[subject.template]
@@ -40,7 +40,7 @@ def things_of(subject: Subject) -> list[Thing]:
     found = []
     for part in Manifest.of(body).resources():
         if part.template not in skipped:
-            found.append(Thing(part.api_version, part.kind, _filled(part.name, parameters)))
+            found.append(ManagedObject(part.api_version, part.kind, _filled(part.name, parameters)))
     return list(dict.fromkeys(found))
 
 
@@ -63,38 +63,38 @@ def _filled(text: str, parameters: dict[str, str]) -> str:
     return text
 
 
-def look(context: Context, thing: Thing) -> Json | None:
+def look(context: Context, thing: ManagedObject) -> Json | None:
     """The object; None when there is none, or when the cluster does not know its kind."""
     try:
         return context.kubernetes.get(thing.api_version, thing.resource, thing.name)
     except PlatformError as error:
-        if error.trouble is Trouble.MISSING:
+        if error.trouble is ErrorKind.MISSING:
             return None
         raise
 
 
-def is_known(context: Context, thing: Thing) -> bool:
+def is_known(context: Context, thing: ManagedObject) -> bool:
     """Whether the cluster knows the kind of the object; true where it may not be looked at."""
     try:
         context.kubernetes.get(thing.api_version, thing.resource, thing.name)
     except PlatformError as error:
-        if error.trouble not in (Trouble.MISSING, Trouble.FORBIDDEN):
+        if error.trouble not in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
             raise
-        return error.trouble is Trouble.FORBIDDEN or error.reason == "NotFound"  # an unknown kind has no such reason
+        return error.trouble is ErrorKind.FORBIDDEN or error.reason == "NotFound"  # an unknown kind has no such reason
     return True
 
 
-def is_there(context: Context, thing: Thing) -> bool | None:
+def is_there(context: Context, thing: ManagedObject) -> bool | None:
     """Whether the object is there; None where it may not be looked at."""
     try:
         return look(context, thing) is not None
     except PlatformError as error:
-        if error.trouble is not Trouble.FORBIDDEN:
+        if error.trouble is not ErrorKind.FORBIDDEN:
             raise
         return None
 
 
-def present(context: Context, things: Iterable[Thing]) -> list[Thing]:
+def present(context: Context, things: Iterable[ManagedObject]) -> list[ManagedObject]:
     """Those that are there, as far as they may be looked at."""
     return [thing for thing in things if is_there(context, thing)]
 
@@ -114,7 +114,7 @@ def pods_of(context: Context, app: str) -> list[PodState]:
     try:
         return sorted((_state(pod) for pod in found), key=lambda state: state.name)
     except PlatformError as error:
-        if error.trouble is not Trouble.FORBIDDEN:
+        if error.trouble is not ErrorKind.FORBIDDEN:
             raise
         return []
 

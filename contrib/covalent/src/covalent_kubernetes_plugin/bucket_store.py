@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from covalent_kubernetes_plugin.errors import StoreUnreadable, TaskFailed
-from covalent_kubernetes_plugin.stores import Parcel
+from covalent_kubernetes_plugin.stores import TaskBundle
 from hera_k8s_utils import HeraK8sError, OptionsError
 
 _LONGEST: Final = 7 * 24 * 3600
@@ -26,7 +26,7 @@ class BucketStore:
         self._region = region
         self._expires = min(_LONGEST, int(lasting) + _MARGIN) if lasting else _LONGEST
 
-    def send(self, name: str, payload: bytes) -> Parcel:
+    def send(self, name: str, payload: bytes) -> TaskBundle:
         """Raises `TaskFailed` when the bucket does not take it."""
         try:
             files, task, outcome = self._open(name)
@@ -37,7 +37,7 @@ class BucketStore:
             raise
         except Exception as error:  # of many libraries
             raise self._refused("the task cannot be written to the data store", error) from error
-        return Parcel({"url": getting}, {"url": putting})
+        return TaskBundle({"url": getting}, {"url": putting})
 
     def fetch(self, name: str, nonce: str, log: Callable[[], Iterable[str]]) -> bytes | None:  # noqa: ARG002
         """The object that the pod left. Raises `StoreUnreadable` when the bucket does not say whether there is one."""

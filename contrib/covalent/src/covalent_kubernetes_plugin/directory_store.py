@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from covalent_kubernetes_plugin.errors import StoreUnreadable, TaskFailed
-from covalent_kubernetes_plugin.stores import STORE, Parcel
+from covalent_kubernetes_plugin.stores import STORE, TaskBundle
 
 Json = dict[str, Any]
 
@@ -28,7 +28,7 @@ class DirectoryStore:
         self._volume = volume
         self._inside = inside
 
-    def send(self, name: str, payload: bytes) -> Parcel:
+    def send(self, name: str, payload: bytes) -> TaskBundle:
         """Write the task. Raises `TaskFailed` where this machine cannot."""
         directory = self._here / name
         try:
@@ -47,7 +47,7 @@ class DirectoryStore:
                 hint="data_store, or what follows its @, must be a directory that this machine can write to",
             ) from None
         volume, mount = self._mounted(name)
-        return Parcel({"file": "task"}, {"file": "outcome"}, volumes=[volume], mounts=[mount])
+        return TaskBundle({"file": "task"}, {"file": "outcome"}, volumes=[volume], mounts=[mount])
 
     def _mounted(self, name: str) -> tuple[Json, Json]:
         mount: Json = {"name": "store", "mountPath": STORE}

@@ -22,7 +22,7 @@ _LINES: Final = 20
 """Lines of a log that an error quotes."""
 
 
-class Patience:
+class PendingLimit:
     """How long a task may be pending for a reason. Without one there is no limit.
 
     limit: seconds since some reason was first found. soon: the same for reasons such as an image that cannot be pulled,

@@ -21,7 +21,7 @@ from covalent._shared_files.exceptions import TaskCancelledError, TaskRuntimeErr
 from covalent.executor.base import AsyncBaseExecutor
 
 from covalent_kubernetes_plugin.settings import DEFAULTS, settled
-from hera_k8s_utils import PlatformError, Trouble
+from hera_k8s_utils import ErrorKind, PlatformError
 
 if TYPE_CHECKING:
     from covalent_kubernetes_plugin import failures
@@ -42,7 +42,7 @@ _PULLS: Final = 3
 """Times poll_freq that an image may resist being pulled: by default 30 s, in which a kubelet tries three times."""
 _LOOKS: Final = 7
 """Looks for an outcome that the pod says it has left: a shared file system may take half a minute to show it."""
-_PASSING: Final = (Trouble.UNREACHABLE, Trouble.TIMEOUT, Trouble.THROTTLED, Trouble.SERVER)
+_PASSING: Final = (ErrorKind.UNREACHABLE, ErrorKind.TIMEOUT, ErrorKind.THROTTLED, ErrorKind.SERVER)
 _LOOKS_AT_LOG: Final = 3
 """Further looks at a log whose last lines are missing: it is written beside the container's end."""
 
@@ -167,7 +167,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
         task_metadata: dict[str, Any],
     ) -> Run:
         """The run of a task; in a thread, since pickling and AWS take their time."""
-        from covalent_kubernetes_plugin.manifests import Wanted
+        from covalent_kubernetes_plugin.manifests import TaskSpec
         from covalent_kubernetes_plugin.names import job_name
         from covalent_kubernetes_plugin.registries import docker_config
         from covalent_kubernetes_plugin.runs import Run
@@ -175,7 +175,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
         from covalent_kubernetes_plugin.tasks import pack
 
         dispatch_id, node_id = str(task_metadata["dispatch_id"]), str(task_metadata["node_id"])
-        wanted = Wanted(
+        wanted = TaskSpec(
             name=job_name(dispatch_id, node_id),
             attempt=secrets.token_hex(4),
             process=cluster.process,
@@ -210,10 +210,10 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
     async def _ended(self, cluster: Cluster, name: str, updates: Updates) -> tuple[Job, str]:
         """The Job once it is over, and why it was pending. The watch says so; while it is silent, pending tasks are
         looked at, and while it is down, all are."""
-        from covalent_kubernetes_plugin.failures import Patience
+        from covalent_kubernetes_plugin.failures import PendingLimit
 
         pause = max(_LEAST, float(self.poll_freq))
-        patience = Patience(name, self.base_image, limit=float(self.pending_limit), soon=_PULLS * pause)
+        patience = PendingLimit(name, self.base_image, limit=float(self.pending_limit), soon=_PULLS * pause)
         phase = "Pending"
         while True:
             update = await updates.next(pause)
@@ -232,7 +232,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
                 return job, patience.reason if phase == "Pending" else ""
             phase = job.phase
 
-    async def _looked_at(self, cluster: Cluster, name: str, patience: failures.Patience) -> Job | None:
+    async def _looked_at(self, cluster: Cluster, name: str, patience: failures.PendingLimit) -> Job | None:
         """The Job as it is; None when it cannot be seen now. Raises `TaskPending` when it will not begin."""
         try:
             job = await cluster.call(cluster.jobs.get, name)
@@ -240,7 +240,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
                 reason = await cluster.call(cluster.jobs.why_pending, name)
                 patience.consider(reason, asyncio.get_running_loop().time())
         except PlatformError as error:
-            if error.trouble is Trouble.MISSING:
+            if error.trouble is ErrorKind.MISSING:
                 raise TaskCancelledError from None
             log.warning("the task %s cannot be looked at: %s", name, error)
             return None

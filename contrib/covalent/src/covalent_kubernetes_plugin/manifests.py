@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from covalent_kubernetes_plugin.names import label_value
-from covalent_kubernetes_plugin.stores import STORE, Parcel
+from covalent_kubernetes_plugin.stores import STORE, TaskBundle
 from covalent_kubernetes_plugin.tasks import Task
 
 Json = dict[str, Any]
@@ -26,7 +26,7 @@ _ABANDONED: Final = 24 * 3600
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TaskSpec:
     """What the Job of a task is made of.
 
     name: of the Job. attempt: a word that no other try of this task has. process: whose tasks are watched together.
@@ -63,14 +63,14 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Sealing:
+class SealingKey:
     """What makes an outcome the one of this task: a key that only its pod is told, and a word that marks its lines."""
 
     key: bytes = field(repr=False)
     nonce: str
 
 
-def task_secret(wanted: Wanted, task: Task, digest: str, parcel: Parcel, sealing: Sealing) -> Json:
+def task_secret(wanted: TaskSpec, task: Task, digest: str, parcel: TaskBundle, sealing: SealingKey) -> Json:
     """The Secret that the pod mounts: the runner, cloudpickle, the ticket, and the task when it is small."""
     ticket = {
         "key": sealing.key.hex(),
@@ -91,13 +91,13 @@ def task_secret(wanted: Wanted, task: Task, digest: str, parcel: Parcel, sealing
     return _secret(wanted, wanted.unique, "Opaque", data)
 
 
-def pull_secret(wanted: Wanted, config: Json) -> Json:
+def pull_secret(wanted: TaskSpec, config: Json) -> Json:
     """A login of the image's registry."""
     data = {".dockerconfigjson": base64.b64encode(json.dumps(config).encode()).decode("ascii")}
     return _secret(wanted, f"{wanted.unique}-pull", "kubernetes.io/dockerconfigjson", data)
 
 
-def _secret(wanted: Wanted, name: str, kind: str, data: Json) -> Json:
+def _secret(wanted: TaskSpec, name: str, kind: str, data: Json) -> Json:
     metadata = {"name": name, "labels": wanted.labels}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "immutable": True, "data": data}
 
@@ -115,7 +115,7 @@ def cloudpickle_archive() -> bytes:
     return buffer.getvalue()
 
 
-def job(wanted: Wanted, parcel: Parcel, *, pull: bool) -> Json:
+def job(wanted: TaskSpec, parcel: TaskBundle, *, pull: bool) -> Json:
     """The Job: one pod, once. pull: there is a pull secret."""
     spec: Json = {
         "backoffLimit": 0,
@@ -130,7 +130,7 @@ def job(wanted: Wanted, parcel: Parcel, *, pull: bool) -> Json:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
-def _pod(wanted: Wanted, parcel: Parcel, *, pull: bool) -> Json:
+def _pod(wanted: TaskSpec, parcel: TaskBundle, *, pull: bool) -> Json:
     resources = {name: value for name, value in (("cpu", wanted.vcpu), ("memory", wanted.memory)) if value}
     container: Json = {
         "name": "task",

@@ -170,7 +170,7 @@ def in_child(task: bytes, keep: int) -> tuple[Json, bytes]:
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: end(child, ending))
     outputs = [Copied(child.stdout, 1, keep), Copied(child.stderr, 2, keep)]
-    told = Told(reading)
+    told = Reported(reading)
     with contextlib.suppress(OSError):  # when it is gone, its status says how
         send(child.stdin, task)
     status = child.wait()
@@ -260,7 +260,7 @@ class Copied(threading.Thread):
         return before + kept.decode("utf-8", "replace")
 
 
-class Told(threading.Thread):
+class Reported(threading.Thread):
     """What the child says of its task: a line of JSON with the result's size, then the result."""
 
     def __init__(self, reading: int) -> None:

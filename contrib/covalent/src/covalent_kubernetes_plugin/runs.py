@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from covalent_kubernetes_plugin import manifests
-from covalent_kubernetes_plugin.manifests import Sealing, Wanted
+from covalent_kubernetes_plugin.manifests import SealingKey, TaskSpec
 from covalent_kubernetes_plugin.results import Outcome, unsealed
-from hera_k8s_utils import DIGEST_LABEL, Desk, PlatformError, Trouble, submit_once
+from hera_k8s_utils import DIGEST_LABEL, ErrorKind, PlatformError, SubmissionTarget, submit_once
 
 if TYPE_CHECKING:
     from covalent_kubernetes_plugin.cluster import Cluster
@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 CONTAINER = "task"
 
 
-def new_sealing() -> Sealing:
+def new_sealing() -> SealingKey:
     """The key and the word of one task."""
-    return Sealing(secrets.token_bytes(32), secrets.token_hex(8))
+    return SealingKey(secrets.token_bytes(32), secrets.token_hex(8))
 
 
 @dataclass
@@ -41,10 +41,10 @@ class Run:
 
     cluster: Cluster
     store: Store
-    wanted: Wanted
+    wanted: TaskSpec
     task: Task = field(repr=False)
     pull: Json | None = field(default=None, repr=False)
-    sealing: Sealing = field(default_factory=new_sealing)
+    sealing: SealingKey = field(default_factory=new_sealing)
     _secrets: list[str] = field(default_factory=list)
 
     def submit(self) -> Job:
@@ -72,7 +72,7 @@ class Run:
         kubernetes = self.cluster.kubernetes
         secret["metadata"]["labels"][DIGEST_LABEL] = self.sealing.nonce  # told apart by what only this try knows
         self._secrets.append(secret["metadata"]["name"])
-        desk = Desk(
+        desk = SubmissionTarget(
             kubernetes.namespace,
             create=partial(kubernetes.create, "v1", "secrets"),
             read=partial(kubernetes.get, "v1", "secrets"),
@@ -91,7 +91,7 @@ class Run:
             for line in self.cluster.jobs.logs(self.wanted.name, container=CONTAINER):
                 yield line.text
         except PlatformError as error:
-            if error.trouble not in (Trouble.MISSING, Trouble.INVALID):
+            if error.trouble not in (ErrorKind.MISSING, ErrorKind.INVALID):
                 raise
 
     def pods(self) -> list[Json]:
@@ -114,7 +114,7 @@ class Run:
         try:
             found = self.cluster.jobs.get(self.wanted.name)
         except PlatformError as error:
-            if error.trouble is not Trouble.MISSING:
+            if error.trouble is not ErrorKind.MISSING:
                 raise
             return
         if found.labels.get(manifests.ATTEMPT) == self.wanted.attempt:
@@ -124,7 +124,7 @@ class Run:
         try:
             self.cluster.kubernetes.delete("v1", "secrets", name)
         except PlatformError as error:
-            if error.trouble is not Trouble.MISSING:
+            if error.trouble is not ErrorKind.MISSING:
                 raise
 
     @staticmethod

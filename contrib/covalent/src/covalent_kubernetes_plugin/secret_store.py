@@ -11,7 +11,7 @@ from typing import Final
 
 from covalent_kubernetes_plugin import results
 from covalent_kubernetes_plugin.errors import TaskFailed
-from covalent_kubernetes_plugin.stores import Parcel
+from covalent_kubernetes_plugin.stores import TaskBundle
 
 LARGEST_TASK: Final = 960 * 1024
 """Bytes, compressed: a Secret holds one MiB, and the runner and cloudpickle are in it too."""
@@ -24,7 +24,7 @@ _KEPT: Final = 128 * 1024
 class SecretStore:
     """A Secret and a log."""
 
-    def send(self, name: str, payload: bytes) -> Parcel:  # noqa: ARG002
+    def send(self, name: str, payload: bytes) -> TaskBundle:  # noqa: ARG002
         """Raises `TaskFailed` for a task that is too large."""
         packed = zlib.compress(payload, 6)
         if len(packed) > LARGEST_TASK:
@@ -33,7 +33,7 @@ class SecretStore:
                 found=f"function and arguments are {len(packed)} bytes when compressed, at most {LARGEST_TASK} fit",
                 hint="set data_store to a claim, a path or s3://bucket/prefix; or let tasks read large data themselves",
             )
-        return Parcel({"secret": "task.z"}, {"log": LARGEST_OUTCOME}, files={"task.z": packed}, keep=_KEPT)
+        return TaskBundle({"secret": "task.z"}, {"log": LARGEST_OUTCOME}, files={"task.z": packed}, keep=_KEPT)
 
     def fetch(self, name: str, nonce: str, log: Callable[[], Iterable[str]]) -> bytes | None:  # noqa: ARG002
         """The block between the other lines of the log."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from covalent_kubernetes_plugin.stores import open_store
-from hera_k8s_utils import OptionsError, listed, nearest, parse_quantity
+from hera_k8s_utils import OptionsError, join_names, nearest, parse_quantity
 
 KUBECONFIG: Final = "~/.kube/config"
 """As a value it stands for what kubectl would take: `$KUBECONFIG`, this file, in a pod the pod's account."""
@@ -44,7 +44,7 @@ def settled(given: dict[str, Any]) -> dict[str, Any]:
             near = nearest(name, DEFAULTS)
             raise OptionsError(
                 f"the executor k8s has no setting {name}",
-                found=f"there are: {listed(sorted(DEFAULTS), most=len(DEFAULTS))}",
+                found=f"there are: {join_names(sorted(DEFAULTS), most=len(DEFAULTS))}",
                 hint=f"{near} = ..." if near else "",
             )
     values = {name: _configured(name) if given.get(name) is None else given[name] for name in DEFAULTS}

@@ -18,7 +18,7 @@ STORE: Final = "/run/covalent-store"
 
 
 @dataclass(frozen=True)
-class Parcel:
+class TaskBundle:
     """What a store adds to a pod.
 
     task, outcome: where the runner takes the one and leaves the other, for its ticket. files: for the task's Secret.
@@ -36,7 +36,7 @@ class Parcel:
 class Store(Protocol):
     """Blocking calls, each about one task by its unique name."""
 
-    def send(self, name: str, payload: bytes) -> Parcel:
+    def send(self, name: str, payload: bytes) -> TaskBundle:
         """Make the task available to a pod that is to come."""
 
     def fetch(self, name: str, nonce: str, log: Callable[[], Iterable[str]]) -> bytes | None:

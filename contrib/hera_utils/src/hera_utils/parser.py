@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hera_k8s_utils import parser as whole_parser
-from hera_k8s_utils.compat.servers import Servers, ending_the_script
+from hera_k8s_utils.compat.servers import ScriptConnection, exiting_on_error
 from hera_k8s_utils.parser import ARGO_OPTIONS, KnownOption, verified
 from hera_k8s_utils.parser import parse_arguments as parse_all_arguments
 
@@ -26,8 +26,8 @@ class parser(whole_parser):
     @staticmethod
     def verify_args(args: Any) -> None:
         """Raise `ScriptExit` naming what is missing to reach the Argo server; does not ask it."""
-        with ending_the_script():
-            verified(Servers.of(args), ("argo",))
+        with exiting_on_error():
+            verified(ScriptConnection.of(args), ("argo",))
 
 
 def parse_arguments(args: Sequence[str] | None = None) -> Namespace:

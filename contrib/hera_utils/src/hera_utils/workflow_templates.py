@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hera_k8s_utils import PlatformError, Trouble, argo_server, k8s_cluster
-from hera_k8s_utils.compat.servers import ending_the_script
+from hera_k8s_utils import ErrorKind, PlatformError, argo_server, k8s_cluster
+from hera_k8s_utils.compat.servers import exiting_on_error
 from hera_k8s_utils.errors import ScriptExit
 from hera_k8s_utils.names import is_dns_subdomain
 
@@ -19,11 +19,11 @@ def clear_workflow_template(cluster: Any, name: str) -> None:
         raise ScriptExit(
             "no workflow template can have this name", found="lower-case letters, digits, - and . are wanted"
         )
-    with ending_the_script():
+    with exiting_on_error():
         try:
             _delete(cluster, name)
         except PlatformError as error:
-            if error.trouble is not Trouble.MISSING:
+            if error.trouble is not ErrorKind.MISSING:
                 raise
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from hera_k8s_kube.jobs import Jobs, at_once, open_jobs
+from hera_k8s_kube.jobs import Jobs, map_concurrently, open_jobs
 from hera_k8s_submission_helper import flags
 from hera_k8s_submission_helper.manifests import IDENTIFIER
 from hera_k8s_submission_helper.status import labels_of
@@ -22,7 +22,7 @@ def cancel(session: Session) -> int:
         jobs = open_jobs(container.context())
         found = list(jobs.list(labels_of(session)))
         doomed = [job.name for job in found if session.arguments.all or not job.over]
-        at_once(jobs.cancel, doomed)
+        map_concurrently(jobs.cancel, doomed)
     kept = len(found) - len(doomed)
     if console.json:
         console.document({"cancelled": len(doomed), "kept": kept})

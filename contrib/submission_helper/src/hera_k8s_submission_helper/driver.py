@@ -18,12 +18,14 @@ from typing import Final
 
 from hera_k8s_kube.jobs import Job, Jobs
 from hera_k8s_submission_helper.manifests import AT_ONCE
-from hera_k8s_utils import HeraK8sError, PlatformError, Strain, Trouble
+from hera_k8s_utils import ErrorKind, FailureBudget, HeraK8sError, PlatformError
 
 _READERS: Final = 4
 """Logs that are collected at a time."""
 _ENDED: Final = ("Succeeded", "Failed")
-_PASSING: Final = frozenset({Trouble.UNREACHABLE, Trouble.TIMEOUT, Trouble.THROTTLED, Trouble.SERVER, Trouble.CONFLICT})
+_PASSING: Final = frozenset(
+    {ErrorKind.UNREACHABLE, ErrorKind.TIMEOUT, ErrorKind.THROTTLED, ErrorKind.SERVER, ErrorKind.CONFLICT}
+)
 """Troubles of a request to resume a job that another try may get over; resuming twice is as good as once."""
 
 
@@ -112,12 +114,12 @@ class Driver:
     _phases: Counter[str] = field(default_factory=Counter)
     _retried: int = 0
     _cancelled: int = 0
-    _strain: Strain = field(init=False, repr=False)
+    _strain: FailureBudget = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Be as patient as the client is that follows the jobs."""
         goes_on = "those that run go on; `hera-k8s jobs wait` resumes the others"
-        self._strain = Strain("the jobs that wait", self.jobs.patience, goes_on)
+        self._strain = FailureBudget("the jobs that wait", self.jobs.patience, goes_on)
 
     def run(self) -> Counts:
         """Drive them; returns how they stand in the end. Raises `PlatformError` as following does."""
@@ -206,7 +208,7 @@ class Driver:
             try:
                 self.jobs.resume(name)
             except PlatformError as error:
-                if error.trouble is Trouble.MISSING:
+                if error.trouble is ErrorKind.MISSING:
                     continue  # deleted just now: its event comes
                 if error.trouble not in _PASSING:
                     raise
@@ -292,7 +294,7 @@ def _written(jobs: Jobs, job: Job, directory: Path) -> bool:
         os.utime(unfinished, (_moment(job), _moment(job)))
         os.replace(unfinished, directory / f"{name}.log")
     except PlatformError as error:
-        if error.trouble is not Trouble.MISSING:
+        if error.trouble is not ErrorKind.MISSING:
             raise
         return False
     finally:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hera_k8s_kube.jobs import literal
+from hera_k8s_kube.jobs import escape_dollars
 from hera_k8s_submission_helper.command_lines import Batch
 from hera_k8s_utils import Environment, Json, OptionsError
 
@@ -49,7 +49,7 @@ exit $status
 
 
 @dataclass(frozen=True)
-class Wishes:
+class JobOptions:
     """What each job may use.
 
     ncores: cores. memory: MB. minutes: of all its tries, 24 hours when it is not positive. retries: after the first.
@@ -91,11 +91,11 @@ def selector(identifier_label: str = "") -> str:
 
 
 @dataclass(frozen=True)
-class Maker:
+class JobFactory:
     """Makes the Jobs of a batch from one that went through the framework, which completed and amended it."""
 
     batch: Batch
-    wishes: Wishes
+    wishes: JobOptions
     pod: Json = field(repr=False)
 
     def job(self, number: int) -> Json:
@@ -103,7 +103,7 @@ class Maker:
         labels = {"app": APP, IDENTIFIER: self.batch.label}
         pod = copy.deepcopy(self.pod)
         main = pod["containers"][0]
-        main["command"] = ["bash", "-cl", literal(SCRIPT)]
+        main["command"] = ["bash", "-cl", escape_dollars(SCRIPT)]
         directory = self.wishes.directory(self.batch)
         variables = {
             "SUBMISSION_HELPER_COMMAND": self.batch.lines[number],
@@ -111,7 +111,7 @@ class Maker:
             "SUBMISSION_HELPER_OUTPUT": f"{directory}/{number:05d}" if directory else "",
         }
         kept = [each for each in main.get("env") or () if each["name"] not in variables]
-        main["env"] = [*kept, *({"name": name, "value": literal(text)} for name, text in variables.items())]
+        main["env"] = [*kept, *({"name": name, "value": escape_dollars(text)} for name, text in variables.items())]
         annotations = {NUMBER: str(number), AT_ONCE: str(self.wishes.at_once)}
         spec: Json = {
             "backoffLimit": self.wishes.retries,
@@ -125,7 +125,7 @@ class Maker:
         return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
-def pod_of(environment: Environment, wishes: Wishes) -> Json:
+def pod_of(environment: Environment, wishes: JobOptions) -> Json:
     """The pod that every job of a batch has, but for its command line."""
     amount = {"cpu": str(wishes.ncores), "memory": f"{wishes.memory}M"}
     pod: Json = environment.pod(

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from hera_k8s_kube.jobs import Job, Jobs, literal
+from hera_k8s_kube.jobs import Job, Jobs, escape_dollars
 from hera_k8s_submission_helper.command_lines import Batch
-from hera_k8s_submission_helper.manifests import APP, COMPLETE, IDENTIFIER, Maker
+from hera_k8s_submission_helper.manifests import APP, COMPLETE, IDENTIFIER, JobFactory
 from hera_k8s_utils import HeraK8sError, Json, OptionsError, PlatformError
 
 PATIENCE: Final = 600.0
@@ -27,7 +27,7 @@ echo '{_END}'
 
 
 @dataclass(frozen=True)
-class Present:
+class ExistingOutputs:
     """The numbers of the command lines whose output is there, of so many."""
 
     numbers: frozenset[int]
@@ -48,7 +48,7 @@ class Present:
         )
 
 
-def look(jobs: Jobs, maker: Maker) -> Present:
+def look(jobs: Jobs, maker: JobFactory) -> ExistingOutputs:
     """Ask the claim. Raises `OptionsError` without one, and `HeraK8sError` when the look itself fails."""
     directory = maker.wishes.directory(maker.batch)
     if not directory:
@@ -68,17 +68,17 @@ def look(jobs: Jobs, maker: Maker) -> Present:
             hint="nothing was submitted; without --checkmissing every line without a Job is",
         )
     told = [line.removeprefix(_FOUND) for line in printed if line.startswith(_FOUND)]
-    return Present(frozenset(int(text) for text in told if text.isdecimal()), len(maker.batch.lines))
+    return ExistingOutputs(frozenset(int(text) for text in told if text.isdecimal()), len(maker.batch.lines))
 
 
-def _job(maker: Maker, name: str, directory: str) -> Json:
+def _job(maker: JobFactory, name: str, directory: str) -> Json:
     job = maker.job(0)
     pod = job["spec"]["template"]["spec"]
     main = pod["containers"][0]
     small = {"cpu": "100m", "memory": "64Mi"}
     main.update(
-        command=["bash", "-c", literal(_LOOK)],
-        env=[{"name": "SUBMISSION_HELPER_DIRECTORY", "value": literal(directory)}],
+        command=["bash", "-c", escape_dollars(_LOOK)],
+        env=[{"name": "SUBMISSION_HELPER_DIRECTORY", "value": escape_dollars(directory)}],
         resources={"requests": small, "limits": {"memory": "256Mi"}},
     )
     labels = {"app": f"{APP}-look", IDENTIFIER: maker.batch.label}

@@ -10,7 +10,7 @@ from hera_k8s_kube.jobs import Job, Jobs, open_jobs
 from hera_k8s_submission_helper.command_lines import label_of, stem_of
 from hera_k8s_submission_helper.driver import Collector, Counts, phase_of, was_retried
 from hera_k8s_submission_helper.manifests import IDENTIFIER, selector
-from hera_k8s_utils import OptionsError, PlatformError, Session, Trouble
+from hera_k8s_utils import ErrorKind, OptionsError, PlatformError, Session
 
 Console = Any
 """What `Session.console()` gives."""
@@ -70,7 +70,7 @@ def _reasons(jobs: Jobs, found: Sequence[Job]) -> dict[str, str]:
         try:
             told[name] = jobs.why_pending(name)
         except PlatformError as error:
-            if error.trouble is not Trouble.MISSING:
+            if error.trouble is not ErrorKind.MISSING:
                 raise
     return told
 
@@ -147,7 +147,7 @@ def _print(jobs: Jobs, job: Job, console: Console, *, named: bool, follow: bool)
             else:
                 console.log_line(line, by=job.name if named else "")
     except PlatformError as error:
-        if error.trouble is not Trouble.MISSING:
+        if error.trouble is not ErrorKind.MISSING:
             raise
         console.say(
             f"{job.name} has no pod: {'it waits' if job.phase == 'Suspended' else 'none has begun, or it is gone'}"

@@ -12,16 +12,16 @@ from hera_k8s_kube.jobs import Jobs, hand_in_all, open_jobs
 from hera_k8s_submission_helper import flags
 from hera_k8s_submission_helper.command_lines import Batch, read_batch
 from hera_k8s_submission_helper.driver import Collected, Collector, Counts, Driver
-from hera_k8s_submission_helper.manifests import Maker, Wishes, pod_of, selector
+from hera_k8s_submission_helper.manifests import JobFactory, JobOptions, pod_of, selector
 from hera_k8s_submission_helper.outputs import look, make_room
 from hera_k8s_submission_helper.settings import DEFAULT_SECRET, PodSettings
 from hera_k8s_utils import (
     ChecksFailed,
+    ErrorKind,
     Experiment,
     PlatformError,
     Requirement,
     Session,
-    Trouble,
     Verdict,
     WorkflowFailed,
     provision,
@@ -37,7 +37,7 @@ def run(session: Session) -> int:
     """Submit command lines; with `--wait` the exit code is 0 only when every job succeeded."""
     arguments, settings = session.arguments, session.options.of(PodSettings)
     batch = read_batch(arguments.file, arguments.command, arguments.identifier, arguments.ntest)
-    wishes = Wishes(
+    wishes = JobOptions(
         ncores=arguments.ncores,
         memory=arguments.memory,
         minutes=arguments.time,
@@ -57,14 +57,14 @@ def run(session: Session) -> int:
             provision(container)
         if not _passed(container, console):
             return ChecksFailed.exit_code
-        maker = Maker(batch, wishes, _pod(container))
+        maker = JobFactory(batch, wishes, _pod(container))
         return _submitted(session, open_jobs(container.context()), maker, console)
 
 
 # --- what the jobs need --------------------------------------------------------------------------------------------
 
 
-def _experiment(settings: PodSettings, wishes: Wishes, secret: str) -> Experiment:
+def _experiment(settings: PodSettings, wishes: JobOptions, secret: str) -> Experiment:
     """One job as an experiment: the framework completes its image, lets sites amend it, and checks what it needs."""
     requires: list[Requirement] = []
     if settings.volume_claim:
@@ -93,10 +93,10 @@ def _secret(session: Session, settings: PodSettings, console: Console) -> str:
         try:
             container.context().kubernetes.get("v1", "secrets", DEFAULT_SECRET)
         except PlatformError as error:
-            if error.trouble is Trouble.MISSING:
+            if error.trouble is ErrorKind.MISSING:
                 console.say(f"no secret {DEFAULT_SECRET} here: the image is pulled without one")
                 return ""
-            if error.trouble is not Trouble.FORBIDDEN:
+            if error.trouble is not ErrorKind.FORBIDDEN:
                 raise
     return DEFAULT_SECRET
 
@@ -123,7 +123,7 @@ def _pod(container: Any) -> Any:
 # --- submission ----------------------------------------------------------------------------------------------------
 
 
-def _submitted(session: Session, jobs: Jobs, maker: Maker, console: Console) -> int:
+def _submitted(session: Session, jobs: Jobs, maker: JobFactory, console: Console) -> int:
     batch = maker.batch
     numbers: Sequence[int] = range(len(batch.lines))
     if session.arguments.checkmissing:
@@ -145,7 +145,7 @@ def _submitted(session: Session, jobs: Jobs, maker: Maker, console: Console) -> 
     return _driven(session, jobs, batch, maker.wishes, console)
 
 
-def _create(jobs: Jobs, maker: Maker, numbers: Sequence[int]) -> int:
+def _create(jobs: Jobs, maker: JobFactory, numbers: Sequence[int]) -> int:
     """Create the jobs, each once; returns how many were not there before. Stopped, the same command goes on."""
     batch = maker.batch
     again, end = "the same command", f"hera-k8s jobs cancel --identifier {shlex.quote(batch.identifier)}"
@@ -153,7 +153,7 @@ def _create(jobs: Jobs, maker: Maker, numbers: Sequence[int]) -> int:
     return sum(not each.existed for each in hand_in_all(jobs, manifests, batch.label, again=again, end=end))
 
 
-def _driven(session: Session, jobs: Jobs, batch: Batch, wishes: Wishes, console: Console) -> int:
+def _driven(session: Session, jobs: Jobs, batch: Batch, wishes: JobOptions, console: Console) -> int:
     wait = session.arguments.wait
     again = f"hera-k8s jobs wait --identifier {shlex.quote(batch.identifier)}"
     if not wait and not wishes.at_once:
@@ -238,9 +238,9 @@ class _Told:
 # --- a dry run -------------------------------------------------------------------------------------------------------
 
 
-def _dry_run(session: Session, settings: PodSettings, batch: Batch, wishes: Wishes, console: Console) -> int:
+def _dry_run(session: Session, settings: PodSettings, batch: Batch, wishes: JobOptions, console: Console) -> int:
     with session.container(_experiment(settings, wishes, settings.registry_secret)) as container:
-        maker = Maker(batch, wishes, _pod(container))
+        maker = JobFactory(batch, wishes, _pod(container))
     jobs = [maker.job(number) for number in range(len(batch.lines))]
     if console.json:
         console.document({"identifier": batch.label, "jobs": jobs})

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.admission.jobs import MANAGER
 from hera_k8s_sandbox.controllers.jobs.pods import is_tracked, pods_of
-from hera_k8s_sandbox.controllers.jobs.status import Memory
-from hera_k8s_sandbox.controllers.jobs.sync import Look, release
+from hera_k8s_sandbox.controllers.jobs.status import JobMemory
+from hera_k8s_sandbox.controllers.jobs.sync import JobSync, release
 from hera_k8s_sandbox.controllers.owner_references import controller_of
-from hera_k8s_sandbox.controllers.work_queue import Looks
+from hera_k8s_sandbox.controllers.work_queue import WorkQueue
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
@@ -34,8 +34,8 @@ class JobController:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
         self._store = state.store
-        self._memories: dict[str, Memory] = {}  # by uid
-        self._looks = Looks("job", self._look, share=_SHARE)
+        self._memories: dict[str, JobMemory] = {}  # by uid
+        self._looks = WorkQueue("job", self._look, share=_SHARE)
         self._removals: dict[str, asyncio.TimerHandle] = {}  # by uid
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -95,8 +95,8 @@ class JobController:
                 release(self._state, pod)
             self._plan_removal(job, ended_at)
             return None
-        memory = self._memories.setdefault(job["metadata"]["uid"], Memory())
-        return Look(self._state, job, memory).run()
+        memory = self._memories.setdefault(job["metadata"]["uid"], JobMemory())
+        return JobSync(self._state, job, memory).run()
 
     def _plan_removal(self, job: Json, ended_at: str) -> None:
         """Delete a job that has ended when its ttlSecondsAfterFinished says."""

@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 
 @dataclass
-class Memory:
+class JobMemory:
     """What the controller knows of a job besides its objects; it is forgotten with the server, as in a cluster.
 
     failures: how many pods failed since the last success. failed_at: when the last did. ended_at: when a failed pod
@@ -39,14 +39,14 @@ class Memory:
     refused: int = 0
 
 
-class Tally:
+class JobCounters:
     """What is to be said of an unfinished job at this moment.
 
     succeeded, failed: how many pods have, or indexes. done, lost: the indexes that have succeeded and failed. failing:
     the uids of failed pods. delayed: by index, the failed pods that stay until they are replaced.
     """
 
-    def __init__(self, store: Store, job: Json, memory: Memory) -> None:
+    def __init__(self, store: Store, job: Json, memory: JobMemory) -> None:
         self.store = store
         self.job = job
         self.spec: Json = job["spec"]

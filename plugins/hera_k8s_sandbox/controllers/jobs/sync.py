@@ -22,7 +22,7 @@ from hera_k8s_sandbox.controllers.jobs.pods import (
     waits_for_end,
 )
 from hera_k8s_sandbox.controllers.jobs.policies import FAIL_JOB, enough, judge
-from hera_k8s_sandbox.controllers.jobs.status import Memory, Tally, all_failures
+from hera_k8s_sandbox.controllers.jobs.status import JobCounters, JobMemory, all_failures
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
 from hera_k8s_sandbox.foundation.resource_types import JOBS, PODS
@@ -40,10 +40,10 @@ _REFUSED_BACK_OFF: Final = 1.0  # seconds until a pod that could not be made is 
 _MOST_AT_ONCE: Final = 100  # pods made in one look; the loop has others to serve
 
 
-class Look(Tally):
+class JobSync(JobCounters):
     """One look at an unfinished job; `run` once."""
 
-    def __init__(self, state: SandboxState, job: Json, memory: Memory) -> None:
+    def __init__(self, state: SandboxState, job: Json, memory: JobMemory) -> None:
         super().__init__(state.store, job, memory)
         self._state = state
         self._again: float | None = None  # seconds until the next look

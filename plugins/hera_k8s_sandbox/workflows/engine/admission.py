@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-class Gates:
+class NodeAdmission:
     """The locks and caches of one workflow's nodes."""
 
     def __init__(self, operation: Operation) -> None:

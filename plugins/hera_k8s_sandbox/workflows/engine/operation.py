@@ -16,7 +16,7 @@ from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
 from hera_k8s_sandbox.store.store import now_text
 from hera_k8s_sandbox.workflows.engine import dag, global_outputs, hooks, retry_nodes, steps, suspend, volume_claims
-from hera_k8s_sandbox.workflows.engine.admission import Gates
+from hera_k8s_sandbox.workflows.engine.admission import NodeAdmission
 from hera_k8s_sandbox.workflows.engine.expansion import Expansion
 from hera_k8s_sandbox.workflows.engine.pod_manager import PodControl
 from hera_k8s_sandbox.workflows.engine.scope import ScopeError, bind_inputs, global_values
@@ -91,7 +91,7 @@ class Operation:
         self._turn_ends: float | None = None  # monotonic; what is to be made after that is made in the next advance
         self._depth = 0
         self.pods = PodControl(self)
-        self.gates = Gates(self)
+        self.gates = NodeAdmission(self)
         global_outputs.restore(self)
 
     def _executed_spec(self, source: Source = no_source) -> Json:

@@ -14,7 +14,7 @@ _KILLED: Final = (137, 143)  # ended by SIGKILL, by SIGTERM
 _EMISSARY: Final = 64  # what Argo's own process in a container exits with
 
 
-class Verdict(NamedTuple):
+class PodAssessment(NamedTuple):
     """The phase of a node and why; outputs: None while the pod has not ended."""
 
     phase: str
@@ -23,20 +23,20 @@ class Verdict(NamedTuple):
     finished_at: str | None = None
 
 
-def assess(pod: Json) -> Verdict:
+def assess(pod: Json) -> PodAssessment:
     """Read a pod as Argo's controller does."""
     status = pod.get("status") or {}
     phase = status.get("phase", "Pending")
     if phase == "Pending":
-        return Verdict("Pending", _pending_reason(status))
+        return PodAssessment("Pending", _pending_reason(status))
     if phase == "Running":
-        return Verdict("Running", "")
+        return PodAssessment("Running", "")
     if phase not in ("Succeeded", "Failed"):
-        return Verdict("Error", f"Unexpected pod phase for {pod['metadata']['name']}: {phase}")
+        return PodAssessment("Error", f"Unexpected pod phase for {pod['metadata']['name']}: {phase}")
     outcome, message = ("Succeeded", "")
     if phase == "Failed" and not is_daemon(pod):
         outcome, message = _failure(pod)
-    return Verdict(outcome, message, _outputs(pod), _finished_at(status))
+    return PodAssessment(outcome, message, _outputs(pod), _finished_at(status))
 
 
 def is_daemon(pod: Json) -> bool:

@@ -17,7 +17,7 @@ _GIVEN = 0
 
 
 @dataclass(frozen=True)
-class Place:
+class ClusterContext:
     """namespace: of the objects. url: of the API server, for pods."""
 
     namespace: str
@@ -52,19 +52,19 @@ def said_namespace(session: Session, *, exporter: bool = False) -> str:
     return str(best[0].value or "")
 
 
-def offline_place(session: Session) -> Place:
+def offline_place(session: Session) -> ClusterContext:
     """The place without asking anybody; raises `OptionsError` where no option names the namespace."""
     namespace = said_namespace(session)
     if not namespace:
         raise OptionsError("which namespace is not said", hint="--arkouda-namespace NAME, or ARKOUDA_NAMESPACE")
-    return Place(namespace, settings_of(session).kubernetes_url or ANYWHERE)
+    return ClusterContext(namespace, settings_of(session).kubernetes_url or ANYWHERE)
 
 
-def find_place(session: Session, *, exporter: bool = False) -> Place:
+def find_place(session: Session, *, exporter: bool = False) -> ClusterContext:
     """The place as options and credentials say. In the sandbox pods reach the API where we do."""
     namespace, url = said_namespace(session, exporter=exporter), settings_of(session).kubernetes_url
     if namespace and url:
-        return Place(namespace, url)
+        return ClusterContext(namespace, url)
     with session.container(None) as container:
         context = container.context()
         try:
@@ -72,10 +72,10 @@ def find_place(session: Session, *, exporter: bool = False) -> Place:
             server = context.kubernetes.server if own else ANYWHERE
         except NoCredential:
             server = ANYWHERE
-        return Place(namespace or context.namespace, url or server)
+        return ClusterContext(namespace or context.namespace, url or server)
 
 
-def settings_for(session: Session, place: Place) -> dict[str, Any]:
+def settings_for(session: Session, place: ClusterContext) -> dict[str, Any]:
     """Options of the container that works in the place."""
     given = _row(session, "namespace")
     return {} if given.value == place.namespace else {"namespace": place.namespace}

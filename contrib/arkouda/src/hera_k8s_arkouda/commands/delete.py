@@ -7,10 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hera_k8s_arkouda.commands import workflow_run
-from hera_k8s_arkouda.commands.context import Place, account_of, can_look, find_place, settings_for, settings_of
+from hera_k8s_arkouda.commands.context import (
+    ClusterContext,
+    account_of,
+    can_look,
+    find_place,
+    settings_for,
+    settings_of,
+)
 from hera_k8s_arkouda.deployment import ArkoudaDeletion, ArkoudaExporterDeletion
 from hera_k8s_arkouda.experiments import experiment_for
-from hera_k8s_arkouda.managed_objects import Thing, is_known, pods_of, present, things_of
+from hera_k8s_arkouda.managed_objects import ManagedObject, is_known, pods_of, present, things_of
 from hera_k8s_arkouda.workflows import instance_of
 from hera_k8s_utils import OptionsError, WorkflowFailed
 
@@ -43,7 +50,7 @@ def run(session: Session) -> int:
     return delete(session, place, wanted)
 
 
-def delete(session: Session, place: Place, wanted: Deletion) -> int:
+def delete(session: Session, place: ClusterContext, wanted: Deletion) -> int:
     """Show, ask, delete, wait until all of it is gone, and report."""
     console = session.console()
     title = f"{instance_of(wanted)} in {place.namespace}"
@@ -77,7 +84,7 @@ def delete(session: Session, place: Place, wanted: Deletion) -> int:
         return _report(before, found, console, title)
 
 
-def _knows_monitors(session: Session, place: Place, wanted: ArkoudaDeletion) -> bool:
+def _knows_monitors(session: Session, place: ClusterContext, wanted: ArkoudaDeletion) -> bool:
     """Whether a ServiceMonitor can be deleted at all: kubectl fails on a kind that the cluster does not know."""
     with session.container(None, **settings_for(session, place)) as container:
         if not can_look(container):
@@ -113,7 +120,7 @@ def _pods(container: ExperimentContainer, wanted: Deletion) -> list[str]:
     return [pod.name for pod in pods_of(container.context(), app)]
 
 
-def _report(removed: list[Thing], found: dict[Thing, bool | None], console: Console, title: str) -> int:
+def _report(removed: list[ManagedObject], found: dict[ManagedObject, bool | None], console: Console, title: str) -> int:
     unseen = any(there is None for there in found.values())
     missing = [thing for thing, there in found.items() if there is False]
     workflow_run.document(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hera_k8s_arkouda.commands.context import account_of, said_namespace
 from hera_k8s_arkouda.install import ABSENT, PRESENT, carry_out, installation, plan
 from hera_k8s_arkouda.templates import WORKFLOWS_ACCOUNT
-from hera_k8s_utils import OptionsError, counted
+from hera_k8s_utils import OptionsError, pluralize
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -43,7 +43,7 @@ def run(session: Session) -> int:
             console.say("nothing was done")
         else:
             done = carry_out(todo, context, force=given.force)
-            console.passed(f"{counted(len(done), 'object')} changed, {len(changes) - len(todo)} were as wanted")
+            console.passed(f"{pluralize(len(done), 'object')} changed, {len(changes) - len(todo)} were as wanted")
         if console.json:
             console.document(
                 {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hera_k8s_arkouda.commands.context import account_of, find_place, settings_for, settings_of
 from hera_k8s_arkouda.cron import check_schedule, check_timezone
 from hera_k8s_arkouda.workflows import DELETE_AT, DEPLOY_AT, INSTANCE_LABEL, TIMEZONE, cron_workflow
-from hera_k8s_utils import HeraK8sError, Manifest, OptionsError, PlatformError, Trouble, counted
+from hera_k8s_utils import ErrorKind, HeraK8sError, Manifest, OptionsError, PlatformError, pluralize
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -78,7 +78,7 @@ def _apply(made: list[Json], context: Context, session: Session, console: Consol
         return 0
     for body in made:
         context.kubernetes.apply(_API, _RESOURCE, body["metadata"]["name"], body, force=True)
-    console.passed(f"{counted(len(made), 'schedule')} in {context.kubernetes.namespace}")
+    console.passed(f"{pluralize(len(made), 'schedule')} in {context.kubernetes.namespace}")
     if console.json:
         console.document({"namespace": context.kubernetes.namespace, "schedules": made})
     return 0
@@ -95,7 +95,7 @@ def _remove(names: list[str], context: Context, session: Session, console: Conso
         return 0
     for name in there:
         context.kubernetes.delete(_API, _RESOURCE, name)
-    console.passed(f"removed {counted(len(there), 'schedule')}")
+    console.passed(f"removed {pluralize(len(there), 'schedule')}")
     if console.json:
         console.document({"namespace": context.kubernetes.namespace, "removed": there})
     return 0
@@ -105,7 +105,7 @@ def _read(context: Context, name: str) -> Json | None:
     try:
         return context.kubernetes.get(_API, _RESOURCE, name)
     except PlatformError as error:
-        if error.trouble is Trouble.MISSING and error.reason == "NotFound":
+        if error.trouble is ErrorKind.MISSING and error.reason == "NotFound":
             return None
         raise
 

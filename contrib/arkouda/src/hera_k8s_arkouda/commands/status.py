@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hera_k8s_arkouda.commands.context import find_place, settings_for, settings_of
-from hera_k8s_arkouda.managed_objects import PodState, Thing, is_there, look, pods_of, things_of
+from hera_k8s_arkouda.managed_objects import ManagedObject, PodState, is_there, look, pods_of, things_of
 from hera_k8s_arkouda.workflows import INSTANCE_LABEL
-from hera_k8s_utils import ChecksFailed, PlatformError, Trouble, counted
+from hera_k8s_utils import ChecksFailed, ErrorKind, PlatformError, pluralize
 
 if TYPE_CHECKING:
     from hera_k8s_utils import Console, Context, Session
@@ -39,21 +39,25 @@ def run(session: Session) -> int:
         return 0 if ready else ChecksFailed.exit_code
 
 
-def _replicas(context: Context, locales: Thing, found: dict[Thing, bool | None]) -> int:
+def _replicas(context: Context, locales: ManagedObject, found: dict[ManagedObject, bool | None]) -> int:
     """How many locales there shall be."""
     deployment = look(context, locales) if found[locales] else None
     return int(((deployment or {}).get("spec") or {}).get("replicas") or 0)
 
 
 def _show(
-    found: dict[Thing, bool | None], locales: list[PodState], server: list[PodState], replicas: int, console: Console
+    found: dict[ManagedObject, bool | None],
+    locales: list[PodState],
+    server: list[PodState],
+    replicas: int,
+    console: Console,
 ) -> None:
     if not any(there is not False for there in found.values()) and not locales and not server:
         console.result("nothing of it is there")
         return
     for thing, there in found.items():
         console.result(f"  {_WORDS[there]:8} {thing.title}")
-    console.result(f"{sum(pod.ready for pod in locales)} of {counted(replicas, 'locale')} ready")
+    console.result(f"{sum(pod.ready for pod in locales)} of {pluralize(replicas, 'locale')} ready")
     for pod in (*locales, *server):
         console.result(f"  {'ready' if pod.ready else 'not ready':10} {pod.name}{f': {pod.why}' if pod.why else ''}")
 
@@ -65,7 +69,7 @@ def _workflows(context: Context, instance: str) -> dict[str, list[Json] | None]:
         try:
             bodies = list(context.kubernetes.list(_ARGO, resource, label_selector=f"{INSTANCE_LABEL}={instance}"))
         except PlatformError as error:
-            if error.trouble not in (Trouble.FORBIDDEN, Trouble.MISSING):
+            if error.trouble not in (ErrorKind.FORBIDDEN, ErrorKind.MISSING):
                 raise
             found[resource] = None
         else:
@@ -93,7 +97,7 @@ def _state(body: Json) -> str:
 
 def _document(
     instance: str,
-    found: dict[Thing, bool | None],
+    found: dict[ManagedObject, bool | None],
     locales: list[PodState],
     server: list[PodState],
     replicas: int,

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hera_k8s_arkouda.deployment import Subject
-from hera_k8s_arkouda.managed_objects import PodState, Thing, is_there, number_of_tasks
+from hera_k8s_arkouda.managed_objects import ManagedObject, PodState, is_there, number_of_tasks
 from hera_k8s_arkouda.workflows import INSTANCE_LABEL, PARAMETERS_LABEL, instance_of, labels_of
-from hera_k8s_utils import ChecksFailed, HeraK8sError, NodeState, PlatformError, RunUpdate, Trouble, provision
+from hera_k8s_utils import ChecksFailed, ErrorKind, HeraK8sError, NodeState, PlatformError, RunUpdate, provision
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -36,7 +36,7 @@ def show_parameters(subject: Subject, console: Console) -> None:
         console.say(f"  {name.ljust(width)}  {value}")
 
 
-def show_things(found: dict[Thing, bool | None], console: Console, *, deleting: bool) -> None:
+def show_things(found: dict[ManagedObject, bool | None], console: Console, *, deleting: bool) -> None:
     """What will be done about each object. found: whether it is there; None where that cannot be seen."""
     words = {True: "delete", False: "gone already"} if deleting else {True: "apply again", False: "create"}
     unseen = "delete, if it is there" if deleting else "create or apply"
@@ -44,7 +44,9 @@ def show_things(found: dict[Thing, bool | None], console: Console, *, deleting: 
         console.result(f"  {unseen if there is None else words[there]:14} {thing.title}")
 
 
-def seen(container: ExperimentContainer, things: Iterable[Thing], *, can_look: bool) -> dict[Thing, bool | None]:
+def seen(
+    container: ExperimentContainer, things: Iterable[ManagedObject], *, can_look: bool
+) -> dict[ManagedObject, bool | None]:
     """Whether each object is there."""
     context = container.context()
     return {thing: is_there(context, thing) if can_look else None for thing in things}
@@ -91,7 +93,7 @@ def under_way(container: ExperimentContainer, subject: Subject, console: Console
     try:
         found = list(container.engine().runs(label_selector=f"{INSTANCE_LABEL}={instance_of(subject)}"))
     except PlatformError as error:
-        if error.trouble is not Trouble.FORBIDDEN:
+        if error.trouble is not ErrorKind.FORBIDDEN:
             raise
         console.warning("whether another workflow is at work on it is not ours to see (403)")
         return ""

@@ -10,18 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from hera_k8s_utils.redaction import REDACTED, forgetting, redact, remember, without_known
+from hera_k8s_utils.redaction import redact
 from hera_k8s_utils.sanitize import quoted
-
-__all__ = [
-    "REDACTED",
-    "RedactingFormatter",
-    "forgetting",
-    "logging_to_stderr",
-    "redact",
-    "remember",
-    "without_known",
-]
 
 
 class RedactingFormatter(logging.Formatter):
