@@ -28,17 +28,6 @@ from hera_k8s_utils.experiment.workload import (
 from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.yaml_writer import dump_yaml
 
-    "Manifest",
-    "ContainerUse",
-    "ObjectReference",
-    "Resolution",
-    "ResourceAction",
-    "Unresolved",
-    "plain",
-    "sources_of",
-]
-
-
 Source = Callable[..., Any]
 """A Python function whose body became the source of a script template."""
 
