@@ -1,6 +1,6 @@
 """Canaries: unique secrets at every place where one can enter, commands under faults, and a search for them afterwards.
 
-    python tests/support/canaries.py                about 100 combinations, as tests/unit/test_canaries.py runs them
+    python tests/support/canaries.py                about 100 combinations, as tests/unit/cli/test_canaries.py runs them
     python tests/support/canaries.py --wide         every source with every fault and every command: two hours
     python tests/support/canaries.py --sample 500   so many of those, at random
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="descriptors are clos
 
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk is made with /dev/full")
 WRITING = 11
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PLACES = {
     "core/hera_k8s_utils/streams.py": {"sys.stdout", "sys.stderr"},
     "plugins/hera_k8s_cli/terminal/console.py": {"sys.stdout", "sys.stderr", "rich"},

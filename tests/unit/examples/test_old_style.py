@@ -18,7 +18,7 @@ from sandbox_api import Api, claim, config_map
 
 from hera_k8s_sandbox.server.launch import kubeconfig
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 BOTH_STYLES = ("boroughs", "coin_flip", "configmap_for_pip_proxy", "hello_world_container", "simple", "volumes")
 EXTENDED = ("boroughs", "configmap_for_pip_proxy", "simple", "volumes")
 CORE = "/api/v1/namespaces/default"

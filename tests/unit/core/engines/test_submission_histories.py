@@ -1,7 +1,7 @@
 """Histories of a submission behind a gateway that fails: what is reported is what is there, and it is there once.
 
 Each seed decides the faults that creations and readings meet, and what the user does next. 40 histories are tried;
-`HISTORIES=200 pytest tests/unit/test_submission_histories.py` tries as many as it says.
+`HISTORIES=200 pytest tests/unit/core/engines/test_submission_histories.py` tries as many as it says.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from example_proxy import ExampleProxy, running_proxy
 from machine import PRIVATE_ROOTS, require
 from sandbox_api import Api, config_map
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 NEW = ("boroughs", "coin_flip", "configmap_for_pip_proxy", "hello_world_container", "jobs", "simple", "volumes")
 MAPS = "/api/v1/namespaces/default/configmaps"
 VINTAGES, BOROUGHS = (2009, 2012, 2015, 2018), tuple(range(1, 10))

@@ -26,7 +26,7 @@ from sandbox_api import Api, make_namespace
 
 from hera_k8s_sandbox.server.launch import running
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "authentication.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "authentication.md"
 JANE = "jane-token-that-nobody-may-see"
 ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
 CORE = "/api/v1/namespaces/default"

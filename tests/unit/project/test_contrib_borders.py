@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-CONTRIB = Path(__file__).resolve().parents[2] / "contrib"
+CONTRIB = Path(__file__).resolve().parents[3] / "contrib"
 FACADES = {"hera_utils"}
 """The classes of 0.2 are made of those of 0.1, some of whose parts have no public name."""
 PUBLIC = ("hera_k8s_utils", "hera_k8s_utils.testing", "hera_k8s_kube", "hera_k8s_kube.jobs")

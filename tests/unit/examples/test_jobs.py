@@ -9,7 +9,7 @@ import pytest
 from command_line import CommandLine, record
 from machine import MOUNTS, PRIVATE_ROOTS
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "jobs" / "experiment.py"
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "jobs" / "experiment.py"
 
 
 @pytest.mark.needs(PRIVATE_ROOTS)
