@@ -11,6 +11,7 @@ from hera_k8s_utils import _startup as _startup  # the first of all, `__future__
 
 from typing import TYPE_CHECKING, Any
 
+from hera_k8s_utils import _moved, _moved_paths
 from hera_k8s_utils._types import Json
 from hera_k8s_utils._version import __version__
 from hera_k8s_utils.argo_server import argo_server
@@ -121,9 +122,12 @@ _LATER = {
 """Names that `hera-k8s --help` does without: their modules are imported on first use."""
 
 
+_moved.install(_moved_paths.MODULES, _moved_paths.NAMES)
+
+
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _moved.moved(__name__, name, stacklevel=3)
     from importlib import import_module
 
     value = getattr(import_module(_LATER[name]), name)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hera_k8s_argo import _moved_paths
+from hera_k8s_utils._moved import install
+
 if TYPE_CHECKING:
     from hera_k8s_utils import Context
+
+install(_moved_paths.MODULES, _moved_paths.NAMES)
 
 
 def configure_hera(context: Context) -> None:

@@ -1,0 +1,1 @@
+"""The command line `hera-k8s`."""

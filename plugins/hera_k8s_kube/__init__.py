@@ -1,5 +1,6 @@
 """Kubernetes for experiments: what a cluster must have, how it is asked, and as whom."""
 
+from hera_k8s_kube import _moved_paths
 from hera_k8s_kube.requirements import (
     ConfigMap,
     CustomResourceDefinition,
@@ -13,6 +14,10 @@ from hera_k8s_kube.requirements import (
     StorageClass,
     WorkflowTemplate,
 )
+from hera_k8s_utils._moved import forward, install
+
+install(_moved_paths.MODULES, _moved_paths.NAMES)
+__getattr__ = forward(__name__)
 
 __all__ = [
     "ConfigMap",

@@ -1,0 +1,1 @@
+"""Options: declared as fields of settings classes, read from flags, variables, files and sites."""

@@ -1,0 +1,1 @@
+"""Toolkit for authors of execution engines: submission exactly once, and logs of many pods."""

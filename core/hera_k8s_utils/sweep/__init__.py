@@ -1,0 +1,1 @@
+"""Sweeps: values, points, inputs, fan-out, and the layout of their results."""

@@ -11,6 +11,9 @@ from hera_k8s_kube.jobs.builders import indexed_job, plain_job
 from hera_k8s_kube.jobs.client import Jobs, JobTimeout, JobUpdate, hand_in_all, map_concurrently, open_jobs
 from hera_k8s_kube.jobs.job_status import Job
 from hera_k8s_kube.jobs.manifest import escape_dollars
+from hera_k8s_utils._moved import forward
+
+__getattr__ = forward(__name__)
 
 __all__ = [
     "Job",

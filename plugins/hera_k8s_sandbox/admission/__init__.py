@@ -1,0 +1,1 @@
+"""Admission: defaults and validation of objects, kind by kind."""

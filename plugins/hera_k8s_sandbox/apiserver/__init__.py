@@ -1,0 +1,1 @@
+"""The Kubernetes API: routes, requests, watches, tables and reviews."""

@@ -1,0 +1,1 @@
+"""Artifacts: where they are kept, and when they are deleted."""

@@ -1,0 +1,1 @@
+"""Controllers: each brings objects of its kind to what their specification says."""

@@ -1,0 +1,1 @@
+"""Foundation: errors, clock, files, quantities and the other things that all layers use."""

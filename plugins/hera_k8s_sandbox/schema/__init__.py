@@ -1,0 +1,1 @@
+"""Schemas: OpenAPI documents, validation against them, patches and server-side apply."""

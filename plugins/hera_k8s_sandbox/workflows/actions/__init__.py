@@ -1,0 +1,1 @@
+"""Actions on ended or stored workflows: submit, retry, resubmit."""

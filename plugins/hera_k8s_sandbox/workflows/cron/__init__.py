@@ -1,0 +1,1 @@
+"""Cron workflows: schedules, conditions and the workflows that they create."""

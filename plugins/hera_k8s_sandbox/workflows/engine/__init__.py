@@ -1,0 +1,1 @@
+"""The engine: takes a workflow from node to node until it ends."""

@@ -1,0 +1,1 @@
+"""Argo's template language: substitution, `when`, `depends`."""

@@ -1,0 +1,1 @@
+"""The model: nodes, templates, artifacts and pods of a workflow."""

@@ -1,0 +1,94 @@
+"""Old import paths: they work for one release, with a `DeprecationWarning` that names the new path.
+
+A package lists where its modules and names went in a module `_moved_paths`, and calls `install`. A module whose place
+a package of the same name has taken is forwarded by that package: `__getattr__ = forward(__name__)`.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_MODULES: dict[str, str] = {}
+_NAMES: dict[str, str] = {}
+
+
+def install(modules: Mapping[str, str], names: Mapping[str, str]) -> None:
+    """Let old paths be imported.
+
+    modules: old dotted path -> new one. names: `old.module.name` -> `new.module.name`, for names that are not in the
+    module that took the place of theirs, or are called otherwise there.
+    """
+    _MODULES.update(modules)
+    _NAMES.update(names)
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.append(_Finder())
+
+
+def forward(package: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a package that took the name of an old module."""
+
+    def get(name: str) -> Any:
+        return moved(package, name, stacklevel=3)
+
+    return get
+
+
+def moved(package: str, name: str, *, stacklevel: int = 2) -> Any:
+    """What a name of a package is now, with a warning. Raises AttributeError.
+
+    stacklevel: whose line is warned of, as `warnings.warn` counts; 2 is the caller's.
+    """
+    if name.startswith("__"):
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    found, now = _attribute(package, name)
+    warnings.warn(_message(f"{package}.{name}", now), DeprecationWarning, stacklevel=stacklevel)
+    return found
+
+
+class _Finder(MetaPathFinder):
+    """Finds modules at their old paths. It comes last, and so is asked only for what does not exist."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return ModuleSpec(name, _Loader()) if name in _MODULES else None
+
+
+class _Loader(Loader):
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        warnings.warn(_message(spec.name, _MODULES[spec.name]), DeprecationWarning, stacklevel=2)
+        return _OldModule(spec.name, f"The old path of `{_MODULES[spec.name]}`.")
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing is to be executed: its names are looked up in the module that took its place."""
+
+
+class _OldModule(ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name != "__all__":
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return _attribute(self.__name__, name)[0]
+
+    def __dir__(self) -> list[str]:
+        return dir(import_module(_MODULES[self.__name__]))
+
+
+def _attribute(old: str, name: str) -> tuple[Any, str]:
+    """A name of an old module, and its path now. Raises AttributeError."""
+    now = _NAMES.get(f"{old}.{name}") or f"{_MODULES.get(old, '')}.{name}"
+    module, _, attribute = now.rpartition(".")
+    try:
+        return getattr(import_module(module), attribute), now
+    except (AttributeError, ValueError):  # ValueError: of an empty module, for a name that never was
+        raise AttributeError(f"module {old!r} has no attribute {name!r}") from None
+
+
+def _message(old: str, new: str) -> str:
+    return f"{old} is now {new}; the old path works until version 0.3"
