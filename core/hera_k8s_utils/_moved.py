@@ -23,7 +23,8 @@ def install(modules: Mapping[str, str], names: Mapping[str, str]) -> None:
     """Let old paths be imported.
 
     modules: old dotted path -> new one. names: `old.module.name` -> `new.module.name`, for names that are not in the
-    module that took the place of theirs, or are called otherwise there.
+    module that took the place of theirs, or are called otherwise there; and for all names of a module whose place a
+    package of the same name has taken.
     """
     _MODULES.update(modules)
     _NAMES.update(names)
@@ -45,7 +46,7 @@ def moved(package: str, name: str, *, stacklevel: int = 2) -> Any:
 
     stacklevel: whose line is warned of, as `warnings.warn` counts; 2 is the caller's.
     """
-    if name.startswith("__"):
+    if f"{package}.{name}" not in _NAMES:  # the import system asks for each submodule here before it looks for it
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
     found, now = _attribute(package, name)
     warnings.warn(_message(f"{package}.{name}", now), DeprecationWarning, stacklevel=stacklevel)
