@@ -69,7 +69,7 @@ def test_a_name_that_is_no_image_is_not_waited_for() -> None:
 @pytest.mark.parametrize(
     ("pods", "found", "hint"),
     [
-        (terminated(exitCode=137, reason="OOMKilled"), "OOMKilled, status 137", "more memory"),
+        (terminated(exitCode=137, reason="OOMKilled"), "OOMKilled, status 137", "increase memory"),
         (
             terminated(exitCode=128, reason="StartError", message='exec: "python3": not found'),
             'StartError, status 128: exec: "python3": not found',
@@ -78,7 +78,7 @@ def test_a_name_that_is_no_image_is_not_waited_for() -> None:
         (pod(reason="Evicted", message="The node was low on resource: memory."), "Evicted: The node was low", ""),
         ([], "BackoffLimitExceeded: Job has reached the specified backoff limit", ""),
         (terminated(exitCode=3, reason="Error"), "Error, status 3", "data_store"),
-        (terminated(exitCode=0, reason="Completed"), "which is not seen here", "data_store"),
+        (terminated(exitCode=0, reason="Completed"), "which is not visible here", "data_store"),
     ],
 )
 def test_the_cause_of_a_failure_is_what_the_cluster_says(pods: Any, found: str, hint: str) -> None:

@@ -154,27 +154,29 @@ def test_packages_that_a_task_asks_for_are_installed_first(pod: Callable[..., Ra
 
 
 def test_a_failed_preparation_fails_the_task_and_says_so(pod: Callable[..., Ran]) -> None:
-    from covalent_kubernetes_plugin.failures import told
+    from covalent_kubernetes_plugin.failures import stderr_note
 
     ran = pod(packed(lambda: 1, before=[ct.DepsBash("echo why >&2; exit 4")]))
     assert (ran.status, ran.outcome.state, ran.outcome.header["stage"]) == (1, "raised", "before")
     assert ran.outcome.header["stderr"] == "why\n"
-    assert "What was to run before the task failed." in told(ran.outcome, image="python:3")
+    assert "A dependency that runs before the task failed." in stderr_note(ran.outcome, image="python:3")
 
 
 def test_a_module_that_the_image_lacks_is_named(pod: Callable[..., Ran]) -> None:
-    from covalent_kubernetes_plugin.failures import told
+    from covalent_kubernetes_plugin.failures import stderr_note
 
     outcome = pod(packed(functools.partial(ct.TransportableObject, 1))).outcome
     assert outcome.header["stage"] == "unpickle"
-    assert "The image python:3 lacks the module covalent: take another base_image" in told(outcome, image="python:3")
+    assert "The image python:3 lacks the module covalent: use another base_image" in stderr_note(
+        outcome, image="python:3"
+    )
 
 
 def test_a_result_that_cannot_be_pickled_is_told_from_a_failure(pod: Callable[..., Ran]) -> None:
-    from covalent_kubernetes_plugin.failures import told
+    from covalent_kubernetes_plugin.failures import stderr_note
 
     outcome = pod(packed(lambda: (each for each in [1]))).outcome
-    assert "The task ran, and its result cannot be pickled." in told(outcome, image="python:3")
+    assert "The task ran, but its result cannot be pickled." in stderr_note(outcome, image="python:3")
 
 
 def test_a_failure_with_much_to_say_is_told_as_a_failure(pod: Callable[..., Ran]) -> None:

@@ -201,7 +201,7 @@ def test_identifiers_that_look_alike_stay_apart(hera: CommandLine, work: Path) -
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--k8s-image", "Not An Image"), "is no image"),
+        (("--k8s-image", "Not An Image"), "is not an image"),
         (("--k8s-mount-path", "relative"), "it must be an absolute path below /"),
         (("--k8s-mount-path", "/"), "it must be an absolute path below /"),
         (("--ncores", "0"), "it must be at least 1"),
@@ -265,7 +265,7 @@ def test_a_pull_secret_must_fit_the_image(helper: Helper, api: Api) -> None:
 
 def test_the_default_pull_secret_is_used_where_it_is(helper: Helper, api: Api) -> None:
     file = helper.lines("echo a")
-    assert "pulled without one" in helper("submit", file, "--identifier", "without").err
+    assert "pulling the image without one" in helper("submit", file, "--identifier", "without").err
     path = f"/api/v1/namespaces/{helper.namespace}/secrets"
     api.create(path, _login("sh-k8s-registry-secret", "registry.example"))
     helper("submit", file, "--identifier", "with")
@@ -378,7 +378,7 @@ def test_logs_of_one_job_and_of_all(helper: Helper) -> None:
     assert helper("logs", "shj-lines-00000").out == "a\nb\n"
     assert helper("logs", "1", "--identifier", "lines").out == "again\nagain\n"
     assert "shj-lines-00000: a" in helper("logs").out
-    assert "no job is called shj-lines-00007" in helper("logs", "7", "--identifier", "lines", code=2).err
+    assert "no job is named shj-lines-00007" in helper("logs", "7", "--identifier", "lines", code=2).err
     helper("logs", "--logpath", "elsewhere")
     tries = (helper.work / "elsewhere" / "shj-lines-00001.log").read_text()
     assert tries.count("==> shj-lines-00001-") == 2
