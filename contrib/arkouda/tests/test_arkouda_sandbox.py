@@ -182,13 +182,13 @@ def test_while_a_deployment_is_under_way_the_same_is_followed_and_others_are_ref
     first = when(" of 17", lambda child: child.send_signal(signal.SIGINT), work, "deploy")
     assert first.code == 130
     (submitted,) = re.findall(r"submitted (\S+)", first.err)
-    assert f"hera-k8s follow {submitted} comes back" in first.err
+    assert f"hera-k8s follow {submitted};" in first.err
     for words in (("delete", "--yes"), ("deploy", "--arkouda-memory", "40Mi")):
         refused = run(*words)
         assert refused.code == 1, refused.err
-        assert "another workflow is at work" in refused.err
+        assert "another workflow is running" in refused.err
         assert submitted in refused.err
-    same = when(f"{submitted} does the same already", lambda _: box.broken.unlink(), work, "deploy")
+    same = when(f"{submitted} already does the same", lambda _: box.broken.unlink(), work, "deploy")
     assert same.code == 0, same.err
     there = left(kubernetes)
     assert f"Service {INSTANCE}" in there
@@ -212,7 +212,7 @@ def test_whoever_may_only_run_workflows_deploys_and_deletes_all_the_same(
     assert (status.code, "unknown  Deployment" in status.out) == (5, True)
     gone = run("delete", "--yes", variables=theirs)
     assert gone.code == 0, gone.err
-    assert "could not be seen" in gone.out
+    assert "what existed is unknown" in gone.out
     for name in ("roles", "rolebindings"):
         kubernetes.delete("rbac.authorization.k8s.io/v1", name, "runner")
 
@@ -254,7 +254,7 @@ def test_an_exporter_is_deployed_twice_and_deleted_twice(run: Command, kubernete
     assert gone.code == 0, gone.err
     assert "3 objects" in gone.out
     assert left(kubernetes) == before
-    assert "is there" in run("exporter", "delete", "--yes").out
+    assert "exists" in run("exporter", "delete", "--yes").out
 
 
 def test_installation_is_repeatable_and_mends_what_was_changed(run: Command, kubernetes: Kubernetes) -> None:
@@ -291,4 +291,4 @@ def test_on_a_cluster_of_others_nothing_is_installed_unasked_and_an_argo_server_
     assert "create or apply Deployment" in told.out
     gone = run("delete", "--yes", variables=argo)
     assert gone.code == 0, gone.err
-    assert "could not be seen" in gone.out
+    assert "what existed is unknown" in gone.out

@@ -97,7 +97,7 @@ def test_the_schedule_of_another_instance_is_not_replaced(run: Command) -> None:
     other = run("schedule", "delete", "--remove", "--dry-run", "--arkouda-instance-name", "another")
     assert f"remove CronWorkflow delete-arkouda-on-kubernetes of {INSTANCE}" in other.out, "whose it is"
     assert run("schedule", "--remove").code == 0
-    assert "gone already" in run("schedule", "--remove").out
+    assert "already gone" in run("schedule", "--remove").out
 
 
 def test_times_that_repeat_each_minute_are_warned_of(run: Command) -> None:

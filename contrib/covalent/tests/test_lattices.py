@@ -117,7 +117,7 @@ def test_a_lattice_whose_image_cannot_be_pulled_says_so(dispatch: Any, nothing_l
     found = dispatch(source + WAIT)
     assert found["status"] == "FAILED"
     assert "unknown.invalid/task:1" in found["nodes"][0]["error"]
-    assert "cannot begin" in found["nodes"][0]["error"]
+    assert "cannot start" in found["nodes"][0]["error"]
 
 
 def test_a_cancelled_lattice_ends_its_task_on_the_cluster(dispatch: Any, nothing_left: Any, each_cluster: Any) -> None:
