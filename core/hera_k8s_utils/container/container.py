@@ -17,9 +17,9 @@ from hera_k8s_utils.config.conversion import parse_pairs
 from hera_k8s_utils.config.options import ResolvedOptions
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.container import building
-from hera_k8s_utils.container.loading import LoadedExperiment, as_experiment, failure, load_experiment
 from hera_k8s_utils.container.request import ContainerRequest, resolve_for
 from hera_k8s_utils.errors import BuildError, attribute_errors_to
+from hera_k8s_utils.experiment.loading import LoadedExperiment, as_experiment, failure, load_experiment
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Workflow
 from hera_k8s_utils.experiment.run_ids import new_run_id
