@@ -88,7 +88,11 @@ class _Look:
 
 @dataclass
 class _Submitting:
-    """One submission. doubt: the last answer after which a try may be carried out yet. last: the last answer."""
+    """One submission.
+
+    doubt: the last answer after which a try may be carried out yet.
+    last: the last answer.
+    """
 
     wanted: Json
     target: SubmissionTarget
@@ -243,7 +247,11 @@ def _taken(wanted: Json, found: Json, target: SubmissionTarget) -> SubmitError:
 
 
 def taken(name: str, namespace: str, labels: Mapping[str, str], *, noun: str, of_run: bool) -> SubmitError:
-    """The error of a name that something else has. labels: of what is there. noun: for its kind."""
+    """The error of a name that something else has.
+
+    labels: of what is there.
+    noun: for its kind.
+    """
     what = "another experiment or other inputs" if DIGEST_LABEL in labels else f"a {noun} that hera-k8s did not submit"
     return SubmitError(
         f"{name} was not submitted",

@@ -122,7 +122,7 @@ class Engine(Protocol):
         """What the tasks printed."""
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
-        """Let exit handlers run (stop) or not (terminate). Raises `RunAlreadyFinished` for a run that has ended already."""
+        """End a run; its exit handlers run unless `terminate`. Raises `RunAlreadyFinished` for one that has ended."""
 
     def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
         """The runs on the server that carry the labels."""

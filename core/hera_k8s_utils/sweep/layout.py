@@ -223,9 +223,11 @@ def open_layout(
 ) -> Layout:
     """The layout of one run.
 
-    declaration: the strategy. settings: an instance of its settings class, or None. argument: what follows the colon in
-    `template:{seed}`. root: the run's directory in the pod, None when nothing is mounted. guards: hold back what the
-    strategy would send.
+    declaration: the strategy.
+    settings: an instance of its settings class, or None.
+    argument: what follows the colon in `template:{seed}`.
+    root: the run's directory in the pod, None when nothing is mounted.
+    guards: hold back what the strategy would send.
     """
     with _strategy_code(declaration.name, guards):
         naming = declaration.build(settings, inputs, argument)
