@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hera_k8s_sandbox.foundation.trash import Trash
-from hera_k8s_sandbox.operations.pod_quota import PodQuota
+from hera_k8s_sandbox.store.pod_quota import PodQuota
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.rbac.authorizer import Access

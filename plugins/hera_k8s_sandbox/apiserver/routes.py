@@ -67,6 +67,7 @@ from hera_k8s_sandbox.foundation.resource_types import (
     STORAGE_CLASSES,
     Resource,
 )
+from hera_k8s_sandbox.foundation.review_types import REVIEWS, TOKEN_REQUESTS, find_review
 from hera_k8s_sandbox.foundation.selectors import parse_fields
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.operations.escalation import check_grant
@@ -184,7 +185,7 @@ class KubeApi:
         watch = request.method == "GET" and flag(request, "watch")
         verb = target.verb(request.method, watch=watch)
         place = (target.group, target.version, target.plural)
-        resource = self._kinds.find(*place) or access_reviews.find_review(*place)
+        resource = self._kinds.find(*place) or find_review(*place)
         named = resource or Resource(target.group, target.version, target.plural, "", "")
         self._state.access.require(identity, verb, named, target.namespace, target.name, target.subresource)
         if resource is not None and target.subresource != "log":
@@ -196,7 +197,7 @@ class KubeApi:
             raise unsupported(".".join(filter(None, (target.plural, target.group))))
         if resource is None:
             raise no_such_resource()
-        if resource in access_reviews.REVIEWS:
+        if resource in REVIEWS:
             return await self._review(RequestContext(request, identity, resource, target))
         if target.subresource in _REFUSED_SUBRESOURCES and target.subresource not in resource.subresources:
             raise unsupported(f"{resource.plural}/{target.subresource}")
@@ -450,7 +451,7 @@ class KubeApi:
     async def _token(self, request: web.Request, target: Target) -> web.StreamResponse:
         if request.method != "POST":
             raise method_not_allowed()
-        question = await read_object(request, access_reviews.TOKEN_REQUESTS)
+        question = await read_object(request, TOKEN_REQUESTS)
         return json_answer(access_reviews.request_token(self._state, target.namespace, target.name, question), 201)
 
     async def _bind(self, request: web.Request, target: Target) -> web.StreamResponse:

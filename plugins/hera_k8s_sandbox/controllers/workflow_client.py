@@ -17,7 +17,7 @@ from hera_k8s_sandbox.workflows.model.cluster import TYPE_LABEL
 Json = dict[str, Any]
 
 
-class WorkflowObjects:
+class WorkflowCluster:
     """What `workflows.objects.Objects` asks for."""
 
     def __init__(self, state: SandboxState, kubelet: Kubelet, locks: Locks, workflow: Json) -> None:

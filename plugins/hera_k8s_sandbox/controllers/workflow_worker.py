@@ -15,7 +15,7 @@ from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import Event
 from hera_k8s_sandbox.workflows.engine.operation import Operation
-from hera_k8s_sandbox.workflows.model.limits import LARGEST, LimitError, require_size, size_of
+from hera_k8s_sandbox.workflows.limits import LARGEST, LimitError, require_size, size_of
 from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, PHASE_LABEL
 
 Json = dict[str, Any]

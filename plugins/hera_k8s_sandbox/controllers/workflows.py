@@ -10,7 +10,7 @@ from typing import Any, Final
 from hera_k8s_sandbox.artifacts import garbage
 from hera_k8s_sandbox.artifacts.store import ArtifactStore
 from hera_k8s_sandbox.controllers.template_lookup import templates_of
-from hera_k8s_sandbox.controllers.workflow_client import WorkflowObjects, controller_of
+from hera_k8s_sandbox.controllers.workflow_client import WorkflowCluster, controller_of
 from hera_k8s_sandbox.controllers.workflow_worker import COMPONENT, WorkflowWorker, failed_on
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import ApiError
@@ -33,7 +33,7 @@ from hera_k8s_sandbox.workflows.engine.locks import Locks
 from hera_k8s_sandbox.workflows.engine.operation import Operation
 from hera_k8s_sandbox.workflows.executor.hook import WorkflowHook, is_of_a_workflow
 from hera_k8s_sandbox.workflows.executor.rewritable import check_rewritable
-from hera_k8s_sandbox.workflows.model.limits import LimitError
+from hera_k8s_sandbox.workflows.limits import LimitError
 from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
 from hera_k8s_sandbox.workflows.model.templates import TemplateError
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
@@ -158,7 +158,7 @@ class Controller:
                 if self.mounts == REWRITE:
                     check_rewritable(workflow["spec"].get("templates") or [])
             operation = Operation(
-                workflow, WorkflowObjects(self._state, self._kubelet, self._locks, workflow), source=source
+                workflow, WorkflowCluster(self._state, self._kubelet, self._locks, workflow), source=source
             )
         except (Unsupported, Unrewritable) as error:
             _refuse(self._state, workflow, "Error", str(error))

@@ -310,7 +310,7 @@ def _as_ended(pod: Json) -> Json:
 
 def _remove(state: SandboxState, resource: Resource, entry: Entry) -> Json:
     last = state.store.delete(resource, *entry.key, cascade=False)
-    _react(crds.after_object if resource.custom else _AFTER_DELETE.get(resource), state, last)
+    _react(_after_custom_object if resource.custom else _AFTER_DELETE.get(resource), state, last)
     _react(_follow_dependents, state, last)
     _finish_namespace(state, entry.key[0])
     return last
@@ -417,6 +417,14 @@ def _release_protection(state: SandboxState, resource: Resource, obj: Json, fina
         update(state, resource, entry, changed)
 
 
+def _after_definition(state: SandboxState, definition: Json) -> None:
+    crds.settle(state, definition, partial(_collect, state), partial(_drop_finalizer, state))
+
+
+def _after_custom_object(state: SandboxState, gone: Json) -> None:
+    crds.after_object(state, gone, partial(_collect, state), partial(_drop_finalizer, state))
+
+
 def _after_account_deleted(state: SandboxState, obj: Json) -> None:
     service_accounts.drop_secrets(state, obj)
     if obj["metadata"]["name"] == "default":
@@ -430,7 +438,7 @@ _AFTER_WRITE: Final[Mapping[Resource, Reaction]] = {
     CLAIMS: _after_claim,
     PERSISTENT_VOLUMES: _after_volume,
     STORAGE_CLASSES: lambda state, _: volume_claims.settle_all(state),
-    CUSTOM_RESOURCE_DEFINITIONS: crds.settle,
+    CUSTOM_RESOURCE_DEFINITIONS: _after_definition,
     CLUSTER_ROLES: lambda state, _: aggregate(state.store),
 }
 _AFTER_DELETE: Final[Mapping[Resource, Reaction]] = {

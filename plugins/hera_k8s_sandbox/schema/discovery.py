@@ -6,9 +6,9 @@ import platform
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.apiserver.access_reviews import REVIEWS
 from hera_k8s_sandbox.foundation.kind_registry import Kinds, precedence
 from hera_k8s_sandbox.foundation.resource_types import Resource
+from hera_k8s_sandbox.foundation.review_types import REVIEWS
 
 Json = dict[str, Any]
 

@@ -16,8 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.workflows.expressions import ExpressionError
-from hera_k8s_sandbox.workflows.expressions.patterns import compiled
+from hera_k8s_sandbox.foundation.patterns import PatternError, compile_pattern
 
 Json = dict[str, Any]
 
@@ -214,8 +213,8 @@ def _text_causes(schema: Json, value: str, path: str) -> Iterator[Cause]:
 
 def _matches(pattern: str, value: str) -> bool:
     """Whether a text matches; a pattern that only Go understands, or matches in time, matches everything."""
-    with contextlib.suppress(ExpressionError, re.error):
-        return compiled(pattern, value).search(value) is not None
+    with contextlib.suppress(PatternError, re.error):
+        return compile_pattern(pattern, value).search(value) is not None
     return True
 
 

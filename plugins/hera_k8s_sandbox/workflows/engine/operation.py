@@ -17,14 +17,14 @@ from hera_k8s_sandbox.foundation.json_values import seconds_of
 from hera_k8s_sandbox.store.store import now_text
 from hera_k8s_sandbox.workflows.engine import dag, global_outputs, hooks, retry_nodes, steps, suspend, volume_claims
 from hera_k8s_sandbox.workflows.engine.admission import NodeAdmission
-from hera_k8s_sandbox.workflows.engine.expansion import Expansion
-from hera_k8s_sandbox.workflows.engine.pod_manager import PodControl
+from hera_k8s_sandbox.workflows.engine.pod_manager import PodManager
 from hera_k8s_sandbox.workflows.engine.scope import ScopeError, bind_inputs, global_values
 from hera_k8s_sandbox.workflows.engine.synchronization import LockError
 from hera_k8s_sandbox.workflows.language.substitution import substitute
-from hera_k8s_sandbox.workflows.model.cluster import Objects, parameter
+from hera_k8s_sandbox.workflows.limits import DEEPEST, TOO_DEEP, LimitError, require_room_for
+from hera_k8s_sandbox.workflows.model.cluster import Cluster, parameter
+from hera_k8s_sandbox.workflows.model.expansion import Expansion
 from hera_k8s_sandbox.workflows.model.fan_out import FanOut
-from hera_k8s_sandbox.workflows.model.limits import DEEPEST, TOO_DEEP, LimitError, require_room_for
 from hera_k8s_sandbox.workflows.model.metadata import MetadataError, workflow_metadata
 from hera_k8s_sandbox.workflows.model.naming import pod_name
 from hera_k8s_sandbox.workflows.model.nodes import (
@@ -59,17 +59,17 @@ _SAMPLE: Final = 1_000
 class Operation:
     """One workflow while it runs.
 
-    workflow: the object as stored; objects: the cluster around it; clock: seconds since the epoch; source: finds the
+    workflow: the object as stored; cluster: the cluster around it; clock: seconds since the epoch; source: finds the
     templates that it refers to. Raises TemplateError when its own is not there, or
     an argument's config map.
     """
 
     def __init__(
-        self, workflow: Json, objects: Objects, clock: Callable[[], float] = CLOCK.now, source: Source = no_source
+        self, workflow: Json, cluster: Cluster, clock: Callable[[], float] = CLOCK.now, source: Source = no_source
     ) -> None:
         self.status: Json = json.loads(json.dumps(workflow.get("status") or {}))
         self.workflow = workflow
-        self.objects = objects
+        self.cluster = cluster
         self.spec = self._executed_spec(source)
         nodes = self.status.setdefault("nodes", {})
         self.nodes = Nodes(workflow["metadata"]["name"], nodes, base=_size_without_nodes(workflow))
@@ -86,12 +86,12 @@ class Operation:
         self.wake_at: float | None = None
         self.now = clock
         self.interrupted = False  # the last advance left something to be done at once
-        self.memory: dict[str, Any] = {}  # what dag and steps keep of a node between advances
+        self.plans: dict[str, Any] = {}  # what dag and steps keep of a node between advances
         self._processed: dict[str, Json] = {}
         self._turn_ends: float | None = None  # monotonic; what is to be made after that is made in the next advance
         self._depth = 0
-        self.pods = PodControl(self)
-        self.gates = NodeAdmission(self)
+        self.pods = PodManager(self)
+        self.admission = NodeAdmission(self)
         global_outputs.restore(self)
 
     def _executed_spec(self, source: Source = no_source) -> Json:
@@ -209,12 +209,12 @@ class Operation:
         if self.spec.get("suspend") and not self.shutdown:  # whoever resumes it writes it
             return
         self._execute_tree(entry)
-        self.gates.settle()
+        self.admission.settle()
 
     def _is_admitted(self) -> bool:
         """Whether the workflow may start: it waits for its locks, if it wants any."""
         try:
-            message = self.gates.admit_workflow()
+            message = self.admission.admit_workflow()
         except LockError as error:
             self.end("Failed", f"Failed to acquire the synchronization lock. {error}")
             return False
@@ -248,8 +248,8 @@ class Operation:
         if message:
             self.status["message"] = message
         self.pods.end_daemons()
-        self.gates.settle()
-        self.gates.close()
+        self.admission.settle()
+        self.admission.close()
         volume_claims.remove(self, phase)
         self._set_condition("PodRunning", "False")
         self._set_condition("Completed", "True")
@@ -288,7 +288,7 @@ class Operation:
         except TemplateError as error:
             self.error_node(name, holder, boundary, owner, str(error))
             raise NodeError(str(error)) from None
-        stopped = self.gates.pass_through(name, template, holder, arguments, boundary, owner)
+        stopped = self.admission.pass_through(name, template, holder, arguments, boundary, owner)
         if stopped is not None:
             return stopped
         if self.retry_strategy(template) is not None:
@@ -309,14 +309,14 @@ class Operation:
         """As `execute`, without looking at the retry strategy; local: further values for tags."""
         node = self.nodes.get(name)
         if node is None:
-            self.gates.require_room(template, boundary)
+            self.admission.require_room(template, boundary)
         processed = self.processed(name, template, holder, arguments, boundary, owner, local or {})
         flags = _flags(holder, retried=bool(local))
         if "dag" in processed or "steps" in processed:
             if node is None:
                 kind = "DAG" if "dag" in processed else "Steps"
                 node = self.add_node(name, kind, processed, holder, boundary, owner, "Running", **flags)
-            if processed.get("failFast") and self.gates.fails_fast(node):
+            if processed.get("failFast") and self.admission.fails_fast(node):
                 return node
             (dag if "dag" in processed else steps).execute(self, node, processed)
             if fulfilled(node):
@@ -346,7 +346,7 @@ class Operation:
             self.interrupted = True
             self.wake(self.now())
             raise ParallelismReached
-        if pod and not self.objects.has_room():
+        if pod and not self.cluster.has_room():
             self.wake(self.now() + _REQUEUE)
             raise ParallelismReached
 
@@ -404,7 +404,7 @@ class Operation:
 
     def parameter(self, reference: Json) -> str:
         """The value that `configMapKeyRef` names, its tags replaced. Raises ValueError."""
-        return parameter(self.objects, substitute(reference, self.globals))
+        return parameter(self.cluster, substitute(reference, self.globals))
 
     def kind_of(self, template: Json) -> str:
         """The type of a template's node."""
@@ -457,7 +457,7 @@ class Operation:
         shown = {key: inputs[key] for key in ("parameters", "artifacts") if inputs.get(key)}
         if shown:
             more["inputs"] = shown
-        more |= {**self.gates.fields(name), **self.caller_fields(holder, boundary)}
+        more |= {**self.admission.fields(name), **self.caller_fields(holder, boundary)}
         return self.nodes.add(name, kind, owner=owner, phase=phase, **more)
 
     def error_node(self, name: str, holder: Json, boundary: str, owner: str, message: str) -> None:

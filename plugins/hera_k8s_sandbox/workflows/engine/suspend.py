@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hera_k8s_sandbox.foundation.durations import duration_of
 from hera_k8s_sandbox.foundation.json_values import seconds_of, text_of
 from hera_k8s_sandbox.foundation.selectors import Selector
 from hera_k8s_sandbox.store.entries import now_text
+from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.model.nodes import FULFILLED, NodeError
 from hera_k8s_sandbox.workflows.model.templates import caller_of, template_name
-
-if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.engine.operation import Operation
 
 Json = dict[str, Any]
 
@@ -22,11 +20,11 @@ class SuspensionError(ValueError):
     """What is asked of suspended nodes cannot be done; the message is Argo's."""
 
 
-def execute(operation: Operation, node: Json, template: Json) -> None:
+def execute(run: RunContext, node: Json, template: Json) -> None:
     """Let a node wait until somebody resumes it or its time is over. Raises NodeError."""
-    nodes = operation.nodes
-    if operation.shutdown:
-        nodes.mark(node, "Failed", f"Stopped with strategy '{operation.shutdown}'")
+    nodes = run.nodes
+    if run.shutdown:
+        nodes.mark(node, "Failed", f"Stopped with strategy '{run.shutdown}'")
         return
     duration = (template.get("suspend") or {}).get("duration")
     if duration not in (None, ""):
@@ -34,16 +32,16 @@ def execute(operation: Operation, node: Json, template: Json) -> None:
             end = seconds_of(node["startedAt"]) + duration_of(duration)
         except ValueError:
             raise NodeError(f'unable to parse "{duration}" as a duration') from None
-        if operation.now() >= end:
+        if run.now() >= end:
             try:
                 outputs = _with_defaults(node.get("outputs"))
             except SuspensionError as error:
                 raise NodeError(str(error)) from None
             nodes.mark(node, "Succeeded")
             nodes.set(node, outputs=outputs)
-            operation.take_outputs(node, outputs)
+            run.take_outputs(node, outputs)
             return
-        operation.wake(end)
+        run.wake(end)
     nodes.mark(node, "Running")
 
 
@@ -116,26 +114,26 @@ def node_fields(node: Json) -> dict[str, str]:
     return fields
 
 
-def adopt(operation: Operation, workflow: Json) -> None:
-    """Take over what somebody wrote about the nodes that wait into an operation's own."""
+def adopt(run: RunContext, workflow: Json) -> None:
+    """Take over what somebody wrote about the nodes that wait into the run's own."""
     theirs = (workflow.get("status") or {}).get("nodes") or {}
-    for node in operation.nodes:
+    for node in run.nodes:
         other = theirs.get(node["id"])
         if other is None or not waits(node) or other == node:
             continue
         if other.get("outputs") != node.get("outputs"):
-            operation.nodes.set(node, outputs=other.get("outputs"))
-            operation.take_outputs(node, other.get("outputs"))
+            run.nodes.set(node, outputs=other.get("outputs"))
+            run.take_outputs(node, other.get("outputs"))
         if other["phase"] in FULFILLED:
-            operation.nodes.set(node, finishedAt=other.get("finishedAt"))
-        operation.nodes.mark(node, other["phase"], other.get("message", ""))
+            run.nodes.set(node, finishedAt=other.get("finishedAt"))
+        run.nodes.mark(node, other["phase"], other.get("message", ""))
 
 
-def fail_waiting(operation: Operation, message: str, is_spared: Callable[[Json], bool]) -> None:
+def fail_waiting(run: RunContext, message: str, is_spared: Callable[[Json], bool]) -> None:
     """End nodes that wait when the workflow is to end, but for those that are spared."""
-    for node in operation.nodes:
+    for node in run.nodes:
         if waits(node) and not is_spared(node):
-            operation.nodes.mark(node, "Failed", message)
+            run.nodes.mark(node, "Failed", message)
 
 
 def _with_defaults(outputs: Json | None) -> Json | None:

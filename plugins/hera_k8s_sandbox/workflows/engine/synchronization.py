@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hera_k8s_sandbox.workflows.model.cluster import Objects
-
-if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.engine.operation import Operation
+from hera_k8s_sandbox.workflows.engine.run_context import RunContext
+from hera_k8s_sandbox.workflows.model.cluster import Cluster
 
 Json = dict[str, Any]
 
@@ -24,7 +22,7 @@ def references(wanted: Json) -> Iterator[tuple[str, Json]]:
             yield kind, one
 
 
-def locks_of(wanted: Json, namespace: str, objects: Objects) -> dict[str, int]:
+def locks_of(wanted: Json, namespace: str, cluster: Cluster) -> dict[str, int]:
     """The names of the locks, and how many may hold each. Raises LockError."""
     found = {}
     for kind, one in references(wanted):
@@ -34,37 +32,37 @@ def locks_of(wanted: Json, namespace: str, objects: Objects) -> dict[str, int]:
         else:
             reference = one.get("configMapKeyRef") or {}
             name, key = reference.get("name", ""), reference.get("key", "")
-            found[f"{where}/ConfigMap/{name}/{key}"] = _limit(objects, where, name, key)
+            found[f"{where}/ConfigMap/{name}/{key}"] = _limit(cluster, where, name, key)
     return found
 
 
-def acquire(operation: Operation, wanted: Json, node: str = "") -> tuple[str, str] | None:
+def acquire(run: RunContext, wanted: Json, node: str = "") -> tuple[str, str] | None:
     """Take locks for a node, or for the workflow; else the name of one that is not free, and a message.
 
     Raises LockError.
     """
-    meta = operation.workflow["metadata"]
-    locks = locks_of(wanted, meta["namespace"], operation.objects)
-    waits = operation.objects.acquire(node, locks, int(operation.spec.get("priority") or 0))
+    meta = run.workflow["metadata"]
+    locks = locks_of(wanted, meta["namespace"], run.cluster)
+    waits = run.cluster.acquire(node, locks, int(run.spec.get("priority") or 0))
     holder = "/".join(part for part in (meta["namespace"], meta["name"], node) if part)
     for name in locks:
-        _forget(operation, holder, name)
+        _forget(run, holder, name)
     if waits is not None:
-        _note(operation, "waiting", waits[0], holder)
+        _note(run, "waiting", waits[0], holder)
         return waits
     for name in locks:
-        _note(operation, "holding", name, holder)
+        _note(run, "holding", name, holder)
     return None
 
 
-def release(operation: Operation, node: str = "") -> None:
+def release(run: RunContext, node: str = "") -> None:
     """Give back what a node holds, or all that the workflow and its nodes do."""
-    operation.objects.release(node)
+    run.cluster.release(node)
     if not node:
-        operation.status.pop("synchronization", None)
+        run.status.pop("synchronization", None)
         return
-    meta = operation.workflow["metadata"]
-    _forget(operation, f"{meta['namespace']}/{meta['name']}/{node}")
+    meta = run.workflow["metadata"]
+    _forget(run, f"{meta['namespace']}/{meta['name']}/{node}")
 
 
 def held(status: Json) -> Iterator[tuple[str, str]]:
@@ -81,8 +79,8 @@ def _node_of(holder: str) -> str:
     return holder.split("/", 2)[2] if holder.count("/") > 1 else ""
 
 
-def _limit(objects: Objects, namespace: str, name: str, key: str) -> int:
-    found = objects.config_map(name, namespace)
+def _limit(cluster: Cluster, namespace: str, name: str, key: str) -> int:
+    found = cluster.config_map(name, namespace)
     if found is None:
         raise LockError(f'configmaps "{name}" not found')
     value = (found.get("data") or {}).get(key)
@@ -98,9 +96,9 @@ def _kind(name: str) -> str:
     return "mutex" if "/Mutex/" in name else "semaphore"
 
 
-def _note(operation: Operation, state: str, name: str, holder: str) -> None:
+def _note(run: RunContext, state: str, name: str, holder: str) -> None:
     kind = _kind(name)
-    listed = operation.status.setdefault("synchronization", {}).setdefault(kind, {}).setdefault(state, [])
+    listed = run.status.setdefault("synchronization", {}).setdefault(kind, {}).setdefault(state, [])
     if kind == "mutex":
         listed.append({"mutex": name, "holder": holder})
         return
@@ -111,9 +109,9 @@ def _note(operation: Operation, state: str, name: str, holder: str) -> None:
     listed.append({"semaphore": name, "holders": [holder]})
 
 
-def _forget(operation: Operation, holder: str, name: str = "") -> None:
+def _forget(run: RunContext, holder: str, name: str = "") -> None:
     """Take a holder out of the status, of one lock or of all; what is left empty goes."""
-    found = operation.status.get("synchronization") or {}
+    found = run.status.get("synchronization") or {}
     for kind in list(found):
         for state in list(found[kind]):
             kept = [one for one in (_without(each, holder, name) for each in found[kind][state]) if one is not None]
@@ -123,7 +121,7 @@ def _forget(operation: Operation, holder: str, name: str = "") -> None:
         if not found[kind]:
             del found[kind]
     if not found:
-        operation.status.pop("synchronization", None)
+        run.status.pop("synchronization", None)
 
 
 def _without(entry: Json, holder: str, name: str) -> Json | None:

@@ -1,4 +1,4 @@
-"""Objects: what a running workflow asks of the cluster around it."""
+"""The cluster as a running workflow uses it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class NotThere(ValueError):
     """A config map, or a key of one, is not there; the message is Argo's."""
 
 
-class Objects(Protocol):
+class Cluster(Protocol):
     """The pods, claims and config maps of one workflow, and the locks that it shares with others."""
 
     def create(self, pod: Json) -> Json:
@@ -50,10 +50,10 @@ class Objects(Protocol):
         """Give back what a holder has, and take it from the queues."""
 
 
-def parameter(objects: Objects, reference: Json) -> str:
+def parameter(cluster: Cluster, reference: Json) -> str:
     """The value that `configMapKeyRef` names. Raises NotThere, and ValueError for a map that is not for this."""
     name, key = str(reference.get("name", "")), str(reference.get("key", ""))
-    found = objects.config_map(name)
+    found = cluster.config_map(name)
     if found is None:
         told = f"Please make sure it has the label {TYPE_LABEL}: Parameter to be detectable by the controller"
         raise NotThere(f"ConfigMap '{name}' does not exist. {told}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from hera_k8s_sandbox.store.store import now_text
-from hera_k8s_sandbox.workflows.model.limits import Size
+from hera_k8s_sandbox.workflows.limits import Size
 from hera_k8s_sandbox.workflows.model.naming import node_id
 
 Json = dict[str, Any]

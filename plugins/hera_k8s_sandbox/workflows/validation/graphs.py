@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hera_k8s_sandbox.workflows.engine.expansion import expands
 from hera_k8s_sandbox.workflows.language.depends import Depends, DependsError, depends_of
+from hera_k8s_sandbox.workflows.model.expansion import expands
 from hera_k8s_sandbox.workflows.validation.calls import check_call, check_step
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
 from hera_k8s_sandbox.workflows.validation.hooks import check_hooks, without_hooks

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.foundation.json_values import go_json, text_of
 from hera_k8s_sandbox.workflows.language.substitution import Budget, substitute
-from hera_k8s_sandbox.workflows.model.limits import LARGEST_PLAIN
+from hera_k8s_sandbox.workflows.limits import LARGEST_PLAIN
 
 Json = dict[str, Any]
 
