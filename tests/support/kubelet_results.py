@@ -16,11 +16,12 @@ from typing import Any, Final
 from kube_watch import Json, KubeApi, Refused
 from kubelet_pod import ClusterHook, OverHttp
 
+from hera_k8s_sandbox.foundation.labels import NODE_ID, OUTPUTS_ANNOTATION, TEMPLATE_ANNOTATION, WORKFLOW_LABEL
 from hera_k8s_sandbox.kubelet.environment import config_error
 from hera_k8s_sandbox.kubelet.mounts import Task
 from hera_k8s_sandbox.kubelet.pod_worker import PodRun
 from hera_k8s_sandbox.workflows.executor.hook import MOUNTS_ANNOTATION, WorkflowHook
-from hera_k8s_sandbox.workflows.model.pod_spec import MAIN, NODE_ID, OUTPUTS, TEMPLATE, WORKFLOW_LABEL
+from hera_k8s_sandbox.workflows.model.pod_spec import MAIN
 
 _COMPLETED: Final = "workflows.argoproj.io/report-outputs-completed"
 _EXECUTOR: Final = "argoexec"
@@ -36,7 +37,7 @@ def is_of_argo(pod: Json) -> bool:
 def without_executor(pod: Json) -> Json:
     """The pod with what the user wrote alone: without the executor's containers, and its wrapping of commands."""
     made = copy.deepcopy(pod)
-    made["metadata"].setdefault("annotations", {})[TEMPLATE] = _template_of(pod)
+    made["metadata"].setdefault("annotations", {})[TEMPLATE_ANNOTATION] = _template_of(pod)
     spec = made["spec"]
     for field in ("initContainers", "containers"):
         spec[field] = [one for one in spec.get(field) or () if one["name"] not in _OURS]
@@ -85,7 +86,7 @@ class ResultsHook(WorkflowHook):
     async def finish(self, run: PodRun) -> None:
         """Report the outputs."""
         await super().finish(run)
-        outputs = json.loads(self.annotations.pop(OUTPUTS, "{}"))
+        outputs = json.loads(self.annotations.pop(OUTPUTS_ANNOTATION, "{}"))
         ended = run.ended().get(MAIN)
         if ended is not None:
             outputs["exitCode"] = str(ended.exit_code)

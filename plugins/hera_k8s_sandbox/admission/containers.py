@@ -17,8 +17,7 @@ from hera_k8s_sandbox.foundation.field_errors import (
     wrong,
 )
 from hera_k8s_sandbox.foundation.metadata_validation import LABEL, LABEL_RULE
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 _DEFAULTS: Final = {

@@ -16,8 +16,7 @@ from hera_k8s_sandbox.schema.structural_schema import (
     PRESERVE,
     schema_causes,
 )
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"  # finalizer while objects of the kind are removed
 _APPROVED: Final = "api-approved.kubernetes.io"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.admission.pods import complete_template, template_causes
 from hera_k8s_sandbox.foundation.errors import Cause
 from hera_k8s_sandbox.foundation.field_errors import fixed, required, unsupported_value, wrong
 from hera_k8s_sandbox.foundation.metadata_validation import LABEL_VALUE, LABEL_VALUE_RULE
 from hera_k8s_sandbox.foundation.selectors import labels_of
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 RECREATE: Final = "Recreate"
 ROLLING: Final = "RollingUpdate"

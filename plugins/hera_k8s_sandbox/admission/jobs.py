@@ -10,13 +10,11 @@ from hera_k8s_sandbox.admission.job_indexes import count_of
 from hera_k8s_sandbox.admission.pods import complete_template, template_causes
 from hera_k8s_sandbox.foundation.errors import Cause
 from hera_k8s_sandbox.foundation.field_errors import repeated, required, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.labels import JOB_CONTROLLER_UID, JOB_NAME
 from hera_k8s_sandbox.foundation.metadata_validation import LABEL, SUBDOMAIN_RULE
 from hera_k8s_sandbox.foundation.selectors import labels_of
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
-
-JOB_NAME: Final = "batch.kubernetes.io/job-name"
-CONTROLLER_UID: Final = "batch.kubernetes.io/controller-uid"
 MANAGER: Final = "kubernetes.io/job-controller"  # ours, as spec.managedBy names it
 INDEXED: Final = "Indexed"
 _OLD_JOB_NAME: Final = "job-name"
@@ -74,11 +72,11 @@ def _select_own(obj: Json) -> None:
     labels = template["labels"] = template.get("labels") or {}
     for key in (_OLD_JOB_NAME, JOB_NAME):
         labels.setdefault(key, meta["name"])
-    for key in (_OLD_CONTROLLER_UID, CONTROLLER_UID):
+    for key in (_OLD_CONTROLLER_UID, JOB_CONTROLLER_UID):
         labels.setdefault(key, meta["uid"])
     selector = obj["spec"]["selector"] = obj["spec"].get("selector") or {}
     selector["matchLabels"] = selector.get("matchLabels") or {}
-    selector["matchLabels"].setdefault(CONTROLLER_UID, meta["uid"])
+    selector["matchLabels"].setdefault(JOB_CONTROLLER_UID, meta["uid"])
 
 
 def job_causes(obj: Json) -> Iterator[Cause]:
@@ -147,7 +145,7 @@ def _own_selector_causes(obj: Json) -> Iterator[Cause]:
     wanted = {
         _OLD_CONTROLLER_UID: meta["uid"],
         _OLD_JOB_NAME: meta["name"],
-        CONTROLLER_UID: meta["uid"],
+        JOB_CONTROLLER_UID: meta["uid"],
         JOB_NAME: meta["name"],
     }
     labels = spec["template"]["metadata"].get("labels") or {}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.admission.containers import complete_container, container_causes
 from hera_k8s_sandbox.foundation.errors import Cause
 from hera_k8s_sandbox.foundation.field_errors import fixed, repeated, required, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.labels import NODE_NOT_READY
 from hera_k8s_sandbox.foundation.metadata_validation import LABEL, LABEL_RULE, labelled_causes
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _SPEC: Final = {
     "restartPolicy": "Always",
@@ -24,7 +24,7 @@ _SPEC: Final = {
     "preemptionPolicy": "PreemptLowerPriority",
 }
 _TEMPLATE: Final = ("restartPolicy", "terminationGracePeriodSeconds", "dnsPolicy", "securityContext", "schedulerName")
-_TOLERATED: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+_TOLERATED: Final = (NODE_NOT_READY, "node.kubernetes.io/unreachable")
 _VOLUMES_WITH_MODE: Final = ("configMap", "secret", "projected", "downwardAPI")
 _POLICIES: Final = ("Always", "OnFailure", "Never")
 _LONGEST: Final = (1 << 31) - 1  # seconds

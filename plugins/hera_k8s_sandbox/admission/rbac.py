@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from hera_k8s_sandbox.foundation.errors import Cause
 from hera_k8s_sandbox.foundation.field_errors import required, unsupported_value, wrong
 from hera_k8s_sandbox.foundation.resource_types import RBAC
 from hera_k8s_sandbox.foundation.selectors import labels_of
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def role_causes(obj: Json) -> Iterator[Cause]:

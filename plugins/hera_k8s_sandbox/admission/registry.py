@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.admission.crds import (
     complete_definition,
@@ -50,6 +50,7 @@ from hera_k8s_sandbox.admission.storage import (
 )
 from hera_k8s_sandbox.foundation.errors import Cause
 from hera_k8s_sandbox.foundation.field_errors import fixed, required, wrong
+from hera_k8s_sandbox.foundation.labels import ACCOUNT_NAME
 from hera_k8s_sandbox.foundation.metadata_validation import finalizer_causes, metadata_causes
 from hera_k8s_sandbox.foundation.resource_types import (
     CLAIMS,
@@ -76,15 +77,14 @@ from hera_k8s_sandbox.foundation.resource_types import (
     Resource,
 )
 from hera_k8s_sandbox.schema.structural_schema import fill_in, schema_causes
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Defaulter = Callable[[Json], None]
 Validator = Callable[[Json], Iterator[Cause]]
 UpdateValidator = Callable[[Json, Json], Iterator[Cause]]
 
 LARGEST_DATA: Final = 1 << 20  # bytes in a ConfigMap or Secret
 TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105  the name of a type
-ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
 
 _DATA_KEY: Final = r"[-._a-zA-Z0-9]+"
 

@@ -11,8 +11,7 @@ from typing import Any, Final
 from hera_k8s_sandbox.foundation.errors import Cause
 from hera_k8s_sandbox.foundation.field_errors import repeated, required, unsupported_value, wrong
 from hera_k8s_sandbox.foundation.metadata_validation import LABEL, LABEL_RULE, labelled_causes, subdomain_causes
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _TYPES: Final = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _PROTOCOLS: Final = ("SCTP", "TCP", "UDP")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation import quantities
 from hera_k8s_sandbox.foundation.errors import Cause
@@ -12,8 +12,7 @@ from hera_k8s_sandbox.foundation.metadata_validation import subdomain_causes
 from hera_k8s_sandbox.foundation.resource_types import CLAIMS
 from hera_k8s_sandbox.schema.decoding import cannot_be_handled, go_name
 from hera_k8s_sandbox.store.entries import now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 VOLUME_MODES: Final = ("Block", "Filesystem")
 ACCESS_MODES: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation import jwt
 from hera_k8s_sandbox.foundation.errors import ApiError, bad_request, invalid
@@ -23,8 +23,8 @@ from hera_k8s_sandbox.foundation.review_types import (
 from hera_k8s_sandbox.rbac.authorizer import Identity
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import now_text, time_text
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Review = Callable[[SandboxState, Identity, str, Json], Json]  # state, who asks, namespace, question -> answer
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.errors import conflict, invalid
 from hera_k8s_sandbox.foundation.field_errors import required
 from hera_k8s_sandbox.foundation.resource_types import CORE, PODS, Resource
 from hera_k8s_sandbox.store.entries import now_text
 from hera_k8s_sandbox.store.store import Store
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 BINDINGS: Final = Resource(CORE, "v1", "pods/binding", "binding", "Binding")
 

@@ -17,11 +17,11 @@ from hera_k8s_sandbox.schema.openapi_validation import check_types, decode, unde
 from hera_k8s_sandbox.schema.patches import json_patch, merge_patch, strategic_merge
 from hera_k8s_sandbox.schema.structural_schema import prune
 from hera_k8s_sandbox.store.store import dumps
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-Json = dict[str, Any]
 
 APPLIES: Final = ("application/apply-patch+yaml", "application/apply-patch+cbor")
 _PATCHES: Final = (

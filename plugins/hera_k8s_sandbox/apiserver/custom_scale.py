@@ -8,8 +8,7 @@ from hera_k8s_sandbox.foundation.errors import bad_request, invalid
 from hera_k8s_sandbox.foundation.field_errors import wrong
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.store.store import Entry
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 SCALES = Resource("autoscaling", "v1", "scales", "scale", "Scale")
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hera_k8s_sandbox.apiserver.requests import bad_policy, number, read_body
 from hera_k8s_sandbox.foundation.errors import bad_request
 from hera_k8s_sandbox.foundation.resource_types import JOBS, Resource
 from hera_k8s_sandbox.operations import garbage
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-Json = dict[str, Any]
 
 PODS_KEPT: Final = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "

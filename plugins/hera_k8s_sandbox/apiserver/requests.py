@@ -23,11 +23,11 @@ from hera_k8s_sandbox.foundation.reading import LARGEST_BODY, read_json, read_ya
 from hera_k8s_sandbox.foundation.resource_types import JOBS, Resource
 from hera_k8s_sandbox.foundation.selectors import Selector, parse_fields, parse_labels
 from hera_k8s_sandbox.operations import garbage
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-Json = dict[str, Any]
 
 _NAMESPACE_SUBRESOURCES: Final = ("status", "finalize")
 _OBJECT_VERBS: Final = {"GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}

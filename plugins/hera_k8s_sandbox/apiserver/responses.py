@@ -15,8 +15,7 @@ from hera_k8s_sandbox.apiserver.requests import number
 from hera_k8s_sandbox.foundation.errors import ApiError, bad_request
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.store.store import Entry, Event, as_served, dumps
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def raw_answer(body: bytes, code: int = 200, headers: Any = None) -> web.Response:

@@ -16,11 +16,11 @@ from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import Entry
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-Json = dict[str, Any]
 
 _OPERATORS: Final = {"In": "in", "NotIn": "notin"}
 

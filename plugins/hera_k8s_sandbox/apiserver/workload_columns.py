@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.apiserver.columns import AGE, Column, age, duration, path_of, seconds_of
 from hera_k8s_sandbox.foundation.resource_types import (
@@ -16,8 +16,7 @@ from hera_k8s_sandbox.foundation.resource_types import (
     SERVICES,
     Resource,
 )
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def _ready(pod: Json) -> str:

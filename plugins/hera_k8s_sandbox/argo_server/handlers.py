@@ -13,6 +13,7 @@ from hera_k8s_sandbox.apiserver.requests import bytes_of
 from hera_k8s_sandbox.argo_server.streams import grpc_code, http_code
 from hera_k8s_sandbox.controllers.template_lookup import templates_of
 from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.labels import ARGO_PREFIX, CREATOR_LABEL
 from hera_k8s_sandbox.foundation.reading import read_json
 from hera_k8s_sandbox.foundation.resource_types import (
     CLUSTER_WORKFLOW_TEMPLATES,
@@ -23,17 +24,16 @@ from hera_k8s_sandbox.foundation.resource_types import (
 )
 from hera_k8s_sandbox.rbac.authorizer import Identity
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.workflows.model.pod_spec import CREATOR_LABEL, PREFIX
 from hera_k8s_sandbox.workflows.model.templates import Source
 from hera_k8s_sandbox.workflows.validation import TemplateNotFound, Unsupported, WorkflowInvalid, validate
+from hera_k8s_utils._types import Json
 
 log = logging.getLogger(__name__)
-Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Routes = list[tuple[str, str, Handler]]
 
-_ACTOR: Final = f"{PREFIX}actor"
-_ACTION: Final = f"{PREFIX}action"
+_ACTOR: Final = f"{ARGO_PREFIX}actor"
+_ACTION: Final = f"{ARGO_PREFIX}action"
 
 
 class ArgoHandlers:

@@ -13,15 +13,14 @@ from aiohttp import web
 from hera_k8s_sandbox.apiserver.requests import number
 from hera_k8s_sandbox.argo_server.field_mask import FieldFilter
 from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.labels import NODE_ID, WORKFLOW_LABEL
 from hera_k8s_sandbox.foundation.resource_types import PODS, WORKFLOWS
 from hera_k8s_sandbox.foundation.selectors import parse_labels
 from hera_k8s_sandbox.kubelet import logs
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.entries import Event, dumps
 from hera_k8s_sandbox.workflows.model.nodes import FULFILLED
-from hera_k8s_sandbox.workflows.model.pod_spec import NODE_ID, WORKFLOW_LABEL
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 KEEPALIVE: Final = 15.0  # seconds of silence after which an event stream shows that it is alive
 _TEXTS_KEPT: Final = 16

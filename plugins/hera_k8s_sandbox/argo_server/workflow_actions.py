@@ -29,8 +29,7 @@ from hera_k8s_sandbox.workflows.actions.retry import RetryError, retried
 from hera_k8s_sandbox.workflows.actions.submit_options import SubmitOptionError
 from hera_k8s_sandbox.workflows.engine.suspend import SuspensionError, resume, set_nodes
 from hera_k8s_sandbox.workflows.model.nodes import FULFILLED
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _PHASES_TO_SET: Final = ("Succeeded", "Failed", "Error", "")
 

@@ -11,9 +11,9 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _WRITABLE: Final = 0o200
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.controllers import rollouts
 from hera_k8s_sandbox.controllers.rollouts import replicas_of, told_of
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.json_values import seconds_of
 from hera_k8s_sandbox.store.store import now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 AVAILABLE: Final = "Available"
 PROGRESSING: Final = "Progressing"

@@ -14,14 +14,20 @@ from hera_k8s_sandbox.controllers.owner_references import claim, concerned, cont
 from hera_k8s_sandbox.controllers.rollouts import replicas_of
 from hera_k8s_sandbox.controllers.work_queue import Key, WorkQueue
 from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.labels import (
+    DESIRED_REPLICAS,
+    MAX_REPLICAS,
+    POD_TEMPLATE_HASH,
+    REVISION,
+    REVISION_HISTORY,
+)
 from hera_k8s_sandbox.foundation.resource_types import DEPLOYMENTS, PODS, REPLICA_SETS
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.informer import reconcile
 from hera_k8s_sandbox.store.store import Event
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _COMPONENT: Final = "deployment-controller"
 
@@ -148,7 +154,7 @@ class _Rollout:
         """Whether another number is wanted than when the ReplicaSets were last told."""
         wanted = str(replicas_of(self._deployment))
         for one in self._sets:
-            told = (one["metadata"].get("annotations") or {}).get(rollouts.DESIRED)
+            told = (one["metadata"].get("annotations") or {}).get(DESIRED_REPLICAS)
             if replicas_of(one) and told is not None and told != wanted:
                 return True
         return False
@@ -171,7 +177,7 @@ class _Rollout:
         value = rollouts.hash_of(spec["template"], collisions)
         template = rollouts.with_hash(spec["template"], value)
         selector = dict(spec["selector"])
-        selector["matchLabels"] = {**(selector.get("matchLabels") or {}), rollouts.HASH: value}
+        selector["matchLabels"] = {**(selector.get("matchLabels") or {}), POD_TEMPLATE_HASH: value}
         made: Json = {
             "metadata": {
                 "name": f"{meta['name']}-{value}",
@@ -209,22 +215,22 @@ class _Rollout:
         annotations = replica_set["metadata"].setdefault("annotations", {})
         annotations |= rollouts.copied_annotations(self._deployment)
         if before < revision:
-            annotations[rollouts.REVISION] = str(revision)
+            annotations[REVISION] = str(revision)
             if before:
-                history = annotations.get(rollouts.REVISIONS)
-                annotations[rollouts.REVISIONS] = f"{history},{before}" if history else str(before)
-        if before and rollouts.DESIRED in annotations:
+                history = annotations.get(REVISION_HISTORY)
+                annotations[REVISION_HISTORY] = f"{history},{before}" if history else str(before)
+        if before and DESIRED_REPLICAS in annotations:
             return
         surge, _ = rollouts.bounds(self._deployment)
         wanted = replicas_of(self._deployment)
-        annotations |= {rollouts.DESIRED: str(wanted), rollouts.MOST: str(wanted + surge)}
+        annotations |= {DESIRED_REPLICAS: str(wanted), MAX_REPLICAS: str(wanted + surge)}
 
     def _mark_revision(self, revision: int) -> None:
         if rollouts.revision_of(self._deployment) == revision:
             return
 
         def mark(found: Json) -> None:
-            found["metadata"].setdefault("annotations", {})[rollouts.REVISION] = str(revision)
+            found["metadata"].setdefault("annotations", {})[REVISION] = str(revision)
 
         self._deployment = self._store.change(DEPLOYMENTS, self._namespace, self._deployment["metadata"]["name"], mark)
 
@@ -232,7 +238,7 @@ class _Rollout:
         """Give ReplicaSets their sizes, and tell all that run what is wanted in the whole."""
         wanted = replicas_of(self._deployment)
         surge, _ = rollouts.bounds(self._deployment)
-        told = {rollouts.DESIRED: str(wanted), rollouts.MOST: str(wanted + surge)}
+        told = {DESIRED_REPLICAS: str(wanted), MAX_REPLICAS: str(wanted + surge)}
         for one in self._sets:
             before, size = replicas_of(one), sizes.get(one["metadata"]["name"], replicas_of(one))
             annotations = one["metadata"].get("annotations") or {}

@@ -13,6 +13,7 @@ from hera_k8s_sandbox.controllers.jobs.pods import has_ended, is_ready
 from hera_k8s_sandbox.controllers.owner_references import controller_of, reference_to
 from hera_k8s_sandbox.controllers.work_queue import Key, WorkQueue
 from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.labels import SERVICE_NAME
 from hera_k8s_sandbox.foundation.resource_types import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES
 from hera_k8s_sandbox.foundation.selectors import labels_of
 from hera_k8s_sandbox.kubelet.pod_context import containers_of
@@ -21,10 +22,8 @@ from hera_k8s_sandbox.operations.service_addresses import HEADLESS
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.informer import reconcile
 from hera_k8s_sandbox.store.store import Event
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
-
-SERVICE_NAME: Final = "kubernetes.io/service-name"
 _SLICES_BY: Final = {"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}
 _ENDPOINTS_BY: Final = {"endpoints.kubernetes.io/managed-by": "endpoint-controller"}
 _HEADLESS_MARK: Final = "service.kubernetes.io/headless"

@@ -19,8 +19,7 @@ from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.informer import reconcile
 from hera_k8s_sandbox.store.store import Event, now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _COMPONENT: Final = "replicaset-controller"
 _MOST_AT_ONCE: Final = 100  # pods made or removed in one look; the loop has others to serve

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import ApiError, not_found
+from hera_k8s_sandbox.foundation.labels import COMPLETED_LABEL, PHASE_LABEL
 from hera_k8s_sandbox.foundation.resource_types import PODS, WORKFLOWS
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.operations.events import record_event
@@ -16,9 +17,7 @@ from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import Event
 from hera_k8s_sandbox.workflows.engine.operation import Operation
 from hera_k8s_sandbox.workflows.limits import LARGEST, LimitError, require_size, size_of
-from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, PHASE_LABEL
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 COMPONENT: Final = "workflow-controller"
 _WRITE_INTERVAL: Final = 0.1  # seconds between two writes of one workflow, at least

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.artifacts import garbage
 from hera_k8s_sandbox.artifacts.store import ArtifactStore
@@ -15,6 +15,7 @@ from hera_k8s_sandbox.controllers.workflow_worker import COMPONENT, WorkflowWork
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.foundation.labels import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
 from hera_k8s_sandbox.foundation.resource_types import CONFIG_MAPS, PODS, WORKFLOWS
 from hera_k8s_sandbox.foundation.selectors import parse_labels
 from hera_k8s_sandbox.kubelet.images import Images, Programs
@@ -34,11 +35,10 @@ from hera_k8s_sandbox.workflows.engine.operation import Operation
 from hera_k8s_sandbox.workflows.executor.hook import WorkflowHook, is_of_a_workflow
 from hera_k8s_sandbox.workflows.executor.rewritable import check_rewritable
 from hera_k8s_sandbox.workflows.limits import LimitError
-from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
 from hera_k8s_sandbox.workflows.model.templates import TemplateError
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
 
 _TTL: Final = {"Succeeded": "secondsAfterSuccess", "Failed": "secondsAfterFailure", "Error": "secondsAfterFailure"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.foundation.resource_types import Resource
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

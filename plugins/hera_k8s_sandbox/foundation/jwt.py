@@ -9,9 +9,9 @@ import hmac
 import json
 import time
 import uuid
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 AUDIENCE: Final = "https://kubernetes.default.svc.cluster.local"
 SHORTEST: Final = 600  # seconds; the API server refuses to issue shorter ones

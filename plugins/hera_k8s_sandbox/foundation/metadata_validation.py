@@ -10,8 +10,7 @@ from typing import Any, Final
 from hera_k8s_sandbox.foundation.errors import Cause
 from hera_k8s_sandbox.foundation.field_errors import fixed, wrong
 from hera_k8s_sandbox.foundation.resource_types import NAMESPACES, RBAC, SERVICES, Resource
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN: Final = rf"{LABEL}(\.{LABEL})*"

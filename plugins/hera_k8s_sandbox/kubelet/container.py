@@ -19,8 +19,7 @@ from hera_k8s_sandbox.kubelet.pod_context import PodBlocked
 from hera_k8s_sandbox.kubelet.probes import Prober, check_actions
 from hera_k8s_sandbox.kubelet.process_runner import Ended, Runner
 from hera_k8s_sandbox.store.entries import now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _AFTER_HOOK: Final = 2.0  # seconds that a container gets after its preStop hook, as the kubelet gives
 _LARGEST_MESSAGE: Final = 4096  # bytes of a termination message, and so many of the log in its place

@@ -13,8 +13,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.foundation import quantities
 from hera_k8s_sandbox.kubelet.pod_context import PodBlocked, Sources, containers_of
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 ADDRESS: Final = "127.0.0.1"  # of every pod and of the node: all share this machine's loopback
 _REFERENCE: Final = re.compile(r"\$(\$|\((?P<name>[^)]*)\))")

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation import quantities
 from hera_k8s_sandbox.foundation.errors import ApiError
@@ -30,8 +30,8 @@ from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.informer import reconcile
 from hera_k8s_sandbox.store.store import Event
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
 HookFor = Callable[[Json], "PodHook | None"]
 """What a controller does beside a pod of its own; None for a pod that is none of its."""

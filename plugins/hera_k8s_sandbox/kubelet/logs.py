@@ -18,13 +18,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from hera_k8s_sandbox.foundation.errors import bad_request
 from hera_k8s_sandbox.foundation.resource_types import PODS
 from hera_k8s_sandbox.state import SandboxState
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 OUTPUT: Final = "output.log"  # standard output, and standard error too unless that is apart
 ERRORS: Final = "errors.log"  # standard error, when the standard output is an output of the workflow

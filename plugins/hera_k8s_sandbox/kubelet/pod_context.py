@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 TOKEN_SECONDS = 3600  # what a projected token lives unless its volume says otherwise
 

@@ -34,8 +34,7 @@ from hera_k8s_sandbox.kubelet.pod_context import PodBlocked, PodContext, Sources
 from hera_k8s_sandbox.kubelet.process_runner import Ended, Runner
 from hera_k8s_sandbox.kubelet.volumes import Volume, mounts_of, write_volumes
 from hera_k8s_sandbox.store.entries import now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 SCRATCH: Final = ("containers", "volumes")  # what a pod's directory holds only while it runs
 DEADLINE: Final = "Pod was active on the node longer than the specified deadline"

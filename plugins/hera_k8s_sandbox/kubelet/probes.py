@@ -11,11 +11,11 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.kubelet.environment import ADDRESS, config_error
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 RunInside = Callable[[list[str], float], Awaitable[tuple[int, str]]]
 """Runs a command as the container would, for so many seconds at most: its exit code and output; TimeoutError."""
 

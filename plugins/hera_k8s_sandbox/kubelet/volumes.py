@@ -6,13 +6,12 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.kubelet.environment import config_error, data_of, expand_references, field_of, resource_of
 from hera_k8s_sandbox.kubelet.mounts import Mount
 from hera_k8s_sandbox.kubelet.pod_context import TOKEN_SECONDS, PodBlocked, Sources
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _DEFAULT_MODE: Final = 0o644
 _TOKEN_MODE: Final = 0o600  # the process that reads it is its owner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.admission.crds import CLEANUP
 from hera_k8s_sandbox.foundation.errors import ApiError
@@ -12,8 +12,7 @@ from hera_k8s_sandbox.foundation.resource_types import CUSTOM_RESOURCE_DEFINITIO
 from hera_k8s_sandbox.operations.garbage import BACKGROUND, Delete, Release
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import Store, now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _ACCEPTED: Final = ("NamesAccepted", "NoConflicts", "no conflicts found")
 _ESTABLISHED: Final = ("Established", "InitialNamesAccepted", "the initial names have been accepted")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hera_k8s_sandbox.foundation.errors import forbidden
 from hera_k8s_sandbox.foundation.resource_types import (
@@ -16,12 +16,12 @@ from hera_k8s_sandbox.foundation.resource_types import (
     ROLES,
     Resource,
 )
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.rbac.authorizer import Identity
     from hera_k8s_sandbox.state import SandboxState
 
-Json = dict[str, Any]
 
 _ROLES: Final = frozenset({ROLES, CLUSTER_ROLES})
 _BINDINGS: Final = frozenset({ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS})

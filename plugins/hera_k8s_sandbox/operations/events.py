@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hera_k8s_sandbox.foundation.resource_types import EVENTS
 from hera_k8s_sandbox.store.store import Store, now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def record_event(store: Store, about: Json, *, reason: str, message: str, component: str, type: str = "Normal") -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.store.store import Entry, Store
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Delete = Callable[[Entry, str], object]  # the object, and what is to become of what it owns
 Release = Callable[[Entry, str], object]  # the object, and the finalizer that it is to lose
 

@@ -10,7 +10,7 @@ import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.admission.crds import CLEANUP
 from hera_k8s_sandbox.admission.pods import complete_pod_status
@@ -28,6 +28,7 @@ from hera_k8s_sandbox.foundation.errors import (
 )
 from hera_k8s_sandbox.foundation.field_errors import required
 from hera_k8s_sandbox.foundation.kind_registry import is_fixed
+from hera_k8s_sandbox.foundation.labels import CLAIM_PROTECTION, NODE_NOT_READY, VOLUME_PROTECTION
 from hera_k8s_sandbox.foundation.resource_types import (
     CLAIMS,
     CLUSTER_ROLES,
@@ -48,15 +49,15 @@ from hera_k8s_sandbox.rbac.default_roles import aggregate
 from hera_k8s_sandbox.schema.decoding import cannot_be_handled, check_metadata_types, check_types, go_name
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import Entry, now_text, time_text
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Reaction = Callable[[SandboxState, Json], None]
 
 _PROTECTED: Final[Mapping[Resource, tuple[str, ...]]] = {
-    CLAIMS: (volume_claims.CLAIM_PROTECTION,),
-    PERSISTENT_VOLUMES: (volume_claims.VOLUME_PROTECTION,),
+    CLAIMS: (CLAIM_PROTECTION,),
+    PERSISTENT_VOLUMES: (VOLUME_PROTECTION,),
 }
-_NOT_READY: Final = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}  # of a node that is new
+_NOT_READY: Final = {"key": NODE_NOT_READY, "effect": "NoSchedule"}  # of a node that is new
 _SYSTEM_NAMESPACES: Final = frozenset({"default", "kube-system", "kube-public"})
 
 
@@ -386,12 +387,12 @@ def _after_namespace(state: SandboxState, obj: Json) -> None:
 
 
 def _after_claim(state: SandboxState, claim: Json) -> None:
-    _release_protection(state, CLAIMS, claim, volume_claims.CLAIM_PROTECTION)
+    _release_protection(state, CLAIMS, claim, CLAIM_PROTECTION)
     volume_claims.settle(state, claim)
 
 
 def _after_volume(state: SandboxState, volume: Json) -> None:
-    _release_protection(state, PERSISTENT_VOLUMES, volume, volume_claims.VOLUME_PROTECTION)
+    _release_protection(state, PERSISTENT_VOLUMES, volume, VOLUME_PROTECTION)
     volume_claims.offer(state, volume)
 
 

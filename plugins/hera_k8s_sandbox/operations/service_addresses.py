@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.errors import invalid
 from hera_k8s_sandbox.foundation.field_errors import wrong
 from hera_k8s_sandbox.foundation.resource_types import SERVICES
 from hera_k8s_sandbox.store.store import Store
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 HEADLESS: Final = "None"
 ADDRESSES: Final = ipaddress.ip_network("10.96.0.0/16")

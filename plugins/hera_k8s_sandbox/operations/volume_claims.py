@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation import quantities
+from hera_k8s_sandbox.foundation.labels import IS_DEFAULT_CLASS, STORAGE_PROVISIONER
 from hera_k8s_sandbox.foundation.resource_types import CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES
 from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 LOCAL_PATH: Final = "hera-k8s-utils/local-path"
 """Annotation of a bound claim: its directory on this disk, for clients that want to say where results lie."""
 PROVISIONER: Final = "hera-k8s.sandbox/directory"
 _BIND_COMPLETED: Final = "pv.kubernetes.io/bind-completed"
 _BOUND_BY_CONTROLLER: Final = "pv.kubernetes.io/bound-by-controller"
-DEFAULT_MARK: Final = "storageclass.kubernetes.io/is-default-class"
-CLAIM_PROTECTION: Final = "kubernetes.io/pvc-protection"
-VOLUME_PROTECTION: Final = "kubernetes.io/pv-protection"
 _CONTROLLER: Final = "persistentvolume-controller"
 _CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"  # what came before spec.storageClassName
 
@@ -38,7 +35,7 @@ def choose_class(state: SandboxState, claim: Json) -> None:
 
 
 def _is_default(storage_class: Json) -> bool:
-    return (storage_class["metadata"].get("annotations") or {}).get(DEFAULT_MARK) == "true"
+    return (storage_class["metadata"].get("annotations") or {}).get(IS_DEFAULT_CLASS) == "true"
 
 
 def settle(state: SandboxState, claim: Json) -> None:
@@ -221,7 +218,7 @@ def _provision(state: SandboxState, claim: Json, storage_class: Json) -> None:
     def bind(found: Json) -> None:
         annotations = found["metadata"].setdefault("annotations", {})
         annotations[_BIND_COMPLETED] = "yes"
-        annotations["volume.kubernetes.io/storage-provisioner"] = PROVISIONER
+        annotations[STORAGE_PROVISIONER] = PROVISIONER
         annotations[LOCAL_PATH] = str(directory)
         found["spec"]["volumeName"] = volume["metadata"]["name"]
         found["status"] = _bound_status(volume)
@@ -236,7 +233,7 @@ def _name_provisioner(state: SandboxState, claim: Json, provisioner: str) -> Non
 
     def mark(found: Json) -> None:
         annotations = found["metadata"].setdefault("annotations", {})
-        for name in ("volume.beta.kubernetes.io/storage-provisioner", "volume.kubernetes.io/storage-provisioner"):
+        for name in ("volume.beta.kubernetes.io/storage-provisioner", STORAGE_PROVISIONER):
             annotations[name] = provisioner
 
     meta = claim["metadata"]

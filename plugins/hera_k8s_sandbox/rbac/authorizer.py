@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hera_k8s_sandbox.foundation import jwt
 from hera_k8s_sandbox.foundation.errors import ApiError, forbidden, unauthorized
@@ -22,13 +22,13 @@ from hera_k8s_sandbox.foundation.resource_types import (
     SERVICE_ACCOUNTS,
     Resource,
 )
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from hera_k8s_sandbox.store.store import Store
 
-Json = dict[str, Any]
 
 ADMIN: Final = "sandbox-admin"
 MASTERS: Final = "system:masters"

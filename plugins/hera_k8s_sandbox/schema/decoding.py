@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.errors import bad_request
 from hera_k8s_sandbox.foundation.resource_types import (
@@ -28,8 +28,7 @@ from hera_k8s_sandbox.foundation.resource_types import (
     SERVICES,
     Resource,
 )
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 # The fields of an object besides apiVersion, kind and metadata; kinds that are not here are not looked at.
 FIELDS: Final[Mapping[Resource, frozenset[str]]] = {

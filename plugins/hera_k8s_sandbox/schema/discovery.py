@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.kind_registry import Kinds, precedence
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.foundation.review_types import REVIEWS
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 KUBERNETES_VERSION: Final = "v1.36.2"  # the server that the answers were compared with
 

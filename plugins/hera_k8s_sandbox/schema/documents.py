@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hera_k8s_sandbox.foundation.kind_registry import Kinds
 from hera_k8s_sandbox.schema import discovery, openapi_documents
 from hera_k8s_sandbox.schema.discovery import known_group_version as knows
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def document(kinds: Kinds, segments: list[str], host: str) -> Json | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.kind_registry import Kinds
 from hera_k8s_sandbox.foundation.resource_types import Resource
@@ -26,8 +26,7 @@ from hera_k8s_sandbox.schema.openapi_fields import (
     struct_name,
 )
 from hera_k8s_sandbox.schema.patches import MERGE_KEYS, SET_FIELDS
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _PREFIX: Final = "io.k8s."
 _SCALARS: Final[dict[str, Json]] = {

@@ -26,8 +26,7 @@ from hera_k8s_sandbox.schema.openapi_fields import (
     struct_name,
 )
 from hera_k8s_sandbox.schema.patches import MERGE_KEYS
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _INT64: Final = frozenset(
     {

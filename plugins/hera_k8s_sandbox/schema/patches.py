@@ -9,8 +9,7 @@ from typing import Any, Final
 from hera_k8s_sandbox.foundation.errors import ApiError, bad_request, too_large
 from hera_k8s_sandbox.foundation.reading import LARGEST_BODY
 from hera_k8s_sandbox.store.entries import dumps
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 # Lists of objects that are merged by a key, wherever the field occurs in the kinds that are served. Not the
 # imagePullSecrets: a service account's are replaced as a whole, and a pod's cannot be changed.

@@ -14,8 +14,8 @@ from hera_k8s_sandbox.foundation.errors import ApiError, bad_request
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.schema.patches import MERGE_KEYS, SET_FIELDS, is_keyed_list
 from hera_k8s_sandbox.store.store import now_text
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Path = tuple[str, ...]
 
 _IDENTITY: Final = frozenset({("f:apiVersion",), ("f:kind",), ("f:metadata", "f:name"), ("f:metadata", "f:namespace")})

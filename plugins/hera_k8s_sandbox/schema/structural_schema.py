@@ -17,8 +17,7 @@ from urllib.parse import urlsplit
 
 from hera_k8s_sandbox.foundation.errors import Cause
 from hera_k8s_sandbox.foundation.patterns import PatternError, compile_pattern
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 PRESERVE: Final = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING: Final = "x-kubernetes-int-or-string"

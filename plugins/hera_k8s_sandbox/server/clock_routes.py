@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -17,8 +17,7 @@ from hera_k8s_sandbox.foundation.files import CLOCK_PATH
 from hera_k8s_sandbox.rbac.authorizer import MASTERS
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import time_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 MOST_RUNS: Final = 1000  # scheduled times that one advance may meet
 LONGEST: Final = 10 * 366 * 24 * 3600.0  # seconds

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.foundation.selectors import Selector
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 LARGEST_OBJECT: Final = 3 << 19  # bytes, 1.5 MiB: what etcd takes in one request
 TOO_LARGE_FOR_ETCD: Final = "etcdserver: request is too large"
 Key = tuple[str, str]  # namespace ("" for what is cluster-scoped), name

@@ -28,7 +28,6 @@ from hera_k8s_sandbox.store.entries import (
     Change,
     Entry,
     Event,
-    Json,
     Key,
     as_served,
     body_of,
@@ -37,6 +36,7 @@ from hera_k8s_sandbox.store.entries import (
     time_text,
 )
 from hera_k8s_sandbox.store.subscriptions import Subscription, Table
+from hera_k8s_utils._types import Json
 
 __all__ = ["Entry", "Event", "Json", "Store", "Subscription", "as_served", "dumps", "now_text", "time_text"]
 

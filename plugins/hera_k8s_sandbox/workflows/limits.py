@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Any, Final
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 LARGEST: Final = 1 << 20  # bytes of a workflow as Argo stores it: MAX_WORKFLOW_SIZE
 LARGEST_PLAIN: Final = 64 << 20  # bytes of its nodes before compression; the sandbox's own limit

@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.apiserver.protobuf.fields import Field, kind, texts
 from hera_k8s_sandbox.apiserver.protobuf.workloads import STRICT
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
 _MAGIC: Final = b"k8s\x00"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.admission.jobs import MANAGER
 from hera_k8s_sandbox.controllers.jobs.pods import is_tracked, pods_of
@@ -20,8 +20,8 @@ from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.informer import reconcile
 from hera_k8s_sandbox.store.store import Event
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
 
 _SHARE: Final = 2  # a look that takes a second is followed by two without one

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from hera_k8s_sandbox.admission import job_indexes
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 FAIL_JOB: Final = "FailJob"
 FAIL_INDEX: Final = "FailIndex"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from hera_k8s_sandbox.admission import job_indexes
 from hera_k8s_sandbox.admission.jobs import INDEXED
 from hera_k8s_sandbox.controllers.jobs.pods import (
-    IGNORED_FAILURES,
     failures_of,
     has_failed,
     index_of,
@@ -20,9 +18,9 @@ from hera_k8s_sandbox.controllers.jobs.pods import (
 )
 from hera_k8s_sandbox.controllers.jobs.policies import FAIL_INDEX, judge
 from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.labels import IGNORED_INDEX_FAILURES
 from hera_k8s_sandbox.store.store import Store
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 @dataclass
@@ -134,4 +132,4 @@ class JobCounters:
 
 def all_failures(pod: Json) -> int:
     """How many pods of this index had failed before this one, those that were ignored included."""
-    return failures_of(pod) + failures_of(pod, IGNORED_FAILURES)
+    return failures_of(pod) + failures_of(pod, IGNORED_INDEX_FAILURES)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.admission import job_indexes
 from hera_k8s_sandbox.controllers.jobs.pods import (
-    TRACKED,
     has_failed,
     index_of,
     is_active,
@@ -25,13 +24,13 @@ from hera_k8s_sandbox.controllers.jobs.policies import FAIL_JOB, enough, judge
 from hera_k8s_sandbox.controllers.jobs.status import JobCounters, JobMemory, all_failures
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.foundation.labels import JOB_TRACKING
 from hera_k8s_sandbox.foundation.resource_types import JOBS, PODS
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 COMPONENT: Final = "job-controller"
 FIRST_BACK_OFF: Final = 0.5  # seconds until a failed pod is replaced, doubled with each failure; a cluster's is 10
@@ -343,7 +342,7 @@ def release(state: SandboxState, pod: Json) -> None:
         return
     entry = state.store.entry(PODS, meta["namespace"], meta["name"])
     obj = entry.copy()
-    obj["metadata"]["finalizers"] = [one for one in obj["metadata"]["finalizers"] if one != TRACKED]
+    obj["metadata"]["finalizers"] = [one for one in obj["metadata"]["finalizers"] if one != JOB_TRACKING]
     with contextlib.suppress(ApiError):
         operations.update(state, PODS, entry, obj)
 

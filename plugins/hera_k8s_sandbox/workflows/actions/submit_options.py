@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _SPEC: Final = {
     "entryPoint": "entrypoint",

@@ -9,8 +9,7 @@ from hera_k8s_sandbox.workflows.engine import memoization, synchronization
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.model.naming import node_id
 from hera_k8s_sandbox.workflows.model.nodes import NodeError, ParallelismReached, failed, fulfilled, waits_for_lock
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 class NodeAdmission:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
 from hera_k8s_sandbox.workflows.engine import hooks
-from hera_k8s_sandbox.workflows.engine.hooks import has_hooks
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.engine.scope import (
     ScopeError,
@@ -31,8 +29,8 @@ from hera_k8s_sandbox.workflows.model.nodes import (
     fulfilled,
     is_daemoned,
 )
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.workflows.model.spec_fields import has_hooks
+from hera_k8s_utils._types import Json
 
 
 @dataclass

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hera_k8s_sandbox.foundation.json_values import text_of
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.model.artifacts import values_of
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def add(run: RunContext, outputs: Json) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from hera_k8s_sandbox.foundation.json_values import seconds_of
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
@@ -17,32 +17,11 @@ from hera_k8s_sandbox.workflows.expressions import ExpressionError, holds
 from hera_k8s_sandbox.workflows.language.substitution import substitute
 from hera_k8s_sandbox.workflows.model.artifacts import ArtifactError, resolved
 from hera_k8s_sandbox.workflows.model.nodes import COMPLETED, NodeError, ParallelismReached, failed, fulfilled
+from hera_k8s_sandbox.workflows.model.spec_fields import exit_hook, lifecycle_hooks
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
-
-EXIT: Final = "exit"
 _HOOK_NODE: Final = re.compile(r"\.onExit(?=$|[.(\[])|\.hooks\.")
 _EXIT_NODE: Final = re.compile(r"\.onExit(?=$|[.(\[])")
-
-
-def has_hooks(holder: Json) -> bool:
-    """Whether a task, a step or a spec has any."""
-    return bool(holder.get("hooks") or holder.get("onExit"))
-
-
-def exit_hook(holder: Json) -> Json | None:
-    """The hook that runs at the end; the older way to write it is heard first, as in Argo."""
-    if holder.get("onExit"):
-        return {"template": holder["onExit"], "arguments": holder.get("arguments") or {}}
-    found: Json | None = (holder.get("hooks") or {}).get(EXIT)
-    return found
-
-
-def lifecycle_hooks(holder: Json) -> Iterator[tuple[str, Json]]:
-    """The hooks with an expression, by name."""
-    for name, hook in (holder.get("hooks") or {}).items():
-        if name != EXIT:
-            yield name, hook
 
 
 def is_of_exit(node: Json) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.durations import duration_of
 from hera_k8s_sandbox.foundation.json_values import seconds_of
 from hera_k8s_sandbox.store.entries import now_text
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.workflows.model.spec_fields import memoization_config_map
+from hera_k8s_utils._types import Json
 
 _KEY: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
 
@@ -25,7 +25,7 @@ def look_up(run: RunContext, memoize: Json) -> tuple[Json, Json | None]:
 
     Raises CacheError.
     """
-    key, name = str(memoize.get("key") or ""), cache_name(memoize)
+    key, name = str(memoize.get("key") or ""), memoization_config_map(memoize)
     if not _KEY.fullmatch(key):
         raise CacheError(f"invalid cache key {key}")
     status = {"hit": False, "key": key, "cacheName": name}
@@ -50,8 +50,3 @@ def keep(run: RunContext, node: Json) -> None:
     now = now_text()
     entry = {"nodeID": node["id"], "outputs": node.get("outputs"), "creationTimestamp": now, "lastHitTimestamp": now}
     run.cluster.keep(status["cacheName"], status["key"], json.dumps(entry, ensure_ascii=False))
-
-
-def cache_name(memoize: Json) -> str:
-    """The config map of a template's cache."""
-    return str(((memoize.get("cache") or {}).get("configMap") or {}).get("name") or "")

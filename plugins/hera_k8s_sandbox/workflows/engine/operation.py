@@ -14,6 +14,7 @@ from typing import Any, Final
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.foundation.labels import NODE_ID
 from hera_k8s_sandbox.store.store import now_text
 from hera_k8s_sandbox.workflows.engine import dag, global_outputs, hooks, retry_nodes, steps, suspend, volume_claims
 from hera_k8s_sandbox.workflows.engine.admission import NodeAdmission
@@ -36,7 +37,7 @@ from hera_k8s_sandbox.workflows.model.nodes import (
     fulfilled,
     is_to_come,
 )
-from hera_k8s_sandbox.workflows.model.pod_spec import NODE_ID
+from hera_k8s_sandbox.workflows.model.spec_fields import exit_hook, has_hooks
 from hera_k8s_sandbox.workflows.model.templates import (
     Source,
     TemplateError,
@@ -47,8 +48,7 @@ from hera_k8s_sandbox.workflows.model.templates import (
     no_source,
     template_name,
 )
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _LONGEST_TURN: Final = 0.5  # seconds of one advance in which new nodes are made; Argo gives 30 (MAX_OPERATION_TIME)
 _REQUEUE: Final = 10.0  # seconds until a workflow looks again for room in the quota, Argo's DEFAULT_REQUEUE_TIME
@@ -363,7 +363,7 @@ class Operation:
 
     def _require_room_for_all(self, entry: Json) -> None:
         """Check what can be known of the whole workflow before anything of it is made. Raises LimitError."""
-        callers = (entry, exit_handler) if (exit_handler := hooks.exit_hook(self.spec)) else (entry,)
+        callers = (entry, exit_handler) if (exit_handler := exit_hook(self.spec)) else (entry,)
         for caller in callers:
             require_room_for(template_name(caller), self._fan_out.of(caller, self.templates.root))
 
@@ -471,7 +471,7 @@ class Operation:
     def _go_on_after(self, root: Json) -> None:
         """Run the hooks of the workflow, when its tree has ended the exit handler too, and then finish."""
         at_exit: Json | None = None
-        if hooks.has_hooks(self.spec):
+        if has_hooks(self.spec):
             try:
                 if not hooks.advance_workflow(self, root) or not fulfilled(root):
                     return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.durations import duration_of
 from hera_k8s_sandbox.foundation.errors import ApiError
@@ -18,8 +18,7 @@ from hera_k8s_sandbox.workflows.model.nodes import FULFILLED, NodeError, fulfill
 from hera_k8s_sandbox.workflows.model.pod_phase import assess, container_phases, is_daemon, is_ready
 from hera_k8s_sandbox.workflows.model.pod_spec import PodPatchError, build_pod
 from hera_k8s_sandbox.workflows.model.templates import caller_of, template_name
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _RESULT: Final = re.compile(r"""\b(?:steps|tasks)(?:\.([\w-]+)|\[\\?['"]([\w-]+)\\?['"]\])\.outputs\.result""")
 

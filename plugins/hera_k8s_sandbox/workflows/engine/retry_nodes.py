@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.durations import duration_of
 from hera_k8s_sandbox.foundation.json_values import seconds_of
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, holds
 from hera_k8s_sandbox.workflows.model.nodes import NodeError, failed, fulfilled
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _TRANSIENT: Final = re.compile(
     r"exceeded quota|i/o timeout|TLS handshake timeout|connection (?:refused|reset)|connection timed out"

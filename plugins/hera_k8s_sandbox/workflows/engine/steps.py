@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hera_k8s_sandbox.workflows.engine import hooks
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.engine.scope import (
@@ -18,8 +16,8 @@ from hera_k8s_sandbox.workflows.language.when import ConditionError, holds
 from hera_k8s_sandbox.workflows.model.artifacts import ArtifactError, resolved
 from hera_k8s_sandbox.workflows.model.expansion import ExpansionError, expand, expands
 from hera_k8s_sandbox.workflows.model.nodes import NodeError, Nodes, ParallelismReached, failed, fulfilled
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.workflows.model.spec_fields import has_hooks
+from hera_k8s_utils._types import Json
 
 
 def execute(run: RunContext, node: Json, template: Json) -> None:
@@ -155,7 +153,7 @@ def _start(run: RunContext, boundary: Json, group: Json, step: Json) -> None:
 
 def _advance_hooks(run: RunContext, boundary: Json, step: Json, node: Json, scope: dict[str, str]) -> bool:
     """Run what hooks of a step its state wants; whether none of them is under way."""
-    if not hooks.has_hooks(step):
+    if not has_hooks(step):
         return True
     prefix = f"steps.{step['name'].partition('(')[0]}"
     values = run.values() | values_of_inputs(boundary) | scope | values_of_node(prefix, node)

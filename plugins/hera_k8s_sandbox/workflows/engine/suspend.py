@@ -12,8 +12,7 @@ from hera_k8s_sandbox.store.entries import now_text
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.model.nodes import FULFILLED, NodeError
 from hera_k8s_sandbox.workflows.model.templates import caller_of, template_name
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 class SuspensionError(ValueError):

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.model.cluster import Cluster
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.workflows.model.spec_fields import lock_references
+from hera_k8s_utils._types import Json
 
 
 class LockError(ValueError):
     """A lock cannot be had at all; the message is Argo's."""
 
 
-def references(wanted: Json) -> Iterator[tuple[str, Json]]:
-    """The locks of a `synchronization`: `mutex` or `semaphore`, and what it says; also as Argo 3 wrote them."""
-    for kind, many in (("mutex", "mutexes"), ("semaphore", "semaphores")):
-        for one in (*(wanted.get(many) or ()), *((wanted[kind],) if wanted.get(kind) else ())):
-            yield kind, one
-
-
 def locks_of(wanted: Json, namespace: str, cluster: Cluster) -> dict[str, int]:
     """The names of the locks, and how many may hold each. Raises LockError."""
     found = {}
-    for kind, one in references(wanted):
+    for kind, one in lock_references(wanted):
         where = one.get("namespace") or namespace
         if kind == "mutex":
             found[f"{where}/Mutex/{one.get('name', '')}"] = 1

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
+from hera_k8s_sandbox.foundation.labels import WORKFLOW_LABEL
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.language.substitution import substitute
-from hera_k8s_sandbox.workflows.model.pod_spec import WORKFLOW_LABEL, owner_reference
-
-Json = dict[str, Any]
-
-STRATEGIES: Final = ("OnWorkflowCompletion", "OnWorkflowSuccess")
+from hera_k8s_sandbox.workflows.model.pod_spec import owner_reference
+from hera_k8s_utils._types import Json
 
 
 def make(run: RunContext) -> None:

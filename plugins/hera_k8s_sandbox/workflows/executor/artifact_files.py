@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.artifacts.store import ArtifactMissing, ArtifactStore, set_mode
 from hera_k8s_sandbox.kubelet.mounts import Mount, holder, through
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 LOGS: Final = "main-logs"
 _UNKEPT: Final = (ArtifactMissing, OSError, ValueError, tarfile.TarError)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
+
 Lookup = Callable[[str, str], bool]  # whether a task has a result
 Expression = Callable[[Lookup], bool]
 

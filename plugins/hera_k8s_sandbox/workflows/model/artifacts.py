@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, evaluate
 from hera_k8s_sandbox.workflows.language.substitution import substitute
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 LOCATIONS: Final = ("s3", "raw")  # an object of the repository by its key, or a text
 FOREIGN: Final = ("artifactory", "azure", "gcs", "git", "hdfs", "http", "oss", "plugin")

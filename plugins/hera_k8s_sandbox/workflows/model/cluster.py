@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Protocol
 
-from hera_k8s_sandbox.workflows.model.pod_spec import PREFIX
-
-Json = dict[str, Any]
-
-TYPE_LABEL: Final = f"{PREFIX}configmap-type"
+from hera_k8s_sandbox.foundation.labels import CONFIG_MAP_TYPE
+from hera_k8s_utils._types import Json
 
 
 class NotThere(ValueError):
@@ -55,10 +52,10 @@ def parameter(cluster: Cluster, reference: Json) -> str:
     name, key = str(reference.get("name", "")), str(reference.get("key", ""))
     found = cluster.config_map(name)
     if found is None:
-        told = f"Please make sure it has the label {TYPE_LABEL}: Parameter to be detectable by the controller"
+        told = f"Please make sure it has the label {CONFIG_MAP_TYPE}: Parameter to be detectable by the controller"
         raise NotThere(f"ConfigMap '{name}' does not exist. {told}")
-    if (found["metadata"].get("labels") or {}).get(TYPE_LABEL) != "Parameter":
-        raise ValueError(f"ConfigMap '{name}' needs to have the label {TYPE_LABEL}: Parameter to load parameters")
+    if (found["metadata"].get("labels") or {}).get(CONFIG_MAP_TYPE) != "Parameter":
+        raise ValueError(f"ConfigMap '{name}' needs to have the label {CONFIG_MAP_TYPE}: Parameter to load parameters")
     if key not in (found.get("data") or {}):
         raise NotThere(f"ConfigMap '{name}' does not have the key '{key}'")
     return str(found["data"][key])

@@ -10,8 +10,7 @@ from typing import Any, Final
 from hera_k8s_sandbox.foundation.json_values import go_json, text_of
 from hera_k8s_sandbox.workflows.language.substitution import Budget, substitute
 from hera_k8s_sandbox.workflows.limits import LARGEST_PLAIN
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _EXPANDING: Final = ("withItems", "withParam", "withSequence")
 _INTEGER: Final = re.compile(r"\s*[-+]?\d+\s*")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from hera_k8s_sandbox.foundation.metadata_validation import LABEL_VALUE, LABEL_VALUE_RULE
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, evaluate
 from hera_k8s_sandbox.workflows.expressions.values import kind_of
 from hera_k8s_sandbox.workflows.language.substitution import substitute
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 class MetadataError(ValueError):

@@ -9,8 +9,7 @@ from typing import Any, Final
 from hera_k8s_sandbox.store.store import now_text
 from hera_k8s_sandbox.workflows.limits import Size
 from hera_k8s_sandbox.workflows.model.naming import node_id
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 COMPLETED: Final = frozenset({"Succeeded", "Failed", "Error"})
 FULFILLED: Final = COMPLETED | {"Skipped", "Omitted"}

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
+
 Source = Callable[[str, bool], "Json | None"]
 """Finds a WorkflowTemplate by its name, or a ClusterWorkflowTemplate where the second argument is true."""
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.expressions import ExpressionError
 from hera_k8s_sandbox.workflows.model.artifacts import FOREIGN, location_of
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.names import check_parameter
 from hera_k8s_sandbox.workflows.validation.references import check_expression
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _S3: Final = ("key", "keyFormat")  # a place of its own has more: a bucket, an endpoint, keys to it
 _GARBAGE: Final = ("OnWorkflowCompletion", "OnWorkflowDeletion", "Never")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.model.artifacts import has_place
 from hera_k8s_sandbox.workflows.validation.artifacts import check_passed_artifacts
@@ -11,8 +11,7 @@ from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupp
 from hera_k8s_sandbox.workflows.validation.features import check_config_map_source
 from hera_k8s_sandbox.workflows.validation.names import NAME_RULE, check_parameter, is_name
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _UNSUPPORTED_STEP: Final = ("inline",)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.cron.child_workflow import cron_workflow
 from hera_k8s_sandbox.workflows.cron.schedule import Schedule, ScheduleError
 from hera_k8s_sandbox.workflows.model.templates import Source, no_source
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, fields_of_wrong_type, unsupported
 from hera_k8s_sandbox.workflows.validation.specs import validate
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _LONGEST_NAME: Final = 52  # its workflows' names end on a time
 _MOST_SCHEDULES: Final = 1_000

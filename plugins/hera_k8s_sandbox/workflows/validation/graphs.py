@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from hera_k8s_sandbox.workflows.language.depends import Depends, DependsError, depends_of
 from hera_k8s_sandbox.workflows.model.expansion import expands
@@ -12,8 +11,7 @@ from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
 from hera_k8s_sandbox.workflows.validation.hooks import check_hooks, without_hooks
 from hera_k8s_sandbox.workflows.validation.references import check_references
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def check_dag(where: str, template: Json, scope: Scope, inputs: set[str]) -> None:

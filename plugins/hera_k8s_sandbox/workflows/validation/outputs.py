@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.jsonpath import JsonPathError, check_jq
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.names import check_parameter
 from hera_k8s_sandbox.workflows.validation.references import check_expression
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _NAMES: Final = {
     "dag": "DAG",

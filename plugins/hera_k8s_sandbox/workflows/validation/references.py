@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, UnknownFunction, check
 from hera_k8s_sandbox.workflows.language.substitution import tags
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _STEP_TAGS: Final = ("tasks.", "steps.")
 _ANYWHERE: Final = ("workflow.", "node.", "pod.", "retries", "lastRetry.", "item", "outputs.", "inputs.artifacts")

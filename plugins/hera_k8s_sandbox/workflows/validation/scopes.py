@@ -9,8 +9,7 @@ from typing import Any
 from hera_k8s_sandbox.workflows.language.substitution import tags
 from hera_k8s_sandbox.workflows.model.templates import Source, TemplateError, no_source, referred, scope_inside
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.model.templates import Source, merged_spec, no_source
 from hera_k8s_sandbox.workflows.validation.artifacts import check_artifact_gc, check_passed_artifacts
@@ -22,8 +22,7 @@ from hera_k8s_sandbox.workflows.validation.hooks import check_hooks
 from hera_k8s_sandbox.workflows.validation.names import NAME_RULE, check_enum, check_parameter, is_name
 from hera_k8s_sandbox.workflows.validation.scopes import Scope, find
 from hera_k8s_sandbox.workflows.validation.templates import check_template
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _POD_GC: Final = ("OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess")
 _LONGEST_NAME: Final = 63  # it becomes a label's value

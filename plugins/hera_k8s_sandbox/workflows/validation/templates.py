@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.model.templates import calls
 from hera_k8s_sandbox.workflows.validation.artifacts import check_input_artifacts, check_output_artifacts
@@ -21,8 +21,7 @@ from hera_k8s_sandbox.workflows.validation.references import check_references
 from hera_k8s_sandbox.workflows.validation.resources import check_resource
 from hera_k8s_sandbox.workflows.validation.retry_strategies import check_retries
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _KINDS: Final = ("container", "script", "containerSet", "dag", "steps", "suspend", "resource")
 

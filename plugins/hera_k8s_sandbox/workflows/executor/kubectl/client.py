@@ -8,7 +8,7 @@ import urllib.parse
 import urllib.request
 from typing import Any, Final
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _TIMEOUT: Final = 60.0  # seconds, for one request
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))

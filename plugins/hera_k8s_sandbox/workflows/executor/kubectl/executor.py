@@ -20,8 +20,7 @@ from hera_k8s_sandbox.workflows.executor.kubectl.actions import ActionFailed, pe
 from hera_k8s_sandbox.workflows.executor.kubectl.client import Client, Refused
 from hera_k8s_sandbox.workflows.executor.kubectl.conditions import ConditionFailed, is_met, parse_condition
 from hera_k8s_sandbox.workflows.executor.kubectl.flags import read_flags
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 FAILED: Final = 64  # what argoexec exits with
 _PAUSE: Final = 0.5  # seconds between two looks; Argo waits five

@@ -7,14 +7,13 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import hera_k8s_sandbox
 from hera_k8s_sandbox.foundation import files
 from hera_k8s_sandbox.kubelet.mounts import Mount, Task
 from hera_k8s_sandbox.kubelet.pod_worker import PodRun
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _PROGRAM: Final = "/argo/program"
 _TASK: Final = "/argo/resource"
