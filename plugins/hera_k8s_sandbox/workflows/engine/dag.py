@@ -81,7 +81,10 @@ def execute(run: RunContext, node: Json, template: Json) -> None:
 
 
 def task_order(tasks: dict[str, Json], depends: dict[str, Depends], targets: list[str]) -> list[str]:
-    """The tasks that the targets need, each after what it depends on; no recursion, so chains may be long."""
+    """The tasks that the targets need, each after what it depends on.
+
+    Depth first as in Argo: `graphlib` would start the tasks in another order. No recursion, so chains may be long.
+    """
     order: list[str] = []
     seen: set[str] = set()
     for target in targets:
