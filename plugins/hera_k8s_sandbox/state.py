@@ -12,7 +12,7 @@ from hera_k8s_sandbox.foundation.trash import Trash
 from hera_k8s_sandbox.store.pod_quota import PodQuota
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.rbac.authorizer import Access
+    from hera_k8s_sandbox.rbac.authorizer import Authorizer
     from hera_k8s_sandbox.store.store import Store
 
 
@@ -31,7 +31,7 @@ class SandboxState:
 
     directory: Path
     store: Store
-    access: Access
+    access: Authorizer
     runner_kind: str = "auto"
     concurrency: int = field(default_factory=two_for_each_processor)
     images: Path | None = None

@@ -100,7 +100,7 @@ def capacity() -> dict[str, str]:
     return {"cpu": str(os.cpu_count() or 1), "memory": f"{memory}Ki", "pods": str(MOST_PODS)}
 
 
-_CAPACITY: Final = {what: quantities.value(amount) or 0 for what, amount in capacity().items()}
+_CAPACITY: Final = {what: quantities.parse_quantity(amount) or 0 for what, amount in capacity().items()}
 
 
 def _requests(pod: Json) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _requests(pod: Json) -> dict[str, Any]:
     total: dict[str, Any] = {}
     for container in pod["spec"]["containers"]:
         for what, amount in ((container.get("resources") or {}).get("requests") or {}).items():
-            total[what] = total.get(what, 0) + (quantities.value(str(amount)) or 0)
+            total[what] = total.get(what, 0) + (quantities.parse_quantity(str(amount)) or 0)
     return total
 
 

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.admission.services import PORT_RULE, target_causes
+from hera_k8s_sandbox.admission.services import PORT_RULE, validate_target
 from hera_k8s_sandbox.foundation.errors import Cause
 from hera_k8s_sandbox.foundation.field_errors import (
-    fixed,
-    repeated,
+    duplicate,
+    forbidden_field,
+    invalid_value,
     required,
     unknown_reference,
     unsupported_value,
-    wrong,
 )
 from hera_k8s_sandbox.foundation.metadata_validation import LABEL, LABEL_RULE
 from hera_k8s_utils._types import Json
@@ -43,7 +43,7 @@ _REFERENCES: Final = (
 _NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 
 
-def complete_container(container: Json) -> None:
+def set_container_defaults(container: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     for field, value in _DEFAULTS.items():
         container.setdefault(field, dict(value) if isinstance(value, dict) else value)
@@ -83,15 +83,17 @@ def _complete_action(action: Json) -> None:
         get["scheme"] = get.get("scheme") or "HTTP"
 
 
-def container_causes(where: str, container: Json, volumes: set[Any], seen: set[str], *, init: bool) -> Iterator[Cause]:
+def validate_container(
+    where: str, container: Json, volumes: set[Any], seen: set[str], *, init: bool
+) -> Iterator[Cause]:
     """What is wrong with a container; volumes, seen: the names of the pod's volumes, and of its containers so far."""
     name = container.get("name")
     if not name:
         yield required(f"{where}.name")
     elif not re.fullmatch(LABEL, name):
-        yield wrong(f"{where}.name", name, LABEL_RULE)
+        yield invalid_value(f"{where}.name", name, LABEL_RULE)
     elif name in seen:
-        yield repeated(f"{where}.name", name)
+        yield duplicate(f"{where}.name", name)
     else:
         seen.add(name)
     if not container.get("image"):
@@ -119,7 +121,7 @@ def container_causes(where: str, container: Json, volumes: set[Any], seen: set[s
 def _init_causes(where: str, container: Json) -> Iterator[Cause]:
     for field in ("lifecycle", *PROBES):
         if container.get(field):
-            yield fixed(f"{where}.{field}", "may not be set for init containers without restartPolicy=Always")
+            yield forbidden_field(f"{where}.{field}", "may not be set for init containers without restartPolicy=Always")
 
 
 def _port_causes(where: str, ports: list[Json]) -> Iterator[Cause]:
@@ -127,16 +129,16 @@ def _port_causes(where: str, ports: list[Json]) -> Iterator[Cause]:
     for index, port in enumerate(ports):
         at, name, number = f"{where}[{index}]", port.get("name"), port.get("containerPort")
         if name:
-            yield from target_causes(f"{at}.name", name)
+            yield from validate_target(f"{at}.name", name)
             if name in names:
-                yield repeated(f"{at}.name", name)
+                yield duplicate(f"{at}.name", name)
             names.add(name)
         if not number:
             yield required(f"{at}.containerPort")
         elif not 1 <= number <= _HIGHEST_PORT:
-            yield wrong(f"{at}.containerPort", number, PORT_RULE)
+            yield invalid_value(f"{at}.containerPort", number, PORT_RULE)
         if port.get("hostPort") and not 1 <= port["hostPort"] <= _HIGHEST_PORT:
-            yield wrong(f"{at}.hostPort", port["hostPort"], PORT_RULE)
+            yield invalid_value(f"{at}.hostPort", port["hostPort"], PORT_RULE)
         if port["protocol"] not in _PROTOCOLS:
             yield unsupported_value(f"{at}.protocol", port["protocol"], _PROTOCOLS)
 
@@ -152,14 +154,16 @@ def _env_causes(where: str, env: list[Json]) -> Iterator[Cause]:
             if source.get(kind) is not None and not source[kind].get(field):
                 yield required(f"{where}[{index}].valueFrom.{kind}.{field}")
         if one.get("value"):
-            yield wrong(f"{where}[{index}].valueFrom", "", "may not be specified when `value` is not empty")
+            yield invalid_value(f"{where}[{index}].valueFrom", "", "may not be specified when `value` is not empty")
         elif len(source) > 1:
-            yield wrong(f"{where}[{index}].valueFrom", "", "may not have more than one field specified at a time")
+            yield invalid_value(
+                f"{where}[{index}].valueFrom", "", "may not have more than one field specified at a time"
+            )
         elif not source:
             told = (
                 "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
             )
-            yield wrong(f"{where}[{index}].valueFrom", "", told)
+            yield invalid_value(f"{where}[{index}].valueFrom", "", told)
 
 
 def _mount_causes(where: str, mounts: list[Json], volumes: set[Any]) -> Iterator[Cause]:
@@ -173,13 +177,13 @@ def _mount_causes(where: str, mounts: list[Json], volumes: set[Any]) -> Iterator
         if not path:
             yield required(f"{at}.mountPath")
         elif path in seen:
-            yield wrong(f"{at}.mountPath", path, "must be unique")
+            yield invalid_value(f"{at}.mountPath", path, "must be unique")
         seen.add(path or "")
         part = mount.get("subPath") or ""
         if part.startswith("/"):
-            yield wrong(f"{where}.subPath", part, "must be a relative path")
+            yield invalid_value(f"{where}.subPath", part, "must be a relative path")
         elif ".." in part.split("/"):
-            yield wrong(f"{where}.subPath", part, "must not contain '..'")
+            yield invalid_value(f"{where}.subPath", part, "must not contain '..'")
 
 
 def _probe_causes(where: str, probe: Json, *, once: bool) -> Iterator[Cause]:
@@ -187,9 +191,9 @@ def _probe_causes(where: str, probe: Json, *, once: bool) -> Iterator[Cause]:
     yield from _action_causes(where, probe, _PROBE_ACTIONS)
     for field in _PROBE_COUNTS:
         if (probe.get(field) or 0) < 0:
-            yield wrong(f"{where}.{field}", probe[field], _NOT_NEGATIVE)
+            yield invalid_value(f"{where}.{field}", probe[field], _NOT_NEGATIVE)
     if once and probe.get("successThreshold") != 1:
-        yield wrong(f"{where}.successThreshold", probe.get("successThreshold"), "must be 1")
+        yield invalid_value(f"{where}.successThreshold", probe.get("successThreshold"), "must be 1")
 
 
 def _action_causes(where: str, action: Json, kinds: tuple[str, ...]) -> Iterator[Cause]:
@@ -198,12 +202,12 @@ def _action_causes(where: str, action: Json, kinds: tuple[str, ...]) -> Iterator
         yield required(where, "must specify a handler type")
         return
     for kind in given[1:]:
-        yield fixed(f"{where}.{kind}", "may not specify more than 1 handler type")
+        yield forbidden_field(f"{where}.{kind}", "may not specify more than 1 handler type")
     kind, what = given[0], action[given[0]]
     at = f"{where}.{kind}"
     if kind == "exec" and not what.get("command"):
         yield required(f"{at}.command")
     if kind in ("httpGet", "tcpSocket"):
-        yield from target_causes(f"{at}.port", what.get("port", 0))
+        yield from validate_target(f"{at}.port", what.get("port", 0))
     if kind == "httpGet" and what["scheme"] not in _SCHEMES:
         yield unsupported_value(f"{at}.scheme", what["scheme"], _SCHEMES)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.foundation.field_errors import fixed, required, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.field_errors import forbidden_field, invalid_value, required, unsupported_value
 from hera_k8s_sandbox.schema.structural_schema import (
     EMBEDDED,
     INT_OR_STRING,
     LIST_KEYS,
     LIST_TYPE,
     PRESERVE,
-    schema_causes,
+    validate_schema,
 )
 from hera_k8s_utils._types import Json
 
@@ -35,7 +35,7 @@ _VERSION_PARTS: Final = (
 )
 
 
-def complete_definition(obj: Json) -> None:
+def set_definition_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     spec = obj.setdefault("spec", {})
     names = spec.setdefault("names", {})
@@ -54,14 +54,14 @@ def complete_definition(obj: Json) -> None:
     obj.setdefault("status", begun)
 
 
-def new_definition_causes(obj: Json) -> Iterator[Cause]:
+def validate_new_definition(obj: Json) -> Iterator[Cause]:
     """What is wrong with a definition that is to be made, besides what is wrong with any."""
     spec, name = obj["spec"], obj["metadata"]["name"]
     if name != f"{spec['names'].get('plural', '')}.{spec.get('group') or ''}":
-        yield wrong("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
+        yield invalid_value("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
 
 
-def definition_causes(obj: Json) -> Iterator[Cause]:
+def validate_definition(obj: Json) -> Iterator[Cause]:
     """What is wrong with a definition."""
     spec = obj["spec"]
     names, versions, group = spec["names"], spec.get("versions"), spec.get("group") or ""
@@ -69,7 +69,7 @@ def definition_causes(obj: Json) -> Iterator[Cause]:
     if not group:
         yield required("spec.group")
     elif "." not in group:
-        yield wrong("spec.group", group, "should be a domain with at least one dot")
+        yield invalid_value("spec.group", group, "should be a domain with at least one dot")
     if not spec.get("scope"):
         yield required("spec.scope")
     elif spec["scope"] not in ("Cluster", "Namespaced"):
@@ -80,19 +80,19 @@ def definition_causes(obj: Json) -> Iterator[Cause]:
     yield from _conversion_causes(spec["conversion"])
     if spec.get("preserveUnknownFields"):
         told = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
-        yield wrong("spec.preserveUnknownFields", True, told)
+        yield invalid_value("spec.preserveUnknownFields", True, told)
     yield from _stored_causes(obj, versions or [])
 
 
-def definition_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+def validate_definition_update(old: Json, new: Json) -> Iterator[Cause]:
     """What is wrong with a change of a definition."""
     before, after = old["spec"], new["spec"]
     for field in ("group", "scope"):
         if before.get(field) != after.get(field):
-            yield wrong(f"spec.{field}", after.get(field), "field is immutable")
+            yield invalid_value(f"spec.{field}", after.get(field), "field is immutable")
     for field in ("plural", "kind"):
         if before["names"].get(field) != after["names"].get(field) and _is_established(old):
-            yield wrong(f"spec.names.{field}", after["names"].get(field), "field is immutable")
+            yield invalid_value(f"spec.names.{field}", after["names"].get(field), "field is immutable")
 
 
 def _is_established(obj: Json) -> bool:
@@ -113,13 +113,13 @@ def _versions_causes(versions: list[Json] | None) -> Iterator[Cause]:
     names = [one.get("name") or "" for one in versions or ()]
     for index, name in enumerate(names):
         if not re.fullmatch(_LABEL, name) or len(name) > 63:
-            yield wrong(f"spec.versions[{index}].name", name, _LABEL_RULE)
+            yield invalid_value(f"spec.versions[{index}].name", name, _LABEL_RULE)
             if name and not index:
-                yield wrong("spec.version", name, _LABEL_RULE)
+                yield invalid_value("spec.version", name, _LABEL_RULE)
     if len(set(names)) < len(names):
-        yield wrong("spec.versions", shown, "must contain unique version names")
+        yield invalid_value("spec.versions", shown, "must contain unique version names")
     if sum(bool(one.get("storage")) for one in versions or ()) != 1:
-        yield wrong("spec.versions", shown, "must have exactly one version marked as storage version")
+        yield invalid_value("spec.versions", shown, "must have exactly one version marked as storage version")
 
 
 def _content_causes(versions: list[Json]) -> Iterator[Cause]:
@@ -154,7 +154,7 @@ def _column_causes(columns: Any, where: str) -> Iterator[Cause]:
         if not column.get("type"):
             yield required(f"{where}[{index}].type", f"must be one of {','.join(_COLUMN_TYPES)}")
         elif column["type"] not in _COLUMN_TYPES:
-            yield wrong(f"{where}[{index}].type", column["type"], f"must be one of {','.join(_COLUMN_TYPES)}")
+            yield invalid_value(f"{where}[{index}].type", column["type"], f"must be one of {','.join(_COLUMN_TYPES)}")
         if not column.get("jsonPath"):
             yield required(f"{where}[{index}].JSONPath")
 
@@ -169,9 +169,9 @@ def _scale_causes(scale: Json | None, where: str) -> Iterator[Cause]:
         if not path:
             yield required(f"{where}.{field}")
         elif not path.startswith("."):
-            yield wrong(f"{where}.{field}", path, "must be a simple json path starting with .")
+            yield invalid_value(f"{where}.{field}", path, "must be a simple json path starting with .")
         elif top and not path.startswith(f".{top}."):
-            yield wrong(f"{where}.{field}", path, f"should be a json path under .{top}")
+            yield invalid_value(f"{where}.{field}", path, f"should be a json path under .{top}")
 
 
 def _names_causes(names: Json) -> Iterator[Cause]:
@@ -181,13 +181,13 @@ def _names_causes(names: Json) -> Iterator[Cause]:
             yield required(f"spec.names.{field}")
         elif not re.fullmatch(_LABEL, value.lower() if field in ("kind", "listKind") else value):
             mixed = "may have mixed case, but should otherwise match: " if field in ("kind", "listKind") else ""
-            yield wrong(f"spec.names.{field}", value, f"{mixed}{_LABEL_RULE}")
+            yield invalid_value(f"spec.names.{field}", value, f"{mixed}{_LABEL_RULE}")
     for field in ("shortNames", "categories"):
         for index, value in enumerate(names.get(field) or ()):
             if not re.fullmatch(_LABEL, value):
-                yield wrong(f"spec.names.{field}[{index}]", value, _LABEL_RULE)
+                yield invalid_value(f"spec.names.{field}[{index}]", value, _LABEL_RULE)
     if names.get("kind") and names["kind"] == names.get("listKind"):
-        yield wrong("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
+        yield invalid_value("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
 
 
 def _conversion_causes(conversion: Json) -> Iterator[Cause]:
@@ -206,14 +206,14 @@ def _stored_causes(obj: Json, versions: list[Json]) -> Iterator[Cause]:
     stored = (obj.get("status") or {}).get("storedVersions") or []
     marked = [one.get("name") for one in versions if one.get("storage")]
     if not stored:
-        yield wrong("status.storedVersions", None, "must have at least one stored version")
+        yield invalid_value("status.storedVersions", None, "must have at least one stored version")
     elif marked and marked[-1] not in stored:
-        yield wrong("status.storedVersions", stored, f"must have the storage version {marked[-1]}")
+        yield invalid_value("status.storedVersions", stored, f"must have the storage version {marked[-1]}")
     names = [one.get("name") for one in versions]
     for index, name in enumerate(stored):
         if name not in names:
             told = "missing from spec.versions; " + _STORED_RULE.format(name=name)
-            yield wrong(f"status.storedVersions[{index}]", name, told)
+            yield invalid_value(f"status.storedVersions[{index}]", name, told)
 
 
 _STORED_RULE: Final = (
@@ -231,12 +231,12 @@ def _root_causes(schema: Json, where: str) -> Iterator[Cause]:
         yield required(f"{where}.type", "must not be empty at the root")
         return
     if kind != "object":
-        yield wrong(f"{where}.type", kind, "must be object at the root")
+        yield invalid_value(f"{where}.type", kind, "must be object at the root")
         return
     metadata = (schema.get("properties") or {}).get("metadata") or {}
     if (metadata.get("properties") or {}).keys() - {"name", "generateName"}:
         told = "must not specify anything other than name and generateName, but metadata is implicitly specified"
-        yield fixed(f"{where}.properties[metadata]", told)
+        yield forbidden_field(f"{where}.properties[metadata]", told)
     yield from _structure_causes(schema, where)
 
 
@@ -244,7 +244,7 @@ def _structure_causes(schema: Json, where: str) -> Iterator[Cause]:
     """Whether a schema says of each field which type it has."""
     kind = schema.get("type")
     if "$ref" in schema:
-        yield fixed(f"{where}.$ref", "$ref is not supported")
+        yield forbidden_field(f"{where}.$ref", "$ref is not supported")
         return
     yield from _combination_causes(schema, where)
     if not kind and not schema.get(INT_OR_STRING) and not schema.get(PRESERVE):
@@ -255,9 +255,11 @@ def _structure_causes(schema: Json, where: str) -> Iterator[Cause]:
         yield required(f"{where}.properties", f"must not be empty if {EMBEDDED} is true without {PRESERVE}")
     if schema.get("uniqueItems"):
         told = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
-        yield fixed(f"{where}.uniqueItems", told)
+        yield forbidden_field(f"{where}.uniqueItems", told)
     if schema.get("properties") and schema.get("additionalProperties"):
-        yield fixed(f"{where}.additionalProperties", "additionalProperties and properties are mutual exclusive")
+        yield forbidden_field(
+            f"{where}.additionalProperties", "additionalProperties and properties are mutual exclusive"
+        )
     if kind == "array" and not isinstance(schema.get("items"), dict):
         yield required(f"{where}.items", "must be specified")
     if schema.get(LIST_TYPE) == "map" and not schema.get(LIST_KEYS):
@@ -267,9 +269,9 @@ def _structure_causes(schema: Json, where: str) -> Iterator[Cause]:
             re.compile(schema["pattern"])
         except re.error as error:
             told = f"must be a valid regular expression, but isn't: error parsing regexp: {error}"
-            yield wrong(f"{where}.pattern", schema["pattern"], told)
+            yield invalid_value(f"{where}.pattern", schema["pattern"], told)
     if "default" in schema and kind in _TYPES:
-        for cause in schema_causes(schema, schema["default"]):
+        for cause in validate_schema(schema, schema["default"]):
             yield Cause(f"{where}.default", cause.message, cause.reason)
     for name, inner in (schema.get("properties") or {}).items():
         if where.endswith("openAPIV3Schema") and name in ("apiVersion", "kind", "metadata"):
@@ -288,7 +290,7 @@ def _combination_causes(schema: Json, where: str) -> Iterator[Cause]:
     for place, one in tried:
         for field in _SHAPING:
             if field in one and not (field == "type" and schema.get(INT_OR_STRING)):
-                yield fixed(f"{place}.{field}", "must be empty to be structural")
+                yield forbidden_field(f"{place}.{field}", "must be empty to be structural")
 
 
 def _numbered(schema: Json, field: str) -> Iterator[tuple[int, Json]]:

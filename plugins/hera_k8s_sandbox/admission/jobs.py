@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.admission.job_indexes import count_of
-from hera_k8s_sandbox.admission.pods import complete_template, template_causes
+from hera_k8s_sandbox.admission.job_indexes import count_indexes
+from hera_k8s_sandbox.admission.pods import set_template_defaults, validate_template
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.foundation.field_errors import repeated, required, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.field_errors import duplicate, invalid_value, required, unsupported_value
 from hera_k8s_sandbox.foundation.labels import JOB_CONTROLLER_UID, JOB_NAME
 from hera_k8s_sandbox.foundation.metadata_validation import LABEL, SUBDOMAIN_RULE
 from hera_k8s_sandbox.foundation.selectors import labels_of
@@ -39,7 +39,7 @@ _MOST_EXIT_CODES: Final = 255
 _IMMUTABLE: Final = "field is immutable"
 
 
-def complete_job(obj: Json) -> None:
+def set_job_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server fills in; the name and the uid are known."""
     spec = obj.setdefault("spec", {})
     if spec.get("completions") is None and spec.get("parallelism") is None:
@@ -58,7 +58,7 @@ def complete_job(obj: Json) -> None:
     for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
         for pattern in rule.get("onPodConditions") or ():
             pattern.setdefault("status", "True")
-    complete_template(spec)
+    set_template_defaults(spec)
     if not spec["manualSelector"] and "status" not in obj:  # it is new: a change must bring the selector along
         _select_own(obj)
     if not obj["metadata"].get("labels") and spec["template"]["metadata"].get("labels"):
@@ -79,7 +79,7 @@ def _select_own(obj: Json) -> None:
     selector["matchLabels"].setdefault(JOB_CONTROLLER_UID, meta["uid"])
 
 
-def job_causes(obj: Json) -> Iterator[Cause]:
+def validate_job(obj: Json) -> Iterator[Cause]:
     """What is wrong with a job."""
     spec = obj["spec"]
     yield from _own_selector_causes(obj)
@@ -89,22 +89,24 @@ def job_causes(obj: Json) -> Iterator[Cause]:
         name = obj["metadata"]["name"]
         hostname = f"{name}-{spec['completions'] - 1}"
         if len(hostname) > 63 or not re.fullmatch(LABEL, hostname):
-            yield wrong("metadata.name", name, f"will not able to create pod with invalid DNS label: {hostname}")
+            yield invalid_value(
+                "metadata.name", name, f"will not able to create pod with invalid DNS label: {hostname}"
+            )
 
 
-def job_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+def validate_job_update(old: Json, new: Json) -> Iterator[Cause]:
     """What is wrong with a change of a job."""
     before, after = old["spec"], new["spec"]
     yield from _spec_causes(after)  # the API server looks twice, and lists what it finds twice
     yield from _selector_causes(after)
     yield from _scaling_causes(before, after)
     if before.get("selector") != after.get("selector"):
-        yield wrong("spec.selector", _sorted(after.get("selector")), _IMMUTABLE)
+        yield invalid_value("spec.selector", _sorted(after.get("selector")), _IMMUTABLE)
     if not _template_may_be(old, after["template"]):
-        yield wrong("spec.template", after["template"], _IMMUTABLE)
+        yield invalid_value("spec.template", after["template"], _IMMUTABLE)
     for field in _FIXED:
         if before.get(field) != after.get(field):
-            yield wrong(f"spec.{field}", _internal(field, after.get(field)), _IMMUTABLE)
+            yield invalid_value(f"spec.{field}", _internal(field, after.get(field)), _IMMUTABLE)
 
 
 def _scaling_causes(before: Json, after: Json) -> Iterator[Cause]:
@@ -113,9 +115,9 @@ def _scaling_causes(before: Json, after: Json) -> Iterator[Cause]:
     if before.get("completions") == completions:
         return
     if after["completionMode"] != INDEXED:
-        yield wrong("spec.completions", completions, _IMMUTABLE)
+        yield invalid_value("spec.completions", completions, _IMMUTABLE)
     elif completions is not None and completions != after["parallelism"]:
-        yield wrong("spec.completions", completions, "can only be modified in tandem with spec.parallelism")
+        yield invalid_value("spec.completions", completions, "can only be modified in tandem with spec.parallelism")
 
 
 def _template_may_be(old: Json, after: Json) -> bool:
@@ -153,10 +155,10 @@ def _own_selector_causes(obj: Json) -> Iterator[Cause]:
         if key not in labels:
             yield required("spec.template.metadata.labels", f"must be '{value}'")
         elif labels[key] != value:
-            yield wrong(f"spec.template.metadata.labels[{key}]", _sorted(labels), f"must be '{value}'")
+            yield invalid_value(f"spec.template.metadata.labels[{key}]", _sorted(labels), f"must be '{value}'")
     selector = labels_of(spec["selector"])
     if selector is not None and not selector.matches(wanted.get):
-        yield wrong("spec.selector", _sorted(spec["selector"]), "`selector` not auto-generated")
+        yield invalid_value("spec.selector", _sorted(spec["selector"]), "`selector` not auto-generated")
 
 
 def _selector_causes(spec: Json) -> Iterator[Cause]:
@@ -165,13 +167,15 @@ def _selector_causes(spec: Json) -> Iterator[Cause]:
         yield required("spec.selector")
     selector = None if wanted is None else labels_of(wanted)
     if wanted is None or (selector is not None and not selector.matches((labels or {}).get)):
-        yield wrong("spec.template.metadata.labels", _sorted(labels), "`selector` does not match template `labels`")
+        yield invalid_value(
+            "spec.template.metadata.labels", _sorted(labels), "`selector` does not match template `labels`"
+        )
 
 
 def _spec_causes(spec: Json) -> Iterator[Cause]:
     for field in _COUNTS:
         if (spec.get(field) or 0) < 0:
-            yield wrong(f"spec.{field}", spec[field], "must be greater than or equal to 0")
+            yield invalid_value(f"spec.{field}", spec[field], "must be greater than or equal to 0")
     if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
         yield required("spec.backoffLimitPerIndex", "when maxFailedIndexes is specified")
     yield from _manager_causes(spec.get("managedBy"))
@@ -184,13 +188,13 @@ def _spec_causes(spec: Json) -> Iterator[Cause]:
     if spec["podReplacementPolicy"] not in replacements:
         yield unsupported_value("spec.podReplacementPolicy", spec["podReplacementPolicy"], replacements)
     policy, where = spec["template"]["spec"]["restartPolicy"], "spec.template.spec.restartPolicy"
-    yield from template_causes(spec["template"])
+    yield from validate_template(spec["template"])
     if policy == "Always":
         yield required(where, 'valid values: "OnFailure", "Never"')
     elif policy not in ("OnFailure", "Never"):
         yield unsupported_value(where, policy, ("OnFailure", "Never"))
     elif spec.get("podFailurePolicy") and policy != "Never":
-        yield wrong(where, policy, 'only "Never" is supported when podFailurePolicy is specified')
+        yield invalid_value(where, policy, 'only "Never" is supported when podFailurePolicy is specified')
 
 
 def _manager_causes(manager: str | None) -> Iterator[Cause]:
@@ -198,9 +202,9 @@ def _manager_causes(manager: str | None) -> Iterator[Cause]:
         return
     domain, slash, path = manager.partition("/")
     if not slash or not domain or not path:
-        yield wrong("spec.managedBy", manager, 'must be a domain-prefixed path (such as "acme.io/foo")')
+        yield invalid_value("spec.managedBy", manager, 'must be a domain-prefixed path (such as "acme.io/foo")')
     elif not re.fullmatch(rf"{LABEL}(\.{LABEL})*", domain):
-        yield wrong("spec.managedBy", domain, SUBDOMAIN_RULE)
+        yield invalid_value("spec.managedBy", domain, SUBDOMAIN_RULE)
     if len(manager) > 63:
         yield Cause("spec.managedBy", "Too long: may not be more than 63 bytes", "FieldValueTooLong")
 
@@ -213,18 +217,18 @@ def _mode_causes(spec: Json) -> Iterator[Cause]:
     if mode == _MODES[0]:
         for field in ("backoffLimitPerIndex", "maxFailedIndexes"):
             if spec.get(field) is not None:
-                yield wrong(f"spec.{field}", spec[field], "requires indexed completion mode")
+                yield invalid_value(f"spec.{field}", spec[field], "requires indexed completion mode")
     if mode != INDEXED:
         return
     if completions is None:
         yield required("spec.completions", "when completion mode is Indexed")
     if parallelism > _MOST_PARALLEL:
         told = f"must be less than or equal to {_MOST_PARALLEL} when completion mode is Indexed"
-        yield wrong("spec.parallelism", parallelism, told)
+        yield invalid_value("spec.parallelism", parallelism, told)
     if completions is not None and most_failed is not None and most_failed > completions:
-        yield wrong("spec.maxFailedIndexes", most_failed, "must be less than or equal to completions")
+        yield invalid_value("spec.maxFailedIndexes", most_failed, "must be less than or equal to completions")
     if most_failed is not None and most_failed > _MOST_PARALLEL:
-        yield wrong("spec.maxFailedIndexes", most_failed, f"must be less than or equal to {_MOST_PARALLEL}")
+        yield invalid_value("spec.maxFailedIndexes", most_failed, f"must be less than or equal to {_MOST_PARALLEL}")
     if completions is None or completions <= _MANY or per_index is None:
         return
     if most_failed is None:
@@ -232,7 +236,7 @@ def _mode_causes(spec: Json) -> Iterator[Cause]:
     for field, value in (("parallelism", parallelism), ("maxFailedIndexes", most_failed)):
         if value is not None and value > _MOST_OF_MANY:
             told = f"when completions are above {_MANY} and used with backoff limit per index"
-            yield wrong(f"spec.{field}", value, f"must be less than or equal to {_MOST_OF_MANY} {told}")
+            yield invalid_value(f"spec.{field}", value, f"must be less than or equal to {_MOST_OF_MANY} {told}")
 
 
 def _failure_policy_causes(spec: Json) -> Iterator[Cause]:
@@ -250,7 +254,7 @@ def _failure_rule_causes(spec: Json, rule: Json, where: str, names: set[Any]) ->
     if not action:
         yield required(f"{where}.action", _valid(_ACTIONS))
     elif action == "FailIndex" and spec.get("backoffLimitPerIndex") is None:
-        yield wrong(f"{where}.action", action, "requires the backoffLimitPerIndex to be set")
+        yield invalid_value(f"{where}.action", action, "requires the backoffLimitPerIndex to be set")
     elif action not in _ACTIONS:
         yield unsupported_value(f"{where}.action", action, _ACTIONS)
     codes, conditions = rule.get("onExitCodes"), rule.get("onPodConditions") or ()
@@ -274,25 +278,25 @@ def _exit_code_causes(codes: Json, where: str, names: set[Any]) -> Iterator[Caus
         yield unsupported_value(f"{where}.operator", operator, _OPERATORS)
     if name is not None and name not in names:
         told = "must be one of the container or initContainer names in the pod template"
-        yield wrong(f"{where}.containerName", name, told)
+        yield invalid_value(f"{where}.containerName", name, told)
     if not values:
-        yield wrong(f"{where}.values", codes.get("values"), "at least one value is required")
+        yield invalid_value(f"{where}.values", codes.get("values"), "at least one value is required")
     elif len(values) > _MOST_EXIT_CODES:
         yield _too_many(f"{where}.values", len(values), _MOST_EXIT_CODES)
     for index, value in enumerate(values):
         if operator == "In" and value == 0:
-            yield wrong(f"{where}.values[{index}]", value, "must not be 0 for the In operator")
+            yield invalid_value(f"{where}.values[{index}]", value, "must not be 0 for the In operator")
         if value in values[:index]:
-            yield repeated(f"{where}.values[{index}]", value)
+            yield duplicate(f"{where}.values[{index}]", value)
     if values != sorted(values):
-        yield wrong(f"{where}.values", values, "must be ordered")
+        yield invalid_value(f"{where}.values", values, "must be ordered")
 
 
 def _success_policy_causes(spec: Json) -> Iterator[Cause]:
     where, rules = "spec.successPolicy.rules", spec["successPolicy"].get("rules") or ()
     if spec["completionMode"] != INDEXED:
         shown = _internal("successPolicy", spec["successPolicy"])
-        yield wrong("spec.successPolicy", shown, "requires indexed completion mode")
+        yield invalid_value("spec.successPolicy", shown, "requires indexed completion mode")
         return
     if not rules:
         yield required(where, "at least one rules must be specified when the successPolicy is specified")
@@ -309,20 +313,20 @@ def _success_rule_causes(rule: Json, where: str, completions: int) -> Iterator[C
     total = 0
     if indexes is not None:
         try:
-            total = count_of(indexes, completions)
+            total = count_indexes(indexes, completions)
         except ValueError as error:
-            yield wrong(f"{where}.succeededIndexes", indexes, f"error parsing succeededIndexes: {error}")
+            yield invalid_value(f"{where}.succeededIndexes", indexes, f"error parsing succeededIndexes: {error}")
     if count is None:
         return
     if count < 0:
-        yield wrong(f"{where}.succeededCount", count, "must be greater than or equal to 0")
+        yield invalid_value(f"{where}.succeededCount", count, "must be greater than or equal to 0")
     limits = [(completions, "specified completions")]
     if indexes is not None:
         limits.append((total, "indexes in the specified succeededIndexes field"))
     for most, what in limits:
         if count > most:
             told = f"must be less than or equal to {most} (the number of {what})"
-            yield wrong(f"{where}.succeededCount", count, told)
+            yield invalid_value(f"{where}.succeededCount", count, told)
 
 
 def _sorted(value: Any) -> Any:

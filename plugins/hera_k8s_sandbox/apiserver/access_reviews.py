@@ -7,7 +7,7 @@ from typing import Final
 
 from hera_k8s_sandbox.foundation import jwt
 from hera_k8s_sandbox.foundation.errors import ApiError, bad_request, invalid
-from hera_k8s_sandbox.foundation.field_errors import wrong
+from hera_k8s_sandbox.foundation.field_errors import invalid_value
 from hera_k8s_sandbox.foundation.resource_types import PODS, SECRETS, SERVICE_ACCOUNTS, Resource
 from hera_k8s_sandbox.foundation.review_types import (
     AUTHENTICATION,
@@ -43,10 +43,10 @@ def request_token(state: SandboxState, namespace: str, name: str, question: Json
     seconds = spec.get("expirationSeconds", 3600)
     if not isinstance(seconds, int) or seconds < jwt.SHORTEST:
         why = "may not specify a duration less than 10 minutes"
-        raise invalid(TOKEN_REQUESTS, "", [wrong("spec.expirationSeconds", seconds, why)])
+        raise invalid(TOKEN_REQUESTS, "", [invalid_value("spec.expirationSeconds", seconds, why)])
     if seconds > jwt.LONGEST:
         why = "may not specify a duration larger than 2^32 seconds"
-        raise invalid(TOKEN_REQUESTS, "", [wrong("spec.expirationSeconds", seconds, why)])
+        raise invalid(TOKEN_REQUESTS, "", [invalid_value("spec.expirationSeconds", seconds, why)])
     audiences = spec.get("audiences") or [jwt.AUDIENCE]
     bound = _bound_object(state, namespace, spec.get("boundObjectRef"))
     token, expires_at = state.access.issue(account, audiences, seconds, bound)
@@ -90,11 +90,11 @@ def _decision(state: SandboxState, identity: Identity, spec: Json) -> Json:
     attributes, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if attributes is None and path is None:
         why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        raise invalid(_KINDLESS, "", [wrong("spec.resourceAttributes", None, why)])
+        raise invalid(_KINDLESS, "", [invalid_value("spec.resourceAttributes", None, why)])
     if attributes is not None and path is not None:
         shown = {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
         why = "cannot be specified in combination with resourceAttributes"
-        raise invalid(_KINDLESS, "", [wrong("spec.nonResourceAttributes", shown, why)])
+        raise invalid(_KINDLESS, "", [invalid_value("spec.nonResourceAttributes", shown, why)])
     if path is not None:
         allowed = state.access.allowed_path(identity, path.get("verb", ""), path.get("path", ""))
         return {"allowed": allowed}
@@ -115,7 +115,9 @@ def _review_self(state: SandboxState, identity: Identity, namespace: str, questi
 def _review_subject(state: SandboxState, identity: Identity, namespace: str, question: Json) -> Json:
     spec = question.get("spec") or {}
     if not spec.get("user") and not spec.get("groups"):
-        raise invalid(_KINDLESS, "", [wrong("spec.user", "", "at least one of user or group must be specified")])
+        raise invalid(
+            _KINDLESS, "", [invalid_value("spec.user", "", "at least one of user or group must be specified")]
+        )
     return _decision(state, _subject_of(spec), spec)
 
 
@@ -123,7 +125,9 @@ def _review_local_subject(state: SandboxState, identity: Identity, namespace: st
     attributes = (question.get("spec") or {}).get("resourceAttributes") or {}
     if attributes.get("namespace", "") != namespace:
         why = "must match metadata.namespace"
-        raise invalid(_KINDLESS, "", [wrong("spec.resourceAttributes.namespace", attributes.get("namespace", ""), why)])
+        raise invalid(
+            _KINDLESS, "", [invalid_value("spec.resourceAttributes.namespace", attributes.get("namespace", ""), why)]
+        )
     return _review_subject(state, identity, namespace, question)
 
 

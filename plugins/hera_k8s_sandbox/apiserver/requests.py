@@ -18,7 +18,7 @@ from hera_k8s_sandbox.foundation.errors import (
     too_large,
     too_new,
 )
-from hera_k8s_sandbox.foundation.field_errors import fixed, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.field_errors import forbidden_field, invalid_value, unsupported_value
 from hera_k8s_sandbox.foundation.reading import LARGEST_BODY, read_json, read_yaml
 from hera_k8s_sandbox.foundation.resource_types import JOBS, Resource
 from hera_k8s_sandbox.foundation.selectors import Selector, parse_fields, parse_labels
@@ -123,14 +123,16 @@ def check_list_options(request: web.Request, *, watch: bool) -> None:
     initial = "sendInitialEvents" in query
     cause = None
     if match and not query.get("resourceVersion") and not (watch and initial):
-        cause = fixed("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")
+        cause = forbidden_field(
+            "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        )
     elif match and match not in ("Exact", "NotOlderThan"):
         cause = unsupported_value("resourceVersionMatch", match, ("Exact", "NotOlderThan", ""))
     elif initial and not watch:
-        cause = fixed("sendInitialEvents", "sendInitialEvents is forbidden for list")
+        cause = forbidden_field("sendInitialEvents", "sendInitialEvents is forbidden for list")
     elif initial and match != "NotOlderThan":
         told = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        cause = fixed("resourceVersionMatch", told)
+        cause = forbidden_field("resourceVersionMatch", told)
     if cause is not None:
         raise invalid(_options("ListOptions"), "", [cause])
 
@@ -263,7 +265,7 @@ def as_object(body: Any, resource: Resource) -> Json:
     if resource.custom and kind != resource.kind:
         named = Resource(resource.group, resource.version, "", "", str(kind))
         name = (body.get("metadata") or {}).get("name", "")
-        raise invalid(named, name, [wrong("kind", kind, f"must be {resource.kind}")])
+        raise invalid(named, name, [invalid_value("kind", kind, f"must be {resource.kind}")])
     if kind not in (None, "", resource.kind):
         raise bad_request(
             f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '

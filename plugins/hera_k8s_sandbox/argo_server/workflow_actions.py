@@ -24,8 +24,8 @@ from hera_k8s_sandbox.foundation.resource_types import PODS, WORKFLOWS
 from hera_k8s_sandbox.foundation.selectors import Selector, parse_fields
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.rbac.authorizer import Identity
-from hera_k8s_sandbox.workflows.actions.resubmit import ResubmitError, resubmitted
-from hera_k8s_sandbox.workflows.actions.retry import RetryError, retried
+from hera_k8s_sandbox.workflows.actions.resubmit import ResubmitError, resubmit_workflow
+from hera_k8s_sandbox.workflows.actions.retry import RetryError, retry_workflow
 from hera_k8s_sandbox.workflows.actions.submit_options import SubmitOptionError
 from hera_k8s_sandbox.workflows.engine.suspend import SuspensionError, resume, set_nodes
 from hera_k8s_sandbox.workflows.model.nodes import FULFILLED
@@ -98,7 +98,7 @@ class Control(ArgoHandlers):
         identity = self._require(request, "update", WORKFLOWS, namespace, name)
         workflow = self._store.get(WORKFLOWS, namespace, name)
         with _told():
-            new, pods = retried(
+            new, pods = retry_workflow(
                 workflow,
                 restart_successful=bool(body.get("restartSuccessful")),
                 selector=parse_fields(str(body.get("nodeFieldSelector") or "")),
@@ -116,7 +116,7 @@ class Control(ArgoHandlers):
         body = await body_of(request)
         identity = self._require(request, "get", WORKFLOWS, namespace, name)
         with _told():
-            new = resubmitted(
+            new = resubmit_workflow(
                 self._store.get(WORKFLOWS, namespace, name),
                 memoized=bool(body.get("memoized")),
                 parameters=body.get("parameters") or (),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.foundation.field_errors import fixed, wrong
+from hera_k8s_sandbox.foundation.field_errors import forbidden_field, invalid_value
 from hera_k8s_sandbox.foundation.resource_types import NAMESPACES, RBAC, SERVICES, Resource
 from hera_k8s_utils._types import Json
 
@@ -39,18 +39,18 @@ _QUALIFIED_NAME_RULE: Final = (
 )
 
 
-def metadata_causes(resource: Resource, meta: Json) -> Iterator[Cause]:
+def validate_metadata(resource: Resource, meta: Json) -> Iterator[Cause]:
     """What is wrong with an object's metadata."""
     yield from _name_causes(resource, meta.get("name", ""))
     yield from _owner_causes(meta.get("ownerReferences") or ())
     for index, name in enumerate(meta.get("finalizers") or ()):
         if "/" not in name and name not in _STANDARD_FINALIZERS:
             told = "name is neither a standard finalizer name nor is it fully qualified"
-            yield wrong(f"metadata.finalizers[{index}]", name, told)
-    yield from labelled_causes(meta)
+            yield invalid_value(f"metadata.finalizers[{index}]", name, told)
+    yield from validate_labels(meta)
 
 
-def labelled_causes(meta: Json) -> Iterator[Cause]:
+def validate_labels(meta: Json) -> Iterator[Cause]:
     """What is wrong with the labels and annotations of an object or of a template."""
     for key in meta.get("annotations") or ():
         yield from _key_causes("metadata.annotations", key.lower())
@@ -61,7 +61,7 @@ def labelled_causes(meta: Json) -> Iterator[Cause]:
         yield Cause("metadata.annotations", told, "FieldValueTooLong")
 
 
-def finalizer_causes(old: Json, new: Json) -> Iterator[Cause]:
+def validate_finalizers(old: Json, new: Json) -> Iterator[Cause]:
     """What is wrong with a change of finalizers: what is being deleted takes no new ones."""
     if "deletionTimestamp" not in old:
         return
@@ -73,64 +73,64 @@ def finalizer_causes(old: Json, new: Json) -> Iterator[Cause]:
             f"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{shown}}}"
         )
         for _ in range(2):  # the API server looks twice, and lists what it finds twice
-            yield fixed("metadata.finalizers", told)
+            yield forbidden_field("metadata.finalizers", told)
 
 
-def subdomain_causes(field: str, name: str) -> Iterator[Cause]:
+def validate_subdomain(field: str, name: str) -> Iterator[Cause]:
     """What is wrong with a name that must be a DNS subdomain."""
     if len(name) > 253:
-        yield wrong(field, name, "must be no more than 253 characters")
+        yield invalid_value(field, name, "must be no more than 253 characters")
     if not re.fullmatch(SUBDOMAIN, name):
-        yield wrong(field, name, SUBDOMAIN_RULE)
+        yield invalid_value(field, name, SUBDOMAIN_RULE)
 
 
 def _name_causes(resource: Resource, name: str) -> Iterator[Cause]:
     if resource.group == RBAC:
         if "/" in name or "%" in name or name in (".", ".."):
-            yield wrong("metadata.name", name, "may not contain '/'")
+            yield invalid_value("metadata.name", name, "may not contain '/'")
     elif resource in (NAMESPACES, SERVICES):
         yield from _label_name_causes(name)
     else:
-        yield from subdomain_causes("metadata.name", name)
+        yield from validate_subdomain("metadata.name", name)
 
 
 def _label_name_causes(name: str) -> Iterator[Cause]:
     if len(name) > 63:
-        yield wrong("metadata.name", name, "must be no more than 63 characters")
+        yield invalid_value("metadata.name", name, "must be no more than 63 characters")
     if "." in name:
-        yield wrong("metadata.name", name, "must not contain dots")
+        yield invalid_value("metadata.name", name, "must not contain dots")
     elif not re.fullmatch(LABEL, name):
-        yield wrong("metadata.name", name, LABEL_RULE)
+        yield invalid_value("metadata.name", name, LABEL_RULE)
 
 
 def _owner_causes(owners: Any) -> Iterator[Cause]:
     for owner in owners:
         where = "metadata.ownerReferences"
         if not owner.get("apiVersion"):
-            yield wrong(f"{where}.apiVersion", "", "version must not be empty")
+            yield invalid_value(f"{where}.apiVersion", "", "version must not be empty")
         for field in ("kind", "name", "uid"):
             if not owner.get(field):
-                yield wrong(f"{where}.{field}", "", "must not be empty")
+                yield invalid_value(f"{where}.{field}", "", "must not be empty")
 
 
 def _label_causes(labels: Json) -> Iterator[Cause]:
     for key, value in labels.items():
         yield from _key_causes("metadata.labels", key)
         if len(value or "") > 63:
-            yield wrong("metadata.labels", value, "must be no more than 63 bytes")
+            yield invalid_value("metadata.labels", value, "must be no more than 63 bytes")
         if not re.fullmatch(LABEL_VALUE, value or ""):
-            yield wrong("metadata.labels", value, LABEL_VALUE_RULE)
+            yield invalid_value("metadata.labels", value, LABEL_VALUE_RULE)
 
 
 def _key_causes(field: str, key: str) -> Iterator[Cause]:
     prefix, slash, name = key.rpartition("/")
     if slash and not prefix:
-        yield wrong(field, key, "prefix part must be non-empty")
+        yield invalid_value(field, key, "prefix part must be non-empty")
     elif slash and not re.fullmatch(SUBDOMAIN, prefix):
-        yield wrong(field, key, f"prefix part {SUBDOMAIN_RULE}")
+        yield invalid_value(field, key, f"prefix part {SUBDOMAIN_RULE}")
     if len(name) > 63:
-        yield wrong(field, key, "name part must be no more than 63 bytes")
+        yield invalid_value(field, key, "name part must be no more than 63 bytes")
     if not name:
-        yield wrong(field, key, "name part must be non-empty")
+        yield invalid_value(field, key, "name part must be non-empty")
     elif not re.fullmatch(_QUALIFIED_NAME, name):
-        yield wrong(field, key, _QUALIFIED_NAME_RULE)
+        yield invalid_value(field, key, _QUALIFIED_NAME_RULE)

@@ -13,7 +13,7 @@ _BINARY: Final = {f"{letter}i": Fraction(1024) ** power for power, letter in enu
 _DECIMAL: Final = {unit: Fraction(1000) ** power for power, unit in enumerate(["n", "u", "m", "", *"kMGTPE"], -3)}
 
 
-def value(text: str) -> Fraction | None:
+def read_quantity(text: str) -> Fraction | None:
     """The amount, or None when the text is no quantity."""
     try:
         return parse_quantity(text)
@@ -21,9 +21,9 @@ def value(text: str) -> Fraction | None:
         return None
 
 
-def written(text: str) -> str | None:
+def format_quantity(text: str) -> str | None:
     """The shortest form with the same kind of unit (1024Mi is 1Gi, 1000m is 1), or None for no quantity."""
-    amount = value(text)
+    amount = read_quantity(text)
     if amount is None:
         return None
     units = _BINARY if text.endswith("i") else _DECIMAL

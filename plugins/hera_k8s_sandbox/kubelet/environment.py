@@ -165,10 +165,10 @@ def resource_of(pod: Json, reference: Json, container: Json | None = None) -> st
         raise config_error(f"unsupported container resource : {reference.get('resource', '')}")
     resources = owner.get("resources") or {}
     given = (resources.get(kind) or {}).get(what)
-    amount = quantities.value(str(given)) if given is not None else None
+    amount = quantities.read_quantity(str(given)) if given is not None else None
     if amount is None:
         amount = _of_the_node(what) if kind == "limits" else Fraction(0)
-    divisor = quantities.value(str(reference.get("divisor") or "1")) or Fraction(1)  # 0: it was not said
+    divisor = quantities.read_quantity(str(reference.get("divisor") or "1")) or Fraction(1)  # 0: it was not said
     return str(math.ceil(amount / divisor))
 
 

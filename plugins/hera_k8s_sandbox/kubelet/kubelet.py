@@ -194,7 +194,7 @@ class Kubelet:
     def _has_place(self) -> bool:
         node = self._store.find(NODES, "", NODE) or {}
         allocatable = (node.get("status") or {}).get("allocatable") or {}
-        return len(self._lasting) < (quantities.value(str(allocatable.get("pods"))) or 0)
+        return len(self._lasting) < (quantities.read_quantity(str(allocatable.get("pods"))) or 0)
 
     def _crowd_out(self, key: Key, pod: Json) -> None:
         """Let a lasting pod wait for a place, and say so once."""

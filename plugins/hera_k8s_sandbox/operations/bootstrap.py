@@ -29,7 +29,7 @@ _NAMESPACES: Final = ("default", "kube-system", "kube-public", "argo")
 _RUN_WORKFLOWS: Final = ("default", "argo")  # namespaces whose account `default` may run workflows
 
 
-def furnish(state: SandboxState) -> None:
+def bootstrap(state: SandboxState) -> None:
     """Create what belongs to the server, and at the first start also what users may remove."""
     is_new = state.store.count(NAMESPACES) == 0
     for resource, obj in _furniture(is_new=is_new):

@@ -13,8 +13,8 @@ from functools import partial
 from typing import Final
 
 from hera_k8s_sandbox.admission.crds import CLEANUP
-from hera_k8s_sandbox.admission.pods import complete_pod_status
-from hera_k8s_sandbox.admission.registry import complete, validate_new, validate_status, validate_update
+from hera_k8s_sandbox.admission.pods import set_pod_status_defaults
+from hera_k8s_sandbox.admission.registry import set_defaults, validate_new, validate_status, validate_update
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import (
     ApiError,
@@ -118,7 +118,7 @@ def update(
     if subresource == "status":
         obj = old.object | {"status": obj.get("status"), "metadata": old.meta | _preconditions(meta) | _labelled(meta)}
         if resource is PODS:
-            complete_pod_status(obj)
+            set_pod_status_defaults(obj)
         causes = validate_status(resource, obj)
         if causes:
             raise invalid(resource, name, causes)
@@ -234,7 +234,7 @@ def _decoding(resource: Resource) -> Iterator[None]:
 
 def _prepare(state: SandboxState, resource: Resource, obj: Json) -> None:
     check_types(resource, obj)
-    complete(resource, obj)
+    set_defaults(resource, obj)
     if resource is CLAIMS:
         volume_claims.choose_class(state, obj)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from hera_k8s_sandbox.foundation.errors import invalid
-from hera_k8s_sandbox.foundation.field_errors import wrong
+from hera_k8s_sandbox.foundation.field_errors import invalid_value
 from hera_k8s_sandbox.foundation.resource_types import SERVICES
 from hera_k8s_sandbox.store.store import Store
 from hera_k8s_utils._types import Json
@@ -55,7 +55,7 @@ def _give_address(name: str, spec: Json, taken: set[str]) -> None:
         why = _refusal(wanted, taken)
         if why:
             told = f"failed to allocate IP {wanted}: {why}"
-            raise invalid(SERVICES, name, [wrong("spec.clusterIPs", [wanted], told)])
+            raise invalid(SERVICES, name, [invalid_value("spec.clusterIPs", [wanted], told)])
     elif not wanted:
         first = int(ADDRESSES.network_address) + _RESERVED
         free = (str(ipaddress.ip_address(first + number)) for number in range(ADDRESSES.num_addresses - _RESERVED - 1))
@@ -76,7 +76,7 @@ def _give_ports(name: str, spec: Json, taken: set[int]) -> None:
             why = "provided port is already allocated"
             if port not in NODE_PORTS:
                 why = f"provided port is not in the valid range. The range of valid ports is {_shown(NODE_PORTS)}"
-            raise invalid(SERVICES, name, [wrong(f"spec.ports[{index}].nodePort", port, why)])
+            raise invalid(SERVICES, name, [invalid_value(f"spec.ports[{index}].nodePort", port, why)])
         one["nodePort"] = port or next(number for number in NODE_PORTS if number not in taken)
         taken.add(one["nodePort"])
 

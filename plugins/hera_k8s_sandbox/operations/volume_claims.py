@@ -106,12 +106,12 @@ def _fits(volume: Json, claim: Json, storage_class: str) -> bool:
     if owner.get("uid") not in (None, "", meta["uid"]) or volume["status"].get("phase") != "Available":
         return False
     modes = set(claim["spec"]["accessModes"]) <= set(spec.get("accessModes") or ())
-    asked = quantities.value(str(claim["spec"]["resources"]["requests"]["storage"])) or 0
+    asked = quantities.read_quantity(str(claim["spec"]["resources"]["requests"]["storage"])) or 0
     return modes and (spec.get("storageClassName") or "") == storage_class and _size(volume) >= asked
 
 
 def _size(volume: Json) -> Fraction:
-    return quantities.value(str((volume["spec"].get("capacity") or {}).get("storage", ""))) or Fraction(0)
+    return quantities.read_quantity(str((volume["spec"].get("capacity") or {}).get("storage", ""))) or Fraction(0)
 
 
 def _bind(state: SandboxState, claim: Json, volume: Json) -> None:

@@ -65,7 +65,7 @@ class Rule:
     rule: Json
 
 
-class Access:
+class Authorizer:
     """Authentication by token and authorization by the served roles and bindings.
 
     users: identities by their fixed tokens. key: signs service account tokens. longest_token: seconds that a

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.foundation.quantities import QUANTITIES, written
+from hera_k8s_sandbox.foundation.quantities import QUANTITIES, format_quantity
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.schema.decoding import cannot_be_handled, go_name
 from hera_k8s_sandbox.schema.openapi_fields import (
@@ -82,7 +82,7 @@ def _amounts(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _amounts(one) for key, one in value.items()}
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return written(str(value)) or value if is_number else value
+    return format_quantity(str(value)) or value if is_number else value
 
 
 def _parts(field: Field, value: Any, where: str) -> Iterator[tuple[Any, str]]:

@@ -81,11 +81,11 @@ def _schema_of(schema: Json, name: str) -> Json | None:
 # Filling in
 
 
-def fill_in(schema: Json, value: Any) -> None:
+def set_schema_defaults(schema: Json, value: Any) -> None:
     """Write, in place, the defaults of a schema; a null that may not be is the same as nothing."""
     if isinstance(value, list):
         for one in value if schema.get("items") else ():
-            fill_in(schema["items"], one)
+            set_schema_defaults(schema["items"], one)
         return
     if not isinstance(value, dict):
         return
@@ -97,7 +97,7 @@ def fill_in(schema: Json, value: Any) -> None:
     for name, one in value.items():
         inner = _schema_of(schema, name)
         if inner is not None:
-            fill_in(inner, one)
+            set_schema_defaults(inner, one)
 
 
 _ABSENT: Final = object()
@@ -106,7 +106,7 @@ _ABSENT: Final = object()
 # Refusing
 
 
-def schema_causes(schema: Json, value: Any, path: str = "") -> Iterator[Cause]:
+def validate_schema(schema: Json, value: Any, path: str = "") -> Iterator[Cause]:
     """What is wrong with a value, in the words of the API server; path: where it stands."""
     if value is None and schema.get("nullable"):
         return
@@ -174,7 +174,7 @@ def _object_causes(schema: Json, value: Json, path: str) -> Iterator[Cause]:
     for name, one in value.items():
         inner = _schema_of(schema, name)
         if inner is not None and not (not path and name in _HEAD):
-            yield from schema_causes(inner, one, f"{path}.{name}" if path else name)
+            yield from validate_schema(inner, one, f"{path}.{name}" if path else name)
 
 
 def _list_causes(schema: Json, value: list[Any], path: str) -> Iterator[Cause]:
@@ -185,7 +185,7 @@ def _list_causes(schema: Json, value: list[Any], path: str) -> Iterator[Cause]:
         yield _too_many(path, len(value), most)
     for index, one in enumerate(value):
         if isinstance(schema.get("items"), dict):
-            yield from schema_causes(schema["items"], one, f"{path}[{index}]")
+            yield from validate_schema(schema["items"], one, f"{path}[{index}]")
     keys = schema.get(LIST_KEYS) or ()
     seen: list[Any] = []
     for index, one in enumerate(value) if schema.get(LIST_TYPE) in ("set", "map") else ():
@@ -235,22 +235,22 @@ def _number_causes(schema: Json, value: float, path: str) -> Iterator[Cause]:
 def _combined_causes(schema: Json, value: Any, path: str) -> Iterator[Cause]:
     """allOf, anyOf, oneOf, not."""
     shown = json.dumps(path)
-    tried = [list(schema_causes(one, value, path)) for one in schema.get("allOf") or ()]
+    tried = [list(validate_schema(one, value, path)) for one in schema.get("allOf") or ()]
     if any(tried):
         yield from (cause for causes in tried for cause in causes)
         none = ". None validated" if all(tried) else ""
         yield Cause(_NIL, f'Invalid value: "": {shown} must validate all the schemas (allOf){none}')
-    tried = [list(schema_causes(one, value, path)) for one in schema.get("anyOf") or ()]
+    tried = [list(validate_schema(one, value, path)) for one in schema.get("anyOf") or ()]
     if tried and all(tried):
         yield Cause(_NIL, f'Invalid value: "": {shown} must validate at least one schema (anyOf)')
         yield from min(tried, key=len)
-    tried = [list(schema_causes(one, value, path)) for one in schema.get("oneOf") or ()]
+    tried = [list(validate_schema(one, value, path)) for one in schema.get("oneOf") or ()]
     valid = sum(not causes for causes in tried)
     if tried and valid != 1:
         what = "Found none valid" if not valid else f"Found {valid} valid alternatives"
         yield Cause(_NIL, f'Invalid value: "": {shown} must validate one and only one schema (oneOf). {what}')
         yield from (() if valid else min(tried, key=len))
-    if schema.get("not") and not list(schema_causes(schema["not"], value, path)):
+    if schema.get("not") and not list(validate_schema(schema["not"], value, path)):
         yield Cause(_NIL, f'Invalid value: "": {shown} must not validate the schema (not)')
 
 

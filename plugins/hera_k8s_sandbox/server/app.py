@@ -26,10 +26,10 @@ from hera_k8s_sandbox.foundation import files
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.reading import LARGEST_BODY
 from hera_k8s_sandbox.foundation.resource_types import EVENTS
-from hera_k8s_sandbox.operations.bootstrap import furnish
-from hera_k8s_sandbox.rbac.authorizer import Access, admin, read_users
+from hera_k8s_sandbox.operations.bootstrap import bootstrap
+from hera_k8s_sandbox.rbac.authorizer import Authorizer, admin, read_users
 from hera_k8s_sandbox.server.clock_routes import ClockApi
-from hera_k8s_sandbox.server.shutdown import told_to_end
+from hera_k8s_sandbox.server.shutdown import stop_event
 from hera_k8s_sandbox.state import SandboxState, two_for_each_processor
 from hera_k8s_sandbox.store.store import Store, time_text
 
@@ -97,7 +97,7 @@ def open_state(options: Options) -> SandboxState:
     if options.users is not None:
         users |= read_users(options.users)
     store = Store(directory / files.DATABASE)
-    access = Access(store, users=users, key=key.encode(), longest_token=options.longest_token)
+    access = Authorizer(store, users=users, key=key.encode(), longest_token=options.longest_token)
     state = SandboxState(
         directory=directory,
         store=store,
@@ -106,7 +106,7 @@ def open_state(options: Options) -> SandboxState:
         concurrency=options.concurrency,
         images=options.images,
     )
-    furnish(state)
+    bootstrap(state)
     store.forget()
     state.trash.sweep()
     return state
@@ -174,7 +174,7 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
 
     Raises SandboxBusyError when the directory is served already.
     """
-    with _lock(options.directory), told_to_end() as told:
+    with _lock(options.directory), stop_event() as told:
         (options.directory / files.SERVER).unlink(missing_ok=True)  # of a server that was killed
         state = open_state(options)
         activity = Activity(last=time.monotonic())

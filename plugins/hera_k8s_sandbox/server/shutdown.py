@@ -24,7 +24,7 @@ _BY_SIGNAL: Final = 128  # added to its number, the exit code of what a signal e
 
 
 @contextlib.contextmanager
-def told_to_end() -> Iterator[asyncio.Event]:
+def stop_event() -> Iterator[asyncio.Event]:
     """An event that SIGTERM and SIGINT set; a second signal ends the process at once.
 
     Once the signal has come, the process has to end, also when the block has been left.

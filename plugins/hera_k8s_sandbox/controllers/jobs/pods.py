@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator
 from typing import Final
 
-from hera_k8s_sandbox.controllers.jobs.policies import judge
+from hera_k8s_sandbox.controllers.jobs.policies import apply_failure_policy
 from hera_k8s_sandbox.controllers.owner_references import controller_of, reference_to
 from hera_k8s_sandbox.foundation.labels import COMPLETION_INDEX, IGNORED_INDEX_FAILURES, INDEX_FAILURES, JOB_TRACKING
 from hera_k8s_sandbox.foundation.resource_types import JOBS, PODS
@@ -137,7 +137,7 @@ def _failure_counts(job: Json, replaced: Json | None) -> Json:
         return {}
     if replaced is None:
         return {INDEX_FAILURES: "0"}
-    counts = judge(job, replaced).counts
+    counts = apply_failure_policy(job, replaced).counts
     ignored = failures_of(replaced, IGNORED_INDEX_FAILURES) + (not counts)
     return {INDEX_FAILURES: str(failures_of(replaced) + counts)} | (
         {IGNORED_INDEX_FAILURES: str(ignored)} if ignored else {}

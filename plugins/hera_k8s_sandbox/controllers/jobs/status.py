@@ -16,7 +16,7 @@ from hera_k8s_sandbox.controllers.jobs.pods import (
     phase_of,
     pods_of,
 )
-from hera_k8s_sandbox.controllers.jobs.policies import FAIL_INDEX, judge
+from hera_k8s_sandbox.controllers.jobs.policies import FAIL_INDEX, apply_failure_policy
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.labels import IGNORED_INDEX_FAILURES
 from hera_k8s_sandbox.store.store import Store
@@ -78,18 +78,18 @@ class JobCounters:
         self._new_successes = [pod for pod in counted if phase_of(pod) == "Succeeded"]
         self._new_failures = [pod for pod in counted if has_failed(self.job, pod)]
         self.failing = {pod["metadata"]["uid"] for pod in self.pods if has_failed(self.job, pod)}
-        counting = [pod for pod in self._new_failures if judge(self.job, pod).counts]
+        counting = [pod for pod in self._new_failures if apply_failure_policy(self.job, pod).counts]
         self._remember()
         self.succeeded = self.status.get("succeeded", 0) + len(self._new_successes)
         self.failed = self.status.get("failed", 0) + len(counting)
         if not self.indexed:
             return
         completions = self.spec["completions"]
-        self.done = job_indexes.read(self.status.get("completedIndexes"), completions)
+        self.done = job_indexes.parse_indexes(self.status.get("completedIndexes"), completions)
         self.done |= {index for pod in self._new_successes if (index := index_of(pod)) is not None}
         self.succeeded = len(self.done)
         if self.per_index is not None:
-            self.lost = job_indexes.read(self.status.get("failedIndexes"), completions)
+            self.lost = job_indexes.parse_indexes(self.status.get("failedIndexes"), completions)
             lost = [pod for pod in self._new_failures if self._loses_index(pod)]
             self.lost |= {index for pod in lost if (index := index_of(pod)) is not None}
             self.delayed = self._find_delayed()
@@ -100,7 +100,7 @@ class JobCounters:
         return not self.indexed or (index is not None and index < self.spec["completions"])
 
     def _loses_index(self, pod: Json) -> bool:
-        verdict = judge(self.job, pod)
+        verdict = apply_failure_policy(self.job, pod)
         return verdict.action == FAIL_INDEX or (verdict.counts and failures_of(pod) >= (self.per_index or 0))
 
     def _remember(self) -> None:

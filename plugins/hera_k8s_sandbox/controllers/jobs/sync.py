@@ -20,7 +20,7 @@ from hera_k8s_sandbox.controllers.jobs.pods import (
     restarts_of,
     waits_for_end,
 )
-from hera_k8s_sandbox.controllers.jobs.policies import FAIL_JOB, enough, judge
+from hera_k8s_sandbox.controllers.jobs.policies import FAIL_JOB, apply_failure_policy, success_policy_message
 from hera_k8s_sandbox.controllers.jobs.status import JobCounters, JobMemory, all_failures
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
@@ -73,7 +73,7 @@ class JobSync(JobCounters):
 
     def _failed(self) -> Json | None:
         for pod in self.pods:
-            if has_failed(self.job, pod) and (verdict := judge(self.job, pod)).action == FAIL_JOB:
+            if has_failed(self.job, pod) and (verdict := apply_failure_policy(self.job, pod)).action == FAIL_JOB:
                 return _condition("FailureTarget", "PodFailurePolicy", verdict.message)
         if self.failed > self.spec["backoffLimit"] or self._restarted_too_often():
             return _condition("FailureTarget", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
@@ -108,7 +108,7 @@ class JobSync(JobCounters):
         return None
 
     def _succeeded_by_policy(self) -> Json | None:
-        told = enough(self.job, self.done)
+        told = success_policy_message(self.job, self.done)
         return _condition("SuccessCriteriaMet", "SuccessPolicy", told) if told else None
 
     def _completed(self) -> Json | None:
@@ -247,9 +247,9 @@ class JobSync(JobCounters):
         status["terminating"] = sum(is_leaving(pod) for pod in self.pods)
         if self.indexed:
             status["succeeded"] = len(self.done)
-            status["completedIndexes"] = job_indexes.written(self.done)
+            status["completedIndexes"] = job_indexes.format_indexes(self.done)
             if self.per_index is not None:
-                status["failedIndexes"] = job_indexes.written(self.lost)
+                status["failedIndexes"] = job_indexes.format_indexes(self.lost)
 
     def _to_release(self, finished: bool) -> list[Json]:
         everyone = finished or "deletionTimestamp" in self.job["metadata"]
@@ -270,7 +270,7 @@ class JobSync(JobCounters):
                 continue
             if phase_of(pod) == "Succeeded":
                 succeeded.append(uid)
-            elif (uid in self.failing or fails) and judge(self.job, pod).counts:
+            elif (uid in self.failing or fails) and apply_failure_policy(self.job, pod).counts:
                 failed.append(uid)
         if self.indexed:
             succeeded = []  # their index says it

@@ -34,7 +34,7 @@ class ResubmitError(ValueError):
     """The workflow cannot be resubmitted so; the message is Argo's."""
 
 
-def resubmitted(workflow: Json, *, memoized: bool, parameters: Iterable[str] = ()) -> Json:
+def resubmit_workflow(workflow: Json, *, memoized: bool, parameters: Iterable[str] = ()) -> Json:
     """The new workflow; memoized: what succeeded is not run again. Raises ResubmitError and SubmitOptionError."""
     meta = workflow["metadata"]
     new: Json = {

@@ -70,7 +70,7 @@ class _Tree:
         return order
 
 
-def retried(
+def retry_workflow(
     workflow: Json,
     *,
     restart_successful: bool = False,
