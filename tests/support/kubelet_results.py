@@ -59,11 +59,11 @@ def _template_of(pod: Json) -> str:
 class ResultsHook(WorkflowHook):
     """What Argo's executor does for one pod of a real API server."""
 
-    def __init__(self, api: KubeApi, around: OverHttp, pod: Json, directory: Path, view: str) -> None:
+    def __init__(self, api: KubeApi, context: OverHttp, pod: Json, directory: Path, view: str) -> None:
         super().__init__(pod, directory, view)
         self.annotations.pop(MOUNTS_ANNOTATION, None)
         self._api = api
-        self._around = around
+        self._context = context
         self._service = ClusterHook(api.url)
         self._result = pod["metadata"]["annotations"][NODE_ID]
         self._workflow = pod["metadata"]["labels"][WORKFLOW_LABEL]
@@ -77,7 +77,9 @@ class ResultsHook(WorkflowHook):
         """Announce a result that is not complete."""
         for kind in _UNSUPPORTED:
             if kind in self._template:
-                raise config_error(f"the test kubelet does not support templates of the kind {kind}", told=None)
+                raise config_error(
+                    f"the test kubelet does not support templates of the kind {kind}", event_message=None
+                )
         await super().prepare(run)
         labels = {"workflows.argoproj.io/workflow": self._workflow, _COMPLETED: "false"}
         body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTaskResult"}
@@ -96,7 +98,7 @@ class ResultsHook(WorkflowHook):
     async def _tell(self, method: str, path: str, body: Any) -> None:
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         try:
-            await self._api.send(method, path, body, kind=kind, token=await self._around.token("", 600))
+            await self._api.send(method, path, body, kind=kind, token=await self._context.token("", 600))
         except Refused as refused:  # Argo's executor says no more than this either, in its log
             if refused.reason != "AlreadyExists":
-                self._around.tell("FailedResult", f"WorkflowTaskResult {self._result}: {refused}")
+                self._context.record_event("FailedResult", f"WorkflowTaskResult {self._result}: {refused}")

@@ -61,22 +61,22 @@ def set_container_defaults(container: Json) -> None:
             one["valueFrom"]["resourceFieldRef"].setdefault("divisor", "0")
     for name in PROBES:
         if container.get(name):
-            _complete_probe(container[name])
+            _set_probe_defaults(container[name])
     for hook in (container.get("lifecycle") or {}).values():
         if isinstance(hook, dict):
-            _complete_action(hook)
+            _set_action_defaults(hook)
 
 
-def _complete_probe(probe: Json) -> None:
+def _set_probe_defaults(probe: Json) -> None:
     for field, value in _PROBE.items():
         if not probe.get(field):
             probe[field] = value
-    _complete_action(probe)
+    _set_action_defaults(probe)
     if probe.get("grpc"):
         probe["grpc"].setdefault("service", "")
 
 
-def _complete_action(action: Json) -> None:
+def _set_action_defaults(action: Json) -> None:
     get = action.get("httpGet")
     if get is not None:
         get["path"] = get.get("path") or "/"
@@ -98,9 +98,9 @@ def validate_container(
         seen.add(name)
     if not container.get("image"):
         yield required(f"{where}.image")
-    yield from _port_causes(f"{where}.ports", container.get("ports") or [])
-    yield from _env_causes(f"{where}.env", container.get("env") or [])
-    yield from _mount_causes(f"{where}.volumeMounts", container.get("volumeMounts") or [], volumes)
+    yield from _validate_port(f"{where}.ports", container.get("ports") or [])
+    yield from _validate_env(f"{where}.env", container.get("env") or [])
+    yield from _validate_mount(f"{where}.volumeMounts", container.get("volumeMounts") or [], volumes)
     if container.get("imagePullPolicy") not in _PULLS:
         yield unsupported_value(f"{where}.imagePullPolicy", container.get("imagePullPolicy"), _PULLS)
     if container.get("terminationMessagePolicy") not in _MESSAGES:
@@ -108,23 +108,23 @@ def validate_container(
             f"{where}.terminationMessagePolicy", container.get("terminationMessagePolicy"), _MESSAGES
         )
     if init and container.get("restartPolicy") != "Always":
-        yield from _init_causes(where, container)
+        yield from _validate_init(where, container)
         return
     for hook, action in (container.get("lifecycle") or {}).items():
         if hook in ("postStart", "preStop"):
-            yield from _action_causes(f"{where}.lifecycle.{hook}", action or {}, _HOOK_ACTIONS)
+            yield from _validate_action(f"{where}.lifecycle.{hook}", action or {}, _HOOK_ACTIONS)
     for field in PROBES:
         if container.get(field):
-            yield from _probe_causes(f"{where}.{field}", container[field], once=field != "readinessProbe")
+            yield from _validate_probe(f"{where}.{field}", container[field], once=field != "readinessProbe")
 
 
-def _init_causes(where: str, container: Json) -> Iterator[Cause]:
+def _validate_init(where: str, container: Json) -> Iterator[Cause]:
     for field in ("lifecycle", *PROBES):
         if container.get(field):
             yield forbidden_field(f"{where}.{field}", "may not be set for init containers without restartPolicy=Always")
 
 
-def _port_causes(where: str, ports: list[Json]) -> Iterator[Cause]:
+def _validate_port(where: str, ports: list[Json]) -> Iterator[Cause]:
     names: set[str] = set()
     for index, port in enumerate(ports):
         at, name, number = f"{where}[{index}]", port.get("name"), port.get("containerPort")
@@ -143,7 +143,7 @@ def _port_causes(where: str, ports: list[Json]) -> Iterator[Cause]:
             yield unsupported_value(f"{at}.protocol", port["protocol"], _PROTOCOLS)
 
 
-def _env_causes(where: str, env: list[Json]) -> Iterator[Cause]:
+def _validate_env(where: str, env: list[Json]) -> Iterator[Cause]:
     for index, one in enumerate(env):
         if not one.get("name"):
             yield required(f"{where}[{index}].name")
@@ -160,13 +160,13 @@ def _env_causes(where: str, env: list[Json]) -> Iterator[Cause]:
                 f"{where}[{index}].valueFrom", "", "may not have more than one field specified at a time"
             )
         elif not source:
-            told = (
+            message = (
                 "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
             )
-            yield invalid_value(f"{where}[{index}].valueFrom", "", told)
+            yield invalid_value(f"{where}[{index}].valueFrom", "", message)
 
 
-def _mount_causes(where: str, mounts: list[Json], volumes: set[Any]) -> Iterator[Cause]:
+def _validate_mount(where: str, mounts: list[Json], volumes: set[Any]) -> Iterator[Cause]:
     seen: set[str] = set()
     for index, mount in enumerate(mounts):
         at, path = f"{where}[{index}]", mount.get("mountPath")
@@ -186,9 +186,9 @@ def _mount_causes(where: str, mounts: list[Json], volumes: set[Any]) -> Iterator
             yield invalid_value(f"{where}.subPath", part, "must not contain '..'")
 
 
-def _probe_causes(where: str, probe: Json, *, once: bool) -> Iterator[Cause]:
+def _validate_probe(where: str, probe: Json, *, once: bool) -> Iterator[Cause]:
     """What is wrong with a probe; once: it has succeeded when it has once."""
-    yield from _action_causes(where, probe, _PROBE_ACTIONS)
+    yield from _validate_action(where, probe, _PROBE_ACTIONS)
     for field in _PROBE_COUNTS:
         if (probe.get(field) or 0) < 0:
             yield invalid_value(f"{where}.{field}", probe[field], _NOT_NEGATIVE)
@@ -196,7 +196,7 @@ def _probe_causes(where: str, probe: Json, *, once: bool) -> Iterator[Cause]:
         yield invalid_value(f"{where}.successThreshold", probe.get("successThreshold"), "must be 1")
 
 
-def _action_causes(where: str, action: Json, kinds: tuple[str, ...]) -> Iterator[Cause]:
+def _validate_action(where: str, action: Json, kinds: tuple[str, ...]) -> Iterator[Cause]:
     given = [kind for kind in kinds if action.get(kind) is not None]
     if not given:
         yield required(where, "must specify a handler type")

@@ -65,7 +65,7 @@ def validate_definition(obj: Json) -> Iterator[Cause]:
     """What is wrong with a definition."""
     spec = obj["spec"]
     names, versions, group = spec["names"], spec.get("versions"), spec.get("group") or ""
-    yield from _approval_causes(obj, group)
+    yield from _validate_approval(obj, group)
     if not group:
         yield required("spec.group")
     elif "." not in group:
@@ -74,14 +74,16 @@ def validate_definition(obj: Json) -> Iterator[Cause]:
         yield required("spec.scope")
     elif spec["scope"] not in ("Cluster", "Namespaced"):
         yield unsupported_value("spec.scope", spec["scope"], ("Cluster", "Namespaced"))
-    yield from _versions_causes(versions)
-    yield from _names_causes(names)
-    yield from _content_causes(versions or [])
-    yield from _conversion_causes(spec["conversion"])
+    yield from _validate_versions(versions)
+    yield from _validate_names(names)
+    yield from _validate_content(versions or [])
+    yield from _validate_conversion(spec["conversion"])
     if spec.get("preserveUnknownFields"):
-        told = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
-        yield invalid_value("spec.preserveUnknownFields", True, told)
-    yield from _stored_causes(obj, versions or [])
+        message = (
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+        )
+        yield invalid_value("spec.preserveUnknownFields", True, message)
+    yield from _validate_stored(obj, versions or [])
 
 
 def validate_definition_update(old: Json, new: Json) -> Iterator[Cause]:
@@ -100,15 +102,15 @@ def _is_established(obj: Json) -> bool:
     return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 
-def _approval_causes(obj: Json, group: str) -> Iterator[Cause]:
+def _validate_approval(obj: Json, group: str) -> Iterator[Cause]:
     annotations = obj["metadata"].get("annotations") or {}
     if re.search(r"(^|\.)(k8s\.io|kubernetes\.io)$", group) and not annotations.get(_APPROVED):
         see = "see https://github.com/kubernetes/enhancements/pull/1111"
-        told = f'protected groups must have approval annotation "{_APPROVED}", {see}'
-        yield required(f"metadata.annotations[{_APPROVED}]", told)
+        message = f'protected groups must have approval annotation "{_APPROVED}", {see}'
+        yield required(f"metadata.annotations[{_APPROVED}]", message)
 
 
-def _versions_causes(versions: list[Json] | None) -> Iterator[Cause]:
+def _validate_versions(versions: list[Json] | None) -> Iterator[Cause]:
     shown = None if versions is None else [_internal(one) for one in versions]
     names = [one.get("name") or "" for one in versions or ()]
     for index, name in enumerate(names):
@@ -122,21 +124,21 @@ def _versions_causes(versions: list[Json] | None) -> Iterator[Cause]:
         yield invalid_value("spec.versions", shown, "must have exactly one version marked as storage version")
 
 
-def _content_causes(versions: list[Json]) -> Iterator[Cause]:
+def _validate_content(versions: list[Json]) -> Iterator[Cause]:
     """What is wrong with the schemas, columns and subresources of versions."""
     alike = len({str(one.get("schema")) for one in versions}) == 1
     for index, one in enumerate(versions):
         where = f"spec.versions[{index}]"
         above = "spec" if len(versions) == 1 else where  # what all versions have in common is looked at once
-        yield from _column_causes(one.get("additionalPrinterColumns") or (), f"{above}.additionalPrinterColumns")
-        yield from _scale_causes((one.get("subresources") or {}).get("scale"), f"{above}.subresources.scale")
+        yield from _validate_column(one.get("additionalPrinterColumns") or (), f"{above}.additionalPrinterColumns")
+        yield from _validate_scale((one.get("subresources") or {}).get("scale"), f"{above}.subresources.scale")
         schema = (one.get("schema") or {}).get("openAPIV3Schema")
         if schema is None:
             yield required(f"{where}.schema.openAPIV3Schema")
         elif not alike:
-            yield from _root_causes(schema, f"{where}.schema.openAPIV3Schema")
+            yield from _validate_root(schema, f"{where}.schema.openAPIV3Schema")
         elif not index:
-            yield from _root_causes(schema, "spec.validation.openAPIV3Schema")
+            yield from _validate_root(schema, "spec.validation.openAPIV3Schema")
 
 
 def _internal(version: Json) -> Json:
@@ -147,7 +149,7 @@ def _internal(version: Json) -> Json:
     return shown | dict.fromkeys(("Schema", "Subresources", "AdditionalPrinterColumns"))
 
 
-def _column_causes(columns: Any, where: str) -> Iterator[Cause]:
+def _validate_column(columns: Any, where: str) -> Iterator[Cause]:
     for index, column in enumerate(columns):
         if not column.get("name"):
             yield required(f"{where}[{index}].name")
@@ -159,7 +161,7 @@ def _column_causes(columns: Any, where: str) -> Iterator[Cause]:
             yield required(f"{where}[{index}].JSONPath")
 
 
-def _scale_causes(scale: Json | None, where: str) -> Iterator[Cause]:
+def _validate_scale(scale: Json | None, where: str) -> Iterator[Cause]:
     if scale is None:
         return
     for field, top in (("specReplicasPath", "spec"), ("statusReplicasPath", "status"), ("labelSelectorPath", "")):
@@ -174,7 +176,7 @@ def _scale_causes(scale: Json | None, where: str) -> Iterator[Cause]:
             yield invalid_value(f"{where}.{field}", path, f"should be a json path under .{top}")
 
 
-def _names_causes(names: Json) -> Iterator[Cause]:
+def _validate_names(names: Json) -> Iterator[Cause]:
     for field in ("plural", "singular", "kind", "listKind"):
         value = names.get(field) or ""
         if not value:
@@ -190,7 +192,7 @@ def _names_causes(names: Json) -> Iterator[Cause]:
         yield invalid_value("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
 
 
-def _conversion_causes(conversion: Json) -> Iterator[Cause]:
+def _validate_conversion(conversion: Json) -> Iterator[Cause]:
     strategy = conversion["strategy"]
     if strategy not in ("None", "Webhook"):
         yield unsupported_value("spec.conversion.strategy", strategy, ("None", "Webhook"))
@@ -201,7 +203,7 @@ def _conversion_causes(conversion: Json) -> Iterator[Cause]:
         yield required("spec.conversion.conversionReviewVersions")
 
 
-def _stored_causes(obj: Json, versions: list[Json]) -> Iterator[Cause]:
+def _validate_stored(obj: Json, versions: list[Json]) -> Iterator[Cause]:
     """What is wrong with the versions that objects have been stored in."""
     stored = (obj.get("status") or {}).get("storedVersions") or []
     marked = [one.get("name") for one in versions if one.get("storage")]
@@ -212,8 +214,8 @@ def _stored_causes(obj: Json, versions: list[Json]) -> Iterator[Cause]:
     names = [one.get("name") for one in versions]
     for index, name in enumerate(stored):
         if name not in names:
-            told = "missing from spec.versions; " + _STORED_RULE.format(name=name)
-            yield invalid_value(f"status.storedVersions[{index}]", name, told)
+            message = "missing from spec.versions; " + _STORED_RULE.format(name=name)
+            yield invalid_value(f"status.storedVersions[{index}]", name, message)
 
 
 _STORED_RULE: Final = (
@@ -225,7 +227,7 @@ _STORED_RULE: Final = (
 # Schemas
 
 
-def _root_causes(schema: Json, where: str) -> Iterator[Cause]:
+def _validate_root(schema: Json, where: str) -> Iterator[Cause]:
     kind = schema.get("type")
     if not kind:
         yield required(f"{where}.type", "must not be empty at the root")
@@ -235,18 +237,18 @@ def _root_causes(schema: Json, where: str) -> Iterator[Cause]:
         return
     metadata = (schema.get("properties") or {}).get("metadata") or {}
     if (metadata.get("properties") or {}).keys() - {"name", "generateName"}:
-        told = "must not specify anything other than name and generateName, but metadata is implicitly specified"
-        yield forbidden_field(f"{where}.properties[metadata]", told)
-    yield from _structure_causes(schema, where)
+        message = "must not specify anything other than name and generateName, but metadata is implicitly specified"
+        yield forbidden_field(f"{where}.properties[metadata]", message)
+    yield from _validate_structure(schema, where)
 
 
-def _structure_causes(schema: Json, where: str) -> Iterator[Cause]:
+def _validate_structure(schema: Json, where: str) -> Iterator[Cause]:
     """Whether a schema says of each field which type it has."""
     kind = schema.get("type")
     if "$ref" in schema:
         yield forbidden_field(f"{where}.$ref", "$ref is not supported")
         return
-    yield from _combination_causes(schema, where)
+    yield from _validate_combination(schema, where)
     if not kind and not schema.get(INT_OR_STRING) and not schema.get(PRESERVE):
         yield required(f"{where}.type", "must not be empty for specified object fields")
     elif kind and kind not in _TYPES:
@@ -254,8 +256,8 @@ def _structure_causes(schema: Json, where: str) -> Iterator[Cause]:
     if schema.get(EMBEDDED) and not schema.get("properties") and not schema.get(PRESERVE):
         yield required(f"{where}.properties", f"must not be empty if {EMBEDDED} is true without {PRESERVE}")
     if schema.get("uniqueItems"):
-        told = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
-        yield forbidden_field(f"{where}.uniqueItems", told)
+        message = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
+        yield forbidden_field(f"{where}.uniqueItems", message)
     if schema.get("properties") and schema.get("additionalProperties"):
         yield forbidden_field(
             f"{where}.additionalProperties", "additionalProperties and properties are mutual exclusive"
@@ -268,21 +270,21 @@ def _structure_causes(schema: Json, where: str) -> Iterator[Cause]:
         try:
             re.compile(schema["pattern"])
         except re.error as error:
-            told = f"must be a valid regular expression, but isn't: error parsing regexp: {error}"
-            yield invalid_value(f"{where}.pattern", schema["pattern"], told)
+            message = f"must be a valid regular expression, but isn't: error parsing regexp: {error}"
+            yield invalid_value(f"{where}.pattern", schema["pattern"], message)
     if "default" in schema and kind in _TYPES:
         for cause in validate_schema(schema, schema["default"]):
             yield Cause(f"{where}.default", cause.message, cause.reason)
     for name, inner in (schema.get("properties") or {}).items():
         if where.endswith("openAPIV3Schema") and name in ("apiVersion", "kind", "metadata"):
             continue
-        yield from _structure_causes(inner, f"{where}.properties[{name}]")
+        yield from _validate_structure(inner, f"{where}.properties[{name}]")
     for field in ("items", "additionalProperties"):
         if isinstance(schema.get(field), dict):
-            yield from _structure_causes(schema[field], f"{where}.{field}")
+            yield from _validate_structure(schema[field], f"{where}.{field}")
 
 
-def _combination_causes(schema: Json, where: str) -> Iterator[Cause]:
+def _validate_combination(schema: Json, where: str) -> Iterator[Cause]:
     """What is tried on a value may ask for what is there, and not say what there is."""
     tried = [(f"{where}.{field}[{index}]", one) for field in _COMBINED for index, one in _numbered(schema, field)]
     if schema.get("not"):

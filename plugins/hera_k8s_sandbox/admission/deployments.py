@@ -61,22 +61,22 @@ def set_deployment_defaults(obj: Json) -> None:
 def validate_replica_set(obj: Json) -> Iterator[Cause]:
     """What is wrong with a ReplicaSet."""
     spec = obj["spec"]
-    yield from _count_causes(spec, ("replicas", "minReadySeconds"))
-    yield from _selector_causes(spec)
-    yield from _template_causes(spec)
+    yield from _validate_count(spec, ("replicas", "minReadySeconds"))
+    yield from _validate_selector(spec)
+    yield from _validate_template(spec)
 
 
 def validate_deployment(obj: Json) -> Iterator[Cause]:
     """What is wrong with a Deployment."""
     spec = obj["spec"]
-    yield from _count_causes(spec, ("replicas",))
-    yield from _selector_causes(spec)
-    yield from _template_causes(spec)
-    yield from _strategy_causes(spec["strategy"])
-    yield from _count_causes(spec, ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"))
+    yield from _validate_count(spec, ("replicas",))
+    yield from _validate_selector(spec)
+    yield from _validate_template(spec)
+    yield from _validate_strategy(spec["strategy"])
+    yield from _validate_count(spec, ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"))
     if (spec.get("progressDeadlineSeconds") or 0) <= (spec.get("minReadySeconds") or 0):
-        told = "must be greater than minReadySeconds"
-        yield invalid_value("spec.progressDeadlineSeconds", spec.get("progressDeadlineSeconds"), told)
+        message = "must be greater than minReadySeconds"
+        yield invalid_value("spec.progressDeadlineSeconds", spec.get("progressDeadlineSeconds"), message)
 
 
 def validate_selector_update(old: Json, new: Json) -> Iterator[Cause]:
@@ -85,14 +85,14 @@ def validate_selector_update(old: Json, new: Json) -> Iterator[Cause]:
         yield invalid_value("spec.selector", new["spec"].get("selector"), "field is immutable")
 
 
-def _count_causes(spec: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
+def _validate_count(spec: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
     for field in fields:
         value = spec.get(field)
         if value is not None and value < 0:
             yield invalid_value(f"spec.{field}", value, _NOT_NEGATIVE)
 
 
-def _selector_causes(spec: Json) -> Iterator[Cause]:
+def _validate_selector(spec: Json) -> Iterator[Cause]:
     selector = spec.get("selector")
     if selector is None:
         yield required("spec.selector")
@@ -108,7 +108,7 @@ def _selector_causes(spec: Json) -> Iterator[Cause]:
         yield invalid_value("spec.selector", selector, "empty selector is invalid for deployment")
 
 
-def _template_causes(spec: Json) -> Iterator[Cause]:
+def _validate_template(spec: Json) -> Iterator[Cause]:
     template = spec["template"]
     selector = labels_of(spec.get("selector") or {})
     labels = (template.get("metadata") or {}).get("labels") or {}
@@ -125,11 +125,11 @@ def _template_causes(spec: Json) -> Iterator[Cause]:
         )
 
 
-def _strategy_causes(strategy: Json) -> Iterator[Cause]:
+def _validate_strategy(strategy: Json) -> Iterator[Cause]:
     where, rolling = "spec.strategy", strategy.get("rollingUpdate")
     if strategy["type"] == RECREATE and rolling is not None:
-        told = "may not be specified when strategy `type` is 'Recreate'"
-        yield forbidden_field(f"{where}.rollingUpdate", told)
+        message = "may not be specified when strategy `type` is 'Recreate'"
+        yield forbidden_field(f"{where}.rollingUpdate", message)
     if strategy["type"] not in _STRATEGIES:
         shown = {"Type": strategy["type"], "RollingUpdate": rolling}  # as the server's own form of it has them
         yield unsupported_value(where, shown, _STRATEGIES)
@@ -142,8 +142,8 @@ def _strategy_causes(strategy: Json) -> Iterator[Cause]:
         elif isinstance(value, int) and value < 0:
             yield invalid_value(f"{where}.rollingUpdate.{field}", value, _NOT_NEGATIVE)
     if all(value in (0, "0%") for value in given.values()):
-        told = "may not be 0 when `maxSurge` is 0"
-        yield invalid_value(f"{where}.rollingUpdate.maxUnavailable", given["maxUnavailable"], told)
+        message = "may not be 0 when `maxSurge` is 0"
+        yield invalid_value(f"{where}.rollingUpdate.maxUnavailable", given["maxUnavailable"], message)
     share = str(given["maxUnavailable"])
     if _PERCENT.fullmatch(share) and int(share[:-1]) > 100:
         yield invalid_value(f"{where}.rollingUpdate.maxUnavailable", share, "must not be greater than 100%")

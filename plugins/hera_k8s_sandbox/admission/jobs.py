@@ -82,9 +82,9 @@ def _select_own(obj: Json) -> None:
 def validate_job(obj: Json) -> Iterator[Cause]:
     """What is wrong with a job."""
     spec = obj["spec"]
-    yield from _own_selector_causes(obj)
-    yield from _spec_causes(spec)
-    yield from _selector_causes(spec)
+    yield from _validate_own_selector(obj)
+    yield from _validate_spec(spec)
+    yield from _validate_selector(spec)
     if spec["completionMode"] == INDEXED and (spec.get("completions") or 0) > 0:
         name = obj["metadata"]["name"]
         hostname = f"{name}-{spec['completions'] - 1}"
@@ -97,9 +97,9 @@ def validate_job(obj: Json) -> Iterator[Cause]:
 def validate_job_update(old: Json, new: Json) -> Iterator[Cause]:
     """What is wrong with a change of a job."""
     before, after = old["spec"], new["spec"]
-    yield from _spec_causes(after)  # the API server looks twice, and lists what it finds twice
-    yield from _selector_causes(after)
-    yield from _scaling_causes(before, after)
+    yield from _validate_spec(after)  # the API server looks twice, and lists what it finds twice
+    yield from _validate_selector(after)
+    yield from _validate_scaling(before, after)
     if before.get("selector") != after.get("selector"):
         yield invalid_value("spec.selector", _sorted(after.get("selector")), _IMMUTABLE)
     if not _template_may_be(old, after["template"]):
@@ -109,7 +109,7 @@ def validate_job_update(old: Json, new: Json) -> Iterator[Cause]:
             yield invalid_value(f"spec.{field}", _internal(field, after.get(field)), _IMMUTABLE)
 
 
-def _scaling_causes(before: Json, after: Json) -> Iterator[Cause]:
+def _validate_scaling(before: Json, after: Json) -> Iterator[Cause]:
     """An indexed job is scaled by changing completions and parallelism together; others are not."""
     completions = after.get("completions")
     if before.get("completions") == completions:
@@ -140,7 +140,7 @@ def _fixed_part(template: Json) -> Json:
     return {"metadata": meta, "spec": spec, "affinity": affinity}
 
 
-def _own_selector_causes(obj: Json) -> Iterator[Cause]:
+def _validate_own_selector(obj: Json) -> Iterator[Cause]:
     meta, spec = obj["metadata"], obj["spec"]
     if spec["manualSelector"] or not spec.get("selector"):
         return
@@ -161,7 +161,7 @@ def _own_selector_causes(obj: Json) -> Iterator[Cause]:
         yield invalid_value("spec.selector", _sorted(spec["selector"]), "`selector` not auto-generated")
 
 
-def _selector_causes(spec: Json) -> Iterator[Cause]:
+def _validate_selector(spec: Json) -> Iterator[Cause]:
     wanted, labels = spec.get("selector"), spec["template"]["metadata"].get("labels")
     if wanted is None:
         yield required("spec.selector")
@@ -172,18 +172,18 @@ def _selector_causes(spec: Json) -> Iterator[Cause]:
         )
 
 
-def _spec_causes(spec: Json) -> Iterator[Cause]:
+def _validate_spec(spec: Json) -> Iterator[Cause]:
     for field in _COUNTS:
         if (spec.get(field) or 0) < 0:
             yield invalid_value(f"spec.{field}", spec[field], "must be greater than or equal to 0")
     if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
         yield required("spec.backoffLimitPerIndex", "when maxFailedIndexes is specified")
-    yield from _manager_causes(spec.get("managedBy"))
-    yield from _mode_causes(spec)
+    yield from _validate_manager(spec.get("managedBy"))
+    yield from _validate_mode(spec)
     if spec.get("podFailurePolicy"):
-        yield from _failure_policy_causes(spec)
+        yield from _validate_failure_policy(spec)
     if spec.get("successPolicy"):
-        yield from _success_policy_causes(spec)
+        yield from _validate_success_policy(spec)
     replacements = _REPLACEMENTS[:1] if spec.get("podFailurePolicy") else _REPLACEMENTS
     if spec["podReplacementPolicy"] not in replacements:
         yield unsupported_value("spec.podReplacementPolicy", spec["podReplacementPolicy"], replacements)
@@ -197,7 +197,7 @@ def _spec_causes(spec: Json) -> Iterator[Cause]:
         yield invalid_value(where, policy, 'only "Never" is supported when podFailurePolicy is specified')
 
 
-def _manager_causes(manager: str | None) -> Iterator[Cause]:
+def _validate_manager(manager: str | None) -> Iterator[Cause]:
     if manager is None:
         return
     domain, slash, path = manager.partition("/")
@@ -209,7 +209,7 @@ def _manager_causes(manager: str | None) -> Iterator[Cause]:
         yield Cause("spec.managedBy", "Too long: may not be more than 63 bytes", "FieldValueTooLong")
 
 
-def _mode_causes(spec: Json) -> Iterator[Cause]:
+def _validate_mode(spec: Json) -> Iterator[Cause]:
     mode, completions, parallelism = spec["completionMode"], spec.get("completions"), spec["parallelism"]
     per_index, most_failed = spec.get("backoffLimitPerIndex"), spec.get("maxFailedIndexes")
     if mode not in _MODES:
@@ -223,8 +223,8 @@ def _mode_causes(spec: Json) -> Iterator[Cause]:
     if completions is None:
         yield required("spec.completions", "when completion mode is Indexed")
     if parallelism > _MOST_PARALLEL:
-        told = f"must be less than or equal to {_MOST_PARALLEL} when completion mode is Indexed"
-        yield invalid_value("spec.parallelism", parallelism, told)
+        message = f"must be less than or equal to {_MOST_PARALLEL} when completion mode is Indexed"
+        yield invalid_value("spec.parallelism", parallelism, message)
     if completions is not None and most_failed is not None and most_failed > completions:
         yield invalid_value("spec.maxFailedIndexes", most_failed, "must be less than or equal to completions")
     if most_failed is not None and most_failed > _MOST_PARALLEL:
@@ -235,21 +235,21 @@ def _mode_causes(spec: Json) -> Iterator[Cause]:
         yield required("spec.maxFailedIndexes", f"must be specified when completions is above {_MANY}")
     for field, value in (("parallelism", parallelism), ("maxFailedIndexes", most_failed)):
         if value is not None and value > _MOST_OF_MANY:
-            told = f"when completions are above {_MANY} and used with backoff limit per index"
-            yield invalid_value(f"spec.{field}", value, f"must be less than or equal to {_MOST_OF_MANY} {told}")
+            message = f"when completions are above {_MANY} and used with backoff limit per index"
+            yield invalid_value(f"spec.{field}", value, f"must be less than or equal to {_MOST_OF_MANY} {message}")
 
 
-def _failure_policy_causes(spec: Json) -> Iterator[Cause]:
+def _validate_failure_policy(spec: Json) -> Iterator[Cause]:
     where, rules = "spec.podFailurePolicy.rules", spec["podFailurePolicy"].get("rules") or ()
     if len(rules) > _MOST_RULES:
         yield _too_many(where, len(rules), _MOST_RULES)
     pod = spec["template"]["spec"]
     names = {one.get("name") for field in ("containers", "initContainers") for one in pod.get(field) or ()}
     for index, rule in enumerate(rules):
-        yield from _failure_rule_causes(spec, rule, f"{where}[{index}]", names)
+        yield from _validate_failure_rule(spec, rule, f"{where}[{index}]", names)
 
 
-def _failure_rule_causes(spec: Json, rule: Json, where: str, names: set[Any]) -> Iterator[Cause]:
+def _validate_failure_rule(spec: Json, rule: Json, where: str, names: set[Any]) -> Iterator[Cause]:
     action = rule.get("action") or ""
     if not action:
         yield required(f"{where}.action", _valid(_ACTIONS))
@@ -259,7 +259,7 @@ def _failure_rule_causes(spec: Json, rule: Json, where: str, names: set[Any]) ->
         yield unsupported_value(f"{where}.action", action, _ACTIONS)
     codes, conditions = rule.get("onExitCodes"), rule.get("onPodConditions") or ()
     if codes is not None:
-        yield from _exit_code_causes(codes, f"{where}.onExitCodes", names)
+        yield from _validate_exit_code(codes, f"{where}.onExitCodes", names)
     for index, pattern in enumerate(conditions):
         status = pattern.get("status", "True")
         if status not in _TRUTHS:
@@ -270,15 +270,15 @@ def _failure_rule_causes(spec: Json, rule: Json, where: str, names: set[Any]) ->
         yield Cause(where, "Invalid value: specifying one of OnExitCodes and OnPodConditions is required")
 
 
-def _exit_code_causes(codes: Json, where: str, names: set[Any]) -> Iterator[Cause]:
+def _validate_exit_code(codes: Json, where: str, names: set[Any]) -> Iterator[Cause]:
     operator, name, values = codes.get("operator") or "", codes.get("containerName"), codes.get("values") or []
     if not operator:
         yield required(f"{where}.operator", _valid(_OPERATORS))
     elif operator not in _OPERATORS:
         yield unsupported_value(f"{where}.operator", operator, _OPERATORS)
     if name is not None and name not in names:
-        told = "must be one of the container or initContainer names in the pod template"
-        yield invalid_value(f"{where}.containerName", name, told)
+        message = "must be one of the container or initContainer names in the pod template"
+        yield invalid_value(f"{where}.containerName", name, message)
     if not values:
         yield invalid_value(f"{where}.values", codes.get("values"), "at least one value is required")
     elif len(values) > _MOST_EXIT_CODES:
@@ -292,7 +292,7 @@ def _exit_code_causes(codes: Json, where: str, names: set[Any]) -> Iterator[Caus
         yield invalid_value(f"{where}.values", values, "must be ordered")
 
 
-def _success_policy_causes(spec: Json) -> Iterator[Cause]:
+def _validate_success_policy(spec: Json) -> Iterator[Cause]:
     where, rules = "spec.successPolicy.rules", spec["successPolicy"].get("rules") or ()
     if spec["completionMode"] != INDEXED:
         shown = _internal("successPolicy", spec["successPolicy"])
@@ -303,10 +303,10 @@ def _success_policy_causes(spec: Json) -> Iterator[Cause]:
     if len(rules) > _MOST_RULES:
         yield _too_many(where, len(rules), _MOST_RULES)
     for index, rule in enumerate(rules):
-        yield from _success_rule_causes(rule, f"{where}[{index}]", spec.get("completions") or 0)
+        yield from _validate_success_rule(rule, f"{where}[{index}]", spec.get("completions") or 0)
 
 
-def _success_rule_causes(rule: Json, where: str, completions: int) -> Iterator[Cause]:
+def _validate_success_rule(rule: Json, where: str, completions: int) -> Iterator[Cause]:
     count, indexes = rule.get("succeededCount"), rule.get("succeededIndexes")
     if count is None and indexes is None:
         yield required(where, "at least one of succeededCount or succeededIndexes must be specified")
@@ -325,8 +325,8 @@ def _success_rule_causes(rule: Json, where: str, completions: int) -> Iterator[C
         limits.append((total, "indexes in the specified succeededIndexes field"))
     for most, what in limits:
         if count > most:
-            told = f"must be less than or equal to {most} (the number of {what})"
-            yield invalid_value(f"{where}.succeededCount", count, told)
+            message = f"must be less than or equal to {most} (the number of {what})"
+            yield invalid_value(f"{where}.succeededCount", count, message)
 
 
 def _sorted(value: Any) -> Any:

@@ -47,7 +47,7 @@ def set_pod_defaults(obj: Json) -> None:
     spec.setdefault("serviceAccount", spec["serviceAccountName"])
     for container in _containers(spec):
         set_container_defaults(container)
-    _complete_volumes(spec)
+    _set_volumes_defaults(spec)
     _tolerate(spec)
     obj.setdefault("status", {"phase": "Pending"}).setdefault("qosClass", _quality(spec))
 
@@ -66,7 +66,7 @@ def set_template_defaults(owner: Json) -> None:
         spec["serviceAccountName"] = spec["serviceAccount"] = account
     for container in _containers(spec):
         set_container_defaults(container)
-    _complete_volumes(spec)
+    _set_volumes_defaults(spec)
 
 
 def validate_template(template: Json) -> Iterator[Cause]:
@@ -83,7 +83,7 @@ def validate_pod(obj: Json) -> Iterator[Cause]:
     """What is wrong with a pod."""
     spec = obj["spec"]
     volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
-    yield from _volume_causes(spec.get("volumes") or ())
+    yield from _validate_volume(spec.get("volumes") or ())
     if not spec.get("containers"):
         yield required("spec.containers")
     seen: set[str] = set()
@@ -105,13 +105,13 @@ def validate_pod_update(old: Json, new: Json) -> Iterator[Cause]:
             yield forbidden_field(f"spec.{field}", "pod updates may not add or remove containers")
             return
     if _fixed_part(old["spec"]) != _fixed_part(new["spec"]):
-        told = (
+        message = (
             "pod updates may not change fields other than `spec.containers[*].image`,"
             "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
             "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
             "previously negative)"
         )
-        yield forbidden_field("spec", told)
+        yield forbidden_field("spec", message)
 
 
 def set_pod_status_defaults(obj: Json) -> None:
@@ -140,7 +140,7 @@ def _containers(spec: Json) -> list[Json]:
     return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
 
 
-def _complete_volumes(spec: Json) -> None:
+def _set_volumes_defaults(spec: Json) -> None:
     for volume in spec.get("volumes") or ():
         if all(value is None for key, value in volume.items() if key != "name"):
             volume["emptyDir"] = {}
@@ -183,7 +183,7 @@ def _quality(spec: Json) -> str:
     return "Guaranteed" if whole else "Burstable"
 
 
-def _volume_causes(volumes: Iterable[Json]) -> Iterator[Cause]:
+def _validate_volume(volumes: Iterable[Json]) -> Iterator[Cause]:
     """Volumes become directories: their names may be nothing but names."""
     seen: set[str] = set()
     for index, volume in enumerate(volumes):

@@ -21,8 +21,8 @@ def validate_role(obj: Json) -> Iterator[Cause]:
         if not rule.get("verbs"):
             yield required(f"{where}.verbs", "verbs must contain at least one value")
         if rule.get("nonResourceURLs") and obj["metadata"].get("namespace"):
-            told = "namespaced rules cannot apply to non-resource URLs"
-            yield invalid_value(f"{where}.nonResourceURLs", rule["nonResourceURLs"], told)
+            message = "namespaced rules cannot apply to non-resource URLs"
+            yield invalid_value(f"{where}.nonResourceURLs", rule["nonResourceURLs"], message)
         if rule.get("nonResourceURLs"):
             continue
         if not rule.get("apiGroups"):

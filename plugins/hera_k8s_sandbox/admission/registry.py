@@ -163,7 +163,7 @@ def validate_update(resource: Resource, old: Json, new: Json) -> list[Cause]:
 # ConfigMaps and Secrets
 
 
-def _data_causes(obj: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
+def _validate_data(obj: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
     size = 0
     for field in fields:
         for key, value in (obj.get(field) or {}).items():
@@ -176,26 +176,26 @@ def _data_causes(obj: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
         yield Cause("[]", f"Too long: may not be more than {LARGEST_DATA} bytes", "FieldValueTooLong")
 
 
-def _config_map_causes(obj: Json) -> Iterator[Cause]:
-    yield from _data_causes(obj, ("data", "binaryData"))
+def _validate_config_map(obj: Json) -> Iterator[Cause]:
+    yield from _validate_data(obj, ("data", "binaryData"))
     for key in (obj.get("data") or {}).keys() & (obj.get("binaryData") or {}).keys():
         yield invalid_value(f"data[{key}]", key, "duplicate of key present in binaryData")
 
 
-def _immutable_causes(old: Json, new: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
+def _validate_immutable(old: Json, new: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
     if not old.get("immutable"):
         return
-    told = "field is immutable when `immutable` is set"
+    message = "field is immutable when `immutable` is set"
     for field in ("immutable", *fields):
         if old.get(field) != new.get(field):
-            yield forbidden_field(field, told)
+            yield forbidden_field(field, message)
 
 
-def _config_map_update_causes(old: Json, new: Json) -> Iterator[Cause]:
-    return _immutable_causes(old, new, ("data", "binaryData"))
+def _validate_config_map_update(old: Json, new: Json) -> Iterator[Cause]:
+    return _validate_immutable(old, new, ("data", "binaryData"))
 
 
-def _complete_secret(obj: Json) -> None:
+def _set_secret_defaults(obj: Json) -> None:
     plain = obj.pop("stringData", None) or {}
     for key, value in (obj.get("data") or {}).items():
         if isinstance(value, str):  # kept as bytes, written anew
@@ -206,8 +206,8 @@ def _complete_secret(obj: Json) -> None:
     obj.setdefault("type", "Opaque")
 
 
-def _secret_causes(obj: Json) -> Iterator[Cause]:
-    yield from _data_causes(obj, ("data",))
+def _validate_secret(obj: Json) -> Iterator[Cause]:
+    yield from _validate_data(obj, ("data",))
     data, kind = obj.get("data") or {}, obj.get("type")
     if kind == TOKEN_SECRET and not (obj["metadata"].get("annotations") or {}).get(ACCOUNT_NAME):
         yield required(f"metadata.annotations[{ACCOUNT_NAME}]")
@@ -241,10 +241,10 @@ def _json_error(coded: str) -> str:
     return ""
 
 
-def _secret_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+def _validate_secret_update(old: Json, new: Json) -> Iterator[Cause]:
     if old.get("type") != new.get("type"):
         yield invalid_value("type", new.get("type"), "field is immutable")
-    yield from _immutable_causes(old, new, ("data",))
+    yield from _validate_immutable(old, new, ("data",))
 
 
 # Nodes and namespaces
@@ -256,14 +256,14 @@ _NODE_INFO: Final = (
 )
 
 
-def _complete_node(obj: Json) -> None:
+def _set_node_defaults(obj: Json) -> None:
     obj.setdefault("spec", {})
     status = obj.setdefault("status", {})
     status.setdefault("daemonEndpoints", {"kubeletEndpoint": {"Port": 0}})
     status.setdefault("nodeInfo", dict.fromkeys(_NODE_INFO, ""))
 
 
-def _complete_namespace(obj: Json) -> None:
+def _set_namespace_defaults(obj: Json) -> None:
     meta = obj["metadata"]
     if meta.get("name"):
         meta["labels"] = (meta.get("labels") or {}) | {"kubernetes.io/metadata.name": meta["name"]}
@@ -274,13 +274,13 @@ def _complete_namespace(obj: Json) -> None:
 # Events
 
 
-def _event_causes(obj: Json) -> Iterator[Cause]:
-    told = (obj.get("involvedObject") or {}).get("namespace") or "default"
-    if told != obj["metadata"]["namespace"]:
-        yield invalid_value("involvedObject.namespace", told, "does not match event.namespace")
+def _validate_event(obj: Json) -> Iterator[Cause]:
+    namespace = (obj.get("involvedObject") or {}).get("namespace") or "default"
+    if namespace != obj["metadata"]["namespace"]:
+        yield invalid_value("involvedObject.namespace", namespace, "does not match event.namespace")
 
 
-def _complete_event(obj: Json) -> None:
+def _set_event_defaults(obj: Json) -> None:
     for field, value in (("source", {}), ("eventTime", None), ("reportingComponent", ""), ("reportingInstance", "")):
         obj.setdefault(field, value)
     for field in ("firstTimestamp", "lastTimestamp"):
@@ -290,11 +290,11 @@ def _complete_event(obj: Json) -> None:
 # The table
 
 _DEFAULTS: Final[Mapping[Resource, Defaulter]] = {
-    SECRETS: _complete_secret,
+    SECRETS: _set_secret_defaults,
     CLAIMS: set_claim_defaults,
     PERSISTENT_VOLUMES: set_volume_defaults,
-    NODES: _complete_node,
-    EVENTS: _complete_event,
+    NODES: _set_node_defaults,
+    EVENTS: _set_event_defaults,
     STORAGE_CLASSES: set_storage_class_defaults,
     PODS: set_pod_defaults,
     JOBS: set_job_defaults,
@@ -304,15 +304,15 @@ _DEFAULTS: Final[Mapping[Resource, Defaulter]] = {
     ENDPOINTS: set_endpoints_defaults,
     ENDPOINT_SLICES: set_slice_defaults,
     CUSTOM_RESOURCE_DEFINITIONS: set_definition_defaults,
-    NAMESPACES: _complete_namespace,
+    NAMESPACES: _set_namespace_defaults,
     ROLES: set_role_defaults,
     CLUSTER_ROLES: set_role_defaults,
     ROLE_BINDINGS: set_binding_defaults,
     CLUSTER_ROLE_BINDINGS: set_binding_defaults,
 }
 _VALIDATORS: Final[Mapping[Resource, Validator]] = {
-    CONFIG_MAPS: _config_map_causes,
-    SECRETS: _secret_causes,
+    CONFIG_MAPS: _validate_config_map,
+    SECRETS: _validate_secret,
     CLAIMS: validate_claim,
     STORAGE_CLASSES: validate_storage_class,
     PODS: validate_pod,
@@ -322,15 +322,15 @@ _VALIDATORS: Final[Mapping[Resource, Validator]] = {
     SERVICES: validate_service,
     ENDPOINT_SLICES: validate_slice,
     CUSTOM_RESOURCE_DEFINITIONS: validate_definition,
-    EVENTS: _event_causes,
+    EVENTS: _validate_event,
     ROLES: validate_role,
     CLUSTER_ROLES: validate_role,
     ROLE_BINDINGS: validate_binding,
     CLUSTER_ROLE_BINDINGS: validate_binding,
 }
 _UPDATE_VALIDATORS: Final[Mapping[Resource, UpdateValidator]] = {
-    CONFIG_MAPS: _config_map_update_causes,
-    SECRETS: _secret_update_causes,
+    CONFIG_MAPS: _validate_config_map_update,
+    SECRETS: _validate_secret_update,
     CLAIMS: validate_claim_update,
     PODS: validate_pod_update,
     JOBS: validate_job_update,

@@ -44,7 +44,7 @@ def set_service_defaults(obj: Json) -> None:
                 spec.pop(field, None)
     else:
         spec.setdefault("internalTrafficPolicy", "Cluster")
-        _complete_families(spec)
+        _set_families_defaults(spec)
     if spec["type"] in ("NodePort", "LoadBalancer"):
         spec.setdefault("externalTrafficPolicy", "Cluster")
     else:
@@ -57,7 +57,7 @@ def set_service_defaults(obj: Json) -> None:
     obj.setdefault("status", {"loadBalancer": {}})
 
 
-def _complete_families(spec: Json) -> None:
+def _set_families_defaults(spec: Json) -> None:
     if not spec.get("clusterIP") and spec.get("clusterIPs"):
         spec["clusterIP"] = spec["clusterIPs"][0]
     if spec.get("clusterIP") and not spec.get("clusterIPs"):
@@ -112,13 +112,13 @@ def validate_service(obj: Json) -> Iterator[Cause]:
     if not spec.get("ports") and not is_headless and spec["type"] != "ExternalName":
         yield required("spec.ports")
     if spec["type"] == "ExternalName":
-        yield from _external_causes(spec)
-    yield from _port_causes(spec.get("ports") or [])
+        yield from _validate_external(spec)
+    yield from _validate_port(spec.get("ports") or [])
     for cause in validate_labels({"labels": spec.get("selector") or {}}):
         yield Cause("spec.selector", cause.message, cause.reason)
     if spec["sessionAffinity"] not in _AFFINITIES:
         yield unsupported_value("spec.sessionAffinity", spec["sessionAffinity"], _AFFINITIES)
-    yield from _address_causes(spec)
+    yield from _validate_address(spec)
 
 
 def validate_service_update(old: Json, new: Json) -> Iterator[Cause]:
@@ -130,7 +130,7 @@ def validate_service_update(old: Json, new: Json) -> Iterator[Cause]:
         yield invalid_value("spec.clusterIPs[0]", after.get("clusterIPs"), "may not change once set")
 
 
-def _external_causes(spec: Json) -> Iterator[Cause]:
+def _validate_external(spec: Json) -> Iterator[Cause]:
     name = spec.get("externalName")
     if not name:
         yield required("spec.externalName")
@@ -138,7 +138,7 @@ def _external_causes(spec: Json) -> Iterator[Cause]:
         yield from validate_subdomain("spec.externalName", name.removesuffix("."))
 
 
-def _port_causes(ports: list[Json]) -> Iterator[Cause]:
+def _validate_port(ports: list[Json]) -> Iterator[Cause]:
     names: set[str] = set()
     seen: set[tuple[Any, Any]] = set()
     for index, port in enumerate(ports):
@@ -191,15 +191,15 @@ def validate_target(where: str, target: Any) -> Iterator[Cause]:
         yield invalid_value(where, name, "must not begin or end with a hyphen")
 
 
-def _address_causes(spec: Json) -> Iterator[Cause]:
+def _validate_address(spec: Json) -> Iterator[Cause]:
     address = spec.get("clusterIP")
     if not address or address == _HEADLESS:
         return
     try:
         ipaddress.ip_address(address)
     except ValueError:
-        told = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-        yield invalid_value("spec.clusterIPs[0]", address, told)
+        message = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        yield invalid_value("spec.clusterIPs[0]", address, message)
 
 
 def _compact(value: Json) -> str:

@@ -33,9 +33,9 @@ def validate_claim(obj: Json) -> Iterator[Cause]:
     spec = obj["spec"]
     modes = spec.get("accessModes") or []
     if not isinstance(modes, list):
-        told = f"json: cannot unmarshal {go_name(modes)} into Go struct field"
+        message = f"json: cannot unmarshal {go_name(modes)} into Go struct field"
         what = "PersistentVolumeClaimSpec.spec.accessModes of type []v1.PersistentVolumeAccessMode"
-        raise cannot_be_handled(CLAIMS, f"{told} {what}")
+        raise cannot_be_handled(CLAIMS, f"{message} {what}")
     if not modes:
         yield required("spec.accessModes", "at least 1 access mode is required")
     for mode in modes:
@@ -67,10 +67,10 @@ def validate_claim_update(old: Json, new: Json) -> Iterator[Cause]:
         return {key: value for key, value in obj["spec"].items() if key not in free}
 
     if kept(old) != kept(new):
-        told = (
+        message = (
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
         )
-        yield forbidden_field("spec", told)
+        yield forbidden_field("spec", message)
 
 
 def set_storage_class_defaults(obj: Json) -> None:

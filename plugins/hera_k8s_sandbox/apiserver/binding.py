@@ -22,8 +22,8 @@ def bind(store: Store, namespace: str, name: str, binding: Json, *, dry_run: boo
 
     def assign(pod: Json) -> None:
         if pod["spec"].get("nodeName"):
-            told = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
-            raise conflict(BINDINGS, name, told)
+            message = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
+            raise conflict(BINDINGS, name, message)
         if "deletionTimestamp" in pod["metadata"]:
             raise conflict(BINDINGS, name, f"pod {name} is being deleted, cannot be assigned to a host")
         pod["spec"]["nodeName"] = node

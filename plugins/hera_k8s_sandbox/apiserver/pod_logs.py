@@ -42,10 +42,10 @@ def _container(pod: Json, wanted: str) -> str:
         return wanted
     names = [one["name"] for one in pod["spec"]["containers"]]
     if len(names) > 1:
-        told = f"a container name must be specified for pod {pod['metadata']['name']}, choose one of: "
+        message = f"a container name must be specified for pod {pod['metadata']['name']}, choose one of: "
         init = " ".join(one["name"] for one in pod["spec"].get("initContainers") or ())
         others = f" or one of the init containers: [{init}]" if init else ""
-        raise bad_request(f"{told}[{' '.join(names)}]{others}")
+        raise bad_request(f"{message}[{' '.join(names)}]{others}")
     return str(names[0])
 
 

@@ -131,8 +131,8 @@ def check_list_options(request: web.Request, *, watch: bool) -> None:
     elif initial and not watch:
         cause = forbidden_field("sendInitialEvents", "sendInitialEvents is forbidden for list")
     elif initial and match != "NotOlderThan":
-        told = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        cause = forbidden_field("resourceVersionMatch", told)
+        message = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        cause = forbidden_field("resourceVersionMatch", message)
     if cause is not None:
         raise invalid(_options("ListOptions"), "", [cause])
 
@@ -141,13 +141,13 @@ def check_fields(resource: Resource, selector: Selector | None) -> None:
     """Refuse a field selector that names what the kind cannot be selected by. Raises ApiError 400."""
     for condition in selector.conditions if selector else ():
         if condition.key not in ("metadata.name", "metadata.namespace", *resource.selectable):
-            told = f"field label not supported: {condition.key}"
+            message = f"field label not supported: {condition.key}"
             if not resource.custom:
-                told = f'"{condition.key}" is not a known field selector: only "metadata.name", "metadata.namespace"'
-                told = told if not resource.selectable else f"field label not supported: {condition.key}"
+                message = f'"{condition.key}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+                message = message if not resource.selectable else f"field label not supported: {condition.key}"
             if resource is JOBS:
-                told = f'field label "{condition.key}" not supported for Job'
-            raise bad_request(told)
+                message = f'field label "{condition.key}" not supported for Job'
+            raise bad_request(message)
 
 
 def read_version(text: str, current: int, *, watch: bool = False) -> int | None:
@@ -257,11 +257,11 @@ def as_object(body: Any, resource: Resource) -> Json:
         raise bad_request(f"the request body is not an object of kind {resource.kind}")
     kind, version = body.get("kind"), body.get("apiVersion")
     if resource.custom and not kind:
-        told = "Object 'Kind' is missing"
-        raise bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): {told}")
+        message = "Object 'Kind' is missing"
+        raise bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): {message}")
     if resource.custom and version != resource.api_version:
-        told = f"the API version in the data ({version or ''}) does not match the expected API version"
-        raise bad_request(f"{told} ({resource.api_version})")
+        message = f"the API version in the data ({version or ''}) does not match the expected API version"
+        raise bad_request(f"{message} ({resource.api_version})")
     if resource.custom and kind != resource.kind:
         named = Resource(resource.group, resource.version, "", "", str(kind))
         name = (body.get("metadata") or {}).get("name", "")
@@ -272,6 +272,6 @@ def as_object(body: Any, resource: Resource) -> Json:
             f'the body is of kind "{kind}"'
         )
     if version not in (None, "", resource.api_version):
-        told = f"the API version in the data ({version}) does not match the expected API version"
-        raise bad_request(f"{told} ({resource.api_version})")
+        message = f"the API version in the data ({version}) does not match the expected API version"
+        raise bad_request(f"{message} ({resource.api_version})")
     return body

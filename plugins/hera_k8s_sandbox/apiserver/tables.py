@@ -54,9 +54,9 @@ def _defined_columns(resource: Resource) -> Iterator[Column]:
     """The columns that a definition asks for; the age, when it asks for none."""
     for column in resource.columns:
         path, kind = column["jsonPath"], column["type"]
-        told = column.get("description") or f"Custom resource definition column (in JSONPath format): {path}"
+        message = column.get("description") or f"Custom resource definition column (in JSONPath format): {path}"
         read = age_of(path.lstrip("."), None) if kind == "date" else _cell_of(path)
-        yield Column(column["name"], read, column.get("priority", 0), kind, column.get("format", ""), told)
+        yield Column(column["name"], read, column.get("priority", 0), kind, column.get("format", ""), message)
 
 
 def _cell_of(path: str) -> Callable[[Json], object]:

@@ -42,9 +42,9 @@ def _pod_status(pod: Json) -> str:
 def _init_status(pod: Json) -> str:
     """How far the init containers are; empty when the others have their turn."""
     status, specs = pod.get("status") or {}, pod["spec"].get("initContainers") or ()
-    told = {one["name"]: one for one in status.get("initContainerStatuses") or ()}
-    for number, container in enumerate(specs if told else ()):
-        one = told.get(container["name"]) or {}
+    statuses = {one["name"]: one for one in status.get("initContainerStatuses") or ()}
+    for number, container in enumerate(specs if statuses else ()):
+        one = statuses.get(container["name"]) or {}
         state = one.get("state") or {}
         end, waiting = state.get("terminated"), (state.get("waiting") or {}).get("reason")
         if (end and end["exitCode"] == 0) or (container.get("restartPolicy") == "Always" and one.get("started")):
@@ -61,8 +61,8 @@ def _init_status(pod: Json) -> str:
 
 def _restarts(pod: Json) -> int:
     status = pod.get("status", {})
-    told = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    return sum(one.get("restartCount", 0) for one in told)
+    statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return sum(one.get("restartCount", 0) for one in statuses)
 
 
 def _job_status(job: Json) -> str:

@@ -47,8 +47,8 @@ class ArgoHandlers:
         """As whom the request is made; the Argo server of a cluster lets nobody in without a token."""
         identity = self._state.access.authenticate(request, bare=True)
         if identity.anonymous:
-            told = "token not valid. see https://argo-workflows.readthedocs.io/en/latest/faq/"
-            raise ApiError(401, "Unauthorized", told)
+            message = "token not valid. see https://argo-workflows.readthedocs.io/en/latest/faq/"
+            raise ApiError(401, "Unauthorized", message)
         return identity
 
     def _require(self, request: web.Request, verb: str, resource: Resource, namespace: str, name: str) -> Identity:

@@ -73,9 +73,9 @@ class Stream:
     async def fail(self, error: ApiError) -> None:
         """Send an error as the last frame."""
         code = http_code(grpc_code(error))
-        told = {"grpc_code": grpc_code(error), "http_code": code, "message": error.message}
+        message = {"grpc_code": grpc_code(error), "http_code": code, "message": error.message}
         with contextlib.suppress(ConnectionError):
-            await self._write(dumps(self._fields.apply({"error": told | {"http_status": _STATUS.get(code, "")}})))
+            await self._write(dumps(self._fields.apply({"error": message | {"http_status": _STATUS.get(code, "")}})))
 
     async def alive(self, waiting: Awaitable[Any]) -> Any:
         """Wait, and meanwhile show the client that somebody is there."""

@@ -182,11 +182,11 @@ def _phase(workflow: Json) -> str:
 def _outputs(text: str) -> dict[str, str]:
     if not text:
         return {}
-    told = "unable to parse output parameter set request"
+    message = "unable to parse output parameter set request"
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise ApiError(400, "BadRequest", f"{told}: {error}") from None
+        raise ApiError(400, "BadRequest", f"{message}: {error}") from None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise ApiError(400, "BadRequest", f"{told}: json: cannot unmarshal it into a map of strings")
+        raise ApiError(400, "BadRequest", f"{message}: json: cannot unmarshal it into a map of strings")
     return found

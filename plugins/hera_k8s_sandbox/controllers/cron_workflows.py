@@ -184,8 +184,8 @@ class CronController:
         try:
             stop_if_due(cron)
         except CronConditionError as error:
-            told = f"failed to check CronWorkflow '{meta['name']}' stopping condition: {error}"
-            set_condition(status, _SPEC_ERROR, told)
+            message = f"failed to check CronWorkflow '{meta['name']}' stopping condition: {error}"
+            set_condition(status, _SPEC_ERROR, message)
             return
         try:
             if not self._may_run(cron):

@@ -38,7 +38,7 @@ class DeploymentController:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
         self._store = state.store
-        self._looks = WorkQueue("deployment", self._look)
+        self._queue = WorkQueue("deployment", self._sync)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -52,20 +52,20 @@ class DeploymentController:
 
     async def stop(self) -> None:
         """Look at nothing any more."""
-        self._looks.stop()
+        self._queue.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _take(self, event: Event) -> None:
         if event.type == "DELETED":
-            self._looks.forget(event.entry.key)
+            self._queue.forget(event.entry.key)
         else:
-            self._looks.plan(event.entry.key)
+            self._queue.enqueue(event.entry.key)
 
     def _take_set(self, event: Event) -> None:
         for key in concerned(self._store, DEPLOYMENTS, event.entry):
-            self._looks.plan(key)
+            self._queue.enqueue(key)
 
     def _take_pod(self, event: Event) -> None:
         """The end of a pod may be what a Deployment waits for that replaces all at once."""
@@ -76,9 +76,9 @@ class DeploymentController:
         found = self._store.find(REPLICA_SETS, namespace, owner["name"])
         above = None if found is None else controller_of(found)
         if above is not None:
-            self._looks.plan((namespace, above["name"]))
+            self._queue.enqueue((namespace, above["name"]))
 
-    def _look(self, key: Key) -> float | None:
+    def _sync(self, key: Key) -> float | None:
         deployment = self._store.get(DEPLOYMENTS, *key)
         sets = sorted(claim(self._store, DEPLOYMENTS, deployment, REPLICA_SETS), key=_age)
         return _Rollout(self._state, deployment, sets).run()
@@ -151,11 +151,11 @@ class _Rollout:
         return any(entry.resource is PODS and not has_ended(entry.object) for entry in dependents)
 
     def _is_scaled(self) -> bool:
-        """Whether another number is wanted than when the ReplicaSets were last told."""
+        """Whether the desired number has changed since the ReplicaSets were last annotated."""
         wanted = str(replicas_of(self._deployment))
         for one in self._sets:
-            told = (one["metadata"].get("annotations") or {}).get(DESIRED_REPLICAS)
-            if replicas_of(one) and told is not None and told != wanted:
+            annotated = (one["metadata"].get("annotations") or {}).get(DESIRED_REPLICAS)
+            if replicas_of(one) and annotated is not None and annotated != wanted:
                 return True
         return False
 
@@ -235,19 +235,19 @@ class _Rollout:
         self._deployment = self._store.change(DEPLOYMENTS, self._namespace, self._deployment["metadata"]["name"], mark)
 
     def _scale_all(self, sizes: dict[str, int]) -> None:
-        """Give ReplicaSets their sizes, and tell all that run what is wanted in the whole."""
+        """Give ReplicaSets their sizes, and annotate all that run with the desired total."""
         wanted = replicas_of(self._deployment)
         surge, _ = rollouts.bounds(self._deployment)
-        told = {DESIRED_REPLICAS: str(wanted), MAX_REPLICAS: str(wanted + surge)}
+        counts = {DESIRED_REPLICAS: str(wanted), MAX_REPLICAS: str(wanted + surge)}
         for one in self._sets:
             before, size = replicas_of(one), sizes.get(one["metadata"]["name"], replicas_of(one))
             annotations = one["metadata"].get("annotations") or {}
-            if size == before and (not before or told.items() <= annotations.items()):
+            if size == before and (not before or counts.items() <= annotations.items()):
                 continue
 
             def scale(found: Json, size: int = size) -> None:
                 found["spec"]["replicas"] = size
-                found["metadata"].setdefault("annotations", {}).update(told)
+                found["metadata"].setdefault("annotations", {}).update(counts)
 
             changed = self._change(one, scale)
             if size != before:

@@ -36,7 +36,7 @@ class EndpointsController:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
         self._store = state.store
-        self._looks = WorkQueue("service", self._look)
+        self._queue = WorkQueue("service", self._sync)
         self._triggers: dict[
             Key, dict[str, str]
         ] = {}  # when what is behind a service last became or ceased to be ready
@@ -49,16 +49,16 @@ class EndpointsController:
 
     async def stop(self) -> None:
         """Look at nothing any more."""
-        self._looks.stop()
+        self._queue.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _take(self, event: Event) -> None:
         if event.type != "DELETED":
-            self._looks.plan(event.entry.key)
+            self._queue.enqueue(event.entry.key)
             return
-        self._looks.forget(event.entry.key)
+        self._queue.forget(event.entry.key)
         self._triggers.pop(event.entry.key, None)
         with contextlib.suppress(ApiError):  # it had no selector, and so none
             operations.delete(self._state, ENDPOINTS, *event.entry.key)
@@ -70,7 +70,7 @@ class EndpointsController:
             if selector is None:
                 continue
             if selector.matches(event.entry.label) or self._is_listed(entry.key, event.entry.meta["name"]):
-                self._looks.plan(entry.key)  # it is behind the service, or was
+                self._queue.enqueue(entry.key)  # it is behind the service, or was
 
     def _is_listed(self, key: Key, pod: str) -> bool:
         return any(
@@ -86,7 +86,7 @@ class EndpointsController:
         dependents = self._store.dependents(service["metadata"]["uid"])
         return [entry.object for entry in dependents if entry.resource is ENDPOINT_SLICES]
 
-    def _look(self, key: Key) -> float | None:
+    def _sync(self, key: Key) -> float | None:
         service = self._store.get(SERVICES, *key)
         selector = _selector_of(service)
         if selector is None or "deletionTimestamp" in service["metadata"]:

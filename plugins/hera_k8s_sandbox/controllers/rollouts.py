@@ -25,7 +25,7 @@ _LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # which make no words
 
 
 def hash_of(template: Json, collisions: int) -> str:
-    """The label by which the pods of a template are told from those of others."""
+    """The label by which the pods of a template are distinguished from those of others."""
     text = json.dumps([template, collisions], sort_keys=True).encode()
     number = int.from_bytes(hashlib.sha256(text).digest()[:4], "big")
     return "".join(_LETTERS[ord(digit) % len(_LETTERS)] for digit in str(number))

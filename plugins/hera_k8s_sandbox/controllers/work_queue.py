@@ -22,47 +22,47 @@ class WorkQueue:
     share: after a look that takes a second come so many without one.
     """
 
-    def __init__(self, what: str, look: Callable[[Key], float | None], *, share: float = _SHARE) -> None:
+    def __init__(self, what: str, sync: Callable[[Key], float | None], *, share: float = _SHARE) -> None:
         self._what = what
-        self._look = look
+        self._sync = sync
         self._share = share
-        self._planned: dict[Key, asyncio.TimerHandle] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._not_before: dict[Key, float] = {}
 
     @property
     def idle(self) -> bool:
         """Whether no look is planned."""
-        return not self._planned
+        return not self._timers
 
-    def plan(self, key: Key, delay: float = 0.0) -> None:
+    def enqueue(self, key: Key, delay: float = 0.0) -> None:
         """Look at an object after a delay in seconds, sooner if that was planned already."""
         loop = asyncio.get_running_loop()
         when = max(loop.time() + delay, self._not_before.get(key, 0.0))
-        planned = self._planned.get(key)
-        if planned is not None:
-            if planned.when() <= when:
+        timer = self._timers.get(key)
+        if timer is not None:
+            if timer.when() <= when:
                 return
-            planned.cancel()
-        self._planned[key] = loop.call_at(when, self._turn, key)
+            timer.cancel()
+        self._timers[key] = loop.call_at(when, self._run, key)
 
     def forget(self, key: Key) -> None:
         """An object is gone."""
         self._not_before.pop(key, None)
-        if (planned := self._planned.pop(key, None)) is not None:
-            planned.cancel()
+        if (timer := self._timers.pop(key, None)) is not None:
+            timer.cancel()
 
     def stop(self) -> None:
         """Look at nothing any more."""
-        for planned in self._planned.values():
-            planned.cancel()
-        self._planned.clear()
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
 
-    def _turn(self, key: Key) -> None:
-        del self._planned[key]
+    def _run(self, key: Key) -> None:
+        del self._timers[key]
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            again = self._look(key)
+            again = self._sync(key)
         except ApiError as error:
             if error.code != 404:  # deleted meanwhile
                 log.warning("%s %s/%s: %s", self._what, *key, error.message)
@@ -73,4 +73,4 @@ class WorkQueue:
         now = loop.time()
         self._not_before[key] = now + self._share * (now - began)
         if again is not None:
-            self.plan(key, again)
+            self.enqueue(key, again)

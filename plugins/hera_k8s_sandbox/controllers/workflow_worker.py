@@ -132,7 +132,7 @@ class WorkflowWorker:
         except ApiError:  # deleted meanwhile
             return
         if first:
-            self._tell("WorkflowRunning", "Workflow Running")
+            self._record_event("WorkflowRunning", "Workflow Running")
         if operation.finished:
             self._tell_end()
             self._on_end(operation)
@@ -215,9 +215,11 @@ class WorkflowWorker:
     def _tell_end(self) -> None:
         phase, message = self.operation.phase, self.operation.status.get("message", "")
         reason = "WorkflowSucceeded" if phase == "Succeeded" else "WorkflowFailed"
-        self._tell(reason, message or "Workflow completed", type="Normal" if phase == "Succeeded" else "Warning")
+        self._record_event(
+            reason, message or "Workflow completed", type="Normal" if phase == "Succeeded" else "Warning"
+        )
 
-    def _tell(self, reason: str, message: str, type: str = "Normal") -> None:
+    def _record_event(self, reason: str, message: str, type: str = "Normal") -> None:
         record_event(
             self._state.store,
             self.operation.workflow,

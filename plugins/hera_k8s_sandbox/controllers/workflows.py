@@ -215,7 +215,7 @@ class Controller:
         if driven is not None and NODE_ID in (event.entry.meta.get("annotations") or {}):
             driven.on_pod(event)
 
-    def look_again(self) -> None:
+    def resync(self) -> None:
         """The clock was advanced: what was planned for later may be due."""
         for driven in self._running.values():
             driven.advance_soon()
@@ -274,8 +274,8 @@ def _refuse(state: SandboxState, workflow: Json, phase: str, message: str) -> No
     def end(obj: Json) -> None:
         now, labels = now_text(), obj["metadata"].get("labels") or {}
         obj["metadata"]["labels"] = labels | {PHASE_LABEL: phase, COMPLETED_LABEL: "true"}
-        told = {"phase": phase, "startedAt": now, "finishedAt": now, "message": message}
-        obj["status"] = {"progress": "0/0"} | (obj.get("status") or {}) | told  # a retried one has run before
+        status = {"phase": phase, "startedAt": now, "finishedAt": now, "message": message}
+        obj["status"] = {"progress": "0/0"} | (obj.get("status") or {}) | status  # a retried one has run before
         obj["status"]["conditions"] = [{"type": "Completed", "status": "True"}]
 
     with contextlib.suppress(ApiError):

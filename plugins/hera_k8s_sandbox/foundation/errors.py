@@ -101,13 +101,13 @@ def invalid(resource: Resource, name: str, causes: Iterable[Cause]) -> ApiError:
     """422: the object breaks its kind's rules; names the Kind, not the plural."""
     causes = list(causes)
     sentences = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
-    told = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
+    message = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
     kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     details = _details(resource, name)
     if resource.kind:
         details["kind"] = resource.kind
     details["causes"] = [cause.as_json() for cause in causes]
-    return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {told}', details=details)
+    return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {message}', details=details)
 
 
 def forbidden(resource: Resource, name: str, why: str) -> ApiError:

@@ -72,8 +72,8 @@ def about(claims: Json) -> TokenSubject | None:
     """Whose token it is by its claims; None when they are not those of an account's."""
     try:
         if claims["iss"] == AUDIENCE:
-            told = claims["kubernetes.io"]
-            return TokenSubject(told["namespace"], told["serviceaccount"]["name"], told["serviceaccount"]["uid"])
+            bound = claims["kubernetes.io"]
+            return TokenSubject(bound["namespace"], bound["serviceaccount"]["name"], bound["serviceaccount"]["uid"])
         prefix = f"{_SECRETS}/service-account"
         return TokenSubject(claims[f"{_SECRETS}/namespace"], claims[f"{prefix}.name"], claims[f"{prefix}.uid"])
     except (KeyError, TypeError):

@@ -24,7 +24,7 @@ _KEYED: Final = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 
 def environment_of(pod: Json, container: Json, sources: Sources) -> dict[str, str]:
-    """The variables of a container, in their order. Raises Waits when one refers to what is not there."""
+    """The variables of a container, in their order. Raises PodBlocked when one refers to what is not there."""
     env: dict[str, str] = {}
     left = _MOST
     for source in container.get("envFrom") or ():
@@ -89,7 +89,7 @@ def _one_of(pod: Json, container: Json, source: Json, sources: Sources) -> str |
     for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
         if source.get(field):
             return _key(pod, kind, source[field], sources)
-    raise config_error(f"the sandbox does not support env from {', '.join(sorted(source))}", told=None)
+    raise config_error(f"the sandbox does not support env from {', '.join(sorted(source))}", event_message=None)
 
 
 def _key(pod: Json, kind: str, reference: Json, sources: Sources) -> str | None:
@@ -113,10 +113,10 @@ def _find(sources: Sources, kind: str, reference: Json) -> Json | None:
     return found
 
 
-def config_error(message: str, told: str | None = "Error: ") -> PodBlocked:
-    """What a container waits for whose configuration is not whole; told: how its event begins."""
-    event = f"{told}{message}" if told else ""
-    return PodBlocked("CreateContainerConfigError", message, event="Failed", told=event)
+def config_error(message: str, event_message: str | None = "Error: ") -> PodBlocked:
+    """The error of an incomplete container configuration; event_message: how its event begins, None: as the error."""
+    event = f"{event_message}{message}" if event_message else ""
+    return PodBlocked("CreateContainerConfigError", message, event="Failed", event_message=event)
 
 
 def _text(value: bytes) -> str:
@@ -142,7 +142,7 @@ _FIELDS: Final[Mapping[str, Callable[[Json], Any]]] = {
 
 
 def field_of(pod: Json, path: str) -> str:
-    """The text of a pod's field as `fieldRef` names it. Raises Waits for one that cannot be had."""
+    """The text of a pod's field as `fieldRef` names it. Raises PodBlocked for one that cannot be had."""
     if path in _FIELDS:
         return str(_FIELDS[path](pod))
     keyed = _KEYED.fullmatch(path)
@@ -154,7 +154,7 @@ def field_of(pod: Json, path: str) -> str:
 def resource_of(pod: Json, reference: Json, container: Json | None = None) -> str:
     """An amount as `resourceFieldRef` asks for it: in whole units of its divisor, rounded up.
 
-    Without a limit it is the node's amount; without a request it is nothing. Raises Waits.
+    Without a limit it is the node's amount; without a request it is nothing. Raises PodBlocked.
     """
     name = reference.get("containerName") or ""
     owner = container if not name else next((one for one in containers_of(pod) if one["name"] == name), None)

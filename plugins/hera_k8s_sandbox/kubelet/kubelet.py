@@ -201,12 +201,12 @@ class Kubelet:
         self._crowded[key] = None
         self._waiting.add(key)
         waits = _unschedulable("1 Too many pods", "No preemption victims found for incoming pod")
-        told = (pod.get("status") or {}).get("conditions") or ()
-        if any(one.get("message") == waits.message for one in told):
+        conditions = (pod.get("status") or {}).get("conditions") or ()
+        if any(one.get("message") == waits.message for one in conditions):
             return
-        around = _NodePodContext(self._state, pod, hooked=False)
-        around.tell(waits.event, waits.told)
-        around.report(waiting_for_node(waits), {})
+        context = _NodePodContext(self._state, pod, hooked=False)
+        context.record_event(waits.event, waits.event_message)
+        context.report(waiting_for_node(waits), {})
 
     def _is_lasting(self, pod: Json) -> bool:
         hook = self._hook_for(pod)
@@ -229,8 +229,8 @@ class Kubelet:
             return
         pod["spec"]["nodeName"] = NODE
         hook = self._hook_for(pod)
-        around = _NodePodContext(self._state, pod, hooked=hook is not None)
-        run = self._runs[key] = PodRun(pod, self._directory(key), around, self._tools, hook)
+        context = _NodePodContext(self._state, pod, hooked=hook is not None)
+        run = self._runs[key] = PodRun(pod, self._directory(key), context, self._tools, hook)
         try:
             await self._run(run)
         except PodBlocked:
@@ -300,7 +300,7 @@ class Kubelet:
                 f"Unable to retrieve some image pull secrets ({', '.join(missing)}); "
                 "attempting to pull the image may not succeed."
             )
-            _tell(self._state, pod, "FailedToRetrieveImagePullSecret", message, "Warning")
+            _record_event(self._state, pod, "FailedToRetrieveImagePullSecret", message, "Warning")
 
     def _tell_unknown_images(self, pod: Json) -> None:
         """Say, once for each image, that nothing of it is here."""
@@ -309,7 +309,7 @@ class Kubelet:
                 continue
             self._told_images.add(image)
             message = f'The sandbox pulls no images: the command of "{image}" runs with the programs of this machine'
-            _tell(self._state, pod, "ImageNotPulled", message, "Normal")
+            _record_event(self._state, pod, "ImageNotPulled", message, "Normal")
 
     # Inside
 
@@ -384,12 +384,14 @@ class _NodePodContext:
         with contextlib.suppress(ApiError):  # it was deleted meanwhile
             self._state.store.change(PODS, *self._key, write)
 
-    def tell(self, reason: str, message: str, type: str = "Warning") -> None:
+    def record_event(self, reason: str, message: str, type: str = "Warning") -> None:
         component = SCHEDULER if reason == "FailedScheduling" else "kubelet"
-        _tell(self._state, self._pod, reason, message, type, component)
+        _record_event(self._state, self._pod, reason, message, type, component)
 
 
-def _tell(state: SandboxState, pod: Json, reason: str, message: str, type: str, component: str = "kubelet") -> None:
+def _record_event(
+    state: SandboxState, pod: Json, reason: str, message: str, type: str, component: str = "kubelet"
+) -> None:
     record_event(state.store, pod, reason=reason, message=message, component=component, type=type)
 
 

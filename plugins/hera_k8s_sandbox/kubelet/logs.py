@@ -148,8 +148,8 @@ def require_started(pod: Json, container: str = "main", *, previous: bool = Fals
         return restarts
     waiting = state.get("waiting") or {}
     why = waiting.get("reason", "ContainerCreating")
-    told = why if why in ("ContainerCreating", "PodInitializing") else waiting.get("message") or why
-    raise bad_request(f'container "{shown}" in pod "{name}" is waiting to start: {told}')
+    message = why if why in ("ContainerCreating", "PodInitializing") else waiting.get("message") or why
+    raise bad_request(f'container "{shown}" in pod "{name}" is waiting to start: {message}')
 
 
 def is_running(pod: Json, container: str, attempt: int = 0) -> bool:
@@ -163,8 +163,8 @@ def is_running(pod: Json, container: str, attempt: int = 0) -> bool:
 
 def _status_of(pod: Json, container: str) -> Json:
     status = pod.get("status") or {}
-    told = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    return next((dict(one) for one in told if one["name"] == container), {})
+    statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return next((dict(one) for one in statuses if one["name"] == container), {})
 
 
 def read_result(path: Path, limit: int) -> str:

@@ -1,6 +1,6 @@
 """One pod, from its first container to its end: what a kubelet does for it, with local processes for containers.
 
-Nothing here knows the sandbox's store: whoever runs a pod hands in its `Surroundings` (look-ups and reports) and what
+Nothing here knows the sandbox's store: the caller passes a `PodContext` (look-ups and reports) and what
 pods are run with (`Tools`). So the sandbox's kubelet and a test's kubelet for a real API server run pods alike:
 
     run = PodRun(pod, directory, around, tools, hook)
@@ -67,7 +67,7 @@ class PodHook:
         self.statuses: list[Json] = []
 
     async def prepare(self, run: PodRun) -> None:
-        """Before the first container starts. Raises Waits."""
+        """Before the first container starts. Raises PodBlocked."""
 
     def amend(self, container: Json, task: Task) -> Task:  # noqa: ARG002
         """The task of a container, with what is the hook's own."""
@@ -105,13 +105,13 @@ class PodRun:
     """Runs one pod. It is used once; see the module's docstring."""
 
     def __init__(
-        self, pod: Json, directory: Path, around: PodContext, tools: NodeRuntime, hook: PodHook | None = None
+        self, pod: Json, directory: Path, context: PodContext, tools: NodeRuntime, hook: PodHook | None = None
     ) -> None:
         """directory: for the pod's files and logs; the caller removes it, or what `SCRATCH` names of it."""
         self.pod = pod
         self.directory = directory
         self.overdue = False
-        self._around = around
+        self._context = context
         self._tools = tools
         self._hook = hook or PodHook()
         self._before: Json = pod.get("status") or {}
@@ -130,7 +130,7 @@ class PodRun:
 
     @property
     def stopping(self) -> bool:
-        """Whether it has been told to end."""
+        """Whether it was asked to stop."""
         return self._grace is not None
 
     @property
@@ -142,13 +142,13 @@ class PodRun:
     # Life
 
     async def prepare(self) -> None:
-        """Make everything ready for the first containers. Raises Waits, which is reported, when none can start."""
+        """Make everything ready for the first containers. Raises PodBlocked, which is reported, when none can start."""
         try:
             for name in _REFUSED:
                 if self.pod["spec"].get(name):
-                    raise config_error(f"the sandbox does not support {name}", told=None)
+                    raise config_error(f"the sandbox does not support {name}", event_message=None)
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._sources = await look_up(self.pod, self._around)
+            self._sources = await look_up(self.pod, self._context)
             self._volumes = write_volumes(self.pod, self._sources, self.directory / "volumes")
             await self._hook.prepare(self)
         except PodBlocked as waits:
@@ -225,7 +225,7 @@ class PodRun:
 
     async def token(self, seconds: int) -> str:
         """A token of the pod's account for the API server."""
-        return await self._around.token("", seconds)
+        return await self._context.token("", seconds)
 
     def sample_logs(self) -> None:
         """Note the lengths of the logs that are being written."""
@@ -247,7 +247,7 @@ class PodRun:
             runner=self._tools.runner,
             prepare=self._prepare_one,
             changed=self._plan_report,
-            tell=self._tell,
+            record_event=self._record_event,
             retried=self._retried,
             grace=self.grace,
             separates=self._hook.separates,
@@ -255,8 +255,8 @@ class PodRun:
         )
         for field_name, into in (("initContainers", made.init), ("containers", made.regular)):
             init = field_name == "initContainers"
-            told = self._before.get("initContainerStatuses" if init else "containerStatuses") or ()
-            known = {one["name"]: one for one in told}
+            statuses = self._before.get("initContainerStatuses" if init else "containerStatuses") or ()
+            known = {one["name"]: one for one in statuses}
             for container in self.pod["spec"].get(field_name) or ():
                 into.append(ContainerRun(place, container, init=init, before=known.get(container["name"])))
         return made
@@ -306,19 +306,19 @@ class PodRun:
         task = self._tasks.pop(container["name"], None)
         if task is not None:
             return task
-        self._sources = await look_up(self.pod, self._around)
+        self._sources = await look_up(self.pod, self._context)
         return await self._hook.supply(container, self._task(container))
 
     def _task(self, container: Json) -> Task:
-        """What a container runs. Raises Waits."""
+        """What a container runs. Raises PodBlocked."""
         image = container["image"]
         problem = pull_error(image)
         if problem is not None:
-            self._tell("Failed", f'Failed to pull image "{image}": {problem}')
+            self._record_event("Failed", f'Failed to pull image "{image}": {problem}')
             message = f'Back-off pulling image "{image}": ErrImagePull: {problem}'
             raise PodBlocked("ImagePullBackOff", message, event="BackOff")
         if container.get("restartPolicyRules"):
-            raise config_error("the sandbox does not support restartPolicyRules", told=None)
+            raise config_error("the sandbox does not support restartPolicyRules", event_message=None)
         env = environment_of(self.pod, container, self._sources)
         words = [*self._command(container), *(container.get("args") or ())]
         task = Task(
@@ -356,12 +356,12 @@ class PodRun:
 
     # Reports
 
-    def _tell(self, reason: str, message: str, type: str = "Warning") -> None:
+    def _record_event(self, reason: str, message: str, type: str = "Warning") -> None:
         if not self._closed:
-            self._around.tell(reason, message, type)
+            self._context.record_event(reason, message, type)
 
     def _plan_report(self) -> None:
-        """Report soon: what changes at a time is told at once."""
+        """Report soon: changes of one moment are reported together."""
         if not self._report_planned and self._begun:
             self._report_planned = True
             asyncio.get_running_loop().call_soon(self._report_if_going)
@@ -377,9 +377,9 @@ class PodRun:
 
     def _show_waiting(self, waits: PodBlocked) -> None:
         """Let the pod say for what it waits as a whole."""
-        self._tell(waits.event, waits.told)
+        self._record_event(waits.event, waits.event_message)
         if waits.reason == "Unschedulable":
-            self._around.report(waiting_for_node(waits), {})
+            self._context.report(waiting_for_node(waits), {})
             return
         state = {"reason": waits.reason} | ({"message": waits.message} if waits.message else {})
         for one in self._containers:
@@ -410,7 +410,7 @@ class PodRun:
         if init:
             status["initContainerStatuses"] = init
         status["containerStatuses"] = [*regular, *self._hook.statuses]
-        self._around.report(status, self._hook.annotations)
+        self._context.report(status, self._hook.annotations)
 
 
 def waiting_for_node(waits: PodBlocked) -> Json:

@@ -212,7 +212,7 @@ def _output_mounts(task: Task, mounts: list[Mount], outputs: dict[str, Path]) ->
         elif os.path.isdir(os.path.dirname(path)):
             caught = task.directory / "outputs" / str(number)
             caught.touch()
-            os.utime(caught, ns=(0, 0))  # by which a file that nobody wrote is told
+            os.utime(caught, ns=(0, 0))  # marks a file that was never written
             outputs[path] = caught
             yield Mount(caught, path)
         else:

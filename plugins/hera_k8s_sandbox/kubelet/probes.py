@@ -39,14 +39,14 @@ class Prober:
         except (OSError, ValueError, OverflowError) as error:  # such as a line without end, a port that is none, a NUL
             return str(error) or type(error).__name__
 
-    async def settles(self, probe: Json, *, tell: Callable[[str], None]) -> bool:
+    async def settles(self, probe: Json, *, record_event: Callable[[str], None]) -> bool:
         """Probe until it is decided: True after enough successes, False after enough failures in a row."""
         good = bad = 0
         while True:
             why = await self.attempt(probe, float(probe.get("timeoutSeconds") or 1))
             good, bad = (good + 1, 0) if not why else (0, bad + 1)
             if why:
-                tell(why)
+                record_event(why)
             if good >= int(probe.get("successThreshold") or 1):
                 return True
             if bad >= int(probe.get("failureThreshold") or 3):
@@ -114,12 +114,12 @@ def check_actions(container: Json) -> None:
 
 def _check(name: str, action: Json) -> None:
     if action.get("grpc"):
-        raise config_error(f"the sandbox does not support grpc in a {name}", told=None)
+        raise config_error(f"the sandbox does not support grpc in a {name}", event_message=None)
     for kind in ("httpGet", "tcpSocket"):
         host = (action.get(kind) or {}).get("host") or ADDRESS
         if not _is_loopback(host):
-            told = f'the sandbox looks at nothing but this machine\'s loopback: {name} of host "{host}"'
-            raise config_error(told, told=None)
+            message = f'the sandbox looks at nothing but this machine\'s loopback: {name} of host "{host}"'
+            raise config_error(message, event_message=None)
 
 
 def _host(action: Json) -> str:

@@ -123,8 +123,8 @@ def _definition(resource: Resource) -> Json:
         "schema": {"openAPIV3Schema": schema},
     }
     conditions = [
-        {"type": kind, "status": "True", "reason": reason, "message": told, "lastTransitionTime": now_text()}
-        for kind, reason, told in (
+        {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": now_text()}
+        for kind, reason, message in (
             ("NamesAccepted", "NoConflicts", "no conflicts found"),
             ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
         )

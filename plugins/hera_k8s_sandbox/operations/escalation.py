@@ -52,9 +52,9 @@ def check_grant(
     missing = [one for rule in granted for one in _single_rules(rule) if not _has(state, identity, namespace, one)]
     if missing:
         groups = ",".join(json.dumps(group) for group in identity.groups)
-        told = "\n".join(_shown(rule) for rule in missing)
+        message = "\n".join(_shown(rule) for rule in missing)
         why = f'user "{identity.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:'
-        raise forbidden(resource, name, f"{why}\n{told}")
+        raise forbidden(resource, name, f"{why}\n{message}")
 
 
 def _role(state: SandboxState, reference: Json, namespace: str) -> Json | None:

@@ -113,8 +113,8 @@ def update(
     namespace, name = old.key
     meta = _own_metadata(resource, namespace, obj)
     if meta.setdefault("name", name) != name:
-        told = f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
-        raise bad_request(told)
+        message = f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
+        raise bad_request(message)
     if subresource == "status":
         obj = old.object | {"status": obj.get("status"), "metadata": old.meta | _preconditions(meta) | _labelled(meta)}
         if resource is PODS:
@@ -167,8 +167,8 @@ def delete(
     for field, wanted in (preconditions or {}).items():
         found = entry.meta[field]
         if found != wanted:
-            told = {"uid": "UID", "resourceVersion": "ResourceVersion"}[field]
-            raise gone_and_back(resource, name, told, wanted, found)
+            message = {"uid": "UID", "resourceVersion": "ResourceVersion"}[field]
+            raise gone_and_back(resource, name, message, wanted, found)
     if resource is NAMESPACES and name in _SYSTEM_NAMESPACES:
         raise forbidden(resource, name, "this namespace may not be deleted")
     if dry_run:
@@ -196,8 +196,8 @@ def delete(
 def _own_metadata(resource: Resource, namespace: str, obj: Json) -> Json:
     meta = obj.setdefault("metadata", {})
     if not isinstance(meta, dict):
-        told = f"json: cannot unmarshal {go_name(meta)} into Go struct field"
-        raise cannot_be_handled(resource, f"{told} {resource.kind}.metadata of type v1.ObjectMeta")
+        message = f"json: cannot unmarshal {go_name(meta)} into Go struct field"
+        raise cannot_be_handled(resource, f"{message} {resource.kind}.metadata of type v1.ObjectMeta")
     check_metadata_types(resource, meta)
     if not resource.namespaced:
         meta.pop("namespace", None)

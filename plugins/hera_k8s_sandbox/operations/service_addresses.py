@@ -54,8 +54,8 @@ def _give_address(name: str, spec: Json, taken: set[str]) -> None:
     if wanted and wanted != HEADLESS:
         why = _refusal(wanted, taken)
         if why:
-            told = f"failed to allocate IP {wanted}: {why}"
-            raise invalid(SERVICES, name, [invalid_value("spec.clusterIPs", [wanted], told)])
+            message = f"failed to allocate IP {wanted}: {why}"
+            raise invalid(SERVICES, name, [invalid_value("spec.clusterIPs", [wanted], message)])
     elif not wanted:
         first = int(ADDRESSES.network_address) + _RESERVED
         free = (str(ipaddress.ip_address(first + number)) for number in range(ADDRESSES.num_addresses - _RESERVED - 1))

@@ -52,7 +52,7 @@ def settle(state: SandboxState, claim: Json) -> None:
     elif claim["spec"].get("volumeName"):
         return  # it waits for that volume and no other
     elif not name:
-        _tell(
+        _record_event(
             state,
             claim,
             "FailedBinding",
@@ -60,10 +60,10 @@ def settle(state: SandboxState, claim: Json) -> None:
         )
     elif storage_class is None:
         message = f'storageclass.storage.k8s.io "{name}" not found'
-        _tell(state, claim, "ProvisioningFailed", message, type="Warning")
+        _record_event(state, claim, "ProvisioningFailed", message, type="Warning")
     elif storage_class["volumeBindingMode"] == "WaitForFirstConsumer":
         message = "waiting for first consumer to be created before binding"
-        _tell(state, claim, "WaitForFirstConsumer", message)
+        _record_event(state, claim, "WaitForFirstConsumer", message)
     else:
         _provision(state, claim, storage_class)
 
@@ -206,7 +206,7 @@ def _provision(state: SandboxState, claim: Json, storage_class: Json) -> None:
             "by the system administrator. If volume creation is delayed, please verify that the provisioner is "
             "running and correctly registered."
         )
-        _tell(state, claim, "ExternalProvisioning", message)
+        _record_event(state, claim, "ExternalProvisioning", message)
         return
     meta = claim["metadata"]
     directory = state.claim_directory(meta["namespace"], meta["name"])
@@ -266,5 +266,5 @@ def _volume(claim: Json, storage_class: Json, directory: Path) -> Json:
     }
 
 
-def _tell(state: SandboxState, claim: Json, reason: str, message: str, *, type: str = "Normal") -> None:
+def _record_event(state: SandboxState, claim: Json, reason: str, message: str, *, type: str = "Normal") -> None:
     record_event(state.store, claim, reason=reason, message=message, component=_CONTROLLER, type=type)

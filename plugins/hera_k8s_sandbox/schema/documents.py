@@ -1,4 +1,4 @@
-"""What the API tells of itself: its version, its groups, their resources, and the schemas of those."""
+"""The API's description of itself: version, groups, resources and their schemas."""
 
 from __future__ import annotations
 

@@ -114,8 +114,8 @@ def _schemas_below(model: Model) -> Json:
 
 def _schema(model: Model) -> Json:
     fields = fields_of(model)
-    told = (model.__doc__ or "").partition("Attributes:")[0].strip()
-    schema: Json = {"type": "object", "description": " ".join(told.split())}
+    message = (model.__doc__ or "").partition("Attributes:")[0].strip()
+    schema: Json = {"type": "object", "description": " ".join(message.split())}
     required = [field.name for field in fields.values() if field.required]
     if required:
         schema["required"] = required
@@ -123,15 +123,15 @@ def _schema(model: Model) -> Json:
 
 
 def _property(field: Field) -> Json:
-    told = {"description": field.description} if field.description else {}
+    message = {"description": field.description} if field.description else {}
     inner: Json = _reference(field.model) if field.model is not None else dict(_SCALARS[field.type])
     if field.container == "list":
-        return {"type": "array", "items": inner, **told, **_merging(field)}
+        return {"type": "array", "items": inner, **message, **_merging(field)}
     if field.container == "map":
-        return {"type": "object", "additionalProperties": inner, **told}
+        return {"type": "object", "additionalProperties": inner, **message}
     if field.model is not None:
-        return {"allOf": [inner], **told}
-    return {**inner, **told}
+        return {"allOf": [inner], **message}
+    return {**inner, **message}
 
 
 def _merging(field: Field) -> Json:

@@ -59,7 +59,7 @@ _NAMED: Final = {
 
 def decode(model: Model, value: Json, path: str = "") -> Iterator[str]:
     """Make of a value, in place, what the API server reads: without nulls, amounts as texts, and without what the model
-    does not have, whose paths are told in the order in which they stand.
+    does not have, whose paths are listed in the order of the document.
     """
     fields = fields_of(model)
     for name in list(value):

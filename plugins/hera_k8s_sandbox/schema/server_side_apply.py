@@ -121,13 +121,13 @@ def _conflict(resource: Resource, clashes: dict[tuple[str, str], set[Path]]) -> 
         for path in sorted(paths)
     ]
     if len(causes) == 1:
-        told = f"1 conflict: {causes[0]['message']}: {causes[0]['field']}"
+        message = f"1 conflict: {causes[0]['message']}: {causes[0]['field']}"
     else:
-        told = f"{len(causes)} conflicts: " + "\n".join(
+        message = f"{len(causes)} conflicts: " + "\n".join(
             "\n- ".join([f'conflicts with "{owner[0]}":', *(_shown(path) for path in sorted(paths))])
             for owner, paths in clashes.items()
         )
-    return ApiError(409, "Conflict", f"Apply failed with {told}", details={"causes": causes})
+    return ApiError(409, "Conflict", f"Apply failed with {message}", details={"causes": causes})
 
 
 def _shown(path: Path) -> str:

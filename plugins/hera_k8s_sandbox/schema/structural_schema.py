@@ -114,19 +114,19 @@ def validate_schema(schema: Json, value: Any, path: str = "") -> Iterator[Cause]
     if wrong_type is not None:
         yield wrong_type
         if schema.get("type") == "integer" and isinstance(value, float):
-            told = f"Checked value must be of type integer (default format) in {path}"
-            yield Cause(_NIL, f'Invalid value: "": {told}')
+            message = f"Checked value must be of type integer (default format) in {path}"
+            yield Cause(_NIL, f'Invalid value: "": {message}')
         return
-    yield from _enum_causes(schema, value, path)
+    yield from _validate_enum(schema, value, path)
     if isinstance(value, dict):
-        yield from _object_causes(schema, value, path)
+        yield from _validate_object(schema, value, path)
     elif isinstance(value, list):
-        yield from _list_causes(schema, value, path)
+        yield from _validate_list(schema, value, path)
     elif isinstance(value, str):
-        yield from _text_causes(schema, value, path)
+        yield from _validate_text(schema, value, path)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield from _number_causes(schema, value, path)
-    yield from _combined_causes(schema, value, path)
+        yield from _validate_number(schema, value, path)
+    yield from _validate_combined(schema, value, path)
 
 
 def _type_cause(schema: Json, value: Any, path: str) -> Cause | None:
@@ -135,8 +135,8 @@ def _type_cause(schema: Json, value: Any, path: str) -> Cause | None:
     whole = isinstance(value, float) and value == math.floor(value)
     if not wanted or found in wanted or (found == "integer" and "number" in wanted) or (whole and "integer" in wanted):
         return None
-    told = f"{path} in body must be of type {','.join(wanted)}: {json.dumps(found)}"
-    return Cause(path, f"Invalid value: {json.dumps(found)}: {told}", "FieldValueTypeInvalid")
+    message = f"{path} in body must be of type {','.join(wanted)}: {json.dumps(found)}"
+    return Cause(path, f"Invalid value: {json.dumps(found)}: {message}", "FieldValueTypeInvalid")
 
 
 def type_name(value: Any) -> str:
@@ -154,14 +154,14 @@ def _too_many(path: str, count: int, most: int) -> Cause:
     return Cause(path, f"Too many: {count}: must have at most {most} items", "FieldValueTooMany")
 
 
-def _enum_causes(schema: Json, value: Any, path: str) -> Iterator[Cause]:
+def _validate_enum(schema: Json, value: Any, path: str) -> Iterator[Cause]:
     if schema.get("enum") and value not in schema["enum"]:
         supported = ", ".join(json.dumps(one if isinstance(one, str) else json.dumps(one)) for one in schema["enum"])
-        told = f"Unsupported value: {json.dumps(value)}: supported values: {supported}"
-        yield Cause(path, told, "FieldValueNotSupported")
+        message = f"Unsupported value: {json.dumps(value)}: supported values: {supported}"
+        yield Cause(path, message, "FieldValueNotSupported")
 
 
-def _object_causes(schema: Json, value: Json, path: str) -> Iterator[Cause]:
+def _validate_object(schema: Json, value: Json, path: str) -> Iterator[Cause]:
     least, most = schema.get("minProperties"), schema.get("maxProperties")
     if least is not None and len(value) < least:
         yield _invalid(path, len(value), f"should have at least {least} properties")
@@ -177,7 +177,7 @@ def _object_causes(schema: Json, value: Json, path: str) -> Iterator[Cause]:
             yield from validate_schema(inner, one, f"{path}.{name}" if path else name)
 
 
-def _list_causes(schema: Json, value: list[Any], path: str) -> Iterator[Cause]:
+def _validate_list(schema: Json, value: list[Any], path: str) -> Iterator[Cause]:
     least, most = schema.get("minItems"), schema.get("maxItems")
     if least is not None and len(value) < least:
         yield _invalid(path, len(value), f"should have at least {least} items")
@@ -196,7 +196,7 @@ def _list_causes(schema: Json, value: list[Any], path: str) -> Iterator[Cause]:
         seen.append(key)
 
 
-def _text_causes(schema: Json, value: str, path: str) -> Iterator[Cause]:
+def _validate_text(schema: Json, value: str, path: str) -> Iterator[Cause]:
     least, most, pattern = schema.get("minLength"), schema.get("maxLength"), schema.get("pattern")
     if most is not None and len(value) > most:
         yield Cause(path, f"Too long: may not be more than {most} bytes", "FieldValueTooLong")
@@ -206,8 +206,8 @@ def _text_causes(schema: Json, value: str, path: str) -> Iterator[Cause]:
         yield _invalid(path, value, f"should match '{pattern}'")
     check = _FORMATS.get(schema.get("format", ""))
     if check is not None and not check(value):
-        told = f"{path} in body must be of type {schema['format']}: {json.dumps(value)}"
-        yield Cause(path, f"Invalid value: {json.dumps(value)}: {told}", "FieldValueTypeInvalid")
+        message = f"{path} in body must be of type {schema['format']}: {json.dumps(value)}"
+        yield Cause(path, f"Invalid value: {json.dumps(value)}: {message}", "FieldValueTypeInvalid")
 
 
 def _matches(pattern: str, value: str) -> bool:
@@ -217,7 +217,7 @@ def _matches(pattern: str, value: str) -> bool:
     return True
 
 
-def _number_causes(schema: Json, value: float, path: str) -> Iterator[Cause]:
+def _validate_number(schema: Json, value: float, path: str) -> Iterator[Cause]:
     least, most, step = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
     if least is not None and (value <= least if schema.get("exclusiveMinimum") else value < least):
         than = "greater than" if schema.get("exclusiveMinimum") else "greater than or equal to"
@@ -228,11 +228,11 @@ def _number_causes(schema: Json, value: float, path: str) -> Iterator[Cause]:
     if step and value % step:
         yield _invalid(path, value, f"should be a multiple of {step}")
     if schema.get("format") == "int32" and not -_INT32 <= value < _INT32:
-        told = f"Checked value must be of type {schema.get('type')} with format int32 in {path}"
-        yield Cause(_NIL, f'Invalid value: "": {told}')
+        message = f"Checked value must be of type {schema.get('type')} with format int32 in {path}"
+        yield Cause(_NIL, f'Invalid value: "": {message}')
 
 
-def _combined_causes(schema: Json, value: Any, path: str) -> Iterator[Cause]:
+def _validate_combined(schema: Json, value: Any, path: str) -> Iterator[Cause]:
     """allOf, anyOf, oneOf, not."""
     shown = json.dumps(path)
     tried = [list(validate_schema(one, value, path)) for one in schema.get("allOf") or ()]

@@ -127,11 +127,11 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
     cron = CronController(state)
     kept = (ReplicaSetController(state), DeploymentController(state), EndpointsController(state))
 
-    def look_again() -> None:
-        controller.look_again()
-        jobs.look_again()
+    def resync() -> None:
+        controller.resync()
+        jobs.resync()
 
-    ClockApi(state, cron, look_again).add_routes(app)
+    ClockApi(state, cron, resync).add_routes(app)
     argo_routes.add_routes(app, state)
     kubernetes_routes.add_routes(app, state)
 
@@ -170,11 +170,11 @@ JOB_CONTROLLER: Final = web.AppKey("job_controller", JobController)
 
 
 async def serve(options: Options, ready: Callable[[str], None] | None = None) -> None:
-    """Serve until a signal, idleness or the end of the lifetime; `ready` is told the URL.
+    """Serve until a signal, idleness or the end of the lifetime; `ready` is called with the URL.
 
     Raises SandboxBusyError when the directory is served already.
     """
-    with _lock(options.directory), stop_event() as told:
+    with _lock(options.directory), stop_event() as stopping:
         (options.directory / files.SERVER).unlink(missing_ok=True)  # of a server that was killed
         state = open_state(options)
         activity = Activity(last=time.monotonic())
@@ -191,7 +191,7 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
             files.write_server(options.directory, url, app[CONTROLLER].mounts)
             if ready is not None:
                 ready(url)
-            await _until_over(options, activity, app, told)
+            await _until_over(options, activity, app, stopping)
         finally:
             files.remove_server(options.directory)
             await runner.cleanup()
@@ -208,9 +208,9 @@ async def _expire_events(store: Store) -> None:
         await asyncio.sleep(_EVENTS_CHECK)
 
 
-async def _until_over(options: Options, activity: Activity, app: web.Application, told: asyncio.Event) -> None:
+async def _until_over(options: Options, activity: Activity, app: web.Application, stopping: asyncio.Event) -> None:
     ends_at = None if options.lifetime is None else time.monotonic() + options.lifetime
-    while not told.is_set():
+    while not stopping.is_set():
         now = time.monotonic()
         if ends_at is not None and now >= ends_at:
             return
@@ -218,7 +218,7 @@ async def _until_over(options: Options, activity: Activity, app: web.Application
             return
         pause = None if ends_at is None and options.until_idle is None else _IDLE_CHECK
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(told.wait(), pause)
+            await asyncio.wait_for(stopping.wait(), pause)
 
 
 def _idle_since(activity: Activity, app: web.Application, now: float) -> float:

@@ -1,4 +1,4 @@
-"""Protobuf bodies: kubectl writes its small requests so, and cannot be told to write JSON.
+"""Protobuf bodies: kubectl sends its small requests in this form and has no option for JSON.
 
 A table names the fields of the messages that it sends, after the `generated.proto` files of Kubernetes' API; answers
 are always JSON, which every client accepts.

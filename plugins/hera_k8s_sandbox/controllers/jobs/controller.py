@@ -35,14 +35,14 @@ class JobController:
         self._state = state
         self._store = state.store
         self._memories: dict[str, JobMemory] = {}  # by uid
-        self._looks = WorkQueue("job", self._look, share=_SHARE)
+        self._queue = WorkQueue("job", self._sync, share=_SHARE)
         self._removals: dict[str, asyncio.TimerHandle] = {}  # by uid
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def idle(self) -> bool:
         """Whether no job wants anything before something happens to its pods; they keep the server up themselves."""
-        return self._looks.idle
+        return self._queue.idle
 
     def start(self) -> None:
         """Go on with what is there."""
@@ -51,17 +51,17 @@ class JobController:
 
     async def stop(self) -> None:
         """Look at no job any more; the next start goes on from there."""
-        self._looks.stop()
+        self._queue.stop()
         for timer in self._removals.values():
             timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def look_again(self) -> None:
+    def resync(self) -> None:
         """The clock was advanced: what was planned for later may be due."""
         for entry in self._store.entries(JOBS):
-            self._looks.plan(entry.key)
+            self._queue.enqueue(entry.key)
 
     def _take_job(self, event: Event) -> None:
         job, key = event.object, event.entry.key
@@ -70,21 +70,21 @@ class JobController:
             for pod in pods_of(self._store, job):
                 release(self._state, pod)
             return
-        self._looks.plan(key)
+        self._queue.enqueue(key)
 
     def _take_pod(self, event: Event) -> None:
         owner = controller_of(event.object)
         namespace = event.entry.meta["namespace"]
         if owner is not None and (owner.get("kind"), owner.get("apiVersion")) == (JOBS.kind, JOBS.api_version):
             if self._store.find(JOBS, namespace, owner["name"]) is not None:
-                self._looks.plan((namespace, owner["name"]))
+                self._queue.enqueue((namespace, owner["name"]))
                 return
         elif owner is not None:
             return
         if event.type != "DELETED" and is_tracked(event.object):  # its job is gone, or has let it go
             release(self._state, event.object)
 
-    def _look(self, key: Key) -> float | None:
+    def _sync(self, key: Key) -> float | None:
         job = self._store.find(JOBS, *key)
         if job is None or job["spec"].get("managedBy") not in (None, MANAGER):
             return None
@@ -117,7 +117,7 @@ class JobController:
 
     def _forget(self, key: Key, uid: str) -> None:
         self._memories.pop(uid, None)
-        self._looks.forget(key)
+        self._queue.forget(key)
         if (removal := self._removals.pop(uid, None)) is not None:
             removal.cancel()
 

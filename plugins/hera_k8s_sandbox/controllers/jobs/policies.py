@@ -27,9 +27,9 @@ class PolicyDecision(NamedTuple):
 def apply_failure_policy(job: Json, pod: Json) -> PolicyDecision:
     """What the job's podFailurePolicy says of a failed pod: the first rule that matches decides."""
     for number, rule in enumerate((job["spec"].get("podFailurePolicy") or {}).get("rules") or ()):
-        told = _why(rule, pod)
-        if told:
-            return PolicyDecision(rule["action"], f"{told} matching {rule['action']} rule at index {number}")
+        message = _why(rule, pod)
+        if message:
+            return PolicyDecision(rule["action"], f"{message} matching {rule['action']} rule at index {number}")
     return PolicyDecision()
 
 

@@ -57,7 +57,9 @@ def _pairs(text: str, field: str) -> dict[str, str]:
     for pair in str(text).split(","):
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            told = f"expected {field if field == 'labels' else 'Annotations'} of the form: NAME1=VALUE2,NAME2=VALUE2."
-            raise SubmitOptionError(f"{told} Received: {text}")
+            message = (
+                f"expected {field if field == 'labels' else 'Annotations'} of the form: NAME1=VALUE2,NAME2=VALUE2."
+            )
+            raise SubmitOptionError(f"{message} Received: {text}")
         found[key] = value
     return found

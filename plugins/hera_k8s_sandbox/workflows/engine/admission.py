@@ -119,9 +119,9 @@ class NodeAdmission:
         try:
             waits = synchronization.acquire(run, processed["synchronization"], key)
         except synchronization.LockError as error:
-            told = f"Failed to acquire the synchronization lock. {error}"
-            run.error_node(name, holder, boundary, owner, told)
-            raise NodeError(told) from None
+            message = f"Failed to acquire the synchronization lock. {error}"
+            run.error_node(name, holder, boundary, owner, message)
+            raise NodeError(message) from None
         if waits is None:
             self._locked.add(key)
             if node is not None:

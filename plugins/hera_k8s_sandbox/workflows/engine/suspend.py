@@ -92,8 +92,8 @@ def set_nodes(
                     node["finishedAt"] = now_text()
             found = bool(found or phase or message or outputs)
     if not found:
-        told = "currently, set only targets suspend nodes: no suspend nodes matching nodeFieldSelector"
-        raise SuspensionError(f"{told}: {text}")
+        error = "currently, set only targets suspend nodes: no suspend nodes matching nodeFieldSelector"
+        raise SuspensionError(f"{error}: {text}")
 
 
 def node_fields(node: Json) -> dict[str, str]:
@@ -147,8 +147,8 @@ def _with_default(one: Json) -> Json:
     if "supplied" not in source:
         return one
     if source.get("default") is None:
-        told = f"raw output parameter '{one['name']}' has not been set and does not have a default value"
-        raise SuspensionError(told)
+        message = f"raw output parameter '{one['name']}' has not been set and does not have a default value"
+        raise SuspensionError(message)
     return _valued(one, source["default"])
 
 
@@ -163,8 +163,8 @@ def _supply(workflow: Json, node: Json, values: Mapping[str, str]) -> None:
         if place is None:
             raise SuspensionError(f"node is not expecting output parameter '{name}'")
         if "supplied" not in (parameters[place].get("valueFrom") or {}):
-            told = "because it does not use valueFrom.raw or it was already set"
-            raise SuspensionError(f"cannot set output parameter '{name}' {told}")
+            message = "because it does not use valueFrom.raw or it was already set"
+            raise SuspensionError(f"cannot set output parameter '{name}' {message}")
         parameters[place] = _valued(parameters[place], value)
 
 

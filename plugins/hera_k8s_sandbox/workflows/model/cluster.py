@@ -52,8 +52,8 @@ def parameter(cluster: Cluster, reference: Json) -> str:
     name, key = str(reference.get("name", "")), str(reference.get("key", ""))
     found = cluster.config_map(name)
     if found is None:
-        told = f"Please make sure it has the label {CONFIG_MAP_TYPE}: Parameter to be detectable by the controller"
-        raise NotThere(f"ConfigMap '{name}' does not exist. {told}")
+        message = f"Please make sure it has the label {CONFIG_MAP_TYPE}: Parameter to be detectable by the controller"
+        raise NotThere(f"ConfigMap '{name}' does not exist. {message}")
     if (found["metadata"].get("labels") or {}).get(CONFIG_MAP_TYPE) != "Parameter":
         raise ValueError(f"ConfigMap '{name}' needs to have the label {CONFIG_MAP_TYPE}: Parameter to load parameters")
     if key not in (found.get("data") or {}):

@@ -36,6 +36,6 @@ def _evaluated(name: str, expression: str, values: Mapping[str, str]) -> str:
     except ExpressionError as error:
         raise MetadataError(f'failed to evaluate label "{name}" expression "{expression}": {error}') from None
     if not isinstance(found, str):
-        told = f"evaluted to {kind_of(found)} but must be a string"  # so it is spelt in Argo
-        raise MetadataError(f'failed to evaluate label "{name}" expression "{expression}" {told}')
+        message = f"evaluted to {kind_of(found)} but must be a string"  # so it is spelt in Argo
+        raise MetadataError(f'failed to evaluate label "{name}" expression "{expression}" {message}')
     return found

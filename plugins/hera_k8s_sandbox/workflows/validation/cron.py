@@ -27,8 +27,8 @@ def _validate(cron: Json, source: Source) -> None:
     if not isinstance(spec, dict):
         raise WorkflowInvalid("spec is required")
     if len(name) > _LONGEST_NAME:
-        told = f'cron workflow name "{name}" must not be more than {_LONGEST_NAME} characters long'
-        raise WorkflowInvalid(f"{told} (currently {len(name)})")
+        message = f'cron workflow name "{name}" must not be more than {_LONGEST_NAME} characters long'
+        raise WorkflowInvalid(f"{message} (currently {len(name)})")
     _check_schedules(spec)
     policy = spec.get("concurrencyPolicy") or ""
     if policy not in _POLICIES:
@@ -43,8 +43,8 @@ def _validate(cron: Json, source: Source) -> None:
 
 def _check_schedules(spec: Json) -> None:
     if spec.get("schedule"):
-        told = "spec.schedule is not a field of Argo 4.0 and later"
-        raise WorkflowInvalid(f'{told}: write it as a list, spec.schedules: ["{spec["schedule"]}"]')
+        message = "spec.schedule is not a field of Argo 4.0 and later"
+        raise WorkflowInvalid(f'{message}: write it as a list, spec.schedules: ["{spec["schedule"]}"]')
     if not spec.get("schedules"):
         raise WorkflowInvalid("cron workflow must have at least one schedule")
     if len(spec["schedules"]) > _MOST_SCHEDULES:

@@ -50,8 +50,8 @@ def _check_source(at: str, source: Json, kind: str) -> None:
     if not any(source.get(field) for field in wanted):
         raise WorkflowInvalid(f"{at}.{' or '.join(wanted)} must be specified for {_NAMES[kind]} templates")
     if sum(1 for field in _SOURCES if source.get(field)) > 1:
-        told = "choose one of: path, jqFilter, jsonPath, parameter, raw, expression"
-        raise WorkflowInvalid(f"{at} has multiple valueFrom types specified. {told}")
+        message = "choose one of: path, jqFilter, jsonPath, parameter, raw, expression"
+        raise WorkflowInvalid(f"{at} has multiple valueFrom types specified. {message}")
     if source.get("expression"):
         check_expression(f"{at}.valueFrom.expression", str(source["expression"]))
     if source.get("jqFilter"):

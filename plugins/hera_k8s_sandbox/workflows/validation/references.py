@@ -50,7 +50,7 @@ def check_references(
 def check_expression(where: str, text: str) -> None:
     """Whether an expression can be read and calls only functions that are there.
 
-    Argo leaves it unread until it is evaluated; what it would then fail on is told before the first task.
+    Argo leaves it unread until it is evaluated; the sandbox reports such an error before the first task.
     """
     try:
         check(text)

@@ -47,8 +47,8 @@ def validate(workflow: Json, *, lint: bool = False, source: Source = no_source) 
 def _validate(workflow: Json, *, lint: bool, source: Source) -> None:
     name = (workflow.get("metadata") or {}).get("name") or ""
     if len(name) > _LONGEST_NAME:
-        told = f'workflow name "{name}" must not be more than {_LONGEST_NAME} characters long'
-        raise WorkflowInvalid(f"{told} (currently {len(name)})")
+        message = f'workflow name "{name}" must not be more than {_LONGEST_NAME} characters long'
+        raise WorkflowInvalid(f"{message} (currently {len(name)})")
     spec = workflow.get("spec")
     if not isinstance(spec, dict):
         raise WorkflowInvalid("spec is required")

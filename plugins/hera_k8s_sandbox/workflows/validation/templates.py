@@ -41,8 +41,8 @@ def check_template(template: Json, scope: Scope) -> None:
             raise unsupported(f"{where}.{field}")
     kinds = [kind for kind in _KINDS if template.get(kind) is not None]
     if len(kinds) != 1:
-        told = "multiple template types specified" if kinds else "template type unspecified"
-        raise WorkflowInvalid(f"{where} {told}. choose one of: {', '.join(_KINDS)}")
+        message = "multiple template types specified" if kinds else "template type unspecified"
+        raise WorkflowInvalid(f"{where} {message}. choose one of: {', '.join(_KINDS)}")
     leaf = kinds[0] in ("container", "script", "containerSet")
     _inputs(where, template)
     check_input_artifacts(where, template, leaf=leaf)

@@ -89,8 +89,8 @@ def _await(client: Client, resource: Json, template: Json) -> Json:
         except Refused as refused:
             if refused.reason != "NotFound":
                 raise
-            told = "The resource has been deleted while its status was still being checked. Will not be retried"
-            raise ActionFailed(f"{told}: {refused}") from None
+            message = "The resource has been deleted while its status was still being checked. Will not be retried"
+            raise ActionFailed(f"{message}: {refused}") from None
         if is_met(resource, success, failure):
             return resource
         time.sleep(_PAUSE)
