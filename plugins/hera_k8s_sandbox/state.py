@@ -1,4 +1,4 @@
-"""The state that every part of a running sandbox is handed."""
+"""The state that all parts of a running sandbox share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def two_for_each_processor() -> int:
-    """How many tasks run at a time unless it is said."""
+    """The default number of tasks that run at a time."""
     return 2 * (os.cpu_count() or 1)
 
 

@@ -129,7 +129,7 @@ def _validate_content(versions: list[Json]) -> Iterator[Cause]:
     alike = len({str(one.get("schema")) for one in versions}) == 1
     for index, one in enumerate(versions):
         where = f"spec.versions[{index}]"
-        above = "spec" if len(versions) == 1 else where  # what all versions have in common is looked at once
+        above = "spec" if len(versions) == 1 else where  # what all versions have in common is checked once
         yield from _validate_column(one.get("additionalPrinterColumns") or (), f"{above}.additionalPrinterColumns")
         yield from _validate_scale((one.get("subresources") or {}).get("scale"), f"{above}.subresources.scale")
         schema = (one.get("schema") or {}).get("openAPIV3Schema")
@@ -243,7 +243,7 @@ def _validate_root(schema: Json, where: str) -> Iterator[Cause]:
 
 
 def _validate_structure(schema: Json, where: str) -> Iterator[Cause]:
-    """Whether a schema says of each field which type it has."""
+    """Check that a schema gives the type of each field."""
     kind = schema.get("type")
     if "$ref" in schema:
         yield forbidden_field(f"{where}.$ref", "$ref is not supported")

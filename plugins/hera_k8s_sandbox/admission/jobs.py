@@ -97,7 +97,7 @@ def validate_job(obj: Json) -> Iterator[Cause]:
 def validate_job_update(old: Json, new: Json) -> Iterator[Cause]:
     """What is wrong with a change of a job."""
     before, after = old["spec"], new["spec"]
-    yield from _validate_spec(after)  # the API server looks twice, and lists what it finds twice
+    yield from _validate_spec(after)  # the API server validates twice, and lists each error twice
     yield from _validate_selector(after)
     yield from _validate_scaling(before, after)
     if before.get("selector") != after.get("selector"):
@@ -121,7 +121,7 @@ def _validate_scaling(before: Json, after: Json) -> Iterator[Cause]:
 
 
 def _template_may_be(old: Json, after: Json) -> bool:
-    """Only while a job is suspended and nothing runs may it be said anew where its pods run, and with what."""
+    """Scheduling and resources of pods may change only while a job is suspended and nothing runs."""
     before = old["spec"]["template"]
     status = old.get("status") or {}
     suspended = any(one["type"] == "Suspended" and one["status"] == "True" for one in status.get("conditions") or ())
@@ -335,7 +335,7 @@ def _sorted(value: Any) -> Any:
 
 
 def _internal(field: str, value: Any) -> Any:
-    """A policy as messages show it: in the server's own form of it, with what was not said."""
+    """A policy as messages show it: in the server's own form, unset fields included."""
     if isinstance(value, list):
         return [_internal(field, each) for each in value]
     if not isinstance(value, dict):

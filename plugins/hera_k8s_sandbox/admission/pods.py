@@ -115,7 +115,7 @@ def validate_pod_update(old: Json, new: Json) -> Iterator[Cause]:
 
 
 def set_pod_status_defaults(obj: Json) -> None:
-    """Fill in, in place, what the API server fills in when somebody writes a pod's status."""
+    """Set the API server's defaults of a pod's status, in place."""
     status = obj.get("status")
     if not isinstance(status, dict):
         return

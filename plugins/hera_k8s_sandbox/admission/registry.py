@@ -137,7 +137,7 @@ def validate_new(resource: Resource, obj: Json) -> list[Cause]:
 
 
 def validate_status(resource: Resource, obj: Json) -> list[Cause]:
-    """What is wrong with a new status of an object; it is looked at by itself, as messages tell."""
+    """The errors of a new status of an object, which is validated apart from the rest."""
     schema = ((resource.schema or {}).get("properties") or {}).get("status")
     if not isinstance(schema, dict) or obj.get("status") is None:
         return []

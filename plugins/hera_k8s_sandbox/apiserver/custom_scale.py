@@ -1,4 +1,4 @@
-"""Scale of custom kinds: the subresource that says how many replicas there are, whatever the kind calls that."""
+"""Scale of custom kinds: the subresource with the number of replicas, whatever the kind calls that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deletion: what a client says, or leaves unsaid, about what a deleted object owns."""
+"""Delete options: propagation policy, grace period and their defaults."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ def propagation(request: web.Request, resource: Resource, options: Json) -> str:
 
 
 def keeps_pods(request: web.Request, resource: Resource, options: Json) -> bool:
-    """Whether somebody deletes jobs without saying what becomes of their pods: for old clients' sake they stay."""
-    said = options.get("propagationPolicy") or request.query.get("propagationPolicy")
-    return resource is JOBS and not said and options.get("orphanDependents") is None
+    """Whether jobs are deleted without a propagation policy: for the sake of old clients their pods are kept."""
+    policy = options.get("propagationPolicy") or request.query.get("propagationPolicy")
+    return resource is JOBS and not policy and options.get("orphanDependents") is None

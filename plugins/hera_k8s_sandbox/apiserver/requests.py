@@ -107,7 +107,7 @@ def _bad_dry_run(method: str, values: list[str]) -> ApiError:
 
 
 def bad_policy(policy: object) -> ApiError:
-    """422: a deletion says what is to become of what the object owns in words that do not exist."""
+    """422: a deletion has an unknown propagation policy."""
     cause = unsupported_value("propagationPolicy", policy, (*garbage.POLICIES, "nil"))
     return invalid(_options("DeleteOptions"), "", [cause])
 

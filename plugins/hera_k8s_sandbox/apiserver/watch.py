@@ -85,7 +85,7 @@ async def _write(response: web.StreamResponse, store: Store, subscription: Subsc
 
 
 def error_line(error: ApiError) -> bytes:
-    """An ERROR event, by which a watch tells that it cannot go on."""
+    """An ERROR event, which ends a watch."""
     return json.dumps({"type": "ERROR", "object": error.status()}, separators=(",", ":")).encode() + b"\n"
 
 

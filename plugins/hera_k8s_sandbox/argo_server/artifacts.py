@@ -1,4 +1,4 @@
-"""Artifacts: the Argo server hands them out to whoever may read their workflow."""
+"""Artifacts, which the Argo server serves to everyone who may read their workflow."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class ArgoHandlers:
         self._store = state.store
 
     def _identify(self, request: web.Request) -> Identity:
-        """As whom the request is made; the Argo server of a cluster lets nobody in without a token."""
+        """The identity of a request; the Argo server of a cluster rejects requests without a token."""
         identity = self._state.access.authenticate(request, bare=True)
         if identity.anonymous:
             message = "token not valid. see https://argo-workflows.readthedocs.io/en/latest/faq/"
@@ -89,9 +89,9 @@ def answering(handler: Handler, state: SandboxState) -> Handler:
             return answered
         except ApiError as error:
             return _error(error)
-        except (web.HTTPException, ConnectionError):  # the latter: whoever read a stream has left
+        except (web.HTTPException, ConnectionError):  # the latter: the reader of a stream has disconnected
             raise
-        except Exception as error:  # a fault of ours
+        except Exception as error:  # an internal error
             log.exception("%s %s failed", request.method, request.path)
             return _error(ApiError(500, "InternalError", f"the sandbox failed: {type(error).__name__}"))
 
@@ -153,7 +153,7 @@ def place_of(request: web.Request) -> tuple[str, str]:
 
 
 def label_creator(obj: Json, identity: Identity) -> None:
-    """Say on an object who made it, whatever it says itself."""
+    """Label an object with its creator, overwriting labels of the request."""
     obj["metadata"].setdefault("labels", {})[CREATOR_LABEL] = _label_of(identity)
 
 

@@ -196,7 +196,7 @@ class ArgoApi(ArgoHandlers):
         return stream.response
 
     def unimplemented(self, what: str) -> Handler:
-        """A handler that refuses by name."""
+        """A handler of an unsupported request, which rejects it by name."""
 
         async def refuse(request: web.Request) -> web.StreamResponse:
             self._identify(request)

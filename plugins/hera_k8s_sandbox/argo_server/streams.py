@@ -30,7 +30,7 @@ _STATUS: Final = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404
 
 
 def grpc_code(error: ApiError) -> int:
-    """The gRPC code by which the Argo server tells an error."""
+    """The gRPC code with which the Argo server reports an error."""
     return _GRPC.get(error.code, 13)
 
 
@@ -78,7 +78,7 @@ class Stream:
             await self._write(dumps(self._fields.apply({"error": message | {"http_status": _STATUS.get(code, "")}})))
 
     async def alive(self, waiting: Awaitable[Any]) -> Any:
-        """Wait, and meanwhile show the client that somebody is there."""
+        """Wait, and send keep-alives meanwhile."""
         task = asyncio.ensure_future(waiting)
         try:
             while True:

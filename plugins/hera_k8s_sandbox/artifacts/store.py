@@ -40,7 +40,7 @@ class ArtifactStore:
         return found
 
     def save(self, namespace: str, key: str, source: Path, archive: Json) -> None:
-        """Keep a file or directory under a key, packed as `archive` says. Raises ArtifactMissing."""
+        """Store a file or directory under a key, packed according to `archive`. Raises ArtifactMissing."""
         if not source.exists():
             raise ArtifactMissing(f"{source.name}: no such file or directory")
         name, source = source.name, source.resolve()
@@ -231,4 +231,4 @@ def _settle(unpacked: Path, target: Path) -> None:
     else:
         shutil.move(source, target)
         if source == unpacked:
-            unpacked.mkdir()  # whoever made it removes it
+            unpacked.mkdir()  # the caller removes it

@@ -55,7 +55,7 @@ def add_active(status: Json, workflow: Json) -> None:
 
 
 def stop_if_due(cron: Json) -> None:
-    """Let there be no further runs when the stop strategy says so. Raises CronConditionError."""
+    """Stop further runs when the stop strategy is met. Raises CronConditionError."""
     if is_to_stop(cron):
         status_of(cron)["phase"] = "Stopped"
         cron["metadata"].setdefault("labels", {})[CRON_COMPLETED] = "true"

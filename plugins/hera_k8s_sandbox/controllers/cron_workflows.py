@@ -79,7 +79,7 @@ class CronController:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Go on with what is there; what was missed meanwhile is made up for as its deadline allows."""
+        """Start to watch; runs that were missed meanwhile are made up for within their deadlines."""
         work = (
             reconcile(self._store, CRON_WORKFLOWS, self._take),
             reconcile(self._store, WORKFLOWS, self._take_child, labels=parse_labels(CRON_LABEL)),
@@ -286,7 +286,7 @@ def _problem_of(cron: Json, state: SandboxState) -> str | None:
 
 
 def _missed(cron: Json, schedules: list[Schedule]) -> int | None:
-    """The last time that was missed while nobody looked, if its deadline has not passed yet."""
+    """The last time that was missed while the controller did not run, if its deadline has not passed."""
     spec, last = cron["spec"], (cron.get("status") or {}).get("lastScheduledTime")
     deadline = spec.get("startingDeadlineSeconds")
     used = (cron["metadata"].get("annotations") or {}).get(LAST_USED_SCHEDULE)

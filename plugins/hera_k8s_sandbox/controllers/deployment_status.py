@@ -21,7 +21,7 @@ _DONE: Final = "NewReplicaSetAvailable"
 
 @dataclass
 class RolloutProgress:
-    """What happened in one look: names of ReplicaSets, why one was refused, whether a name was taken."""
+    """What happened in one sync: names of ReplicaSets, why one was refused, whether a name was taken."""
 
     created: str = ""
     found: str = ""
@@ -70,7 +70,7 @@ def _progress(
     status: Json,
     conditions: _Conditions,
 ) -> float | None:
-    """Say how the rollout goes on; the seconds until it takes too long."""
+    """Set the condition Progressing; the seconds until the deadline."""
     before: Json = deployment.get("status") or {}
     known = conditions.find(PROGRESSING)
     if deployment["spec"].get("paused"):

@@ -42,7 +42,7 @@ class DeploymentController:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Go on with what is there."""
+        """Start to watch, beginning with the objects that exist."""
         work = (
             reconcile(self._store, DEPLOYMENTS, self._take),
             reconcile(self._store, REPLICA_SETS, self._take_set),
@@ -85,7 +85,7 @@ class DeploymentController:
 
 
 class _Rollout:
-    """One look at a Deployment; `run` once."""
+    """One sync of a Deployment; `run` once."""
 
     def __init__(self, state: SandboxState, deployment: Json, sets: list[Json]) -> None:
         self._state = state

@@ -1,6 +1,6 @@
 """Endpoints: which ready pods stand behind a service, in the old form and in slices.
 
-Nobody carries what is sent to a service's address to them: all pods have this machine's loopback for an address.
+Traffic to a service's address is not forwarded: all pods have this machine's loopback for an address.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class EndpointsController:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Go on with what is there."""
+        """Start to watch, beginning with the objects that exist."""
         work = (reconcile(self._store, SERVICES, self._take), reconcile(self._store, PODS, self._take_pod))
         self._tasks = [asyncio.create_task(each) for each in work]
 
@@ -103,7 +103,7 @@ class EndpointsController:
         return None
 
     def _trigger(self, key: Key, service: Json, pods: list[Json]) -> Json:
-        """The annotation that says since when there is something to write, if anything of it has a time."""
+        """The annotation with the time of the change that triggered the write, if known."""
         now = {"": service["metadata"]["creationTimestamp"]} | {pod["metadata"]["name"]: _since(pod) for pod in pods}
         before = self._triggers.get(key, {})
         self._triggers[key] = now
@@ -263,7 +263,7 @@ def _endpoint(service: Json, pod: Json) -> Json:
 
 
 def _subset(service: Json, group: _Group) -> Json:
-    """The part of an Endpoints object that tells of these pods; empty for none."""
+    """The subset of an Endpoints object that lists these pods; empty for none."""
     ready: list[Json] = []
     others: list[Json] = []
     for pod in group.pods:

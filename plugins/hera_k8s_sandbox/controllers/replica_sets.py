@@ -22,7 +22,7 @@ from hera_k8s_sandbox.store.store import Event, now_text
 from hera_k8s_utils._types import Json
 
 _COMPONENT: Final = "replicaset-controller"
-_MOST_AT_ONCE: Final = 100  # pods made or removed in one look; the loop has others to serve
+_MOST_AT_ONCE: Final = 100  # pods created or deleted in one sync; the loop has other work
 _AGAIN: Final = 1.0  # seconds until a pod that was refused is tried again
 
 
@@ -36,7 +36,7 @@ class ReplicaSetController:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Go on with what is there."""
+        """Start to watch, beginning with the objects that exist."""
         work = (reconcile(self._store, REPLICA_SETS, self._take), reconcile(self._store, PODS, self._take_pod))
         self._tasks = [asyncio.create_task(each) for each in work]
 

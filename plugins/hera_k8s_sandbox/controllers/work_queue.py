@@ -1,4 +1,4 @@
-"""Looks: what a controller has to look at again, and when; a look that takes long is not repeated at once."""
+"""Work queue of a controller: which keys to sync, and when. A sync that takes long is not repeated at once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ Key = tuple[str, str]  # namespace, name
 
 log = logging.getLogger(__name__)
 
-_SHARE: Final = 10  # a look that takes a second is followed by ten without one
+_SHARE: Final = 10  # seconds without a sync after a sync of one second
 
 
 class WorkQueue:
-    """The looks of one controller; look: does for a key what is to be done, and says in how many seconds again.
+    """The keys that one controller has to sync.
 
-    share: after a look that takes a second come so many without one.
+    what: the kind of the objects, for the log.
+    sync: brings the object of a key to its desired state; the seconds until its next sync, or None.
+    share: seconds without a sync of an object after a sync of one second.
     """
 
     def __init__(self, what: str, sync: Callable[[Key], float | None], *, share: float = _SHARE) -> None:
@@ -31,11 +33,11 @@ class WorkQueue:
 
     @property
     def idle(self) -> bool:
-        """Whether no look is planned."""
+        """Whether no sync is due."""
         return not self._timers
 
     def enqueue(self, key: Key, delay: float = 0.0) -> None:
-        """Look at an object after a delay in seconds, sooner if that was planned already."""
+        """Sync an object after a delay in seconds, or earlier if that is scheduled already."""
         loop = asyncio.get_running_loop()
         when = max(loop.time() + delay, self._not_before.get(key, 0.0))
         timer = self._timers.get(key)
@@ -46,13 +48,13 @@ class WorkQueue:
         self._timers[key] = loop.call_at(when, self._run, key)
 
     def forget(self, key: Key) -> None:
-        """An object is gone."""
+        """Drop the key of an object that is gone."""
         self._not_before.pop(key, None)
         if (timer := self._timers.pop(key, None)) is not None:
             timer.cancel()
 
     def stop(self) -> None:
-        """Look at nothing any more."""
+        """Drop all keys."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

@@ -41,7 +41,7 @@ class WorkflowCluster:
         self._kubelet.stop(self._namespace, name)
 
     def config_map(self, name: str, namespace: str = "") -> Json | None:
-        """A config map, of the workflow's namespace unless another is said; None when it is not there."""
+        """A config map, by default of the workflow's namespace; None when it does not exist."""
         return self._state.store.find(CONFIG_MAPS, namespace or self._namespace, name)
 
     def keep(self, name: str, key: str, entry: str) -> None:

@@ -65,7 +65,7 @@ class WorkflowWorker:
         self._unwritten = True
         self._wanted: float | None = 0.0  # when to advance, on the loop's clock; None: when something happens
         self._written = 0
-        self._measured = LARGEST  # bytes above which its size is looked at again
+        self._measured = LARGEST  # bytes above which its size is measured again
         self._exceeded = False
         self._finished_pods: dict[str, Json] = {}
 
@@ -75,7 +75,7 @@ class WorkflowWorker:
         return self._wanted is None and not self._unwritten
 
     def on_change(self, event: Event) -> None:
-        """Somebody wrote the workflow: they may want it stopped."""
+        """Process an update of the workflow by a client, such as a stop."""
         if event.version == self._written:
             return
         self.operation.take(event.object)
@@ -193,7 +193,7 @@ class WorkflowWorker:
         return self._exceeded
 
     def _clean_up(self) -> None:
-        """Label and, as podGC says, delete pods whose end is written."""
+        """Label pods whose end is written, and delete them according to podGC."""
         finished, self._finished_pods = self._finished_pods, {}
         operation, store = self.operation, self._state.store
         namespace = operation.workflow["metadata"]["namespace"]
@@ -231,7 +231,7 @@ class WorkflowWorker:
 
 
 def failed_on(error: Exception) -> str:
-    """What a workflow that cannot be driven says of it."""
+    """The message of a workflow that cannot be run."""
     return f"the sandbox failed on this workflow: {type(error).__name__}: {error}"
 
 

@@ -59,7 +59,7 @@ class Controller:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing runs, and nothing will unless somebody asks for something.
+        """Whether nothing runs, and nothing will before another request.
 
         A workflow whose pods wait for what is not there, such as a claim, does not count; the next start takes it up.
         """
@@ -67,7 +67,7 @@ class Controller:
         return not busy and all(driven.waits for driven in self._running.values())
 
     async def start(self) -> None:
-        """Choose how tasks see their mounts and go on with what is there. Raises ValueError for a bad option."""
+        """Choose how tasks see their mounts and resume the workflows. Raises ValueError for a bad option."""
         state = self._state
         view = await asyncio.to_thread(choose_view, state.runner_kind, state.directory)
         self.mounts = view.kind
@@ -107,7 +107,7 @@ class Controller:
         return WorkflowHook(pod, self._state.directory, self.mounts)
 
     async def stop(self) -> None:
-        """Write the last states and kill what runs; the next start goes on from there."""
+        """Write the last states and kill what runs; the next start continues from there."""
         for uid in list(self._removals):
             self._forget_removal(uid)
         for driven in self._running.values():
@@ -223,7 +223,7 @@ class Controller:
             self._plan_removal(workflow)
 
     def _plan_removal(self, workflow: Json) -> None:
-        """Delete a workflow that has ended when its ttlStrategy says."""
+        """Delete a workflow that has ended after its ttlStrategy."""
         due, meta = _removal_time(workflow), workflow["metadata"]
         self._forget_removal(meta["uid"])
         if due is None:

@@ -81,7 +81,7 @@ def conflict(
     name: str,
     why: str = ("the object has been modified; please apply your changes to the latest version and try again"),
 ) -> ApiError:
-    """409: somebody else wrote in between, or a precondition does not hold."""
+    """409: the object was changed in between, or a precondition does not hold."""
     message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}'
     return ApiError(409, "Conflict", message, details=_details(resource, name))
 
@@ -122,7 +122,7 @@ def bad_request(message: str) -> ApiError:
 
 
 def unauthorized() -> ApiError:
-    """401: the token is not one of ours, or has expired."""
+    """401: the token is not one of this sandbox, or has expired."""
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 

@@ -88,7 +88,7 @@ def sign(claims: Json, key: bytes) -> str:
 
 
 def verify(token: str, key: bytes) -> Json | None:
-    """The claims of a token that we signed; None for any other text. Time is not looked at."""
+    """The claims of a token that this sandbox signed; None for any other text. Expiry is not checked."""
     signed, _, signature = token.rpartition(".")
     try:
         if signed.count(".") != 1 or not hmac.compare_digest(_decode(signature), _digest(signed, key)):

@@ -72,7 +72,7 @@ def validate_finalizers(old: Json, new: Json) -> Iterator[Cause]:
         message = (
             f"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{shown}}}"
         )
-        for _ in range(2):  # the API server looks twice, and lists what it finds twice
+        for _ in range(2):  # the API server validates twice, and lists each error twice
             yield forbidden_field("metadata.finalizers", message)
 
 

@@ -1,4 +1,4 @@
-"""One container of a pod: started, looked at by its probes, and started again as its restart policy says."""
+"""One container of a pod: started, probed, and restarted according to its restart policy."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ContainerConfig:
 
 
 class ContainerRun:
-    """One container; `status` is what the pod's status says of it."""
+    """One container; `status` is its entry in the pod's status."""
 
     def __init__(self, config: ContainerConfig, container: Json, *, init: bool, before: Json | None) -> None:
         """before: its status when an earlier server ran the pod, which is then its last state."""
@@ -354,8 +354,8 @@ class ContainerRun:
                 return left.decode("utf-8", "replace")
         if self.container.get("terminationMessagePolicy") != "FallbackToLogsOnError" or ended.exit_code == 0:
             return ""
-        said = logs.read_result(self.log_directory / logs.OUTPUT, _LARGEST_MESSAGE)
-        return "\n".join(said.splitlines()[-_MESSAGE_LINES:])
+        output = logs.read_result(self.log_directory / logs.OUTPUT, _LARGEST_MESSAGE)
+        return "\n".join(output.splitlines()[-_MESSAGE_LINES:])
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         job = asyncio.ensure_future(work)

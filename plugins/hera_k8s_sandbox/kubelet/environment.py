@@ -168,7 +168,7 @@ def resource_of(pod: Json, reference: Json, container: Json | None = None) -> st
     amount = quantities.read_quantity(str(given)) if given is not None else None
     if amount is None:
         amount = _of_the_node(what) if kind == "limits" else Fraction(0)
-    divisor = quantities.read_quantity(str(reference.get("divisor") or "1")) or Fraction(1)  # 0: it was not said
+    divisor = quantities.read_quantity(str(reference.get("divisor") or "1")) or Fraction(1)  # 0: not set
     return str(math.ceil(amount / divisor))
 
 

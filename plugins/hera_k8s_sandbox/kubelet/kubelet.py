@@ -37,7 +37,7 @@ HookFor = Callable[[Json], "PodHook | None"]
 """What a controller does beside a pod of its own; None for a pod that is none of its."""
 
 SCHEDULER: Final = "default-scheduler"
-_SAMPLE: Final = 0.25  # seconds between looks at the logs of what runs
+_SAMPLE: Final = 0.25  # seconds between samples of the logs of running containers
 _ABANDONED: Final = "the sandbox was stopped while this pod ran"
 _KEPT: Final = ("qosClass", "nominatedNodeName", "resourceClaimStatuses")  # of a status, what is not the kubelet's
 
@@ -237,7 +237,7 @@ class Kubelet:
             self._waiting.add(key)
         except ApiError:  # the pod was deleted meanwhile
             pass
-        except Exception as error:  # whatever happens, the pod ends and the worker goes on
+        except Exception as error:  # whatever happens, the pod ends and the worker continues
             self._fail(key, f"the sandbox could not run this pod: {error}")
         finally:
             del self._runs[key]
@@ -339,7 +339,7 @@ class Kubelet:
 
 
 class _NodePodContext:
-    """What a pod of the sandbox knows of it, and whom it tells: the store."""
+    """The context of a pod in the sandbox: look-ups in the store, and writes to it."""
 
     def __init__(self, state: SandboxState, pod: Json, *, hooked: bool) -> None:
         self._state = state

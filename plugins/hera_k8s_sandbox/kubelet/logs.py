@@ -1,6 +1,6 @@
 """Logs: what containers wrote, line by line with the time of each line.
 
-A container writes straight into files; nobody stands in between. What is kept beside them is how long they were at
+A container writes straight into files, without a process in between. What is kept beside them is how long they were at
 which time, noted by a sampler while the container runs and by every reader. So a line's time is known to a fraction
 of a second, and is the same whenever the line is read again.
 """
@@ -153,7 +153,7 @@ def require_started(pod: Json, container: str = "main", *, previous: bool = Fals
 
 
 def is_running(pod: Json, container: str, attempt: int = 0) -> bool:
-    """Whether that run of a container goes on."""
+    """Whether that run of a container is still in progress."""
     phase = (pod.get("status") or {}).get("phase")
     status = _status_of(pod, container)
     if not status:

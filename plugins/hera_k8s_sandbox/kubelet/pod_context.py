@@ -9,7 +9,7 @@ from typing import Protocol
 
 from hera_k8s_utils._types import Json
 
-TOKEN_SECONDS = 3600  # what a projected token lives unless its volume says otherwise
+TOKEN_SECONDS = 3600  # default lifetime of a projected token
 
 
 class PodBlocked(Exception):

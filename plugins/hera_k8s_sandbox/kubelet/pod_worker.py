@@ -9,10 +9,10 @@ pods are run with (`Tools`). So the sandbox's kubelet and a test's kubelet for a
     except Waits:
         ...                            # nothing runs; try `prepare` again when something has changed
     await run.run()                    # to its end: Succeeded, Failed, or stopped
-    run.stop(seconds)                  # meanwhile, from the same loop: it is deleted, or somebody wants it to end
+    run.stop(seconds)                  # meanwhile, from the same loop: the pod is deleted, or must end
 
 The pod is the object as it is when it is bound: with `spec.nodeName`, uid and namespace. When a pod that is being
-deleted has ended, whoever runs it removes the object. Everything happens on one event loop; processes are waited
+deleted has ended, the caller removes the object. Everything happens on one event loop; processes are waited
 for by the runner's threads.
 """
 
@@ -38,7 +38,7 @@ from hera_k8s_utils._types import Json
 
 SCRATCH: Final = ("containers", "volumes")  # what a pod's directory holds only while it runs
 DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
-_GRACE: Final = 30.0  # seconds, what Kubernetes gives unless a pod says otherwise
+_GRACE: Final = 30.0  # seconds, Kubernetes' default
 _RETRY: Final = 2.0  # seconds until a container that waits for something looks again by itself
 _REFUSED: Final = ("shareProcessNamespace", "hostPID")  # each container is a tree of processes of its own
 
@@ -135,7 +135,7 @@ class PodRun:
 
     @property
     def grace(self) -> float:
-        """Seconds that its containers get to end when nobody says otherwise."""
+        """Seconds that its containers get to end by default."""
         seconds = self.pod["spec"].get("terminationGracePeriodSeconds")
         return _GRACE if seconds is None else float(seconds)
 
@@ -191,7 +191,7 @@ class PodRun:
     def stop(self, grace: float | None = None) -> None:
         """End it: ask its containers, and kill them after some seconds (without: as the pod says).
 
-        May be repeated with less grace; otherwise nobody is asked twice.
+        May be repeated with less grace; otherwise each container is asked once.
         """
         wanted = self.grace if grace is None else grace
         if self._grace is not None and wanted >= self._grace:
@@ -209,7 +209,7 @@ class PodRun:
                 one.stop(0)
 
     def end_containers(self, names: Collection[str]) -> None:
-        """End some of its containers: nobody needs them any more."""
+        """End some of its containers, which are no longer needed."""
         for one in self._containers.regular:
             if one.name in names and one.ended is None:
                 one.stop(self.grace)
@@ -372,7 +372,7 @@ class PodRun:
             self._report()
 
     def _is_over(self) -> bool:
-        """Whether the last report comes next: what there is to say is said then."""
+        """Whether the last report comes next, which then contains all changes."""
         return not self._containers.init and all(one.over for one in self._containers.regular)
 
     def _show_waiting(self, waits: PodBlocked) -> None:

@@ -25,13 +25,17 @@ _LONGEST: Final = 365 * 24 * 3600.0  # seconds
 
 @dataclass(frozen=True)
 class Prober:
-    """What it takes to look at one container: its specification, and a way to run a command as it would."""
+    """Probes of one container.
+
+    container: its specification.
+    run_inside: runs a command as the container would.
+    """
 
     container: Json
     run_inside: RunInside
 
     async def attempt(self, action: Json, seconds: float) -> str:
-        """Do what a probe or a hook says, for so many seconds at most; what went wrong, or empty."""
+        """Perform the action of a probe or a hook, for so many seconds at most; the error, or empty."""
         try:
             return await asyncio.wait_for(self._act(action, seconds), seconds)
         except (asyncio.TimeoutError, TimeoutError):

@@ -52,7 +52,7 @@ def _condition(kind: str, reason: str, message: str, status: str = "True") -> Js
 
 
 def _merged(found: list[Json], wanted: list[Json]) -> list[Json]:
-    """The conditions, each as it was if it says the same."""
+    """The conditions, each kept as it was unless it changes."""
     before = {one["type"]: one for one in found}
     kept = [before.get(one["type"]) for one in wanted]
     return [

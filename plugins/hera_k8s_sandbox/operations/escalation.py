@@ -1,4 +1,4 @@
-"""Escalation: nobody grants by a role or a binding what he may not do himself."""
+"""Escalation: a role or binding may only grant permissions that its author has."""
 
 from __future__ import annotations
 

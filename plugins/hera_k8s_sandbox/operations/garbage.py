@@ -56,7 +56,7 @@ def follow(store: Store, gone: Json, delete: Delete, release: Release) -> None:
 
 
 def _collect(store: Store, dependent: Entry, uid: str, delete: Delete, policy: str) -> None:
-    """Delete what an object owned, unless somebody else owns it, too."""
+    """Delete an object's dependent unless it has another owner."""
     others = [one for one in dependent.meta.get("ownerReferences") or () if one.get("uid") != uid]
     with contextlib.suppress(ApiError):  # gone already
         if any(_stays(_owner(store, dependent.object, one)) for one in others):

@@ -225,7 +225,7 @@ def _require_namespace(state: SandboxState, resource: Resource, namespace: str, 
 
 @contextlib.contextmanager
 def _decoding(resource: Resource) -> Iterator[None]:
-    """The API server decodes a body by the kind's schema before it looks into it; we find out by looking."""
+    """The API server decodes a body by the kind's schema first; the sandbox detects wrong types on access."""
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -284,7 +284,7 @@ def _grace_of(pod: Entry, grace: int | None) -> int:
 
 
 def _ask_to_end(pod: Json, seconds: int) -> None:
-    """Mark a pod: whoever runs it ends it, and removes it then."""
+    """Mark a pod: the kubelet ends it and then removes it."""
     meta = pod["metadata"]
     if meta.get("deletionGracePeriodSeconds") == seconds:
         return

@@ -1,4 +1,4 @@
-"""Persistent volume claims: bound to directories of this disk, as their storage class says."""
+"""Persistent volume claims, bound to directories of this disk according to their storage class."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _is_default(storage_class: Json) -> bool:
 
 
 def settle(state: SandboxState, claim: Json) -> None:
-    """Bind a new claim, or tell by an event why it stays Pending."""
+    """Bind a new claim, or record an event with the reason why it stays Pending."""
     if (claim.get("status") or {}).get("phase") == "Bound":
         return
     if "deletionTimestamp" in claim["metadata"]:
@@ -75,7 +75,7 @@ def settle_all(state: SandboxState) -> None:
 
 
 def offer(state: SandboxState, volume: Json) -> None:
-    """Say that a new volume is there to be taken, and look whether a claim waits for it."""
+    """Make a new volume available, and bind a claim that waits for it."""
     if volume["status"].get("phase") != "Pending" or "deletionTimestamp" in volume["metadata"]:
         return
     changed = state.store.change(PERSISTENT_VOLUMES, "", volume["metadata"]["name"], _set_available)
@@ -115,7 +115,7 @@ def _size(volume: Json) -> Fraction:
 
 
 def _bind(state: SandboxState, claim: Json, volume: Json) -> None:
-    """Bind a claim to a volume that somebody made."""
+    """Bind a claim to a volume that was created by hand."""
     meta = claim["metadata"]
     reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "resourceVersion": meta["resourceVersion"]}
     reference |= {key: meta[key] for key in ("namespace", "name", "uid")}
@@ -175,7 +175,7 @@ def class_name(claim: Json) -> str:
 def release(state: SandboxState, claim: Json) -> None:
     """After a claim is gone: its volume and, when the class reclaims by deletion, its files go too.
 
-    Only what was made for the claim: a volume that somebody wrote may name any directory of this disk.
+    Only volumes that were made for the claim: one that was created by hand may name any directory of this disk.
     """
     name, meta = claim["spec"].get("volumeName", ""), claim["metadata"]
     volume = state.store.find(PERSISTENT_VOLUMES, "", name)

@@ -183,7 +183,7 @@ class Authorizer:
         return name is None or self._store.find(SECRETS, namespace, name) is not None
 
     def impersonated(self, request: web.Request, identity: Identity) -> Identity:
-        """As whom the identity wishes to act (`kubectl --as`), if at all. Raises ApiError 403."""
+        """The identity that is impersonated (`kubectl --as`), if any. Raises ApiError 403."""
         headers = request.headers
         name = headers.get("Impersonate-User", "")
         if not name:
@@ -288,7 +288,7 @@ def audiences_of(claims: Json, wanted: Sequence[str]) -> list[str]:
 def refusal(
     identity: Identity, verb: str, group: str, plural: str, namespace: str | None, subresource: str = ""
 ) -> str:
-    """The API server's sentence about what somebody may not do."""
+    """The API server's message for a denied request."""
     what = f"{plural}/{subresource}" if subresource else plural
     where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
     return f'User "{identity.name}" cannot {verb} resource "{what}" in API group "{group}" {where}'

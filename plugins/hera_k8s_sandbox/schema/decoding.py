@@ -30,7 +30,7 @@ from hera_k8s_sandbox.foundation.resource_types import (
 )
 from hera_k8s_utils._types import Json
 
-# The fields of an object besides apiVersion, kind and metadata; kinds that are not here are not looked at.
+# The fields of an object besides apiVersion, kind and metadata; kinds that are not listed are not checked.
 FIELDS: Final[Mapping[Resource, frozenset[str]]] = {
     CONFIG_MAPS: frozenset({"data", "binaryData", "immutable"}),
     SECRETS: frozenset({"data", "stringData", "type", "immutable"}),

@@ -1,4 +1,4 @@
-"""Discovery: what the server says about itself: version, groups, resources."""
+"""Discovery: the server's version, groups and resources."""
 
 from __future__ import annotations
 

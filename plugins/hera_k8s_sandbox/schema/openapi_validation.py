@@ -68,7 +68,7 @@ def decode(model: Model, value: Json, path: str = "") -> Iterator[str]:
             del value[name]
             yield where
         elif value[name] is None:
-            if field.type != TIME or path == "metadata":  # elsewhere a time that is not said is written as null
+            if field.type != TIME or path == "metadata":  # elsewhere an absent time is written as null
                 del value[name]
         elif field.type == QUANTITY:
             value[name] = _amounts(value[name])

@@ -1,6 +1,6 @@
-"""Server-side apply: who owns which fields, so that what an applier drops is removed and nobody is overwritten.
+"""Server-side apply: field managers, so that fields that an applier drops are removed and others' are kept.
 
-Owners are recorded for appliers only; what is written by other verbs belongs to nobody, so that it never conflicts.
+Managers are recorded for appliers only: fields that other verbs wrote have no manager, and never conflict.
 Fields are sets of paths, a path being the keys of `fieldsV1` from the top: ("f:data", "f:colour").
 """
 
@@ -172,7 +172,7 @@ def _merged(live: Any, wanted: Any, field: str = "") -> Any:
 
 
 def _drop(obj: Json, path: Path, kept: set[Path]) -> None:
-    """Remove a field that nobody declares any more, and what is left empty above it."""
+    """Remove a field that no applier declares any more, and its parents that become empty."""
     parent, step = _at(obj, path[:-1]), path[-1]
     if isinstance(parent, dict):
         if isinstance(parent.get(step[2:]), dict) and parent[step[2:]]:

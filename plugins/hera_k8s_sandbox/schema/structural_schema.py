@@ -275,7 +275,7 @@ def _read_url(text: str) -> None:
 
 
 _UUID: Final = r"[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{12}"
-# Formats that are not here are not looked at.
+# Formats that are not listed are not checked.
 _FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
     "date-time": lambda text: "T" in text.upper() and _read_by(_read_time)(text),
     "date": _read_by(date.fromisoformat),

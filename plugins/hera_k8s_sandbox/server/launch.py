@@ -90,7 +90,7 @@ def ensure_running(directory: Path, *, timeout: float = START_TIMEOUT, **options
             return address
         if child is None:
             child = _start(directory, options)
-        elif child.poll() == BUSY:  # somebody else was quicker, or is just ending
+        elif child.poll() == BUSY:  # another server was quicker, or is just ending
             child = None
             strange += _is_illegible(directory)
             if strange >= _STRANGE:
@@ -248,7 +248,7 @@ def _answers(server: files.ServerFile) -> bool:
 
 
 def _is_served(directory: Path) -> bool:
-    """Whether a server holds the lock; that it is free is the last that a server does, even when nobody reaps it.
+    """Whether a server holds the lock; releasing it is the last step of a server, even when its process is not reaped.
 
     Who holds it has written server.json, or is about to: the first that a server does is to remove an old one.
     """

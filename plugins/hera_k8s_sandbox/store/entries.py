@@ -1,4 +1,4 @@
-"""Entries: one version of one object each, kept as JSON text and parsed when somebody looks into it."""
+"""Entries: one version of one object each, kept as JSON text and parsed when it is read."""
 
 from __future__ import annotations
 

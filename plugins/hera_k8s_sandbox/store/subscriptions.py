@@ -1,4 +1,4 @@
-"""Subscriptions: the changes of one resource, remembered for a while and handed to those who watch."""
+"""Subscriptions: the changes of one resource, kept for a while and delivered to watches."""
 
 from __future__ import annotations
 

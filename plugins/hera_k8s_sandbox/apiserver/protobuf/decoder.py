@@ -130,7 +130,7 @@ def _message(name: str, raw: bytes) -> Json:
             found.setdefault(field.name, {}).update(_pair(field.type, _as_bytes(value)))
         elif field.repeated:
             found.setdefault(field.name, []).append(_value(field.type, value))
-        elif value != b"" and (value != 0 or field.zero):  # what is empty was not said
+        elif value != b"" and (value != 0 or field.zero):  # an empty value was not set
             found[field.name] = _value(field.type, value)
     return found
 

@@ -24,7 +24,7 @@ from hera_k8s_utils._types import Json
 
 Key = tuple[str, str]  # namespace, name
 
-_SHARE: Final = 2  # a look that takes a second is followed by two without one
+_SHARE: Final = 2  # seconds without a sync after a sync of one second
 _ENDS: Final = ("Complete", "Failed")
 
 
@@ -45,12 +45,12 @@ class JobController:
         return self._queue.idle
 
     def start(self) -> None:
-        """Go on with what is there."""
+        """Start to watch, beginning with the objects that exist."""
         work = (reconcile(self._store, JOBS, self._take_job), reconcile(self._store, PODS, self._take_pod))
         self._tasks = [asyncio.create_task(each) for each in work]
 
     async def stop(self) -> None:
-        """Look at no job any more; the next start goes on from there."""
+        """Stop to sync jobs; the next start continues from there."""
         self._queue.stop()
         for timer in self._removals.values():
             timer.cancel()
@@ -99,7 +99,7 @@ class JobController:
         return JobSync(self._state, job, memory).run()
 
     def _plan_removal(self, job: Json, ended_at: str) -> None:
-        """Delete a job that has ended when its ttlSecondsAfterFinished says."""
+        """Delete a job that has ended after its ttlSecondsAfterFinished."""
         seconds, meta = job["spec"].get("ttlSecondsAfterFinished"), job["metadata"]
         planned = self._removals.pop(meta["uid"], None)
         if planned is not None:

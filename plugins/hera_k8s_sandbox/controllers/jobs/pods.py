@@ -40,7 +40,7 @@ def is_active(pod: Json) -> bool:
 
 
 def is_ready(pod: Json) -> bool:
-    """Whether a pod says that it is ready."""
+    """Whether a pod has the condition Ready."""
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 

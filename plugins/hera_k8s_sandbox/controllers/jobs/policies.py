@@ -13,7 +13,7 @@ _IGNORE: Final = "Ignore"
 
 
 class PolicyDecision(NamedTuple):
-    """What a podFailurePolicy says of a failed pod; action: empty when no rule matches. message: why the job fails."""
+    """The decision of a podFailurePolicy; action: empty when no rule matches. message: why the job fails."""
 
     action: str = ""
     message: str = ""
@@ -25,7 +25,7 @@ class PolicyDecision(NamedTuple):
 
 
 def apply_failure_policy(job: Json, pod: Json) -> PolicyDecision:
-    """What the job's podFailurePolicy says of a failed pod: the first rule that matches decides."""
+    """Apply the job's podFailurePolicy to a failed pod: the first matching rule decides."""
     for number, rule in enumerate((job["spec"].get("podFailurePolicy") or {}).get("rules") or ()):
         message = _why(rule, pod)
         if message:

@@ -38,7 +38,7 @@ class JobMemory:
 
 
 class JobCounters:
-    """What is to be said of an unfinished job at this moment.
+    """The counters of an unfinished job at this moment.
 
     succeeded, failed: how many pods have, or indexes. done, lost: the indexes that have succeeded and failed. failing:
     the uids of failed pods. delayed: by index, the failed pods that stay until they are replaced.

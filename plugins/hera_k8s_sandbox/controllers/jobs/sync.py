@@ -1,4 +1,4 @@
-"""One look at a job: its pods are counted, some are made or removed, and what came of it is written to its status."""
+"""Sync one Job: count pods, create or delete some, write the status."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ COMPONENT: Final = "job-controller"
 FIRST_BACK_OFF: Final = 0.5  # seconds until a failed pod is replaced, doubled with each failure; a cluster's is 10
 LONGEST_BACK_OFF: Final = 10.0  # a cluster's is 600
 _REFUSED_BACK_OFF: Final = 1.0  # seconds until a pod that could not be made is tried again, doubled likewise
-_MOST_AT_ONCE: Final = 100  # pods made in one look; the loop has others to serve
+_MOST_AT_ONCE: Final = 100  # pods created in one sync; the loop has other work
 
 
 class JobSync(JobCounters):
-    """One look at an unfinished job; `run` once."""
+    """One sync of an unfinished job; `run` once."""
 
     def __init__(self, state: SandboxState, job: Json, memory: JobMemory) -> None:
         super().__init__(state.store, job, memory)
         self._state = state
-        self._again: float | None = None  # seconds until the next look
+        self._again: float | None = None  # seconds until the next sync
 
     def run(self) -> float | None:
-        """Do what is to be done. Returns the seconds until the next look, None: when something happens."""
+        """Sync. Returns the seconds until the next sync, None: at the next change."""
         if not self.status.get("startTime") and not self.suspended:
             self.status["startTime"] = now_text()
         finished = self._finished() or self._failed()
@@ -68,7 +68,7 @@ class JobSync(JobCounters):
     # How it ends
 
     def _finished(self) -> Json | None:
-        """What an earlier look has found already."""
+        """The result that an earlier sync has found."""
         return self._condition("SuccessCriteriaMet") or self._condition("FailureTarget")
 
     def _failed(self) -> Json | None:

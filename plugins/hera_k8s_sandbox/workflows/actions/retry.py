@@ -95,7 +95,7 @@ def retry_workflow(
     wanted = chosen | _failed(tree, chosen)
     reset: set[str] = set()
     removed: set[str] = set()
-    for key in tree.in_order(name):  # what is above is looked at first: what it removes needs no look
+    for key in tree.in_order(name):  # parents first: nodes that they remove need no check
         if key in wanted and key not in removed:
             _reset_path(tree, name, key, reset, removed)
     if given:  # groups are expanded again with the new values

@@ -20,7 +20,7 @@ class SubmitOptionError(ValueError):
 
 
 def apply_options(workflow: Json, options: Json) -> None:
-    """Change a workflow as its submitter wishes. Raises SubmitOptionError."""
+    """Change a workflow according to submit options. Raises SubmitOptionError."""
     meta, spec = workflow["metadata"], workflow["spec"]
     for option, field in _SPEC.items():
         if options.get(option) not in (None, ""):

@@ -10,7 +10,7 @@ from hera_k8s_utils._types import Json
 
 
 def cron_workflow(cron: Json) -> Json:
-    """A workflow of a CronWorkflow that somebody wants now."""
+    """A workflow of a CronWorkflow that is submitted now, apart from its schedule."""
     meta = cron["metadata"]
     return _child(cron, {"generateName": f"{meta.get('name', '')}-", "labels": {}}, now_text())
 

@@ -32,7 +32,7 @@ def wants_to_run(cron: Json) -> bool:
 
 
 def is_to_stop(cron: Json) -> bool:
-    """Whether `spec.stopStrategy` says that there are to be no further runs. Raises CronConditionError."""
+    """Whether `spec.stopStrategy` ends further runs. Raises CronConditionError."""
     strategy = (cron.get("spec") or {}).get("stopStrategy")
     if not strategy:
         return False

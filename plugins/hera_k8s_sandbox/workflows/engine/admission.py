@@ -106,7 +106,7 @@ class NodeAdmission:
         return True
 
     def fields(self, name: str) -> Json:
-        """What a node says of its memoization when it is made."""
+        """The fields about memoization of a new node."""
         found = self._asked.pop(name, None)
         if found is None:
             return {}

@@ -176,7 +176,7 @@ def _advance_group(run: RunContext, boundary: Json, plan: _Plan, name: str, node
 
 
 def _start(run: RunContext, boundary: Json, plan: _Plan, task: Json, name: str, node_name: str, group: str) -> None:
-    """Execute one task, or one member of a group, unless its `when` says no."""
+    """Execute one task, or one member of a group, unless its `when` is false."""
     nodes = run.nodes
     if nodes.get(node_name) is None and task.get("when"):
         more = {**run.caller_fields(task, boundary["id"]), "owner": group}

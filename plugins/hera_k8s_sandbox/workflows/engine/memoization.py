@@ -21,7 +21,7 @@ class CacheError(ValueError):
 
 
 def look_up(run: RunContext, memoize: Json) -> tuple[Json, Json | None]:
-    """What a node says of its memoization, and the outputs that are there; None when there are none, or too old.
+    """The memoization status of a node, and the cached outputs; None when there are none, or too old.
 
     Raises CacheError.
     """

@@ -51,7 +51,7 @@ from hera_k8s_sandbox.workflows.model.templates import (
 from hera_k8s_utils._types import Json
 
 _LONGEST_TURN: Final = 0.5  # seconds of one advance in which new nodes are made; Argo gives 30 (MAX_OPERATION_TIME)
-_REQUEUE: Final = 10.0  # seconds until a workflow looks again for room in the quota, Argo's DEFAULT_REQUEUE_TIME
+_REQUEUE: Final = 10.0  # seconds until a workflow checks the quota again, Argo's DEFAULT_REQUEUE_TIME
 _MANY: Final = 2_000  # members of a fan-out that is measured before it is expanded
 _SAMPLE: Final = 1_000
 
@@ -131,7 +131,7 @@ class Operation:
 
     @property
     def shutdown(self) -> str:
-        """`Stop`, `Terminate`, or empty while nobody has asked for either."""
+        """`Stop`, `Terminate`, or empty while neither was requested."""
         return str(self.spec.get("shutdown") or "")
 
     @property
@@ -147,7 +147,7 @@ class Operation:
         return None if seconds is None or not started else seconds_of(started) + float(seconds)
 
     def take(self, workflow: Json) -> None:
-        """Take note that somebody else wrote the workflow: they may want it stopped."""
+        """Take over a client's update of the workflow, such as a stop."""
         self.workflow = workflow
         self.spec = self._executed_spec()
         suspend.adopt(self, workflow)
@@ -206,7 +206,7 @@ class Operation:
         if self.pods.assess() or "conditions" not in self.status:
             self._set_condition("PodRunning", "True" if self.nodes.active_pods else "False")
         self.pods.control()
-        if self.spec.get("suspend") and not self.shutdown:  # whoever resumes it writes it
+        if self.spec.get("suspend") and not self.shutdown:  # resuming it is an update
             return
         self._execute_tree(entry)
         self.admission.settle()
@@ -306,7 +306,7 @@ class Operation:
         *,
         local: Mapping[str, str] | None = None,
     ) -> Json | None:
-        """As `execute`, without looking at the retry strategy; local: further values for tags."""
+        """Execute a template as `execute` does, ignoring its retry strategy; local: further values for tags."""
         node = self.nodes.get(name)
         if node is None:
             self.admission.require_room(template, boundary)
@@ -424,7 +424,7 @@ class Operation:
             global_outputs.add(self, outputs)
 
     def _describe(self) -> None:
-        """Give the workflow the labels and annotations that its spec wishes."""
+        """Give the workflow the labels and annotations of its spec's workflowMetadata."""
         self.metadata = workflow_metadata(self.spec, self.globals)
         for field, given in self.metadata.items():
             self.globals |= {f"workflow.{field}.{key}": value for key, value in given.items()}
@@ -446,7 +446,7 @@ class Operation:
         return self.templates.root if around is None else self.templates.inside(around)
 
     def caller_fields(self, holder: Json, boundary: str) -> Json:
-        """How the node of a task or step says which template it calls; as keywords of `Nodes.add`."""
+        """The fields of a node that name its template; keywords of `Nodes.add`."""
         return {**caller_fields(holder, self.scope_inside(boundary)), "boundary": boundary}
 
     def add_node(
@@ -503,6 +503,6 @@ def _size_without_nodes(workflow: Json) -> int:
 
 
 def _flags(holder: Json, *, retried: bool = False) -> Json:
-    """How a node says that it is a hook, or an attempt."""
+    """The flags of a node of a hook, or of an attempt."""
     flags = ({"hooked": True} if holder.get("hooked") else {}) | ({"retried": True} if retried else {})
     return {"nodeFlag": flags} if flags else {}

@@ -98,7 +98,7 @@ class PodManager:
                 run.nodes.mark(node, "Succeeded", "")
 
     def control(self) -> None:
-        """End what runs when somebody asked for it or the time is over."""
+        """End what runs when a stop was requested or the deadline has passed."""
         run = self._run
         if run.shutdown:
             # Argo 4.1 writes two spaces for pods that were there already

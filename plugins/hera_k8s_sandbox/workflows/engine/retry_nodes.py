@@ -121,7 +121,7 @@ def _gives_up(run: RunContext, strategy: Json, attempts: list[Json]) -> str | No
 
 
 def _is_retried(strategy: Json, last: Json) -> bool:
-    """Whether the policy retries what the last attempt ended as; with an expression, it is `Always` unless said."""
+    """Whether the policy retries what the last attempt ended as; with an expression, the default is `Always`."""
     policy = strategy.get("retryPolicy") or ("Always" if strategy.get("expression") else "OnFailure")
     if policy == "OnTransientError":
         return _TRANSIENT.search(str(last.get("message", ""))) is not None
@@ -141,7 +141,7 @@ def _wait(strategy: Json, attempts: list[Json]) -> float | None:
 
 
 def _humanized(seconds: float) -> str:
-    """As Argo's controller says it: `1 minutes 5 seconds`."""
+    """In the format of Argo's controller: `1 minutes 5 seconds`."""
     whole = int(seconds)
     if whole < 60:
         return f"{whole} seconds"

@@ -118,7 +118,7 @@ def _members(run: RunContext, group: Json, steps: list[Json], scope: dict[str, s
 
 
 def _is_not_wanted(step: Json) -> bool:
-    """Whether a step's `when` says no already: then what it is passed need not be there."""
+    """Whether a step's `when` is already false: its arguments need not exist then."""
     if not step.get("when") or expands(step):
         return False
     try:

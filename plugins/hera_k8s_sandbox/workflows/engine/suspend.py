@@ -1,4 +1,4 @@
-"""Suspension: nodes that wait for somebody, and what may be done with them."""
+"""Suspend nodes: waiting, resuming, and setting their outputs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SuspensionError(ValueError):
 
 
 def execute(run: RunContext, node: Json, template: Json) -> None:
-    """Let a node wait until somebody resumes it or its time is over. Raises NodeError."""
+    """Let a node wait until it is resumed or its duration is over. Raises NodeError."""
     nodes = run.nodes
     if run.shutdown:
         nodes.mark(node, "Failed", f"Stopped with strategy '{run.shutdown}'")
@@ -45,19 +45,19 @@ def execute(run: RunContext, node: Json, template: Json) -> None:
 
 
 def supplied_outputs(template: Json) -> Json | None:
-    """The outputs of a suspend template that somebody is to supply, without values yet."""
+    """The outputs of a suspend template that are to be supplied, without values yet."""
     declared = (template.get("outputs") or {}).get("parameters") or ()
     waiting = [one for one in declared if "supplied" in (one.get("valueFrom") or {})]
     return {"parameters": waiting} if waiting else None
 
 
 def waits(node: Json) -> bool:
-    """Whether a node waits for somebody."""
+    """Whether a node waits to be resumed."""
     return bool(node["type"] == "Suspend" and node["phase"] == "Running")
 
 
 def waiting_nodes(workflow: Json) -> Iterator[Json]:
-    """The nodes of a workflow that wait for somebody."""
+    """The nodes of a workflow that wait to be resumed."""
     yield from (node for node in ((workflow.get("status") or {}).get("nodes") or {}).values() if waits(node))
 
 
@@ -114,7 +114,7 @@ def node_fields(node: Json) -> dict[str, str]:
 
 
 def adopt(run: RunContext, workflow: Json) -> None:
-    """Take over what somebody wrote about the nodes that wait into the run's own."""
+    """Take over a client's changes of waiting nodes into the run's own nodes."""
     theirs = (workflow.get("status") or {}).get("nodes") or {}
     for node in run.nodes:
         other = theirs.get(node["id"])
@@ -136,7 +136,7 @@ def fail_waiting(run: RunContext, message: str, is_spared: Callable[[Json], bool
 
 
 def _with_defaults(outputs: Json | None) -> Json | None:
-    """Outputs that nobody supplied get their defaults. Raises SuspensionError where there is none."""
+    """Give outputs that were not supplied their defaults. Raises SuspensionError where there is none."""
     if outputs is None:
         return None
     return outputs | {"parameters": [_with_default(one) for one in outputs.get("parameters") or ()]}

@@ -1,4 +1,4 @@
-"""Synchronization: which locks a spec or a template wants, and what the workflow's status says of them."""
+"""Synchronization: the locks of a spec or a template, and their state in the workflow's status."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def release(run: RunContext, node: str = "") -> None:
 
 
 def held(status: Json) -> Iterator[tuple[str, str]]:
-    """What a workflow's status says that it holds: the node, empty for the whole workflow, and the lock's name."""
+    """The locks that a workflow holds by its status: the node, empty for the whole workflow, and the lock's name."""
     found = status.get("synchronization") or {}
     for one in (found.get("mutex") or {}).get("holding") or ():
         yield _node_of(one["holder"]), one["mutex"]

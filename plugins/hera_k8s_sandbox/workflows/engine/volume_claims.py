@@ -31,7 +31,7 @@ def make(run: RunContext) -> None:
 
 
 def remove(run: RunContext, phase: str) -> None:
-    """Remove them at the end, as volumeClaimGC says: after a success unless it says always."""
+    """Remove them at the end according to volumeClaimGC; by default after a success."""
     strategy = (run.spec.get("volumeClaimGC") or {}).get("strategy") or "OnWorkflowSuccess"
     if strategy == "OnWorkflowSuccess" and phase != "Succeeded":
         return

@@ -194,7 +194,7 @@ class _Unreadable(Exception):
 
 
 def _read_output(path: Path) -> str | None:
-    """The text of a file; None when nobody wrote it. A pipe would never end, nor would some devices."""
+    """The text of a file; None when it was not written. A pipe would never end, nor would some devices."""
     try:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode) or found.st_mtime_ns == 0:

@@ -95,7 +95,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _blank_from(text: str, position: int) -> int:
-    """Where a text goes on after spaces."""
+    """The position after spaces."""
     while position < len(text) and text[position].isspace():
         position += 1
     return position

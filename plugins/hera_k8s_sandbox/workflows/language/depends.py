@@ -37,7 +37,7 @@ class Depends:
 
 
 def depends_of(task: Json, tasks: Mapping[str, Json]) -> Depends:
-    """What one task of a DAG waits for; `tasks`: all of the DAG by name. Raises DependsError."""
+    """The dependencies of one task of a DAG; `tasks`: all of the DAG by name. Raises DependsError."""
     text = task.get("depends") or " && ".join(task.get("dependencies") or ())
     if not text.strip():
         return Depends((), lambda _: True)

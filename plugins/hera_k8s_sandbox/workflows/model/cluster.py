@@ -26,7 +26,7 @@ class Cluster(Protocol):
         """End a pod's processes, or keep them from starting."""
 
     def config_map(self, name: str, namespace: str = "") -> Json | None:
-        """A config map, of the workflow's namespace unless another is said; None when it is not there."""
+        """A config map, by default of the workflow's namespace; None when it does not exist."""
 
     def keep(self, name: str, key: str, entry: str) -> None:
         """Write an entry of a cache, which is made when it is not there. Raises ApiError."""

@@ -60,7 +60,7 @@ class Expansion:
 
 
 class _Sequence:
-    """The items of withSequence: numbers, written as a format says."""
+    """The items of withSequence: numbers in a format."""
 
     def __init__(self, start: int, step: int, count: int, form: str) -> None:
         self.count = count

@@ -88,7 +88,7 @@ def build_pod(
 
 
 def owner_reference(workflow: Json) -> Json:
-    """How what a workflow has made says whose it is."""
+    """The owner reference of objects that a workflow creates."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",

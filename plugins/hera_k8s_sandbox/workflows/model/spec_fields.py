@@ -32,7 +32,7 @@ def lifecycle_hooks(holder: Json) -> Iterator[tuple[str, Json]]:
 
 
 def lock_references(wanted: Json) -> Iterator[tuple[str, Json]]:
-    """The locks of a `synchronization`: `mutex` or `semaphore`, and what it says; also as Argo 3 wrote them."""
+    """The locks of a `synchronization`: `mutex` or `semaphore`, and the entry; also in the form of Argo 3."""
     for kind, many in (("mutex", "mutexes"), ("semaphore", "semaphores")):
         for one in (*(wanted.get(many) or ()), *((wanted[kind],) if wanted.get(kind) else ())):
             yield kind, one

@@ -24,7 +24,7 @@ _MERGED_BY: Final = {
     "hostAliases": "ip",
     "tolerations": "key",
 }
-_OF_WORKFLOW: Final = ("suspend", "shutdown")  # these are what the workflow itself says, whatever its template does
+_OF_WORKFLOW: Final = ("suspend", "shutdown")  # taken from the workflow itself, never from its template
 
 
 class TemplateError(ValueError):
@@ -123,14 +123,14 @@ def hook_calls(holder: Json) -> Iterator[Json]:
 
 
 def caller_of(node: Json) -> Json:
-    """What of a node says which template it called."""
+    """The fields of a node that name the template that it called."""
     if node.get("templateRef"):
         return {"templateRef": node["templateRef"]}
     return {"template": node.get("templateName", "")}
 
 
 def caller_fields(holder: Json, scope: str) -> Json:
-    """How the node of a task or step says which template it calls; as keywords of `Nodes.add`."""
+    """The fields of a node that name its template; keywords of `Nodes.add`."""
     return {"template": holder.get("template") or "", "scope": scope, "templateRef": holder.get("templateRef") or None}
 
 

@@ -59,7 +59,7 @@ def check_passed_artifacts(where: str, arguments: Json) -> None:
 
 
 def check_artifact_gc(at: str, garbage: Json) -> None:
-    """Whether it is said when artifacts are removed; the account and labels of Argo's pods for it change nothing."""
+    """Check the strategy of artifactGC; the account and labels of Argo's pods for it are ignored."""
     strategy = garbage.get("strategy") or "Never"
     if strategy not in _GARBAGE:
         raise WorkflowInvalid(f"{at}.artifactGC.strategy unknown strategy '{strategy}'".removeprefix("."))

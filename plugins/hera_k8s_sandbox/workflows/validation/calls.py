@@ -17,7 +17,7 @@ _UNSUPPORTED_STEP: Final = ("inline",)
 
 
 def check_step(at: str, step: Json, seen: Mapping[str, Json]) -> None:
-    """Whether a task or step may be called and expanded as it says."""
+    """Check that a task or step can be called and expanded."""
     name = step.get("name", "")
     if not name:
         raise WorkflowInvalid(f"{at}.name is required")

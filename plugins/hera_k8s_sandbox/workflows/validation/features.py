@@ -1,4 +1,4 @@
-"""Features: locks, caches, claims, time limits and values from config maps, each by itself."""
+"""Features: locks, caches, claims, time limits and values from config maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs: the parameters that a template hands on, by its kind."""
+"""Output parameters of a template, by its kind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SOURCES: Final = ("path", "jqFilter", "jsonPath", "parameter", "expression", "s
 
 
 def check_output_parameters(where: str, template: Json, kind: str) -> None:
-    """Whether each output parameter of a template says what it is."""
+    """Check that each output parameter of a template has a source."""
     seen: set[str] = set()
     for index, one in enumerate((template.get("outputs") or {}).get("parameters") or ()):
         check_parameter(f"{where}.outputs.parameters[{index}]", one.get("name", ""), seen)

@@ -27,7 +27,7 @@ from hera_k8s_utils._types import Json
 _POD_GC: Final = ("OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess")
 _LONGEST_NAME: Final = 63  # it becomes a label's value
 
-# What would change how a workflow runs, and is not done: refused by name. Further fields are harmless here.
+# Unsupported fields that would change how a workflow runs; rejected by name. Other fields are harmless here.
 _UNSUPPORTED_SPEC: Final = (
     "templateDefaults",
     "executor",

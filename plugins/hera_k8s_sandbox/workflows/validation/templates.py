@@ -25,7 +25,7 @@ from hera_k8s_utils._types import Json
 
 _KINDS: Final = ("container", "script", "containerSet", "dag", "steps", "suspend", "resource")
 
-# What would change how a template runs, and is not done: refused by name. Further fields are harmless here.
+# Unsupported fields that would change how a template runs; rejected by name. Other fields are harmless here.
 _UNSUPPORTED_TEMPLATE: Final = (
     "http",
     "plugin",

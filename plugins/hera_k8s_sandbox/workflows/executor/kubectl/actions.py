@@ -21,7 +21,7 @@ _PATCHES: Final = {
 }
 _MADE_ANEW: Final = ("Invalid", "Conflict")
 """Refusals of a patch after which `apply --force` deletes the object and creates it anew."""
-_PAUSE: Final = 0.2  # seconds between two looks at what is being deleted
+_PAUSE: Final = 0.2  # seconds between two checks of objects that are being deleted
 
 
 class ActionFailed(Exception):
@@ -29,7 +29,7 @@ class ActionFailed(Exception):
 
 
 def perform(client: Client, action: str, documents: list[Any], flags: Flags, strategy: str) -> list[Json]:
-    """Do what a template says to its objects; the objects afterwards, none after a deletion.
+    """Perform a template's action on its objects; the objects afterwards, none after a deletion.
 
     documents: those of the manifest, each an object. strategy: `strategic`, `merge` or `json`, for a patch.
     Raises ActionFailed.

@@ -1,4 +1,4 @@
-"""The pod of a resource template: what its one process is handed, and what it leaves."""
+"""The pod of a resource template: input and outputs of its one process."""
 
 from __future__ import annotations
 
