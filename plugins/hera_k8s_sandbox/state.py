@@ -25,8 +25,10 @@ def two_for_each_processor() -> int:
 class SandboxState:
     """What belongs to one sandbox.
 
-    directory: where its files are. runner_kind: how tasks see their mounts: `auto`, `bubblewrap`, `unshare` or
-    `rewrite`. concurrency: how many tasks run at a time. images: a file that maps more images to local commands.
+    directory: where its files are.
+    runner_kind: how tasks see their mounts: `auto`, `bubblewrap`, `unshare` or `rewrite`.
+    concurrency: how many tasks run at a time.
+    images: a file that maps more images to local commands.
     """
 
     directory: Path

@@ -26,8 +26,9 @@ _INITIAL_END: Final = "k8s.io/initial-events-end"
 class Stream:
     """How one watch is written.
 
-    initial: events of what was there already come first and are closed by a bookmark. bookmarks: whether the
-    client wants them. seconds: after which the stream ends.
+    initial: events of what was there already come first and are closed by a bookmark.
+    bookmarks: whether the client wants them.
+    seconds: after which the stream ends.
     """
 
     resource: Resource

@@ -26,7 +26,10 @@ class ArtifactMissing(Exception):
 
 
 class ArtifactStore:
-    """The artifacts of all namespaces; root: the directory that holds them."""
+    """The artifacts of all namespaces.
+
+    root: the directory that holds them.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root

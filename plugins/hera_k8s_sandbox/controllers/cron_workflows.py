@@ -47,7 +47,11 @@ _KEPT: Final = (("successfulJobsHistoryLimit", ("Succeeded",), 3), ("failedJobsH
 
 @dataclass
 class _Plan:
-    """When a CronWorkflow is due next; spec: what it was made for; due: for each schedule, None for never again."""
+    """When a CronWorkflow is due next.
+
+    spec: what it was made for.
+    due: for each schedule, None for never again.
+    """
 
     spec: str
     schedules: list[Schedule]

@@ -28,8 +28,11 @@ class Cause:
 class ApiError(Exception):
     """A request is refused.
 
-    code: the HTTP status. reason: the machine's word for it, such as `NotFound`, or empty. message: the sentence.
-    details: the Status' details. headers: to be sent with the answer.
+    code: the HTTP status.
+    reason: the machine-readable reason, such as `NotFound`, or empty.
+    message: the readable message.
+    details: the Status' details.
+    headers: to be sent with the answer.
     """
 
     def __init__(

@@ -20,7 +20,10 @@ _FIELD = re.compile(r"^(?P<key>[A-Za-z0-9._/-]+)(?P<operator>==|=|!=)(?P<value>.
 
 @dataclass(frozen=True)
 class Condition:
-    """One term of a selector; operator: in, notin, exists, absent, > or <."""
+    """One term of a selector.
+
+    operator: in, notin, exists, absent, > or <.
+    """
 
     key: str
     operator: str

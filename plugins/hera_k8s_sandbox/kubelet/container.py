@@ -52,9 +52,11 @@ class BackOff:
 class ContainerConfig:
     """What a container is run with.
 
-    prepare: makes the task of the container, raising Waits when that cannot be done yet. changed: called whenever
-    the status has changed. retried: waits until preparing may be worth another try. grace: seconds between asking
-    the container to end and killing it. separates: whether a container's standard error is kept apart.
+    prepare: makes the task of the container, raising PodBlocked when that cannot be done yet.
+    changed: called whenever the status has changed.
+    retried: waits until preparing may be worth another try.
+    grace: seconds between asking the container to end and killing it.
+    separates: whether a container's standard error is kept apart.
     """
 
     pod: Json

@@ -22,8 +22,9 @@ _MISSING_TAG: Final = "does-not-exist"
 class Image:
     """What stands for images.
 
-    pattern: of the repository without its tag, as a shell would match it. command: what runs when the template
-    gives no command. commands: names of programs and what is run in their place.
+    pattern: of the repository without its tag, as a shell would match it.
+    command: what runs when the template gives no command.
+    commands: names of programs and what is run in their place.
     """
 
     pattern: str

@@ -43,8 +43,10 @@ _Line = tuple[float, bytes]
 class LogOptions:
     """Which part of a log is wanted, and how.
 
-    tail_lines: only the last lines. since: only lines since then, in seconds since the epoch. limit_bytes: stop
-    after this many. timestamps: each line begins with its time.
+    tail_lines: only the last lines.
+    since: only lines since then, in seconds since the epoch.
+    limit_bytes: stop after this many.
+    timestamps: each line begins with its time.
     """
 
     follow: bool = False

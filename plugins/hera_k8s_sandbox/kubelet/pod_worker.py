@@ -56,9 +56,10 @@ class NodeRuntime:
 class PodHook:
     """What a controller does beside the containers of its own pods; this one does nothing.
 
-    lasting: the pod is to be started at once, for others wait for it while it runs. annotations, statuses: written
-    with the pod's next report; statuses of containers that its specification does not have. A failure among them makes
-    the pod fail.
+    lasting: the pod is to be started at once, for others wait for it while it runs.
+    annotations: written with the pod's next report.
+    statuses: of containers that the pod's specification does not have, written likewise. A failure among them makes
+        the pod fail.
     """
 
     def __init__(self, *, lasting: bool = False) -> None:

@@ -33,7 +33,10 @@ _UNTIL_STARTED: Final = 0.02  # seconds until a signal is tried again that came 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a task ended; times in seconds since the epoch. started: None when it could not be started."""
+    """How a task ended; times in seconds since the epoch.
+
+    started: None when it could not be started.
+    """
 
     exit_code: int
     message: str = ""
@@ -44,8 +47,9 @@ class Ended:
 class Runner:
     """Runs tasks, each waited for by a thread of its own.
 
-    view: how they see their mounts. directory: holds those of all tasks; where it is not known, a bubblewrap that was
-    being started when this process was killed may stay.
+    view: how they see their mounts.
+    directory: holds those of all tasks; where it is not known, a bubblewrap that was being started when this process
+        was killed may stay.
     """
 
     def __init__(self, view: MountView, directory: Path | None = None) -> None:

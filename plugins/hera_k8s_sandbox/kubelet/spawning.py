@@ -23,7 +23,10 @@ Errors = IO[bytes] | int
 
 
 class Child(Protocol):
-    """A process that was started; pid: of the leader of its group."""
+    """A process that was started.
+
+    pid: of the leader of its group.
+    """
 
     @property
     def pid(self) -> int:

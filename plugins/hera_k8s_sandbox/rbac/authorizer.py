@@ -38,7 +38,10 @@ UNAUTHENTICATED: Final = "system:unauthenticated"
 
 @dataclass(frozen=True)
 class Identity:
-    """As whom a request is made; expires_at: seconds since the epoch, None for never."""
+    """As whom a request is made.
+
+    expires_at: seconds since the epoch, None for never.
+    """
 
     name: str
     uid: str = ""
@@ -59,7 +62,10 @@ ANONYMOUS: Final = Identity("system:anonymous", groups=(UNAUTHENTICATED,))
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule that applies to an identity; namespace: where (None: everywhere)."""
+    """One rule that applies to an identity.
+
+    namespace: where (None: everywhere).
+    """
 
     namespace: str | None
     rule: Json
@@ -68,8 +74,9 @@ class Rule:
 class Authorizer:
     """Authentication by token and authorization by the served roles and bindings.
 
-    users: identities by their fixed tokens. key: signs service account tokens. longest_token: seconds that a
-    requested token lives at most, whatever was asked for; None leaves it to the request.
+    users: identities by their fixed tokens.
+    key: signs service account tokens.
+    longest_token: seconds that a requested token lives at most, whatever was asked for; None leaves it to the request.
     """
 
     def __init__(

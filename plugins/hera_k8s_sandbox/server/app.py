@@ -52,9 +52,11 @@ class SandboxBusyError(Exception):
 class Options:
     """How a sandbox is started.
 
-    port: 0 for any free one. until_idle: end after so many seconds without an open request and without a running
-    workflow. lifetime: end after so many seconds in any case. users: a file with fixed tokens, one
-    `token,user,uid,"group1,group2"` a line. longest_token: seconds that issued tokens live at most.
+    port: 0 for any free one.
+    until_idle: end after so many seconds without an open request and without a running workflow.
+    lifetime: end after so many seconds in any case.
+    users: a file with fixed tokens, one `token,user,uid,"group1,group2"` a line.
+    longest_token: seconds that issued tokens live at most.
     """
 
     directory: Path

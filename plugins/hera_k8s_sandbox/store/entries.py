@@ -108,7 +108,10 @@ def as_served(entry: Entry, resource: Resource) -> Entry:
 
 @dataclass(frozen=True)
 class Event:
-    """A change as a watcher sees it; type: ADDED, MODIFIED or DELETED."""
+    """A change as a watcher sees it.
+
+    type: ADDED, MODIFIED or DELETED.
+    """
 
     type: str
     entry: Entry
@@ -130,7 +133,11 @@ class Event:
 
 
 class Change(NamedTuple):
-    """What happened at one version; before: None for a creation; deleted: `after` is the last state."""
+    """What happened at one version.
+
+    before: None for a creation.
+    deleted: `after` is the last state.
+    """
 
     before: Entry | None
     after: Entry

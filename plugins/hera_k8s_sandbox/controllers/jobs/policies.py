@@ -13,7 +13,11 @@ _IGNORE: Final = "Ignore"
 
 
 class PolicyDecision(NamedTuple):
-    """The decision of a podFailurePolicy; action: empty when no rule matches. message: why the job fails."""
+    """The decision of a podFailurePolicy.
+
+    action: empty when no rule matches.
+    message: why the job fails.
+    """
 
     action: str = ""
     message: str = ""

@@ -1,4 +1,4 @@
-"""The tally of a job: which of its pods and indexes have succeeded, failed, or wait to be tried again."""
+"""The counters of a job: which of its pods and indexes have succeeded, failed, or wait to be tried again."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ from hera_k8s_utils._types import Json
 class JobMemory:
     """What the controller knows of a job besides its objects; it is forgotten with the server, as in a cluster.
 
-    failures: how many pods failed since the last success. failed_at: when the last did. ended_at: when a failed pod
-    was first seen to have, by uid. refused: how often in a row a pod could not be made.
+    failures: how many pods failed since the last success.
+    failed_at: when the last did.
+    ended_at: when a failed pod was first seen to have, by uid.
+    refused: how often in a row a pod could not be made.
     """
 
     failures: int = 0
@@ -40,8 +42,10 @@ class JobMemory:
 class JobCounters:
     """The counters of an unfinished job at this moment.
 
-    succeeded, failed: how many pods have, or indexes. done, lost: the indexes that have succeeded and failed. failing:
-    the uids of failed pods. delayed: by index, the failed pods that stay until they are replaced.
+    succeeded, failed: number of pods, or of indexes.
+    done, lost: the indexes that have succeeded and failed.
+    failing: the uids of failed pods.
+    delayed: by index, the failed pods that stay until they are replaced.
     """
 
     def __init__(self, store: Store, job: Json, memory: JobMemory) -> None:

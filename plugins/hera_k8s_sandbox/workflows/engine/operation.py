@@ -59,9 +59,12 @@ _SAMPLE: Final = 1_000
 class Operation:
     """One workflow while it runs.
 
-    workflow: the object as stored; cluster: the cluster around it; clock: seconds since the epoch; source: finds the
-    templates that it refers to. Raises TemplateError when its own is not there, or
-    an argument's config map.
+    workflow: the object as stored.
+    cluster: the cluster around it.
+    clock: seconds since the epoch.
+    source: finds the templates that it refers to.
+
+    Raises TemplateError when its own is not there, or an argument's config map.
     """
 
     def __init__(

@@ -22,7 +22,11 @@ class ArtifactRefused(Exception):
 
 
 class ArtifactFiles:
-    """The artifacts of one pod; store: where they are kept; template: the pod's annotation."""
+    """The artifacts of one pod.
+
+    store: where they are kept.
+    template: the pod's annotation.
+    """
 
     def __init__(self, store: ArtifactStore, pod: Json, template: Json) -> None:
         self._store = store

@@ -42,7 +42,11 @@ def is_of_a_workflow(pod: Json) -> bool:
 
 
 class WorkflowHook(PodHook):
-    """What is Argo's about one pod; sandbox: the state directory; view: how the pod sees its mounts."""
+    """What is Argo's about one pod.
+
+    sandbox: the state directory.
+    view: how the pod sees its mounts.
+    """
 
     def __init__(self, pod: Json, sandbox: Path, view: str) -> None:
         self._template: Json = json.loads((pod["metadata"].get("annotations") or {}).get(TEMPLATE_ANNOTATION) or "{}")

@@ -13,7 +13,12 @@ from hera_k8s_sandbox.workflows.expressions.values import LARGEST_INTEGER
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One node of a tree; kind: which; parts: trees below; value: a literal, a name or an operator."""
+    """One node of a tree.
+
+    kind: which.
+    parts: trees below.
+    value: a literal, a name or an operator.
+    """
 
     kind: str
     parts: tuple[Tree, ...] = ()

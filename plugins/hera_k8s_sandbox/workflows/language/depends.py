@@ -26,7 +26,10 @@ class DependsError(ValueError):
 
 @dataclass(frozen=True)
 class Depends:
-    """What a task waits for; tasks: in the order in which they are named; holds: whether it should run.
+    """What a task waits for.
+
+    tasks: in the order in which they are named.
+    holds: whether it should run.
 
     items: tasks of which AnySucceeded or AllFailed is asked, which only a fanned-out task has.
     """

@@ -52,7 +52,10 @@ class NodeError(Exception):
 
 
 class Nodes:
-    """The nodes of one workflow; those given are taken over, not copied. base: bytes of the workflow without them."""
+    """The nodes of one workflow; those given are taken over, not copied.
+
+    base: bytes of the workflow without them.
+    """
 
     def __init__(self, workflow: str, nodes: dict[str, Json] | None = None, *, base: int = 0) -> None:
         self.workflow = workflow

@@ -15,7 +15,10 @@ _EMISSARY: Final = 64  # what Argo's own process in a container exits with
 
 
 class PodAssessment(NamedTuple):
-    """The phase of a node and why; outputs: None while the pod has not ended."""
+    """The phase of a node and why.
+
+    outputs: None while the pod has not ended.
+    """
 
     phase: str
     message: str

@@ -38,8 +38,9 @@ def no_source(name: str, cluster: bool) -> None:
 class Templates:
     """The templates that one workflow calls.
 
-    spec: as it is executed. name: the workflow's, empty when its spec is another object's. stored:
-    `status.storedTemplates`, which is added to.
+    spec: as it is executed.
+    name: the workflow's, empty when its spec is another object's.
+    stored: `status.storedTemplates`, which is added to.
     """
 
     def __init__(self, spec: Json, name: str, stored: dict[str, Json], source: Source = no_source) -> None:

@@ -16,9 +16,10 @@ from hera_k8s_utils._types import Json
 class Scope:
     """The spec around a template.
 
-    templates: those of the spec, by name; None within another object, whose templates `source` finds. parameters:
-    the names of the workflow's parameters; None when the referring workflow may have any. place: as in
-    `templateScope`. checked: the templates of other objects that were checked already, or are about to be.
+    templates: those of the spec, by name; None within another object, whose templates `source` finds.
+    parameters: the names of the workflow's parameters; None when the referring workflow may have any.
+    place: as in `templateScope`.
+    checked: the templates of other objects that were checked already, or are about to be.
     """
 
     spec: Json

@@ -15,7 +15,10 @@ _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Refused(Exception):
-    """The API server refuses a request; status: its Status object."""
+    """The API server refuses a request.
+
+    status: its Status object.
+    """
 
     def __init__(self, status: Json) -> None:
         super().__init__(status.get("message", ""))
@@ -28,7 +31,10 @@ class Refused(Exception):
 
 
 class Client:
-    """The API at a URL, under a token; namespace: where objects are that do not say it."""
+    """The API at a URL, under a token.
+
+    namespace: of objects that do not name one.
+    """
 
     def __init__(self, url: str, token: str, namespace: str) -> None:
         self.namespace = namespace
