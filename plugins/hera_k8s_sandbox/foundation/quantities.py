@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import Final
 
-from hera_k8s_utils.quantities import parse_quantity
+from hera_k8s_utils import parse_quantity
 
 QUANTITIES: Final = re.compile(r"^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$")  # as the API server's messages show it
 _BINARY: Final = {f"{letter}i": Fraction(1024) ** power for power, letter in enumerate("KMGTPE", 1)}

@@ -1,12 +1,12 @@
 """One pod, from its first container to its end: what a kubelet does for it, with local processes for containers.
 
 Nothing here knows the sandbox's store: the caller passes a `PodContext` (look-ups and reports) and what
-pods are run with (`Tools`). So the sandbox's kubelet and a test's kubelet for a real API server run pods alike:
+pods are run with (`NodeRuntime`). So the sandbox's kubelet and a test's kubelet for a real API server run pods alike:
 
-    run = PodRun(pod, directory, around, tools, hook)
+    run = PodRun(pod, directory, context, runtime, hook)
     try:
         await run.prepare()            # claims, volumes, the first containers; its status is reported
-    except Waits:
+    except PodBlocked:
         ...                            # nothing runs; try `prepare` again when something has changed
     await run.run()                    # to its end: Succeeded, Failed, or stopped
     run.stop(seconds)                  # meanwhile, from the same loop: the pod is deleted, or must end
@@ -39,7 +39,7 @@ from hera_k8s_utils._types import Json
 SCRATCH: Final = ("containers", "volumes")  # what a pod's directory holds only while it runs
 DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
 _GRACE: Final = 30.0  # seconds, Kubernetes' default
-_RETRY: Final = 2.0  # seconds until a container that waits for something looks again by itself
+_RETRY: Final = 2.0  # seconds until a container that waits for something is tried again
 _REFUSED: Final = ("shareProcessNamespace", "hostPID")  # each container is a tree of processes of its own
 
 

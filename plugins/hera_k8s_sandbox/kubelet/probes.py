@@ -108,7 +108,7 @@ class Prober:
 
 
 def check_actions(container: Json) -> None:
-    """Refuse, by raising Waits, the probes and hooks of a container that the sandbox cannot do."""
+    """Check a container for probes and hooks that the sandbox does not support. Raises PodBlocked."""
     lifecycle = container.get("lifecycle") or {}
     for name in ("startupProbe", "livenessProbe", "readinessProbe"):
         _check(name, container.get(name) or {})

@@ -35,7 +35,7 @@ def _text(value: Any) -> str:
 
 
 def _integer(value: Any) -> int:
-    """sprig's numbers come from what has the looks of one; of anything else, nought."""
+    """A number as sprig reads it: 0 for anything that is not one."""
     if is_number(value):
         return int(value)
     try:
