@@ -54,7 +54,7 @@ class Kubelet:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         images = Images()
         runner = Runner(choose_view("auto", directory))
-        self._tools = NodeRuntime(runner, images, Programs(images, directory / "programs"))
+        self._runtime = NodeRuntime(runner, images, Programs(images, directory / "programs"))
         self._look = asyncio.Event()
         self._claims = Provisioner(api, directory / "claims", self._look.set)
         self._scheduler = Scheduler(api, self._claims)
@@ -89,7 +89,7 @@ class Kubelet:
         finally:
             for run in self._runs.values():
                 run.close()
-            await self._tools.runner.close()
+            await self._runtime.runner.close()
             await runner.cleanup()
 
     # Pods
@@ -122,8 +122,8 @@ class Kubelet:
         hook: PodHook = ClusterHook(self._api.url)
         if is_of_argo(pod):
             pod = without_executor(pod)
-            hook = ResultsHook(self._api, context, pod, self._directory, self._tools.runner.view.kind)
-        return PodRun(pod, directory, context, self._tools, hook)
+            hook = ResultsHook(self._api, context, pod, self._directory, self._runtime.runner.view.kind)
+        return PodRun(pod, directory, context, self._runtime, hook)
 
     def _context(self, pod: Json) -> OverHttp:
         context = OverHttp(self._api, self._claims, pod)

@@ -50,10 +50,10 @@ class Kubelet:
     the places of the other.
     """
 
-    def __init__(self, state: SandboxState, tools: NodeRuntime, hook_for: HookFor = lambda _: None) -> None:
+    def __init__(self, state: SandboxState, runtime: NodeRuntime, hook_for: HookFor = lambda _: None) -> None:
         self._state = state
         self._store = state.store
-        self._tools = tools
+        self._runtime = runtime
         self._hook_for = hook_for
         self._queue: asyncio.Queue[Key] = asyncio.Queue()
         self._waiting: set[Key] = set()
@@ -62,7 +62,7 @@ class Kubelet:
         self._tasks: list[asyncio.Task[None]] = []
         self._lasting: set[asyncio.Task[None]] = set()  # each has one of the node's places
         self._crowded: dict[Key, None] = {}  # those that wait for one, in their order
-        self._told_images: set[str] = set()
+        self._reported_images: set[str] = set()
         self._closing = False
         self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="sweep")  # removing directories can take long
 
@@ -88,7 +88,7 @@ class Kubelet:
         self._closing = True
         for run in self._runs.values():
             run.close()
-        await self._tools.runner.close()
+        await self._runtime.runner.close()
         for task in [*self._tasks, *self._lasting]:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._lasting, return_exceptions=True)
@@ -230,7 +230,7 @@ class Kubelet:
         pod["spec"]["nodeName"] = NODE
         hook = self._hook_for(pod)
         context = _NodePodContext(self._state, pod, hooked=hook is not None)
-        run = self._runs[key] = PodRun(pod, self._directory(key), context, self._tools, hook)
+        run = self._runs[key] = PodRun(pod, self._directory(key), context, self._runtime, hook)
         try:
             await self._run(run)
         except PodBlocked:
@@ -305,9 +305,9 @@ class Kubelet:
     def _tell_unknown_images(self, pod: Json) -> None:
         """Say, once for each image, that nothing of it is here."""
         for image in images_of(pod):
-            if image in self._told_images or self._tools.images.find(image) is not None:
+            if image in self._reported_images or self._runtime.images.find(image) is not None:
                 continue
-            self._told_images.add(image)
+            self._reported_images.add(image)
             message = f'The sandbox pulls no images: the command of "{image}" runs with the programs of this machine'
             _record_event(self._state, pod, "ImageNotPulled", message, "Normal")
 

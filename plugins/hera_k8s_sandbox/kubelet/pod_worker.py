@@ -106,14 +106,14 @@ class PodRun:
     """Runs one pod. It is used once; see the module's docstring."""
 
     def __init__(
-        self, pod: Json, directory: Path, context: PodContext, tools: NodeRuntime, hook: PodHook | None = None
+        self, pod: Json, directory: Path, context: PodContext, runtime: NodeRuntime, hook: PodHook | None = None
     ) -> None:
         """directory: for the pod's files and logs; the caller removes it, or what `SCRATCH` names of it."""
         self.pod = pod
         self.directory = directory
         self.overdue = False
         self._context = context
-        self._tools = tools
+        self._runtime = runtime
         self._hook = hook or PodHook()
         self._before: Json = pod.get("status") or {}
         self._volumes: dict[str, Volume] = {}
@@ -245,14 +245,14 @@ class PodRun:
         place = ContainerConfig(
             pod=self.pod,
             directory=self.directory,
-            runner=self._tools.runner,
+            runner=self._runtime.runner,
             prepare=self._prepare_one,
             changed=self._plan_report,
             record_event=self._record_event,
             retried=self._retried,
             grace=self.grace,
             separates=self._hook.separates,
-            back_off=self._tools.back_off,
+            back_off=self._runtime.back_off,
         )
         for field_name, into in (("initContainers", made.init), ("containers", made.regular)):
             init = field_name == "initContainers"
@@ -326,7 +326,7 @@ class PodRun:
             name=str(self.pod["spec"].get("hostname") or self.pod["metadata"]["name"]),
             directory=self.directory / "containers" / container["name"],
             command=tuple(expand_references(str(each), env) for each in words),
-            programs=self._tools.programs.of(image),
+            programs=self._runtime.programs.of(image),
             env=env,
             mounts=mounts_of(container, self._volumes, env),
             working_directory=container.get("workingDir") or "",
@@ -337,7 +337,7 @@ class PodRun:
         """What the container runs, without its arguments."""
         if container.get("command"):
             return [str(each) for each in container["command"]]
-        row = self._tools.images.find(container["image"])
+        row = self._runtime.images.find(container["image"])
         if row is not None and row.command:
             return list(row.command)
         message = (
