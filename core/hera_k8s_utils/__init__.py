@@ -36,7 +36,8 @@ from hera_k8s_utils.errors import (
     join_names,
 )
 from hera_k8s_utils.experiment.run_state import LogLine, NodeState, RunSummary, RunUpdate, Submission
-from hera_k8s_utils.experiment.workload import PeakDemand
+from hera_k8s_utils.experiment.workload import PeakDemand, PlannedTasks, RunPlan
+from hera_k8s_utils.experiment.workload_kinds import Workload, WorkloadAnalysis, WorkloadKind, load_kinds_with
 from hera_k8s_utils.k8s_cluster import cluster, k8s_cluster
 from hera_k8s_utils.num_exp_environment import Struct, num_exp_environment
 from hera_k8s_utils.offline.guards import Replacement, RequestGuard
@@ -122,6 +123,13 @@ _LATER = {
 """Names that `hera-k8s --help` does without: their modules are imported on first use."""
 
 
+def _load_plugins() -> None:
+    from hera_k8s_utils.plugins.manager import PluginManager
+
+    PluginManager.load()
+
+
+load_kinds_with(_load_plugins)  # for manifests that are made without a container
 _moved.install(_moved_paths.MODULES, _moved_paths.NAMES)
 
 
@@ -154,13 +162,13 @@ __all__ = [
     "Credential",
     "CredentialError",
     "CredentialProvider",
-    "PeakDemand",
-    "SubmissionTarget",
     "Engine",
     "Environment",
+    "ErrorKind",
     "ExecutionEngine",
     "Experiment",
     "ExperimentContainer",
+    "FailureBudget",
     "Finding",
     "HeldRequest",
     "HeraK8sError",
@@ -173,7 +181,6 @@ __all__ = [
     "LifecycleEvent",
     "LogLine",
     "Manifest",
-    "PathEncoder",
     "NetworkSettings",
     "NoCredential",
     "NodeState",
@@ -182,6 +189,9 @@ __all__ = [
     "OfflinePhase",
     "OptionRow",
     "OptionsError",
+    "PathEncoder",
+    "PeakDemand",
+    "PlannedTasks",
     "Platform",
     "PlatformError",
     "PlatformKey",
@@ -192,33 +202,35 @@ __all__ = [
     "Requirement",
     "ResourceChecker",
     "RunAlreadyFinished",
+    "RunPlan",
     "RunSummary",
     "RunUpdate",
     "ScriptExit",
     "Session",
     "Site",
-    "FailureBudget",
     "Struct",
     "Submission",
     "SubmissionOutcomeUnknown",
+    "SubmissionTarget",
     "SubmitError",
     "SubmittedInPart",
-    "ErrorKind",
     "Unresolved",
     "Verdict",
     "WorkflowFailed",
+    "Workload",
+    "WorkloadAnalysis",
+    "WorkloadKind",
     "__version__",
     "argo_server",
     "build_container",
     "cluster",
     "connect",
-    "pluralize",
     "fail",
     "hookimpl",
     "is_dns_subdomain",
+    "join_names",
     "k8s_cluster",
     "linspace",
-    "join_names",
     "nearest",
     "num_exp_environment",
     "offline_phase",
@@ -228,6 +240,7 @@ __all__ = [
     "parse_json",
     "parse_quantity",
     "parser",
+    "pluralize",
     "provision",
     "read_file",
     "read_text",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from hera_k8s_utils.errors import HeraK8sError, NotApplicable, PluginError
 
@@ -22,3 +23,14 @@ def attribute_errors_to(whose: str) -> Iterator[None]:
         raise PluginError(
             f"{whose} failed", found=f"{type(error).__name__}: {error}", hint="--debug shows where; hera-k8s plugins"
         ) from error
+
+
+def attributed(whose: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, whose errors name `whose`; what it yields becomes a list, so that no error comes later."""
+
+    def call(*arguments: Any) -> Any:
+        with attribute_errors_to(whose):
+            result = function(*arguments)
+            return list(result) if isinstance(result, Iterator) else result
+
+    return call

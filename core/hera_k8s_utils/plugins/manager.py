@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from types import ModuleType
 from typing import Any, Final, Generic, TypeVar
@@ -16,11 +16,13 @@ import pluggy
 
 from hera_k8s_utils.config.environment_variables import DISABLE_VARIABLE, TIMEOUT_VARIABLE
 from hera_k8s_utils.errors import HeraK8sError, PluginError, join_names
+from hera_k8s_utils.experiment.workload_kinds import register_kinds
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
 from hera_k8s_utils.plugins import hookspecs
 from hera_k8s_utils.plugins.hookspecs import HOOK_API, PROJECT
+from hera_k8s_utils.plugins.isolation import attributed
 from hera_k8s_utils.plugins.records import (
     Command,
     CredentialProvider,
@@ -30,6 +32,7 @@ from hera_k8s_utils.plugins.records import (
     Platform,
     ResourceChecker,
     Site,
+    WorkloadKind,
 )
 
 T = TypeVar("T")
@@ -41,6 +44,7 @@ RECORDS: Final[Mapping[str, type]] = {
     "resource_checkers": ResourceChecker,
     "layout_strategies": LayoutStrategy,
     "execution_engines": ExecutionEngine,
+    "workload_kinds": WorkloadKind,
     "commands": Command,
     "sites": Site,
     "request_guards": RequestGuard,
@@ -137,6 +141,7 @@ class PluginManager:
             plugins._take(candidate, off, timeout)
         plugins._warn_of_unknown(off, [candidate.name for candidate in found])
         plugins._drop_repeated()
+        register_kinds(map(_attributed_kind, plugins.all("workload_kinds")))
         if strict and plugins.problems:
             raise PluginError("a plugin cannot be used", found=plugins.problems[0], hint="hera-k8s plugins")
         return plugins
@@ -325,6 +330,17 @@ def record_name(record: Any) -> str:
     if isinstance(record, CredentialProvider):
         return f"{record.target}={record.name}"
     return str(getattr(record, "name", None) or getattr(record, "kind", ""))
+
+
+def _attributed_kind(declared: Registration[WorkloadKind]) -> WorkloadKind:
+    """A kind; the functions of a third party's name its plugin when they fail."""
+    kind = declared.record
+    if is_own(declared.distribution):
+        return kind
+    whose = f"workload kind {kind.name} of plugin {declared.plugin} ({declared.distribution})"
+    named = {each.name: getattr(kind, each.name) for each in fields(kind)}
+    functions = {name: attributed(whose, value) for name, value in named.items() if callable(value)}
+    return replace(kind, **functions)
 
 
 def is_own(distribution: str) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hera_k8s_argo.workflow.depends import RESULTS, cycle, in_order, results, well_formed
+from hera_k8s_argo.workflow.analysis import RUNNABLE_KINDS, WorkflowAnalysis
+from hera_k8s_argo.workflow.depends import RESULTS, sort_tasks, results, well_formed
 from hera_k8s_argo.workflow.variables import REPEATS, calls, inline_name, tags, uses
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.lint.problems import Problem, lint_error, lint_suggestion, lint_warning
 from hera_k8s_utils.names import nearest
 
@@ -50,12 +50,12 @@ class _Signature:
         )
 
 
-def call_problems(manifest: Manifest) -> Iterator[Problem]:
+def call_problems(workflow: WorkflowAnalysis) -> Iterator[Problem]:
     """Everything that is wrong with calls, arguments, order and variables."""
-    checker = _Calls(manifest)
+    checker = _Calls(workflow)
     yield from checker.roots()
     yield from checker.recursion()
-    for name, template in manifest.templates():
+    for name, template in workflow.templates():
         if "dag" in template:
             yield from checker.dag(name, template)
         elif "steps" in template:
@@ -66,10 +66,10 @@ def call_problems(manifest: Manifest) -> Iterator[Problem]:
 class _Calls:
     """The calls of one workflow, looked at template by template."""
 
-    def __init__(self, manifest: Manifest) -> None:
-        self._manifest = manifest
-        self._spec = manifest.spec
-        self._templates = dict(manifest.templates())
+    def __init__(self, workflow: WorkflowAnalysis) -> None:
+        self._workflow = workflow
+        self._spec = workflow.spec
+        self._templates = dict(workflow.templates())
         self._signatures = {name: _Signature.of(template) for name, template in self._templates.items()}
         self._tags = {name: _all_tags(template) for name, template in self._templates.items()}
         self._outer = "workflowTemplateRef" in self._spec
@@ -80,12 +80,12 @@ class _Calls:
 
     def roots(self) -> Iterator[Problem]:
         """The entry point, exit handlers and hooks, and the values of the workflow's own parameters."""
-        if not self._spec.get("entrypoint") and not self._outer and self._manifest.kind in ("Workflow", "CronWorkflow"):
+        if not self._spec.get("entrypoint") and not self._outer and self._workflow.kind in RUNNABLE_KINDS:
             yield lint_error("the workflow has no entrypoint", hint=lint_suggestion("", self._templates))
         root = {"template": self._spec.get("entrypoint"), **self._spec}
         if not root["template"]:
             del root["template"]
-        fixed = self._manifest.kind in ("Workflow", "CronWorkflow") and not self._outer
+        fixed = self._workflow.kind in RUNNABLE_KINDS and not self._outer
         for holder, arguments in uses("", root):
             yield from self._use("the workflow", "", holder, arguments, whole=fixed, known=self._parameters)
         for parameter in (self._spec.get("arguments") or {}).get("parameters") or ():
@@ -100,17 +100,17 @@ class _Calls:
             for call in calls(template):
                 if "when" not in call:
                     called.add(inline_name(name, call) if "inline" in call else str(call.get("template")))
-        circle = _circle(graph)
-        if circle:
+        _, cycle = sort_tasks(graph)
+        if cycle:
             yield lint_error(
-                f"templates call each other without end: {' -> '.join(circle)}", hint="a step needs a `when`"
+                f"templates call each other without end: {' -> '.join(cycle)}", hint="a step needs a `when`"
             )
 
     # --- one template ---
 
     def dag(self, name: str, template: Json) -> Iterator[Problem]:
         """Tasks: what they call, wait for and read."""
-        dag = self._manifest.resolver.dag(name)
+        dag = self._workflow.resolver.dag(name)
         tasks, graph = dag.tasks, dag.graph
         waits = any("depends" in body for body in tasks.values())
         for task, body in tasks.items():
@@ -126,7 +126,7 @@ class _Calls:
             if body.get("depends"):
                 yield from _depends(name, body, tasks)
         if len(dag.order) < len(graph):
-            yield lint_error(f"tasks of {name} wait for each other: {' -> '.join(cycle(graph, dag.order))}")
+            yield lint_error(f"tasks of {name} wait for each other: {' -> '.join(dag.cycle)}")
         for target in str((template.get("dag") or {}).get("target") or "").split():
             if target not in tasks and "{{" not in target:
                 yield lint_error(f"target {target} of {name} is no task", hint=lint_suggestion(target, tasks))
@@ -307,11 +307,6 @@ def _own_tags(call: Mapping[str, Any]) -> Iterable[str]:
     if "inline" in call:
         call = {**call, "inline": None}
     return dict.fromkeys(tag for tag in tags(json.dumps(call)) if not tag.startswith("="))
-
-
-def _circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
-    known = {name: [called for called in wanted if called in graph] for name, wanted in graph.items()}
-    return cycle(known, in_order(known))
 
 
 def _waits(graph: Mapping[str, Sequence[str]], task: str, other: str) -> bool:

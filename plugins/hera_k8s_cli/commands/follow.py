@@ -89,10 +89,11 @@ def see_through(
     """Follow a run to its end, record the outcome, and show it. Returns the exit code."""
     from hera_k8s_cli.runs.follower import Follower, elapsed_seconds
     from hera_k8s_cli.runs.outcome import show, summarize
-    from hera_k8s_cli.runs.pending import suspend_templates
-    from hera_k8s_cli.runs.progress import TaskProgress, plan
+    from hera_k8s_cli.runs.progress import TaskProgress
+    from hera_k8s_utils.experiment.workload_kinds import plan_of
 
-    tally = TaskProgress(plan(target.manifest))
+    plan = plan_of(target.manifest)
+    tally = TaskProgress(plan.tasks)
     tally.recall(target.record.nodes.values() if target.record else ())
     began = time.monotonic()
     follower = Follower(
@@ -107,8 +108,8 @@ def see_through(
         on_update=_observer(container, console, tally, target),
         come_back=target.come_back,
         stop=target.stop,
-        resume=f"argo resume {target.name} -n {container.context().namespace}",
-        gates=suspend_templates(target.manifest),
+        resume=_resume_command(target, container),
+        suspend_templates=plan.suspend_templates,
     )
     ended = follower.run()
     if ended.timed_out:
@@ -125,6 +126,15 @@ def see_through(
         console.record({"event": "finished", **outcome.to_json(), **_where(target)})
     show(outcome, target, console)
     return outcome.exit_code
+
+
+def _resume_command(target: RunHandle, container: ExperimentContainer) -> str:
+    """What lets a suspended run go on; the engine tells the kind, since a run need not be recorded here."""
+    from hera_k8s_utils.experiment.workload_kinds import workload_kind
+
+    namespace = container.context().namespace
+    kinds = map(workload_kind, container.running().declaration.runs)
+    return next(filter(None, (kind.resume_command(target.name, namespace) for kind in kinds)), "")
 
 
 def tell_recorded(recorded: dict[str, object], target: RunHandle, console: Console) -> int:
@@ -158,7 +168,7 @@ def _explainer(container: ExperimentContainer) -> Callable[[str], str]:
     """Looks a pod up through Kubernetes, where there is a way to it."""
 
     def explain(pod: str) -> str:
-        from hera_k8s_kube.pod_status import describe_wait
+        from hera_k8s_utils.engines.pod_status import describe_wait
 
         return describe_wait(container.context().kubernetes.get("v1", "pods", pod))
 

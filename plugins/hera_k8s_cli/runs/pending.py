@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hera_k8s_cli.runs.progress import TaskProgress
-from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.run_state import NodeState
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,8 @@ class PendingTracker:
     """Finds out why tasks stay pending.
 
     explain: asked about a pod whose task says nothing, in a thread of its own; what it says goes to `arrived`.
-    resume: what lets a suspended run go on, as a command. gates: as `gates_of` finds them.
+    resume: what lets a suspended run go on, as a command.
+    suspend_templates: each with the time that it waits by itself, as a `RunPlan` has them.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class PendingTracker:
         arrived: Callable[[Reason], None],
         *,
         resume: str = "",
-        gates: Mapping[str, str] | None = None,
+        suspend_templates: Mapping[str, str] | None = None,
     ) -> None:
         self._tally = tally
         self._resume = resume
-        self._gates = gates or {}
+        self._suspend_templates = suspend_templates or {}
         self._was_suspended = False
         self._explain = explain
         self._arrived = arrived
@@ -88,7 +88,7 @@ class PendingTracker:
             news.append(f"the run is suspended, and starts no further task until it is resumed{how}")
         self._was_suspended = self._tally.is_suspended
         for template, many in Counter(node.template for node in self._tally.suspended()).items():
-            news += self._sentence(Reason(template, f"{_gate(self._gates.get(template))}{how}"), many)
+            news += self._sentence(Reason(template, f"{_suspension(self._suspend_templates.get(template))}{how}"), many)
         return news
 
     def _late(self, at: float) -> list[NodeState]:
@@ -122,18 +122,7 @@ class PendingTracker:
         return [f"{who}: {reason.text}"]
 
 
-def suspend_templates(manifest: Json) -> dict[str, str]:
-    """The suspend templates of a workflow, with the time that each waits by itself; empty: until it is resumed."""
-    spec = manifest.get("spec") or {}
-    templates = (spec.get("workflowSpec") or spec).get("templates") or ()
-    return {
-        str(each.get("name")): str((each["suspend"] or {}).get("duration") or "")
-        for each in templates
-        if isinstance(each, dict) and "suspend" in each
-    }
-
-
-def _gate(duration: str | None) -> str:
+def _suspension(duration: str | None) -> str:
     """What a suspended task waits for; duration: None where nobody knows."""
     if duration is None:
         return "for somebody to resume it, or for its time to pass"

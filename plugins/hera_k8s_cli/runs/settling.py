@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_kube.jobs.manifest import JOB, LIST
 from hera_k8s_utils.container.building import LABELS, label_of
 from hera_k8s_utils.engines.submission import SETTLED, spread, taken
 from hera_k8s_utils.errors import (
@@ -21,6 +20,7 @@ from hera_k8s_utils.errors import (
 )
 from hera_k8s_utils.experiment.run_ids import short_id
 from hera_k8s_utils.experiment.run_state import RunSummary, Submission
+from hera_k8s_utils.experiment.workload_kinds import workload_kind
 from hera_k8s_utils.formatting import format_duration, now
 from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.plugins.records import Engine
@@ -230,7 +230,7 @@ def _require_same(found: RunSummary, record: RunRecord, container: ExperimentCon
     if _is_same(found, record):
         return
     kind = (record.read("manifest") or {}).get("kind")  # it may be damaged
-    word = "Job" if kind in (JOB, LIST) else "workflow"
+    word = workload_kind(kind).noun or kind if isinstance(kind, str) else "workflow"
     raise taken(record.name, container.context().namespace, found.labels, word=word, of_run=True)
 
 

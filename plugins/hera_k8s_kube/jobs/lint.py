@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from hera_k8s_kube.jobs import manifest as batch
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.lint.problems import Problem, lint_error, lint_suggestion, lint_warning
 from hera_k8s_utils.lint.python_source import source_problems
 from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
@@ -40,10 +39,10 @@ _NUMBERS: Final = (
 )
 
 
-def job_problems(manifest: Manifest) -> Iterator[Problem]:
+def job_problems(objects: Iterable[Json]) -> Iterator[Problem]:
     """What is wrong with Jobs, and with the config maps beside them, before a server has seen them."""
     programs: set[str] = set()
-    for item in manifest.objects:
+    for item in objects:
         name = batch.name_of(item)
         what = f"{item.get('kind')} {name}"
         if not is_dns_subdomain(name):

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from hera_k8s_argo.workflow.plan import suspend_templates
 from hera_k8s_cli.runs.follower import Follower, FollowResult
-from hera_k8s_cli.runs.pending import PendingTracker, Reason, related_check, suspend_templates
+from hera_k8s_cli.runs.pending import PendingTracker, Reason, related_check
 from hera_k8s_cli.runs.progress import TaskProgress
 from hera_k8s_cli.terminal.console import Console
-from hera_k8s_kube.pod_status import describe_wait
 from hera_k8s_utils import ErrorKind, NodeState, PlatformError, RunUpdate
+from hera_k8s_utils.engines.pod_status import describe_wait
 
 
 class Script:
@@ -121,7 +122,7 @@ def test_tasks_that_wait_for_somebody_are_told_once_with_what_to_type() -> None:
         "spec": {"templates": [{"name": "ask", "suspend": {}}, {"name": "pause", "suspend": {"duration": "10m"}}]}
     }
     waiting = PendingTracker(
-        tally, None, lambda reason: None, resume="argo resume w -n n", gates=suspend_templates(manifest)
+        tally, None, lambda reason: None, resume="argo resume w -n n", suspend_templates=suspend_templates(manifest)
     )
     assert waiting.news(0.0) == [
         "ask waits: for somebody to resume it (argo resume w -n n)",

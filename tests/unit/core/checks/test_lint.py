@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hera_k8s_utils.checks.lint import NAMES, SCRIPTS, SIZE, lint
+from hera_k8s_argo.workflow.lint import SCRIPTS, SIZE
+from hera_k8s_utils.checks.lint import lint
 from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.lint.problems import NAMES
 from hera_k8s_utils.results import Finding, Verdict
 
 
@@ -375,4 +377,4 @@ def test_a_damaged_workflow_is_refused_or_linted(place: list[int], junk: Any) ->
     assert lint(manifest)
     assert manifest.demand()
     assert manifest.to_yaml()
-    assert list(manifest.pod_parts()) is not None
+    assert list(manifest.containers()) is not None

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import pytest
 from hera.workflows import DAG, Parameter, Steps, Workflow, script
 
-from hera_k8s_utils.checks.lint import SCRIPTS, lint
+from hera_k8s_argo.workflow.lint import SCRIPTS
+from hera_k8s_utils.checks.lint import lint
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.results import Verdict
 
