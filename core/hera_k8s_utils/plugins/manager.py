@@ -338,8 +338,8 @@ def _attributed_kind(declared: Registration[WorkloadKind]) -> WorkloadKind:
     if is_own(declared.distribution):
         return kind
     whose = f"workload kind {kind.name} of plugin {declared.plugin} ({declared.distribution})"
-    named = {each.name: getattr(kind, each.name) for each in fields(kind)}
-    functions = {name: attributed(whose, value) for name, value in named.items() if callable(value)}
+    values = {each.name: getattr(kind, each.name) for each in fields(kind)}
+    functions: dict[str, Any] = {name: attributed(whose, value) for name, value in values.items() if callable(value)}
     return replace(kind, **functions)
 
 

@@ -85,9 +85,8 @@ class _Unsettled:
             if left <= 0:
                 raise self._verdict(unseen)
             if not told:
-                say(
-                    f"whether {self._target.name} was accepted is not known; looking for it for up to {format_duration(left)}"
-                )
+                time_left = format_duration(left)
+                say(f"whether {self._target.name} was accepted is not known; looking for it for up to {time_left}")
             told = True
             self._pause(min(left, next(pauses, left)))
 

@@ -140,6 +140,20 @@ def test_limits_stand_for_requests_and_starting_containers_do_not_add_up() -> No
     assert (demand.cpu, demand.memory, demand.pods) == (1.5, 4 * 1024**3, 1)
 
 
+def test_a_native_sidecar_counts_beside_what_starts_after_it_and_what_runs() -> None:
+    template = {
+        "name": "main",
+        "container": {"image": "x", "resources": {"requests": {"cpu": "1"}}},
+        "initContainers": [
+            {"name": "before", "resources": {"requests": {"memory": "2Gi"}}},
+            {"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}},
+            {"name": "after", "resources": {"requests": {"memory": "4Gi"}}},
+        ],
+    }
+    demand = workflow(template).demand()
+    assert (demand.cpu, demand.memory, demand.pods) == (1.5, 5 * 1024**3, 1)
+
+
 def test_requests_are_followed_through_parameters() -> None:
     template = pod("point", cpu="{{inputs.parameters.cpu}}", inputs={"parameters": [{"name": "cpu", "default": "1"}]})
     big = task("big", "point", arguments={"parameters": [{"name": "cpu", "value": "3"}]})
