@@ -125,7 +125,7 @@ class PeakDemand:
 
 @dataclass(frozen=True)
 class PlannedTasks:
-    """The tasks of one template, as far as the manifest tells.
+    """The tasks of one template, as far as the manifest shows.
 
     template: its name.
     total: how many tasks; None when only the run will show it.
@@ -139,11 +139,11 @@ class PlannedTasks:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a run will do, as far as the manifest tells.
+    """What a run will do, as far as the manifest shows.
 
     tasks: the planned tasks by template, in the order of the manifest.
     suspend_templates: templates that wait to be resumed, each with the time after which it goes on by itself (`10m`),
-        empty where it waits until somebody resumes it; default none.
+        empty where it waits until it is resumed; default none.
     """
 
     tasks: Sequence[PlannedTasks] = ()

@@ -183,7 +183,7 @@ class WorkloadKind:
     plan: (body) -> `RunPlan`, for the view of a run. The body comes from a record and may be damaged.
     lint: (workload) -> findings, at least one; None when the kind is not checked.
     resume_command: (name, namespace) -> what a user types to resume a suspended run; empty where there is nothing.
-    when_stopped: what becomes of a run that is stopped, `its exit handlers still run`; default: nothing is said.
+    when_stopped: what becomes of a stopped run, `its exit handlers still run`; default: the message leaves it out.
     when_terminated: the same for `--terminate`.
     """
 

@@ -61,7 +61,7 @@ def _misplaced(name: str, error: Exception) -> Problem:
     said = getattr(error, "msg", None) or str(error)
     if "'return' outside function" in said:
         return lint_error(
-            f"script {name} returns, and there is no function around it in the pod",
+            f"script {name} uses `return`, but in the pod it is not inside a function",
             hint="put the rest under an `if`, print the result, or leave by sys.exit(0)",
         )
     return lint_error(f"script {name}: {said}", hint="Hera sends the body of the function, without the function")

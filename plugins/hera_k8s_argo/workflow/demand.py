@@ -164,7 +164,7 @@ def _of(body: Json, key: str) -> Json | None:
 
 
 def _parallelism(body: Mapping[str, Any]) -> Number:
-    """How many at once; a text is a variable, which bounds nothing that can be told."""
+    """How many at once; a text is a variable, whose bound is not known."""
     value = body.get("parallelism")
     return value if isinstance(value, int) and value > 0 else math.inf
 
@@ -232,5 +232,5 @@ def _product(one: Number, other: Number) -> Number:
 
 
 def _whole(count: Number) -> int:
-    """A number of pods; where it cannot be told, more than one."""
+    """A number of pods; where it is not known, more than one."""
     return int(count) if math.isfinite(count) else 2

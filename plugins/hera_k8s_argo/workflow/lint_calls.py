@@ -64,7 +64,7 @@ def call_problems(workflow: WorkflowAnalysis) -> Iterator[Problem]:
 
 
 class _Calls:
-    """The calls of one workflow, looked at template by template."""
+    """The calls of one workflow, checked template by template."""
 
     def __init__(self, workflow: WorkflowAnalysis) -> None:
         self._workflow = workflow
@@ -102,9 +102,7 @@ class _Calls:
                     called.add(inline_name(name, call) if "inline" in call else str(call.get("template")))
         _, cycle = sort_tasks(graph)
         if cycle:
-            yield lint_error(
-                f"templates call each other without end: {' -> '.join(cycle)}", hint="a step needs a `when`"
-            )
+            yield lint_error(f"templates call each other endlessly: {' -> '.join(cycle)}", hint="a step needs a `when`")
 
     # --- one template ---
 
@@ -121,7 +119,7 @@ class _Calls:
             for wanted in graph[task]:
                 if wanted not in tasks:
                     yield lint_error(
-                        f"{name}.{task} waits for {wanted}, which is no task", hint=lint_suggestion(wanted, tasks)
+                        f"{name}.{task} waits for {wanted}, which is not a task", hint=lint_suggestion(wanted, tasks)
                     )
             if body.get("depends"):
                 yield from _depends(name, body, tasks)
@@ -129,7 +127,7 @@ class _Calls:
             yield lint_error(f"tasks of {name} wait for each other: {' -> '.join(dag.cycle)}")
         for target in str((template.get("dag") or {}).get("target") or "").split():
             if target not in tasks and "{{" not in target:
-                yield lint_error(f"target {target} of {name} is no task", hint=lint_suggestion(target, tasks))
+                yield lint_error(f"target {target} of {name} is not a task", hint=lint_suggestion(target, tasks))
         yield from _fail_fast(name, template)
         yield from self._reads(name, "tasks", tasks, graph)
 
@@ -197,15 +195,18 @@ class _Calls:
         given = {str(p.get("name")) for p in arguments.get("parameters") or () if _has_value(p)}
         if whole:
             for name in sorted(signature.needs - given):
-                yield lint_error(f"{where} gives {called} no {name}", hint=f"arguments={{{name!r}: ...}}, or a default")
+                yield lint_error(
+                    f"{where} calls {called} without {name}", hint=f"arguments={{{name!r}: ...}}, or a default"
+                )
         for name in sorted(given - signature.inputs - frozenset(known)):
             yield lint_warning(
-                f"{where} gives {called} {name}, which it does not take", hint=lint_suggestion(name, signature.inputs)
+                f"{where} passes {name} to {called}, which does not take it",
+                hint=lint_suggestion(name, signature.inputs),
             )
         if whole and signature.needs_artifacts:
             brought = frozenset(_names(arguments.get("artifacts") or ()))
             for name in sorted(signature.needs_artifacts - brought):
-                yield lint_error(f"{where} gives {called} no artifact {name}")
+                yield lint_error(f"{where} calls {called} without artifact {name}")
 
     # --- variables ---
 
@@ -220,17 +221,18 @@ class _Calls:
         root, kind, last = parts[0], ".".join(parts[:2]), ".".join(parts[2:])
         if kind == "inputs.parameters" and last and last not in signature.inputs:
             yield lint_error(
-                f"{name} reads {{{{{tag}}}}}, which is no input of it", hint=lint_suggestion(last, signature.inputs)
+                f"{name} reads {{{{{tag}}}}}, which is not one of its inputs",
+                hint=lint_suggestion(last, signature.inputs),
             )
         elif kind == "inputs.artifacts" and last and parts[2] not in signature.artifacts:
             hint = lint_suggestion(parts[2], signature.artifacts)
-            yield lint_error(f"{name} reads {{{{{tag}}}}}, which is no input of it", hint=hint)
+            yield lint_error(f"{name} reads {{{{{tag}}}}}, which is not one of its inputs", hint=hint)
         elif kind == "workflow.parameters" and last and last not in self._parameters and not self._outer:
             hint = lint_suggestion(last, self._parameters) or f"Workflow(arguments={{{last!r}: ...}})"
-            yield lint_error(f"{name} reads {{{{{tag}}}}}, which the workflow has not", hint=hint)
+            yield lint_error(f"{name} reads {{{{{tag}}}}}, which the workflow does not have", hint=hint)
         elif root not in _ROOTS and len(parts) > 1 and (near := nearest(root, _ROOTS)):
             yield lint_warning(
-                f"{name} holds {{{{{tag}}}}}, which is no variable of Argo's", hint=f"did you mean {near}?"
+                f"{name} holds {{{{{tag}}}}}, which is not an Argo variable", hint=f"did you mean {near}?"
             )
 
     def _reads(
@@ -281,7 +283,9 @@ class _Calls:
         kind, _, output = path.removeprefix("outputs.").partition(".")
         has = {"parameters": signature.outputs, "artifacts": signature.output_artifacts}.get(kind)
         if path.startswith("outputs.") and has is not None and output and output not in has:
-            yield lint_error(f"{where} reads {said}, which {template} does not give", hint=lint_suggestion(output, has))
+            yield lint_error(
+                f"{where} reads {said}, which is not an output of {template}", hint=lint_suggestion(output, has)
+            )
 
 
 # --- small parts -----------------------------------------------------------------------------------------------
@@ -367,12 +371,12 @@ def _item(where: str, call: Mapping[str, Any], tag: str) -> Iterator[Problem]:
             shown = json.dumps(without[0], ensure_ascii=False)[:60]
             keys = without[0] if isinstance(without[0], dict) else ()
             yield lint_error(
-                f"{where} reads {{{{{tag}}}}}, which item {shown} has not", hint=lint_suggestion(key, keys)
+                f"{where} reads {{{{{tag}}}}}, which item {shown} does not have", hint=lint_suggestion(key, keys)
             )
 
 
 def _fail_fast(name: str, template: Json) -> Iterator[Problem]:
-    """Argo stops a dag at the first failure unless told otherwise."""
+    """Argo stops a dag at the first failure unless `failFast` is false."""
     repeated = [str(task.get("name")) for task in calls(template) if not REPEATS.isdisjoint(task)]
     if repeated and (template.get("dag") or {}).get("failFast") is not False:
         yield lint_warning(

@@ -77,7 +77,7 @@ def _object_name(workflow: WorkflowAnalysis) -> Iterator[Problem]:
 def _body(name: str, template: Json) -> Iterator[Problem]:
     bodies = [kind for kind in _BODIES if kind in template]
     if not bodies:
-        yield lint_error(f"template {name} says nothing to run", hint=f"one of {', '.join(_BODIES)}")
+        yield lint_error(f"template {name} has no body", hint=f"one of {', '.join(_BODIES)}")
     if len(bodies) > 1:
         yield lint_error(f"template {name} has more than one body: {', '.join(bodies)}")
     for kind in ("dag", "steps"):
@@ -151,7 +151,8 @@ def _mounts(template: str, container: Json, volumes: set[str]) -> Iterator[Probl
         name, path = str(mount.get("name")), str(mount.get("mountPath"))
         if name not in volumes and "{{" not in name:
             yield lint_error(
-                f"template {template} mounts {name}, which is no volume of it", hint=lint_suggestion(name, volumes)
+                f"template {template} mounts {name}, which is not one of its volumes",
+                hint=lint_suggestion(name, volumes),
             )
         if path in paths:
             yield lint_error(f"template {template} mounts both {paths[path]} and {name} at {path}")

@@ -32,7 +32,7 @@ _PYTHON: Final = re.compile(r"python[0-9.]*|pypy[0-9.]*")
 _MAY_BE_JSON: Final = re.compile(r"""\s*(?:[-0-9\[{"]|true|false|null|NaN|Infinity)""")
 _ITEM: Final = re.compile(r"\{\{\s*item\.([-A-Za-z0-9_]+)\s*\}\}")
 _MOST_VALUES: Final = 10_000
-"""Values of one parameter that are looked at."""
+"""Values of one parameter that are checked."""
 _WORD: Final[Mapping[type, str]] = {
     str: "text",
     int: "an int",
@@ -100,7 +100,7 @@ def _source_problems(name: str, written: str, function: Source | None) -> Iterat
 
 
 def _unnamable_parameter(source: str, written: str) -> str | None:
-    """A parameter whose name is no Python name, so that Hera's line that reads it cannot be parsed; else None."""
+    """A parameter whose name is not a Python identifier, so that Hera's line for it cannot be parsed; else None."""
     try:
         ast.parse(source)
     except (SyntaxError, ValueError) as error:
@@ -150,7 +150,7 @@ def _plain_types(annotation: Any) -> tuple[type, ...]:
 
 
 def _values(workflow: WorkflowAnalysis, name: str, parameter: str) -> Iterator[str]:
-    """The texts that a parameter gets, over all calls and items, as far as they can be told."""
+    """The texts that a parameter gets, over all calls and items, as far as they are known."""
     resolver = workflow.resolver
     for call in resolver.callers.get(name, ()):
         text = resolver.argument(name, call, parameter)

@@ -1,4 +1,4 @@
-"""What a run of a workflow will do, as far as its manifest tells: the tasks of each template, and what suspends it."""
+"""What a run of a workflow will do, as far as its manifest shows: the tasks of each template, and what suspends it."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def resource_actions(templates: Iterable[tuple[str, Json]]) -> Iterator[Resource
 
 
 def _documents(text: Any) -> list[Json]:
-    """The objects in inline YAML. A bare `{{variable}}` is no YAML, so that each is a word while it is read."""
+    """The objects in inline YAML. A bare `{{variable}}` is not valid YAML, so a word stands for each in parsing."""
     if not isinstance(text, str):
         return []
     import yaml

@@ -1,4 +1,4 @@
-"""`hera-k8s follow`: come back to a run, see its progress, and end as it ends."""
+"""`hera-k8s follow`: attach to a run, show its progress, and exit with its status."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def timeout_argument(parser: ArgumentParser) -> None:
 
 
 def run(session: Session) -> int:
-    """Follow a run until it ends; what was recorded as ended is told at once, without a server.
+    """Follow a run until it ends; a recorded outcome is shown at once, without a server.
 
     A run that is not known to have been accepted is looked for first.
     """
@@ -94,7 +94,7 @@ def see_through(
 
     plan = plan_of(target.manifest)
     tally = TaskProgress(plan.tasks)
-    tally.recall(target.record.nodes.values() if target.record else ())
+    tally.restore(target.record.nodes.values() if target.record else ())
     began = time.monotonic()
     follower = Follower(
         engine=container.engine(),
@@ -115,7 +115,7 @@ def see_through(
     if ended.timed_out:
         return _gave_up(target, console, timeout or 0.0)
     if not ended.update.finished:
-        raise HeraK8sError(f"the news of {target.name} ended before it did", hint=follower.come_back)
+        raise HeraK8sError(f"the event stream ended before {target.name} finished", hint=follower.come_back)
     points = int(target.record.about.get("points", 0)) if target.record else 0
     seconds = elapsed_seconds(ended.update, time.monotonic() - began)
     outcome = summarize(target.name, ended.update, tally, points=points, seconds=seconds)
@@ -129,7 +129,7 @@ def see_through(
 
 
 def _resume_command(target: RunHandle, container: ExperimentContainer) -> str:
-    """What lets a suspended run go on; the engine tells the kind, since a run need not be recorded here."""
+    """What lets a suspended run go on; the engine names the kind, since a run need not be recorded here."""
     from hera_k8s_utils.experiment.workload_kinds import workload_kind
 
     namespace = container.context().namespace
@@ -176,7 +176,7 @@ def _explainer(container: ExperimentContainer) -> Callable[[str], str]:
 
 
 def _related(target: RunHandle) -> Callable[[str], str]:
-    """Finds what the checks before the run said of a thing that keeps tasks waiting."""
+    """Finds the check, made before the run, of the object that keeps tasks waiting."""
     report = (target.record.read("report") if target.record else None) or {}
 
     def related(text: str) -> str:
@@ -190,7 +190,7 @@ def _related(target: RunHandle) -> Callable[[str], str]:
 def _observer(
     container: ExperimentContainer, console: Console, tally: TaskProgress, target: RunHandle
 ) -> Callable[[RunUpdate], None]:
-    """Tells plugins of each update, and programs of some."""
+    """Notifies plugins of each update, and programs of some."""
     last: list[tuple[float, str]] = []
 
     def observe(update: RunUpdate) -> None:

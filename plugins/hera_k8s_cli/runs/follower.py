@@ -139,7 +139,7 @@ class Follower:
         return update
 
     def _tell(self, waiting: PendingTracker, reason: Reason | None, lines: ProgressLines | None) -> None:
-        news = waiting.news(time.monotonic()) if reason is None else waiting.learned(reason)
+        news = waiting.new_messages(time.monotonic()) if reason is None else waiting.add_reason(reason)
         for text in news:
             self.console.warning(text)
             said_before = self.related(text) if self.related is not None else ""

@@ -41,7 +41,7 @@ MOST_ROWS: Final = 8
 
 @dataclass(frozen=True)
 class TemplateProgress:
-    """How the tasks of one template stand. `total` is None when nobody knows it yet."""
+    """Progress of the tasks of one template. `total` is None while it is not known."""
 
     template: str
     total: int | None = None
@@ -60,21 +60,21 @@ class TemplateProgress:
         return self.succeeded + self.running + self.pending + self.failed + self.skipped
 
     @property
-    def over(self) -> int:
+    def done(self) -> int:
         """Tasks that need no more waiting."""
         return self.succeeded + self.failed + self.skipped
 
     @property
     def begun(self) -> bool:
         """Whether any task has started."""
-        return self.running + self.over > 0
+        return self.running + self.done > 0
 
     @property
     def complete(self) -> bool:
         """Whether no task is left."""
-        return self.seen > 0 and self.over >= max(self.seen, self.total or 0)
+        return self.seen > 0 and self.done >= max(self.seen, self.total or 0)
 
-    def amount(self) -> str:
+    def describe_amount(self) -> str:
         """`118 of 152`, or `118 so far`."""
         return (
             f"{self.succeeded} of {max(self.total, self.seen)}"
@@ -82,7 +82,7 @@ class TemplateProgress:
             else f"{self.succeeded} so far"
         )
 
-    def state(self) -> str:
+    def describe_state(self) -> str:
         """`20 running, 0 failed`, or what it waits for."""
         if not self.seen:
             return f"waits for {', '.join(self.waits_for)}" if self.waits_for else "not started"
@@ -96,7 +96,7 @@ class TemplateProgress:
 
 
 class TaskProgress:
-    """The tasks of a run, counted by template; `apply` is told of changes, from one thread, others may read."""
+    """The tasks of a run, counted by template; `apply` takes changes from one thread, others may read."""
 
     def __init__(self, planned: Sequence[PlannedTasks] = ()) -> None:
         self._planned = {each.template: each for each in planned}
@@ -117,7 +117,7 @@ class TaskProgress:
             for node in update.nodes:
                 self._take(node)
 
-    def recall(self, nodes: Iterable[NodeState]) -> None:
+    def restore(self, nodes: Iterable[NodeState]) -> None:
         """Take up what was recorded earlier."""
         with self._lock:
             for node in nodes:
@@ -186,7 +186,7 @@ class TaskProgress:
             return [node for node in self._nodes.values() if node.phase in ("Pending", "")]
 
     def suspended(self) -> list[NodeState]:
-        """The tasks that wait for somebody to resume them, or for a time to pass."""
+        """The tasks that wait to be resumed, or for a duration to pass."""
         with self._lock:
             return [node for node in self._nodes.values() if node.type == "Suspend" and node.phase == "Running"]
 
@@ -253,14 +253,14 @@ def _cells(row: TemplateProgress, bar: int) -> Iterator[Any]:
     if not row.seen:
         if not bar:
             yield ""
-        yield one_line(row.state())
+        yield one_line(row.describe_state())
         return
     if bar:
         total = max(row.total, row.seen) if row.total is not None else None
         style = "red" if row.failed else "green"
-        yield ProgressBar(total=total, completed=row.over, width=bar, complete_style=style, finished_style=style)
-    yield row.amount()
-    yield row.state()
+        yield ProgressBar(total=total, completed=row.done, width=bar, complete_style=style, finished_style=style)
+    yield row.describe_amount()
+    yield row.describe_state()
     yield format_elapsed(_elapsed(row))
 
 
@@ -308,4 +308,4 @@ class ProgressLines:
 
 
 def _sentence(row: TemplateProgress) -> str:
-    return f"{row.template} {row.amount()}, {row.state()}"
+    return f"{row.template} {row.describe_amount()}, {row.describe_state()}"

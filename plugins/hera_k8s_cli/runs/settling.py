@@ -46,7 +46,7 @@ def settle(
     """Find out whether a run was submitted, unless its record knows that it was; record it when it was.
 
     patience: seconds to wait for a submission that may arrive late. in_part: a run of which only a part is there will
-    do. say: told once when it is waited for.
+    do. say: called once when it has to wait.
 
     Raises `SubmissionUnknown` while it may arrive yet or the server cannot be asked, `SubmittedInPart`, and
     `SubmitError` when it was not submitted: the server knows no such run, `SETTLED` seconds after the last attempt.
@@ -198,7 +198,7 @@ def find(engine: Engine, record: RunRecord) -> RunSummary:
 def require_same_run(target: RunHandle, engine: Engine) -> None:
     """Raise unless the object of a recorded run's name carries the run's label: a record may name any workflow.
 
-    Where reading is not permitted, the word of a record that this user wrote is enough.
+    Where reading is not permitted, a record that this user wrote is enough.
     """
     if target.record is None:
         return

@@ -27,7 +27,7 @@ _LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])
 _LABEL_NAME: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _PYTHON: Final = re.compile(r"(.*/)?python[0-9.]*")
 _SOON: Final = 60
-"""Seconds after which a Job that ended may be gone, before anybody has looked at it."""
+"""Seconds after which a Job that ended may be deleted before its result has been read."""
 _NUMBERS: Final = (
     "completions",
     "parallelism",
@@ -93,7 +93,7 @@ def _job(what: str, name: str, job: Json) -> Iterator[Problem]:
         yield lint_error(f"{what} names a selector, which the cluster makes itself", hint="leave it out")
     if spec.get("ttlSecondsAfterFinished") is not None and spec["ttlSecondsAfterFinished"] < _SOON:
         seconds = spec["ttlSecondsAfterFinished"]
-        yield lint_warning(f"{what} is deleted {seconds} s after its end, perhaps before anybody saw how it ended")
+        yield lint_warning(f"{what} is deleted {seconds} s after its end, perhaps before its result has been read")
     template = spec.get("template") or {}
     yield from _labels(f"the pods of {what}", template.get("metadata") or {})
     yield from _pod(what, template.get("spec") or {})
@@ -166,7 +166,7 @@ def _container(what: str, container: Json, volumes: set[str]) -> Iterator[Proble
         name, path = str(mount.get("name")), str(mount.get("mountPath") or "")
         if name not in volumes:
             yield lint_error(
-                f"{what} mounts {name}, which is no volume of its pod", hint=lint_suggestion(name, volumes)
+                f"{what} mounts {name}, which is not a volume of its pod", hint=lint_suggestion(name, volumes)
             )
         if path in paths:
             yield lint_error(f"{what} mounts both {paths[path]} and {name} at {path}")

@@ -58,7 +58,9 @@ def _checked(items: list[Json]) -> list[Json]:
     if strange or not any(item["kind"] == JOB for item in items):
         raise BuildError(
             "the objects that were returned cannot be submitted",
-            found=f"among them: {join_names(strange)}" if strange else f"{len(items)} objects, and no Job among them",
+            found=f"not supported: {join_names(strange)}"
+            if strange
+            else f"{len(items)} objects, and no Job among them",
             hint="return one workflow, one Job, or several Jobs, with the config maps that they read",
         )
     twice = _twice(f"{item['kind']} {name_of(item)}" for item in items if name_of(item))

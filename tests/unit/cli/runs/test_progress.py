@@ -94,8 +94,8 @@ def test_a_template_that_calls_itself_ends_the_count() -> None:
 def test_tasks_are_counted_by_template_and_phase() -> None:
     tally = tally_of(pod("w.a", "Succeeded"), pod("w.b", "Running"), pod("w.c", "Pending"))
     simulate, draw = tally.rows()
-    assert (simulate.amount(), simulate.state()) == ("1 of 3", "1 running, 1 pending, 0 failed")
-    assert draw.state() == "waits for simulate"
+    assert (simulate.describe_amount(), simulate.describe_state()) == ("1 of 3", "1 running, 1 pending, 0 failed")
+    assert draw.describe_state() == "waits for simulate"
 
 
 def test_a_changed_task_is_counted_once() -> None:
@@ -124,12 +124,12 @@ def test_nodes_that_only_hold_others_are_not_work() -> None:
 def test_without_a_manifest_templates_appear_as_they_come() -> None:
     tally = TaskProgress()
     tally.apply(RunUpdate(phase="Running", nodes=[pod("w.a", "Succeeded", "surprise")]))
-    assert [(row.template, row.amount()) for row in tally.rows()] == [("surprise", "1 so far")]
+    assert [(row.template, row.describe_amount()) for row in tally.rows()] == [("surprise", "1 so far")]
 
 
 def test_a_finished_template_is_no_longer_waited_for() -> None:
     tally = tally_of(*(pod(f"w.{n}", "Succeeded") for n in "abc"))
-    assert tally.rows()[1].state() == "not started"
+    assert tally.rows()[1].describe_state() == "not started"
 
 
 def test_lines_come_at_changes_of_stage_and_else_rarely() -> None:

@@ -72,7 +72,7 @@ def returns(x: int) -> int:
 def test_return_is_named() -> None:
     verdict, detail, hint = only(built(returns, {"x": 1}))
     assert verdict is Verdict.FAILED
-    assert detail == "script returns returns, and there is no function around it in the pod"
+    assert detail == "script returns uses `return`, but in the pod it is not inside a function"
     assert "sys.exit(0)" in hint
 
 

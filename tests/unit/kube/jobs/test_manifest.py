@@ -136,7 +136,7 @@ def test_names_that_are_too_long_are_cut_and_stay_different() -> None:
         ([job(), changed("spec.template", [], job("b"))], r"items\[1\].spec.template is a list"),
         (a_list(), "0 objects, and no Job among them"),
         (a_list({"kind": "ConfigMap", "metadata": {"name": "m"}}), "1 objects, and no Job among them"),
-        (a_list(job(), {"kind": "Secret", "metadata": {"name": "s"}}), "among them: Secret"),
+        (a_list(job(), {"kind": "Secret", "metadata": {"name": "s"}}), "not supported: Secret"),
         (a_list(job(), {"metadata": {"name": "s"}}), "something without a kind"),
         (a_list(job("x"), job("x")), "the same name: Job x"),
         (a_list(job("x"), job("x-")), "would have the same name: Job sweep-r1-x"),
@@ -283,7 +283,11 @@ POD = "spec.template.spec"
         (f"{POD}.containers", [], "has no container"),
         (f"{POD}.containers.0.image", None, "has no image"),
         (f"{POD}.containers.0.name", "Main", "a container cannot be called 'Main'"),
-        (f"{POD}.containers.0.volumeMounts", [{"name": "v", "mountPath": "/v"}], "mounts v, which is no volume"),
+        (
+            f"{POD}.containers.0.volumeMounts",
+            [{"name": "v", "mountPath": "/v"}],
+            "mounts v, which is not a volume of its pod",
+        ),
         (f"{POD}.containers.0.resources", {"requests": {"cpu": "1 core"}}, "'1 core' is no quantity"),
         (
             f"{POD}.containers.0.resources",
