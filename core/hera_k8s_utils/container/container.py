@@ -272,7 +272,7 @@ def _running(
     definition: LoadedExperiment | None,
     manifest: Callable[[], Manifest],
 ) -> OpenEngine:
-    kind = manifest().runs_as if definition is not None else ""
+    kind = manifest().engine_kind if definition is not None else ""
     declaration = preflight.choose_engine(plugins, core, platforms, context, kind)
     with attribute_errors_to(f"the execution engine {declaration.name}"):
         engine = declaration.open(platforms.settings(declaration), context)

@@ -6,8 +6,8 @@ import importlib.metadata
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from types import ModuleType
 from typing import Any, Final, Generic, TypeVar
@@ -16,7 +16,8 @@ import pluggy
 
 from hera_k8s_utils._moved import renamed
 from hera_k8s_utils.config.environment_variables import DISABLE_VARIABLE, TIMEOUT_VARIABLE
-from hera_k8s_utils.errors import HeraK8sError, PluginError, join_names
+from hera_k8s_utils.errors import HeraK8sError, PluginError, attribute_errors_to, join_names
+from hera_k8s_utils.experiment.workload_kinds import register_kinds
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
@@ -30,6 +31,7 @@ from hera_k8s_utils.plugins.records import (
     Platform,
     ResourceChecker,
     Site,
+    WorkloadKind,
 )
 from hera_k8s_utils.sweep.path_encoder import LayoutStrategy
 
@@ -42,6 +44,7 @@ RECORDS: Final[Mapping[str, type]] = {
     "resource_checkers": ResourceChecker,
     "layout_strategies": LayoutStrategy,
     "execution_engines": ExecutionEngine,
+    "workload_kinds": WorkloadKind,
     "commands": Command,
     "sites": Site,
     "request_guards": RequestGuard,
@@ -149,6 +152,7 @@ class PluginManager:
             plugins._register(candidate, off, timeout)
         plugins._warn_of_unknown(off, [candidate.name for candidate in found])
         plugins._drop_repeated()
+        register_kinds(map(_attributed_kind, plugins.all("workload_kinds")))
         if strict and plugins.problems:
             raise PluginError("a plugin cannot be used", found=plugins.problems[0], hint="hera-k8s plugins")
         return plugins
@@ -337,6 +341,28 @@ def record_name(record: Any) -> str:
     if isinstance(record, CredentialProvider):
         return f"{record.target}={record.name}"
     return str(getattr(record, "name", None) or getattr(record, "kind", ""))
+
+
+def _attributed(whose: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, whose errors name `whose`; what it yields becomes a list, so that no error comes later."""
+
+    def call(*arguments: Any) -> Any:
+        with attribute_errors_to(whose):
+            result = function(*arguments)
+            return list(result) if isinstance(result, Iterator) else result
+
+    return call
+
+
+def _attributed_kind(declared: Registration[WorkloadKind]) -> WorkloadKind:
+    """A kind; the functions of a third party's name its plugin when they fail."""
+    kind = declared.record
+    if is_builtin(declared.distribution):
+        return kind
+    whose = f"workload kind {kind.name} of plugin {declared.plugin} ({declared.distribution})"
+    values = {each.name: getattr(kind, each.name) for each in fields(kind)}
+    functions: dict[str, Any] = {name: _attributed(whose, value) for name, value in values.items() if callable(value)}
+    return replace(kind, **functions)
 
 
 def is_builtin(distribution: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.run_state import LogLine, RunSummary, RunUpdate, Submission
+from hera_k8s_utils.experiment.workload_kinds import WorkloadKind as WorkloadKind
 from hera_k8s_utils.plugins.credentials import Credential
 from hera_k8s_utils.results import CheckResult, Finding
 

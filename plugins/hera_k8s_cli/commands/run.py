@@ -147,8 +147,9 @@ def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Con
 
 
 def _what(built: BuiltExperiment) -> str:
-    number = len(built.manifest.jobs)
-    return f"{number} Jobs of" if number > 1 else built.manifest.runs_as
+    kind = built.manifest.engine_kind
+    number = sum(each.get("kind") == kind for each in built.manifest.objects)
+    return f"{number} {kind}s of" if number > 1 else kind
 
 
 def requirement_line(requirement: Any) -> str:
@@ -233,7 +234,7 @@ def _after(
         console.record({"event": "submitted", **data})
     url = f"   {data['url']}" if data["url"] else ""
     said = f"{target.name} was submitted before" if data["existed"] else f"submitted {target.name}"
-    if session.arguments.detach or not built.manifest.ends:
+    if session.arguments.detach or not built.manifest.is_runnable:
         console.result(console.out.signs.passed, f" {said}{url}")
         console.hint(target.come_back)
         return 0
