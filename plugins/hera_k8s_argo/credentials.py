@@ -8,9 +8,10 @@ from pathlib import Path
 from hera_k8s_argo.address import Address
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.token_store import StoredToken, user_logins
-from hera_k8s_argo.tokens import bare_token, read_claims
 from hera_k8s_utils import Context, Credential, CredentialError, NotApplicable
 from hera_k8s_utils.config.settings import CoreSettings
+from hera_k8s_utils.network.headers import bearer_token
+from hera_k8s_utils.network.jwt import read_claims
 from hera_k8s_utils.reading import LARGEST_TOKEN, read_file
 
 
@@ -20,10 +21,10 @@ def load_token(settings: ArgoSettings, context: Context) -> Credential:
     if settings.anonymous:
         raise NotApplicable("no token is to be sent (--argo-anonymous)")
     text, source = _token(settings, context, server)
-    token = bare_token(text, origin=source)
-    facts = read_claims(token)
+    token = bearer_token(text, origin=source)
+    claims = read_claims(token)
     return Credential(
-        secret=token, server=str(server), identity=facts.identity, expires_at=facts.expires_at, source=source
+        secret=token, server=str(server), identity=claims.identity, expires_at=claims.expires_at, source=source
     )
 
 

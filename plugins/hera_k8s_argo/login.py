@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Final, TextIO
 
 from hera_k8s_argo.address import Address
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.token_store import TokenStore, user_logins
-from hera_k8s_argo.tokens import TokenClaims, bare_token, read_claims
 from hera_k8s_utils import Command, CredentialError, NotApplicable, OptionsError
+from hera_k8s_utils.network.headers import bearer_token
+from hera_k8s_utils.network.jwt import TokenClaims, expires_within, read_claims
 
 _LONGEST: Final = 256 * 1024
 """Characters that are read of standard input: no header holds a longer token."""
@@ -30,16 +31,16 @@ def login(session: Any) -> int:
     logins = _logins()
     if session.arguments.remove:
         return _removed(session, address, logins.remove(str(address)))
-    token = bare_token(read_token(address, sys.stdin), origin="what was given")
-    facts = read_claims(token)
-    if facts.expires_at is not None and facts.expires_at <= datetime.now(timezone.utc):
+    token = bearer_token(read_token(address, sys.stdin), origin="what was given")
+    claims = read_claims(token)
+    if claims.expires_at is not None and expires_within(claims.expires_at, 0):
         raise CredentialError(
             "the token was not kept",
-            found=f"it expired at {_moment(facts.expires_at)}",
+            found=f"it expired at {_moment(claims.expires_at)}",
             hint="`argo auth token` or the Argo page `User` gives a fresh one",
         )
     logins.save(str(address), token)
-    return _saved(session, address, facts, str(logins.path))
+    return _saved(session, address, claims, str(logins.path))
 
 
 def _logins() -> TokenStore:
@@ -67,14 +68,14 @@ def read_token(address: Address, stdin: TextIO) -> str:
         return ""
 
 
-def _saved(session: Any, address: Address, facts: TokenClaims, path: str) -> int:
+def _saved(session: Any, address: Address, claims: TokenClaims, path: str) -> int:
     console = session.console()
-    expires = facts.expires_at.isoformat() if facts.expires_at else None
+    expires = claims.expires_at.isoformat() if claims.expires_at else None
     if session.json:
-        console.document({"server": str(address), "identity": facts.identity, "expires_at": expires, "path": path})
+        console.document({"server": str(address), "identity": claims.identity, "expires_at": expires, "path": path})
         return 0
-    who = f" as {facts.identity}" if facts.identity else ""
-    until = f"until {_moment(facts.expires_at)}" if facts.expires_at else "for how long it does not say"
+    who = f" as {claims.identity}" if claims.identity else ""
+    until = f"until {_moment(claims.expires_at)}" if claims.expires_at else "for how long it does not say"
     console.passed(f"logged in to {address}{who}, {until}")
     console.hint(f"kept in {path}, readable by you alone; hera-k8s check tries it")
     return 0

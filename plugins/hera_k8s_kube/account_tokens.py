@@ -6,11 +6,12 @@ import base64
 from datetime import datetime
 
 from hera_k8s_kube.settings import AccountTokenSettings
-from hera_k8s_kube.tokens import expiry_of, parse_time, subject_of
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.errors import CredentialError, ErrorKind, NoCredential, NotApplicable, PlatformError
+from hera_k8s_utils.formatting import parse_timestamp
 from hera_k8s_utils.network.headers import bearer_token
+from hera_k8s_utils.network.jwt import read_claims
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.plugins.credentials import Credential
 
@@ -65,7 +66,7 @@ def _requested(context: Context, account: str, lifetime: int) -> Credential:
     token = str(status.get("token") or "")
     if not token:
         raise CredentialError(f"the token of service account {account}", found="the server's answer holds none")
-    end = parse_time(str(status.get("expirationTimestamp") or "")) or expiry_of(token)
+    end = parse_timestamp(str(status.get("expirationTimestamp") or "")) or read_claims(token).expires_at
     return _credential(token, context, account, end, f"TokenRequest for {account}")
 
 
@@ -108,7 +109,7 @@ def _from_secret(context: Context, name: str, account: str) -> Credential:
             found="the cluster has not filled it in",
             hint=f"kubectl -n {context.namespace} describe secret {name}",
         )
-    return _credential(token, context, owner or account, expiry_of(token), f"Secret {name}")
+    return _credential(token, context, owner or account, read_claims(token).expires_at, f"Secret {name}")
 
 
 def _secret(context: Context, name: str) -> Json:
@@ -129,7 +130,7 @@ def _credential(token: str, context: Context, account: str, end: datetime | None
     token = bearer_token(token, origin=source, hint="--argo-token-account NAME takes another account")
     return Credential(
         secret=token,
-        identity=subject_of(token) or f"system:serviceaccount:{context.kubernetes.namespace}:{account}",
+        identity=read_claims(token).identity or f"system:serviceaccount:{context.kubernetes.namespace}:{account}",
         namespace=context.kubernetes.namespace,
         expires_at=end,
         source=source,

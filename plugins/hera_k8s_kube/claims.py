@@ -14,12 +14,11 @@ from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import ErrorKind, PlatformError
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.workload import Unresolved
+from hera_k8s_utils.labels import LOCAL_PATH_ANNOTATION
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.quantities import parse_quantity
 from hera_k8s_utils.results import CheckResult, fail, ok, unknown, warn
 
-LOCAL_PATH: Final = "hera-k8s-utils/local-path"
-"""Annotation of a claim whose contents lie on this machine (the sandbox's): their directory."""
 _WRITABLE: Final = frozenset({"ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"})
 _STORAGE: Final = "storage.k8s.io/v1"
 _FRESH: Final = 60.0  # seconds of age until which a claim's volume may just be being made
@@ -182,5 +181,5 @@ def build_claim(settings: None, context: Context, wanted: PersistentVolumeClaim)
 def locate_claim(settings: None, context: Context, wanted: PersistentVolumeClaim) -> str | None:
     """The directory on this machine that holds the claim's contents, where there is one."""
     found = find(context, "v1", "persistentvolumeclaims", wanted.name) or {}
-    path = ((found.get("metadata") or {}).get("annotations") or {}).get(LOCAL_PATH)
+    path = ((found.get("metadata") or {}).get("annotations") or {}).get(LOCAL_PATH_ANNOTATION)
     return str(path) if path else None

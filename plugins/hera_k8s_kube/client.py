@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 from hera_k8s_kube.errors import RequestInfo, connection_error, event_error, parsed, response_error
 from hera_k8s_kube.session import Session, open_session
-from hera_k8s_kube.tokens import expires_within
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.checks.provisioning import MANAGER
 from hera_k8s_utils.errors import ErrorKind, HeraK8sError, NotApplicable, PlatformError
 from hera_k8s_utils.names import is_dns_label
 from hera_k8s_utils.network.headers import sendable
 from hera_k8s_utils.network.http import NetworkSettings
+from hera_k8s_utils.network.jwt import expires_within
 from hera_k8s_utils.network.limits import LARGEST_ANSWER, LARGEST_OBJECT, ListLimits, RequestLimits
 from hera_k8s_utils.plugins.credentials import Credential
 from hera_k8s_utils.reading import are_objects
@@ -106,7 +106,7 @@ class KubernetesClient:
         self._identity = ""
         self._swapping = threading.Lock()
         self._session = open_session(credential, self._network, width=width)
-        self._left_alone: tuple[Session, float] | None = None
+        self._renewal_backoff: tuple[Session, float] | None = None
         self.server = self._session.server
 
     def __repr__(self) -> str:
@@ -430,7 +430,7 @@ class KubernetesClient:
     def _usable(self) -> Session:
         """The session, renewed when its credential is about to end."""
         session = self._session
-        if expires_within(session.credential, _EARLY):
+        if expires_within(session.credential.expires_at, _EARLY):
             return self._renewed(session) or session
         return session
 
@@ -440,18 +440,22 @@ class KubernetesClient:
             return None
         if self._session is not refused:
             return self._session
-        if self._left_alone and self._left_alone[0] is refused and time.monotonic() - self._left_alone[1] < _PAUSE:
+        if (
+            self._renewal_backoff
+            and self._renewal_backoff[0] is refused
+            and time.monotonic() - self._renewal_backoff[1] < _PAUSE
+        ):
             return None
         try:
             fresh = self._renew(refused.credential)
         except (HeraK8sError, NotApplicable) as reason:
             log.info("the credential for %s could not be renewed: %s", refused.server, reason)
-            self._left_alone = (refused, time.monotonic())
+            self._renewal_backoff = (refused, time.monotonic())
             return None
         with self._swapping:
             if self._session.credential is not fresh:
                 self._session = open_session(fresh, self._network, width=self._width)
-                self._left_alone = (self._session, time.monotonic())
+                self._renewal_backoff = (self._session, time.monotonic())
                 self.server = self._session.server
             return self._session
 

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hera_k8s_kube import kubeconfig
+from hera_k8s_kube.certificates import can_read_certificates, has_certificate, read_certificate
 from hera_k8s_kube.exec_plugin import run_plugin
 from hera_k8s_kube.known_secrets import remember_user
 from hera_k8s_kube.kubeconfig import SelectedContext
 from hera_k8s_kube.session import KubeconfigHandle, guard_token, token_of
 from hera_k8s_kube.settings import InClusterSettings, KubeSettings
-from hera_k8s_kube.tokens import expiry_of, parse_time, read_certificate, subject_of
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, NotApplicable
+from hera_k8s_utils.formatting import parse_timestamp
 from hera_k8s_utils.network.addresses import remember_address, shown_address, without_query
 from hera_k8s_utils.network.headers import bearer_token, require_basic_auth
+from hera_k8s_utils.network.jwt import expires_within, read_claims
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.plugins.credentials import Credential
 from hera_k8s_utils.reading import LARGEST_AUTHORITIES, LARGEST_TOKEN, read_file, require_file
@@ -76,11 +78,12 @@ def credential_of(choice: SelectedContext, *, exec_timeout: float) -> Credential
     configuration.host = without_query(configuration.host)
     guard_token(configuration, f"context {choice.name} of the kubeconfig {choice.cluster.file}")
     token = token_of(configuration)
+    claims = read_claims(token)
     _require_authority(choice, configuration)
     certificate_end, common_name = _client_certificate(choice, configuration)
-    ends = [end for end in (expires_at, expiry_of(token), certificate_end) if end is not None]
+    ends = [end for end in (expires_at, claims.expires_at, certificate_end) if end is not None]
     end = min(ends, default=None)
-    if end is not None and end <= datetime.now(timezone.utc):
+    if end is not None and expires_within(end, 0):
         raise CredentialError(
             f"the token of context {choice.name} has expired",
             found=f"on {end:%Y-%m-%d %H:%M} UTC",
@@ -97,7 +100,7 @@ def credential_of(choice: SelectedContext, *, exec_timeout: float) -> Credential
         secret=token,
         server=shown_address(configuration.host),
         certificate_authority=configuration.ssl_ca_cert or "",
-        identity=handle.acts_as or subject_of(token) or common_name or choice.user_name,
+        identity=handle.acts_as or claims.identity or common_name or choice.user_name,
         namespace=choice.namespace,
         expires_at=end,
         source=choice.source,
@@ -118,7 +121,7 @@ def _user(choice: SelectedContext, exec_timeout: float) -> tuple[Json, datetime 
     if status.get("clientCertificateData"):
         user["client-certificate-data"] = _encoded(status["clientCertificateData"])
         user["client-key-data"] = _encoded(status.get("clientKeyData") or "")
-    return user, parse_time(str(status.get("expirationTimestamp") or ""))
+    return user, parse_timestamp(str(status.get("expirationTimestamp") or ""))
 
 
 def _require_password(choice: SelectedContext, user: Json) -> None:
@@ -177,10 +180,17 @@ def _in_words(error: Exception) -> str:
 
 
 def _client_certificate(choice: SelectedContext, configuration: Any) -> tuple[datetime | None, str]:
-    """When the client certificate ends, and whose it is. Raises `CredentialError` for one that is not valid now."""
+    """When the client certificate expires, and whose it is; (None, "") where certificates cannot be read.
+
+    Raises `CredentialError` for one that is not valid now.
+    """
     if not configuration.cert_file:
         return None, ""
-    found = read_certificate(read_file(configuration.cert_file, most=LARGEST_TOKEN))
+    content = read_file(configuration.cert_file, most=LARGEST_TOKEN)
+    if not can_read_certificates() and has_certificate(content):
+        _require_key(choice, configuration)
+        return None, ""
+    found = read_certificate(content) if can_read_certificates() else None
     if found is None:
         raise CredentialError(
             f"the client certificate of context {choice.name} cannot be read",
@@ -253,6 +263,7 @@ def from_pod(settings: InClusterSettings, context: Context) -> Credential:
     if not text:
         raise NotApplicable(f"no token in {settings.directory}: the pod has no account")
     token = bearer_token(text, origin=f"file {settings.directory / 'token'}", hint="does the pod have an account?")
+    claims = read_claims(token)
     from kubernetes.client import Configuration
 
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -265,9 +276,9 @@ def from_pod(settings: InClusterSettings, context: Context) -> Credential:
         secret=token,
         server=configuration.host,
         certificate_authority=configuration.ssl_ca_cert or "",
-        identity=subject_of(token),
+        identity=claims.identity,
         namespace=_read(settings.directory / "namespace"),
-        expires_at=expiry_of(token),
+        expires_at=claims.expires_at,
         source="in-cluster",
     )
 

@@ -35,6 +35,11 @@ class KubeconfigHandle:
     acts_as: str = ""
 
     @property
+    def certificate(self) -> str:
+        """The file of the client certificate; empty where there is none."""
+        return str(self.configuration.cert_file or "")
+
+    @property
     def insecure(self) -> bool:
         """Whether the server's certificate goes unverified."""
         return self.configuration.host.startswith("https:") and not self.configuration.verify_ssl

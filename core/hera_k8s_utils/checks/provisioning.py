@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import ErrorKind, NoCredential, PlatformError
 from hera_k8s_utils.experiment.model import Requirement
+from hera_k8s_utils.labels import EXPERIMENT_LABEL
 from hera_k8s_utils.plugins.clients import KUBERNETES
 from hera_k8s_utils.plugins.isolation import attribute_errors_to
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "hera-k8s-utils"
-EXPERIMENT_LABEL: Final = "hera-k8s-utils/experiment"
 
 CREATE, COMPLETE, PRESENT, CANNOT = "create", "complete", "present", "cannot"
 

@@ -8,11 +8,9 @@ import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
-from hera_k8s_kube.jobs.manifest import TASK_LABEL, escape_dollars
+from hera_k8s_kube.jobs.manifest import escape_dollars
 from hera_k8s_kube.jobs.points import (
     DIRECTORY,
-    POINT,
-    POINTS_LABEL,
     PYTHON,
     SHELL,
     VARIABLE,
@@ -25,6 +23,7 @@ from hera_k8s_kube.jobs.points import (
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError, join_names
 from hera_k8s_utils.experiment.model import Environment
+from hera_k8s_utils.labels import POINT_ANNOTATION, POINTS_LABEL, TASK_LABEL
 from hera_k8s_utils.names import is_dns_label
 from hera_k8s_utils.sweep.inputs import Inputs, Point
 from hera_k8s_utils.sweep.values import dns_name
@@ -68,7 +67,9 @@ def plain_job(
         program = f"{_source(work)}\n\nimport json\n{work.__name__}(**json.loads({json.dumps(sent)!r}))\n"
         spec = environment.pod(command=["python", "-c", escape_dollars(program)], **container)
     own = task if point is None or not point.names else f"{task}-{dns_name(point)}"
-    annotations = {POINT: json.dumps(given), **_named(point.names)} if point is not None and point.names else {}
+    annotations = (
+        {POINT_ANNOTATION: json.dumps(given), **_named(point.names)} if point is not None and point.names else {}
+    )
     return _job(own, task, spec, annotations, {"backoffLimit": retries, **_deadline(deadline)})
 
 

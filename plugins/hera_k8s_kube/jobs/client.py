@@ -28,7 +28,7 @@ from hera_k8s_utils.errors import (
     SubmittedInPart,
 )
 from hera_k8s_utils.experiment.run_state import LogLine, Submission
-from hera_k8s_utils.labels import DIGEST_LABEL
+from hera_k8s_utils.labels import DIGEST_LABEL, STOPPED_ANNOTATION
 from hera_k8s_utils.network.retry import RetryPolicy
 from hera_k8s_utils.plugins.clients import Kubernetes
 from hera_k8s_utils.plugins.context import Context
@@ -40,8 +40,6 @@ API: Final = "batch/v1"
 RESOURCE: Final = "jobs"
 JOB_LABEL: Final = "batch.kubernetes.io/job-name"
 """The label by which pods name their Job (Kubernetes 1.27)."""
-STOPPED: Final = "hera-k8s-utils/stopped"
-"""Annotation of a Job that was stopped by hand: its missed deadline is none."""
 _WIDTH: Final = 8
 """Requests that are under way at once where many Jobs are changed."""
 _BEGUN: Final = ("Running", "Succeeded", "Failed")
@@ -246,7 +244,7 @@ class Jobs:
         if job.phase == "Suspended":
             self.cancel(name)
             return
-        body = {"metadata": {"annotations": {STOPPED: "true"}}, "spec": {"activeDeadlineSeconds": 1}}
+        body = {"metadata": {"annotations": {STOPPED_ANNOTATION: "true"}}, "spec": {"activeDeadlineSeconds": 1}}
         self.kubernetes.patch(API, RESOURCE, name, body)
 
     def cancel(self, name: str) -> None:

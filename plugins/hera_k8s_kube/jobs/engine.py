@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_kube.jobs.client import API, JOB_LABEL, RESOURCE, Jobs, hand_in_all, map_concurrently, open_jobs
 from hera_k8s_kube.jobs.job_status import FAILED, Job
-from hera_k8s_kube.jobs.manifest import JOB, JOBS_LABEL, TASK_LABEL
+from hera_k8s_kube.jobs.manifest import JOB
 from hera_k8s_kube.jobs.pending_reasons import latest_warning
-from hera_k8s_kube.jobs.points import POINT, POINTS_LABEL, lines_of, of_annotation, parsed
+from hera_k8s_kube.jobs.points import lines_of, of_annotation, parsed
 from hera_k8s_kube.jobs.run_state import Point, RunState, SeenPod, complete, missing, run_of
 from hera_k8s_kube.jobs.watch import ListWatch, WatchEvent
 from hera_k8s_utils._types import Json
@@ -22,7 +22,7 @@ from hera_k8s_utils.engines.pod_logs import started_pods, stream_logs
 from hera_k8s_utils.engines.submission import SubmissionTarget, dry_run_result, submit_once
 from hera_k8s_utils.errors import ErrorKind, PlatformError, RunAlreadyFinished, SubmitError
 from hera_k8s_utils.experiment.run_state import LogLine, RunSummary, RunUpdate, Submission
-from hera_k8s_utils.labels import DIGEST_LABEL
+from hera_k8s_utils.labels import DIGEST_LABEL, JOBS_LABEL, POINT_ANNOTATION, POINTS_LABEL, TASK_LABEL
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.results import Finding, Verdict, ok
 
@@ -327,7 +327,7 @@ class _Points:
     def of(self, job: Job, index: int | None) -> Point:
         """The texts that one task was given."""
         if index is None:
-            return of_annotation(job.annotations.get(POINT, ""))
+            return of_annotation(job.annotations.get(POINT_ANNOTATION, ""))
         if POINTS_LABEL not in job.annotations:
             return {}
         lines = self._of_run(run_of(job), job.labels.get(TASK_LABEL, ""))

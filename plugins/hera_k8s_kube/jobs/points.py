@@ -11,9 +11,9 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from hera_k8s_kube.jobs.manifest import TASK_LABEL
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.labels import POINTS_LABEL, TASK_LABEL
 from hera_k8s_utils.reading import parse_json
 from hera_k8s_utils.sweep.inputs import Inputs, Point
 from hera_k8s_utils.sweep.values import TYPES, short_repr, to_text
@@ -24,10 +24,6 @@ MOST: Final = 100_000
 """Indexes of one Job."""
 ROOM: Final = 900_000
 """Bytes of the values of one config map, which may have 1 MiB in all."""
-POINTS_LABEL: Final = "hera-k8s-utils/points"
-"""Label of the config maps that hold points; annotation of the Jobs: the names of the sweep's parameters."""
-POINT: Final = "hera-k8s-utils/point"
-"""Annotation of a Job that does one point: what it was given, as JSON."""
 DIRECTORY: Final = "/hera-k8s/points"
 VARIABLE: Final = "HERA_K8S_POINTS"
 """The variable that names the directory in the pod."""

@@ -16,11 +16,12 @@ import pytest
 import trustme
 from fault_server import FaultServer, Request, reply, tls_context
 
+from hera_k8s_kube.certificates import read_certificate
 from hera_k8s_kube.credentials import from_kubeconfig, from_pod
-from hera_k8s_kube.platform import probe
+from hera_k8s_kube.platform import credential_result, probe
 from hera_k8s_kube.settings import InClusterSettings, KubeSettings
-from hera_k8s_kube.tokens import parse_time, read_certificate
 from hera_k8s_utils import Credential, CredentialError, NoCredential, NotApplicable, build_container
+from hera_k8s_utils.formatting import parse_timestamp
 
 TOKEN = "tok-5d2e88aa"
 NO_CONTEXT: Any = None
@@ -234,6 +235,14 @@ def test_a_client_certificate_says_whose_it_is_and_until_when(tmp_path: Path) ->
     assert (found.identity, found.expires_at, found.secret) == ("jane-of-lyon", end, "")
 
 
+def test_without_the_extra_a_client_certificate_is_used_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = datetime.datetime(2055, 5, 6, tzinfo=datetime.timezone.utc)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    found = load(certified(tmp_path, end, inline=True))
+    assert (found.identity, found.expires_at) == ("jane", None)
+    assert "pip install 'hera-k8s-utils[certificates]'" in credential_result("1.34", found).detail
+
+
 def certified(tmp_path: Path, end: datetime.datetime, inline: bool) -> Path:
     issued = trustme.CA().issue_cert("127.0.0.1", common_name="jane-of-lyon", not_after=end)
     certificate, key = issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes()
@@ -269,8 +278,8 @@ def test_what_is_no_certificate_is_not_read(tmp_path: Path, content: bytes) -> N
 )
 def test_times_of_kubernetes_are_read(text: str, seconds: float) -> None:
     expected = datetime.datetime(2026, 11, 20, 10, 42, tzinfo=datetime.timezone.utc)
-    assert parse_time(text) == expected + datetime.timedelta(seconds=seconds)
-    assert parse_time("soon") is None
+    assert parse_timestamp(text) == expected + datetime.timedelta(seconds=seconds)
+    assert parse_timestamp("soon") is None
 
 
 # --- exec plugins ----------------------------------------------------------------------------------------------
