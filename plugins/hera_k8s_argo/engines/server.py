@@ -80,7 +80,7 @@ class ArgoEngine:
         missing: PlatformError | None = None
         heard = False
         try:
-            for line in resume_stream(stream, name, self.patience, follow=follow):
+            for line in resume_stream(stream, self.patience, follow=follow):
                 heard = True
                 yield line
         except PlatformError as error:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,6 +17,7 @@ from hera_k8s_kube.jobs.run_state import Point, RunState, SeenPod, complete, mis
 from hera_k8s_kube.jobs.watch import ListWatch, WatchEvent
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.engines.pod_logs import started_pods, stream_logs
+from hera_k8s_utils.engines.pump import Pump
 from hera_k8s_utils.engines.submission import SubmissionTarget, dry_run_result, submit_once
 from hera_k8s_utils.errors import ErrorKind, PlatformError, RunAlreadyFinished, SubmitError
 from hera_k8s_utils.experiment.run_state import LogLine, RunSummary, RunUpdate, Submission
@@ -155,7 +154,7 @@ class JobsEngine:
         there = self._jobs(name)
         alone = _is_alone(there, name)
         state = RunState(name, _Points(self.jobs).of, alone=alone, complete=complete(there))
-        for change in _Merged(self.jobs, name, alone=alone).changes():
+        for change in _RunWatch(self.jobs, name, alone=alone).events():
             for update in self._taken(state, change):
                 if update.finished:
                     yield self._last(name, state, update, alone=alone)
@@ -246,19 +245,16 @@ class JobsEngine:
 
 
 @dataclass
-class _Merged:
-    """The Jobs of a run and their pods, each watched in a thread of its own. Pods that may not be watched are not."""
+class _RunWatch:
+    """The Jobs of a run and their pods, each watched in a thread. Pods that may not be watched are left out."""
 
     jobs: Jobs
     name: str
     alone: bool
-    _arrivals: queue.Queue[WatchEvent[Job] | WatchEvent[SeenPod] | BaseException] = field(
-        default_factory=lambda: queue.Queue(_WAITING)
-    )
-    _stopped: threading.Event = field(default_factory=threading.Event)
+    _pump: Pump[WatchEvent[Any]] = field(default_factory=lambda: Pump(_WAITING))
 
-    def changes(self) -> Iterator[WatchEvent[Any] | None]:
-        """What comes of both, and None after a silence; raises what keeps the Jobs from being followed."""
+    def events(self) -> Iterator[WatchEvent[Any] | None]:
+        """Events of both, and None after a silence; raises what keeps the Jobs from being followed."""
         kubernetes = self.jobs.kubernetes
         own = {"field_selector": f"metadata.name={self.name}"}
         run = {"label_selector": f"{JOBS_LABEL}={self.name}"}
@@ -267,45 +263,20 @@ class _Merged:
         of_pods = ListWatch(
             kubernetes, "v1", "pods", SeenPod.of, what=what, label_selector=_of_pods(self.name, alone=self.alone)
         )
-        watches: list[tuple[ListWatch[Any], bool]] = [(of_jobs, True), (of_pods, False)]
-        for watched, needed in watches:
-            work = partial(self._hand_over, watched, needed=needed)
-            threading.Thread(target=work, name=f"watch-{watched.resource}", daemon=True).start()
-        try:
-            while True:
-                try:
-                    arrived = self._arrivals.get(timeout=_SILENCE)
-                except queue.Empty:
-                    yield None
-                    continue
-                if isinstance(arrived, BaseException):
-                    raise arrived
-                yield arrived
-        finally:
-            self._stopped.set()
+        self._pump.start(partial(self._watch, of_jobs), name="watch-jobs")
+        self._pump.start(partial(self._watch_pods, of_pods), name="watch-pods")
+        yield from self._pump.poll(lambda: _SILENCE)
 
-    def _hand_over(self, watched: ListWatch[Any], *, needed: bool) -> None:
+    def _watch(self, watched: ListWatch[Any]) -> None:
+        for event in watched.changes(self.jobs.patience, stopped=lambda: self._pump.stopped):
+            if not self._pump.put(event):
+                return
+
+    def _watch_pods(self, watched: ListWatch[Any]) -> None:
         try:
-            for change in watched.changes(self.jobs.patience, stopped=self._stopped.is_set):
-                if not self._put(change):
-                    return
+            self._watch(watched)
         except PlatformError as error:
-            if needed:
-                self._put(error)
-            else:
-                log.info("the pods of %s cannot be watched: %s", self.name, error)
-        except BaseException as error:  # handed on to whoever follows
-            self._put(error)
-
-    def _put(self, item: WatchEvent[Any] | BaseException) -> bool:
-        """Whether the item found a place before the caller stopped."""
-        while not self._stopped.is_set():
-            try:
-                self._arrivals.put(item, timeout=0.5)
-            except queue.Full:
-                continue
-            return True
-        return False
+            log.info("the pods of %s cannot be watched: %s", self.name, error)
 
 
 def _is_alone(jobs: list[Job], name: str) -> bool:
