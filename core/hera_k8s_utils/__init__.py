@@ -2,7 +2,9 @@
 
     from hera_k8s_utils import Experiment, Inputs, build_container, linspace
 
-What plugins declare is in `hera_k8s_utils.plugins.records`, their hooks in `hera_k8s_utils.plugins.hookspecs`; both are here too.
+Records that plugins return are in `hera_k8s_utils.plugins.records`, the hooks in `hera_k8s_utils.plugins.hookspecs`;
+both are exported here too. Authors of platforms and engines also find `hera_k8s_utils.network`, `.engines`, `.checks`,
+`.trust` and `.redaction`.
 """
 
 from hera_k8s_utils import _startup as _startup  # the first of all, `__future__` included: see there
@@ -50,14 +52,13 @@ from hera_k8s_utils.plugins.records import (
     CredentialProvider,
     Engine,
     ExecutionEngine,
-    LayoutStrategy,
     LifecycleEvent,
     Platform,
     ResourceChecker,
     Site,
 )
 from hera_k8s_utils.results import CheckResult, Finding, Verdict, fail, ok, unknown, warn
-from hera_k8s_utils.sweep.path_encoder import PathEncoder
+from hera_k8s_utils.sweep.path_encoder import LayoutStrategy, PathEncoder
 
 if TYPE_CHECKING:
     from hera_k8s_cli.terminal.console import Console
@@ -154,13 +155,13 @@ __all__ = [
     "Credential",
     "CredentialError",
     "CredentialProvider",
-    "PeakDemand",
-    "SubmissionTarget",
     "Engine",
     "Environment",
+    "ErrorKind",
     "ExecutionEngine",
     "Experiment",
     "ExperimentContainer",
+    "FailureBudget",
     "Finding",
     "HeldRequest",
     "HeraK8sError",
@@ -173,7 +174,6 @@ __all__ = [
     "LifecycleEvent",
     "LogLine",
     "Manifest",
-    "PathEncoder",
     "NetworkSettings",
     "NoCredential",
     "NodeState",
@@ -182,6 +182,8 @@ __all__ = [
     "OfflinePhase",
     "OptionRow",
     "OptionsError",
+    "PathEncoder",
+    "PeakDemand",
     "Platform",
     "PlatformError",
     "PlatformKey",
@@ -197,13 +199,12 @@ __all__ = [
     "ScriptExit",
     "Session",
     "Site",
-    "FailureBudget",
     "Struct",
     "Submission",
     "SubmissionOutcomeUnknown",
+    "SubmissionTarget",
     "SubmitError",
     "SubmittedInPart",
-    "ErrorKind",
     "Unresolved",
     "Verdict",
     "WorkflowFailed",
@@ -212,13 +213,12 @@ __all__ = [
     "build_container",
     "cluster",
     "connect",
-    "pluralize",
     "fail",
     "hookimpl",
     "is_dns_subdomain",
+    "join_names",
     "k8s_cluster",
     "linspace",
-    "join_names",
     "nearest",
     "num_exp_environment",
     "offline_phase",
@@ -228,6 +228,7 @@ __all__ = [
     "parse_json",
     "parse_quantity",
     "parser",
+    "pluralize",
     "provision",
     "read_file",
     "read_text",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 MODULES: Final = {
-    "hera_k8s_utils.addresses": "hera_k8s_utils.network.addresses",
+    "hera_k8s_utils.addresses": "hera_k8s_utils.redaction.addresses",
     "hera_k8s_utils.batch": "hera_k8s_kube.jobs.manifest",
-    "hera_k8s_utils.blame": "hera_k8s_utils.plugins.isolation",
+    "hera_k8s_utils.blame": "hera_k8s_utils.errors",
     "hera_k8s_utils.bodies": "hera_k8s_utils.network.bodies",
     "hera_k8s_utils.building": "hera_k8s_utils.container.building",
     "hera_k8s_utils.checks": "hera_k8s_utils.checks.runner",
@@ -58,7 +58,7 @@ MODULES: Final = {
     "hera_k8s_utils.lint_problem": "hera_k8s_utils.lint.problems",
     "hera_k8s_utils.lint_scripts": "hera_k8s_utils.lint.python_source",
     "hera_k8s_utils.loading": "hera_k8s_utils.container.loading",
-    "hera_k8s_utils.log": "hera_k8s_utils.stderr_logging",
+    "hera_k8s_utils.log": "hera_k8s_utils.output.stderr_logging",
     "hera_k8s_utils.manifest": "hera_k8s_utils.experiment.manifest",
     "hera_k8s_utils.naming": "hera_k8s_utils.names",
     "hera_k8s_utils.offline": "hera_k8s_utils.offline.phase",
@@ -91,7 +91,7 @@ MODULES: Final = {
     "hera_k8s_utils.shape": "hera_k8s_argo.workflow.schema",
     "hera_k8s_utils.submitting": "hera_k8s_utils.engines.submission",
     "hera_k8s_utils.targets": "hera_k8s_cli.runs.selection",
-    "hera_k8s_utils.terminal": "hera_k8s_utils.streams",
+    "hera_k8s_utils.terminal": "hera_k8s_utils.output.streams",
     "hera_k8s_utils.transport": "hera_k8s_utils.network.adapter",
     "hera_k8s_utils.trust": "hera_k8s_utils.trust.directories",
     "hera_k8s_utils.user_files": "hera_k8s_utils.trust.user_files",
@@ -118,7 +118,7 @@ NAMES: Final = {
     "hera_k8s_utils.batch.is_official": "hera_k8s_kube.jobs.manifest.is_client_model",
     "hera_k8s_utils.batch.literal": "hera_k8s_kube.jobs.manifest.escape_dollars",
     "hera_k8s_utils.batch.planned": "hera_k8s_kube.jobs.manifest.task_counts",
-    "hera_k8s_utils.blame.blaming": "hera_k8s_utils.plugins.isolation.attribute_errors_to",
+    "hera_k8s_utils.blame.blaming": "hera_k8s_utils.errors.attribute_errors_to",
     "hera_k8s_utils.bodies.lines": "hera_k8s_utils.network.bodies.iter_lines",
     "hera_k8s_utils.checks.Check": "hera_k8s_utils.checks.runner.Check",
     "hera_k8s_utils.checks.Report": "hera_k8s_utils.checks.runner.Report",

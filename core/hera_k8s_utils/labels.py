@@ -35,3 +35,10 @@ STOPPED_ANNOTATION: Final = f"{PREFIX}stopped"
 
 LOCAL_PATH_ANNOTATION: Final = f"{PREFIX}local-path"
 """The directory on this machine that holds a claim's contents."""
+
+# --- Kubernetes' own -------------------------------------------------------------------------------------------
+
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+"""Kubernetes' own label for the tool that manages an object."""
+MANAGER: Final = "hera-k8s-utils"
+"""The value of `MANAGED_BY`, and the field manager of server-side apply."""

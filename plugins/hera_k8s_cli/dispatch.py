@@ -14,9 +14,9 @@ from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, GlobalFlags, i
 from hera_k8s_utils.config.resolution import resolve
 from hera_k8s_utils.container.session import TAKES_EXPERIMENT, DefaultFile, Session
 from hera_k8s_utils.errors import HeraK8sError, PluginError
+from hera_k8s_utils.output.streams import show
 from hera_k8s_utils.plugins.manager import ThirdPartyPluginError, is_own
 from hera_k8s_utils.plugins.plugin_options import owners_of, resolve_for, unloaded_plugins
-from hera_k8s_utils.streams import show
 from hera_k8s_utils.trust.directories import refuse_foreign_experiment
 
 if TYPE_CHECKING:

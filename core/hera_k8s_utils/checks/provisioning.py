@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ErrorKind, NoCredential, PlatformError
+from hera_k8s_utils.errors import ErrorKind, NoCredential, PlatformError, attribute_errors_to
 from hera_k8s_utils.experiment.model import Requirement
-from hera_k8s_utils.labels import EXPERIMENT_LABEL
+from hera_k8s_utils.labels import EXPERIMENT_LABEL, MANAGED_BY, MANAGER
 from hera_k8s_utils.plugins.clients import KUBERNETES
-from hera_k8s_utils.plugins.isolation import attribute_errors_to
 
 if TYPE_CHECKING:
     from hera_k8s_utils.checks.preflight import RequiredResource
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from hera_k8s_utils.plugins.context import Context
     from hera_k8s_utils.plugins.platforms import PlatformRegistry
 
-MANAGED_BY: Final = "app.kubernetes.io/managed-by"
-MANAGER: Final = "hera-k8s-utils"
 
 CREATE, COMPLETE, PRESENT, CANNOT = "create", "complete", "present", "cannot"
 

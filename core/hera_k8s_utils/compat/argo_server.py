@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 from hera_k8s_utils.compat.kubernetes_cluster import k8s_cluster
 from hera_k8s_utils.compat.parser import parser
 from hera_k8s_utils.compat.servers import ScriptConnection, exiting_on_error
-from hera_k8s_utils.network.addresses import shown_address
-from hera_k8s_utils.redaction import REDACTED
+from hera_k8s_utils.output.streams import show
+from hera_k8s_utils.redaction import REDACTED, shown_address
 from hera_k8s_utils.sanitize import one_line
-from hera_k8s_utils.streams import show
 
 
 class argo_server:

@@ -41,7 +41,7 @@ _REMEDIES: Final = {
 @contextmanager
 def exiting_on_error() -> Iterator[None]:
     """Turn the framework's errors into `ScriptExit`, without secrets. Warnings go to stderr where nobody logs."""
-    from hera_k8s_utils.stderr_logging import logging_to_stderr
+    from hera_k8s_utils.output.stderr_logging import logging_to_stderr
 
     try:
         if logging.getLogger().handlers:

@@ -26,14 +26,13 @@ from hera_k8s_utils.labels import DIGEST_LABEL, EXPERIMENT_LABEL, RUN_LABEL
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.records import LayoutStrategy, Site
+from hera_k8s_utils.plugins.records import Site
 from hera_k8s_utils.sweep.inputs import Inputs, parse_overrides
 from hera_k8s_utils.sweep.layout import Layout, open_layout
+from hera_k8s_utils.sweep.path_encoder import LayoutStrategy
 
 if TYPE_CHECKING:
     from hera_k8s_utils.plugins.manager import PluginManager
-
-"""Prefix of the labels that say which experiment, run and digest an object belongs to."""
 
 
 def make_inputs(experiment: Experiment, core: CoreSettings) -> Inputs:

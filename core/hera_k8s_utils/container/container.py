@@ -18,14 +18,13 @@ from hera_k8s_utils.config.options import ResolvedOptions
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.container import building
 from hera_k8s_utils.container.loading import LoadedExperiment, as_experiment, failure, load_experiment
-from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.errors import BuildError, attribute_errors_to
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Workflow
 from hera_k8s_utils.experiment.run_ids import new_run_id
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.isolation import attribute_errors_to
 from hera_k8s_utils.plugins.manager import PluginManager
 from hera_k8s_utils.plugins.platforms import PlatformRegistry
 from hera_k8s_utils.plugins.plugin_options import resolve_for

@@ -51,7 +51,7 @@ class Context:
     options: ResolvedOptions
     registry: PlatformRegistry = field(repr=False)
     experiment: BuiltExperiment | None = field(default=None, repr=False)
-    demand: PeakDemand = PeakDemand()
+    demand: PeakDemand = field(default_factory=PeakDemand)
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("hera_k8s_utils.plugins.manager"), repr=False)
 
     @property

@@ -8,12 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from hera_k8s_utils.errors import CredentialError, HeraK8sError, NoCredential, NotApplicable, OptionsError
+from hera_k8s_utils.errors import (
+    CredentialError,
+    HeraK8sError,
+    NoCredential,
+    NotApplicable,
+    OptionsError,
+    attribute_errors_to,
+)
 from hera_k8s_utils.formatting import align_columns
 from hera_k8s_utils.network.headers import bearer_token
 from hera_k8s_utils.plugins.clients import PlatformKey
 from hera_k8s_utils.plugins.credentials import Credential
-from hera_k8s_utils.plugins.isolation import attribute_errors_to
 from hera_k8s_utils.plugins.records import CredentialProvider, Platform
 
 if TYPE_CHECKING:

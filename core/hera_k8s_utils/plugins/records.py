@@ -10,7 +10,6 @@ from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.run_state import LogLine, RunSummary, RunUpdate, Submission
 from hera_k8s_utils.plugins.credentials import Credential
 from hera_k8s_utils.results import CheckResult, Finding
-from hera_k8s_utils.sweep.path_encoder import PathEncoder
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from hera_k8s_utils.experiment.model import BuiltExperiment, Requirement
     from hera_k8s_utils.experiment.workload import Unresolved
     from hera_k8s_utils.plugins.context import Context
-    from hera_k8s_utils.sweep.inputs import Inputs
 
 R = TypeVar("R", bound="Requirement")
 
@@ -95,20 +93,6 @@ class ResourceChecker(Generic[R]):
 
 
 # --- layouts ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayoutStrategy:
-    """A way of naming directories after points.
-
-    build: (settings, inputs, argument) -> Naming; `argument` is what follows the colon in `template:{seed}/{rate}`.
-    sidecar: paths do not say the whole point by themselves, so each holds a `point.json`.
-    """
-
-    name: str
-    build: Callable[[Any, Inputs, str], PathEncoder]
-    sidecar: bool = False
-    settings: type | None = None
 
 
 # --- engines ---------------------------------------------------------------------------------------------------

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_utils.config.conversion import texts_of
-from hera_k8s_utils.config.files import tracked_by_git
 from hera_k8s_utils.config.options import SourcePriority, canonical
 from hera_k8s_utils.errors import CredentialError
-from hera_k8s_utils.network.addresses import remember_address, shown_address
+from hera_k8s_utils.redaction import remember_address, shown_address
 from hera_k8s_utils.trust.directories import how_to_allow, is_allowed, own_lines
+from hera_k8s_utils.trust.git import tracked_by_git
 from hera_k8s_utils.trust.user_files import user_directory, write_own
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
 from hera_k8s_utils.errors import OutputError
 from hera_k8s_utils.formatting import align_columns, format_duration, pluralize
+from hera_k8s_utils.output.streams import encodable, write, writing
 from hera_k8s_utils.redaction import json_without_known, mask_known, redact
 from hera_k8s_utils.results import Verdict
 from hera_k8s_utils.sanitize import one_line, visible
-from hera_k8s_utils.streams import encodable, write, writing
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
