@@ -6,12 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from hera_k8s_kube.errors import RequestInfo, connection_error, event_error, parsed, response_error
+from hera_k8s_kube.errors import RequestInfo, event_error, parsed, response_error
 from hera_k8s_kube.session import Session, open_session
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import ErrorKind, HeraK8sError, NotApplicable, PlatformError
@@ -25,9 +24,12 @@ from hera_k8s_utils.plugins.credentials import Credential
 from hera_k8s_utils.reading import are_objects
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from kubernetes.client import CoreV1Api
 
     from hera_k8s_utils.network.bodies import Pace
+    from hera_k8s_utils.network.exchange import Answer
     from hera_k8s_utils.plugins.clients import Scope
 
 log = logging.getLogger(__name__)
@@ -62,21 +64,6 @@ class _Sending:
     content_type: str = "application/json"
     accept: str = "application/json"
     most: int = LARGEST_OBJECT
-
-
-@dataclass(frozen=True)
-class _Received:
-    """An answer, the session over which it came, and the limits that hold for it. content: its body, once read."""
-
-    response: Any
-    session: Session
-    limits: RequestLimits
-    content: bytes | None = None
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the status is one of success."""
-        return 200 <= int(self.response.status) < 300
 
 
 class KubernetesClient:
@@ -351,52 +338,45 @@ class KubernetesClient:
 
     def _sized(self, sending: _Sending) -> tuple[Json, int]:
         """The object that is answered, and its size in bytes."""
-        from hera_k8s_utils.network.bodies import read_whole
-
-        received = self._answer(sending)
-        content = received.content
-        if content is None:
-            with self._named(sending, received.session):
-                content = read_whole(received.response, received.limits)
-        return parsed(sending.request, received.response.status, content), len(content)
+        answer = self._exchange(sending)
+        with self._connection_errors(sending, answer.sent_with):
+            content = answer.body()
+        return parsed(sending.request, answer.status, content), len(content)
 
     def _lines(self, sending: _Sending, wait: float, pace: Pace) -> Iterator[bytes]:
         """The lines of an answer as they come; closing the iterator ends the request. wait: seconds at that pace."""
         from hera_k8s_utils.network.bodies import iter_lines
 
-        received = self._answer(sending)
-        received.limits.restart(wait)
+        answer = self._exchange(sending)
+        answer.limits.restart(wait)
         try:
-            with self._named(sending, received.session):
-                yield from iter_lines(received.response, received.limits, pace)
+            with self._connection_errors(sending, answer.sent_with):
+                yield from iter_lines(answer.response, answer.limits, pace)
         finally:
-            received.response.close()
+            answer.close()
 
-    def _answer(self, sending: _Sending) -> _Received:
-        """A successful answer; after a 401 once more with a renewed credential (a refused request had no effect)."""
-        from hera_k8s_utils.network.adapter import was_in_doubt
-        from hera_k8s_utils.network.bodies import read_beginning
+    def _exchange(self, sending: _Sending) -> Answer[Session]:
+        from hera_k8s_utils.network.exchange import exchange
 
-        received = self._send(sending, self._usable())
-        content = b"" if received.succeeded else read_beginning(received.response, received.limits)
-        if received.response.status == 401 and (renewed := self._renewed(received.session)) is not None:
-            received = self._send(sending, renewed)
-            content = b"" if received.succeeded else read_beginning(received.response, received.limits)
-        if received.succeeded:
-            return received
-        status, location = received.response.status, received.response.headers.get("Location", "")
-        error = response_error(sending.request, status, content, location=location)
-        if sending.method == "DELETE" and error.says_absent and was_in_doubt(received.response):
-            return replace(received, content=content)  # it is what an earlier try has deleted
-        raise error
+        return exchange(
+            sending.method,
+            lambda session: self._send(sending, session),
+            self._usable(),
+            renew=self._renewed,
+            refusal=lambda answer, content: response_error(
+                sending.request, answer.status, content, headers=answer.response.headers
+            ),
+        )
 
-    def _send(self, sending: _Sending, session: Session) -> _Received:
+    def _send(self, sending: _Sending, session: Session) -> Answer[Session]:
+        from hera_k8s_utils.network.exchange import Answer
+
         wait = self._network.http_timeout
         headers = {"Accept": sending.accept}
         if sending.body is not None:
             headers["Content-Type"] = sending.content_type
         limits, began = RequestLimits(wait, most=sending.most), time.monotonic()
-        with self._named(sending, session), limits.applied():
+        with self._connection_errors(sending, session), limits.applied():
             prepared = session.api.param_serialize(
                 sending.method,
                 sending.path,
@@ -410,20 +390,24 @@ class KubernetesClient:
                 *prepared, _request_timeout=(min(self._network.http_connect_timeout, wait), wait)
             )
         log.debug("%s -> %d in %.3f s", sending.request, answer.status, time.monotonic() - began)
-        return _Received(answer.response, session, limits)
+        return Answer(answer.response, session, limits)
 
-    @contextmanager
-    def _named(self, sending: _Sending, session: Session) -> Iterator[None]:
-        """Failures of the connection, with the request that met them."""
-        import urllib3
+    def _connection_errors(self, sending: _Sending, session: Session) -> AbstractContextManager[None]:
         from kubernetes.client.exceptions import ApiException
 
-        try:
-            yield
-        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-            wait = self._network.http_timeout
-            failure = connection_error(sending.request, error, server=session.server, proxy=session.proxy, wait=wait)
-            raise failure from None  # its causes may hold the request's headers
+        from hera_k8s_utils.network.exchange import connection_error, connection_errors_of
+
+        return connection_errors_of(
+            lambda error: connection_error(
+                str(sending.request),
+                error,
+                url=session.server,
+                proxy=session.proxy,
+                wait=self._network.http_timeout,
+                hints={},
+            ),
+            ApiException,
+        )
 
     # --- renewal -------------------------------------------------------------------------------------------------
 
