@@ -113,7 +113,7 @@ def test_programs_are_told_the_same(hera: CommandLine, peer: ArgoPeer) -> None:
     peer.on("GET", HELLO, refusal(403, "no reading", 7))
     told = hera("run", "--run-id", "r1", "--output", "json")
     error = json.loads(told.lines[-1])["error"]
-    assert (error["type"], error["exit_code"]) == ("SubmissionUnknown", 10)
+    assert (error["type"], error["exit_code"]) == ("SubmissionOutcomeUnknown", 10)
 
 
 # --- coming back to it -----------------------------------------------------------------------------------------
