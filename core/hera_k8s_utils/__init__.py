@@ -61,10 +61,9 @@ from hera_k8s_utils.results import CheckResult, Finding, Verdict, fail, ok, unkn
 from hera_k8s_utils.sweep.path_encoder import LayoutStrategy, PathEncoder
 
 if TYPE_CHECKING:
-    from hera_k8s_cli.terminal.console import Console
-    from hera_k8s_utils.checks.provisioning import provision
     from hera_k8s_utils.config.options import OptionRow
-    from hera_k8s_utils.container.container import Connection, ExperimentContainer, build_container, connect
+    from hera_k8s_utils.container.console import Console
+    from hera_k8s_utils.container.container import Connection, ExperimentContainer, build_container, connect, provision
     from hera_k8s_utils.container.session import Session
     from hera_k8s_utils.engines.submission import SubmissionTarget, submit_once
     from hera_k8s_utils.experiment.manifest import Manifest
@@ -83,7 +82,7 @@ if TYPE_CHECKING:
 
 _LATER = {
     "Session": "hera_k8s_utils.container.session",
-    "Console": "hera_k8s_cli.terminal.console",
+    "Console": "hera_k8s_utils.container.console",
     "Connection": "hera_k8s_utils.container.container",
     "ExperimentContainer": "hera_k8s_utils.container.container",
     "build_container": "hera_k8s_utils.container.container",
@@ -108,7 +107,7 @@ _LATER = {
     "offline_phase": "hera_k8s_utils.offline.phase",
     "OptionRow": "hera_k8s_utils.config.options",
     "FailureBudget": "hera_k8s_utils.network.retry",
-    "provision": "hera_k8s_utils.checks.provisioning",
+    "provision": "hera_k8s_utils.container.container",
     "parse_quantity": "hera_k8s_utils.quantities",
     "LARGEST_DOCUMENT": "hera_k8s_utils.reading",
     "MIB": "hera_k8s_utils.reading",

@@ -221,7 +221,9 @@ def join_names(names: Sequence[str], *, most: int = 8) -> str:
 
 @contextmanager
 def attribute_errors_to(whose: str) -> Iterator[None]:
-    """Turn whatever is raised inside, beside our own errors, into a `PluginError`. whose: `platform acme-argo`.
+    """Turn unexpected exceptions of a plugin's function into a `PluginError` that names the plugin.
+
+    whose: `platform acme-argo`.
 
     That includes `SystemExit` and the like: declared functions return, they do not end the program.
     """

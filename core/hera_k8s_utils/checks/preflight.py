@@ -261,7 +261,7 @@ def head(platforms: PlatformRegistry, context: Context) -> list[dict[str, str]]:
                 "identity": str(getattr(client, "identity", "") or credential.identity),
                 "source": credential.source,
                 "expires_at": credential.expires_at.isoformat() if credential.expires_at else "",
-                "passed_over": "; ".join(f"{a.provider}: {a.reason}" for a in platforms.passed_over(name)),
+                "passed_over": "; ".join(f"{a.provider}: {a.reason}" for a in platforms.skipped(name)),
             }
         )
     return lines

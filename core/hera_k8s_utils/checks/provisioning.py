@@ -17,7 +17,6 @@ from hera_k8s_utils.plugins.clients import KUBERNETES
 
 if TYPE_CHECKING:
     from hera_k8s_utils.checks.preflight import RequiredResource
-    from hera_k8s_utils.container.container import ExperimentContainer
     from hera_k8s_utils.plugins.clients import Kubernetes, Scope
     from hera_k8s_utils.plugins.context import Context
     from hera_k8s_utils.plugins.platforms import PlatformRegistry
@@ -94,15 +93,6 @@ class Plan:
     def impossible(self) -> list[Step]:
         """What is missing and cannot be made."""
         return [step for step in self.steps if step.action == CANNOT]
-
-
-def provision(container: ExperimentContainer) -> list[Step]:
-    """Create what the container's experiment declares and its cluster lacks; returns what was done.
-
-    `hera-k8s run` does it by itself on the sandbox only. Raises as `plan` and `carry_out` do.
-    """
-    planned = plan(container.requirements(), container.context(), container.platforms())
-    return apply(planned, container.context())
 
 
 def plan(wanted: Iterable[RequiredResource], context: Context, platforms: PlatformRegistry) -> Plan:

@@ -88,7 +88,4 @@ class argo_server:
         return f"argo_server({shown_address(self.server)!r}, namespace={self.namespace!r})"
 
     def _point_hera_here(self) -> None:
-        # By its name at run time: the core imports no plugin, and without Argo's there is no Argo server to be here.
-        from importlib import import_module
-
-        import_module("hera_k8s_argo").configure_hera(self._servers.context)
+        self._servers.activate("argo")

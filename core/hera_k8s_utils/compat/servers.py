@@ -123,6 +123,10 @@ class ScriptConnection:
         """The client of a platform; raises `CredentialError` when nothing opens it."""
         return self.connection.container.platforms().open(platform, self.context)
 
+    def activate(self, platform: str) -> None:
+        """Point the client library of a platform at it, as the platform's plugin declares."""
+        self.connection.container.platforms().activate(platform, self.context)
+
     def access(self, platform: str) -> Check:
         """A look at whether a platform answers and lets us in; it is opened here, before any thread starts."""
         from hera_k8s_utils.checks.runner import ACCESS, Check

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hera_k8s_utils.config.conversion import parse_pairs
 from hera_k8s_utils.config.options import ResolvedOptions, SourcePriority
 from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.container.loading import LoadedExperiment, failure, neighbours_first
 from hera_k8s_utils.errors import BuildError, HeraK8sError
+from hera_k8s_utils.experiment.loading import LoadedExperiment, failure, neighbours_first
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import (
     BuiltExperiment,

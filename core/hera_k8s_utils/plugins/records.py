@@ -50,11 +50,15 @@ class CredentialProvider:
 class Platform:
     """A server that experiments run on, and how a client for it is opened.
 
+    name: its key, `argo`.
     open: (settings, credential, context) -> client. Makes no request by itself.
     close: releases the client.
     probe: (settings, context) -> findings about access: reachable, trusted, authorised, version.
     replaces: name of a platform that this one takes the place of (the key stays the replaced one's).
     needs: names of platforms that must be opened before, for their credential or their client.
+    activate: (settings, context) -> None. Points a client library's global configuration at the server, for 0.1
+        scripts that submit through that library; nothing else calls it. Without one, that of the replaced platform.
+    settings: its options, an `@option` class; None without any.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Platform:
     probe: Callable[[Any, Context], Iterable[Finding]] | None = None
     replaces: str | None = None
     needs: Sequence[str] = ()
+    activate: Callable[[Any, Context], None] | None = None
     settings: type | None = None
 
 

@@ -28,7 +28,7 @@ def test_importing_the_framework_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("package", ["checks", "engines", "network", "redaction", "trust"])
+@pytest.mark.parametrize("package", ["checks", "engines", "network", "plugins", "redaction", "trust"])
 def test_every_public_name_of_a_package_is_there(package: str) -> None:
     face = importlib.import_module(f"hera_k8s_utils.{package}")
     assert [name for name in face.__all__ if getattr(face, name, None) is None] == []
