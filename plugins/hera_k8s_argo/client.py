@@ -10,15 +10,23 @@ from urllib.parse import quote
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.sse import results
 from hera_k8s_argo.token_refresh import RefreshingToken
-from hera_k8s_utils import ARGO, Context, Credential, ErrorKind, LogLine, NoCredential, OptionsError, PlatformError
-from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
-from hera_k8s_utils.network.http import STREAM_SILENCE, HttpClient, NetworkSettings
-from hera_k8s_utils.network.limits import ListLimits
-from hera_k8s_utils.plugins.option_admission import admit
+from hera_k8s_utils import (
+    ARGO,
+    Context,
+    Credential,
+    ErrorKind,
+    Json,
+    LogLine,
+    NoCredential,
+    OptionsError,
+    PlatformError,
+    is_dns_label,
+    is_dns_subdomain,
+)
+from hera_k8s_utils.network import STREAM_SILENCE, HttpClient, ListLimits, NetworkSettings
+from hera_k8s_utils.plugins import admit
 from hera_k8s_utils.reading import are_objects
-from hera_k8s_utils.trust.consequences import sends
-
-Json = dict[str, Any]
+from hera_k8s_utils.trust import sends
 
 VERBS: Final = ("stop", "terminate", "retry", "resubmit", "suspend", "resume")
 _NOT_TWICE: Final = ("retry", "resubmit")
@@ -169,7 +177,7 @@ class ArgoClient:
 
         fields: of the workflow, `status.phase,...`; empty: all.
         """
-        from hera_k8s_utils.network.bodies import EVENTS
+        from hera_k8s_utils.network import EVENTS
 
         query = {"listOptions.fieldSelector": f"metadata.name={_checked(name)}"}
         if fields:  # without `error` the server would filter its own error frames out (4.1)
@@ -205,7 +213,7 @@ class ArgoClient:
         timestamps: bool = False,
     ) -> Iterator[tuple[LogLine, str]]:
         """As `logs`, each line with the time at which it was written (RFC 3339; "" where the server gave none)."""
-        from hera_k8s_utils.network.bodies import EVENTS, FINISHED
+        from hera_k8s_utils.network import EVENTS, FINISHED
 
         asked = {
             "logOptions.container": container,
@@ -226,7 +234,7 @@ class ArgoClient:
 
     def artifact(self, name: str, node: str, artifact: str, *, namespace: str | None = None) -> Iterator[str]:
         """Lines of an output artifact of a node, as the server fetches it from the artifact store."""
-        from hera_k8s_utils.network.bodies import FINISHED
+        from hera_k8s_utils.network import FINISHED
 
         parts = ["workflows", _checked(name), node, "outputs", artifact]
         path = "/".join(quote(part, safe="") for part in [self._where(namespace), *parts])

@@ -8,10 +8,8 @@ from pathlib import Path
 from hera_k8s_argo.address import Address
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.token_store import StoredToken, user_logins
-from hera_k8s_utils import Context, Credential, CredentialError, NotApplicable
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.network.headers import bearer_token
-from hera_k8s_utils.network.jwt import read_claims
+from hera_k8s_utils import Context, CoreSettings, Credential, CredentialError, NotApplicable
+from hera_k8s_utils.network import bearer_token, read_claims
 from hera_k8s_utils.reading import LARGEST_TOKEN, read_file
 
 

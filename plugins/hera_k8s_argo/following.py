@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hera_k8s_utils import ErrorKind, NodeState, PlatformError, RunAlreadyFinished, RunUpdate
-from hera_k8s_utils.engines.reconnecting import StreamAttempt, is_permanent
-from hera_k8s_utils.network.retry import FailureBudget, RetryPolicy
+from hera_k8s_utils import ErrorKind, Json, NodeState, PlatformError, RunAlreadyFinished, RunUpdate
+from hera_k8s_utils.engines import StreamAttempt, is_permanent
+from hera_k8s_utils.network import FailureBudget, RetryPolicy
 from hera_k8s_utils.reading import LARGEST_DOCUMENT, gunzip, parse_json
 
-Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
 FIELDS: Final = (

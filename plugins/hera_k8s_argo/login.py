@@ -11,8 +11,7 @@ from hera_k8s_argo.address import Address
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.token_store import TokenStore, user_logins
 from hera_k8s_utils import Command, CredentialError, NotApplicable, OptionsError
-from hera_k8s_utils.network.headers import bearer_token
-from hera_k8s_utils.network.jwt import TokenClaims, expires_within, read_claims
+from hera_k8s_utils.network import TokenClaims, bearer_token, expires_within, read_claims
 
 _LONGEST: Final = 256 * 1024
 """Characters that are read of standard input: no header holds a longer token."""
@@ -60,7 +59,7 @@ def read_token(address: Address, stdin: TextIO) -> str:
         return text
     import getpass
 
-    from hera_k8s_utils.sanitize import one_line
+    from hera_k8s_utils import one_line
 
     try:
         return getpass.getpass(f"Token for {one_line(address.netloc)} (not shown): ")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hera_k8s_utils import LogLine
-from hera_k8s_utils.engines.reconnecting import PERMANENT, StreamAttempt
-from hera_k8s_utils.network.retry import RetryPolicy
+from hera_k8s_utils.engines import PERMANENT, StreamAttempt
+from hera_k8s_utils.network import RetryPolicy
 
 _AT_FIRST: Final = 1
 """Failures that are borne before the first line, when nothing is waited for: the server may just not be there."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from hera_k8s_utils import ErrorKind, Kubernetes, LogLine, PlatformError, RunUpdate
-from hera_k8s_utils.engines.pod_logs import by_creation, log_of_pod, started_pods, stream_logs, tolerant
+from hera_k8s_utils.engines import by_creation, log_of_pod, started_pods, stream_logs, tolerant
 
 WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
 

@@ -21,7 +21,7 @@ from hera_k8s_utils import (
     ok,
     warn,
 )
-from hera_k8s_utils.network.proxies import is_loopback
+from hera_k8s_utils.network import is_loopback
 
 T = TypeVar("T")
 

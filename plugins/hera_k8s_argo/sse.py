@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from hera_k8s_utils import ErrorKind, PlatformError
+from hera_k8s_utils import ErrorKind, Json, PlatformError
 from hera_k8s_utils.reading import TooComplex, parse_json
-
-Json = dict[str, Any]
 
 _STATUS_OF_GRPC: Final = {2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 10: 409, 13: 500, 14: 503, 16: 401}
 """HTTP statuses of gRPC codes, where a frame brings only the latter."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from hera_k8s_utils import SubmitError
+from hera_k8s_utils import Json, SubmitError
 from hera_k8s_utils.labels import DIGEST_LABEL
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment
 
-Json = dict[str, Any]
 
 INSTANCE: Final = "workflows.argoproj.io/controller-instanceid"
 

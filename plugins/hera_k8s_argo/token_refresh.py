@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from hera_k8s_utils import Credential, HeraK8sError, NotApplicable
-from hera_k8s_utils.network.headers import bearer_token
-from hera_k8s_utils.network.jwt import expires_within
+from hera_k8s_utils.network import bearer_token, expires_within
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from hera_k8s_utils import CredentialError, NotApplicable
 from hera_k8s_utils.reading import MIB, parse_json, read_file
-from hera_k8s_utils.trust.user_files import user_directory
+from hera_k8s_utils.trust import user_directory
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,19 @@ import base64
 from datetime import datetime
 
 from hera_k8s_kube.settings import AccountTokenSettings
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.errors import CredentialError, ErrorKind, NoCredential, NotApplicable, PlatformError
-from hera_k8s_utils.formatting import parse_timestamp
-from hera_k8s_utils.network.headers import bearer_token
-from hera_k8s_utils.network.jwt import read_claims
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.credentials import Credential
+from hera_k8s_utils import (
+    Context,
+    CoreSettings,
+    Credential,
+    CredentialError,
+    ErrorKind,
+    Json,
+    NoCredential,
+    NotApplicable,
+    PlatformError,
+    parse_timestamp,
+)
+from hera_k8s_utils.network import bearer_token, read_claims
 
 TOKEN_SECRET = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secret
 

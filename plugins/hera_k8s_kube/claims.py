@@ -10,14 +10,21 @@ from typing import Final
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import resolved, used_pods
 from hera_k8s_kube.requirements import PersistentVolumeClaim
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.experiment.workload import Unresolved
+from hera_k8s_utils import (
+    CheckResult,
+    Context,
+    ErrorKind,
+    Json,
+    Manifest,
+    PlatformError,
+    Unresolved,
+    fail,
+    ok,
+    parse_quantity,
+    unknown,
+    warn,
+)
 from hera_k8s_utils.labels import LOCAL_PATH_ANNOTATION
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.quantities import parse_quantity
-from hera_k8s_utils.results import CheckResult, fail, ok, unknown, warn
 
 _WRITABLE: Final = frozenset({"ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"})
 _STORAGE: Final = "storage.k8s.io/v1"

@@ -12,15 +12,17 @@ from urllib.parse import quote
 
 from hera_k8s_kube.errors import RequestInfo, event_error, parsed, response_error
 from hera_k8s_kube.session import Session, open_session
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ErrorKind, HeraK8sError, NotApplicable, PlatformError
+from hera_k8s_utils import Credential, ErrorKind, HeraK8sError, Json, NotApplicable, PlatformError, is_dns_label
 from hera_k8s_utils.labels import MANAGER
-from hera_k8s_utils.names import is_dns_label
-from hera_k8s_utils.network.headers import sendable
-from hera_k8s_utils.network.http import NetworkSettings
-from hera_k8s_utils.network.jwt import expires_within
-from hera_k8s_utils.network.limits import LARGEST_ANSWER, LARGEST_OBJECT, ListLimits, RequestLimits
-from hera_k8s_utils.plugins.credentials import Credential
+from hera_k8s_utils.network import (
+    LARGEST_ANSWER,
+    LARGEST_OBJECT,
+    ListLimits,
+    NetworkSettings,
+    RequestLimits,
+    expires_within,
+    sendable,
+)
 from hera_k8s_utils.reading import are_objects
 
 if TYPE_CHECKING:
@@ -28,9 +30,8 @@ if TYPE_CHECKING:
 
     from kubernetes.client import CoreV1Api
 
-    from hera_k8s_utils.network.bodies import Pace
-    from hera_k8s_utils.network.exchange import Answer
-    from hera_k8s_utils.plugins.clients import Scope
+    from hera_k8s_utils.network import Answer, Pace
+    from hera_k8s_utils.plugins import Scope
 
 log = logging.getLogger(__name__)
 
@@ -256,7 +257,7 @@ class KubernetesClient:
 
         An ERROR event is raised as `PlatformError`: status 410 says that `resource_version` is too old.
         """
-        from hera_k8s_utils.network.bodies import WHOLE
+        from hera_k8s_utils.network import WHOLE
 
         request = self._about("watch", api_version, resource, None, namespace, scope)
         query: dict[str, Any] = {"watch": "true", "timeoutSeconds": max(1, int(timeout))}
@@ -282,7 +283,7 @@ class KubernetesClient:
         errors: str = "replace",
     ) -> Iterator[str]:
         """Lines of a container's output. errors: for bytes that are not UTF-8, as `bytes.decode` takes it."""
-        from hera_k8s_utils.network.bodies import FINISHED, GROWING
+        from hera_k8s_utils.network import FINISHED, GROWING
 
         request = self._about("get", "v1", "pods", pod, namespace, "namespace")
         query = {"container": container, "follow": str(follow).lower()}
@@ -345,7 +346,7 @@ class KubernetesClient:
 
     def _lines(self, sending: _Sending, wait: float, pace: Pace) -> Iterator[bytes]:
         """The lines of an answer as they come; closing the iterator ends the request. wait: seconds at that pace."""
-        from hera_k8s_utils.network.bodies import iter_lines
+        from hera_k8s_utils.network import iter_lines
 
         answer = self._exchange(sending)
         answer.limits.restart(wait)
@@ -356,9 +357,9 @@ class KubernetesClient:
             answer.close()
 
     def _exchange(self, sending: _Sending) -> Answer[Session]:
-        from hera_k8s_utils.network.exchange import exchange
+        from hera_k8s_utils.network import send_with_renewal
 
-        return exchange(
+        return send_with_renewal(
             sending.method,
             lambda session: self._send(sending, session),
             self._usable(),
@@ -369,7 +370,7 @@ class KubernetesClient:
         )
 
     def _send(self, sending: _Sending, session: Session) -> Answer[Session]:
-        from hera_k8s_utils.network.exchange import Answer
+        from hera_k8s_utils.network import Answer
 
         wait = self._network.http_timeout
         headers = {"Accept": sending.accept}
@@ -395,7 +396,7 @@ class KubernetesClient:
     def _connection_errors(self, sending: _Sending, session: Session) -> AbstractContextManager[None]:
         from kubernetes.client.exceptions import ApiException
 
-        from hera_k8s_utils.network.exchange import connection_error, connection_errors_of
+        from hera_k8s_utils.network import connection_error, connection_errors_of
 
         return connection_errors_of(
             lambda error: connection_error(

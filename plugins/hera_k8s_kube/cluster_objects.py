@@ -7,12 +7,7 @@ from typing import Final
 
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.requirements import CustomResourceDefinition, Namespace, StorageClass, WorkflowTemplate
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import join_names
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.experiment.workload import Unresolved
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.results import CheckResult, fail, ok, warn
+from hera_k8s_utils import CheckResult, Context, Json, Manifest, Unresolved, fail, join_names, ok, warn
 
 _ARGO: Final = "argoproj.io/v1alpha1"
 _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"

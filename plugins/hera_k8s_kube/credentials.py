@@ -17,21 +17,16 @@ from hera_k8s_kube.known_secrets import remember_user
 from hera_k8s_kube.kubeconfig import SelectedContext
 from hera_k8s_kube.session import KubeconfigHandle, guard_token, token_of
 from hera_k8s_kube.settings import InClusterSettings, KubeSettings
-from hera_k8s_utils.errors import CredentialError, HeraK8sError, NotApplicable
-from hera_k8s_utils.formatting import parse_timestamp
-from hera_k8s_utils.network.headers import bearer_token, require_basic_auth
-from hera_k8s_utils.network.jwt import expires_within, read_claims
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.credentials import Credential
-from hera_k8s_utils.plugins.option_admission import admit
+from hera_k8s_utils import Context, Credential, CredentialError, HeraK8sError, Json, NotApplicable, parse_timestamp
+from hera_k8s_utils.network import bearer_token, expires_within, read_claims, require_basic_auth
+from hera_k8s_utils.plugins import admit
 from hera_k8s_utils.reading import LARGEST_AUTHORITIES, LARGEST_TOKEN, read_file, require_file
 from hera_k8s_utils.redaction import remember_address, shown_address, without_query
-from hera_k8s_utils.trust.consequences import Consequence, sends
+from hera_k8s_utils.trust import Consequence, sends
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
-Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from hera_k8s_utils.errors import ErrorKind, PlatformError, join_names
-from hera_k8s_utils.network.http import describe_body, describe_refusal
+from hera_k8s_utils import ErrorKind, Json, PlatformError, join_names
+from hera_k8s_utils.network import describe_body, describe_refusal
 from hera_k8s_utils.reading import TooComplex, parse_json
-
-Json = dict[str, Any]
 
 _HINTS: Final = {
     ErrorKind.UNAUTHORIZED: "log in again as your cluster wants it, or --k8s-context NAME takes another identity",
@@ -50,7 +48,7 @@ def response_error(
     request: RequestInfo, status: int, content: bytes, *, headers: Mapping[str, str] | None = None
 ) -> PlatformError:
     """The error of an answer whose status is not one of success."""
-    from hera_k8s_utils.network.exchange import redirect_found
+    from hera_k8s_utils.network import redirect_found
 
     body = _status_of(content)
     said = str(body.get("message") or "") or describe_refusal(content)

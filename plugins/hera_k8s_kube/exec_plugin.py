@@ -10,14 +10,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_kube.known_secrets import remember_answer
-from hera_k8s_utils.errors import CredentialError
+from hera_k8s_utils import CredentialError, Json
 from hera_k8s_utils.reading import MIB, parse_json, run_command
 from hera_k8s_utils.redaction import environment_for_children, redact_words
-
-Json = dict[str, Any]
 
 _GROUP: Final = "client.authentication.k8s.io/"
 _LARGEST: Final = MIB

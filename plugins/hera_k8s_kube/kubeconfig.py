@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_utils.errors import CredentialError, NotApplicable, join_names
-from hera_k8s_utils.names import nearest
+from hera_k8s_utils import CredentialError, Json, NotApplicable, join_names, nearest
 from hera_k8s_utils.reading import TooComplex, parse_yaml, read_file
-
-Json = dict[str, Any]
 
 _GET_AGAIN: Final = "get it again from those who run the cluster"
 _LARGEST: Final = 16 * 1024 * 1024

@@ -8,13 +8,20 @@ from typing import Final
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import used_pods
 from hera_k8s_kube.requirements import Permission, Rule, ServiceAccount
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.checks.provisioning import plural
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.experiment.workload import ObjectReference, Unresolved
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.results import CheckResult, fail, ok, unknown
+from hera_k8s_utils import (
+    CheckResult,
+    Context,
+    ErrorKind,
+    Json,
+    Manifest,
+    ObjectReference,
+    PlatformError,
+    Unresolved,
+    fail,
+    ok,
+    unknown,
+)
+from hera_k8s_utils.checks import plural
 
 _REVIEWS: Final = "authorization.k8s.io/v1"
 _VERBS: Final = {

@@ -9,13 +9,19 @@ from typing import Final
 from hera_k8s_kube.certificates import EXTRA, can_read_certificates
 from hera_k8s_kube.client import KubernetesClient
 from hera_k8s_kube.session import KubeconfigHandle
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.network.http import NetworkSettings
-from hera_k8s_utils.plugins.clients import KUBERNETES
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.credentials import Credential
-from hera_k8s_utils.results import CheckResult, Finding, ok, warn
+from hera_k8s_utils import (
+    KUBERNETES,
+    CheckResult,
+    Context,
+    CoreSettings,
+    Credential,
+    ErrorKind,
+    Finding,
+    PlatformError,
+    ok,
+    warn,
+)
+from hera_k8s_utils.network import NetworkSettings
 
 _SOON: Final = timedelta(minutes=15)
 """A token that ends within this time is worth a warning."""

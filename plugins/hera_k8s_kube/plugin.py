@@ -20,9 +20,7 @@ from hera_k8s_kube.requirements import (
     WorkflowTemplate,
 )
 from hera_k8s_kube.settings import AccountTokenSettings, InClusterSettings, KubeSettings
-from hera_k8s_utils.offline.guards import RequestGuard
-from hera_k8s_utils.plugins.hookspecs import hookimpl
-from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Platform, ResourceChecker
+from hera_k8s_utils import CredentialProvider, ExecutionEngine, Platform, RequestGuard, ResourceChecker, hookimpl
 
 hera_k8s_hook_api: Final = (1, 0)
 

@@ -10,15 +10,9 @@ from typing import Final
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import resolved, used_pods
 from hera_k8s_kube.requirements import PullSecret
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.errors import join_names
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.experiment.workload import Unresolved
-from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils import CheckResult, Context, CoreSettings, Json, Manifest, Unresolved, fail, join_names, ok
 from hera_k8s_utils.reading import parse_json
 from hera_k8s_utils.redaction import register_secrets
-from hera_k8s_utils.results import CheckResult, fail, ok
 
 _KEYS: Final = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
 """The key of each type that holds logins."""

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
-from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.experiment.model import Requirement
+from hera_k8s_utils import BuildError, Requirement
 
 K = TypeVar("K", bound="KubeRequirement")
 Keyed = TypeVar("Keyed", bound="KeyValueRequirement")
@@ -409,7 +408,7 @@ def _volume(kind: Any, **fields: Any) -> Any:
 
 
 def _require_quantity(requirement: KubeRequirement, size: str) -> None:
-    from hera_k8s_utils.quantities import parse_quantity
+    from hera_k8s_utils import parse_quantity
 
     try:
         parse_quantity(size)

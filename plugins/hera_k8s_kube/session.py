@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from hera_k8s_utils.errors import CredentialError
-from hera_k8s_utils.network.headers import bearer_token, require_sendable
-from hera_k8s_utils.network.http import NetworkSettings, silence_unverified, tls_context
-from hera_k8s_utils.network.proxies import proxy_for
-from hera_k8s_utils.plugins.credentials import Credential
+from hera_k8s_utils import Credential, CredentialError
+from hera_k8s_utils.network import (
+    NetworkSettings,
+    bearer_token,
+    proxy_for,
+    require_sendable,
+    silence_unverified,
+    tls_context,
+)
 from hera_k8s_utils.redaction import remember_address, shown_address, without_query
 
 if TYPE_CHECKING:
@@ -64,7 +68,7 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     """Connections for a credential; makes no request. width: how many requests run at once."""
     from kubernetes.client import ApiClient
 
-    from hera_k8s_utils.network.connections import limit_connections
+    from hera_k8s_utils.network import limit_connections
 
     handle = credential.handle
     configuration = handle.configuration if isinstance(handle, KubeconfigHandle) else _configuration(credential)
@@ -136,7 +140,7 @@ def _configuration(credential: Credential) -> Configuration:
 
 
 def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy: str, width: int) -> None:
-    from hera_k8s_utils.network.adapter import safe_retry
+    from hera_k8s_utils.network import safe_retry
 
     configuration.proxy = proxy or None  # also keeps the client (37.0) from choosing one by itself
     configuration.no_proxy = ""

@@ -60,7 +60,7 @@ class Answer(Generic[S]):
         self.response.release_conn()
 
 
-def exchange(
+def send_with_renewal(
     method: str,
     send: Callable[[S], Answer[S]],
     used: S,

@@ -238,9 +238,9 @@ class HttpClient:
     # --- how -----------------------------------------------------------------------------------------------------
 
     def _exchange(self, sending: _RequestSpec, **parts: Any) -> Answer[str]:
-        from hera_k8s_utils.network.exchange import exchange
+        from hera_k8s_utils.network.exchange import send_with_renewal
 
-        return exchange(
+        return send_with_renewal(
             sending.method,
             lambda token: self._send(sending, token, **parts),
             self._token() if self._token else "",

@@ -5,24 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hera_k8s_argo.following import Source, follow, require_going_on, require_stopping
 from hera_k8s_argo.pod_logs import followed_logs, logs_of_workflow
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.submission import INSTANCE, prepared
 from hera_k8s_argo.summaries import summary
-from hera_k8s_utils import Context, Finding, Kubernetes, LogLine, PlatformError, RunSummary, RunUpdate, Submission
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.engines.pod_logs import log_of_pod
-from hera_k8s_utils.engines.reconnecting import STREAM_SECONDS, UNANCHORED_STREAM_SECONDS
-from hera_k8s_utils.engines.submission import CONFIRMING, SubmissionTarget, dry_run_result, submit_once
-from hera_k8s_utils.network.retry import RetryPolicy
+from hera_k8s_utils import (
+    Context,
+    CoreSettings,
+    Finding,
+    Json,
+    Kubernetes,
+    LogLine,
+    PlatformError,
+    RunSummary,
+    RunUpdate,
+    Submission,
+)
+from hera_k8s_utils.engines import (
+    CONFIRMING,
+    STREAM_SECONDS,
+    UNANCHORED_STREAM_SECONDS,
+    SubmissionTarget,
+    dry_run_result,
+    log_of_pod,
+    submit_once,
+)
+from hera_k8s_utils.network import RetryPolicy
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment
 
-Json = dict[str, Any]
 
 API: Final = "argoproj.io/v1alpha1"
 WORKFLOWS: Final = "workflows"

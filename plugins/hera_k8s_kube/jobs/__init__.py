@@ -20,10 +20,10 @@ __all__ = [
     "JobTimeout",
     "JobUpdate",
     "Jobs",
-    "map_concurrently",
+    "escape_dollars",
     "hand_in_all",
     "indexed_job",
-    "escape_dollars",
+    "map_concurrently",
     "open_jobs",
     "plain_job",
 ]

@@ -20,13 +20,9 @@ from hera_k8s_kube.jobs.points import (
     values_of,
     volume_of,
 )
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import BuildError, join_names
-from hera_k8s_utils.experiment.model import Environment
+from hera_k8s_utils import BuildError, Environment, Inputs, Json, Point, is_dns_label, join_names
 from hera_k8s_utils.labels import POINT_ANNOTATION, POINTS_LABEL, TASK_LABEL
-from hera_k8s_utils.names import is_dns_label
-from hera_k8s_utils.sweep.inputs import Inputs, Point
-from hera_k8s_utils.sweep.values import dns_name
+from hera_k8s_utils.sweep import dns_name
 
 Work = Callable[..., Any] | str
 """What a task does: a Python function, sent as it is written, or a text for the shell."""

@@ -14,24 +14,24 @@ from typing import Final, TypeVar
 from hera_k8s_kube.jobs.job_status import Job
 from hera_k8s_kube.jobs.pending_reasons import why_pods_wait
 from hera_k8s_kube.jobs.watch import ListWatch
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.engines.pod_logs import log_of_pod, stream_logs, tolerant
-from hera_k8s_utils.engines.submission import CONFIRMING, SubmissionTarget, submit_once
-from hera_k8s_utils.errors import (
+from hera_k8s_utils import (
+    Context,
+    CoreSettings,
     ErrorKind,
     HeraK8sError,
+    Json,
+    Kubernetes,
+    LogLine,
     PlatformError,
     RunAlreadyFinished,
+    Submission,
     SubmissionOutcomeUnknown,
     SubmitError,
     SubmittedInPart,
 )
-from hera_k8s_utils.experiment.run_state import LogLine, Submission
+from hera_k8s_utils.engines import CONFIRMING, SubmissionTarget, log_of_pod, stream_logs, submit_once, tolerant
 from hera_k8s_utils.labels import DIGEST_LABEL, STOPPED_ANNOTATION
-from hera_k8s_utils.network.retry import RetryPolicy
-from hera_k8s_utils.plugins.clients import Kubernetes
-from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.network import RetryPolicy
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -121,7 +121,7 @@ class Jobs:
 
     def prepared(self, manifest: Json) -> Json:
         """The object that `submit` creates: in this namespace, labelled with its digest."""
-        from hera_k8s_utils.experiment.manifest import Manifest
+        from hera_k8s_utils import Manifest
 
         known = Manifest.of(manifest)
         if known.kind != "Job" or not known.name:

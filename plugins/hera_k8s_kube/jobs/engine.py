@@ -15,18 +15,26 @@ from hera_k8s_kube.jobs.pending_reasons import latest_warning
 from hera_k8s_kube.jobs.points import lines_of, of_annotation, parsed
 from hera_k8s_kube.jobs.run_state import Point, RunState, SeenPod, complete, missing, run_of
 from hera_k8s_kube.jobs.watch import ListWatch, WatchEvent
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.engines.pod_logs import started_pods, stream_logs
-from hera_k8s_utils.engines.pump import Pump
-from hera_k8s_utils.engines.submission import SubmissionTarget, dry_run_result, submit_once
-from hera_k8s_utils.errors import ErrorKind, PlatformError, RunAlreadyFinished, SubmitError
-from hera_k8s_utils.experiment.run_state import LogLine, RunSummary, RunUpdate, Submission
+from hera_k8s_utils import (
+    Context,
+    ErrorKind,
+    Finding,
+    Json,
+    LogLine,
+    PlatformError,
+    RunAlreadyFinished,
+    RunSummary,
+    RunUpdate,
+    Submission,
+    SubmitError,
+    Verdict,
+    ok,
+)
+from hera_k8s_utils.engines import Pump, SubmissionTarget, dry_run_result, started_pods, stream_logs, submit_once
 from hera_k8s_utils.labels import DIGEST_LABEL, JOBS_LABEL, POINT_ANNOTATION, POINTS_LABEL, TASK_LABEL
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.results import Finding, Verdict, ok
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.experiment.model import BuiltExperiment
+    from hera_k8s_utils import BuiltExperiment
 
 log = logging.getLogger(__name__)
 

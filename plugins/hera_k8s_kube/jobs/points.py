@@ -11,12 +11,10 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils import BuildError, Inputs, Json, Point
 from hera_k8s_utils.labels import POINTS_LABEL, TASK_LABEL
 from hera_k8s_utils.reading import parse_json
-from hera_k8s_utils.sweep.inputs import Inputs, Point
-from hera_k8s_utils.sweep.values import TYPES, short_repr, to_text
+from hera_k8s_utils.sweep import TYPES, short_repr, to_text
 
 LINES: Final = 1000
 """Lines of one key."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from hera_k8s_kube.jobs.client import JOB_LABEL
 from hera_k8s_kube.jobs.job_status import FAILED, PENDING, RUNNING, SUCCEEDED, SUSPENDED, Job
 from hera_k8s_kube.pod_status import describe_wait
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
-from hera_k8s_utils.formatting import now, parse_timestamp
+from hera_k8s_utils import Json, NodeState, RunUpdate, parse_timestamp
 from hera_k8s_utils.labels import JOB_COUNT_ANNOTATION, JOBS_LABEL, POINTS_LABEL, STOPPED_ANNOTATION, TASK_LABEL
 
 INDEX: Final = "batch.kubernetes.io/job-completion-index"
@@ -321,7 +319,7 @@ def complete(jobs: Sequence[Job]) -> int | None:
     Those of an old run that are not there were deleted: submitting one Job takes moments.
     """
     newest = parse_timestamp(max((job.created_at for job in jobs), default=""))
-    return len(jobs) if newest is not None and now() - newest > _ON_THEIR_WAY else None
+    return len(jobs) if newest is not None and datetime.now(timezone.utc) - newest > _ON_THEIR_WAY else None
 
 
 def missing(jobs: Sequence[Job]) -> int:

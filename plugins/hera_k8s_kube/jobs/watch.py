@@ -8,16 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.engines.reconnecting import (
-    STREAM_SECONDS,
-    UNANCHORED_STREAM_SECONDS,
-    StreamAttempt,
-    is_permanent,
-)
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.network.retry import FailureBudget, RetryPolicy
-from hera_k8s_utils.plugins.clients import Kubernetes
+from hera_k8s_utils import ErrorKind, Json, Kubernetes, PlatformError
+from hera_k8s_utils.engines import STREAM_SECONDS, UNANCHORED_STREAM_SECONDS, StreamAttempt, is_permanent
+from hera_k8s_utils.network import FailureBudget, RetryPolicy
 
 log = logging.getLogger(__name__)
 
