@@ -36,7 +36,7 @@ _LAST_GRPC_CODE: Final = 16
 _STREAM: Final = {"Accept": "text/event-stream"}
 _HINTS: Final = {
     ErrorKind.UNAUTHORIZED: "hera-k8s login, or a fresh ARGO_TOKEN",
-    ErrorKind.FORBIDDEN: "is it the right namespace (-n NAME)? else ask those who run the cluster for the right",
+    ErrorKind.FORBIDDEN: "is it the right namespace (-n NAME)? else ask the cluster's administrators for permission",
 }
 
 
@@ -47,7 +47,9 @@ def open_argo(settings: ArgoSettings, credential: Credential, context: Context) 
     """
     server = credential.server or str(settings.address or "")
     if not server:
-        raise NoCredential("no Argo server is named", found="ARGO_SERVER is not set", hint="--argo-server HOST:PORT")
+        raise NoCredential(
+            "no Argo server is configured", found="ARGO_SERVER is not set", hint="--argo-server HOST:PORT"
+        )
 
     if credential.secret:
         subject = f"the token of {credential.source}"
@@ -165,7 +167,7 @@ class ArgoClient:
     def act(self, name: str, verb: str, *, namespace: str | None = None) -> Json:
         """Do one of `VERBS` to a workflow."""
         if verb not in VERBS:
-            raise OptionsError(f"a workflow cannot be told to {verb}", found=f"there are: {', '.join(VERBS)}")
+            raise OptionsError(f"unknown action on a workflow: {verb}", found=f"known: {', '.join(VERBS)}")
         where = self._where(namespace)
         body = {"namespace": where, "name": name}
         path = self._path(where, _checked(name), verb)
@@ -250,7 +252,9 @@ class ArgoClient:
         """The namespace that is meant; a kubeconfig's context may hold any text, and `..` would lead elsewhere."""
         where = namespace or self.namespace
         if not is_dns_label(where):
-            raise OptionsError(f"{where[:80]!r} names no namespace", hint="-n NAME, or the kubeconfig's context")
+            raise OptionsError(
+                f"{where[:80]!r} is not the name of a namespace", hint="-n NAME, or the kubeconfig's context"
+            )
         return where
 
     def _path(self, namespace: str | None, *parts: str) -> str:
@@ -263,7 +267,7 @@ class ArgoClient:
         if not are_objects(items) or page.keys().isdisjoint(("items", "metadata")):
             raise PlatformError(
                 f"GET {self.server}/{path}",
-                found="answered with an object that is no list of workflows",
+                found="the answer is not a list of workflows",
                 hint="is it the address of an Argo server?",
                 trouble=ErrorKind.PROTOCOL,
             )
@@ -296,8 +300,8 @@ def _checked(name: str) -> str:
     """A name that makes one segment of a path; anything else would ask for another page of the server."""
     if not is_dns_subdomain(name):
         raise OptionsError(
-            f"no workflow can be called {name[:80]!r}",
+            f"{name[:80]!r} is not the name of a workflow",
             found="names are lower-case letters, digits, dashes and dots",
-            hint="hera-k8s runs --server lists those that are there",
+            hint="hera-k8s runs --server lists the workflows",
         )
     return name

@@ -17,7 +17,7 @@ def load_token(settings: ArgoSettings, context: Context) -> Credential:
     """The token from an option or its variable, from a file, or from `hera-k8s login`."""
     server = _server(settings)
     if settings.anonymous:
-        raise NotApplicable("no token is to be sent (--argo-anonymous)")
+        raise NotApplicable("--argo-anonymous: send no token")
     text, source = _token(settings, context, server)
     token = bearer_token(text, origin=source)
     claims = read_claims(token)
@@ -33,15 +33,15 @@ def load_anonymous(settings: ArgoSettings, context: Context) -> Credential:
         return Credential(server=str(server), identity="the server's own account", source="no token")
     raise CredentialError(
         f"no token for the Argo server {server}",
-        found=f"ARGO_TOKEN is not set, no token file is named, and nobody logged in to {server.netloc}",
-        hint="hera-k8s login, or --argo-anonymous if the server asks for none",
+        found=f"ARGO_TOKEN is not set, no token file is configured, and there is no login for {server.netloc}",
+        hint="hera-k8s login, or --argo-anonymous if the server requires none",
     )
 
 
 def _server(settings: ArgoSettings) -> Address:
     address = settings.address
     if address is None:
-        raise NotApplicable("no Argo server is named (ARGO_SERVER)")
+        raise NotApplicable("no Argo server is configured (ARGO_SERVER)")
     return address
 
 
@@ -54,7 +54,9 @@ def _token(settings: ArgoSettings, context: Context, server: Address) -> tuple[s
         return _read(settings.token_file), f"file {settings.token_file}"
     login = _login(server)
     if login is None:
-        raise NotApplicable(f"ARGO_TOKEN is not set, no token file is named, and nobody logged in to {server.netloc}")
+        raise NotApplicable(
+            f"ARGO_TOKEN is not set, no token file is configured, and there is no login for {server.netloc}"
+        )
     return login.token, f"login, {_shortly(login.saved)}"
 
 
@@ -71,8 +73,8 @@ def _read(file: Path) -> str:
     except OSError as error:
         found = error.strerror or "it cannot be read"
     except ValueError:
-        found = "it is not text"
-    raise CredentialError(f"the token file {file} cannot be read", found=found, hint="--argo-token-file FILE")
+        found = "it is not UTF-8 text"
+    raise CredentialError(f"cannot read the token file {file}", found=found, hint="--argo-token-file FILE")
 
 
 def _shortly(moment: datetime) -> str:

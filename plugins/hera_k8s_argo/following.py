@@ -69,7 +69,7 @@ def follow(source: Source, name: str, patience: RetryPolicy | None = None) -> It
 
 
 def _goes_on(name: str) -> str:
-    return f"the workflow goes on without being followed; hera-k8s follow {name}"
+    return f"the workflow is still running. Reattach: hera-k8s follow {name}"
 
 
 def _watched(source: Source, name: str, since: str, state: _State, strain: FailureBudget) -> Iterator[RunUpdate]:
@@ -190,9 +190,9 @@ def _perhaps_stopped(name: str, error: PlatformError) -> PlatformError:
     if error.conclusive:
         return error
     return PlatformError(
-        f"it is not known whether {name} was asked to stop",
+        f"unknown whether {name} is being stopped",
         found=error.found or error.wanted,
-        hint=f"{f'{error.hint}; ' if error.hint else ''}hera-k8s stop {name} again is as good as once",
+        hint=f"{f'{error.hint}; ' if error.hint else ''}repeat hera-k8s stop {name}: it is safe",
         trouble=error.trouble,
         status=error.status,
         conclusive=False,

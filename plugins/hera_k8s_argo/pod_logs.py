@@ -18,8 +18,8 @@ def logs_of_workflow(kubernetes: Kubernetes, name: str) -> Iterator[LogLine]:
     if not pods:
         raise PlatformError(
             f"logs of {name}",
-            found="it has no pods: they were deleted, or none has begun",
-            hint=f"hera-k8s follow {name} shows how far it is",
+            found="it has no pods: they were deleted, or none has started",
+            hint=f"hera-k8s follow {name} shows its progress",
             trouble=ErrorKind.MISSING,
         )
     for pod in pods:

@@ -46,7 +46,7 @@ def frames(lines: Iterable[str]) -> Iterator[str]:
         elif not _is_other_field(line):
             yield line
         if size > _LONGEST:
-            raise PlatformError("reading a stream", found="one event has no end", trouble=ErrorKind.PROTOCOL)
+            raise PlatformError("reading a stream", found="one event is too long", trouble=ErrorKind.PROTOCOL)
     if data:
         yield "\n".join(data)
 
@@ -66,7 +66,7 @@ def _parsed(text: str, wanted: str) -> Json:
     if not isinstance(frame, dict):
         raise PlatformError(
             wanted,
-            found="the stream holds what is no event",
+            found="the stream contains something other than events",
             hint="is there a proxy or a login page in front of the server?",
             trouble=ErrorKind.PROTOCOL,
         )
@@ -88,7 +88,7 @@ def _failure(error: Any, wanted: str) -> PlatformError:
         status = _STATUS_OF_GRPC.get(_grpc_code(error), 500)
     return PlatformError(
         wanted,
-        found=f"{str(error.get('message') or 'the server broke off')[:300]} ({status})",
+        found=f"{str(error.get('message') or 'the server ended the stream')[:300]} ({status})",
         trouble=PlatformError.trouble_of(status),
         status=status,
     )

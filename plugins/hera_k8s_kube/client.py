@@ -154,7 +154,7 @@ class KubernetesClient:
             if not is_list or not are_objects(items):
                 raise PlatformError(
                     f"list {resource}",
-                    found="the server answered with an object that is no list",
+                    found="the answer is not a list",
                     hint="is it the address of a Kubernetes API server?",
                     trouble=ErrorKind.PROTOCOL,
                 )
@@ -313,11 +313,17 @@ class KubernetesClient:
         request = RequestInfo(verb, resource, name or "", where, group)
         if name is not None and not _is_segment(name):  # an empty name would list
             raise PlatformError(
-                str(request), found=f"{name!r} names no object", trouble=ErrorKind.INVALID, hint="--bind ROLE=NAME"
+                str(request),
+                found=f"{name!r} is not the name of an object",
+                trouble=ErrorKind.INVALID,
+                hint="--bind ROLE=NAME",
             )
         if where and not is_dns_label(where):  # a kubeconfig's context may hold any text
             raise PlatformError(
-                str(request), found=f"{where!r} names no namespace", trouble=ErrorKind.INVALID, hint="-n NAME"
+                str(request),
+                found=f"{where!r} is not the name of a namespace",
+                trouble=ErrorKind.INVALID,
+                hint="-n NAME",
             )
         return request
 

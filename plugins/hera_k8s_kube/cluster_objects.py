@@ -20,7 +20,7 @@ def check_namespace(settings: None, context: Context, wanted: Namespace) -> Chec
         return fail(f"{wanted.label}not found", hint=f"kubectl create namespace {wanted.name}    or  -n NAME")
     phase = (found.get("status") or {}).get("phase") or "Active"
     if is_deleting(found) or phase != "Active":
-        return fail(f"{wanted.label}{phase}: nothing can be created in it", hint="-n NAME takes another namespace")
+        return fail(f"{wanted.label}{phase}: nothing can be created in it", hint="use another namespace: -n NAME")
     return ok(f"{wanted.label}Active")
 
 
@@ -39,10 +39,10 @@ def check_definition(settings: None, context: Context, wanted: CustomResourceDef
     api, resource = "apiextensions.k8s.io/v1", "customresourcedefinitions"
     found = find(context, api, resource, wanted.name, scope="cluster")
     if found is None:
-        return fail(f"{wanted.label}not found", hint="its operator must be installed: ask those who run the cluster")
+        return fail(f"{wanted.label}not found", hint="its operator is not installed: ask the cluster's administrators")
     served = [v.get("name") for v in (found.get("spec") or {}).get("versions") or () if v.get("served")]
     if wanted.version and wanted.version not in served:
-        return fail(f"{wanted.label}serves {join_names(served) or 'no version'}, {wanted.version} is wanted")
+        return fail(f"{wanted.label}serves {join_names(served) or 'no version'}, needs {wanted.version}")
     if not _established(found):
         return warn(f"{wanted.label}is not established yet", hint=f"kubectl describe crd {wanted.name}")
     return ok(f"{wanted.label}serves {join_names(served)}")

@@ -40,15 +40,15 @@ def check_secret(settings: None, context: Context, wanted: Secret) -> CheckResul
     register_secrets(_values(found))
     if wanted.type and found.get("type") != wanted.type:
         return fail(
-            f"{wanted.label}is of type {found.get('type')}, {wanted.type} is wanted",
-            hint=f"--bind {wanted.role}=NAME takes another secret",
+            f"{wanted.label}has type {found.get('type')}, needs {wanted.type}",
+            hint=f"use another secret: --bind {wanted.role}=NAME",
         )
     return _fit(context, wanted, found, "secret")
 
 
 def _fit(context: Context, wanted: KeyValueRequirement, found: Json, resource: str) -> CheckResult:
     if is_deleting(found):
-        return fail(f"{wanted.label}is being deleted", hint=f"--bind {wanted.role}=NAME takes another")
+        return fail(f"{wanted.label}is being deleted", hint=f"use another: --bind {wanted.role}=NAME")
     present = (found.get("data") or {}).keys() | (found.get("binaryData") or {}).keys()
     missing = sorted(wanted.wanted_keys - present)
     if missing:

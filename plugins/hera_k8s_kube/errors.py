@@ -12,9 +12,9 @@ from hera_k8s_utils.network import describe_body, describe_refusal
 from hera_k8s_utils.reading import TooComplex, parse_json
 
 _HINTS: Final = {
-    ErrorKind.UNAUTHORIZED: "log in again as your cluster wants it, or --k8s-context NAME takes another identity",
-    ErrorKind.THROTTLED: "the server has too much to do: try again later, or with a smaller --concurrency",
-    ErrorKind.SERVER: "the server itself failed: try again, and if it stays ask those who run the cluster",
+    ErrorKind.UNAUTHORIZED: "log in to your cluster again, or use another identity: --k8s-context NAME",
+    ErrorKind.THROTTLED: "the server is overloaded: try again later, or reduce --concurrency",
+    ErrorKind.SERVER: "server error: try again; if it persists, ask the cluster's administrators",
 }
 _PROXY_HINT: Final = "is the server's address right, and is there a login proxy in front of it?"
 
@@ -56,7 +56,7 @@ def response_error(
     if 300 <= status < 400:
         trouble, said, hint = ErrorKind.PROTOCOL, redirect_found(headers or {}), _PROXY_HINT
     elif trouble is ErrorKind.FORBIDDEN and 'User "system:anonymous"' in said:
-        trouble, said = ErrorKind.UNAUTHORIZED, "no credential arrived: the server takes us for system:anonymous"
+        trouble, said = ErrorKind.UNAUTHORIZED, "no credential was received: the server sees system:anonymous"
     elif trouble is ErrorKind.FORBIDDEN:
         hint = request.can_i
     elif not body and _is_page(content) and trouble in (ErrorKind.MISSING, ErrorKind.INVALID):

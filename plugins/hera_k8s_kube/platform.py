@@ -83,10 +83,10 @@ def credential_result(version: str, credential: Credential) -> CheckResult:
     if isinstance(handle, KubeconfigHandle) and handle.insecure:
         return warn(
             f"{version}; its certificate is not verified",
-            hint="certificate-authority in place of insecure-skip-tls-verify",
+            hint="set certificate-authority instead of insecure-skip-tls-verify",
         )
     if isinstance(handle, KubeconfigHandle) and handle.renews:
-        return ok(f"{version}; {what} is renewed as it expires")
+        return ok(f"{version}; {what} is renewed automatically")
     if end is None and isinstance(handle, KubeconfigHandle) and handle.certificate and not can_read_certificates():
         return ok(f"{version}; certificate's expiry unknown (pip install '{EXTRA}' to read it)")
     if end is None:

@@ -98,7 +98,7 @@ def resource_checkers() -> Iterable[ResourceChecker[Any]]:
     )
     yield _checker(PullSecret, check=lazy.check_pull_secret, references=lazy.referenced_pull_secrets)
     yield _checker(ServiceAccount, check=lazy.check_service_account, references=lazy.referenced_accounts)
-    yield _checker(Permission, check=lazy.check_right, references=lazy.referenced_rights)
+    yield _checker(Permission, check=lazy.check_permission, references=lazy.referenced_permissions)
     yield _checker(Namespace, check=lazy.check_namespace)
     yield _checker(
         StorageClass,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TOKEN_KEY: Final = "BearerToken"  # noqa: S105 - the name of the entry, not a token
 _SCHEME: Final = "Bearer "
-_GET_ANOTHER: Final = "log in again as your cluster wants it, or get a fresh kubeconfig"
+_GET_ANOTHER: Final = "log in to your cluster again, or get a fresh kubeconfig"
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class KubeconfigHandle:
     """What a kubeconfig gives besides a token: a configuration of the official client.
 
     proxy: the kubeconfig's own `proxy-url`, which beats the environment. renews: a later look gives a fresh credential.
-    acts_as: the user to impersonate.
+    impersonate: the user to impersonate.
     """
 
     configuration: Configuration = field(repr=False)
     proxy: str = ""
     renews: bool = False
-    acts_as: str = ""
+    impersonate: str = ""
 
     @property
     def certificate(self) -> str:
@@ -82,9 +82,9 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     api: Any = ApiClient(configuration)
     limit_connections(api.rest_client.pool_manager)
     api.user_agent = "hera-k8s-utils"
-    if isinstance(handle, KubeconfigHandle) and handle.acts_as:
-        require_sendable("Impersonate-User", handle.acts_as, origin=credential.source or "the credential")
-        api.set_default_header("Impersonate-User", handle.acts_as)
+    if isinstance(handle, KubeconfigHandle) and handle.impersonate:
+        require_sendable("Impersonate-User", handle.impersonate, origin=credential.source or "the credential")
+        api.set_default_header("Impersonate-User", handle.impersonate)
     return Session(credential, api, shown_address(configuration.host), shown_address(proxy))
 
 
@@ -110,7 +110,7 @@ def _require_address(server: str, credential: Credential) -> None:
         usable = False
     if not usable:
         raise CredentialError(
-            "the server's address cannot be used",
+            "invalid server address",
             found=f"{credential.source or 'the credential'} names {_without_path(server)!r}",
             hint="https://HOST:PORT",
         )
@@ -128,9 +128,9 @@ def _configuration(credential: Credential) -> Configuration:
 
     if not credential.server:
         raise CredentialError(
-            "the credential for kubernetes names no server",
+            "the credential for kubernetes has no server address",
             found=f"it came from {credential.source or 'a plugin'}",
-            hint="--credentials kubernetes=PROVIDER takes another",
+            hint="use another: --credentials kubernetes=PROVIDER",
         )
     configuration = Configuration(host=credential.server.rstrip("/"))
     configuration.ssl_ca_cert = credential.certificate_authority or None

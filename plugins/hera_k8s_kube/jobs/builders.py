@@ -114,8 +114,8 @@ def _refuse_command(container: Mapping[str, Any]) -> None:
     if "command" in container:
         raise BuildError(
             f"command={container['command']!r} cannot be given",
-            found="command= is what the work becomes",
-            hint="pass it as work",
+            found="the command is made from the work",
+            hint="pass it as `work`",
         )
 
 
@@ -144,7 +144,7 @@ def _task(name: str, work: Work) -> str:
     task = task.lower() if not name else task
     if not is_dns_label(task):
         raise BuildError(
-            f"a task cannot be called {task!r}", hint="name='simulate': lower-case letters, digits, dashes"
+            f"{task!r} is not a valid task name", hint="name='simulate': lower-case letters, digits, dashes"
         )
     return task
 
@@ -155,12 +155,12 @@ def _source(work: Callable[..., Any]) -> str:
         text = textwrap.dedent(inspect.getsource(work))
     except (OSError, TypeError) as error:
         raise BuildError(
-            f"the source of {work!r} cannot be found", found=str(error), hint="def it in a file"
+            f"cannot find the source of {work!r}", found=str(error), hint="define it with def, in a file"
         ) from error
     if not text.startswith("def "):
         raise BuildError(
             f"{getattr(work, '__name__', work)} cannot be sent to a pod",
-            found=f"it begins with {text.split(chr(10))[0]!r}",
+            found=f"its source begins with {text.split(chr(10))[0]!r}",
             hint="a plain function, `def NAME(...)`, without decorators",
         )
     return text
@@ -194,8 +194,8 @@ def _as_json(types: Mapping[str, set[type]], arguments: Collection[str]) -> list
     if mixed:
         kinds = join_names(sorted(kind.__name__ for kind in types[mixed[0]]))
         raise BuildError(
-            f"{mixed[0]} cannot be given to a function",
-            found=f"its values are of several types: {kinds}",
-            hint="one type for a parameter of indexed_job",
+            f"{mixed[0]} cannot be passed to a function",
+            found=f"its values have several types: {kinds}",
+            hint="use one type per argument of indexed_job",
         )
     return found

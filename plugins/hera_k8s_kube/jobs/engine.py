@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_kube.jobs.client import API, JOB_LABEL, RESOURCE, Jobs, hand_in_all, map_concurrently, open_jobs
+from hera_k8s_kube.jobs.client import API, JOB_LABEL, RESOURCE, Jobs, map_concurrently, open_jobs, submit_all
 from hera_k8s_kube.jobs.job_status import FAILED, Job
 from hera_k8s_kube.jobs.manifest import JOB
 from hera_k8s_kube.jobs.pending_reasons import latest_warning
@@ -62,13 +62,13 @@ class JobsEngine:
         for each in maps:
             self._submit_map(each, built.name)
         again = f"the same command with --run-id {built.run_id}"
-        handed_in = hand_in_all(self.jobs, wanted, built.name, again=again, end=f"hera-k8s stop {built.run_id}")
-        self._give_to(maps, list(zip(wanted, handed_in, strict=True)))
+        submitted = submit_all(self.jobs, wanted, built.name, again=again, end=f"hera-k8s stop {built.run_id}")
+        self._give_to(maps, list(zip(wanted, submitted, strict=True)))
         return Submission(
             name=built.name,
             namespace=self.jobs.namespace,
-            uid=handed_in[0].uid,
-            existed=all(each.existed for each in handed_in),
+            uid=submitted[0].uid,
+            existed=all(each.existed for each in submitted),
         )
 
     def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
@@ -92,8 +92,8 @@ class JobsEngine:
             other = sorted(elsewhere - {namespace})[0]
             raise SubmitError(
                 f"{built.name} was not submitted",
-                found=f"a Job names namespace {other}, and the run goes to {namespace}",
-                hint=f"-n {other}, or leave the namespace out of the Job",
+                found=f"a Job's namespace is {other}, but the run's is {namespace}",
+                hint=f"-n {other}, or omit the namespace in the Job",
             )
         digest = manifest.digest[:40]
         return [_labelled(each, {DIGEST_LABEL: digest}, namespace) for each in manifest.objects]
@@ -132,7 +132,7 @@ class JobsEngine:
                 raise _being_deleted(name) from error
             raise SubmitError(
                 f"{name} was not submitted",
-                found=f"it may go with earlier Jobs of the run: {error.found or error.wanted}",
+                found=f"it may be deleted with earlier Jobs of the run: {error.found or error.wanted}",
                 hint=error.hint or "try again in a moment",
             ) from error
 
@@ -145,8 +145,8 @@ class JobsEngine:
         for each in maps:
             task = each["metadata"]["labels"].get(TASK_LABEL)
             owners = [
-                {"apiVersion": API, "kind": JOB, "name": handed_in.name, "uid": handed_in.uid}
-                for job, handed_in in jobs
+                {"apiVersion": API, "kind": JOB, "name": submitted.name, "uid": submitted.uid}
+                for job, submitted in jobs
                 if task in (None, job["metadata"]["labels"].get(TASK_LABEL))
             ]
             try:
@@ -266,7 +266,7 @@ class _RunWatch:
         kubernetes = self.jobs.kubernetes
         own = {"field_selector": f"metadata.name={self.name}"}
         run = {"label_selector": f"{JOBS_LABEL}={self.name}"}
-        what = f"{self.name} (hera-k8s follow {self.name} comes back)"
+        what = f"{self.name} (reattach: hera-k8s follow {self.name})"
         of_jobs = ListWatch(kubernetes, API, RESOURCE, Job.of, what=what, **(own if self.alone else run))
         of_pods = ListWatch(
             kubernetes, "v1", "pods", SeenPod.of, what=what, label_selector=_of_pods(self.name, alone=self.alone)

@@ -242,8 +242,8 @@ class RunState:
             (job,) = self._jobs.values()
             return ": ".join(filter(None, (job.reason, job.message)))
         failed = totals.phases[FAILED]
-        said = [f"{failed} failed" if failed else "", f"{len(self._lost)} were deleted" if self._lost else ""]
-        return f"of {len(self._jobs)} Jobs {', '.join(filter(None, said))}"
+        said = [f"{failed} failed" if failed else "", f"{len(self._lost)} deleted" if self._lost else ""]
+        return f"{', '.join(filter(None, said))} (of {len(self._jobs)} Jobs)"
 
     # --- one task ------------------------------------------------------------------------------------------------
 

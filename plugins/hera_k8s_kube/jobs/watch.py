@@ -43,7 +43,7 @@ class ListWatch(Generic[T]):
     label_selector: str = ""
     field_selector: str = ""
     what: str = ""
-    hint: str = "the objects are as they were; the same command comes back"
+    hint: str = "nothing was changed. Reattach with the same command"
 
     def changes(
         self,

@@ -88,7 +88,7 @@ def test_a_login_is_found_by_the_servers_address() -> None:
 
 def test_another_servers_login_is_not_taken() -> None:
     user_logins().save("https://other.example", TOKEN)
-    with pytest.raises(CredentialError, match="nobody logged in"):
+    with pytest.raises(CredentialError, match="there is no login for"):
         credential(argo_server=SERVER)
 
 
@@ -141,7 +141,7 @@ def test_a_store_that_is_damaged_is_named_and_not_overwritten() -> None:
     store = user_logins()
     store.path.parent.mkdir(parents=True)
     store.path.write_text("{")
-    with pytest.raises(CredentialError, match="cannot be used"):
+    with pytest.raises(CredentialError, match="cannot use the token store"):
         store.save("https://argo.example", TOKEN)
     assert store.path.read_text() == "{"
 

@@ -230,7 +230,7 @@ def test_a_long_log_is_read_to_its_end_although_it_is_larger_than_an_answer_may_
 def test_an_event_in_ever_more_lines_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hera_k8s_argo.sse._LONGEST", 1000)
     assert list(frames(["data: {", "data: }", ""] * 400)) == ["{\n}"] * 400
-    with pytest.raises(PlatformError, match="one event has no end"):
+    with pytest.raises(PlatformError, match="one event is too long"):
         list(frames(iter(["data:"] * 1000)))
 
 
