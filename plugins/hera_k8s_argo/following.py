@@ -60,7 +60,7 @@ def follow(source: Source, name: str, patience: RetryPolicy | None = None) -> It
                 return
             if is_permanent(error, first=not state.known):
                 raise
-            strain.bear(error)
+            strain.record_failure(error)
             continue
         yield from state.take(workflow)
         if not state.ended:
@@ -78,7 +78,7 @@ def _watched(source: Source, name: str, since: str, state: _State, strain: Failu
     So is a resourceVersion that is too old to begin with (410): that of an object that nobody has changed for minutes
     is, and stays so; the next stream begins anywhere. Whether a refused token can be renewed, reading tells.
     """
-    with StreamAttempt(strain.patience) as attempt:
+    with StreamAttempt(strain.policy) as attempt:
         for kind, workflow in source.watch(name, since):
             attempt.heard = True
             yield from state.take(workflow, deleted=kind == "DELETED")
@@ -88,9 +88,9 @@ def _watched(source: Source, name: str, since: str, state: _State, strain: Failu
     error = attempt.error or ended_at_once
     if attempt.succeeded:
         log.debug("the stream of %s ended (%s): taking it up again", name, error.found)
-        strain.relieve()
+        strain.reset()
     else:
-        strain.bear(error)
+        strain.record_failure(error)
 
 
 @dataclass

@@ -38,7 +38,7 @@ def resume_stream(
             failures = 0
             continue
         failures += 1
-        if failures > (patience.failures if follow or seen else _AT_FIRST):
+        if failures > (patience.max_failures if follow or seen else _AT_FIRST):
             raise attempt.error
         patience.wait(failures)
 

@@ -30,7 +30,7 @@ from hera_k8s_utils import (
     SubmitError,
     SubmittedInPart,
 )
-from hera_k8s_utils.engines import CONFIRMING, SubmissionTarget, log_of_pod, stream_logs, submit_once, tolerant
+from hera_k8s_utils.engines import CONFIRMING, SubmissionTarget, log_of_pod, skip_missing, stream_logs, submit_once
 from hera_k8s_utils.labels import DIGEST_LABEL, STOPPED_ANNOTATION
 from hera_k8s_utils.network import RetryPolicy
 
@@ -103,8 +103,8 @@ class Jobs:
             self.namespace,
             create=partial(self.kubernetes.create, API, RESOURCE),
             read=self._read_lasting,
-            pause=self.patience.pause,
-            word="Job",
+            sleep=self.patience.sleep,
+            noun="Job",
             confirming=self.confirming,
         )
         return submit_once(wanted, desk)
@@ -217,7 +217,7 @@ class Jobs:
         for pod in pods:
             none = False
             read = log_of_pod(self.kubernetes, _name(pod), follow=False, container=container or main_container(pod))
-            yield from tolerant(read)
+            yield from skip_missing(read)
         if none:
             raise PlatformError(
                 f"logs of {name}",

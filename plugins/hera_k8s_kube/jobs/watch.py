@@ -73,7 +73,7 @@ class ListWatch(Generic[T]):
                 if is_permanent(error, first=not view.newest):
                     raise
                 if not stopped():
-                    strain.bear(error)
+                    strain.record_failure(error)
                 continue
             yield from view.listed(found)
             place = _ResumePoint("" if stale else view.newest, until)
@@ -93,7 +93,7 @@ class ListWatch(Generic[T]):
 
         After such a one all is listed: what changes is not heard.
         """
-        with StreamAttempt(strain.patience) as attempt:
+        with StreamAttempt(strain.policy) as attempt:
             for kind, found in self._watch(place):
                 news = list(view.taken(found, deleted=kind == "DELETED"))
                 if news or place.since:  # a stream that begins anywhere repeats what is known
@@ -102,12 +102,12 @@ class ListWatch(Generic[T]):
                 yield from news
         place.ended(attempt.error, heard=attempt.heard)
         if attempt.succeeded or place.over or stopped():
-            strain.relieve()
+            strain.reset()
         else:
             place.lost = True
             what = f"watching {self.what or self.resource}"
             ended_at_once = PlatformError(what, found="the stream ended at once", trouble=ErrorKind.SERVER)
-            strain.bear(attempt.error or ended_at_once)
+            strain.record_failure(attempt.error or ended_at_once)
 
     def _watch(self, place: _ResumePoint) -> Iterator[tuple[str, Json]]:
         return self.kubernetes.watch(
