@@ -1,4 +1,4 @@
-"""`hera-k8s login`: keeps a token for an Argo server, so that it stands in no configuration file and no history."""
+"""`hera-k8s login`: stores a token for an Argo server, so that it is in no configuration file and no shell history."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _LONGEST: Final = 256 * 1024
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The flags that only this command has."""
-    parser.add_argument("--remove", action="store_true", help="forget the token that is kept for this server")
+    parser.add_argument("--remove", action="store_true", help="remove the stored token for this server")
 
 
 def login(session: Any) -> int:
-    """Read a token from the terminal without showing it, or from standard input, and keep it for the server."""
+    """Read a token from the terminal without echo, or from standard input, and store it for the server."""
     address = session.options.of(ArgoSettings).address
     if address is None:
         raise OptionsError("no Argo server to log in to", hint="--argo-server HOST:PORT, or set ARGO_SERVER")
@@ -98,7 +98,7 @@ def _moment(when: datetime) -> str:
 COMMAND = Command(
     name="login",
     run=login,
-    summary="keep a token for the Argo server, outside configuration files",
+    summary="store a token for the Argo server, outside configuration files",
     example="hera-k8s login --argo-server argo.example:2746\nargo auth token | hera-k8s login",
     arguments=add_arguments,
     settings=ArgoSettings,

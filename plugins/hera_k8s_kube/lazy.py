@@ -69,7 +69,7 @@ def referenced_claims(*arguments: Any) -> Any:
 
 
 def build_claim(*arguments: Any) -> Any:
-    """`provide_claim` of `hera_k8s_kube.claims`."""
+    """`build_claim` of `hera_k8s_kube.claims`."""
     from hera_k8s_kube.claims import build_claim
 
     return build_claim(*arguments)
@@ -97,7 +97,7 @@ def referenced_config_maps(*arguments: Any) -> Any:
 
 
 def build_config_map(*arguments: Any) -> Any:
-    """`provide_config_map` of `hera_k8s_kube.data_keys`."""
+    """`build_config_map` of `hera_k8s_kube.data_keys`."""
     from hera_k8s_kube.data_keys import build_config_map
 
     return build_config_map(*arguments)
@@ -118,7 +118,7 @@ def referenced_secrets(*arguments: Any) -> Any:
 
 
 def build_secret(*arguments: Any) -> Any:
-    """`provide_secret` of `hera_k8s_kube.data_keys`."""
+    """`build_secret` of `hera_k8s_kube.data_keys`."""
     from hera_k8s_kube.data_keys import build_secret
 
     return build_secret(*arguments)
