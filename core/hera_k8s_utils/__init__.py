@@ -4,7 +4,7 @@
 
 Records that plugins return are in `hera_k8s_utils.plugins.records`, the hooks in `hera_k8s_utils.plugins.hookspecs`;
 both are exported here too. Authors of platforms and engines also find `hera_k8s_utils.network`, `.engines`, `.checks`,
-`.trust` and `.redaction`.
+`.plugins`, `.sweep`, `.trust` and `.redaction`, and the modules `.labels` and `.reading`.
 """
 
 from hera_k8s_utils import _startup as _startup  # the first of all, `__future__` included: see there
@@ -63,21 +63,23 @@ from hera_k8s_utils.sweep.path_encoder import LayoutStrategy, PathEncoder
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.options import OptionRow
+    from hera_k8s_utils.config.settings import CoreSettings
     from hera_k8s_utils.container.console import Console
     from hera_k8s_utils.container.container import Connection, ExperimentContainer, build_container, connect, provision
     from hera_k8s_utils.container.session import Session
     from hera_k8s_utils.engines.submission import SubmissionTarget, submit_once
     from hera_k8s_utils.experiment.manifest import Manifest
     from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Requirement
-    from hera_k8s_utils.experiment.workload import Unresolved
-    from hera_k8s_utils.formatting import pluralize
+    from hera_k8s_utils.experiment.workload import ObjectReference, Unresolved
+    from hera_k8s_utils.formatting import parse_timestamp, pluralize
     from hera_k8s_utils.labels import DIGEST_LABEL
-    from hera_k8s_utils.names import is_dns_subdomain, nearest
+    from hera_k8s_utils.names import is_dns_label, is_dns_subdomain, nearest
     from hera_k8s_utils.network.http import HttpClient, NetworkSettings
     from hera_k8s_utils.network.retry import FailureBudget
     from hera_k8s_utils.offline.phase import HeldRequest, OfflineError, OfflinePhase, offline_phase
     from hera_k8s_utils.quantities import parse_quantity
     from hera_k8s_utils.reading import LARGEST_DOCUMENT, MIB, parse_json, read_file, read_text
+    from hera_k8s_utils.sanitize import one_line
     from hera_k8s_utils.sweep.inputs import Inputs, Point, linspace
     from hera_k8s_utils.sweep.layout import Layout
 
@@ -100,7 +102,12 @@ _LATER = {
     "Layout": "hera_k8s_utils.sweep.layout",
     "DIGEST_LABEL": "hera_k8s_utils.labels",
     "Manifest": "hera_k8s_utils.experiment.manifest",
+    "is_dns_label": "hera_k8s_utils.names",
     "is_dns_subdomain": "hera_k8s_utils.names",
+    "CoreSettings": "hera_k8s_utils.config.settings",
+    "ObjectReference": "hera_k8s_utils.experiment.workload",
+    "parse_timestamp": "hera_k8s_utils.formatting",
+    "one_line": "hera_k8s_utils.sanitize",
     "nearest": "hera_k8s_utils.names",
     "HeldRequest": "hera_k8s_utils.offline.phase",
     "OfflineError": "hera_k8s_utils.offline.phase",
@@ -159,6 +166,7 @@ __all__ = [
     "Connection",
     "Console",
     "Context",
+    "CoreSettings",
     "Credential",
     "CredentialError",
     "CredentialProvider",
@@ -185,6 +193,7 @@ __all__ = [
     "NoCredential",
     "NodeState",
     "NotApplicable",
+    "ObjectReference",
     "OfflineError",
     "OfflinePhase",
     "OptionRow",
@@ -227,6 +236,7 @@ __all__ = [
     "connect",
     "fail",
     "hookimpl",
+    "is_dns_label",
     "is_dns_subdomain",
     "join_names",
     "k8s_cluster",
@@ -235,10 +245,12 @@ __all__ = [
     "num_exp_environment",
     "offline_phase",
     "ok",
+    "one_line",
     "option",
     "parse_arguments",
     "parse_json",
     "parse_quantity",
+    "parse_timestamp",
     "parser",
     "pluralize",
     "provision",

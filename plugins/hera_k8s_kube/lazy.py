@@ -69,7 +69,7 @@ def referenced_claims(*arguments: Any) -> Any:
 
 
 def build_claim(*arguments: Any) -> Any:
-    """`provide_claim` of `hera_k8s_kube.claims`."""
+    """`build_claim` of `hera_k8s_kube.claims`."""
     from hera_k8s_kube.claims import build_claim
 
     return build_claim(*arguments)
@@ -97,7 +97,7 @@ def referenced_config_maps(*arguments: Any) -> Any:
 
 
 def build_config_map(*arguments: Any) -> Any:
-    """`provide_config_map` of `hera_k8s_kube.data_keys`."""
+    """`build_config_map` of `hera_k8s_kube.data_keys`."""
     from hera_k8s_kube.data_keys import build_config_map
 
     return build_config_map(*arguments)
@@ -118,7 +118,7 @@ def referenced_secrets(*arguments: Any) -> Any:
 
 
 def build_secret(*arguments: Any) -> Any:
-    """`provide_secret` of `hera_k8s_kube.data_keys`."""
+    """`build_secret` of `hera_k8s_kube.data_keys`."""
     from hera_k8s_kube.data_keys import build_secret
 
     return build_secret(*arguments)
@@ -152,18 +152,18 @@ def referenced_accounts(*arguments: Any) -> Any:
     return referenced_accounts(*arguments)
 
 
-def check_right(*arguments: Any) -> Any:
-    """`check_right` of `hera_k8s_kube.permissions`."""
-    from hera_k8s_kube.permissions import check_right
+def check_permission(*arguments: Any) -> Any:
+    """`check_permission` of `hera_k8s_kube.permissions`."""
+    from hera_k8s_kube.permissions import check_permission
 
-    return check_right(*arguments)
+    return check_permission(*arguments)
 
 
-def referenced_rights(*arguments: Any) -> Any:
-    """`referenced_rights` of `hera_k8s_kube.permissions`."""
-    from hera_k8s_kube.permissions import referenced_rights
+def referenced_permissions(*arguments: Any) -> Any:
+    """`referenced_permissions` of `hera_k8s_kube.permissions`."""
+    from hera_k8s_kube.permissions import referenced_permissions
 
-    return referenced_rights(*arguments)
+    return referenced_permissions(*arguments)
 
 
 def check_namespace(*arguments: Any) -> Any:

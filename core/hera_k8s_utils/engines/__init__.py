@@ -9,6 +9,16 @@ from hera_k8s_utils._public import names_of
 
 if TYPE_CHECKING:
     from hera_k8s_utils.engines.pod_logs import by_creation, log_of_pod, skip_missing, started_pods, stream_logs
+    from hera_k8s_utils.engines.pod_status import describe_wait
+    from hera_k8s_utils.engines.pump import Pump
+    from hera_k8s_utils.engines.reconnecting import (
+        PERMANENT,
+        REFUSALS,
+        STREAM_SECONDS,
+        UNANCHORED_STREAM_SECONDS,
+        StreamAttempt,
+        is_permanent,
+    )
     from hera_k8s_utils.engines.submission import (
         CONFIRMING,
         SETTLED,
@@ -22,6 +32,16 @@ if TYPE_CHECKING:
 __getattr__ = names_of(
     __name__,
     {
+        "reconnecting": [
+            "PERMANENT",
+            "REFUSALS",
+            "STREAM_SECONDS",
+            "StreamAttempt",
+            "UNANCHORED_STREAM_SECONDS",
+            "is_permanent",
+        ],
+        "pump": ["Pump"],
+        "pod_status": ["describe_wait"],
         "pod_logs": ["by_creation", "log_of_pod", "started_pods", "stream_logs", "skip_missing"],
         "submission": ["CONFIRMING", "SETTLED", "SubmissionTarget", "dry_run_result", "spread", "submit_once", "taken"],
     },
@@ -29,10 +49,18 @@ __getattr__ = names_of(
 
 __all__ = [
     "CONFIRMING",
+    "PERMANENT",
+    "REFUSALS",
     "SETTLED",
+    "STREAM_SECONDS",
+    "UNANCHORED_STREAM_SECONDS",
+    "Pump",
+    "StreamAttempt",
     "SubmissionTarget",
     "by_creation",
+    "describe_wait",
     "dry_run_result",
+    "is_permanent",
     "log_of_pod",
     "skip_missing",
     "spread",

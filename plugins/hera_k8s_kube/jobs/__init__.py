@@ -8,7 +8,7 @@ print(jobs.wait("hello", timeout=600).phase)
 """
 
 from hera_k8s_kube.jobs.builders import indexed_job, plain_job
-from hera_k8s_kube.jobs.client import Jobs, JobTimeout, JobUpdate, hand_in_all, map_concurrently, open_jobs
+from hera_k8s_kube.jobs.client import Jobs, JobTimeout, JobUpdate, map_concurrently, open_jobs, submit_all
 from hera_k8s_kube.jobs.job_status import Job
 from hera_k8s_kube.jobs.manifest import escape_dollars, jobs_of
 from hera_k8s_utils._moved import forward
@@ -21,10 +21,10 @@ __all__ = [
     "JobUpdate",
     "Jobs",
     "escape_dollars",
-    "hand_in_all",
     "indexed_job",
     "jobs_of",
     "map_concurrently",
     "open_jobs",
     "plain_job",
+    "submit_all",
 ]
