@@ -429,9 +429,34 @@ def _shown(each: ResolvedOption) -> Any:
 
 @dataclass(frozen=True)
 class FlagOccurrence:
-    """A flag and its value as text; position: among all flags that were given. word: both, as one word of a line."""
+    """One flag of an option on a command line.
+
+    flag: as the option declares it: `--argo-server`.
+    value: its value as text; `true` or `false` of a switch.
+    position: counted from 0 among the flags of options.
+    word: flag and value as one word of a command line.
+    """
 
     flag: str
     value: str = field(repr=False)
     position: int
     word: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class ParsedFlags:
+    """The flags of options on a command line that was parsed.
+
+    given: the occurrences of each flag.
+    unknown: flags of no declared option, each followed by the word that may be its value. They may belong to an
+        experiment that is not loaded yet, and are parsed again once it is.
+    """
+
+    given: Mapping[str, Sequence[FlagOccurrence]] = field(default_factory=dict, repr=False)
+    unknown: Sequence[str] = field(default=(), repr=False)
+
+    @property
+    def argv(self) -> list[str]:
+        """The same flags as a command line."""
+        typed = sorted((each for many in self.given.values() for each in many), key=lambda each: each.position)
+        return [*(each.word for each in typed), *self.unknown]

@@ -14,7 +14,7 @@ from dependency_injector import containers, providers
 from hera_k8s_utils.checks import preflight
 from hera_k8s_utils.checks.runner import Report, Row
 from hera_k8s_utils.config.conversion import parse_pairs
-from hera_k8s_utils.config.options import ResolvedOptions
+from hera_k8s_utils.config.options import ParsedFlags, ResolvedOptions
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.container import building
 from hera_k8s_utils.container.loading import LoadedExperiment, as_experiment, failure, load_experiment
@@ -49,7 +49,7 @@ class Request:
     """What `build_container` was asked for."""
 
     target: Any
-    argv: Sequence[str] = field(default=(), repr=False)
+    argv: Sequence[str] | ParsedFlags = field(default=(), repr=False)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     config: Path | str | None = None
     keywords: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -136,7 +136,7 @@ class ExperimentContainer(containers.DeclarativeContainer):
 def build_container(
     experiment: Any = None,
     *,
-    argv: Sequence[str] = (),
+    argv: Sequence[str] | ParsedFlags = (),
     environ: Mapping[str, str] | None = None,
     config: Path | str | None = None,
     plugins: PluginManager | None = None,
@@ -180,7 +180,7 @@ class Connection:
 def connect(
     experiment: Any = None,
     *,
-    argv: Sequence[str] = (),
+    argv: Sequence[str] | ParsedFlags = (),
     environ: Mapping[str, str] | None = None,
     config: Path | str | None = None,
     plugins: PluginManager | None = None,
@@ -193,7 +193,9 @@ def connect(
     """
     environ = os.environ if environ is None else environ
     plugins = PluginManager.load(environ=environ) if plugins is None else plugins
-    request = Request(experiment, tuple(argv), environ, config, settings, tolerant)
+    request = Request(
+        experiment, argv if isinstance(argv, ParsedFlags) else tuple(argv), environ, config, settings, tolerant
+    )
     container = ExperimentContainer(
         request=providers.Object(request),
         plugins=providers.Object(plugins),

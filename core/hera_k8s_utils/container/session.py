@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from hera_k8s_utils.config.options import ParsedFlags
 from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Session:
 
     command: its declaration. arguments: its own positionals and flags, as its `arguments` function added them.
     options: the effective options; those that only an experiment declares are known to its container, not here.
-    plugins: what was loaded. argv: the flags of options that were given, also those that only an experiment knows.
+    plugins: what was loaded. flags: the flags of options that were given, also those that only an experiment knows.
     config: the file named by `--config`. output: `json` for `--output json`. verbosity: how many `-v`.
     """
 
@@ -36,7 +37,7 @@ class Session:
     arguments: Namespace
     options: ResolvedOptions
     plugins: PluginManager
-    argv: Sequence[str] = field(default=(), repr=False)
+    flags: ParsedFlags = field(default_factory=ParsedFlags, repr=False)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     config: str | None = None
     output: Literal["text", "json"] = "text"
@@ -47,6 +48,11 @@ class Session:
     def file(self) -> str:
         """FILE[:NAME] of the experiment, for commands that called `experiment_argument`."""
         return str(self.arguments.file)
+
+    @property
+    def argv(self) -> Sequence[str]:
+        """The flags of options as a command line."""
+        return self.flags.argv
 
     @property
     def json(self) -> bool:
@@ -69,7 +75,7 @@ class Session:
 
         return build_container(
             experiment,
-            argv=self.argv,
+            argv=self.flags,
             environ=self.environ,
             config=self.config,
             plugins=self.plugins,

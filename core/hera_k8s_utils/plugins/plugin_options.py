@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hera_k8s_utils.config.declared import UnavailablePlugin
-from hera_k8s_utils.config.options import ResolvedOptions, SettingsOwner, specs_of
+from hera_k8s_utils.config.options import ParsedFlags, ResolvedOptions, SettingsOwner, specs_of
 from hera_k8s_utils.config.resolution import resolve
 from hera_k8s_utils.plugins.manager import RECORDS, PluginInfo, PluginManager, is_own
 
@@ -79,7 +79,7 @@ def resolve_for(
     plugins: PluginManager,
     *,
     experiment: Experiment | None = None,
-    argv: Sequence[str] = (),
+    argv: Sequence[str] | ParsedFlags = (),
     environ: Mapping[str, str] | None = None,
     config: str | Path | None = None,
     keywords: Mapping[str, Any] | None = None,
