@@ -2,7 +2,9 @@
 
     from hera_k8s_utils import Experiment, Inputs, build_container, linspace
 
-What plugins declare is in `hera_k8s_utils.plugins.records`, their hooks in `hera_k8s_utils.plugins.hookspecs`; both are here too.
+Records that plugins return are in `hera_k8s_utils.plugins.records`, the hooks in `hera_k8s_utils.plugins.hookspecs`;
+both are exported here too. Authors of platforms and engines also find `hera_k8s_utils.network`, `.engines`, `.checks`,
+`.trust` and `.redaction`.
 """
 
 from hera_k8s_utils import _startup as _startup  # the first of all, `__future__` included: see there
@@ -50,20 +52,18 @@ from hera_k8s_utils.plugins.records import (
     CredentialProvider,
     Engine,
     ExecutionEngine,
-    LayoutStrategy,
     LifecycleEvent,
     Platform,
     ResourceChecker,
     Site,
 )
 from hera_k8s_utils.results import CheckResult, Finding, Verdict, fail, ok, unknown, warn
-from hera_k8s_utils.sweep.path_encoder import PathEncoder
+from hera_k8s_utils.sweep.path_encoder import LayoutStrategy, PathEncoder
 
 if TYPE_CHECKING:
-    from hera_k8s_cli.terminal.console import Console
-    from hera_k8s_utils.checks.provisioning import provision
     from hera_k8s_utils.config.options import OptionRow
-    from hera_k8s_utils.container.container import Connection, ExperimentContainer, build_container, connect
+    from hera_k8s_utils.container.console import Console
+    from hera_k8s_utils.container.container import Connection, ExperimentContainer, build_container, connect, provision
     from hera_k8s_utils.container.session import Session
     from hera_k8s_utils.engines.submission import SubmissionTarget, submit_once
     from hera_k8s_utils.experiment.manifest import Manifest
@@ -82,7 +82,7 @@ if TYPE_CHECKING:
 
 _LATER = {
     "Session": "hera_k8s_utils.container.session",
-    "Console": "hera_k8s_cli.terminal.console",
+    "Console": "hera_k8s_utils.container.console",
     "Connection": "hera_k8s_utils.container.container",
     "ExperimentContainer": "hera_k8s_utils.container.container",
     "build_container": "hera_k8s_utils.container.container",
@@ -107,7 +107,7 @@ _LATER = {
     "offline_phase": "hera_k8s_utils.offline.phase",
     "OptionRow": "hera_k8s_utils.config.options",
     "FailureBudget": "hera_k8s_utils.network.retry",
-    "provision": "hera_k8s_utils.checks.provisioning",
+    "provision": "hera_k8s_utils.container.container",
     "parse_quantity": "hera_k8s_utils.quantities",
     "LARGEST_DOCUMENT": "hera_k8s_utils.reading",
     "MIB": "hera_k8s_utils.reading",
@@ -154,13 +154,13 @@ __all__ = [
     "Credential",
     "CredentialError",
     "CredentialProvider",
-    "PeakDemand",
-    "SubmissionTarget",
     "Engine",
     "Environment",
+    "ErrorKind",
     "ExecutionEngine",
     "Experiment",
     "ExperimentContainer",
+    "FailureBudget",
     "Finding",
     "HeldRequest",
     "HeraK8sError",
@@ -173,7 +173,6 @@ __all__ = [
     "LifecycleEvent",
     "LogLine",
     "Manifest",
-    "PathEncoder",
     "NetworkSettings",
     "NoCredential",
     "NodeState",
@@ -182,6 +181,8 @@ __all__ = [
     "OfflinePhase",
     "OptionRow",
     "OptionsError",
+    "PathEncoder",
+    "PeakDemand",
     "Platform",
     "PlatformError",
     "PlatformKey",
@@ -197,13 +198,12 @@ __all__ = [
     "ScriptExit",
     "Session",
     "Site",
-    "FailureBudget",
     "Struct",
     "Submission",
     "SubmissionOutcomeUnknown",
+    "SubmissionTarget",
     "SubmitError",
     "SubmittedInPart",
-    "ErrorKind",
     "Unresolved",
     "Verdict",
     "WorkflowFailed",
@@ -212,13 +212,12 @@ __all__ = [
     "build_container",
     "cluster",
     "connect",
-    "pluralize",
     "fail",
     "hookimpl",
     "is_dns_subdomain",
+    "join_names",
     "k8s_cluster",
     "linspace",
-    "join_names",
     "nearest",
     "num_exp_environment",
     "offline_phase",
@@ -228,6 +227,7 @@ __all__ = [
     "parse_json",
     "parse_quantity",
     "parser",
+    "pluralize",
     "provision",
     "read_file",
     "read_text",

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from hera_k8s_utils import OptionsError
-from hera_k8s_utils.network.addresses import remember_address
+from hera_k8s_utils.redaction import remember_address
 
 _NAME: Final = re.compile(r"[^\W_]([\w-]*[^\W_])?(\.[^\W_]([\w-]*[^\W_])?)*\.?")
 """A host's name or IPv4 address; underscores inside a label are met in container networks."""

@@ -14,8 +14,9 @@ from hera_k8s_utils import ARGO, Context, Credential, ErrorKind, LogLine, NoCred
 from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
 from hera_k8s_utils.network.http import STREAM_SILENCE, HttpClient, NetworkSettings
 from hera_k8s_utils.network.limits import ListLimits
+from hera_k8s_utils.plugins.option_admission import admit
 from hera_k8s_utils.reading import are_objects
-from hera_k8s_utils.trust.consequences import admit, sends
+from hera_k8s_utils.trust.consequences import sends
 
 Json = dict[str, Any]
 

@@ -15,8 +15,8 @@ from hera_k8s_kube.errors import RequestInfo, connection_error, event_error, par
 from hera_k8s_kube.session import Session, open_session
 from hera_k8s_kube.tokens import expires_within
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.checks.provisioning import MANAGER
 from hera_k8s_utils.errors import ErrorKind, HeraK8sError, NotApplicable, PlatformError
+from hera_k8s_utils.labels import MANAGER
 from hera_k8s_utils.names import is_dns_label
 from hera_k8s_utils.network.headers import sendable
 from hera_k8s_utils.network.http import NetworkSettings

@@ -18,12 +18,13 @@ from hera_k8s_kube.session import KubeconfigHandle, guard_token, token_of
 from hera_k8s_kube.settings import InClusterSettings, KubeSettings
 from hera_k8s_kube.tokens import expiry_of, parse_time, read_certificate, subject_of
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, NotApplicable
-from hera_k8s_utils.network.addresses import remember_address, shown_address, without_query
 from hera_k8s_utils.network.headers import bearer_token, require_basic_auth
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.plugins.credentials import Credential
+from hera_k8s_utils.plugins.option_admission import admit
 from hera_k8s_utils.reading import LARGEST_AUTHORITIES, LARGEST_TOKEN, read_file, require_file
-from hera_k8s_utils.trust.consequences import Consequence, admit, sends
+from hera_k8s_utils.redaction import remember_address, shown_address, without_query
+from hera_k8s_utils.trust.consequences import Consequence, sends
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration

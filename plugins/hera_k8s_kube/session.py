@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from hera_k8s_utils.errors import CredentialError
-from hera_k8s_utils.network.addresses import remember_address, shown_address, without_query
 from hera_k8s_utils.network.headers import bearer_token, require_sendable
 from hera_k8s_utils.network.http import NetworkSettings, silence_unverified, tls_context
 from hera_k8s_utils.network.proxies import proxy_for
 from hera_k8s_utils.plugins.credentials import Credential
+from hera_k8s_utils.redaction import remember_address, shown_address, without_query
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration

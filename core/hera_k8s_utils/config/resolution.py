@@ -31,8 +31,7 @@ from hera_k8s_utils.config.options import (
 )
 from hera_k8s_utils.errors import OptionsError, join_names
 from hera_k8s_utils.names import nearest
-from hera_k8s_utils.network.addresses import remember_address
-from hera_k8s_utils.redaction import register_secrets
+from hera_k8s_utils.redaction import register_secrets, remember_address
 from hera_k8s_utils.trust.directories import SAFE
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def resolve(
     keywords: Mapping[str, Any] | None = None,
     sites: Mapping[str, Mapping[str, Any]] | None = None,
     unloaded: Callable[[], Sequence[UnavailablePlugin]] = tuple,
-    tolerant: bool = False,
+    ignore_unknown: bool = False,
     directory: Path | None = None,
 ) -> ResolvedOptions:
     """The effective options of the owners: flag, then variable, then file, then site, then default.
@@ -70,7 +69,7 @@ def resolve(
     keywords: values by name, as strong as flags.
     sites: for each site, defaults by name.
     unloaded: plugins that are not loaded; called only when something is unknown.
-    tolerant: ignore unknown flags and keys, since more options will be known later.
+    ignore_unknown: ignore unknown flags and keys, since more options will be known later.
     directory: where `./hera.config` is looked for, by default the working directory.
 
     Raises `OptionsError` for an unknown flag, a misspelt key, or a value of the wrong type; no message quotes a value.
@@ -83,7 +82,7 @@ def resolve(
     specs = all_specs(owners)
     parser = OptionParser(specs)
     flags, named = _flags(parser, argv)
-    if not tolerant and flags.unknown:
+    if not ignore_unknown and flags.unknown:
         raise unknown_words(flags.unknown, parser.flags(), unloaded())
     files = find_config_files(named or config, variables, directory) if specs else []
     read = parser.read_sources(variables, files)
@@ -92,7 +91,7 @@ def resolve(
     register_secrets(secrets)
     for address in sources.addresses():
         remember_address(address)
-    if not tolerant:
+    if not ignore_unknown:
         sources.report_unknown(unloaded)
     sources.warn_of_exposed_secrets()
     effective = {(spec.owner.settings, spec.field): sources.effective(spec) for spec in specs}

@@ -17,12 +17,11 @@ from urllib.parse import unquote, urlsplit
 
 from hera_k8s_utils.config.options import option
 from hera_k8s_utils.errors import ErrorKind, HeraK8sError, NotApplicable, OptionsError, PlatformError
-from hera_k8s_utils.network.addresses import remember_address, shown_address
 from hera_k8s_utils.network.headers import bearer_token, require_basic_auth, sendable
 from hera_k8s_utils.network.limits import RequestLimits
 from hera_k8s_utils.network.proxies import proxy_for
 from hera_k8s_utils.reading import LARGEST_AUTHORITIES, FileRefused, TooComplex, parse_json, require_file
-from hera_k8s_utils.redaction import redact
+from hera_k8s_utils.redaction import redact, remember_address, shown_address
 
 if TYPE_CHECKING:
     from ssl import SSLContext

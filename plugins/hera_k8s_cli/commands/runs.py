@@ -36,7 +36,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """List runs."""
-    console = session.console()
+    from hera_k8s_cli.terminal.console import console_of
+
+    console = console_of(session)
     wanted, limit = session.arguments.experiment, max(1, session.arguments.limit)
     on_server = session.arguments.server
     rows = _on_server(session, wanted, limit, console) if on_server else _recorded(session, wanted, limit)

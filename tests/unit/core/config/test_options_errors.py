@@ -141,7 +141,7 @@ def test_a_key_of_something_else_is_a_warning(caplog: pytest.LogCaptureFixture) 
 
 def test_a_tolerant_resolution_leaves_unknown_things_for_later(caplog: pytest.LogCaptureFixture) -> None:
     Path("hera.config").write_text(f"argo_tokn = {VALUE}", encoding="utf-8")
-    resolve([SettingsOwner(Server, "argo")], argv=["--my-own", "1", "--other"], environ={}, tolerant=True)
+    resolve([SettingsOwner(Server, "argo")], argv=["--my-own", "1", "--other"], environ={}, ignore_unknown=True)
     assert caplog.text == ""
 
 
