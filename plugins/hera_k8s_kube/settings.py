@@ -23,10 +23,10 @@ class KubeSettings:
         help="kubeconfig file, or a list of files to merge; without it, ~/.kube/config; /dev/null means none",
         env="KUBECONFIG",
         metavar="FILE[:FILE]",
-        selects=True,
+        selects_provider=True,
     )
     context: str = option(
-        "", help="context of the kubeconfig to use, instead of its current one", metavar="NAME", selects=True
+        "", help="context of the kubeconfig to use, instead of its current one", metavar="NAME", selects_provider=True
     )
     volume_claim_name: str = option(
         "",
@@ -70,12 +70,12 @@ class AccountTokenSettings:
         "",
         help="service account whose token opens the Argo server; without it, the one that workflows run as",
         metavar="NAME",
-        selects=True,
+        selects_provider=True,
     )
     secret: str = option(
         "",
         help="Secret of type kubernetes.io/service-account-token that holds the token, instead of a fresh one",
         metavar="NAME",
-        selects=True,
+        selects_provider=True,
     )
     lifetime: int = option(3600, help="seconds that a token which is asked for lasts; at least 600", metavar="SECONDS")

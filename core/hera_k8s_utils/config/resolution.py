@@ -125,7 +125,7 @@ class _Sources:
         candidates = list(self._candidates(spec))
         if not candidates:
             return ResolvedOption(spec, spec.default, ValueSource(SourcePriority.DEFAULT, _default_origin(spec)))
-        if spec.kind is OptionType.LIST and spec.info.keyed:
+        if spec.kind is OptionType.LIST and spec.info.mapping:
             return _merged(spec, candidates)
         return ResolvedOption(spec, converted(spec, candidates[0]), candidates[0].origin)
 
@@ -219,7 +219,7 @@ class _Sources:
                     file.shown,
                     entry.line,
                     entry.key,
-                    owner.blame,
+                    owner.display_name,
                     owner.state,
                 )
                 continue

@@ -25,7 +25,7 @@ class CoreSettings:
         metavar="NAME",
     )
     bind: tuple[str, ...] = option(
-        (), help="what a role of the experiment is called on this cluster", metavar="ROLE=NAME", keyed=True
+        (), help="what a role of the experiment is called on this cluster", metavar="ROLE=NAME", mapping=True
     )
     registry: str = option("", help="container registry that completes short image names", metavar="HOST[/PATH]")
     image: str = option("", help="image of tasks that name none, instead of the experiment's own", metavar="IMAGE")
@@ -41,11 +41,11 @@ class CoreSettings:
         (),
         help="values of a parameter or a constant, instead of the experiment's own",
         metavar="NAME=V1[,V2...]",
-        keyed=True,
+        mapping=True,
     )
     points: str = option("", help="CSV or JSON file with one point of the sweep a row", metavar="FILE")
     credentials: tuple[str, ...] = option(
-        (), help="use this provider for this platform", metavar="PLATFORM=PROVIDER", keyed=True
+        (), help="use this provider for this platform", metavar="PLATFORM=PROVIDER", mapping=True
     )
     engine: str = option(
         "", help="execution engine; without it, the first that runs this kind of object", metavar="NAME"

@@ -33,7 +33,7 @@ class CredentialProvider:
     load: (settings, context) -> Credential. Raises `NotApplicable` with the reason when it has nothing to offer,
         any other `HeraK8sError` when it should have worked and did not. Called again to renew.
     priority: among providers that were found rather than asked for, the highest is tried first.
-    settings: its options; a field declared with `option(..., selects=True)` that the user sets asks for this provider.
+    settings: its options; a field declared with `option(..., selects_provider=True)` that the user sets asks for this provider.
     """
 
     name: str
