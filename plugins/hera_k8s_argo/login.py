@@ -75,7 +75,7 @@ def _saved(session: Any, address: Address, facts: TokenClaims, path: str) -> int
         return 0
     who = f" as {facts.identity}" if facts.identity else ""
     until = f"until {_moment(facts.expires_at)}" if facts.expires_at else "for how long it does not say"
-    console.passed(f"logged in to {address}{who}, {until}")
+    console.success(f"logged in to {address}{who}, {until}")
     console.hint(f"kept in {path}, readable by you alone; hera-k8s check tries it")
     return 0
 
@@ -85,9 +85,9 @@ def _removed(session: Any, address: Address, there_was_one: bool) -> int:
     if session.json:
         console.document({"server": str(address), "removed": there_was_one})
     elif there_was_one:
-        console.passed(f"forgot the token for {address}")
+        console.success(f"forgot the token for {address}")
     else:
-        console.say(f"no token was kept for {address}")
+        console.info(f"no token was kept for {address}")
     return 0
 
 

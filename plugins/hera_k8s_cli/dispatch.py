@@ -8,7 +8,7 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from hera_k8s_cli.command_help import command_help, command_parser
+from hera_k8s_cli.help import command_help, command_parser
 from hera_k8s_utils.config.arguments import ParsedArguments, unknown_words
 from hera_k8s_utils.config.declared import all_specs
 from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, GlobalFlags, is_flag

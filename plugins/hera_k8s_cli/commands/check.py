@@ -69,7 +69,7 @@ def _report(container: ExperimentContainer, console: Console, patience: float, *
         if not missing or left <= 0:
             return report
         if missing != told:
-            console.say(f"waiting for {missing}")
+            console.info(f"waiting for {missing}")
             told = missing
         time.sleep(min(pause, left))
         pause = min(5.0, pause * 1.5)

@@ -53,7 +53,7 @@ def _plain(row: OptionRow) -> dict[str, Any]:
 
 
 def _show(session: Session, resolved: ResolvedOptions, rows: list[OptionRow]) -> None:
-    from hera_k8s_cli.terminal.console import Span
+    from hera_k8s_cli.terminal.stream import Span
     from hera_k8s_utils.formatting import align_columns
 
     console = session.console()

@@ -71,13 +71,13 @@ def run(session: Session) -> int:
     with session.container(None, **target.settings) as container, explain_missing_run(target):
         container.engine()
         settle(target, container, patience=min(SETTLED, timeout or SETTLED), say=console.warning)
-        console.say(f"following {target.name} on {whereabouts(container)}; Ctrl-C leaves it running")
+        console.info(f"following {target.name} on {whereabouts(container)}; Ctrl-C leaves it running")
         return see_through(target, console, container, timeout)
 
 
 def whereabouts(container: ExperimentContainer) -> str:
     """Where the engine in use is, and as whom: `argo.univ.example, namespace vcity, as jdoe`."""
-    from hera_k8s_cli.terminal.console import describe_platform
+    from hera_k8s_cli.terminal.report import describe_platform
     from hera_k8s_utils.checks.preflight import head
 
     lines = head(container.platforms(), container.context())

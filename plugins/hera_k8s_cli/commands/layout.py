@@ -12,7 +12,8 @@ from hera_k8s_utils.plugins.records import Command
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from hera_k8s_cli.terminal.console import Console, Glyphs
+    from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_cli.terminal.stream import Glyphs
     from hera_k8s_utils.container.container import ExperimentContainer
 
 _MOST_POINTS: Final = 20_000
@@ -63,7 +64,7 @@ def _for_programs(container: ExperimentContainer, console: Console) -> None:
 
 def _for_people(container: ExperimentContainer, console: Console) -> None:
     from hera_k8s_cli.commands.run import requirement_line
-    from hera_k8s_cli.terminal.console import Span
+    from hera_k8s_cli.terminal.stream import Span
 
     inputs, experiment = container.inputs(), container.described()
     loaded = container.definition()
@@ -82,19 +83,19 @@ def _for_people(container: ExperimentContainer, console: Console) -> None:
 
 
 def _show_paths(container: ExperimentContainer, console: Console) -> None:
-    from hera_k8s_cli.terminal.console import Span
+    from hera_k8s_cli.terminal.stream import Span
 
     layout = container.layout()
     root = _root(container, layout) or "nothing is mounted, so there is no root"
     console.result()
     console.result(Span(f"Layout {layout.strategy}", "strong"), f"   {root}")
-    for line in tree_lines(tree(islice(layout.paths(), _MOST_POINTS)), console.out.signs):
+    for line in tree_lines(tree(islice(layout.paths(), _MOST_POINTS)), console.out.glyphs):
         console.result(f"  {line}")
     if len(layout.inputs) > _MOST_POINTS:
         console.result(f"  (the tree shows the first {_MOST_POINTS} points)")
     console.result()
     detail = layout.prove().detail.replace(container.run_id(), _shown_run(container))
-    console.result(Span(console.out.signs.passed, "good"), f" {detail}")
+    console.result(Span(console.out.glyphs.passed, "good"), f" {detail}")
 
 
 def _root(container: ExperimentContainer, layout: Any) -> str:

@@ -129,10 +129,10 @@ def _print_one(
 
 def _tell_silence(chosen: Sequence[NodeState], console: Console) -> None:
     """Say that the tasks printed nothing, and how those that failed did: an empty answer says too little."""
-    console.say(f"{join_names([node.display_name or node.name for node in chosen])} printed nothing")
+    console.info(f"{join_names([node.display_name or node.name for node in chosen])} printed nothing")
     for node in chosen[:_MOST_MESSAGES]:
         if node.phase in _FAILED and node.message:
-            console.say(f"  {node.display_name or node.name}: {node.message}")
+            console.info(f"  {node.display_name or node.name}: {node.message}")
 
 
 def _print(console: Console, line: LogLine, task: str, *, named: bool, colours: bool) -> None:

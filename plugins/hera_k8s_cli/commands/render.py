@@ -29,7 +29,7 @@ def run(session: Session) -> int:
             container.layout().prove()  # what would overwrite itself is not written for another program to submit
         as_json = console.json or session.arguments.format == "json"
         text = manifest.to_json(indent=2) + "\n" if as_json else manifest.to_yaml()
-        console.raw(text)
+        console.write(text)
         if mask_known(text) != text:  # another program would submit the mask
             console.warning(
                 "the manifest holds a secret, written as <redacted>: refer to a Secret of the cluster instead"

@@ -89,7 +89,7 @@ def _on_server(session: Session, experiment: str, limit: int, console: Console) 
     selector = f"{_LABEL}experiment={experiment}" if experiment else f"{_LABEL}run"
     with session.container(None) as container:
         container.engine()
-        console.say(whereabouts(container))
+        console.info(whereabouts(container))
         found = list(container.engine().runs(label_selector=selector, limit=limit))
     rows = [
         {
@@ -110,7 +110,7 @@ def _table(rows: list[Json], console: Console, *, server: bool) -> None:
     from hera_k8s_utils.formatting import align_columns, parse_timestamp, run_time, time_ago
 
     if not rows:
-        console.say("no run" + (" on the server" if server else " is recorded here"))
+        console.info("no run" + (" on the server" if server else " is recorded here"))
         console.hint("hera-k8s runs --server" if not server else "hera-k8s run")
         return
     head = ("RUN", "EXPERIMENT", "PHASE", "DONE", "WHEN", "TOOK")

@@ -34,13 +34,13 @@ def run(session: Session) -> int:
         if session.json:
             console.document({"directory": str(directory), "trusted": False, "removed": removed})
         else:
-            console.passed(f"{directory} is {'no longer trusted' if removed else 'not in the list'}")
+            console.success(f"{directory} is {'no longer trusted' if removed else 'not in the list'}")
         return 0
     kept = allow(directory)
     if session.json:
         console.document({"directory": str(directory), "trusted": True, "list": str(kept)})
         return 0
-    console.passed(f"hera.config and experiment.py in {directory} and below are used")
+    console.success(f"hera.config and experiment.py in {directory} and below are used")
     console.hint(f"kept in {kept}; hera-k8s trust --remove {directory} takes it back")
     return 0
 
@@ -62,7 +62,7 @@ def _show(session: Session, directories: list[str]) -> int:
     for directory in directories:
         console.result(directory)
     if not directories:
-        console.say("no directory is trusted besides those that only you can write to")
+        console.info("no directory is trusted besides those that only you can write to")
     return 0
 
 

@@ -138,10 +138,10 @@ class Follower:
             self.console.warning(text)
             said_before = self.related(text) if self.related is not None else ""
             if said_before:
-                self.console.say(f"  {said_before}")
+                self.console.info(f"  {said_before}")
         line = lines.line(time.monotonic()) if lines is not None and not self.console.json else None
         if line is not None:
-            self.console.say(line)
+            self.console.info(line)
 
     def _lost(self, error: BaseException) -> BaseException:
         missing = isinstance(error, PlatformError) and error.trouble is ErrorKind.MISSING
