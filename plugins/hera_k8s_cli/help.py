@@ -1,4 +1,4 @@
-"""What `hera-k8s --help` shows: the commands by who declared them, and what holds for all of them."""
+"""The help of the program and of each command; and the parser of a command."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROGRAM: Final = "hera-k8s"
 
 EXIT_CODES: Final = (
     (0, "done"),
-    (1, "unexpected"),
+    (1, "unexpected error"),
     (2, "options"),
     (3, "plugins"),
     (4, "credentials"),
@@ -32,24 +32,24 @@ EXIT_CODES: Final = (
     (6, "build"),
     (7, "submit"),
     (8, "workflow failed"),
-    (9, "a server refused or did not answer"),
-    (10, "the submission's outcome is unknown"),
-    (11, "the output could not be written"),
+    (9, "server error"),
+    (10, "submission outcome unknown"),
+    (11, "output could not be written"),
     (130, "interrupted"),
 )
 
 _OPTIONS: Final = """\
-An option is a flag (--argo-server), a variable ($ARGO_SERVER) or a key of a configuration file (argo_server = ...); the
-first of these counts, then the site's plugin, then the default. `-` and `_` are one. In files and variables a list is
-written [a, b]. Files, the strongest first: --config FILE, $ARGOCONFIG, ./hera.config, ~/hera.config. `hera-k8s config`
-shows what counts and why."""
+An option can be set by a flag (--argo-server), a variable ($ARGO_SERVER) or a key of a configuration file
+(argo_server = ...), in this order of precedence; then come defaults of the site's plugin and built-in defaults. `-` and
+`_` are equivalent. Lists in files and variables are written [a, b]. Files in order of precedence: --config FILE,
+$ARGOCONFIG, ./hera.config, ~/hera.config. `hera-k8s config` shows values and their sources."""
 _PURPOSE: Final = "write a numerical experiment once, run it on any cluster with Argo Workflows"
-_VERSION: Final = ("--version", "version of this program")
-_JSON: Final = "With --output json an error is a JSON object, the last line on stderr."
-_EXPERIMENT: Final = "\n       (the options that the experiment declares are flags too, after FILE)"
+_VERSION: Final = ("--version", "show the version")
+_JSON: Final = "With --output json, the last line on stderr is a JSON object."
+_EXPERIMENT: Final = "\n       (options of the experiment are flags too, after FILE)"
 _EXAMPLES: Final = (
-    ("hera-k8s run --sandbox", "experiment.py of this directory, on this machine"),
-    ("hera-k8s check script.py:w", "what a Hera Workflow would lack on the cluster"),
+    ("hera-k8s run --sandbox", "run ./experiment.py on this machine"),
+    ("hera-k8s check script.py:w", "check the Hera Workflow w on the cluster"),
 )
 
 
@@ -144,7 +144,7 @@ def _refuse_shared_flags(declared: Registration[Command], own: Sequence[str], sp
         if shared:
             plugin = spec.owner.plugin or declared.plugin
             raise PluginError(
-                f"two declare the flag {shared[0]}",
+                f"flag {shared[0]} is declared twice",
                 found=f"command {declared.record.name} of plugin {declared.plugin} ({declared.distribution}) and "
                 f"{spec.owner.display_name}",
                 hint=f"--no-plugin {plugin}",
@@ -165,7 +165,7 @@ def _refuse_reserved_flags(declared: Registration[Command], own: Sequence[str]) 
 
 
 def epilog() -> str:
-    """What holds for all commands: where options come from, and exit codes."""
+    """Sources of options, and exit codes."""
     codes = ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES)
     return "\n\n".join([_filled("options", _OPTIONS), _filled("exit codes", f"{codes}. {_JSON}")])
 

@@ -1,4 +1,4 @@
-"""Configuration files: where they are looked for, how a line is read, and who else may read a secret in them."""
+"""Configuration files: where they are, their format, and who else can read a secret in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hera_k8s_utils.trust.git import tracked_by_git
 FILE_NAME: Final = "hera.config"
 FILE_VARIABLE: Final = "ARGOCONFIG"
 _LARGEST: Final = 1 << 20
-"""Bytes; what is longer is no configuration file, perhaps a device."""
+"""Bytes; a larger file is no configuration file."""
 _KEY: Final = re.compile(r"-{0,2}([A-Za-z_][\w.-]{0,63})$")
 _SEPARATORS: Final = re.compile(r"[:=;#\s]")
 _COMMENT: Final = re.compile(r"(^|\s)[#;]")
@@ -157,8 +157,8 @@ def parse_config(text: str, shown: str) -> Iterator[Entry]:
         key = value     key: value     key value     key      --key value
         key = "quoted"  key = [a, "b, c"]  # a list may span lines; `#` and `;` begin comments
 
-    Section heads (`[name]`) and lines of dashes are ignored. Raises `OptionsError` naming the line; what stands in
-    it is never repeated, since it may be a secret.
+    Section heads (`[name]`) and lines of dashes are ignored. Raises `OptionsError` with the number of the line, but
+    never its content, which may be a secret.
     """
     lines = text.splitlines()
     number = 0
@@ -243,16 +243,16 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
 
 
-# --- who else may read it --------------------------------------------------------------------------------------
+# --- who else can read it --------------------------------------------------------------------------------------
 
 
 def secret_exposure_warnings(path: Path) -> list[str]:
-    """How a file that holds a secret is exposed, as sentences without a subject; empty when it is not."""
+    """How a file that holds a secret is exposed, as predicates of sentences; empty when it is not."""
     found = []
     if _readable_by_others(path):
-        found.append(f"may be read by others on this machine (chmod 600 {path})")
+        found.append(f"can be read by other users (chmod 600 {path})")
     if tracked_by_git(path):
-        found.append("is tracked by git, so that everyone with the repository has it (git rm --cached)")
+        found.append("is tracked by git: everyone with the repository can read it (git rm --cached)")
     return found
 
 

@@ -371,11 +371,13 @@ class ResolvedOptions:
         return list(zip(found.value, origins, strict=True))
 
     def selected(self, settings: type | None) -> int:
-        """The strongest rank among the options of a class that select its provider and are set; `UNSET` when none is."""
+        """The strongest rank among options of a class that select its provider and are set; `UNSET` if none is."""
         ranks = [
             each.origin.rank
             for each in self._of_class(settings)
-            if each.spec.info.selects_provider and each.origin.rank <= SourcePriority.FILE and each.value not in (None, "", ())
+            if each.spec.info.selects_provider
+            and each.origin.rank <= SourcePriority.FILE
+            and each.value not in (None, "", ())
         ]
         return min(ranks, default=int(SourcePriority.UNSET))
 

@@ -1,4 +1,4 @@
-"""From flags, variables, files and sites to the one effective value of each option, and where it came from."""
+"""Resolution: the effective value of each option, from flags, variables, files, sites and defaults."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NEAR: Final = 0.82
-"""Likeness from which on an unknown key of a file is taken for a misspelt one; files may hold keys of others."""
+"""Similarity at which an unknown key of a file counts as misspelt; files may hold keys of other programs."""
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][\w-]{0,40}$")
 
 
@@ -130,7 +130,7 @@ class _Sources:
         return ResolvedOption(spec, converted(spec, candidates[0]), candidates[0].origin)
 
     def secrets(self) -> frozenset[str]:
-        """Every text that any source offers for a secret."""
+        """The texts of all secrets in all sources."""
         found: set[str] = set()
         for spec in self.specs:
             if spec.info.secret:
@@ -139,7 +139,7 @@ class _Sources:
         return frozenset(text for text in found if text)
 
     def addresses(self) -> list[str]:
-        """Every text that any source offers for an address."""
+        """The texts of all addresses in all sources."""
         specs = [spec for spec in self.specs if spec.info.address]
         return [text for spec in specs for each in self._candidates(spec) for text in texts_of(each.value)]
 
@@ -184,7 +184,7 @@ class _Sources:
                 if canonical(name) in spec.names and value is not None:
                     yield Candidate(ValueSource(SourcePriority.SITE, f"site {site}"), value)
 
-    # --- what is wrong with them -------------------------------------------------------------------------------
+    # --- errors and warnings -----------------------------------------------------------------------------------
 
     def report_unknown(self, unloaded: Callable[[], Sequence[UnavailablePlugin]]) -> None:
         """Raise `OptionsError` for unknown keywords and misspelt keys, warn of the rest."""
@@ -201,7 +201,7 @@ class _Sources:
             if canonical(name) not in known:
                 near = nearest(canonical(name), known)
                 raise OptionsError(
-                    f"no option is called {name}",
+                    f"unknown option {name}",
                     hint=f"did you mean {near.replace('-', '_')}?" if near else "hera-k8s config lists the options",
                 )
 
@@ -226,12 +226,12 @@ class _Sources:
             near = nearest_key(name, known)
             if near is not None:
                 raise OptionsError(
-                    f"{file.shown}, line {entry.line}: no option is called {entry.key}",
+                    f"{file.shown}, line {entry.line}: unknown key {entry.key}",
                     hint=f"did you mean {near.replace('-', '_')}?",
                 )
             ignored.append(entry)
         if ignored:
-            log.warning("%s: nothing here knows %s", file.shown, join_names([_place(entry) for entry in ignored]))
+            log.warning("%s: unknown keys ignored: %s", file.shown, join_names([_place(entry) for entry in ignored]))
 
     def _report_unknown_site(
         self,
@@ -245,8 +245,8 @@ class _Sources:
             if wanted in known or any(each.has(wanted) for each in unloaded()):
                 continue
             near = nearest(wanted, known)
-            meant = f"; did it mean {near.replace('-', '_')}?" if near else ""
-            log.warning("site %s sets %s, which no option is called%s", site, name, meant)
+            meant = f"; did you mean {near.replace('-', '_')}?" if near else ""
+            log.warning("site %s sets %s, which is not an option%s", site, name, meant)
 
     def _report_unknown_variables(self) -> None:
         known = {variable: variable for spec in self.specs for variable in spec.env}
@@ -257,7 +257,7 @@ class _Sources:
             if variable.startswith(OptionSpec.prefix) and variable not in known:
                 near = nearest_key(variable, meant)
                 if near is not None:
-                    log.warning("%s is set, which nothing reads; did you mean %s?", variable, meant[near])
+                    log.warning("%s is set but not used; did you mean %s?", variable, meant[near])
 
     def warn_of_exposed_secrets(self) -> None:
         """Warn of secrets on the command line, and in files that others may read."""
@@ -265,8 +265,7 @@ class _Sources:
         for spec in secret:
             for each in self._from_flags(spec):
                 log.warning(
-                    "%s: everybody on this machine can read it in the list of processes, and it stays in the history "
-                    "of the shell; set %s instead",
+                    "%s: visible to every user in the process list, and kept in the shell history; set %s instead",
                     each.origin.where,
                     spec.env[0],
                 )
@@ -281,7 +280,7 @@ def _default_origin(spec: OptionSpec) -> str:
 
 
 def nearest_key(name: str, known: Iterable[str]) -> str | None:
-    """The name that was almost certainly meant; None when it may as well be somebody else's."""
+    """The name that was almost certainly meant; None when it may belong to another program."""
     near = nearest(name, known)
     alike = near is not None and difflib.SequenceMatcher(None, name, near).ratio() >= _NEAR
     return near if alike else None
@@ -300,7 +299,7 @@ def _joined(entries: Sequence[Entry]) -> tuple[str, ...]:
 
 
 def _merged(spec: OptionSpec, candidates: Sequence[Candidate]) -> ResolvedOption:
-    """NAME=VALUE entries of all sources; for a NAME the strongest source counts, in one source the last entry."""
+    """The NAME=VALUE entries of all sources: for a NAME the strongest source counts, and within it the last entry."""
     kept: dict[str, tuple[str, ValueSource]] = {}
     for candidate in candidates:
         mine = {text.partition("=")[0].strip(): (text, candidate.origin) for text in converted(spec, candidate)}

@@ -198,7 +198,7 @@ def _observer(
 COMMAND = Command(
     name="follow",
     run=run,
-    summary="come back to a run and end as it ends",
+    summary="attach to a run; exit with its status",
     example="hera-k8s follow\nhera-k8s follow k3f9 --timeout 10m",
     arguments=arguments,
 )

@@ -25,7 +25,7 @@ _HEAD, _TAIL = 3, 2
 def arguments(parser: ArgumentParser) -> None:
     """Which experiment."""
     experiment_argument(parser)
-    parser.add_argument("--all", action="store_true", help="every path, one a line, instead of the tree")
+    parser.add_argument("--all", action="store_true", help="list every path, one per line, instead of the tree")
 
 
 def run(session: Session) -> int:
@@ -160,7 +160,7 @@ def tree_lines(children: dict[str, Any], signs: Glyphs) -> list[str]:
 COMMAND = Command(
     name="layout",
     run=run,
-    summary="show inputs, the tree of paths and its proof; asks no server",
+    summary="show inputs and the verified tree of paths, offline",
     example="hera-k8s layout\nhera-k8s layout --layout hashed --set seed=1,2,3 --output json",
     arguments=arguments,
 )

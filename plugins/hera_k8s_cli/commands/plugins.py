@@ -58,7 +58,7 @@ def _show(console: Console, info: PluginInfo, widest: int) -> None:
 COMMAND = Command(
     name="plugins",
     run=run,
-    summary="list the plugins, what each declares, and why one is not used",
+    summary="list plugins, what they declare, and why one is unused",
     example="hera-k8s plugins\nhera-k8s plugins --output json",
     configures=False,
 )

@@ -93,7 +93,7 @@ def _asked(console: Console, question: str) -> bool:
 COMMAND = Command(
     name="provision",
     run=run,
-    summary="create what an experiment declares and the cluster lacks",
+    summary="create missing resources of an experiment",
     example="hera-k8s provision\nhera-k8s provision --dry-run\nhera-k8s provision --yes --output json",
     arguments=arguments,
 )

@@ -26,14 +26,10 @@ if TYPE_CHECKING:
 def arguments(parser: ArgumentParser) -> None:
     """What to run, and how far to go."""
     experiment_argument(parser)
-    parser.add_argument("--detach", action="store_true", help="leave as soon as it is submitted")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="build and look through the workflow here; ask no server, submit nothing"
-    )
-    parser.add_argument(
-        "--provision", action="store_true", help="first create what the experiment declares and the cluster lacks"
-    )
-    parser.add_argument("--strict", action="store_true", help="what may not be looked at counts as failed")
+    parser.add_argument("--detach", action="store_true", help="submit and exit, without following")
+    parser.add_argument("--dry-run", action="store_true", help="build and lint locally; contact no server")
+    parser.add_argument("--provision", action="store_true", help="create missing resources of the experiment first")
+    parser.add_argument("--strict", action="store_true", help="treat unknown (forbidden) checks as failures")
     timeout_argument(parser)
 
 

@@ -27,10 +27,10 @@ _UNACCEPTED = {
 
 def arguments(parser: ArgumentParser) -> None:
     """Where to look, and how far back."""
-    parser.add_argument("--server", action="store_true", help="ask the server instead of the records in --runs-dir")
+    parser.add_argument("--server", action="store_true", help="list runs on the server instead of those in --runs-dir")
     parser.add_argument("--experiment", default="", metavar="NAME", help="only runs of this experiment")
     parser.add_argument(
-        "--limit", type=int, default=20, metavar="N", help="at most so many, the newest first (default: %(default)s)"
+        "--limit", type=int, default=20, metavar="N", help="maximum number, newest first (default: %(default)s)"
     )
 
 
@@ -134,7 +134,7 @@ def _table(rows: list[Json], console: Console, *, server: bool) -> None:
 COMMAND = Command(
     name="runs",
     run=run,
-    summary="list the runs that are recorded here, or those on the server",
+    summary="list recorded runs, or those on the server",
     example="hera-k8s runs\nhera-k8s runs --server --experiment logistic-map",
     arguments=arguments,
 )

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 def arguments(parser: ArgumentParser) -> None:
     """The directory, and what to do with it."""
-    parser.add_argument("directory", nargs="?", default="", metavar="DIR", help="directory, with all below it")
+    parser.add_argument("directory", nargs="?", default="", metavar="DIR", help="directory, including subdirectories")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--remove", action="store_true", help="no longer trust it")
-    what.add_argument("--list", action="store_true", help="show the directories that are trusted")
+    what.add_argument("--remove", action="store_true", help="stop trusting it")
+    what.add_argument("--list", action="store_true", help="list trusted directories")
 
 
 def run(session: Session) -> int:
@@ -69,7 +69,7 @@ def _show(session: Session, directories: list[str]) -> int:
 COMMAND = Command(
     name="trust",
     run=run,
-    summary="use hera.config and experiment.py of a directory that others can write to",
+    summary="trust hera.config and experiment.py in a shared directory",
     example="hera-k8s trust .\nhera-k8s trust --list",
     arguments=arguments,
     configures=False,

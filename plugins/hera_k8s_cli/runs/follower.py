@@ -148,7 +148,7 @@ class Follower:
         if missing or not isinstance(error, HeraK8sError):
             return error
         log.debug("following %s failed", self.name, exc_info=error)
-        self.console.warning(f"{self.name} is out of sight, and goes on; {self.come_back} comes back")
+        self.console.warning(f"lost connection to {self.name}; it is still running. Reattach: {self.come_back}")
         return error
 
 
