@@ -38,7 +38,8 @@ from hera_k8s_utils.errors import (
     join_names,
 )
 from hera_k8s_utils.experiment.run_state import LogLine, NodeState, RunSummary, RunUpdate, Submission
-from hera_k8s_utils.experiment.workload import PeakDemand
+from hera_k8s_utils.experiment.workload import PeakDemand, PlannedTasks, RunPlan
+from hera_k8s_utils.experiment.workload_kinds import Workload, WorkloadAnalysis, WorkloadKind, load_kinds_with
 from hera_k8s_utils.k8s_cluster import cluster, k8s_cluster
 from hera_k8s_utils.num_exp_environment import Struct, num_exp_environment
 from hera_k8s_utils.offline.guards import Replacement, RequestGuard
@@ -122,6 +123,13 @@ _LATER = {
 """Names that `hera-k8s --help` does without: their modules are imported on first use."""
 
 
+def _load_plugins() -> None:
+    from hera_k8s_utils.plugins.manager import PluginManager
+
+    PluginManager.load()
+
+
+load_kinds_with(_load_plugins)  # for manifests that are made without a container
 _moved.install(_moved_paths.MODULES, _moved_paths.NAMES)
 
 
@@ -183,6 +191,7 @@ __all__ = [
     "OptionsError",
     "PathEncoder",
     "PeakDemand",
+    "PlannedTasks",
     "Platform",
     "PlatformError",
     "PlatformKey",
@@ -193,6 +202,7 @@ __all__ = [
     "Requirement",
     "ResourceChecker",
     "RunAlreadyFinished",
+    "RunPlan",
     "RunSummary",
     "RunUpdate",
     "ScriptExit",
@@ -207,6 +217,9 @@ __all__ = [
     "Unresolved",
     "Verdict",
     "WorkflowFailed",
+    "Workload",
+    "WorkloadAnalysis",
+    "WorkloadKind",
     "__version__",
     "argo_server",
     "build_container",

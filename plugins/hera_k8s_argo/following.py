@@ -67,7 +67,7 @@ def follow(source: Source, name: str, patience: RetryPolicy | None = None) -> It
             hopeless = error.trouble in _HOPELESS and error.conclusive
             if hopeless or (error.trouble is ErrorKind.PROTOCOL and not state.known):
                 raise  # what is no answer at the very beginning is another server, or one that never gives any
-            strain.bear(error)
+            strain.record_failure(error)
             continue
         yield from state.take(workflow)
         if not state.ended:
@@ -97,11 +97,11 @@ def _watched(source: Source, name: str, since: str, state: _State, strain: Failu
         if caught.trouble in _REFUSALS and caught.conclusive:
             raise
         error = caught
-    if heard or time.monotonic() - began >= strain.patience.healthy:
+    if heard or time.monotonic() - began >= strain.policy.reset_after:
         log.debug("the stream of %s ended (%s): taking it up again", name, error.found)
-        strain.relieve()
+        strain.reset()
     else:
-        strain.bear(error)
+        strain.record_failure(error)
 
 
 @dataclass

@@ -41,11 +41,11 @@ def resume_stream(
         except PlatformError as error:
             if error.trouble not in _TRANSIENT:
                 raise
-            if follow and time.monotonic() - began >= patience.healthy:  # a task may print nothing for hours
+            if follow and time.monotonic() - began >= patience.reset_after:  # a task may print nothing for hours
                 failures = 0
                 continue
             failures += 1
-            if failures > (patience.failures if follow or seen else _AT_FIRST):
+            if failures > (patience.max_failures if follow or seen else _AT_FIRST):
                 raise
             patience.wait(failures)
 

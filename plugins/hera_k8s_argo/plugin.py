@@ -1,14 +1,24 @@
-"""What is declared for Argo: credentials, the platform, two engines, and the command `login`."""
+"""What is declared for Argo: credentials, the platform, two engines, four kinds, and the command `login`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hera_k8s_argo import lazy
 from hera_k8s_argo.settings import ArgoSettings
-from hera_k8s_utils import Command, Context, CredentialProvider, ExecutionEngine, Platform, RequestGuard, hookimpl
+from hera_k8s_utils import (
+    Command,
+    Context,
+    CredentialProvider,
+    ExecutionEngine,
+    Platform,
+    RequestGuard,
+    WorkloadKind,
+    hookimpl,
+)
 
-hera_k8s_hook_api = (1, 0)
+hera_k8s_hook_api = (1, 1)
 
 
 def _configure_hera(settings: ArgoSettings, context: Context) -> None:
@@ -61,6 +71,28 @@ def execution_engines() -> Iterator[ExecutionEngine]:
         platforms=["kubernetes"],
         settings=ArgoSettings,
     )
+
+
+@hookimpl
+def workload_kinds() -> Iterator[WorkloadKind]:
+    """`Workflow` runs; the templates and the CronWorkflow are only created."""
+    template = WorkloadKind(
+        name="WorkflowTemplate",
+        noun="workflow",
+        validate=lazy.workflow_error,
+        validates_models=False,
+        sources=lazy.script_sources,
+        analyse=lazy.analyse_workflow,
+        plan=lazy.plan_workflow,
+        lint=lazy.lint_workflow,
+        resume_command=lazy.resume_command,
+        when_stopped="its exit handlers still run",
+        when_terminated="without its exit handlers",
+    )
+    yield replace(template, name="Workflow", is_runnable=True, for_run=lazy.name_run)
+    yield template
+    yield replace(template, name="ClusterWorkflowTemplate")
+    yield replace(template, name="CronWorkflow", with_spec=lazy.with_cron_spec)
 
 
 @hookimpl

@@ -12,7 +12,7 @@ from hera_k8s_utils.config.global_flags import COMMON_HELP, RESERVED
 from hera_k8s_utils.container.session import TAKES_EXPERIMENT
 from hera_k8s_utils.errors import PluginError
 from hera_k8s_utils.formatting import terminal_width
-from hera_k8s_utils.plugins.manager import is_own
+from hera_k8s_utils.plugins.manager import is_builtin
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.arguments import CommandParser
@@ -85,7 +85,7 @@ def _listings(commands: Sequence[Registration[Command]]) -> list[str]:
 def _title(declared: Registration[Command]) -> str:
     return (
         "commands"
-        if is_own(declared.distribution)
+        if is_builtin(declared.distribution)
         else f"commands of plugin {declared.plugin} ({declared.distribution})"
     )
 

@@ -206,3 +206,87 @@ def referenced_workflow_templates(*arguments: Any) -> Any:
     from hera_k8s_kube.cluster_objects import referenced_workflow_templates
 
     return referenced_workflow_templates(*arguments)
+
+
+def is_client_model(*arguments: Any) -> Any:
+    """`is_client_model` of `hera_k8s_kube.jobs.manifest`."""
+    from hera_k8s_kube.jobs.manifest import is_client_model
+
+    return is_client_model(*arguments)
+
+
+def read_model(*arguments: Any) -> Any:
+    """`read_model` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import read_model
+
+    return read_model(*arguments)
+
+
+def is_several(*arguments: Any) -> Any:
+    """`is_several` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import is_several
+
+    return is_several(*arguments)
+
+
+def combine(*arguments: Any) -> Any:
+    """`combine` of `hera_k8s_kube.jobs.manifest`."""
+    from hera_k8s_kube.jobs.manifest import combine
+
+    return combine(*arguments)
+
+
+def complete_list(*arguments: Any) -> Any:
+    """`complete_list` of `hera_k8s_kube.jobs.manifest`."""
+    from hera_k8s_kube.jobs.manifest import complete_list
+
+    return complete_list(*arguments)
+
+
+def job_error(*arguments: Any) -> Any:
+    """`job_error` of `hera_k8s_kube.jobs.schema`."""
+    from hera_k8s_kube.jobs.schema import job_error
+
+    return job_error(*arguments)
+
+
+def list_error(*arguments: Any) -> Any:
+    """`list_error` of `hera_k8s_kube.jobs.schema`."""
+    from hera_k8s_kube.jobs.schema import list_error
+
+    return list_error(*arguments)
+
+
+def analyse_jobs(*arguments: Any) -> Any:
+    """`JobsAnalysis` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import JobsAnalysis
+
+    return JobsAnalysis(*arguments)
+
+
+def name_jobs(*arguments: Any) -> Any:
+    """`for_run` of `hera_k8s_kube.jobs.manifest`."""
+    from hera_k8s_kube.jobs.manifest import for_run
+
+    return for_run(*arguments)
+
+
+def with_pod_spec(*arguments: Any) -> Any:
+    """`with_pod_spec` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import with_pod_spec
+
+    return with_pod_spec(*arguments)
+
+
+def plan_jobs(*arguments: Any) -> Any:
+    """`plan` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import plan
+
+    return plan(*arguments)
+
+
+def lint_jobs(*arguments: Any) -> Any:
+    """`lint` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import lint
+
+    return lint(*arguments)

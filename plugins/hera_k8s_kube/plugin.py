@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from hera_k8s_kube import lazy
@@ -22,9 +23,9 @@ from hera_k8s_kube.requirements import (
 from hera_k8s_kube.settings import AccountTokenSettings, InClusterSettings, KubeSettings
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.plugins.hookspecs import hookimpl
-from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Platform, ResourceChecker
+from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Platform, ResourceChecker, WorkloadKind
 
-hera_k8s_hook_api: Final = (1, 0)
+hera_k8s_hook_api: Final = (1, 1)
 
 
 @hookimpl
@@ -73,6 +74,36 @@ def execution_engines() -> Iterable[ExecutionEngine]:
         runs=["Job"],
         platforms=["kubernetes"],
         priority=-10,
+    )
+
+
+@hookimpl
+def workload_kinds() -> Iterable[WorkloadKind]:
+    """One Job, and a List of several with the config maps that they read."""
+    job = WorkloadKind(
+        name="Job",
+        is_runnable=True,
+        recognises=lazy.is_client_model,
+        read=lazy.read_model,
+        validate=lazy.job_error,
+        analyse=lazy.analyse_jobs,
+        for_run=lazy.name_jobs,
+        with_spec=lazy.with_pod_spec,
+        plan=lazy.plan_jobs,
+        lint=lazy.lint_jobs,
+        when_stopped="its Jobs end as failed",
+        when_terminated="its Jobs are deleted",
+    )
+    yield job
+    yield replace(
+        job,
+        name="List",
+        engine_kind="Job",
+        noun="Job",
+        recognises=lazy.is_several,
+        read=lazy.combine,
+        validate=lazy.list_error,
+        complete=lazy.complete_list,
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m hera_k8s_sandbox`: serve one sandbox until told to end."""
+"""`python -m hera_k8s_sandbox`: serve one sandbox until it is stopped."""
 
 from __future__ import annotations
 

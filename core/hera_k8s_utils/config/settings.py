@@ -66,6 +66,4 @@ class CoreSettings:
         if self.concurrency < 1:
             raise OptionsError("--concurrency cannot be used", found="it must be at least one")
         if self.check_timeout <= 0:
-            raise OptionsError(
-                "--check-timeout cannot be used", found="it must be above 0", hint="in seconds"
-            )
+            raise OptionsError("--check-timeout cannot be used", found="it must be above 0", hint="in seconds")

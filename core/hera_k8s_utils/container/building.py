@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hera_k8s_utils.config.conversion import parse_pairs
 from hera_k8s_utils.config.options import ResolvedOptions, SourcePriority
 from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.container.loading import LoadedExperiment, failure, neighbours_first
 from hera_k8s_utils.errors import BuildError, HeraK8sError
+from hera_k8s_utils.experiment.loading import LoadedExperiment, failure, neighbours_first
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import (
     BuiltExperiment,
@@ -110,8 +110,8 @@ def make_manifest(
     with offline(_builder(experiment), guards):  # Hera builds its objects now, and calls the user's hooks
         manifest = Manifest.of(workflow)
     labels = {EXPERIMENT_LABEL: experiment.name, RUN_LABEL: label_of(run_id)}
-    name = workflow_name(experiment.name, run_id) if manifest.ends else ""
-    manifest = manifest.as_run(name, labels)
+    name = workflow_name(experiment.name, run_id) if manifest.is_runnable else ""
+    manifest = manifest.for_run(name, labels)
     manifest = manifest.with_spec(_spec_additions(environment))
     for site in sites:
         if site.amend is not None:

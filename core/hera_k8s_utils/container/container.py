@@ -17,9 +17,9 @@ from hera_k8s_utils.config.conversion import parse_pairs
 from hera_k8s_utils.config.options import ParsedFlags, ResolvedOptions
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.container import building
-from hera_k8s_utils.container.loading import LoadedExperiment, as_experiment, failure, load_experiment
 from hera_k8s_utils.container.request import ContainerRequest, resolve_for
 from hera_k8s_utils.errors import BuildError, attribute_errors_to
+from hera_k8s_utils.experiment.loading import LoadedExperiment, as_experiment, failure, load_experiment
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Workflow
 from hera_k8s_utils.experiment.run_ids import new_run_id
@@ -139,8 +139,10 @@ def build_container(
             submission = container.engine().submit(built)
 
     experiment: FILE[:NAME], an `Experiment`, a Hera Workflow, or None for a container that only talks to servers.
-    argv: flags, as on a command line; `sys.argv` is never read. environ: variables, by default the process's own.
-    config: a configuration file, stronger than those found. plugins: loaded already; by default all are loaded now.
+    argv: flags, as on a command line; `sys.argv` is never read.
+    environ: variables, by default the process's own.
+    config: a configuration file, stronger than those found.
+    plugins: loaded already; by default all are loaded now.
     settings: options by name (`sandbox=True`, `namespace="vcity"`), as strong as flags.
 
     Raises `PluginError`, `OptionsError` or `BuildError`, here or when a provider is first called.
@@ -270,7 +272,7 @@ def _running(
     definition: LoadedExperiment | None,
     manifest: Callable[[], Manifest],
 ) -> OpenEngine:
-    kind = manifest().runs_as if definition is not None else ""
+    kind = manifest().engine_kind if definition is not None else ""
     declaration = preflight.choose_engine(plugins, core, platforms, context, kind)
     with attribute_errors_to(f"the execution engine {declaration.name}"):
         engine = declaration.open(platforms.settings(declaration), context)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hera_k8s_utils._public import names_of
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.engines.pod_logs import by_creation, log_of_pod, started_pods, stream_logs, tolerant
+    from hera_k8s_utils.engines.pod_logs import by_creation, log_of_pod, skip_missing, started_pods, stream_logs
     from hera_k8s_utils.engines.submission import (
         CONFIRMING,
         SETTLED,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __getattr__ = names_of(
     __name__,
     {
-        "pod_logs": ["by_creation", "log_of_pod", "started_pods", "stream_logs", "tolerant"],
+        "pod_logs": ["by_creation", "log_of_pod", "started_pods", "stream_logs", "skip_missing"],
         "submission": ["CONFIRMING", "SETTLED", "SubmissionTarget", "dry_run_result", "spread", "submit_once", "taken"],
     },
 )
@@ -34,10 +34,10 @@ __all__ = [
     "by_creation",
     "dry_run_result",
     "log_of_pod",
+    "skip_missing",
     "spread",
     "started_pods",
     "stream_logs",
     "submit_once",
     "taken",
-    "tolerant",
 ]

@@ -51,7 +51,7 @@ class KubernetesEngine:
             self.kubernetes.namespace,
             create=partial(self.kubernetes.create, API, WORKFLOWS),
             read=self._read,
-            pause=self.patience.pause,
+            sleep=self.patience.sleep,
             confirming=self.confirming,
         )
         return submit_once(self._prepared(built), desk)

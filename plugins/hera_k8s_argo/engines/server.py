@@ -52,7 +52,7 @@ class ArgoEngine:
             create=self.argo.create,
             read=partial(self.argo.get, fields=_IDENTITY),
             url=self.argo.url,
-            pause=self.patience.pause,
+            sleep=self.patience.sleep,
             confirming=self.confirming,
         )
         return submit_once(workflow, desk)

@@ -22,7 +22,7 @@ REPEATS: Final = frozenset(("withItems", "withParam", "withSequence"))
 _NEVER_KNOWN: Final = "{{=unknown}}"
 _MOST_TEXTS: Final = 100_000
 _MOST_CHARACTERS: Final = 20_000_000
-"""What is looked at for one name before it is called unknown: a template that calls itself may add to it for ever."""
+"""Texts tried for one name before it counts as unknown: a template that calls itself may add to them endlessly."""
 
 
 class Call(NamedTuple):
@@ -110,7 +110,7 @@ def tags(text: str) -> list[str]:
 
 
 def parameter_texts(parameters: Iterable[Mapping[str, Any]] | None, key: str = "value") -> dict[str, str]:
-    """Text of each parameter that has one; a value that comes from elsewhere is a variable nobody knows."""
+    """Text of each parameter that has one; a value that comes from elsewhere is an unknown variable."""
     texts = {}
     for parameter in parameters or ():
         if parameter.get(key) is not None:

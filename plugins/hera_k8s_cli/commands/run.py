@@ -45,7 +45,7 @@ def run(session: Session) -> int:
     with session.container(session.file) as container:
         try:
             built = container.experiment()
-            container.plugins().tell("built", workflow=built.name, experiment=built.experiment.name)
+            container.plugins().notify("built", workflow=built.name, experiment=built.experiment.name)
             if session.arguments.dry_run:
                 return dry_run(built, container, console)
             report = _checked(session, container, console)
@@ -71,7 +71,7 @@ def _checked(session: Session, container: ExperimentContainer, console: Console)
     report = with_typed_hints(container.report(), session, container)
     strict = session.arguments.strict
     failures = report.failures(strict=strict)
-    container.plugins().tell("checked", **report.to_json())
+    container.plugins().notify("checked", **report.to_json())
     if console.json:
         console.record({"event": "checked", "passed": not failures, **report.to_json()})
     if failures:
@@ -102,7 +102,7 @@ def _provision(session: Session, container: ExperimentContainer, console: Consol
         return  # the checks will say what is wrong with the server
     if not done:
         return
-    container.plugins().tell("provisioned", steps=[step.to_json() for step in done])
+    container.plugins().notify("provisioned", steps=[step.to_json() for step in done])
     if console.json:
         console.record({"event": "provisioned", "steps": [step.to_json() for step in done]})
     else:
@@ -143,8 +143,9 @@ def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Con
 
 
 def _what(built: BuiltExperiment) -> str:
-    number = len(built.manifest.jobs)
-    return f"{number} Jobs of" if number > 1 else built.manifest.runs_as
+    kind = built.manifest.engine_kind
+    number = sum(each.get("kind") == kind for each in built.manifest.objects)
+    return f"{number} {kind}s of" if number > 1 else kind
 
 
 def requirement_line(requirement: Any) -> str:
@@ -224,12 +225,12 @@ def _after(
         "run": target.record.id,
         "record": str(target.record.path),
     }
-    container.plugins().tell("submitted", **data)
+    container.plugins().notify("submitted", **data)
     if console.json:
         console.record({"event": "submitted", **data})
     url = f"   {data['url']}" if data["url"] else ""
     said = f"{target.name} was submitted before" if data["existed"] else f"submitted {target.name}"
-    if session.arguments.detach or not built.manifest.ends:
+    if session.arguments.detach or not built.manifest.is_runnable:
         console.result(console.out.glyphs.passed, f" {said}{url}")
         console.hint(target.come_back)
         return 0

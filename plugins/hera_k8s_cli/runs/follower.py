@@ -50,7 +50,7 @@ class Follower:
     related: what the checks before the run said of the thing that a reason names, empty for nothing.
     on_update: told of each update, after it was recorded and counted.
     come_back: what brings one back to this run; stop: what ends it; resume: what lets it go on when it is suspended.
-    gates: its suspend templates, as `waiting.gates_of` finds them.
+    suspend_templates: those of its plan, each with the time that it waits by itself.
     """
 
     engine: Engine
@@ -65,7 +65,7 @@ class Follower:
     come_back: str = ""
     stop: str = ""
     resume: str = ""
-    gates: Mapping[str, str] = field(default_factory=dict)
+    suspend_templates: Mapping[str, str] = field(default_factory=dict)
     _arrivals: queue.Queue[RunUpdate | BaseException | Reason | None] = field(
         default_factory=lambda: queue.Queue(_WAITING), init=False
     )
@@ -101,7 +101,13 @@ class Follower:
 
     def _consume(self, lines: ProgressLines | None) -> FollowResult:
         deadline = None if self.timeout is None else time.monotonic() + self.timeout
-        waiting = PendingTracker(self.tally, self.explain, self._arrivals.put, resume=self.resume, gates=self.gates)
+        waiting = PendingTracker(
+            self.tally,
+            self.explain,
+            self._arrivals.put,
+            resume=self.resume,
+            suspend_templates=self.suspend_templates,
+        )
         last = RunUpdate(phase="")
         while True:
             arrived = self._next(deadline)
@@ -133,7 +139,7 @@ class Follower:
         return update
 
     def _tell(self, waiting: PendingTracker, reason: Reason | None, lines: ProgressLines | None) -> None:
-        news = waiting.news(time.monotonic()) if reason is None else waiting.learned(reason)
+        news = waiting.new_messages(time.monotonic()) if reason is None else waiting.add_reason(reason)
         for text in news:
             self.console.warning(text)
             said_before = self.related(text) if self.related is not None else ""

@@ -87,7 +87,7 @@ def report_summary(report: Report) -> str:
 
 def report_brief(report: Report) -> str:
     """A report in one line: `9 checks in 0.3 s   argo.univ.example, as jdoe`."""
-    where = f"   {describe_platform(report.head[0])}" if report.head else ""
+    where = f"   {describe_platform(report.identities[0])}" if report.identities else ""
     return f"{pluralize(len(report.rows), 'check')} in {format_duration(report.seconds)}{where}"
 
 
@@ -96,7 +96,7 @@ def identity_lines(
 ) -> list[tuple[str, str, str]]:
     """The head of a report: the experiment, then the identity and namespace on each platform, and their source."""
     lines = [(built.experiment.name, built.inputs.describe(), built.source)]
-    for line in head if head is not None else (report.head if report else ()):
+    for line in head if head is not None else (report.identities if report else ()):
         lines.append((line.get("platform", ""), describe_platform(line), line.get("source", "")))
     return lines
 

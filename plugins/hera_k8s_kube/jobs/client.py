@@ -16,7 +16,7 @@ from hera_k8s_kube.jobs.pending_reasons import why_pods_wait
 from hera_k8s_kube.jobs.watch import ListWatch
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.engines.pod_logs import log_of_pod, stream_logs, tolerant
+from hera_k8s_utils.engines.pod_logs import log_of_pod, skip_missing, stream_logs
 from hera_k8s_utils.engines.submission import CONFIRMING, SubmissionTarget, submit_once
 from hera_k8s_utils.errors import (
     ErrorKind,
@@ -104,8 +104,8 @@ class Jobs:
             self.namespace,
             create=partial(self.kubernetes.create, API, RESOURCE),
             read=self._read_lasting,
-            pause=self.patience.pause,
-            word="Job",
+            sleep=self.patience.sleep,
+            noun="Job",
             confirming=self.confirming,
         )
         return submit_once(wanted, desk)
@@ -213,7 +213,7 @@ class Jobs:
         for pod in pods:
             none = False
             read = log_of_pod(self.kubernetes, _name(pod), follow=False, container=container or main_container(pod))
-            yield from tolerant(read)
+            yield from skip_missing(read)
         if none:
             raise PlatformError(
                 f"logs of {name}",

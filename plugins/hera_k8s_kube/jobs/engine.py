@@ -106,8 +106,8 @@ class JobsEngine:
             self.jobs.namespace,
             create=partial(kubernetes.create, "v1", "configmaps"),
             read=read,
-            pause=self.jobs.patience.pause,
-            word="config map",
+            sleep=self.jobs.patience.sleep,
+            noun="config map",
             confirming=self.jobs.confirming,
         )
         if submit_once(wanted, desk).existed:

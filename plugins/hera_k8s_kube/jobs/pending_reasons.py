@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from hera_k8s_kube.pod_status import describe_wait
 from hera_k8s_utils._types import Json
+from hera_k8s_utils.engines.pod_status import describe_wait
 from hera_k8s_utils.errors import ErrorKind, PlatformError
 from hera_k8s_utils.plugins.clients import Kubernetes
 

@@ -12,8 +12,8 @@ from hera_k8s_kube.jobs.client import JOB_LABEL, STOPPED
 from hera_k8s_kube.jobs.job_status import FAILED, PENDING, RUNNING, SUCCEEDED, SUSPENDED, Job
 from hera_k8s_kube.jobs.manifest import JOB_COUNT, JOBS_LABEL, TASK_LABEL
 from hera_k8s_kube.jobs.points import POINTS_LABEL
-from hera_k8s_kube.pod_status import describe_wait
 from hera_k8s_utils._types import Json
+from hera_k8s_utils.engines.pod_status import describe_wait
 from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
 from hera_k8s_utils.formatting import now, parse_timestamp
 

@@ -84,7 +84,7 @@ class ListWatch(Generic[T]):
                 if hopeless or (error.trouble is ErrorKind.PROTOCOL and not view.newest):
                     raise  # what is no answer at the very beginning is another server, or one that never gives any
                 if not stopped():
-                    strain.bear(error)
+                    strain.record_failure(error)
                 continue
             yield from view.listed(found)
             place = _ResumePoint("" if stale else view.newest, until)
@@ -117,12 +117,14 @@ class ListWatch(Generic[T]):
                 raise
             error = caught
         place.ended(error, heard=heard)
-        if heard or place.over or stopped() or time.monotonic() - began >= strain.patience.healthy:
-            strain.relieve()
+        if heard or place.over or stopped() or time.monotonic() - began >= strain.policy.reset_after:
+            strain.reset()
         else:
             place.lost = True
             what = f"watching {self.what or self.resource}"
-            strain.bear(error or PlatformError(what, found="the stream ended at once", trouble=ErrorKind.SERVER))
+            strain.record_failure(
+                error or PlatformError(what, found="the stream ended at once", trouble=ErrorKind.SERVER)
+            )
 
     def _watch(self, place: _ResumePoint) -> Iterator[tuple[str, Json]]:
         return self.kubernetes.watch(

@@ -223,7 +223,7 @@ spec:
     assert references("Secret", manifest) == [Secret("login")]
     assert references("PersistentVolumeClaim", manifest) == [PersistentVolumeClaim("data")]
     assert references("PullSecret", manifest) == [PullSecret("harbor")]
-    assert references("Right", manifest) == [Permission("jobs.batch", verbs=("create",), account="deployer")]
+    assert references("Permission", manifest) == [Permission("jobs.batch", verbs=("create",), account="deployer")]
     accounts = {(found.name, found.runs_workflows) for found in references("ServiceAccount", manifest)}
     assert accounts == {("deployer", True), ("job-runner", False)}
 

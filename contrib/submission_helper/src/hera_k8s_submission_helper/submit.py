@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_kube import PersistentVolumeClaim, PullSecret
-from hera_k8s_kube.jobs import Jobs, hand_in_all, open_jobs
+from hera_k8s_kube.jobs import Jobs, hand_in_all, jobs_of, open_jobs
 from hera_k8s_submission_helper import flags
 from hera_k8s_submission_helper.command_lines import Batch, read_batch
 from hera_k8s_submission_helper.driver import Collected, Collector, Counts, Driver
@@ -53,7 +53,7 @@ def run(session: Session) -> int:
         return _dry_run(session, settings, batch, wishes, console)
     secret = _secret(session, settings, console)
     with session.container(_experiment(settings, wishes, secret)) as container:
-        if arguments.provision or container.context().platforms.credential("kubernetes").provisions:
+        if arguments.provision or container.context().platforms.credential("kubernetes").auto_provision:
             provision(container)
         if not _passed(container, console):
             return ChecksFailed.exit_code
@@ -117,7 +117,7 @@ def _passed(container: Any, console: Console) -> bool:
 
 def _pod(container: Any) -> Any:
     """The pod of the one job, as the framework made it."""
-    return container.manifest().jobs[0]["spec"]["template"]["spec"]
+    return jobs_of(container.manifest().body)[0]["spec"]["template"]["spec"]
 
 
 # --- submission ----------------------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from hera_k8s_kube.jobs.manifest import is_client_model
 from hera_k8s_utils.errors import BuildError, join_names
 from hera_k8s_utils.experiment.model import Environment, Experiment, slugify
+from hera_k8s_utils.experiment.workload_kinds import recognise
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
@@ -219,7 +219,7 @@ def _named(module: ModuleType, name: str, path: Path) -> Any:
             found=f"experiments and workflows in it: {join_names(names) or 'none'}",
             hint=f"did you mean {path}:{near}?" if near else "",
         ) from None
-    if not _is_candidate(found) and not is_client_model(found) and not (isinstance(found, Mapping) and "spec" in found):
+    if not _is_candidate(found) and not _is_one_object(found):
         raise BuildError(
             f"{path}:{name} is not an experiment",
             found=f"it is a {type(found).__name__}; "
@@ -253,3 +253,14 @@ def _is_experiment(value: Any) -> bool:
 
 def _is_candidate(value: Any) -> bool:
     return isinstance(value, Experiment) or is_workflow(value)
+
+
+def _is_one_object(value: Any) -> bool:
+    """Whether a value is a workload without being Hera's: the dict of one, or a model that a workload kind reads.
+
+    Several objects are what a builder returns; a file names them through an `Experiment`.
+    """
+    if isinstance(value, Mapping):
+        return "spec" in value
+    kind = recognise(value)
+    return kind is not None and not kind.engine_kind
