@@ -75,7 +75,7 @@ def _saved(session: Any, address: Address, claims: TokenClaims, path: str) -> in
         return 0
     who = f" as {claims.identity}" if claims.identity else ""
     until = f"until {_moment(claims.expires_at)}" if claims.expires_at else "expiry unknown"
-    console.passed(f"logged in to {address}{who}, {until}")
+    console.success(f"logged in to {address}{who}, {until}")
     console.hint(f"stored in {path}, readable only by you; test it: hera-k8s check")
     return 0
 
@@ -85,9 +85,9 @@ def _removed(session: Any, address: Address, there_was_one: bool) -> int:
     if session.json:
         console.document({"server": str(address), "removed": there_was_one})
     elif there_was_one:
-        console.passed(f"removed the token for {address}")
+        console.success(f"removed the token for {address}")
     else:
-        console.say(f"no token was stored for {address}")
+        console.info(f"no token was stored for {address}")
     return 0
 
 

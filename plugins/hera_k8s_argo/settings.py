@@ -25,13 +25,13 @@ class ArgoSettings:
         env="ARGO_TOKEN",
         metavar="TOKEN",
         secret=True,
-        selects=True,
+        selects_provider=True,
     )
     token_file: Path | None = option(
-        None, help="file with the token; read again when the token is refused", metavar="FILE", selects=True
+        None, help="file with the token; read again when the token is refused", metavar="FILE", selects_provider=True
     )
     anonymous: bool = option(
-        False, help="send no token: the server uses its own account (auth mode `server`)", selects=True
+        False, help="send no token: the server uses its own account (auth mode `server`)", selects_provider=True
     )
     secure: bool = option(True, help="use TLS when the address has no http:// or https://", env="ARGO_SECURE")
     base_href: str = option("", help="base path of the server", env="ARGO_BASE_HREF", metavar="/PATH")

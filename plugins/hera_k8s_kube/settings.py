@@ -23,10 +23,10 @@ class KubeSettings:
         help="kubeconfig file, or a list of files to merge (default: ~/.kube/config; /dev/null: no kubeconfig)",
         env="KUBECONFIG",
         metavar="FILE[:FILE]",
-        selects=True,
+        selects_provider=True,
     )
     context: str = option(
-        "", help="kubeconfig context to use (default: its current context)", metavar="NAME", selects=True
+        "", help="kubeconfig context to use (default: its current context)", metavar="NAME", selects_provider=True
     )
     volume_claim_name: str = option(
         "",
@@ -72,12 +72,12 @@ class AccountTokenSettings:
         "",
         help="service account whose token is used for the Argo server (default: the one that workflows run as)",
         metavar="NAME",
-        selects=True,
+        selects_provider=True,
     )
     secret: str = option(
         "",
         help="Secret of type kubernetes.io/service-account-token to read the token from, instead of requesting one",
         metavar="NAME",
-        selects=True,
+        selects_provider=True,
     )
     lifetime: int = option(3600, help="lifetime of a requested token in seconds, at least 600", metavar="SECONDS")

@@ -14,7 +14,7 @@ from dependency_injector import containers, providers
 from hera_k8s_utils.checks import preflight, provisioning
 from hera_k8s_utils.checks.runner import Report, Row
 from hera_k8s_utils.config.conversion import parse_pairs
-from hera_k8s_utils.config.options import ResolvedOptions
+from hera_k8s_utils.config.options import ParsedFlags, ResolvedOptions
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.container import building
 from hera_k8s_utils.container.request import ContainerRequest, resolve_for
@@ -125,7 +125,7 @@ class ExperimentContainer(containers.DeclarativeContainer):
 def build_container(
     experiment: Any = None,
     *,
-    argv: Sequence[str] = (),
+    argv: Sequence[str] | ParsedFlags = (),
     environ: Mapping[str, str] | None = None,
     config: Path | str | None = None,
     plugins: PluginManager | None = None,
@@ -171,7 +171,7 @@ class Connection:
 def connect(
     experiment: Any = None,
     *,
-    argv: Sequence[str] = (),
+    argv: Sequence[str] | ParsedFlags = (),
     environ: Mapping[str, str] | None = None,
     config: Path | str | None = None,
     plugins: PluginManager | None = None,
@@ -187,7 +187,7 @@ def connect(
     request = ContainerRequest(
         plugins=plugins,
         experiment=experiment,
-        argv=tuple(argv),
+        argv=argv if isinstance(argv, ParsedFlags) else tuple(argv),
         environ=environ,
         config=config,
         keywords=settings,

@@ -11,7 +11,7 @@ from hera_k8s_utils.config.resolution import resolve
 from hera_k8s_utils.plugins.plugin_options import owners_of, unloaded_plugins
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.config.options import ResolvedOptions
+    from hera_k8s_utils.config.options import ParsedFlags, ResolvedOptions
     from hera_k8s_utils.experiment.model import Experiment
     from hera_k8s_utils.plugins.manager import PluginManager
 
@@ -22,7 +22,7 @@ class ContainerRequest:
 
     plugins: the loaded plugins.
     experiment: FILE[:NAME], an `Experiment`, a Hera Workflow, or None for a container that only talks to servers.
-    argv: flags, as on a command line.
+    argv: flags, as on a command line, or as the command line parsed them.
     environ: environment variables; None for the process's own.
     config: a configuration file; overrides those that are found.
     keywords: options by name, as strong as flags.
@@ -31,7 +31,7 @@ class ContainerRequest:
 
     plugins: PluginManager = field(repr=False)
     experiment: Any = None
-    argv: Sequence[str] = field(default=(), repr=False)
+    argv: Sequence[str] | ParsedFlags = field(default=(), repr=False)
     environ: Mapping[str, str] | None = field(default=None, repr=False)
     config: Path | str | None = None
     keywords: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -52,5 +52,5 @@ def resolve_for(request: ContainerRequest, experiment: Experiment | None = None)
         keywords=request.keywords,
         sites={each.record.name: each.record.defaults for each in plugins.all("sites")},
         unloaded=lambda: unloaded_plugins(plugins),
-        tolerant=request.ignore_unknown,
+        ignore_unknown=request.ignore_unknown,
     )

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from hera_k8s_utils.config.options import ParsedFlags
 from hera_k8s_utils.errors import PluginError
 from hera_k8s_utils.plugins.records import Command
 
@@ -31,7 +32,7 @@ class Session:
     arguments: its own positionals and flags, as its `arguments` function added them.
     options: the effective options; those that only an experiment declares are known to its container, not here.
     plugins: the loaded plugins.
-    argv: the flags of options that were given, also those that only an experiment knows.
+    flags: the flags of options that were given, also those that only an experiment knows.
     environ: environment variables, by default the process's own.
     config: the file named by `--config`.
     output: `json` for `--output json`, else `text`.
@@ -44,7 +45,7 @@ class Session:
     arguments: Namespace
     options: ResolvedOptions
     plugins: PluginManager
-    argv: Sequence[str] = field(default=(), repr=False)
+    flags: ParsedFlags = field(default_factory=ParsedFlags, repr=False)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     config: str | None = None
     output: Literal["text", "json"] = "text"
@@ -56,6 +57,11 @@ class Session:
     def file(self) -> str:
         """FILE[:NAME] of the experiment, for commands that called `experiment_argument`."""
         return str(self.arguments.file)
+
+    @property
+    def argv(self) -> Sequence[str]:
+        """The flags of options as a command line."""
+        return self.flags.argv
 
     @property
     def json(self) -> bool:
@@ -78,7 +84,7 @@ class Session:
 
         return build_container(
             experiment,
-            argv=self.argv,
+            argv=self.flags,
             environ=self.environ,
             config=self.config,
             plugins=self.plugins,

@@ -35,8 +35,8 @@ class CredentialProvider:
     load: (settings, context) -> Credential. Raises `NotApplicable` with the reason when it has nothing to offer,
         any other `HeraK8sError` when it should have worked and did not. Called again to renew.
     priority: among providers that were found rather than asked for, the highest is tried first.
-    settings: its options, an `@option` class; a field declared with `option(..., selects=True)` that the user sets asks
-        for this provider.
+    settings: its options, an `@option` class; setting a field declared with `option(..., selects_provider=True)`
+        selects this provider.
     """
 
     name: str

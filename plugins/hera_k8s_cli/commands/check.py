@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def arguments(parser: ArgumentParser) -> None:
     """What to check, and how patiently."""
     experiment_argument(parser)
-    parser.add_argument("--strict", action="store_true", help="what may not be looked at counts as failed")
+    parser.add_argument("--strict", action="store_true", help="treat unknown (forbidden) checks as failures")
     parser.add_argument(
-        "--wait", default="", metavar="TIME", help="check again until all is well, for so many seconds, or 5m"
+        "--wait", default="", metavar="TIME", help="retry until all checks pass or TIME elapses (90, 5m)"
     )
 
 
@@ -69,7 +69,7 @@ def _report(container: ExperimentContainer, console: Console, patience: float, *
         if not missing or left <= 0:
             return report
         if missing != told:
-            console.say(f"waiting for {missing}")
+            console.info(f"waiting for {missing}")
             told = missing
         time.sleep(min(pause, left))
         pause = min(5.0, pause * 1.5)
@@ -78,7 +78,7 @@ def _report(container: ExperimentContainer, console: Console, patience: float, *
 COMMAND = Command(
     name="check",
     run=run,
-    summary="look at everything that a run needs; submit nothing",
+    summary="check everything that a run needs, without submitting",
     example="hera-k8s check\nhera-k8s check script.py:w --strict --wait 5m",
     arguments=arguments,
 )

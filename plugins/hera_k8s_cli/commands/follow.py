@@ -71,13 +71,13 @@ def run(session: Session) -> int:
     with session.container(None, **target.settings) as container, explain_missing_run(target):
         container.engine()
         settle(target, container, patience=min(SETTLED, timeout or SETTLED), say=console.warning)
-        console.say(f"following {target.name} on {whereabouts(container)}; Ctrl-C leaves it running")
+        console.info(f"following {target.name} on {whereabouts(container)}; Ctrl-C leaves it running")
         return see_through(target, console, container, timeout)
 
 
 def whereabouts(container: ExperimentContainer) -> str:
     """Where the engine in use is, and as whom: `argo.univ.example, namespace vcity, as jdoe`."""
-    from hera_k8s_cli.terminal.console import describe_platform
+    from hera_k8s_cli.terminal.report import describe_platform
     from hera_k8s_utils.checks.preflight import head
 
     lines = head(container.platforms(), container.context())
@@ -212,7 +212,7 @@ def _observer(
 COMMAND = Command(
     name="follow",
     run=run,
-    summary="come back to a run and end as it ends",
+    summary="attach to a run; exit with its status",
     example="hera-k8s follow\nhera-k8s follow k3f9 --timeout 10m",
     arguments=arguments,
 )

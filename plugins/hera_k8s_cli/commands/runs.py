@@ -27,10 +27,10 @@ _UNACCEPTED = {
 
 def arguments(parser: ArgumentParser) -> None:
     """Where to look, and how far back."""
-    parser.add_argument("--server", action="store_true", help="ask the server instead of the records in --runs-dir")
+    parser.add_argument("--server", action="store_true", help="list runs on the server instead of those in --runs-dir")
     parser.add_argument("--experiment", default="", metavar="NAME", help="only runs of this experiment")
     parser.add_argument(
-        "--limit", type=int, default=20, metavar="N", help="at most so many, the newest first (default: %(default)s)"
+        "--limit", type=int, default=20, metavar="N", help="maximum number, newest first (default: %(default)s)"
     )
 
 
@@ -89,7 +89,7 @@ def _on_server(session: Session, experiment: str, limit: int, console: Console) 
     selector = f"{EXPERIMENT_LABEL}={experiment}" if experiment else RUN_LABEL
     with session.container(None) as container:
         container.engine()
-        console.say(whereabouts(container))
+        console.info(whereabouts(container))
         found = list(container.engine().runs(label_selector=selector, limit=limit))
     rows = [
         {
@@ -110,7 +110,7 @@ def _table(rows: list[Json], console: Console, *, server: bool) -> None:
     from hera_k8s_utils.formatting import align_columns, parse_timestamp, run_time, time_ago
 
     if not rows:
-        console.say("no run" + (" on the server" if server else " is recorded here"))
+        console.info("no run" + (" on the server" if server else " is recorded here"))
         console.hint("hera-k8s runs --server" if not server else "hera-k8s run")
         return
     head = ("RUN", "EXPERIMENT", "PHASE", "DONE", "WHEN", "TOOK")
@@ -134,7 +134,7 @@ def _table(rows: list[Json], console: Console, *, server: bool) -> None:
 COMMAND = Command(
     name="runs",
     run=run,
-    summary="list the runs that are recorded here, or those on the server",
+    summary="list recorded runs, or those on the server",
     example="hera-k8s runs\nhera-k8s runs --server --experiment logistic-map",
     arguments=arguments,
 )

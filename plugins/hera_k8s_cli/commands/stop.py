@@ -46,7 +46,7 @@ def run(session: Session) -> int:
         return _nothing_left(over.phase, target, console)
     if console.json:
         console.document({"workflow": target.name, "asked": "terminate" if terminate else "stop"})
-    console.result(console.out.signs.passed, f" asked {target.name} on {where} to stop{consequence}")
+    console.result(console.out.glyphs.passed, f" asked {target.name} on {where} to stop{consequence}")
     console.hint(target.come_back)
     return 0
 
@@ -61,7 +61,7 @@ def _consequence(runs: Sequence[str], *, terminate: bool) -> str:
 def _nothing_left(phase: str, target: RunHandle, console: Console) -> int:
     if console.json:
         console.document({"workflow": target.name, "asked": "", "phase": phase})
-    console.say(f"{target.name} is over, it {_ENDED.get(phase, phase)}: nothing is left to stop")
+    console.info(f"{target.name} is over, it {_ENDED.get(phase, phase)}: nothing is left to stop")
     return 0
 
 

@@ -141,16 +141,16 @@ class Follower:
             self.console.warning(text)
             said_before = self.related(text) if self.related is not None else ""
             if said_before:
-                self.console.say(f"  {said_before}")
+                self.console.info(f"  {said_before}")
         line = lines.line(time.monotonic()) if lines is not None and not self.console.json else None
         if line is not None:
-            self.console.say(line)
+            self.console.info(line)
 
     def _tell_loss(self, error: HeraK8sError) -> None:
         if isinstance(error, PlatformError) and error.trouble is ErrorKind.MISSING:
             return
         log.debug("following %s failed", self.name, exc_info=error)
-        self.console.warning(f"{self.name} is out of sight, and goes on; {self.come_back} comes back")
+        self.console.warning(f"lost connection to {self.name}; it is still running. Reattach: {self.come_back}")
 
 
 def left_running(name: str, come_back: str, stop: str) -> Interrupted:

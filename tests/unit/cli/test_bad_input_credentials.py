@@ -299,7 +299,7 @@ def test_a_token_that_cannot_be_renewed_leaves_the_run_and_says_how_to_come_back
     argo.on("GET", EVENTS, end_of_the_token)
     told = hera("run", "--run-id", "r1")
     assert told.code == 9
-    assert "hello-r1 is out of sight, and goes on" in told.err
+    assert "lost connection to hello-r1; it is still running" in told.err
     assert "hera-k8s follow r1" in told.err
     assert "401" in told.err
     assert "outcome" not in record("r1")

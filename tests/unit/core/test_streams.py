@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PLACES = {
     "core/hera_k8s_utils/streams.py": {"sys.stdout", "sys.stderr"},
     "plugins/hera_k8s_cli/terminal/console.py": {"sys.stdout", "sys.stderr", "rich"},
+    "plugins/hera_k8s_cli/terminal/stream.py": {"rich"},
     "plugins/hera_k8s_cli/main.py": {"sys.stdout", "sys.stderr"},
     "core/hera_k8s_utils/stderr_logging.py": {"sys.stderr", "StreamHandler"},
     "plugins/hera_k8s_cli/runs/progress.py": {"rich"},

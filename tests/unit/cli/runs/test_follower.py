@@ -68,7 +68,7 @@ def test_a_lost_server_is_said_with_the_way_back() -> None:
     follower = Follower(Script(then=fail), "trial-k3f9", console, TaskProgress(), come_back="hera-k8s follow k3f9")  # type: ignore[arg-type]
     with pytest.raises(PlatformError):
         follower.run()
-    assert "goes on; hera-k8s follow k3f9 comes back" in err.getvalue()
+    assert "it is still running. Reattach: hera-k8s follow k3f9" in err.getvalue()
 
 
 def test_a_deleted_run_keeps_its_last_phase() -> None:
