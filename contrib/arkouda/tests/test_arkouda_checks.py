@@ -10,7 +10,7 @@ import pytest
 from arkouda_cluster import ACCOUNT, NAMESPACE, ArkoudaSandbox, arkouda_sandbox, context_of, kubeconfig_of, ssh_secret
 from arkouda_contract import DEPLOYMENT
 from hera_k8s_arkouda import checks
-from hera_k8s_arkouda.capacity import free_places
+from hera_k8s_arkouda.capacity import pods_that_fit
 from hera_k8s_arkouda.experiments import experiment_for
 from hera_k8s_arkouda.install import installation
 from hera_k8s_arkouda.plugin import resource_checkers
@@ -124,8 +124,8 @@ class TestInstalled(OnTheSandbox):
 def test_each_way_in_which_a_secret_of_keys_is_unfit_is_told(context: Context) -> None:
     unfit = {
         "empty-pub": ({"id_rsa.pub": ""}, "lacks id_rsa.pub"),
-        "swapped": ({"id_rsa": "ssh-rsa AAAA"}, "id_rsa is no private key"),
-        "twice": ({"id_rsa.pub": "-----BEGIN KEY"}, "id_rsa.pub is no public key"),
+        "swapped": ({"id_rsa": "ssh-rsa AAAA"}, "id_rsa is not a private key"),
+        "twice": ({"id_rsa.pub": "-----BEGIN KEY"}, "id_rsa.pub is not a public key"),
     }
     for name, (data, told) in unfit.items():
         context.kubernetes.apply("v1", "secrets", name, ssh_secret(name, **data))
@@ -140,9 +140,9 @@ def test_each_way_in_which_a_secret_of_keys_is_unfit_is_told(context: Context) -
 def test_a_secret_that_holds_no_token_of_the_account_is_told_from_one_that_does(context: Context) -> None:
     context.kubernetes.apply("v1", "secrets", "opaque", ssh_secret("opaque"))
     opaque = checks.check_token(None, context, TokenSecret("token", bound="opaque", account=ACCOUNT))
-    assert "is of type Opaque" in opaque.detail
+    assert "has the type Opaque" in opaque.detail
     other = checks.check_token(None, context, TokenSecret("token", bound=ACCOUNT, account="another"))
-    assert f"holds the token of {ACCOUNT}, that of another is wanted" in other.detail
+    assert f"holds the token of {ACCOUNT}, not of another" in other.detail
     missing = checks.check_token(None, context, TokenSecret("token", bound="nowhere", account=ACCOUNT))
     assert "kubernetes.io/service-account.name" in missing.hint
 
@@ -250,18 +250,18 @@ def pod(where: str, cpu: str, memory: str, phase: str = "Running") -> Json:
 
 def test_places_are_counted_node_by_node() -> None:
     nodes = [node("a", "4", "8Gi"), node("b", "2", "8Gi")]
-    assert free_places(nodes, [], "1500m", "1Gi") == 3, "what is left on two nodes makes no pod on either"
-    assert free_places(nodes, [pod("a", "3", "1Gi")], "1500m", "1Gi") == 1
-    assert free_places(nodes, [pod("a", "3", "1Gi", "Succeeded")], "1500m", "1Gi") == 3
-    assert free_places(nodes, [], "1", "6Gi") == 2, "memory counts, too"
+    assert pods_that_fit(nodes, [], "1500m", "1Gi") == 3, "what is left on two nodes makes no pod on either"
+    assert pods_that_fit(nodes, [pod("a", "3", "1Gi")], "1500m", "1Gi") == 1
+    assert pods_that_fit(nodes, [pod("a", "3", "1Gi", "Succeeded")], "1500m", "1Gi") == 3
+    assert pods_that_fit(nodes, [], "1", "6Gi") == 2, "memory counts, too"
 
 
 def test_nodes_that_take_no_pods_do_not_count() -> None:
     tainted = node("t", "64", "64Gi", taints=[{"key": "gpu", "effect": "NoSchedule"}])
     cordoned = node("c", "64", "64Gi", unschedulable=True)
     away = {**node("n", "64", "64Gi"), "status": {"allocatable": {"cpu": "64"}, "conditions": []}}
-    assert free_places([tainted, cordoned, away, node("a", "1", "1Gi")], [], "1", "1Gi") == 1
-    assert free_places([{"metadata": {"name": "silent"}}], [], "1", "1Gi") is None
+    assert pods_that_fit([tainted, cordoned, away, node("a", "1", "1Gi")], [], "1", "1Gi") == 1
+    assert pods_that_fit([{"metadata": {"name": "silent"}}], [], "1", "1Gi") is None
 
 
 @pytest.mark.parametrize(

@@ -9,22 +9,22 @@ from xml.etree import ElementTree
 import pytest
 from arkouda_contract import tasks
 from arkouda_support import PROJECT
-from hera_k8s_arkouda.graph_svg import PICTURES, picture
+from hera_k8s_arkouda.graph_svg import GRAPH_FILES, draw
 from hera_k8s_arkouda.templates import template_bodies
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.mark.parametrize(("name", "file"), PICTURES.items())
+@pytest.mark.parametrize(("name", "file"), GRAPH_FILES.items())
 def test_the_picture_is_up_to_date(name: str, file: str) -> None:
     written = (PROJECT / "docs" / file).read_text(encoding="utf-8")
-    assert written == picture(template_bodies()[name]), "python -m hera_k8s_arkouda.graph_svg docs"
+    assert written == draw(template_bodies()[name]), "python -m hera_k8s_arkouda.graph_svg docs"
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", GRAPH_FILES)
 def test_every_task_has_a_box_and_no_two_boxes_overlap(name: str) -> None:
     body = template_bodies()[name]
-    drawn = ElementTree.fromstring(picture(body))
+    drawn = ElementTree.fromstring(draw(body))
     groups = drawn.findall(f"{SVG}g")
     assert {group.findtext(f"{SVG}text") for group in groups} == set(tasks(body))
     boxes = [place(group.find(f"{SVG}rect")) for group in groups]
@@ -38,7 +38,7 @@ def test_every_task_has_a_box_and_no_two_boxes_overlap(name: str) -> None:
 
 def test_the_readme_shows_them() -> None:
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    assert all(f"docs/{file}" in readme for file in PICTURES.values())
+    assert all(f"docs/{file}" in readme for file in GRAPH_FILES.values())
 
 
 def test_what_the_readme_says_in_python_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ from arkouda_contract import DEPLOYMENT, SUBJECTS, VALUES, filled, objects, task
 from arkouda_support import README_VARIABLES, Command
 from hera_k8s_arkouda import launch
 from hera_k8s_arkouda.install import installation
-from hera_k8s_arkouda.rights import account_objects, in_namespace
+from hera_k8s_arkouda.permissions import account_objects, in_namespace
 from hera_k8s_arkouda.templates import template_bodies
 from hera_k8s_arkouda.workflows import cron_workflow, workflow
 from machine import require

@@ -141,7 +141,7 @@ def test_a_whole_life_of_an_instance(run: Command, kubernetes: Kubernetes) -> No
     assert left(kubernetes) == before
     once_more = run("delete", "--yes")
     assert once_more.code == 0
-    assert f"nothing of {INSTANCE} in {NAMESPACE} is there" in once_more.out
+    assert f"nothing of {INSTANCE} in {NAMESPACE} exists" in once_more.out
     assert run("status").code == 5
 
 
@@ -209,7 +209,7 @@ def test_whoever_may_only_run_workflows_deploys_and_deletes_all_the_same(
     assert "create or apply Deployment" in told.out
     assert "not ours to look at (403)" in told.err
     status = run("status", variables=theirs)
-    assert (status.code, "unseen   Deployment" in status.out) == (5, True)
+    assert (status.code, "unknown  Deployment" in status.out) == (5, True)
     gone = run("delete", "--yes", variables=theirs)
     assert gone.code == 0, gone.err
     assert "could not be seen" in gone.out
@@ -237,7 +237,7 @@ def test_on_a_cluster_that_knows_no_monitors_the_rest_is_deleted_unasked(run: Co
     finally:
         kubernetes.create(*definitions, definition, scope="cluster")
     assert told.code == 0, told.err
-    assert "the cluster does not know the kind" in told.err
+    assert "the cluster does not have this kind" in told.err
     assert f"removed Service {INSTANCE}-locale-ssh" in told.out
     assert "ServiceMonitor" not in told.out
 

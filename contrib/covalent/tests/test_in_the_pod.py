@@ -46,7 +46,7 @@ class Ran:
         """What its log says came of the task."""
         block = results.from_log(self.log.splitlines(), SEALING.nonce)
         assert block is not None, self.stderr
-        return results.unsealed(block, SEALING.key)
+        return results.unseal(block, SEALING.key)
 
 
 def wanted() -> manifests.TaskSpec:
@@ -345,10 +345,10 @@ def test_an_outcome_sealed_with_another_key_is_not_read(pod: Callable[..., Ran])
     ran = pod(packed(lambda: 1))
     block = results.from_log(ran.log.splitlines(), SEALING.nonce)
     assert block is not None
-    with pytest.raises(TaskFailed, match="is not believed"):
-        results.unsealed(block, b"another")
-    with pytest.raises(TaskFailed, match="is not believed"):
-        results.unsealed(block.replace(b'"done"', b'"good"'), SEALING.key)
+    with pytest.raises(TaskFailed, match="is not authentic"):
+        results.unseal(block, b"another")
+    with pytest.raises(TaskFailed, match="is not authentic"):
+        results.unseal(block.replace(b'"done"', b'"good"'), SEALING.key)
 
 
 def test_lines_of_another_task_are_not_taken_for_an_outcome(pod: Callable[..., Ran]) -> None:

@@ -16,7 +16,7 @@ pytest.importorskip("covalent_kubernetes_plugin", reason="needs hera-k8s-covalen
 import covalent as ct
 import toml
 from covalent.executor import _executor_manager
-from covalent_kubernetes_plugin.cluster import Where
+from covalent_kubernetes_plugin.cluster import ClusterSelection
 from covalent_kubernetes_plugin.k8s import KubernetesExecutor
 from covalent_kubernetes_plugin.names import job_name, label_value
 
@@ -131,10 +131,13 @@ def test_what_can_never_be_used_is_said_where_the_lattice_is_written(setting: An
 
 
 def test_the_default_kubeconfig_stands_for_what_kubectl_would_take() -> None:
-    assert Where("~/.kube/config", "", "").options == {}
-    assert Where("", "", "").options == {}
-    assert Where("~/other", "minikube", "").options["k8s_config_file"].endswith("/other")
-    assert Where("~/.kube/config", "minikube", "lab").options == {"k8s_context": "minikube", "namespace": "lab"}
+    assert ClusterSelection("~/.kube/config", "", "").options == {}
+    assert ClusterSelection("", "", "").options == {}
+    assert ClusterSelection("~/other", "minikube", "").options["k8s_config_file"].endswith("/other")
+    assert ClusterSelection("~/.kube/config", "minikube", "lab").options == {
+        "k8s_context": "minikube",
+        "namespace": "lab",
+    }
 
 
 def test_job_names_are_those_of_the_first_plugin_made_to_fit() -> None:

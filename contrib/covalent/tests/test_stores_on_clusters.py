@@ -57,7 +57,7 @@ def test_an_outcome_that_the_pod_did_not_write_is_not_read(
             file.write(b"0" * 64 + b'\n{"state": "done"}\n')
         os.kill(os.getppid(), 9)  # the runner, so that it writes none itself
 
-    with pytest.raises(TaskFailed, match="is not believed"):
+    with pytest.raises(TaskFailed, match="is not authentic"):
         asyncio.run(dispatcher.run(executor(data_store=f"claim:data@{claim}"), forge))
 
 
@@ -124,7 +124,7 @@ def test_a_store_that_cannot_be_read_for_a_moment_costs_no_result(
 def test_a_store_that_cannot_be_read_keeps_the_outcome_and_the_error_says_where_it_is(
     broken: Any, claim: Path, nothing_left: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(k8s, "_LOOKS", 2)  # one second rather than one minute
+    monkeypatch.setattr(k8s, "_OUTCOME_ATTEMPTS", 2)  # one second rather than one minute
 
     async def work() -> Any:
         running, seen = await broken()

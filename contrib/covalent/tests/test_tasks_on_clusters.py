@@ -325,7 +325,7 @@ def test_the_pod_asks_for_what_was_set_and_is_run_once(
         )
         name = f"{JOBS.format(each_cluster.namespace)}/job-{dispatcher.dispatch_id}-0"
         found = await asyncio.to_thread(each_cluster.kube.until, name, lambda job: bool(job))
-        with pytest.raises(Exception, match="cannot begin"):
+        with pytest.raises(Exception, match="cannot start"):
             await running
         return found
 

@@ -168,7 +168,7 @@ def test_a_dry_run_needs_no_server(hera: CommandLine, work: Path) -> None:
     (work / "lines.txt").write_text("echo a\n")
     done = hera("jobs", "submit", "lines.txt", "--dry_run")
     assert done.code == 0, done.err
-    assert "No server was asked" in done.out
+    assert "no server was contacted" in done.out
 
 
 @pytest.mark.parametrize(
@@ -202,13 +202,13 @@ def test_identifiers_that_look_alike_stay_apart(hera: CommandLine, work: Path) -
     ("words", "said"),
     [
         (("--k8s-image", "Not An Image"), "is no image"),
-        (("--k8s-mount-path", "relative"), "an absolute path below the root is wanted"),
-        (("--k8s-mount-path", "/"), "an absolute path below the root is wanted"),
-        (("--ncores", "0"), "at least 1 is wanted"),
-        (("--memory", "-5"), "at least 1 is wanted"),
+        (("--k8s-mount-path", "relative"), "it must be an absolute path below /"),
+        (("--k8s-mount-path", "/"), "it must be an absolute path below /"),
+        (("--ncores", "0"), "it must be at least 1"),
+        (("--memory", "-5"), "it must be at least 1"),
         (("--maxConcurrent", "0"), "nothing would ever run"),
-        (("--ntest", "0"), "there is no command line"),
-        (("--output", "../elsewhere"), "a directory on the claim is wanted"),
+        (("--ntest", "0"), "no command lines are given"),
+        (("--output", "../elsewhere"), "it must be a directory on the claim"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_a_server_is_asked(
@@ -289,7 +289,7 @@ def test_the_same_batch_again_runs_nothing_twice(helper: Helper) -> None:
     helper("submit", file, "--wait")
     again = helper("submit", file, "--wait")
     assert "0 of 2 jobs submitted" in again.err
-    assert "2 were there before" in again.err
+    assert "2 already existed" in again.err
     assert (helper.claims / "ntuples-claim" / "ran").read_text() == "ran\n" * 2
 
 
@@ -308,13 +308,13 @@ def test_only_what_is_missing_is_submitted_again(helper: Helper, api: Api) -> No
     before = log.read_text()
     until(lambda: time.time() - log.stat().st_mtime > 1.1)  # Kubernetes tells whole seconds
     again = helper("submit", file, "--retries", "0", "--checkmissing", "--wait")
-    assert "1 of 3 outputs are there (33 %), 2 are missing" in again.err
+    assert "1 of 3 outputs exist (33 %), 2 are missing" in again.err
     assert "2 of 2 jobs submitted" in again.err
     assert "3 jobs: 3 succeeded" in again.out
     assert (helper.claims / "ntuples-claim" / "ran").read_text() == "ran\n"
     assert log.read_text() not in ("", before), "the log is that of the last try"
     last = helper("submit", file, "--retries", "0", "--checkmissing")
-    assert "3 of 3 outputs are there (100 %), 0 are missing" in last.err
+    assert "3 of 3 outputs exist (100 %), 0 are missing" in last.err
     assert "nothing is missing" in last.err
     assert jobs_of(api, helper, "app=submission-helper-look") == []
 
@@ -333,7 +333,7 @@ def test_an_output_is_not_there_because_an_earlier_line_had_left_one(helper: Hel
     file = helper.lines("true", "exit 1")
     until(lambda: helper("submit", file, "--retries", "0", "--wait", code=None).code == 8)  # once the first are gone
     again = helper("submit", file, "--retries", "0", "--checkmissing", code=0)
-    assert "1 of 2 outputs are there (50 %), 1 is missing" in again.err
+    assert "1 of 2 outputs exist (50 %), 1 is missing" in again.err
 
 
 def test_a_line_does_not_run_while_an_earlier_output_cannot_be_told_from_its_own(helper: Helper) -> None:
@@ -496,7 +496,7 @@ def test_two_hundred_jobs_killed_cancelled_and_resumed_are_each_counted_right(he
 
     done = helper(*batch, "--wait", code=8)
     assert f"{many - kept} of {many} jobs submitted" in done.err
-    assert "200 jobs: 100 succeeded, 100 failed; 120 were tried again" in done.out
+    assert "200 jobs: 100 succeeded, 100 failed; 120 were retried" in done.out
     runs = Counter({path.name: len(path.read_text().split()) for path in (files / "ran").iterdir()})
     assert sorted(runs) == [f"shj-lines-{number:05d}" for number in range(many)]
     assert {runs[f"shj-lines-{number:05d}"] for number in range(0, many, 2)} == {1}

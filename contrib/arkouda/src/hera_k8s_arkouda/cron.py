@@ -1,4 +1,4 @@
-"""Times of schedules: five fields of cron, checked before a controller that would only say so in a status sees them."""
+"""Cron schedules, checked early: Argo's controller would report an error only in a status."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ _NICKNAMES: Final = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@
 
 
 def check_schedule(text: str) -> str:
-    """A warning about a schedule that is right and perhaps not meant, or an empty text.
+    """A warning about a valid schedule that is probably not intended, or an empty text.
 
-    Raises `OptionsError` for one that no controller takes.
+    Raises `OptionsError` for an invalid schedule.
     """
     if text in _NICKNAMES:
         return ""
     fields = text.split()
     if len(fields) != len(_FIELDS):
-        raise _wrong(text, f"{len(fields)} fields; minute, hour, day of the month, month, day of the week are wanted")
+        raise _invalid(text, f"{len(fields)} fields instead of minute, hour, day of the month, month, day of the week")
     for field, (name, low, high, words) in zip(fields, _FIELDS, strict=True):
         for part in field.lower().split(","):
             if not _fits(part, low, high, words):
-                raise _wrong(text, f"{part!r} is no {name} ({low} to {high})")
+                raise _invalid(text, f"{part!r} is not a {name} ({low} to {high})")
     if fields[0] in ("*", "*/1", "0-59"):
         hour = "each minute" if fields[1] == "*" else f"each minute of hour {fields[1]}"
-        return f"{text!r} happens {hour}: for once an hour the first field is a number"
+        return f"{text!r} fires {hour}; for once an hour, the first field is a number"
     return ""
 
 
 def check_timezone(name: str) -> None:
-    """Raise `OptionsError` for a name that is no time zone. Where there is no table of zones, any name is taken."""
+    """Raise `OptionsError` for an unknown time zone. Without a database of zones, any name is accepted."""
     known = zoneinfo.available_timezones()
     if known and name not in known:
-        raise OptionsError(f"{name!r} is no time zone", hint="a name of the tz database, such as Europe/Paris")
+        raise OptionsError(f"unknown time zone {name!r}", hint="use a name of the tz database, such as Europe/Paris")
 
 
 def _fits(part: str, low: int, high: int, words: tuple[str, ...]) -> bool:
@@ -64,5 +64,5 @@ def _number(word: str, low: int, words: tuple[str, ...]) -> int | None:
     return int(word) if word.isdigit() else None
 
 
-def _wrong(text: str, found: str) -> OptionsError:
-    return OptionsError(f"{text!r} is no schedule", found=found, hint='"0 06 * * *" is each day at 6 o\'clock')
+def _invalid(text: str, found: str) -> OptionsError:
+    return OptionsError(f"{text!r} is not a schedule", found=found, hint='"0 06 * * *" is each day at 6 o\'clock')

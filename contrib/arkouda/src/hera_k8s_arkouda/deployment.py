@@ -1,6 +1,6 @@
-"""What is deployed: an Arkouda instance, and the exporter of one that runs elsewhere, each as a frozen record.
+"""Arkouda instances and exporters, each as a frozen record.
 
-Every field is a parameter of a workflow template; `parameters()` gives them by the templates' names for them.
+Every field is a parameter of a workflow template; `parameters()` returns them by the template's names.
 """
 
 from __future__ import annotations
@@ -10,22 +10,41 @@ from typing import ClassVar, Final
 
 from hera_k8s_arkouda.fields import LOG_LEVELS, PULL_POLICIES, ValidationErrors
 
-ANYWHERE: Final = "https://kubernetes.default.svc"
-"""The API server as every pod of an ordinary cluster reaches it."""
-LONGEST_INSTANCE: Final = 63 - len("-locale-launch-script")
-"""Characters of an instance's name: the longest name that is made of it is the value of a label, too."""
+IN_CLUSTER_URL: Final = "https://kubernetes.default.svc"
+"""URL of the API server for the pods of an ordinary cluster."""
+MAX_INSTANCE_NAME: Final = 63 - len("-locale-launch-script")
+"""Characters of an instance's name: the longest name derived from it is also a label value."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArkoudaDeployment:
     """One Arkouda instance on Kubernetes: a server and its locales.
 
-    number_of_locales: pods of the Deployment. total_number_of_locales: those and the server, which is a locale itself;
-    None stands for one more than the former. cpu_cores, memory: of each pod. chpl_mem_max: bytes that a locale may use.
-    prometheus_match_label: `key: value`, by which a Prometheus finds the ServiceMonitor; needed with collect_metrics.
+    instance_name: prefix of the names of all objects.
+    release_version: release of Arkouda, the tag of its images.
+    namespace: namespace of the instance.
+    serviceaccount_name: service account that Arkouda registers its services with.
+    ssh_secret: Secret with `id_rsa` and `id_rsa.pub`.
+    number_of_locales: pods of the locale Deployment.
+    cpu_cores: CPU of each pod, as a quantity.
+    memory: memory of each pod, as a quantity.
+    chpl_mem_max: bytes that a locale may use for arrays.
+    serviceaccount_token_name: Secret with the token of `serviceaccount_name`.
+    total_number_of_locales: locales including the server; None: `number_of_locales` + 1.
+    kubernetes_url: URL of the Kubernetes API for pods.
+    prometheus_match_label: `key: value`, the label that Prometheus selects ServiceMonitors by; required with
+        collect_metrics.
+    launcher: label of the metrics.
+    log_level: `LogLevel.INFO` or `INFO`, ...
+    image_pull_policy: `Always`, `IfNotPresent` or `Never`.
+    mem_track: whether the server tracks its memory.
+    collect_metrics: whether metrics are offered to Prometheus.
+    metrics_polling_interval: seconds.
+    chpl_num_threads_per_locale: threads of each locale.
+    user, uid, group, gid: user and group that Arkouda runs as.
     ready_timeout: seconds until all locales must be ready.
 
-    Raises `OptionsError` naming every field that does not fit.
+    Raises `OptionsError` naming every invalid field.
     """
 
     template: ClassVar[str] = "deploy-arkouda-on-kubernetes"
@@ -41,7 +60,7 @@ class ArkoudaDeployment:
     chpl_mem_max: int
     serviceaccount_token_name: str = "arkouda-serviceaccount-token"  # noqa: S105  a name
     total_number_of_locales: int | None = None
-    kubernetes_url: str = ANYWHERE
+    kubernetes_url: str = IN_CLUSTER_URL
     prometheus_match_label: str = ""
     launcher: str = "kubernetes"
     log_level: str = "LogLevel.INFO"
@@ -61,37 +80,37 @@ class ArkoudaDeployment:
             object.__setattr__(self, "total_number_of_locales", self.number_of_locales + 1)
         if not self.log_level.startswith("LogLevel.") and self.log_level.upper() in LOG_LEVELS:
             object.__setattr__(self, "log_level", f"LogLevel.{self.log_level.upper()}")
-        problems = ValidationErrors("the Arkouda instance")
-        problems.service("instance_name", self.instance_name, longest=LONGEST_INSTANCE)
-        problems.tag("release_version", self.release_version)
-        problems.service("namespace", self.namespace)
-        problems.object_name("serviceaccount_name", self.serviceaccount_name)
-        problems.object_name("serviceaccount_token_name", self.serviceaccount_token_name)
-        problems.object_name("ssh_secret", self.ssh_secret)
-        problems.count("number_of_locales", self.number_of_locales)
+        errors = ValidationErrors("the Arkouda instance")
+        errors.service("instance_name", self.instance_name, max_length=MAX_INSTANCE_NAME)
+        errors.tag("release_version", self.release_version)
+        errors.service("namespace", self.namespace)
+        errors.object_name("serviceaccount_name", self.serviceaccount_name)
+        errors.object_name("serviceaccount_token_name", self.serviceaccount_token_name)
+        errors.object_name("ssh_secret", self.ssh_secret)
+        errors.count("number_of_locales", self.number_of_locales)
         if isinstance(self.number_of_locales, int):
             total = self.total_number_of_locales or 0
-            problems.count("total_number_of_locales", total, most=self.number_of_locales + 1)
-        problems.quantity("cpu_cores", self.cpu_cores, "2000m")
-        problems.quantity("memory", self.memory, "2048Mi")
-        problems.count("chpl_mem_max", self.chpl_mem_max)
-        problems.url("kubernetes_url", self.kubernetes_url)
+            errors.count("total_number_of_locales", total, maximum=self.number_of_locales + 1)
+        errors.quantity("cpu_cores", self.cpu_cores, "2000m")
+        errors.quantity("memory", self.memory, "2048Mi")
+        errors.count("chpl_mem_max", self.chpl_mem_max)
+        errors.url("kubernetes_url", self.kubernetes_url)
         if self.collect_metrics or self.prometheus_match_label:
-            problems.label("prometheus_match_label", self.prometheus_match_label)
-        problems.label_value("launcher", self.launcher)
-        problems.one_of("log_level", self.log_level, tuple(f"LogLevel.{level}" for level in LOG_LEVELS))
-        problems.one_of("image_pull_policy", self.image_pull_policy, PULL_POLICIES)
-        problems.count("metrics_polling_interval", self.metrics_polling_interval)
-        problems.count("chpl_num_threads_per_locale", self.chpl_num_threads_per_locale)
-        problems.account("user", self.user)
-        problems.account("group", self.group)
-        problems.count("uid", self.uid, most=2**31 - 2)
-        problems.count("gid", self.gid, most=2**31 - 2)
-        problems.count("ready_timeout", self.ready_timeout)
-        problems.raise_if_any("hera-k8s arkouda deploy --help lists flags and variables")
+            errors.label("prometheus_match_label", self.prometheus_match_label)
+        errors.label_value("launcher", self.launcher)
+        errors.one_of("log_level", self.log_level, tuple(f"LogLevel.{level}" for level in LOG_LEVELS))
+        errors.one_of("image_pull_policy", self.image_pull_policy, PULL_POLICIES)
+        errors.count("metrics_polling_interval", self.metrics_polling_interval)
+        errors.count("chpl_num_threads_per_locale", self.chpl_num_threads_per_locale)
+        errors.account("user", self.user)
+        errors.account("group", self.group)
+        errors.count("uid", self.uid, maximum=2**31 - 2)
+        errors.count("gid", self.gid, maximum=2**31 - 2)
+        errors.count("ready_timeout", self.ready_timeout)
+        errors.raise_if_any("hera-k8s arkouda deploy --help lists flags and variables")
 
     def parameters(self) -> dict[str, str]:
-        """The arguments of the template, by its names, as the texts that Argo passes."""
+        """The arguments of the template by name, as text."""
         return {
             "arkouda-serviceaccount-name": self.serviceaccount_name,
             "arkouda-serviceaccount-token-name": self.serviceaccount_token_name,
@@ -108,8 +127,8 @@ class ArkoudaDeployment:
             "arkouda-namespace": self.namespace,
             "arkouda-log-level": self.log_level,
             "image-pull-policy": self.image_pull_policy,
-            "mem-track": _switch(self.mem_track),
-            "collect-metrics": _switch(self.collect_metrics),
+            "mem-track": _bool_text(self.mem_track),
+            "collect-metrics": _bool_text(self.collect_metrics),
             "metrics-polling-interval-seconds": str(self.metrics_polling_interval),
             "prometheus-match-label": self.prometheus_match_label or "unused: unused",
             "launcher": self.launcher,
@@ -123,40 +142,51 @@ class ArkoudaDeployment:
 
 @dataclass(frozen=True, kw_only=True)
 class ArkoudaDeletion:
-    """The instance that is to be deleted. collect_metrics: whether it has a ServiceMonitor, whose kind must exist then.
+    """The instance to delete.
 
-    Raises `OptionsError` naming every field that does not fit.
+    instance_name: name of the instance.
+    kubernetes_url: URL of the Kubernetes API for pods.
+    collect_metrics: whether to delete a ServiceMonitor; the cluster must then have this kind.
+
+    Raises `OptionsError` naming every invalid field.
     """
 
     template: ClassVar[str] = "delete-arkouda-on-kubernetes"
 
     instance_name: str
-    kubernetes_url: str = ANYWHERE
+    kubernetes_url: str = IN_CLUSTER_URL
     collect_metrics: bool = True
 
     def __post_init__(self) -> None:
-        problems = ValidationErrors("the Arkouda instance")
-        problems.service("instance_name", self.instance_name, longest=LONGEST_INSTANCE)
-        problems.url("kubernetes_url", self.kubernetes_url)
-        problems.raise_if_any("hera-k8s arkouda delete --help lists flags and variables")
+        errors = ValidationErrors("the Arkouda instance")
+        errors.service("instance_name", self.instance_name, max_length=MAX_INSTANCE_NAME)
+        errors.url("kubernetes_url", self.kubernetes_url)
+        errors.raise_if_any("hera-k8s arkouda delete --help lists flags and variables")
 
     def parameters(self) -> dict[str, str]:
-        """The arguments of the template, by its names."""
+        """The arguments of the template by name."""
         return {
             "arkouda-instance-name": self.instance_name,
             "kubernetes-api-url": self.kubernetes_url,
-            "collect-metrics": _switch(self.collect_metrics),
+            "collect-metrics": _bool_text(self.collect_metrics),
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArkoudaExporter:
-    """An exporter of metrics for an Arkouda that runs elsewhere, under Slurm for instance.
+    """An exporter of metrics for an Arkouda that runs elsewhere, for example under Slurm.
 
-    server_name, metrics_service_host, metrics_service_port: the Arkouda server and where it offers its metrics.
-    polling_interval: seconds between two looks at them.
+    app_name: name of the exporter's Deployment.
+    service_name: name of its Service.
+    release_version: tag of its image.
+    server_name: name of the Arkouda server.
+    metrics_service_host: host of the server's metrics.
+    prometheus_match_label: `key: value`, the label that Prometheus selects ServiceMonitors by.
+    metrics_service_port: port of the server's metrics.
+    polling_interval: seconds between two readings.
+    launcher: label of the metrics.
 
-    Raises `OptionsError` naming every field that does not fit.
+    Raises `OptionsError` naming every invalid field.
     """
 
     template: ClassVar[str] = "deploy-prometheus-arkouda-exporter"
@@ -172,20 +202,20 @@ class ArkoudaExporter:
     launcher: str = "slurm"
 
     def __post_init__(self) -> None:
-        problems = ValidationErrors("the exporter")
-        problems.service("app_name", self.app_name)
-        problems.service("service_name", self.service_name)
-        problems.tag("release_version", self.release_version)
-        problems.label_value("server_name", self.server_name)
-        problems.host("metrics_service_host", self.metrics_service_host)
-        problems.count("metrics_service_port", self.metrics_service_port, most=65535)
-        problems.count("polling_interval", self.polling_interval)
-        problems.label("prometheus_match_label", self.prometheus_match_label)
-        problems.label_value("launcher", self.launcher)
-        problems.raise_if_any("hera-k8s arkouda exporter deploy --help lists flags and variables")
+        errors = ValidationErrors("the exporter")
+        errors.service("app_name", self.app_name)
+        errors.service("service_name", self.service_name)
+        errors.tag("release_version", self.release_version)
+        errors.label_value("server_name", self.server_name)
+        errors.host("metrics_service_host", self.metrics_service_host)
+        errors.count("metrics_service_port", self.metrics_service_port, maximum=65535)
+        errors.count("polling_interval", self.polling_interval)
+        errors.label("prometheus_match_label", self.prometheus_match_label)
+        errors.label_value("launcher", self.launcher)
+        errors.raise_if_any("hera-k8s arkouda exporter deploy --help lists flags and variables")
 
     def parameters(self) -> dict[str, str]:
-        """The arguments of the template, by its names."""
+        """The arguments of the template by name."""
         return {
             "exporter-release-version": self.release_version,
             "exporter-app-name": self.app_name,
@@ -201,7 +231,13 @@ class ArkoudaExporter:
 
 @dataclass(frozen=True, kw_only=True)
 class ArkoudaExporterDeletion:
-    """The exporter that is to be deleted. Raises `OptionsError` naming every field that does not fit."""
+    """The exporter to delete.
+
+    app_name: name of its Deployment.
+    service_name: name of its Service.
+
+    Raises `OptionsError` naming every invalid field.
+    """
 
     template: ClassVar[str] = "delete-prometheus-arkouda-exporter"
 
@@ -209,19 +245,19 @@ class ArkoudaExporterDeletion:
     service_name: str
 
     def __post_init__(self) -> None:
-        problems = ValidationErrors("the exporter")
-        problems.service("app_name", self.app_name)
-        problems.service("service_name", self.service_name)
-        problems.raise_if_any("hera-k8s arkouda exporter delete --help lists flags and variables")
+        errors = ValidationErrors("the exporter")
+        errors.service("app_name", self.app_name)
+        errors.service("service_name", self.service_name)
+        errors.raise_if_any("hera-k8s arkouda exporter delete --help lists flags and variables")
 
     def parameters(self) -> dict[str, str]:
-        """The arguments of the template, by its names."""
+        """The arguments of the template by name."""
         return {"exporter-app-name": self.app_name, "exporter-service-name": self.service_name}
 
 
 Subject = ArkoudaDeployment | ArkoudaDeletion | ArkoudaExporter | ArkoudaExporterDeletion
-"""What a workflow of ours is about."""
+"""What a workflow deploys or deletes."""
 
 
-def _switch(value: bool) -> str:
+def _bool_text(value: bool) -> str:
     return "true" if value else "false"

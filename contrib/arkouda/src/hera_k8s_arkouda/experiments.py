@@ -1,4 +1,4 @@
-"""What is submitted and what it needs, as an experiment: built, checked and submitted like any other."""
+"""The experiment of each command: the workflow, and what it requires of the cluster."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from hera_k8s_arkouda.deployment import ArkoudaDeployment, ArkoudaExporter, Subject
 from hera_k8s_arkouda.fields import label_pair
 from hera_k8s_arkouda.install import installation
+from hera_k8s_arkouda.permissions import required_verbs
 from hera_k8s_arkouda.requirements import Capacity, PrometheusSelection, SshKeys, TokenSecret
-from hera_k8s_arkouda.rights import needed
 from hera_k8s_arkouda.templates import WORKFLOWS_ACCOUNT
 from hera_k8s_arkouda.workflows import workflow
 from hera_k8s_utils import Experiment, Requirement
@@ -19,39 +19,42 @@ _EXPORTER_SIZE = ("2000m", "2048Mi")
 
 
 def experiment_for(subject: Subject, account: str = "") -> Experiment:
-    """The experiment that deploys or deletes what is described. account: of the workflows; empty: the usual one."""
-    whose = account or WORKFLOWS_ACCOUNT
+    """The experiment that deploys or deletes an instance or exporter.
+
+    account: service account of the workflow; empty: the default one.
+    """
+    service_account = account or WORKFLOWS_ACCOUNT
 
     def build(environment: Any, inputs: Any, layout: Any) -> Any:
-        return workflow(subject, whose)
+        return workflow(subject, service_account)
 
-    return Experiment(name=subject.template, workflow=build, requires=requirements_for(subject, whose))
+    return Experiment(name=subject.template, workflow=build, requires=requirements_for(subject, service_account))
 
 
 def requirements_for(subject: Subject, account: str = WORKFLOWS_ACCOUNT) -> Sequence[Requirement]:
-    """What must be there before: what is installed, the account's rights, and what the pods mount and are seen by."""
-    found: list[Requirement] = [*installation(account, templates=[subject.template]), *_rights(account)]
+    """The installation, the permissions of its account, what the pods mount, Prometheus and capacity."""
+    found: list[Requirement] = [*installation(account, templates=[subject.template]), *_permissions(account)]
     if isinstance(subject, ArkoudaDeployment):
-        found += _of_deployment(subject)
+        found += _deployment_requirements(subject)
         if subject.collect_metrics:
-            found += _of_metrics(subject.prometheus_match_label)
+            found += _metrics_requirements(subject.prometheus_match_label)
     elif isinstance(subject, ArkoudaExporter):
-        found += _of_metrics(subject.prometheus_match_label)
+        found += _metrics_requirements(subject.prometheus_match_label)
         cpu, memory = _EXPORTER_SIZE
         found.append(Capacity("the exporter", cpu=cpu, memory=memory))
     return found
 
 
-def _rights(account: str) -> list[Requirement]:
+def _permissions(account: str) -> list[Requirement]:
     from hera_k8s_kube import Permission
 
     return [
         Permission(f"{resource}.{group}" if group else resource, verbs=tuple(sorted(verbs)), account=account)
-        for (group, resource), verbs in sorted(needed().items())
+        for (group, resource), verbs in sorted(required_verbs().items())
     ]
 
 
-def _of_deployment(deployment: ArkoudaDeployment) -> list[Requirement]:
+def _deployment_requirements(deployment: ArkoudaDeployment) -> list[Requirement]:
     from hera_k8s_kube import ServiceAccount
 
     account = deployment.serviceaccount_name
@@ -68,7 +71,7 @@ def _of_deployment(deployment: ArkoudaDeployment) -> list[Requirement]:
     ]
 
 
-def _of_metrics(label: str) -> list[Requirement]:
+def _metrics_requirements(label: str) -> list[Requirement]:
     from hera_k8s_kube import CustomResourceDefinition
 
     key, value = label_pair(label) or ("", "")

@@ -1,9 +1,9 @@
-"""The picture of a template's graph, as SVG, drawn from the template itself.
+"""The graph of a template as SVG, drawn from the template itself.
 
     python -m hera_k8s_arkouda.graph_svg docs
 
-writes a file for each template that deploys. Tasks stand in columns, each as late as what waits for it allows; an arrow
-that others imply is left out.
+writes a file for each template that deploys. Tasks are placed in columns, as late as their dependents allow; edges
+implied by others are left out.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ import itertools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from xml.sax.saxutils import escape
 
-from hera_k8s_arkouda.templates import DEPLOY, DEPLOY_EXPORTER, METRICS_WANTED, VERIFY_TASK, template_bodies
-from hera_k8s_utils import Manifest
+from hera_k8s_arkouda.templates import DEPLOY, DEPLOY_EXPORTER, METRICS_ENABLED, VERIFY_TASK, template_bodies
+from hera_k8s_utils import Json, Manifest
 
-Json = dict[str, Any]
 Graph = dict[str, list[str]]
 
-PICTURES: Final[Mapping[str, str]] = {DEPLOY: "deploy-arkouda.svg", DEPLOY_EXPORTER: "deploy-exporter.svg"}
+GRAPH_FILES: Final[Mapping[str, str]] = {DEPLOY: "deploy-arkouda.svg", DEPLOY_EXPORTER: "deploy-exporter.svg"}
 """The file of each template."""
 
-_LETTER = 7  # of the names, about
+_CHAR_WIDTH = 7  # approximately
 _HEIGHT = 46
 _GAP_X, _GAP_Y, _MARGIN = 54, 14, 16
 _SHORT: Final = {"{{workflow.parameters.arkouda-instance-name}}": "I"}
@@ -38,14 +37,14 @@ _STYLE: Final = """
 """
 
 
-def picture(body: Json) -> str:
-    """The SVG of a template's entry point, which is a dag."""
+def draw(body: Json) -> str:
+    """The SVG of a template's entry point, which must be a DAG."""
     tasks = _tasks(body)
-    graph = _without_shortcuts({name: _needed(task) for name, task in tasks.items()})
+    graph = _transitive_reduction({name: _dependencies(task) for name, task in tasks.items()})
     columns = _columns(graph)
-    what = _what(body)
-    wide = max(len(name) for name in tasks) * _LETTER + 20
-    places = _places(columns, wide)
+    captions = _captions(body)
+    wide = max(len(name) for name in tasks) * _CHAR_WIDTH + 20
+    positions = _positions(columns, wide)
     width = _MARGIN * 2 + len(columns) * wide + (len(columns) - 1) * _GAP_X
     height = _MARGIN * 2 + max(map(len, columns)) * (_HEIGHT + _GAP_Y) - _GAP_Y
     parts = [
@@ -54,18 +53,21 @@ def picture(body: Json) -> str:
         f"<style>{_STYLE}</style>",
         '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 L8 4 L0 8 z" style="fill:#7b8794;stroke:none;marker-end:none"/></marker></defs>',
-        *(_arrow(places[before], places[name], wide) for name, needs in graph.items() for before in needs),
-        *(_box(name, tasks[name], what.get(str(tasks[name]["template"]), ""), at, wide) for name, at in places.items()),
+        *(_arrow(positions[before], positions[name], wide) for name, needs in graph.items() for before in needs),
+        *(
+            _box(name, tasks[name], captions.get(str(tasks[name]["template"]), ""), at, wide)
+            for name, at in positions.items()
+        ),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
 
 
 def main(directory: str) -> None:
-    """Write the pictures into a directory."""
+    """Write the files into a directory."""
     bodies = template_bodies()
-    for name, file in PICTURES.items():
-        Path(directory, file).write_text(picture(bodies[name]), encoding="utf-8")
+    for name, file in GRAPH_FILES.items():
+        Path(directory, file).write_text(draw(bodies[name]), encoding="utf-8")
 
 
 def _tasks(body: Json) -> dict[str, Json]:
@@ -73,13 +75,13 @@ def _tasks(body: Json) -> dict[str, Json]:
     return {str(task["name"]): task for task in entry["dag"]["tasks"]}
 
 
-def _needed(task: Json) -> list[str]:
+def _dependencies(task: Json) -> list[str]:
     depends = str(task.get("depends") or "")
     return [word.removesuffix(".Succeeded") for word in depends.split(" && ") if word]
 
 
-def _what(body: Json) -> dict[str, str]:
-    """What each template makes: `Deployment I-locale`."""
+def _captions(body: Json) -> dict[str, str]:
+    """What each template creates: `Deployment I-locale`."""
     found = {}
     for part in Manifest.of(body).resources():
         name = part.name
@@ -89,11 +91,11 @@ def _what(body: Json) -> dict[str, str]:
     return {VERIFY_TASK: "waits until all locales are ready", **found}
 
 
-# --- where tasks stand ---------------------------------------------------------------------------------------------
+# --- layout --------------------------------------------------------------------------------------------------------
 
 
-def _without_shortcuts(graph: Graph) -> Graph:
-    """The graph without the edges that others imply."""
+def _transitive_reduction(graph: Graph) -> Graph:
+    """The graph without edges that others imply."""
     return {
         name: [n for n in needs if not any(n in _ancestors(graph, other) for other in needs if other != n)]
         for name, needs in graph.items()
@@ -102,17 +104,17 @@ def _without_shortcuts(graph: Graph) -> Graph:
 
 def _ancestors(graph: Graph, name: str) -> set[str]:
     found: set[str] = set()
-    waiting = list(graph[name])
-    while waiting:
-        one = waiting.pop()
+    pending = list(graph[name])
+    while pending:
+        one = pending.pop()
         if one not in found:
             found.add(one)
-            waiting += graph[one]
+            pending += graph[one]
     return found
 
 
 def _columns(graph: Graph) -> list[list[str]]:
-    """Tasks by column; in a column near what they wait for."""
+    """Tasks by column; within a column, close to their dependencies."""
     followers: Graph = {name: [each for each, needs in graph.items() if name in needs] for name in graph}
     early: dict[str, int] = {}
     for name in _in_order(graph):
@@ -129,7 +131,7 @@ def _columns(graph: Graph) -> list[list[str]]:
 
 
 def _in_order(graph: Graph) -> list[str]:
-    """Every task after those that it waits for."""
+    """Every task after its dependencies."""
     return sorted(graph, key=lambda name: len(_ancestors(graph, name)))
 
 
@@ -137,23 +139,23 @@ def _mean(rows: Sequence[int], otherwise: float) -> float:
     return sum(rows) / len(rows) if rows else otherwise
 
 
-def _places(columns: Sequence[Sequence[str]], wide: int) -> dict[str, tuple[int, int]]:
+def _positions(columns: Sequence[Sequence[str]], wide: int) -> dict[str, tuple[int, int]]:
     tallest = max(map(len, columns))
-    places = {}
+    positions = {}
     for index, names in enumerate(columns):
         left = _MARGIN + index * (wide + _GAP_X)
         top = _MARGIN + (tallest - len(names)) * (_HEIGHT + _GAP_Y) // 2
         for row, name in enumerate(names):
-            places[name] = (left, top + row * (_HEIGHT + _GAP_Y))
-    return places
+            positions[name] = (left, top + row * (_HEIGHT + _GAP_Y))
+    return positions
 
 
-# --- what is drawn -------------------------------------------------------------------------------------------------
+# --- shapes --------------------------------------------------------------------------------------------------------
 
 
 def _box(name: str, task: Json, what: str, place: tuple[int, int], wide: int) -> str:
     left, top = place
-    kind = "waits" if name == VERIFY_TASK else "sometimes" if task.get("when") == METRICS_WANTED else "makes"
+    kind = "waits" if name == VERIFY_TASK else "sometimes" if task.get("when") == METRICS_ENABLED else "makes"
     return (
         f'<g class="{kind}"><rect x="{left}" y="{top}" width="{wide}" height="{_HEIGHT}" rx="6"/>'
         f'<text x="{left + 10}" y="{top + 19}">{escape(name)}</text>'

@@ -1,21 +1,24 @@
-"""The objects of an instance on the cluster, read off the templates, and how they are: there, ready, or why not."""
+"""The objects of an instance, derived from the templates, and their state on the cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hera_k8s_arkouda.deployment import Subject
-from hera_k8s_arkouda.templates import METRICS_WANTED, template_bodies
-from hera_k8s_utils import Context, ErrorKind, Manifest, PlatformError
-
-Json = dict[str, Any]
+from hera_k8s_arkouda.lookup import find_object
+from hera_k8s_arkouda.templates import METRICS_ENABLED, template_bodies
+from hera_k8s_utils import Context, ErrorKind, Json, Manifest, PlatformError
 
 
 @dataclass(frozen=True)
 class ManagedObject:
-    """One object by its kind and name."""
+    """An object, identified by kind and name.
+
+    api_version: such as `apps/v1`.
+    kind: such as `Deployment`.
+    name: name on the cluster.
+    """
 
     api_version: str
     kind: str
@@ -23,7 +26,7 @@ class ManagedObject:
 
     @property
     def resource(self) -> str:
-        """The plural of its kind, which is regular for all of ours."""
+        """The plural of the kind; all kinds used here are regular."""
         return f"{self.kind.lower()}s"
 
     @property
@@ -32,15 +35,15 @@ class ManagedObject:
         return f"{self.kind} {self.name}"
 
 
-def things_of(subject: Subject) -> list[ManagedObject]:
-    """What the workflow of a subject makes or deletes, in its order."""
+def managed_objects_of(subject: Subject) -> list[ManagedObject]:
+    """The objects that the workflow of a subject creates or deletes, in order."""
     parameters = subject.parameters()
     body = template_bodies()[subject.template]
     skipped = _skipped(body) if parameters.get("collect-metrics") == "false" else set()
     found = []
     for part in Manifest.of(body).resources():
         if part.template not in skipped:
-            found.append(ManagedObject(part.api_version, part.kind, _filled(part.name, parameters)))
+            found.append(ManagedObject(part.api_version, part.kind, _substitute(part.name, parameters)))
     return list(dict.fromkeys(found))
 
 
@@ -54,62 +57,62 @@ def _tasks(body: Json) -> list[Json]:
 
 
 def _skipped(body: Json) -> set[str]:
-    return {task["template"] for task in _tasks(body) if task.get("when") == METRICS_WANTED}
+    return {task["template"] for task in _tasks(body) if task.get("when") == METRICS_ENABLED}
 
 
-def _filled(text: str, parameters: dict[str, str]) -> str:
+def _substitute(text: str, parameters: dict[str, str]) -> str:
     for name, value in parameters.items():
         text = text.replace(f"{{{{workflow.parameters.{name}}}}}", value)
     return text
 
 
-def look(context: Context, thing: ManagedObject) -> Json | None:
-    """The object; None when there is none, or when the cluster does not know its kind."""
-    try:
-        return context.kubernetes.get(thing.api_version, thing.resource, thing.name)
-    except PlatformError as error:
-        if error.trouble is ErrorKind.MISSING:
-            return None
-        raise
+def read(context: Context, item: ManagedObject) -> Json | None:
+    """The object; None if it does not exist, or if the cluster does not know its kind."""
+    return find_object(context, item.api_version, item.resource, item.name)
 
 
-def is_known(context: Context, thing: ManagedObject) -> bool:
-    """Whether the cluster knows the kind of the object; true where it may not be looked at."""
+def is_kind_known(context: Context, item: ManagedObject) -> bool:
+    """Whether the cluster knows the kind of the object; true if reading it is forbidden."""
     try:
-        context.kubernetes.get(thing.api_version, thing.resource, thing.name)
+        context.kubernetes.get(item.api_version, item.resource, item.name)
     except PlatformError as error:
         if error.trouble not in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
             raise
-        return error.trouble is ErrorKind.FORBIDDEN or error.reason == "NotFound"  # an unknown kind has no such reason
+        return error.trouble is ErrorKind.FORBIDDEN or error.reason == "NotFound"  # an unknown kind gives no reason
     return True
 
 
-def is_there(context: Context, thing: ManagedObject) -> bool | None:
-    """Whether the object is there; None where it may not be looked at."""
+def exists(context: Context, item: ManagedObject) -> bool | None:
+    """Whether the object exists; None if reading it is forbidden."""
     try:
-        return look(context, thing) is not None
+        return read(context, item) is not None
     except PlatformError as error:
         if error.trouble is not ErrorKind.FORBIDDEN:
             raise
         return None
 
 
-def present(context: Context, things: Iterable[ManagedObject]) -> list[ManagedObject]:
-    """Those that are there, as far as they may be looked at."""
-    return [thing for thing in things if is_there(context, thing)]
+def existing(context: Context, items: Iterable[ManagedObject]) -> list[ManagedObject]:
+    """The objects that exist and can be read."""
+    return [item for item in items if exists(context, item)]
 
 
 @dataclass(frozen=True)
 class PodState:
-    """A pod and whether it is ready; why it is not, in a few words."""
+    """A pod and its readiness.
+
+    name: name of the pod.
+    ready: whether it is ready.
+    reason: why it is not ready; empty if it is.
+    """
 
     name: str
     ready: bool
-    why: str = ""
+    reason: str = ""
 
 
 def pods_of(context: Context, app: str) -> list[PodState]:
-    """The pods with the label `app`, by name; none where they may not be listed."""
+    """The pods with the label `app`, sorted by name; none if listing them is forbidden."""
     found = context.kubernetes.list("v1", "pods", label_selector=f"app={app}")
     try:
         return sorted((_state(pod) for pod in found), key=lambda state: state.name)
@@ -126,15 +129,15 @@ def _state(pod: Json) -> PodState:
     conditions = status.get("conditions") or ()
     if any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions):
         return PodState(name, True)
-    return PodState(name, False, _why(status, conditions))
+    return PodState(name, False, _reason(status, conditions))
 
 
-def _why(status: Json, conditions: Sequence[Json]) -> str:
+def _reason(status: Json, conditions: Sequence[Json]) -> str:
     for container in status.get("containerStatuses") or ():
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting:
-            said = (waiting.get("reason"), waiting.get("message"))
-            return f"{container.get('name')}: {': '.join(filter(None, said))}"
+            parts = (waiting.get("reason"), waiting.get("message"))
+            return f"{container.get('name')}: {': '.join(filter(None, parts))}"
     for condition in conditions:
         if condition.get("status") == "False" and condition.get("message"):
             return str(condition["message"])

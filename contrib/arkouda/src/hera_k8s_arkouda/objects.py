@@ -1,16 +1,15 @@
-"""The objects of an Arkouda instance and of an exporter, as manifests over the parameters of their templates."""
+"""The manifests of an Arkouda instance and of an exporter, with the parameters of their templates."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from hera_k8s_arkouda import launch
-from hera_k8s_arkouda.yaml_text import bare, number, parameter
-
-Json = dict[str, Any]
+from hera_k8s_arkouda.argo_yaml import number, parameter, unquoted
+from hera_k8s_utils import Json
 
 LAUNCH_ANNOTATION: Final = "hera-k8s-arkouda/launch-script"
-"""Of pods: which version of its launch script a pod started with; another version makes it anew."""
+"""Annotation of pods: digest of the launch script; a changed script replaces the pod."""
 SCRIPTS: Final = "/opt/arkouda"
 SSH_KEYS: Final = "/home/ubuntu/ssh-keys"
 EXPORTER_PORT: Final = 5080
@@ -20,7 +19,7 @@ _INSTANCE: Final = parameter("arkouda-instance-name")
 _SERVER_IMAGE: Final = f"bearsrus/arkouda-udp-server:{parameter('arkouda-release-version')}"
 
 
-def named(suffix: str = "") -> str:
+def object_name(suffix: str = "") -> str:
     """The name of an object of the instance: `I-locale`."""
     return f"{_INSTANCE}-{suffix}" if suffix else _INSTANCE
 
@@ -30,7 +29,7 @@ def _object(api_version: str, kind: str, name: str, labels: Json | None = None, 
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **rest}
 
 
-# --- rights ------------------------------------------------------------------------------------------------------
+# --- RBAC --------------------------------------------------------------------------------------------------------
 
 POD_RULES: Final = (
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "watch", "list"]},
@@ -50,13 +49,13 @@ MONITOR_RULES: Final = (
         "verbs": ["get", "watch", "list", "create", "delete", "update"],
     },
 )
-GRANTED: Final = (*POD_RULES, *SERVICE_RULES, *MONITOR_RULES)
-"""What the instance's own account is given, and who gives it must have."""
+GRANTED_RULES: Final = (*POD_RULES, *SERVICE_RULES, *MONITOR_RULES)
+"""The permissions of the instance's account; the workflows' account needs them to grant them."""
 
 
 def role(suffix: str, rules: tuple[Json, ...]) -> Json:
     """A role of the instance's account."""
-    return _object(f"{_RBAC}/v1", "Role", named(suffix), rules=[dict(rule) for rule in rules])
+    return _object(f"{_RBAC}/v1", "Role", object_name(suffix), rules=[dict(rule) for rule in rules])
 
 
 def role_binding(suffix: str) -> Json:
@@ -66,24 +65,26 @@ def role_binding(suffix: str) -> Json:
         "name": parameter("arkouda-serviceaccount-name"),
         "namespace": "{{workflow.namespace}}",
     }
-    reference = {"apiGroup": _RBAC, "kind": "Role", "name": named(suffix)}
-    return _object(f"{_RBAC}/v1", "RoleBinding", named(f"{suffix}-binding"), subjects=[subject], roleRef=reference)
+    reference = {"apiGroup": _RBAC, "kind": "Role", "name": object_name(suffix)}
+    return _object(
+        f"{_RBAC}/v1", "RoleBinding", object_name(f"{suffix}-binding"), subjects=[subject], roleRef=reference
+    )
 
 
 # --- launch scripts ----------------------------------------------------------------------------------------------
 
 
 def launch_script(suffix: str, program: str) -> Json:
-    """The config map of a launch script, under the key `script`."""
-    name = named(f"{suffix}-launch-script")
+    """The ConfigMap with a launch script under the key `script`."""
+    name = object_name(f"{suffix}-launch-script")
     return _object("v1", "ConfigMap", name, {"name": name}, data={"script": launch.source(program)})
 
 
 def _script_volume(suffix: str, program: str) -> tuple[Json, Json]:
-    """The volume of a launch script, and its mount as the one file."""
+    """The volume of a launch script, and its mount as a single file."""
     name = f"arkouda-{suffix}-launch-script"
     items = [{"key": "script", "path": program}]
-    volume = {"name": name, "configMap": {"name": named(f"{suffix}-launch-script"), "items": items}}
+    volume = {"name": name, "configMap": {"name": object_name(f"{suffix}-launch-script"), "items": items}}
     return volume, {"name": name, "mountPath": f"{SCRIPTS}/{program}", "subPath": program}
 
 
@@ -91,8 +92,8 @@ _SSH_VOLUME: Final = {"name": "ssh", "secret": {"secretName": parameter("arkouda
 _SSH_MOUNT: Final = {"name": "ssh", "mountPath": SSH_KEYS}
 
 
-def _as_whom() -> list[Json]:
-    """The variables by which launch scripts know as whom Arkouda runs."""
+def _user_environment() -> list[Json]:
+    """The variables that tell launch scripts which user Arkouda runs as."""
     return [
         {"name": f"ARKOUDA_{word.upper()}", "value": parameter(f"arkouda-{word}")}
         for word in ("user", "uid", "group", "gid")
@@ -116,8 +117,8 @@ def _resources() -> Json:
 
 
 def locale_deployment() -> Json:
-    """The locales: pods that the server reaches by ssh."""
-    labels = {"app": named("locale")}
+    """The locales: pods that the server connects to by ssh."""
+    labels = {"app": object_name("locale")}
     volume, mount = _script_volume("locale", launch.LOCALE)
     container = {
         "name": "arkouda-udp-locale",
@@ -138,7 +139,7 @@ def locale_deployment() -> Json:
                 MEMTRACK=parameter("mem-track"),
                 CHPL_RT_NUM_THREADS_PER_LOCALE=parameter("chpl-num-threads-per-locale"),
             ),
-            *_as_whom(),
+            *_user_environment(),
         ],
     }
     template = {
@@ -150,26 +151,26 @@ def locale_deployment() -> Json:
         "selector": {"matchLabels": dict(labels)},
         "template": template,
     }
-    return _object("apps/v1", "Deployment", named("locale"), labels, spec=spec)
+    return _object("apps/v1", "Deployment", object_name("locale"), labels, spec=spec)
 
 
 def headless_service(suffix: str) -> Json:
-    """A service without an address, which only names pods."""
-    spec = {"clusterIP": "None", "selector": {"app": named(suffix)}}
-    return _object("v1", "Service", named(f"{suffix}-headless"), spec=spec)
+    """A headless service, which gives pods DNS names."""
+    spec = {"clusterIP": "None", "selector": {"app": object_name(suffix)}}
+    return _object("v1", "Service", object_name(f"{suffix}-headless"), spec=spec)
 
 
 def ssh_service(suffix: str) -> Json:
     """A service for ssh."""
-    spec = {"type": "ClusterIP", "ports": [{"port": 22}], "selector": {"app": named(suffix)}}
-    return _object("v1", "Service", named(f"{suffix}-ssh"), spec=spec)
+    spec = {"type": "ClusterIP", "ports": [{"port": 22}], "selector": {"app": object_name(suffix)}}
+    return _object("v1", "Service", object_name(f"{suffix}-ssh"), spec=spec)
 
 
 # --- the server --------------------------------------------------------------------------------------------------
 
 
 def server_pod() -> Json:
-    """The server, and the exporter of its metrics beside it."""
+    """The server, with the exporter of its metrics as a second container."""
     volume, mount = _script_volume("server", launch.SERVER)
     exporter = {
         "name": "arkouda-metrics-exporter",
@@ -179,8 +180,8 @@ def server_pod() -> Json:
         "env": _values(
             EXPORT_PORT=str(EXPORTER_PORT),
             POLLING_INTERVAL_SECONDS=parameter("metrics-polling-interval-seconds"),
-            ARKOUDA_SERVER_NAME=named("metrics"),
-            ARKOUDA_METRICS_SERVICE_HOST=named("metrics"),
+            ARKOUDA_SERVER_NAME=object_name("metrics"),
+            ARKOUDA_METRICS_SERVICE_HOST=object_name("metrics"),
             ARKOUDA_METRICS_SERVICE_PORT="5556",
         ),
     }
@@ -197,7 +198,7 @@ def server_pod() -> Json:
     token = {"name": "sa", "secret": {"secretName": parameter("arkouda-serviceaccount-token-name")}}
     annotations = {LAUNCH_ANNOTATION: launch.digest(launch.SERVER)}
     spec = {"containers": [exporter, server], "volumes": [token, dict(_SSH_VOLUME), volume]}
-    body = _object("v1", "Pod", named("server"), {"app": named("server")}, spec=spec)
+    body = _object("v1", "Pod", object_name("server"), {"app": object_name("server")}, spec=spec)
     body["metadata"]["annotations"] = annotations
     return body
 
@@ -214,21 +215,21 @@ def _server_environment() -> list[Json]:
             GASNET_SUPERNODE_MAXSIZE="1",
             K8S_HOST=parameter("kubernetes-api-url"),
             NAMESPACE=parameter("arkouda-namespace"),
-            APP_NAME=named("locale"),
-            ARKOUDA_SERVER_NAME=named(),
+            APP_NAME=object_name("locale"),
+            ARKOUDA_SERVER_NAME=object_name(),
             ARKOUDA_CLIENT_MODE="API",
             POD_METHOD="GET_POD_IPS",
-            EXTERNAL_SERVICE_NAME=named(),
+            EXTERNAL_SERVICE_NAME=object_name(),
             EXTERNAL_SERVICE_PORT="5555",
             EXTERNAL_SERVICE_TARGET_PORT="5555",
             LOG_LEVEL=parameter("arkouda-log-level"),
             COLLECT_METRICS=parameter("collect-metrics"),
-            METRICS_SERVICE_NAME=named("metrics"),
+            METRICS_SERVICE_NAME=object_name("metrics"),
             METRICS_SERVICE_PORT="5556",
             METRICS_SERVICE_TARGET_PORT="5556",
             CHPL_MEM_MAX=parameter("chpl-mem-max"),
         ),
-        *_as_whom(),
+        *_user_environment(),
     ]
 
 
@@ -238,26 +239,26 @@ _LABEL: Final = 'sprig.splitList(":", workflow.parameters["prometheus-match-labe
 
 
 def _match_label() -> Json:
-    """The label that `key: value` stands for: read when the workflow runs, each half quoted as a text of its own."""
-    key, value = (bare(f"{{{{=toJson(sprig.trim({_LABEL}[{half}]))}}}}") for half in (0, 1))
+    """The label of the parameter `key: value`, split when the workflow runs; both parts are quoted."""
+    key, value = (unquoted(f"{{{{=toJson(sprig.trim({_LABEL}[{half}]))}}}}") for half in (0, 1))
     return {key: value}
 
 
 def metrics_service() -> Json:
-    """The service of the exporter beside the server."""
+    """The service of the exporter in the server's pod."""
     labels = {
-        "instance": named("metrics-exporter"),
-        "arkouda_instance": named("server"),
+        "instance": object_name("metrics-exporter"),
+        "arkouda_instance": object_name("server"),
         "launcher": parameter("launcher"),
     }
-    return _exporter_service(named("metrics-exporter"), labels, named("server"))
+    return _exporter_service(object_name("metrics-exporter"), labels, object_name("server"))
 
 
 def service_monitor() -> Json:
-    """What makes Prometheus look at the instance's metrics."""
-    labels = {"arkouda_instance": named("server"), "launcher": parameter("launcher"), **_match_label()}
+    """The ServiceMonitor of the instance's metrics."""
+    labels = {"arkouda_instance": object_name("server"), "launcher": parameter("launcher"), **_match_label()}
     interval = parameter("metrics-polling-interval-seconds")
-    return _monitor(named("servicemonitor"), labels, interval, named("metrics-exporter"))
+    return _monitor(object_name("servicemonitor"), labels, interval, object_name("metrics-exporter"))
 
 
 def _exporter_service(name: str, labels: Json, app: str) -> Json:
@@ -274,14 +275,14 @@ def _monitor(name: str, labels: Json, interval: str, instance: str) -> Json:
     return _object("monitoring.coreos.com/v1", "ServiceMonitor", name, labels, spec=spec)
 
 
-# --- the exporter of an Arkouda elsewhere --------------------------------------------------------------------------
+# --- the exporter of an external Arkouda ---------------------------------------------------------------------------
 
 _APP: Final = parameter("exporter-app-name")
 _SERVICE: Final = parameter("exporter-service-name")
 
 
 def exporter_deployment() -> Json:
-    """The exporter by itself."""
+    """The Deployment of the exporter."""
     labels = {"app": _APP}
     amounts = {"cpu": "2000m", "memory": "2048Mi"}
     container = {
@@ -310,7 +311,7 @@ def exporter_deployment() -> Json:
 
 
 def exporter_service() -> Json:
-    """The exporter's service."""
+    """The service of the exporter."""
     labels = {
         "instance": _SERVICE,
         "arkouda_instance": parameter("arkouda-server-name"),
@@ -320,7 +321,7 @@ def exporter_service() -> Json:
 
 
 def exporter_monitor() -> Json:
-    """What makes Prometheus look at the exporter."""
+    """The ServiceMonitor of the exporter."""
     labels = {
         "arkouda_instance": parameter("arkouda-server-name"),
         "launcher": parameter("arkouda-launcher"),

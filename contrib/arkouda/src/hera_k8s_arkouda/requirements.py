@@ -1,4 +1,4 @@
-"""What a cluster must have for Arkouda: installed objects, a token, ssh keys, a Prometheus that looks, and room."""
+"""What Arkouda requires of a cluster: installed objects, a token, ssh keys, a Prometheus and capacity."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from hera_k8s_utils import Requirement
-
-Json = dict[str, Any]
+from hera_k8s_utils import Json, Requirement
 
 DIGEST: Final = "hera-k8s-arkouda/digest"
-"""Annotation of what is installed: a digest of the object as this version writes it."""
+"""Annotation of installed objects: a digest of the object as this version writes it."""
 
 
 @dataclass(frozen=True)
 class Installed(Requirement):
-    """An object of the installation: a workflow template, or one of the account's that runs the workflows.
+    """An object of the installation: a workflow template, or the service account of the workflows and its role.
 
     body: the object; `hera-k8s provision` and `hera-k8s arkouda install` create it.
     """
@@ -44,13 +42,16 @@ class Installed(Requirement):
 
     @property
     def identity(self) -> str:
-        """Kind and name: a role and its binding have one name."""
+        """Kind and name: a role and its binding have the same name."""
         return self.role
 
 
 @dataclass(frozen=True)
 class TokenSecret(Requirement):
-    """The secret with the token of Arkouda's own account. account: whose token it must be."""
+    """The Secret with the token of Arkouda's service account.
+
+    account: name of the service account.
+    """
 
     kind: ClassVar[str] = "ArkoudaToken"
     word: ClassVar[str] = "token secret"
@@ -60,7 +61,7 @@ class TokenSecret(Requirement):
 
 @dataclass(frozen=True)
 class SshKeys(Requirement):
-    """The secret with the keys by which the server starts its locales: `id_rsa` and `id_rsa.pub`."""
+    """The Secret with the keys that the server starts its locales with: `id_rsa` and `id_rsa.pub`."""
 
     kind: ClassVar[str] = "ArkoudaSshKeys"
     word: ClassVar[str] = "ssh secret"
@@ -70,7 +71,11 @@ class SshKeys(Requirement):
 
 @dataclass(frozen=True)
 class PrometheusSelection(Requirement):
-    """A Prometheus that looks for monitors with a label, in our namespace. key, value: of the label."""
+    """A Prometheus that selects ServiceMonitors with a label in the namespace.
+
+    key: key of the label.
+    value: value of the label.
+    """
 
     kind: ClassVar[str] = "PrometheusSelection"
     word: ClassVar[str] = "prometheus for"
@@ -81,7 +86,12 @@ class PrometheusSelection(Requirement):
 
 @dataclass(frozen=True)
 class Capacity(Requirement):
-    """Room on the nodes for a number of equal pods. cpu, memory: quantities of each."""
+    """Capacity of the nodes for a number of equal pods.
+
+    pods: number of pods.
+    cpu: CPU of each pod, as a quantity.
+    memory: memory of each pod, as a quantity.
+    """
 
     kind: ClassVar[str] = "ArkoudaCapacity"
     word: ClassVar[str] = "room for"
@@ -92,7 +102,7 @@ class Capacity(Requirement):
 
 
 def digest_of(body: Mapping[str, Any]) -> str:
-    """The beginning of the SHA-256 of an object's content, without annotations, namespace and status."""
+    """Prefix of the SHA-256 of an object's content, without annotations, namespace and status."""
     metadata = {key: body["metadata"].get(key) for key in ("name", "labels")}
     content = {key: value for key, value in body.items() if key not in ("metadata", "status")}
     text = json.dumps({**content, "metadata": metadata}, sort_keys=True)

@@ -7,14 +7,14 @@ from typing import Any
 
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a selector takes an object with these labels; an empty one takes all."""
+    """Whether a selector matches these labels; an empty one matches everything."""
     wanted = selector.get("matchLabels") or {}
     return all(labels.get(key) == value for key, value in wanted.items()) and all(
-        _holds(each, labels) for each in selector.get("matchExpressions") or ()
+        _matches_expression(each, labels) for each in selector.get("matchExpressions") or ()
     )
 
 
-def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+def _matches_expression(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     key, values = expression.get("key"), expression.get("values") or ()
     operator, there = expression.get("operator"), key in labels
     if operator == "Exists":

@@ -1,4 +1,4 @@
-"""Options: the variables, flags and keys of configuration files that say what is deployed."""
+"""The options: flags, environment variables and configuration keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hera_k8s_utils import OptionsError, option
 
 @dataclass(frozen=True, kw_only=True)
 class ArkoudaSettings:
-    """An Arkouda instance on Kubernetes. Where the scripts of old had two names for one variable, both are read."""
+    """An Arkouda instance on Kubernetes. Where the earlier scripts used two names for one variable, both are read."""
 
     prefix: ClassVar[str] = "arkouda"
 
@@ -23,30 +23,33 @@ class ArkoudaSettings:
         None, help="release of Arkouda: tag of the images", env="ARKOUDA_VERSION", metavar="TAG"
     )
     serviceaccount_name: str | None = option(
-        None, help="account as which Arkouda registers itself", env="ARKOUDA_SERVICEACCOUNT_NAME", metavar="NAME"
+        None,
+        help="service account that Arkouda registers its services with",
+        env="ARKOUDA_SERVICEACCOUNT_NAME",
+        metavar="NAME",
     )
     serviceaccount_token_name: str = option(
         "arkouda-serviceaccount-token",
-        help="secret with the token of that account",
+        help="Secret with the token of that account",
         env="ARKOUDA_SERVICEACCOUNT_TOKEN_NAME",
         metavar="NAME",
     )
     ssh_secret: str | None = option(
-        None, help="secret with the keys id_rsa and id_rsa.pub", env="ARKOUDA_SSH_SECRET", metavar="NAME"
+        None, help="Secret with the keys id_rsa and id_rsa.pub", env="ARKOUDA_SSH_SECRET", metavar="NAME"
     )
     number_of_locales: int | None = option(
         None,
-        help="pods of locales, without the server",
+        help="number of locale pods, without the server",
         env=("ARKOUDA_NUMBER_OF_LOCALES", "NUMBER_OF_LOCALES"),
         metavar="N",
     )
     total_number_of_locales: int | None = option(
         None,
-        help="locales, with the server; without it, one more than the pods",
+        help="number of locales, with the server; default: one more than the locale pods",
         env=("ARKOUDA_TOTAL_NUMBER_OF_LOCALES", "TOTAL_NUMBER_OF_LOCALES"),
         metavar="N",
     )
-    cpu_cores: str | None = option(None, help="cores of each pod", env="ARKOUDA_CPU_CORES", metavar="QUANTITY")
+    cpu_cores: str | None = option(None, help="CPU of each pod", env="ARKOUDA_CPU_CORES", metavar="QUANTITY")
     memory: str | None = option(None, help="memory of each pod", env="ARKOUDA_MEMORY", metavar="QUANTITY")
     chpl_mem_max: int | None = option(
         None, help="bytes that a locale may use for its arrays", env="CHPL_MEM_MAX", metavar="BYTES"
@@ -56,7 +59,7 @@ class ArkoudaSettings:
     )
     kubernetes_url: str = option(
         "",
-        help="the Kubernetes API as pods reach it; without it https://kubernetes.default.svc, or the sandbox's own",
+        help="URL of the Kubernetes API for pods; default: https://kubernetes.default.svc, or the sandbox's",
         env="KUBERNETES_URL",
         metavar="URL",
     )
@@ -67,39 +70,42 @@ class ArkoudaSettings:
         choices=("Always", "IfNotPresent", "Never"),
     )
     log_level: str = option(
-        "LogLevel.INFO", help="what the server logs: LogLevel.DEBUG, ...", env="ARKOUDA_LOG_LEVEL", metavar="LEVEL"
+        "LogLevel.INFO", help="log level of the server: LogLevel.DEBUG, ...", env="ARKOUDA_LOG_LEVEL", metavar="LEVEL"
     )
     mem_track: bool = option(True, help="whether the server tracks its memory", env="ARKOUDA_MEM_TRACK")
     collect_metrics: bool = option(
         True, help="whether metrics are offered to Prometheus", env="ARKOUDA_COLLECT_METRICS"
     )
     metrics_polling_interval: int = option(
-        30, help="seconds between two looks at the metrics", env="ARKOUDA_METRICS_POLLING_INTERVAL", metavar="SECONDS"
+        30,
+        help="seconds between two readings of the metrics",
+        env="ARKOUDA_METRICS_POLLING_INTERVAL",
+        metavar="SECONDS",
     )
     prometheus_match_label: str = option(
         "",
-        help='label by which Prometheus finds it: "key: value"',
+        help='label that Prometheus selects monitors by: "key: value"',
         env="ARKOUDA_PROMETHEUS_MATCH_LABEL",
         metavar="LABEL",
     )
     launcher: str | None = option(
         None,
-        help="what launched Arkouda, as a label of its metrics (kubernetes; of an exporter slurm)",
+        help="launcher of Arkouda, a label of its metrics; default: kubernetes, for an exporter slurm",
         env="ARKOUDA_LAUNCHER",
         metavar="NAME",
     )
-    user: str = option("ubuntu", help="user as whom Arkouda runs and writes files", env="ARKOUDA_USER", metavar="NAME")
-    uid: int = option(1000, help="number of that user", env="ARKOUDA_UID", metavar="N")
+    user: str = option("ubuntu", help="user that Arkouda runs as", env="ARKOUDA_USER", metavar="NAME")
+    uid: int = option(1000, help="UID of that user", env="ARKOUDA_UID", metavar="N")
     group: str = option("ubuntu", help="group of that user", env="ARKOUDA_GROUP", metavar="NAME")
-    gid: int = option(1000, help="number of that group", env="ARKOUDA_GID", metavar="N")
+    gid: int = option(1000, help="GID of that group", env="ARKOUDA_GID", metavar="N")
     ready_timeout: int = option(
         600, help="seconds until all locales must be ready", env="ARKOUDA_READY_TIMEOUT", metavar="SECONDS"
     )
 
-    # --- of an exporter alone ---
+    # --- exporter only ---
 
     exporter_namespace: str | None = option(
-        None, help="namespace of the exporter; without it, Arkouda's", env="ARKOUDA_EXPORTER_NAMESPACE", metavar="NAME"
+        None, help="namespace of the exporter; default: Arkouda's", env="ARKOUDA_EXPORTER_NAMESPACE", metavar="NAME"
     )
     exporter_app_name: str | None = option(
         None, help="name of the exporter's deployment", env="ARKOUDA_EXPORTER_APP_NAME", metavar="NAME"
@@ -108,23 +114,30 @@ class ArkoudaSettings:
         None, help="name of the exporter's service", env="ARKOUDA_EXPORTER_SERVICE_NAME", metavar="NAME"
     )
     exporter_version: str | None = option(
-        None, help="tag of the exporter's image; without it, Arkouda's", env="ARKOUDA_EXPORTER_VERSION", metavar="TAG"
+        None, help="tag of the exporter's image; default: Arkouda's", env="ARKOUDA_EXPORTER_VERSION", metavar="TAG"
     )
     exporter_polling_interval: int = option(
-        15, help="seconds between two looks of the exporter", env="ARKOUDA_EXPORTER_POLLING_INTERVAL", metavar="SECONDS"
+        15,
+        help="seconds between two readings by the exporter",
+        env="ARKOUDA_EXPORTER_POLLING_INTERVAL",
+        metavar="SECONDS",
     )
     server_name: str | None = option(
-        None, help="the Arkouda server that is exported", env="ARKOUDA_SERVER_NAME", metavar="NAME"
+        None, help="the Arkouda server to export", env="ARKOUDA_SERVER_NAME", metavar="NAME"
     )
     metrics_service_host: str | None = option(
-        None, help="host where it offers its metrics", env="ARKOUDA_METRICS_SERVICE_HOST", metavar="HOST"
+        None, help="host of its metrics", env="ARKOUDA_METRICS_SERVICE_HOST", metavar="HOST"
     )
     metrics_service_port: int = option(
-        5556, help="port where it offers its metrics", env="ARKOUDA_METRICS_SERVICE_PORT", metavar="PORT"
+        5556, help="port of its metrics", env="ARKOUDA_METRICS_SERVICE_PORT", metavar="PORT"
     )
 
     def deployment(self, namespace: str, url: str) -> ArkoudaDeployment:
-        """The instance. namespace, url: what they came to on the cluster at hand."""
+        """The instance.
+
+        namespace: namespace of the instance.
+        url: URL of the Kubernetes API for pods.
+        """
         self._require(
             instance_name=self.instance_name,
             version=self.version,
@@ -205,7 +218,7 @@ class ArkoudaSettings:
         missing = [f"--arkouda-{name.replace('_', '-')}" for name, value in values.items() if value in (None, "")]
         if missing:
             raise OptionsError(
-                "not all is said that is needed",
-                found=f"missing: {', '.join(missing)}",
-                hint="as flags, as variables (ARKOUDA_..., see --help) or as keys of hera.config",
+                "required options are missing",
+                found=", ".join(missing),
+                hint="set flags, variables (ARKOUDA_..., see --help) or keys of hera.config",
             )

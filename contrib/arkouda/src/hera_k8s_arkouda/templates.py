@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_arkouda import launch, objects
-from hera_k8s_arkouda.yaml_text import dump, parameter
+from hera_k8s_arkouda.argo_yaml import dump, parameter
+from hera_k8s_utils import Json
 
 if TYPE_CHECKING:
     from hera.workflows import WorkflowTemplate
-
-Json = dict[str, Any]
 
 DEPLOY: Final = "deploy-arkouda-on-kubernetes"
 DELETE: Final = "delete-arkouda-on-kubernetes"
@@ -21,7 +20,7 @@ DELETE_EXPORTER: Final = "delete-prometheus-arkouda-exporter"
 WORKFLOWS_ACCOUNT: Final = "arkouda-workflows-service-account"
 VERIFY_TASK: Final = "verify-locale-deployment"
 TOKEN_DIRECTORY: Final = "/opt/sa"  # noqa: S105  a directory
-METRICS_WANTED: Final = "{{workflow.parameters.collect-metrics}} == true"
+METRICS_ENABLED: Final = "{{workflow.parameters.collect-metrics}} == true"
 
 DEPLOY_PARAMETERS: Final[Mapping[str, str | None]] = {
     "arkouda-serviceaccount-name": None,
@@ -50,7 +49,7 @@ DEPLOY_PARAMETERS: Final[Mapping[str, str | None]] = {
     "chpl-num-threads-per-locale": "2",
     "locale-ready-timeout-seconds": "600",
 }
-"""Names of parameters and their defaults; None: whoever submits must say it."""
+"""Parameters and their defaults; None: required."""
 DELETE_PARAMETERS: Final[Mapping[str, str | None]] = {
     "arkouda-instance-name": None,
     "kubernetes-api-url": None,
@@ -75,22 +74,27 @@ DELETE_EXPORTER_PARAMETERS: Final[Mapping[str, str | None]] = {
 
 @dataclass(frozen=True)
 class Step:
-    """One task of a graph that makes or deletes one object.
+    """A task of the graph that creates or deletes one object.
 
-    task: its name. template: the name of its template, where that is another. body: makes the manifest.
-    after: tasks that must have succeeded. flags: for kubectl.
-    succeeds, fails: conditions on the object. within: seconds in which one must come true.
-    metrics: left out when no metrics are collected.
+    task: name of the task.
+    body: builds the manifest.
+    depends: tasks that must have succeeded.
+    template: name of the template; empty: the task's name.
+    flags: flags for kubectl.
+    success_condition: condition on the object.
+    failure_condition: condition on the object.
+    timeout: seconds until one of the conditions must hold, a number or a variable.
+    metrics: skip the task unless metrics are collected.
     """
 
     task: str
     body: Callable[[], Json]
-    after: Sequence[str] = ()
+    depends: Sequence[str] = ()
     template: str = ""
     flags: Sequence[str] = ()
-    succeeds: str = ""
-    fails: str = ""
-    within: str = ""
+    success_condition: str = ""
+    failure_condition: str = ""
+    timeout: str = ""
     metrics: bool = False
 
     @property
@@ -99,10 +103,10 @@ class Step:
         return self.template or self.task
 
 
-_REPLACED: Final = ("--force", "--timeout=120s")
-"""kubectl deletes and makes anew what cannot be changed in place, as a pod cannot; what is unchanged is left alone.
+_REPLACE_FLAGS: Final = ("--force", "--timeout=120s")
+"""kubectl replaces an object that cannot be changed in place, such as a pod; an unchanged object is left alone.
 
-Without a time kubectl (1.36) does not wait for the end of the pod at all, and fails."""
+Without a timeout, kubectl (1.36) does not wait for the end of the pod and fails."""
 
 DEPLOY_STEPS: Final = (
     Step("create-pod-role", lambda: objects.role("pod", objects.POD_RULES)),
@@ -143,10 +147,10 @@ DEPLOY_STEPS: Final = (
             "create-service-role-binding",
         ],
         template="deploy-server",
-        flags=_REPLACED,
-        succeeds="status.phase == Running",
-        fails="status.phase == Failed",
-        within=parameter("locale-ready-timeout-seconds"),
+        flags=_REPLACE_FLAGS,
+        success_condition="status.phase == Running",
+        failure_condition="status.phase == Failed",
+        timeout=parameter("locale-ready-timeout-seconds"),
     ),
     Step("create-metrics-exporter-service", objects.metrics_service),
     Step(
@@ -156,7 +160,7 @@ DEPLOY_STEPS: Final = (
         metrics=True,
     ),
 )
-VERIFY_AFTER: Final = ("deploy-arkouda-locale", "create-pod-role-binding")
+VERIFY_DEPENDS: Final = ("deploy-arkouda-locale", "create-pod-role-binding")
 
 DELETE_STEPS: Final = (
     Step("delete-arkouda-locale", objects.locale_deployment, template="delete-locale-deployment"),
@@ -165,8 +169,8 @@ DELETE_STEPS: Final = (
     Step("delete-arkouda-server", objects.server_pod, template="delete-server-deployment"),
     Step("delete-server-headless-service", lambda: objects.headless_service("server")),
     Step("delete-server-ssh-service", lambda: objects.ssh_service("server")),
-    Step("delete-arkouda-service", lambda: _service(objects.named())),
-    Step("delete-arkouda-metrics-service", lambda: _service(objects.named("metrics"))),
+    Step("delete-arkouda-service", lambda: _service(objects.object_name())),
+    Step("delete-arkouda-metrics-service", lambda: _service(objects.object_name("metrics"))),
     Step("delete-arkouda-locale-launch-script", lambda: objects.launch_script("locale", launch.LOCALE)),
     Step("delete-arkouda-server-launch-script", lambda: objects.launch_script("server", launch.SERVER)),
     Step("delete-pod-role", lambda: objects.role("pod", ())),
@@ -184,8 +188,8 @@ EXPORTER_STEPS: Final = (
         "prometheus-arkouda-exporter",
         objects.exporter_deployment,
         template="deploy-prometheus-arkouda-exporter",
-        succeeds="status.readyReplicas == 1",
-        within="600",
+        success_condition="status.readyReplicas == 1",
+        timeout="600",
     ),
     Step(
         "create-prometheus-arkouda-exporter-service",
@@ -215,12 +219,12 @@ DELETE_EXPORTER_STEPS: Final = (
 
 
 def _service(name: str) -> Json:
-    """A service that the server registers by itself."""
+    """A service that the server registers itself."""
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}}
 
 
 def deploy_template() -> WorkflowTemplate:
-    """Deploys an Arkouda instance. Each task applies one object, so that a second run finds what the first one made."""
+    """Deploys an Arkouda instance. Each task applies one object, so that a second run is safe."""
     from hera.workflows import DAG, WorkflowTemplate
 
     with WorkflowTemplate(name=DEPLOY, entrypoint=DEPLOY, arguments=_arguments(DEPLOY_PARAMETERS)) as template:
@@ -230,13 +234,13 @@ def deploy_template() -> WorkflowTemplate:
             for step in DEPLOY_STEPS:
                 _task(step, calls[step.task])
                 if step.task == "create-locale-ssh-service":
-                    verification(name=VERIFY_TASK, depends=_all(VERIFY_AFTER))
+                    verification(name=VERIFY_TASK, depends=_all_succeeded(VERIFY_DEPENDS))
     return template
 
 
 def delete_template() -> WorkflowTemplate:
-    """Deletes an Arkouda instance: each object by a task that waits for no other and takes absence for success."""
-    return _deleting(DELETE, DELETE_PARAMETERS, DELETE_STEPS)
+    """Deletes an Arkouda instance: each object by an independent task that ignores absent objects."""
+    return _deletion_template(DELETE, DELETE_PARAMETERS, DELETE_STEPS)
 
 
 def deploy_exporter_template() -> WorkflowTemplate:
@@ -261,28 +265,28 @@ def deploy_exporter_template() -> WorkflowTemplate:
 
 def delete_exporter_template() -> WorkflowTemplate:
     """Deletes an exporter."""
-    return _deleting(DELETE_EXPORTER, DELETE_EXPORTER_PARAMETERS, DELETE_EXPORTER_STEPS)
+    return _deletion_template(DELETE_EXPORTER, DELETE_EXPORTER_PARAMETERS, DELETE_EXPORTER_STEPS)
 
 
 def all_templates() -> list[WorkflowTemplate]:
-    """The four, in the order in which they are installed."""
+    """The four templates in the order of installation."""
     return [deploy_template(), delete_template(), deploy_exporter_template(), delete_exporter_template()]
 
 
 def template_bodies() -> dict[str, Json]:
-    """The four as plain data, by name."""
+    """The four templates as JSON data, by name."""
     from hera_k8s_utils import Manifest
 
     bodies = [dict(Manifest.of(template).body) for template in all_templates()]
     return {str(body["metadata"]["name"]): body for body in bodies}
 
 
-def _deleting(name: str, parameters: Mapping[str, str | None], steps: Sequence[Step]) -> WorkflowTemplate:
+def _deletion_template(name: str, parameters: Mapping[str, str | None], steps: Sequence[Step]) -> WorkflowTemplate:
     from hera.workflows import DAG, WorkflowTemplate
 
     with WorkflowTemplate(name=name, entrypoint=name, arguments=_arguments(parameters)) as template:
         calls = {step.task: _resource(step, "delete") for step in steps}
-        with DAG(name=name, fail_fast=False):  # what can be deleted is, whatever the others come to
+        with DAG(name=name, fail_fast=False):  # delete what can be deleted even if other tasks fail
             for step in steps:
                 _task(step, calls[step.task])
     return template
@@ -305,16 +309,16 @@ def _resource(step: Step, action: str) -> Any:
             name=step.template_name,
             action=action,
             flags=["--ignore-not-found"],
-            manifest=dump(_only_named(step.body())),
+            manifest=dump(_reference(step.body())),
         )
     return Resource(
         name=step.template_name,
         action=action,
         flags=list(step.flags) or None,
         manifest=dump(step.body()),
-        active_deadline_seconds=_seconds(step.within),
-        success_condition=step.succeeds or None,
-        failure_condition=step.fails or None,
+        active_deadline_seconds=_seconds(step.timeout),
+        success_condition=step.success_condition or None,
+        failure_condition=step.failure_condition or None,
     )
 
 
@@ -322,8 +326,8 @@ def _seconds(text: str) -> int | str | None:
     return int(text) if text.isdigit() else text or None
 
 
-def _only_named(body: Json) -> Json:
-    """What is enough to delete an object."""
+def _reference(body: Json) -> Json:
+    """The part of a manifest that is sufficient to delete the object."""
     return {
         "apiVersion": body["apiVersion"],
         "kind": body["kind"],
@@ -332,27 +336,27 @@ def _only_named(body: Json) -> Json:
 
 
 def _task(step: Step, call: Any) -> None:
-    call(name=step.task, depends=_all(step.after) or None, when=METRICS_WANTED if step.metrics else None)
+    call(name=step.task, depends=_all_succeeded(step.depends) or None, when=METRICS_ENABLED if step.metrics else None)
 
 
-def _all(tasks: Sequence[str]) -> str:
+def _all_succeeded(tasks: Sequence[str]) -> str:
     return " && ".join(f"{task}.Succeeded" for task in tasks)
 
 
 def _verification() -> Any:
-    """Waits for the locales with the account and the address that the server will use."""
+    """Waits for the locales, with the account and URL that the server will use."""
     from hera.workflows import Env, Script, SecretVolume
 
     return Script(
         name=VERIFY_TASK,
         image=f"bearsrus/arkouda-udp-server:{parameter('arkouda-release-version')}",
-        image_pull_policy="IfNotPresent",  # Hera 7.1 takes no variable here
+        image_pull_policy="IfNotPresent",  # Hera 7.1 does not accept a variable here
         command=["python3"],
         source=launch.source(launch.VERIFY),
         env=[
             Env(name="K8S_HOST", value=parameter("kubernetes-api-url")),
             Env(name="NAMESPACE", value=parameter("arkouda-namespace")),
-            Env(name="APP_NAME", value=objects.named("locale")),
+            Env(name="APP_NAME", value=objects.object_name("locale")),
             Env(name="LOCALES", value=parameter("arkouda-number-of-locales")),
             Env(name="TIMEOUT_SECONDS", value=parameter("locale-ready-timeout-seconds")),
             Env(name="SA_DIRECTORY", value=TOKEN_DIRECTORY),

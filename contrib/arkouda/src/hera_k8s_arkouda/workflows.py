@@ -1,4 +1,4 @@
-"""What is submitted: the four workflows and the two cron workflows, each made from its template by reference."""
+"""The four workflows and the two cron workflows, each referring to its template."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 INSTANCE_LABEL: Final = "hera-k8s-arkouda/instance"
 ACTION_LABEL: Final = "hera-k8s-arkouda/action"
 PARAMETERS_LABEL: Final = "hera-k8s-arkouda/parameters"
-"""Of workflows: which instance or exporter, what is done with it, and a digest of with which parameters."""
+"""Labels of workflows: the instance or exporter, the action, and a digest of the parameters."""
 
 DEPLOY_AT: Final = "0 06 * * *"
 DELETE_AT: Final = "0 18 * * *"
@@ -29,7 +29,7 @@ def instance_of(subject: Subject) -> str:
 
 
 def labels_of(subject: Subject) -> dict[str, str]:
-    """By which the workflows of an instance are found again."""
+    """The labels that identify the workflows of an instance."""
     text = json.dumps(subject.parameters(), sort_keys=True)
     return {
         INSTANCE_LABEL: instance_of(subject),
@@ -39,7 +39,7 @@ def labels_of(subject: Subject) -> dict[str, str]:
 
 
 def workflow(subject: Subject, service_account: str = WORKFLOWS_ACCOUNT) -> Workflow:
-    """The workflow that deploys or deletes what is described."""
+    """The workflow that deploys or deletes an instance or exporter."""
     from hera.workflows import Workflow
 
     return Workflow(generate_name=f"{subject.template}-", labels=labels_of(subject), **_spec(subject, service_account))
@@ -53,7 +53,13 @@ def cron_workflow(
     suspend: bool = False,
     service_account: str = WORKFLOWS_ACCOUNT,
 ) -> CronWorkflow:
-    """The same at certain times. schedule: five fields of cron; empty: 6 o'clock to deploy, 18 o'clock to delete."""
+    """The workflow on a schedule.
+
+    schedule: five cron fields; empty: 6:00 to deploy, 18:00 to delete.
+    timezone: name of the tz database.
+    suspend: whether the schedule is suspended.
+    service_account: service account of the workflows.
+    """
     from hera.workflows import CronWorkflow
     from hera.workflows.models import WorkflowMetadata
 
@@ -91,5 +97,5 @@ def _spec(subject: Subject, service_account: str) -> dict[str, Any]:
 
 
 def deadline_of(deployment: ArkoudaDeployment) -> int:
-    """Seconds after which a deployment that still runs is given up: for the locales, the server, and to begin with."""
+    """Seconds after which a running deployment is ended: the timeouts of locales and server, and 300 s to start."""
     return 2 * deployment.ready_timeout + 300

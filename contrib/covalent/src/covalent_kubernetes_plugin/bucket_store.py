@@ -1,4 +1,4 @@
-"""The store that is a bucket: a pod gets no credentials, only two addresses that were signed for it."""
+"""The store in a bucket: a pod gets no credentials, only two signed URLs."""
 
 from __future__ import annotations
 
@@ -9,38 +9,40 @@ from covalent_kubernetes_plugin.errors import StoreUnreadable, TaskFailed
 from covalent_kubernetes_plugin.stores import TaskBundle
 from hera_k8s_utils import HeraK8sError, OptionsError
 
-_LONGEST: Final = 7 * 24 * 3600
-"""Seconds for which S3 lets an address be signed."""
+_MAX_LIFETIME: Final = 7 * 24 * 3600
+"""Maximum lifetime of a signed URL in S3, in seconds."""
 _MARGIN: Final = 900
-"""Seconds more than a task may take: for its transfers."""
+"""Seconds added to a task's time limit, for transfers."""
 
 
 class BucketStore:
     """Objects below `s3://bucket/prefix/`, through fsspec.
 
-    lasting: seconds that a task may take, from its submission; 0: not limited.
+    address: `s3://bucket/prefix`.
+    region: region of the bucket; empty: the default.
+    lasting: seconds that a task may take from its submission; 0: unlimited.
     """
 
     def __init__(self, address: str, region: str, lasting: float) -> None:
         self._address = address.rstrip("/")
         self._region = region
-        self._expires = min(_LONGEST, int(lasting) + _MARGIN) if lasting else _LONGEST
+        self._expires = min(_MAX_LIFETIME, int(lasting) + _MARGIN) if lasting else _MAX_LIFETIME
 
     def send(self, name: str, payload: bytes) -> TaskBundle:
-        """Raises `TaskFailed` when the bucket does not take it."""
+        """Raises `TaskFailed` if the bucket rejects it."""
         try:
             files, task, outcome = self._open(name)
             files.pipe_file(task, payload)
-            getting = files.sign(task, expiration=self._expires, client_method="get_object")
-            putting = files.sign(outcome, expiration=self._expires, client_method="put_object")
+            get_url = files.sign(task, expiration=self._expires, client_method="get_object")
+            put_url = files.sign(outcome, expiration=self._expires, client_method="put_object")
         except HeraK8sError:
             raise
         except Exception as error:  # of many libraries
             raise self._refused("the task cannot be written to the data store", error) from error
-        return TaskBundle({"url": getting}, {"url": putting})
+        return TaskBundle({"url": get_url}, {"url": put_url})
 
     def fetch(self, name: str, nonce: str, log: Callable[[], Iterable[str]]) -> bytes | None:  # noqa: ARG002
-        """The object that the pod left. Raises `StoreUnreadable` when the bucket does not say whether there is one."""
+        """The object that the pod wrote. Raises `StoreUnreadable` if the bucket cannot be read."""
         try:
             files, _, outcome = self._open(name)
             found: bytes = files.cat_file(outcome)
@@ -57,7 +59,7 @@ class BucketStore:
         return found
 
     def remove(self, name: str) -> None:
-        """Both objects."""
+        """Remove both objects."""
         files, task, outcome = self._open(name)
         files.rm([path for path in (task, outcome) if files.exists(path)])
 
@@ -73,7 +75,7 @@ class BucketStore:
                 hint="pip install 'hera-k8s-covalent[s3]'",
             ) from None
         client = {"region_name": self._region} if self._region else {}
-        # Regions that are younger than 2014 take no other signature.
+        # Regions created after 2013 only accept this signature version.
         files, root = fsspec.core.url_to_fs(
             self._address, client_kwargs=client, config_kwargs={"signature_version": "s3v4"}, use_listings_cache=False
         )

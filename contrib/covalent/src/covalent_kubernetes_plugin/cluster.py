@@ -1,4 +1,4 @@
-"""The cluster as all tasks of this process share it: one client, one watch, a few threads that may block."""
+"""The cluster, shared by all tasks of the process: one client, one watch, and a thread pool for blocking calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from covalent_kubernetes_plugin.following import Followed
+from covalent_kubernetes_plugin.job_watcher import JobWatcher
 from covalent_kubernetes_plugin.manifests import GROUP
 from covalent_kubernetes_plugin.settings import KUBECONFIG
 
@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_WIDTH: Final = 16
-"""Requests that are under way at once, for however many tasks."""
+_MAX_THREADS: Final = 16
+"""Concurrent requests of all tasks."""
 
 
 @dataclass(frozen=True)
-class Where:
-    """Which cluster, as settings name it. The same settings share a client.
+class ClusterSelection:
+    """The settings that select a cluster. Equal settings share a client.
 
-    config_file: empty or `~/.kube/config`: what kubectl would take, and in a pod the pod's account.
-    context: empty: the current one. namespace: empty: the context's.
+    config_file: kubeconfig; empty or `~/.kube/config`: as kubectl finds it, in a pod the pod's service account.
+    context: context of the kubeconfig; empty: the current one.
+    namespace: namespace; empty: the context's.
     """
 
     config_file: str
@@ -40,7 +41,7 @@ class Where:
 
     @property
     def options(self) -> dict[str, Any]:
-        """As options of hera_k8s_utils; those that are left out are its to find."""
+        """The options for hera_k8s_utils, which finds those that are omitted."""
         options: dict[str, str] = {"k8s_context": self.context, "namespace": self.namespace}
         config = os.path.expanduser(self.config_file)
         if config and config != os.path.expanduser(KUBECONFIG):
@@ -49,21 +50,21 @@ class Where:
 
     @property
     def state(self) -> tuple[object, ...]:
-        """What changes when the kubeconfig does, be it that somebody chose another context in it."""
-        stated = self.options.get("k8s_config_file") or os.environ.get("KUBECONFIG") or os.path.expanduser(KUBECONFIG)
-        return (stated, *(_version(file) for file in stated.split(os.pathsep)))
+        """A value that changes with the kubeconfig, for example when another context is selected."""
+        files = self.options.get("k8s_config_file") or os.environ.get("KUBECONFIG") or os.path.expanduser(KUBECONFIG)
+        return (files, *(_version(file) for file in files.split(os.pathsep)))
 
 
 def _version(file: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(os.path.expanduser(file))
+        status = os.stat(os.path.expanduser(file))
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return status.st_mtime_ns, status.st_size
 
 
 class Cluster:
-    """A connection, and what runs over it. The first request is made by who uses it."""
+    """A connection, with its clients and the watch. Creating it sends no request."""
 
     def __init__(self, connection: Connection) -> None:
         from hera_k8s_kube.jobs import open_jobs
@@ -72,18 +73,18 @@ class Cluster:
         self.kubernetes: Kubernetes = context.kubernetes
         self.jobs = open_jobs(context)
         self.process = secrets.token_hex(8)
-        self.followed = Followed(self.jobs, f"{GROUP}/process={self.process}")
-        self._threads = ThreadPoolExecutor(_WIDTH, thread_name_prefix="covalent-k8s")
+        self.watcher = JobWatcher(self.jobs, f"{GROUP}/process={self.process}")
+        self._threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="covalent-k8s")
 
     async def call(self, function: Callable[..., T], *args: object, **kwargs: object) -> T:
-        """Run something that blocks in a thread of this cluster's."""
+        """Run a blocking function in a thread of this cluster."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(function, *args, **kwargs))
 
 
 @dataclass
 class _Shared:
-    """The cluster of some settings, and the state of the kubeconfig that it was opened with."""
+    """The cluster of some settings, and the state of the kubeconfig it was opened with."""
 
     lock: threading.Lock
     state: tuple[object, ...] = ()
@@ -91,15 +92,15 @@ class _Shared:
 
 
 _guard = threading.Lock()
-_shared: dict[tuple[int, Where], _Shared] = {}
-_of_jobs: dict[str, Cluster] = {}
+_shared: dict[tuple[int, ClusterSelection], _Shared] = {}
+_clusters_of_jobs: dict[str, Cluster] = {}
 
 
-def shared(where: Where) -> Cluster:
-    """The cluster of these settings, opened on first use, and anew when the kubeconfig was changed.
+def shared_cluster(where: ClusterSelection) -> Cluster:
+    """The cluster of these settings, opened on first use and reopened when the kubeconfig changes.
 
-    Blocks; a login that waits for somebody holds up only those who want the same. Raises `HeraK8sError`: a context that
-    is not there, no credential, a plugin that failed. The next task tries again.
+    Blocks; an interactive login delays only tasks with the same settings. Raises `HeraK8sError` for a missing context,
+    a missing credential or a failed plugin. The next task tries again.
     """
     with _guard:  # connections and threads do not survive a fork
         entry = _shared.setdefault((os.getpid(), where), _Shared(threading.Lock()))
@@ -110,22 +111,22 @@ def shared(where: Where) -> Cluster:
         return entry.cluster
 
 
-def of_job(name: str) -> Cluster | None:
-    """Where a Job of this process is, whatever the kubeconfig says now; None for a Job of another process."""
-    return _of_jobs.get(name)
+def cluster_of_job(name: str) -> Cluster | None:
+    """The cluster of a Job of this process, even if the kubeconfig has changed; None for other Jobs."""
+    return _clusters_of_jobs.get(name)
 
 
 @contextmanager
-def holding(name: str, cluster: Cluster) -> Iterator[None]:
-    """For as long as the block lasts, a Job of this name is in this cluster."""
-    _of_jobs[name] = cluster
+def tracking_job(name: str, cluster: Cluster) -> Iterator[None]:
+    """Record the cluster of a Job for the duration of the block."""
+    _clusters_of_jobs[name] = cluster
     try:
         yield
     finally:
-        del _of_jobs[name]
+        del _clusters_of_jobs[name]
 
 
-def _open(where: Where) -> Cluster:
+def _open(where: ClusterSelection) -> Cluster:
     from hera_k8s_utils import connect
 
     connection = connect(tolerant=True, **where.options)

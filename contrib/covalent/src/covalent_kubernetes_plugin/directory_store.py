@@ -1,4 +1,4 @@
-"""The store that is a directory, which this machine and the pods see: on a claim, or a path of the nodes."""
+"""The store in a directory that this machine and the pods share: on a claim, or a path of the nodes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _PRIVATE, _SHARED = 0o700, 0o777
 
 
 class DirectoryStore:
-    """A directory of its own for each task, below one that is shared; a pod sees its own alone.
+    """A directory for each task below a shared one. A pod mounts only its own.
 
-    here: the shared directory on this machine. volume: it, or what it lies in, for a pod. inside: its path within a
-    claim; None for a path of the nodes.
+    here: the shared directory on this machine.
+    volume: the volume that holds it.
+    inside: its path within a claim; None for a path of the nodes.
     """
 
     def __init__(self, here: Path, volume: Json, inside: str | None) -> None:
@@ -29,12 +30,12 @@ class DirectoryStore:
         self._inside = inside
 
     def send(self, name: str, payload: bytes) -> TaskBundle:
-        """Write the task. Raises `TaskFailed` where this machine cannot."""
+        """Write the task. Raises `TaskFailed` if this is not possible."""
         directory = self._here / name
         try:
             self._here.mkdir(exist_ok=True)
             directory.mkdir()
-            # On a claim whoever the pod runs as must be able to write; a path of the nodes is for root alone.
+            # On a claim, any user of the pod must be able to write; a path of the nodes is for root only.
             directory.chmod(_PRIVATE if self._inside is None else _SHARED)
             with (directory / "task").open("xb") as file:
                 file.write(payload)
@@ -58,10 +59,10 @@ class DirectoryStore:
         return {"name": "store", **self._volume}, mount
 
     def fetch(self, name: str, nonce: str, log: Callable[[], Iterable[str]]) -> bytes | None:  # noqa: ARG002
-        """The file that the pod left. Raises `StoreUnreadable` where this machine cannot say whether there is one."""
+        """The file that the pod wrote. Raises `StoreUnreadable` if the directory cannot be read."""
         directory = self._here / name
         try:
-            os.listdir(directory)  # an NFS client remembers for a while what it did not find
+            os.listdir(directory)  # refreshes an NFS client's cache of absent files
             return (directory / "outcome").read_bytes()
         except FileNotFoundError:
             return None
@@ -74,5 +75,5 @@ class DirectoryStore:
             ) from None
 
     def remove(self, name: str) -> None:
-        """The task's directory, with what the pod left there."""
+        """Remove the task's directory."""
         shutil.rmtree(self._here / name, ignore_errors=True)

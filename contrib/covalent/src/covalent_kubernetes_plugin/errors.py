@@ -1,4 +1,4 @@
-"""The failures that are not the task's own: each with what was wanted, what was found, what to do next."""
+"""Errors other than those of the task's own code."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from hera_k8s_utils import HeraK8sError
 
 
 class TaskFailed(HeraK8sError):
-    """A task did not run to its end, or what came of it cannot be had."""
+    """A task did not finish, or its outcome is not available."""
 
 
 class OutcomeIncomplete(TaskFailed):
-    """A part of a task's outcome is missing in its pod's log: for a moment, or for good."""
+    """A part of a task's outcome is missing in its pod's log, temporarily or permanently."""
 
 
 class StoreUnreadable(TaskFailed):
-    """A data store does not say what came of a task: for a moment, or for good. What is stored there stays."""
+    """A data store cannot be read, temporarily or permanently. What is stored there is kept."""
 
 
 class TaskPending(TaskFailed):
-    """A task cannot begin, and will not begin by waiting."""
+    """A task cannot start, and waiting will not help."""
 
 
 class TaskTimeout(TaskFailed):

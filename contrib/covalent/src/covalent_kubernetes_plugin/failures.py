@@ -1,4 +1,4 @@
-"""How tasks end otherwise than in a result: each with its cause, in words that say what to do."""
+"""The errors of tasks that end without a result, each with its cause and a remedy."""
 
 from __future__ import annotations
 
@@ -14,19 +14,27 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_AT_ONCE: Final = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError")
-"""Reasons for waiting that time does not mend."""
-_SOON: Final = ("ErrImagePull", "ImagePullBackOff", "CreateContainerError", "RunContainerError", "ImageInspectError")
-"""Reasons that may pass, such as a registry that does not answer for a moment."""
+_PERMANENT: Final = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError")
+"""Pending reasons that do not go away."""
+_TRANSIENT: Final = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "CreateContainerError",
+    "RunContainerError",
+    "ImageInspectError",
+)
+"""Pending reasons that may be temporary, such as a registry that does not respond."""
 _LINES: Final = 20
-"""Lines of a log that an error quotes."""
+"""Log lines that an error quotes."""
 
 
 class PendingLimit:
-    """How long a task may be pending for a reason. Without one there is no limit.
+    """How long a task may be pending for a known reason. Without a reason there is no limit.
 
-    limit: seconds since some reason was first found. soon: the same for reasons such as an image that cannot be pulled,
-    which pass only when they pass quickly.
+    name: name of the task's Job.
+    image: its image.
+    limit: seconds since the first reason was found.
+    soon: the same for reasons that either pass quickly or not at all, such as an image that cannot be pulled.
     """
 
     def __init__(self, name: str, image: str, *, limit: float, soon: float) -> None:
@@ -39,21 +47,21 @@ class PendingLimit:
         self.reason = ""
 
     def consider(self, reason: str, now: float) -> None:
-        """What was found at this (monotonic) time. Raises `TaskPending` when waiting is over."""
+        """Record a reason at this (monotonic) time. Raises `TaskPending` when the limit is reached."""
         if not reason:
             self._since = self._since_soon = None
             return
         word = reason.partition(":")[0]
         self.reason = reason
         self._since = now if self._since is None else self._since
-        self._since_soon = None if word not in _SOON else now if self._since_soon is None else self._since_soon
-        if word in _AT_ONCE or (self._since_soon is not None and now - self._since_soon >= self._soon):
-            raise TaskPending(f"the task {self._name} cannot begin", found=reason, hint=self._hint(word))
+        self._since_soon = None if word not in _TRANSIENT else now if self._since_soon is None else self._since_soon
+        if word in _PERMANENT or (self._since_soon is not None and now - self._since_soon >= self._soon):
+            raise TaskPending(f"the task {self._name} cannot start", found=reason, hint=self._hint(word))
         if now - self._since >= self._limit:
             raise TaskPending(
-                f"the task {self._name} is pending since {now - self._since:.0f} s",
+                f"the task {self._name} has been pending for {now - self._since:.0f} s",
                 found=reason,
-                hint="pending_limit (seconds) lets it wait longer",
+                hint="increase pending_limit (seconds)",
             )
 
     def _hint(self, word: str) -> str:
@@ -63,7 +71,7 @@ class PendingLimit:
 
 
 def exit_code(pods: Sequence[Json]) -> int | None:
-    """The status that the task's container ended with, None where it is not known."""
+    """The exit code of the task's container; None if unknown."""
     ended = _terminated(pods)
     return None if ended.get("exitCode") is None else int(ended["exitCode"])
 
@@ -79,20 +87,25 @@ def _terminated(pods: Sequence[Json]) -> Json:
 def of_job(
     name: str, job: Job, pods: Sequence[Json], lines: Iterable[str], *, limit: float, pending: str
 ) -> TaskFailed:
-    """The error for a task of which there is no outcome.
+    """The error for a task without an outcome.
 
-    lines: of its log. limit: its `time_limit`. pending: why it did not begin, where that was so.
+    name: name of its Job.
+    job: its Job.
+    pods: its pods.
+    lines: lines of its log.
+    limit: its `time_limit`.
+    pending: why it did not start; empty if it did.
     """
     if job.reason == "DeadlineExceeded":
         return TaskTimeout(
-            f"the task {name} was ended",
-            found=f"its time_limit of {limit:g} s is over{f'; it never began: {pending}' if pending else ''}",
-            hint="a longer time_limit",
+            f"the task {name} was stopped",
+            found=f"its time_limit of {limit:g} s is over{f'; it never started: {pending}' if pending else ''}",
+            hint="increase time_limit",
         )
     ended = _terminated(pods)
-    unseen = "its pod has left an outcome, which is not seen here" if exit_code(pods) in (DONE, FAILED) else ""
+    unseen = "its pod has written an outcome, which is not visible here" if exit_code(pods) in (DONE, FAILED) else ""
     causes = [unseen, _of_pod(pods), _of_container(ended), _of_condition(job)]
-    found = next((cause for cause in causes if cause), "its pod is gone, and nothing says why")
+    found = next((cause for cause in causes if cause), "its pod is gone, for an unknown reason")
     quoted = "".join(f"\n  | {line}" for line in list(lines)[-_LINES:])
     return TaskFailed(f"the task {name} failed without an outcome", found=found + quoted, hint=_remedy(ended))
 
@@ -116,22 +129,22 @@ def _of_condition(job: Job) -> str:
 
 def _remedy(ended: Json) -> str:
     if ended.get("exitCode") in (DONE, FAILED, UNDELIVERED):
-        return "data_store: do the pod and this machine see the same there?"
+        return "data_store: do the pod and this machine see the same directory?"
     if ended.get("reason") == "OOMKilled":
-        return "more memory"
+        return "increase memory"
     if ended.get("reason") in ("StartError", "ContainerCannotRun") or ended.get("exitCode") == 127:
         return "base_image must have python3"
     return ""
 
 
 def of_refusal(name: str, outcome: Outcome, *, image: str, python: str) -> TaskFailed:
-    """The error for a task that the runner did not begin, or whose result it could not send."""
+    """The error for a task that the runner refused to run, or whose result it could not send."""
     kind, found = str(outcome.header.get("kind")), str(outcome.header.get("found"))
     if kind == "python":
         minor = ".".join(python.split(".")[:2])
         return TaskFailed(
             f"the task {name} cannot be read in its image",
-            found=f"{image} has Python {found}, the task was pickled by Python {python}, and its code needs the same",
+            found=f"{image} has Python {found}, the task was pickled by Python {python}; the minor versions must match",
             hint=f'base_image = "python:{minor}-slim"',
         )
     if kind == "size":
@@ -142,23 +155,23 @@ def of_refusal(name: str, outcome: Outcome, *, image: str, python: str) -> TaskF
         )
     return TaskFailed(
         f"the task {name} was not run",
-        found=f"what lay in the data store is not what was put there: {found}",
+        found=f"the content of the data store was changed: {found}",
         hint="who else may write to the data store?",
     )
 
 
-def told(outcome: Outcome, *, image: str) -> str:
-    """What goes to the task's standard error, after what it wrote there itself, when its own code failed."""
+def stderr_note(outcome: Outcome, *, image: str) -> str:
+    """Text appended to the task's standard error when its own code failed."""
     header = outcome.header
     if outcome.state == "crashed":
         killed = "SIGKILL" in str(header["found"])
-        return f"{header['found']}, without a result{'; was it the memory?' if killed else ''}\n"
+        return f"{header['found']}, without a result{'; out of memory?' if killed else ''}\n"
     text = str(header["traceback"])
     wanted = {
-        "before": "What was to run before the task failed.",
+        "before": "A dependency that runs before the task failed.",
         "unpickle": "The task cannot be unpickled in its image.",
-        "pickle": "The task ran, and its result cannot be pickled.",
+        "pickle": "The task ran, but its result cannot be pickled.",
     }.get(str(header["stage"]), "")
     if module := header.get("module"):
-        wanted += f" The image {image} lacks the module {module}: take another base_image, or ct.DepsPip."
+        wanted += f" The image {image} lacks the module {module}: use another base_image, or ct.DepsPip."
     return f"{text}{wanted.strip()}\n" if wanted else text

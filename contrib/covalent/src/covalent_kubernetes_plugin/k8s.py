@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Final
 from covalent._shared_files.exceptions import TaskCancelledError, TaskRuntimeError
 from covalent.executor.base import AsyncBaseExecutor
 
-from covalent_kubernetes_plugin.settings import DEFAULTS, settled
+from covalent_kubernetes_plugin.settings import DEFAULTS, resolve_settings
 from hera_k8s_utils import ErrorKind, PlatformError
 
 if TYPE_CHECKING:
     from covalent_kubernetes_plugin import failures
-    from covalent_kubernetes_plugin.cluster import Cluster, Where
-    from covalent_kubernetes_plugin.following import Updates
+    from covalent_kubernetes_plugin.cluster import Cluster, ClusterSelection
+    from covalent_kubernetes_plugin.job_watcher import Updates
     from covalent_kubernetes_plugin.results import Outcome
     from covalent_kubernetes_plugin.runs import Run
     from hera_k8s_kube.jobs import Job
@@ -36,32 +36,33 @@ log = logging.getLogger(__name__)
 EXECUTOR_PLUGIN_NAME = "KubernetesExecutor"
 _EXECUTOR_PLUGIN_DEFAULTS = dict(DEFAULTS)  # what Covalent writes into its configuration, and changes there
 
-_LEAST: Final = 1.0
-"""Seconds between two looks, where poll_freq asks for fewer."""
-_PULLS: Final = 3
-"""Times poll_freq that an image may resist being pulled: by default 30 s, in which a kubelet tries three times."""
-_LOOKS: Final = 7
-"""Looks for an outcome that the pod says it has left: a shared file system may take half a minute to show it."""
-_PASSING: Final = (ErrorKind.UNREACHABLE, ErrorKind.TIMEOUT, ErrorKind.THROTTLED, ErrorKind.SERVER)
-_LOOKS_AT_LOG: Final = 3
-"""Further looks at a log whose last lines are missing: it is written beside the container's end."""
+_MIN_POLL_INTERVAL: Final = 1.0
+"""Minimum seconds between two polls."""
+_PULL_ATTEMPTS: Final = 3
+"""Multiple of poll_freq for pulling an image: 30 s by default, in which a kubelet tries three times."""
+_OUTCOME_ATTEMPTS: Final = 7
+"""Attempts to read an outcome that the pod has written: a shared file system may take half a minute."""
+_TRANSIENT: Final = (ErrorKind.UNREACHABLE, ErrorKind.TIMEOUT, ErrorKind.THROTTLED, ErrorKind.SERVER)
+_LOG_ATTEMPTS: Final = 3
+"""Further attempts to read a log without its last lines: the log may lag behind the container's end."""
 
 
 class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
     """Runs each task as a Job of one pod, once.
 
-    An argument that is not given, or is None, is taken from `[executors.k8s]` of Covalent's configuration. One that is
-    given counts, also when it is empty.
+    An argument that is omitted or None is read from `[executors.k8s]` of Covalent's configuration. Any other value is
+    used, even if empty.
 
-    base_image: of the pod; needs python3, of the minor version that the task was pickled by.
-    k8s_config_file, k8s_context, namespace: which cluster; empty: as kubectl finds it, in a pod the pod's account.
-    registry, registry_credentials_file, region: a login for a pull secret; region also of a bucket.
-    data_store: how tasks travel: '' (a Secret and the log), /path, claim:NAME[/DIR]@/path-here, s3://bucket/prefix.
-    vcpu, memory: requested and limited, as quantities of Kubernetes; empty: neither.
-    poll_freq: seconds between two looks at a task that is pending, or while the watch is down.
-    pending_limit: seconds that a task may be kept from starting by a known reason. time_limit: seconds; -1: none.
-    service_account: of the pod; empty: the namespace's own, and without its token.
-    image_repo, cache_dir: kept from covalent-kubernetes-plugin; no image is built and nothing is staged here.
+    base_image: image of the pod, with python3 of the minor version that pickled the task.
+    k8s_config_file, k8s_context, namespace: the cluster; empty: as kubectl finds it, in a pod its service account.
+    registry, registry_credentials_file, region: a login for a pull secret; region also applies to a bucket.
+    data_store: '' (a Secret and the log), /path, claim:NAME[/DIR]@/path-here or s3://bucket/prefix.
+    vcpu, memory: requested and limited, as Kubernetes quantities; empty: neither.
+    poll_freq: seconds between two polls of a pending task, or of any task while the watch is down.
+    pending_limit: seconds that a task may be pending for a known reason.
+    time_limit: seconds; -1: none.
+    service_account: service account of the pod; empty: the namespace's default, without its token.
+    image_repo, cache_dir: accepted for compatibility with covalent-kubernetes-plugin, without effect.
     """
 
     def __init__(
@@ -92,71 +93,71 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
             "vcpu": vcpu,
             "memory": memory,
         }
-        values = settled({**named, **settings})
+        values = resolve_settings({**named, **settings})
         super().__init__(
             **{name: values.pop(name) for name in ("log_stdout", "log_stderr", "cache_dir", "time_limit", "retries")}
         )
-        self.__dict__.update(values)  # Covalent sends the attributes to its server, and takes them up there
+        self.__dict__.update(values)  # Covalent sends the attributes to its server, which restores them
 
-    # --- what the dispatcher calls ------------------------------------------------------------------------------
+    # --- called by the dispatcher -------------------------------------------------------------------------------
 
     async def run(
         self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], task_metadata: dict[str, Any]
     ) -> Any:
-        """Run a task on the cluster, and return its result.
+        """Run a task on the cluster and return its result.
 
-        Raises Covalent's `TaskRuntimeError` when the task's own code failed and `TaskCancelledError` when its Job was
-        deleted; a `HeraK8sError` with the cause for everything else. Whatever happens, nothing of it is left on the
-        cluster, and nothing in the data store but an outcome that could not be read (`StoreUnreadable` says where).
+        Raises Covalent's `TaskRuntimeError` if the task's code failed, `TaskCancelledError` if its Job was deleted, and
+        a `HeraK8sError` with the cause otherwise. In any case all objects on the cluster are removed, and everything in
+        the data store except an outcome that could not be read (`StoreUnreadable` names it).
         """
-        from covalent_kubernetes_plugin.cluster import holding, shared
+        from covalent_kubernetes_plugin.cluster import shared_cluster, tracking_job
 
-        await self._heed_cancelling()
-        cluster = await asyncio.to_thread(shared, self._where())
+        await self._check_cancel_requested()
+        cluster = await asyncio.to_thread(shared_cluster, self._where())
         run = await cluster.call(self._prepare, cluster, function, args, kwargs, task_metadata)
-        with holding(run.wanted.name, cluster):
-            return await self._through(cluster, run)
+        with tracking_job(run.spec.name, cluster):
+            return await self._run_task(cluster, run)
 
     async def cancel(self, task_metadata: dict[str, Any], job_handle: Any) -> bool:  # noqa: ARG002
-        """Delete the Job; whoever waits for it notices. False when the task has no Job yet."""
-        from covalent_kubernetes_plugin.cluster import of_job, shared
+        """Delete the Job, which ends `run`. False if the task has no Job yet."""
+        from covalent_kubernetes_plugin.cluster import cluster_of_job, shared_cluster
 
         if not isinstance(job_handle, dict) or not job_handle.get("job"):
             return False
-        cluster = of_job(job_handle["job"])
+        cluster = cluster_of_job(job_handle["job"])
         if cluster is None:
-            cluster = await asyncio.to_thread(shared, self._where(job_handle.get("namespace")))
+            cluster = await asyncio.to_thread(shared_cluster, self._where(job_handle.get("namespace")))
         await cluster.call(cluster.jobs.cancel, job_handle["job"])
         return True
 
-    # --- how ----------------------------------------------------------------------------------------------------
+    # --- internals ----------------------------------------------------------------------------------------------
 
-    async def _through(self, cluster: Cluster, run: Run) -> Any:
-        """Submit, wait, read what came of it, clean up."""
+    async def _run_task(self, cluster: Cluster, run: Run) -> Any:
+        """Submit, wait, read the outcome, clean up."""
         from covalent_kubernetes_plugin.errors import StoreUnreadable
 
-        name, keep_stored = run.wanted.name, False
-        updates = cluster.followed.add(name)
+        name, keep_stored = run.spec.name, False
+        updates = cluster.watcher.add(name)
         submitting = asyncio.ensure_future(cluster.call(run.submit))
         try:
             await asyncio.shield(submitting)
-            cluster.followed.start()
-            await self._tell_handle({"job": name, "namespace": cluster.jobs.namespace})
-            await self._heed_cancelling()
-            job, pending = await self._ended(cluster, name, updates)
-            outcome = await self._outcome(cluster, run, job, pending)
+            cluster.watcher.start()
+            await self._send_handle({"job": name, "namespace": cluster.jobs.namespace})
+            await self._check_cancel_requested()
+            job, pending = await self._wait_for_end(cluster, name, updates)
+            outcome = await self._read_outcome(cluster, run, job, pending)
             return await cluster.call(self._result, run, outcome)
-        except StoreUnreadable:  # what was computed may lie there
+        except StoreUnreadable:  # the result may be in the store
             keep_stored = True
             raise
         finally:
             await asyncio.shield(self._clean(cluster, run, submitting, keep_stored=keep_stored))
 
-    def _where(self, namespace: str | None = None) -> Where:
-        """The cluster of the settings; namespace: in place of theirs."""
-        from covalent_kubernetes_plugin.cluster import Where
+    def _where(self, namespace: str | None = None) -> ClusterSelection:
+        """The cluster of the settings. namespace: overrides theirs."""
+        from covalent_kubernetes_plugin.cluster import ClusterSelection
 
-        return Where(self.k8s_config_file, self.k8s_context, namespace or self.namespace)
+        return ClusterSelection(self.k8s_config_file, self.k8s_context, namespace or self.namespace)
 
     def _prepare(
         self,
@@ -166,7 +167,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
         kwargs: dict[str, Any],
         task_metadata: dict[str, Any],
     ) -> Run:
-        """The run of a task; in a thread, since pickling and AWS take their time."""
+        """The run of a task. Blocks, since pickling and AWS are slow."""
         from covalent_kubernetes_plugin.manifests import TaskSpec
         from covalent_kubernetes_plugin.names import job_name
         from covalent_kubernetes_plugin.registries import docker_config
@@ -175,7 +176,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
         from covalent_kubernetes_plugin.tasks import pack
 
         dispatch_id, node_id = str(task_metadata["dispatch_id"]), str(task_metadata["node_id"])
-        wanted = TaskSpec(
+        spec = TaskSpec(
             name=job_name(dispatch_id, node_id),
             attempt=secrets.token_hex(4),
             process=cluster.process,
@@ -187,33 +188,37 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
             time_limit=max(0, math.ceil(self.time_limit)),
             service_account=self.service_account,
         )
-        store = open_store(self.data_store, region=self.region, lasting=wanted.time_limit)
+        store = open_store(self.data_store, region=self.region, lasting=spec.time_limit)
         pull = docker_config(self.registry_credentials_file, self.registry, self.region)
-        return Run(cluster, store, wanted, pack(function, args, kwargs), pull)
+        return Run(cluster, store, spec, pack(function, args, kwargs), pull)
 
-    async def _heed_cancelling(self) -> None:
-        """A dispatcher that is too busy to answer within Covalent's five seconds fails no task."""
+    async def _check_cancel_requested(self) -> None:
+        """Raise if cancellation was requested. A dispatcher that does not answer within 5 s is ignored."""
         try:
             requested = await self.get_cancel_requested()
         except asyncio.TimeoutError:
-            log.warning("the dispatcher does not say whether a task is to be cancelled")
+            log.warning("the dispatcher does not say whether to cancel a task")
             return
         if requested:
             raise TaskCancelledError
 
-    async def _tell_handle(self, handle: dict[str, str]) -> None:
+    async def _send_handle(self, handle: dict[str, str]) -> None:
         try:
             await self.set_job_handle(handle)
         except asyncio.TimeoutError:
-            log.warning("the dispatcher does not take the handle of %s, which cannot be cancelled by it", handle["job"])
+            log.warning(
+                "the dispatcher does not accept the handle of %s, which can therefore not be cancelled", handle["job"]
+            )
 
-    async def _ended(self, cluster: Cluster, name: str, updates: Updates) -> tuple[Job, str]:
-        """The Job once it is over, and why it was pending. The watch says so; while it is silent, pending tasks are
-        looked at, and while it is down, all are."""
+    async def _wait_for_end(self, cluster: Cluster, name: str, updates: Updates) -> tuple[Job, str]:
+        """The finished Job, and why it was pending. Updates come from the watch; pending tasks are also polled, and
+        while the watch is down, all tasks are."""
         from covalent_kubernetes_plugin.failures import PendingLimit
 
-        pause = max(_LEAST, float(self.poll_freq))
-        patience = PendingLimit(name, self.base_image, limit=float(self.pending_limit), soon=_PULLS * pause)
+        pause = max(_MIN_POLL_INTERVAL, float(self.poll_freq))
+        pending_limit = PendingLimit(
+            name, self.base_image, limit=float(self.pending_limit), soon=_PULL_ATTEMPTS * pause
+        )
         phase = "Pending"
         while True:
             update = await updates.next(pause)
@@ -221,55 +226,55 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
                 job = update.job
                 if update.kind == "deleted":
                     raise TaskCancelledError
-            elif phase != "Pending" and not cluster.followed.failed:
+            elif phase != "Pending" and not cluster.watcher.failed:
                 continue
             else:
-                found = await self._looked_at(cluster, name, patience)
+                found = await self._read_job(cluster, name, pending_limit)
                 if found is None:
                     continue
                 job = found
             if job.over:
-                return job, patience.reason if phase == "Pending" else ""
+                return job, pending_limit.reason if phase == "Pending" else ""
             phase = job.phase
 
-    async def _looked_at(self, cluster: Cluster, name: str, patience: failures.PendingLimit) -> Job | None:
-        """The Job as it is; None when it cannot be seen now. Raises `TaskPending` when it will not begin."""
+    async def _read_job(self, cluster: Cluster, name: str, pending_limit: failures.PendingLimit) -> Job | None:
+        """The current Job; None if it cannot be read now. Raises `TaskPending` if it will not start."""
         try:
             job = await cluster.call(cluster.jobs.get, name)
             if job.phase == "Pending":
                 reason = await cluster.call(cluster.jobs.why_pending, name)
-                patience.consider(reason, asyncio.get_running_loop().time())
+                pending_limit.consider(reason, asyncio.get_running_loop().time())
         except PlatformError as error:
             if error.trouble is ErrorKind.MISSING:
                 raise TaskCancelledError from None
-            log.warning("the task %s cannot be looked at: %s", name, error)
+            log.warning("the task %s cannot be read: %s", name, error)
             return None
         return job
 
-    async def _outcome(self, cluster: Cluster, run: Run, job: Job, pending: str) -> Outcome:
-        """What came of it. Raises `TaskFailed` with the cause when there is none."""
+    async def _read_outcome(self, cluster: Cluster, run: Run, job: Job, pending: str) -> Outcome:
+        """The outcome. Raises `TaskFailed` with the cause if there is none."""
         from covalent_kubernetes_plugin import failures
         from covalent_kubernetes_plugin.errors import OutcomeIncomplete, StoreUnreadable
         from covalent_kubernetes_plugin.runner import DONE, FAILED
 
         pods: list[dict[str, Any]] = []
-        for look in range(_LOOKS):
-            if look:
-                await asyncio.sleep(2 ** (look - 1))
+        for attempt in range(_OUTCOME_ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(2 ** (attempt - 1))
             try:
                 pods = await cluster.call(run.pods)
                 outcome = await cluster.call(run.outcome)
             except OutcomeIncomplete:
-                if look >= _LOOKS_AT_LOG:
+                if attempt >= _LOG_ATTEMPTS:
                     raise
                 continue
             except StoreUnreadable as error:
-                if look == _LOOKS - 1:
+                if attempt == _OUTCOME_ATTEMPTS - 1:
                     raise
-                log.warning("the task %s is over, and is looked at again: %s", run.wanted.name, error)
+                log.warning("the outcome of the finished task %s is read again: %s", run.spec.name, error)
                 continue
-            except PlatformError as error:  # what a task has computed is not thrown away for a server that restarts
-                if error.trouble not in _PASSING or look == _LOOKS - 1:
+            except PlatformError as error:  # a restarting server must not lose the result of a task
+                if error.trouble not in _TRANSIENT or attempt == _OUTCOME_ATTEMPTS - 1:
                     raise
                 continue
             if outcome is not None:
@@ -277,21 +282,21 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
             if failures.exit_code(pods) not in (DONE, FAILED):
                 break
         lines = await cluster.call(lambda: list(run.log()))
-        raise failures.of_job(run.wanted.name, job, pods, lines, limit=float(self.time_limit), pending=pending)
+        raise failures.of_job(run.spec.name, job, pods, lines, limit=float(self.time_limit), pending=pending)
 
     def _result(self, run: Run, outcome: Outcome) -> Any:
-        """The result that an outcome holds; what the task printed is printed to where Covalent looks for it."""
+        """The result in an outcome. The task's output is printed where Covalent expects it."""
         from covalent_kubernetes_plugin import failures
         from covalent_kubernetes_plugin.tasks import result_of
 
         header = outcome.header
         if outcome.state == "refused":
-            raise failures.of_refusal(run.wanted.name, outcome, image=self.base_image, python=run.task.python)
+            raise failures.of_refusal(run.spec.name, outcome, image=self.base_image, python=run.task.python)
         stdout, stderr = str(header.get("stdout") or ""), str(header.get("stderr") or "")
         if outcome.state == "done":
             self._print(stdout, stderr)
             return result_of(run.task, outcome)
-        why = failures.told(outcome, image=self.base_image)
+        why = failures.stderr_note(outcome, image=self.base_image)
         self._print(stdout, stderr + why)
         raise TaskRuntimeError(why)
 
@@ -301,6 +306,6 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
                 stream.write(text)
 
     async def _clean(self, cluster: Cluster, run: Run, submitting: asyncio.Future[Job], *, keep_stored: bool) -> None:
-        await asyncio.wait([submitting])  # what is being created can be removed when it is there
-        cluster.followed.remove(run.wanted.name)
+        await asyncio.wait([submitting])  # objects that are being created can only be removed afterwards
+        cluster.watcher.remove(run.spec.name)
         await cluster.call(run.clean, keep_stored=keep_stored)

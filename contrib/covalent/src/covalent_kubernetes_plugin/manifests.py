@@ -1,4 +1,4 @@
-"""The objects of a task: its Job, the Secret with what its pod needs, and perhaps a pull secret."""
+"""The objects of a task: its Job, a Secret with the files of its pod, and an optional pull secret."""
 
 from __future__ import annotations
 
@@ -18,19 +18,27 @@ from covalent_kubernetes_plugin.tasks import Task
 Json = dict[str, Any]
 
 GROUP: Final = "hera-k8s-covalent"
-"""Prefix of our labels."""
+"""Prefix of labels."""
 ATTEMPT: Final = f"{GROUP}/attempt"
 _TASK: Final = "/run/covalent-task"
 _ABANDONED: Final = 24 * 3600
-"""Seconds after which the cluster removes a finished Job that nobody removed, and with it what it owns."""
+"""Seconds after which the cluster removes a finished Job that was left behind, with what it owns."""
 
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """What the Job of a task is made of.
+    """The values of a task's Job.
 
-    name: of the Job. attempt: a word that no other try of this task has. process: whose tasks are watched together.
-    vcpu, memory: requested and limited; empty: neither. time_limit: seconds; 0: none.
+    name: name of the Job.
+    attempt: unique identifier of this try.
+    process: identifier of the process, whose tasks share a watch.
+    dispatch_id: Covalent's dispatch.
+    node_id: Covalent's node within it.
+    image: image of the pod.
+    vcpu: CPU, requested and limited; empty: neither.
+    memory: memory, requested and limited; empty: neither.
+    time_limit: seconds; 0: none.
+    service_account: service account of the pod; empty: the namespace's default, without its token.
     """
 
     name: str
@@ -46,12 +54,12 @@ class TaskSpec:
 
     @property
     def unique(self) -> str:
-        """The name of what belongs to this try alone."""
+        """The name of objects of this try."""
         return f"{self.name}-{self.attempt}"
 
     @property
     def labels(self) -> Json:
-        """Of all objects of the task, its pod included."""
+        """The labels of all objects of the task, including its pod."""
         labels = {
             "app.kubernetes.io/managed-by": GROUP,
             f"{GROUP}/process": self.process,
@@ -64,41 +72,45 @@ class TaskSpec:
 
 @dataclass(frozen=True)
 class SealingKey:
-    """What makes an outcome the one of this task: a key that only its pod is told, and a word that marks its lines."""
+    """Authenticates the outcome of a task.
+
+    key: HMAC key, known only to its pod.
+    nonce: marks the lines of the outcome in the log.
+    """
 
     key: bytes = field(repr=False)
     nonce: str
 
 
-def task_secret(wanted: TaskSpec, task: Task, digest: str, parcel: TaskBundle, sealing: SealingKey) -> Json:
-    """The Secret that the pod mounts: the runner, cloudpickle, the ticket, and the task when it is small."""
+def task_secret(task_spec: TaskSpec, task: Task, digest: str, bundle: TaskBundle, sealing: SealingKey) -> Json:
+    """The Secret that the pod mounts: the runner, cloudpickle, the ticket, and the task if it is small."""
     ticket = {
         "key": sealing.key.hex(),
         "nonce": sealing.nonce,
         "digest": digest,
         "python": task.python,
-        "keep": parcel.keep,
-        "task": parcel.task,
-        "outcome": parcel.outcome,
+        "keep": bundle.keep,
+        "task": bundle.task,
+        "outcome": bundle.outcome,
     }
     files = {
         "runner.py": Path(__file__).with_name("runner.py").read_bytes(),
         "cloudpickle.zip": cloudpickle_archive(),
         "ticket.json": json.dumps(ticket).encode(),
-        **parcel.files,
+        **bundle.files,
     }
     data = {name: base64.b64encode(content).decode("ascii") for name, content in files.items()}
-    return _secret(wanted, wanted.unique, "Opaque", data)
+    return _secret(task_spec, task_spec.unique, "Opaque", data)
 
 
-def pull_secret(wanted: TaskSpec, config: Json) -> Json:
-    """A login of the image's registry."""
+def pull_secret(task_spec: TaskSpec, config: Json) -> Json:
+    """The pull secret with a login of the image's registry."""
     data = {".dockerconfigjson": base64.b64encode(json.dumps(config).encode()).decode("ascii")}
-    return _secret(wanted, f"{wanted.unique}-pull", "kubernetes.io/dockerconfigjson", data)
+    return _secret(task_spec, f"{task_spec.unique}-pull", "kubernetes.io/dockerconfigjson", data)
 
 
-def _secret(wanted: TaskSpec, name: str, kind: str, data: Json) -> Json:
-    metadata = {"name": name, "labels": wanted.labels}
+def _secret(task_spec: TaskSpec, name: str, kind: str, data: Json) -> Json:
+    metadata = {"name": name, "labels": task_spec.labels}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind, "immutable": True, "data": data}
 
 
@@ -115,30 +127,30 @@ def cloudpickle_archive() -> bytes:
     return buffer.getvalue()
 
 
-def job(wanted: TaskSpec, parcel: TaskBundle, *, pull: bool) -> Json:
-    """The Job: one pod, once. pull: there is a pull secret."""
+def job(task_spec: TaskSpec, bundle: TaskBundle, *, pull: bool) -> Json:
+    """The Job: one pod, no retries. pull: whether there is a pull secret."""
     spec: Json = {
         "backoffLimit": 0,
         "completions": 1,
         "parallelism": 1,
         "ttlSecondsAfterFinished": _ABANDONED,
-        "template": {"metadata": {"labels": wanted.labels}, "spec": _pod(wanted, parcel, pull=pull)},
+        "template": {"metadata": {"labels": task_spec.labels}, "spec": _pod(task_spec, bundle, pull=pull)},
     }
-    if wanted.time_limit > 0:
-        spec["activeDeadlineSeconds"] = wanted.time_limit
-    metadata = {"name": wanted.name, "labels": wanted.labels}
+    if task_spec.time_limit > 0:
+        spec["activeDeadlineSeconds"] = task_spec.time_limit
+    metadata = {"name": task_spec.name, "labels": task_spec.labels}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
-def _pod(wanted: TaskSpec, parcel: TaskBundle, *, pull: bool) -> Json:
-    resources = {name: value for name, value in (("cpu", wanted.vcpu), ("memory", wanted.memory)) if value}
+def _pod(task_spec: TaskSpec, bundle: TaskBundle, *, pull: bool) -> Json:
+    resources = {name: value for name, value in (("cpu", task_spec.vcpu), ("memory", task_spec.memory)) if value}
     container: Json = {
         "name": "task",
-        "image": wanted.image,
+        "image": task_spec.image,
         "command": ["python3", f"{_TASK}/runner.py"],
-        "volumeMounts": [{"name": "task", "mountPath": _TASK, "readOnly": True}, *parcel.mounts],
+        "volumeMounts": [{"name": "task", "mountPath": _TASK, "readOnly": True}, *bundle.mounts],
     }
-    if parcel.mounts:
+    if bundle.mounts:
         container["env"] = [{"name": "COVALENT_STORE", "value": STORE}]
     if resources:
         container["resources"] = {"requests": resources, "limits": resources}
@@ -146,18 +158,18 @@ def _pod(wanted: TaskSpec, parcel: TaskBundle, *, pull: bool) -> Json:
         "restartPolicy": "Never",
         "enableServiceLinks": False,
         "containers": [container],
-        "volumes": [{"name": "task", "secret": {"secretName": wanted.unique}}, *parcel.volumes],
+        "volumes": [{"name": "task", "secret": {"secretName": task_spec.unique}}, *bundle.volumes],
     }
-    if wanted.service_account:
-        pod["serviceAccountName"] = wanted.service_account
+    if task_spec.service_account:
+        pod["serviceAccountName"] = task_spec.service_account
     else:
-        pod["automountServiceAccountToken"] = False  # the runner asks the cluster for nothing
+        pod["automountServiceAccountToken"] = False  # the runner does not use the Kubernetes API
     if pull:
-        pod["imagePullSecrets"] = [{"name": f"{wanted.unique}-pull"}]
+        pod["imagePullSecrets"] = [{"name": f"{task_spec.unique}-pull"}]
     return pod
 
 
 def owned_by(name: str, uid: str) -> Json:
-    """A patch that lets an object go with the Job of this name."""
+    """A patch that makes the Job the owner of an object."""
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}
     return {"metadata": {"ownerReferences": [owner]}}

@@ -1,4 +1,4 @@
-"""Pull secrets: a login of the registry that the image comes from, made of a credentials file."""
+"""Pull secrets: the login of an image's registry from a credentials file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ Json = dict[str, Any]
 
 
 def docker_config(credentials_file: str, registry: str, region: str) -> Json | None:
-    """The content of a pull secret; None when no file is named. May ask AWS for a login of ECR.
+    """The content of a pull secret; None without a file. May request a login of ECR from AWS.
 
-    The file is a TOML table with `username` and `password`, Docker's own `config.json`, or, for a registry of ECR, an
-    AWS credentials file. Raises `OptionsError` for one that cannot be used.
+    credentials_file: TOML with `username` and `password`, Docker's `config.json`, or for ECR an AWS credentials file.
+    registry: registry of the image.
+    region: region of ECR.
+
+    Raises `OptionsError` for an unusable file.
     """
     if not credentials_file:
         return None
@@ -69,15 +72,15 @@ def _content(path: Path) -> Mapping[str, Any]:
         raise _unusable(path, "it is no text") from None
     try:
         content: Any = parse_json(text) if text.lstrip().startswith("{") else toml.loads(text)
-    except (ValueError, IndexError):  # toml meets some texts with the latter
+    except (ValueError, IndexError):  # toml raises the latter for some texts
         raise _unusable(path, "it is neither TOML nor JSON") from None
     if not isinstance(content, dict):
-        raise _unusable(path, "it holds no table")
+        raise _unusable(path, "it does not contain a table")
     return content
 
 
 def _login_of_ecr(path: Path, region: str) -> tuple[str, str]:
-    """AWS gives out a password that lasts twelve hours: for the pull, not for the task."""
+    """A login from AWS, valid for twelve hours, which is enough to pull the image."""
     import botocore.exceptions
     import botocore.session
 
@@ -90,7 +93,7 @@ def _login_of_ecr(path: Path, region: str) -> tuple[str, str]:
         (given,) = client.get_authorization_token()["authorizationData"]
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise OptionsError(
-            "AWS gives no login of the registry",
+            "AWS provides no login of the registry",
             found=f"{type(error).__name__}: {error}",
             hint="region, and the credentials in registry_credentials_file",
         ) from None

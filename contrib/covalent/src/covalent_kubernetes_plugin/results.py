@@ -1,4 +1,4 @@
-"""Outcomes: the block of bytes that a pod sends back, believed only when it was sealed with the task's own key."""
+"""Outcomes: the block of bytes that a pod sends back, authenticated with the task's key."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from covalent_kubernetes_plugin.errors import OutcomeIncomplete, TaskFailed
 from covalent_kubernetes_plugin.runner import MARK
 
 _LARGEST_IN_LOG: Final = 256 * 1024 * 1024
-"""Bytes to which an outcome from a log may unfold; what compresses better than this is hardly a result."""
+"""Maximum decompressed size of an outcome from a log, in bytes."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task.
+    """The outcome of a task.
 
-    header: `state` is done, raised, crashed or refused; `stdout` and `stderr`, and what else belongs to the state.
-    result: the pickle, when it is done.
+    header: `state` (done, raised, crashed or refused), `stdout`, `stderr`, and further fields of the state.
+    result: the pickled result, if the state is done.
     """
 
     header: dict[str, Any]
@@ -31,17 +31,17 @@ class Outcome:
 
     @property
     def state(self) -> str:
-        """done, raised (by the task's own code), crashed (no word from it) or refused (before or after it ran)."""
+        """done, raised (by the task's code), crashed (no report) or refused (by the runner)."""
         return str(self.header["state"])
 
 
-def unsealed(block: bytes, key: bytes) -> Outcome:
-    """The outcome in a block. Raises `TaskFailed` for one that was not written with the key, before looking into it."""
+def unseal(block: bytes, key: bytes) -> Outcome:
+    """The outcome in a block. Raises `TaskFailed` if its HMAC is wrong, before parsing it."""
     seal, _, body = block.partition(b"\n")
     if not hmac.compare_digest(seal, hmac.new(key, body, "sha256").hexdigest().encode("ascii")):
         raise TaskFailed(
-            "the task's outcome is not believed",
-            found="it was not written by the pod of this task, or it was changed since",
+            "the task's outcome is not authentic",
+            found="it was not written by the pod of this task, or was changed later",
             hint="who else may write to the data store?",
         )
     line, _, result = body.partition(b"\n")
@@ -49,7 +49,7 @@ def unsealed(block: bytes, key: bytes) -> Outcome:
 
 
 def from_log(lines: Iterable[str], nonce: str) -> bytes | None:
-    """The block among a pod's lines, None when there is none. Raises `OutcomeIncomplete` when a part is missing."""
+    """The block in a pod's log; None if there is none. Raises `OutcomeIncomplete` if a part is missing."""
     parts: dict[int, str] = {}
     wanted = 0
     for line in lines:
@@ -60,7 +60,7 @@ def from_log(lines: Iterable[str], nonce: str) -> bytes | None:
     if not wanted:
         return None
     if len(parts) < wanted:
-        raise _unreadable(f"{len(parts)} of its {wanted} lines are there: the log was rotated meanwhile")
+        raise _unreadable(f"{len(parts)} of its {wanted} lines are there: the log was rotated")
     try:
         packed = base64.b64decode("".join(parts[number] for number in sorted(parts)), validate=True)
         unfolding = zlib.decompressobj()
@@ -68,7 +68,7 @@ def from_log(lines: Iterable[str], nonce: str) -> bytes | None:
     except (binascii.Error, zlib.error) as error:
         raise _unreadable(str(error)) from None
     if not unfolding.eof:
-        raise _unreadable(f"it unfolds to more than {_LARGEST_IN_LOG} bytes")
+        raise _unreadable(f"it decompresses to more than {_LARGEST_IN_LOG} bytes")
     return block
 
 

@@ -1,4 +1,4 @@
-"""One task on the cluster, from its objects to their removal: blocking calls, for threads."""
+"""A task on the cluster, from the creation of its objects to their removal. All calls block."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from covalent_kubernetes_plugin import manifests
 from covalent_kubernetes_plugin.manifests import SealingKey, TaskSpec
-from covalent_kubernetes_plugin.results import Outcome, unsealed
+from covalent_kubernetes_plugin.results import Outcome, unseal
 from hera_k8s_utils import DIGEST_LABEL, ErrorKind, PlatformError, SubmissionTarget, submit_once
 
 if TYPE_CHECKING:
@@ -28,37 +28,42 @@ CONTAINER = "task"
 
 
 def new_sealing() -> SealingKey:
-    """The key and the word of one task."""
+    """A new key and nonce."""
     return SealingKey(secrets.token_bytes(32), secrets.token_hex(8))
 
 
 @dataclass
 class Run:
-    """A task that is to run, runs or ran.
+    """A run of a task.
 
-    pull: the content of a pull secret, None without one.
+    cluster: where it runs.
+    store: its data store.
+    spec: the values of its Job.
+    task: the packed task.
+    pull: content of a pull secret; None: none.
+    sealing: authenticates its outcome.
     """
 
     cluster: Cluster
     store: Store
-    wanted: TaskSpec
+    spec: TaskSpec
     task: Task = field(repr=False)
     pull: Json | None = field(default=None, repr=False)
     sealing: SealingKey = field(default_factory=new_sealing)
     _secrets: list[str] = field(default_factory=list)
 
     def submit(self) -> Job:
-        """Store the task, then create the Secrets that its pod needs, then the Job, which from then on owns them: they
-        go with it also when this process is not there to remove them.
+        """Store the task, create the Secrets and then the Job, which becomes their owner, so that they are removed
+        with it even without this process.
 
-        Raises `HeraK8sError`; what was created until then is removed by `clean`.
+        Raises `HeraK8sError`; `clean` removes what was created.
         """
-        parcel = self.store.send(self.wanted.unique, self.task.payload)
+        bundle = self.store.send(self.spec.unique, self.task.payload)
         digest = hashlib.sha256(self.task.payload).hexdigest()
-        self._create_secret(manifests.task_secret(self.wanted, self.task, digest, parcel, self.sealing))
+        self._create_secret(manifests.task_secret(self.spec, self.task, digest, bundle, self.sealing))
         if self.pull is not None:
-            self._create_secret(manifests.pull_secret(self.wanted, self.pull))
-        job = self.cluster.jobs.submit(manifests.job(self.wanted, parcel, pull=self.pull is not None))
+            self._create_secret(manifests.pull_secret(self.spec, self.pull))
+        job = self.cluster.jobs.submit(manifests.job(self.spec, bundle, pull=self.pull is not None))
         owner = manifests.owned_by(job.name, job.uid)
         for name in self._secrets:
             self._try(
@@ -70,55 +75,55 @@ class Run:
 
     def _create_secret(self, secret: Json) -> None:
         kubernetes = self.cluster.kubernetes
-        secret["metadata"]["labels"][DIGEST_LABEL] = self.sealing.nonce  # told apart by what only this try knows
+        secret["metadata"]["labels"][DIGEST_LABEL] = self.sealing.nonce  # identifies this try
         self._secrets.append(secret["metadata"]["name"])
-        desk = SubmissionTarget(
+        target = SubmissionTarget(
             kubernetes.namespace,
             create=partial(kubernetes.create, "v1", "secrets"),
             read=partial(kubernetes.get, "v1", "secrets"),
             noun="Secret",
         )
-        submit_once(secret, desk)
+        submit_once(secret, target)
 
     def outcome(self) -> Outcome | None:
-        """What came of it; None when there is no word of it (yet)."""
-        block = self.store.fetch(self.wanted.unique, self.sealing.nonce, self.log)
-        return None if block is None else unsealed(block, self.sealing.key)
+        """The outcome; None if there is none (yet)."""
+        block = self.store.fetch(self.spec.unique, self.sealing.nonce, self.log)
+        return None if block is None else unseal(block, self.sealing.key)
 
     def log(self) -> Iterator[str]:
-        """The lines of its pod; none when it has none."""
+        """The log lines of its pod; none without a pod."""
         try:
-            for line in self.cluster.jobs.logs(self.wanted.name, container=CONTAINER):
+            for line in self.cluster.jobs.logs(self.spec.name, container=CONTAINER):
                 yield line.text
         except PlatformError as error:
             if error.trouble not in (ErrorKind.MISSING, ErrorKind.INVALID):
                 raise
 
     def pods(self) -> list[Json]:
-        """Its pod, where it is still there."""
-        return list(self.cluster.jobs.pods(self.wanted.name))
+        """Its pods that still exist."""
+        return list(self.cluster.jobs.pods(self.spec.name))
 
     def clean(self, *, keep_stored: bool = False) -> None:
-        """Remove all that there is of it. What cannot be removed is logged, and never hides what came of the task.
+        """Remove all objects. Failures are logged and never hide the outcome of the task.
 
-        keep_stored: leave what lies in the data store.
+        keep_stored: keep what is in the data store.
         """
-        self._try("not removed: Job", self.wanted.name, self._delete_job)
+        self._try("not removed: Job", self.spec.name, self._delete_job)
         for name in self._secrets:
             self._try("not removed: Secret", name, partial(self._delete_secret, name))
         if not keep_stored:
-            self._try("not removed: stored task", self.wanted.unique, partial(self.store.remove, self.wanted.unique))
+            self._try("not removed: stored task", self.spec.unique, partial(self.store.remove, self.spec.unique))
 
     def _delete_job(self) -> None:
-        """Under the name there may be a Job of somebody else's, which is why ours was refused."""
+        """Delete the Job, unless another one has the name, which is why this one was rejected."""
         try:
-            found = self.cluster.jobs.get(self.wanted.name)
+            found = self.cluster.jobs.get(self.spec.name)
         except PlatformError as error:
             if error.trouble is not ErrorKind.MISSING:
                 raise
             return
-        if found.labels.get(manifests.ATTEMPT) == self.wanted.attempt:
-            self.cluster.jobs.cancel(self.wanted.name)
+        if found.labels.get(manifests.ATTEMPT) == self.spec.attempt:
+            self.cluster.jobs.cancel(self.spec.name)
 
     def _delete_secret(self, name: str) -> None:
         try:

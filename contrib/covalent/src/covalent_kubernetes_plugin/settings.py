@@ -1,4 +1,4 @@
-"""The executor's settings: each from an argument, else from Covalent's configuration, else its default."""
+"""The executor's settings: from arguments, Covalent's configuration or defaults, in this order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from covalent_kubernetes_plugin.stores import open_store
 from hera_k8s_utils import OptionsError, join_names, nearest, parse_quantity
 
 KUBECONFIG: Final = "~/.kube/config"
-"""As a value it stands for what kubectl would take: `$KUBECONFIG`, this file, in a pod the pod's account."""
+"""As a value, it means what kubectl uses: `$KUBECONFIG`, this file, or in a pod its service account."""
 
 DEFAULTS: Final[dict[str, Any]] = {
     "base_image": "python:3.8-slim-bullseye",
@@ -34,17 +34,17 @@ DEFAULTS: Final[dict[str, Any]] = {
 """The keys of `[executors.k8s]`. The first twelve are those of covalent-kubernetes-plugin 0.1."""
 
 
-def settled(given: dict[str, Any]) -> dict[str, Any]:
-    """The value of every setting. An argument that is not None counts, however empty it is.
+def resolve_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """The value of every setting. An argument that is not None is used, even if empty.
 
-    Raises `OptionsError` for an unknown name and for a value that can never be used.
+    Raises `OptionsError` for an unknown name or an invalid value.
     """
     for name in given:
         if name not in DEFAULTS:
             near = nearest(name, DEFAULTS)
             raise OptionsError(
                 f"the executor k8s has no setting {name}",
-                found=f"there are: {join_names(sorted(DEFAULTS), most=len(DEFAULTS))}",
+                found=f"available: {join_names(sorted(DEFAULTS), most=len(DEFAULTS))}",
                 hint=f"{near} = ..." if near else "",
             )
     values = {name: _configured(name) if given.get(name) is None else given[name] for name in DEFAULTS}
@@ -68,7 +68,7 @@ def _configured(name: str) -> Any:
 
 
 def _quantity(name: str, value: Any) -> str:
-    """An empty one means that none is asked for."""
+    """A quantity; empty: none is requested."""
     if value == "":
         return ""
     try:
@@ -76,7 +76,7 @@ def _quantity(name: str, value: Any) -> str:
     except (ValueError, TypeError) as error:
         raise OptionsError(f"{name} = {value!r}", found=str(error)) from None
     if amount <= 0:
-        raise OptionsError(f"{name} = {value!r}", found="it must be more than nothing; '' asks for none")
+        raise OptionsError(f"{name} = {value!r}", found="it must be above zero; '' requests none")
     return str(value)
 
 
@@ -84,7 +84,7 @@ def _number(name: str, value: Any) -> float:
     try:
         number = float(value)
     except (ValueError, TypeError):
-        raise OptionsError(f"{name} = {value!r}", found="a number is wanted") from None
+        raise OptionsError(f"{name} = {value!r}", found="it must be a number") from None
     if number != number or (number < 0 and name != "time_limit"):
-        raise OptionsError(f"{name} = {value!r}", found="a number of 0 or more is wanted")
+        raise OptionsError(f"{name} = {value!r}", found="it must be 0 or more")
     return int(number) if number == int(number) else number

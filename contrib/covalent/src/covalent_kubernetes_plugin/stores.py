@@ -1,4 +1,4 @@
-"""Data stores: how a task gets into its pod, and what came of it back."""
+"""Data stores: how a task gets into its pod, and its outcome back."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ Json = dict[str, Any]
 
 FORMS: Final = "'' (Secret and log), /path, claim:NAME[/DIR]@/path-here, s3://bucket/prefix"
 STORE: Final = "/run/covalent-store"
-"""Where a pod finds the task's own directory of a store that it mounts."""
+"""Mount path of the task's directory of a store in the pod."""
 
 
 @dataclass(frozen=True)
 class TaskBundle:
     """What a store adds to a pod.
 
-    task, outcome: where the runner takes the one and leaves the other, for its ticket. files: for the task's Secret.
-    volumes, mounts: of the pod. keep: bytes of each of the task's outputs that come back with what came of it.
+    task: where the runner reads the task, for its ticket.
+    outcome: where the runner writes the outcome, for its ticket.
+    files: files for the task's Secret.
+    keep: bytes of stdout and of stderr that are kept in the outcome.
+    volumes: volumes of the pod.
+    mounts: mounts of the container.
     """
 
-    task: Json = field(repr=False)  # an address may let whoever has it in
+    task: Json = field(repr=False)  # a signed URL grants access
     outcome: Json = field(repr=False)
     files: dict[str, bytes] = field(default_factory=dict, repr=False)
     keep: int = 4 * 1024 * 1024
@@ -37,20 +41,23 @@ class Store(Protocol):
     """Blocking calls, each about one task by its unique name."""
 
     def send(self, name: str, payload: bytes) -> TaskBundle:
-        """Make the task available to a pod that is to come."""
+        """Store the task for its pod."""
 
     def fetch(self, name: str, nonce: str, log: Callable[[], Iterable[str]]) -> bytes | None:
-        """The outcome; None when there is none (yet). Raises `StoreUnreadable` when that cannot be said."""
+        """The outcome; None if there is none (yet). Raises `StoreUnreadable` if the store cannot be read."""
 
     def remove(self, name: str) -> None:
-        """Remove what is stored for the task; what is gone is ignored."""
+        """Remove what is stored for the task, if anything."""
 
 
 def open_store(data_store: str, *, region: str = "", lasting: float = 0) -> Store:
-    """The store that a setting names. Opens no connection.
+    """The store that the setting selects. Opens no connection.
 
-    region: of a bucket. lasting: seconds for which a pod must be able to use it; 0: as long as possible.
-    Raises `OptionsError` for a text that names none.
+    data_store: the setting.
+    region: region of a bucket.
+    lasting: seconds for which a pod must be able to use the store; 0: as long as possible.
+
+    Raises `OptionsError` for an invalid setting.
     """
     if not data_store:
         from covalent_kubernetes_plugin.secret_store import SecretStore
@@ -73,7 +80,7 @@ def open_store(data_store: str, *, region: str = "", lasting: float = 0) -> Stor
 
 
 def _claim(data_store: str) -> tuple[str, str, Path]:
-    """The claim, the directory in it, and where this machine sees that directory."""
+    """The claim, the directory in it, and the path of that directory on this machine."""
     matched = re.fullmatch(r"claim:([^/@]+)(?:/([^@]*))?@([/~].*)", data_store)
     if matched is None:
         raise _unreadable(data_store)
@@ -89,7 +96,7 @@ def _claim_volume(claim: str) -> Json:
 
 
 def _path(data_store: str) -> tuple[Path, Path]:
-    """A directory as nodes see it, and as this machine does."""
+    """The path of a directory on the nodes, and on this machine."""
     matched = re.fullmatch(r"([/~].*?)(?:@([/~].*))?", data_store)
     if matched is None:
         raise _unreadable(data_store)
@@ -102,6 +109,4 @@ def _host_volume(there: Path) -> Json:
 
 
 def _unreadable(data_store: str) -> OptionsError:
-    return OptionsError(
-        f"data_store = {data_store!r} names no data store that is supported", found=f"there are: {FORMS}"
-    )
+    return OptionsError(f"data_store = {data_store!r} is not supported", found=f"supported are: {FORMS}")

@@ -1,4 +1,4 @@
-"""Tasks as bytes: packed for the pod as Covalent gives them, and results for Covalent, without unpickling either."""
+"""Tasks packed as bytes for the pod, and results for Covalent, without unpickling either."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from covalent_kubernetes_plugin.results import Outcome
 
 @dataclass(frozen=True)
 class Task:
-    """A task on its way.
+    """A packed task.
 
-    payload: pickles in base64, in JSON. python: the version that the function was pickled by; the pod's must be of the
-    same minor version. wrapped: the result goes back as Covalent's TransportableObject, and is not unpickled here.
+    payload: JSON with pickles in base64.
+    python: Python version that pickled the function; the pod needs the same minor version.
+    wrapped: the result is returned as Covalent's TransportableObject, without unpickling it here.
     """
 
     payload: bytes = field(repr=False)
@@ -32,10 +33,10 @@ class Task:
 
 
 def pack(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Task:
-    """Pack what the dispatcher gives to `run`.
+    """Pack the arguments of `run`.
 
-    The dispatcher's callable is its wrapper around objects that were pickled where the lattice was written: they are
-    taken as they are, so that neither the modules they name nor Covalent itself are needed to read them, here or there.
+    The dispatcher passes a wrapper around objects that were pickled where the lattice was written. They are not
+    unpickled, so that neither their modules nor Covalent are needed, here or in the pod.
     """
     if not _is_wrapper(function):
         packed = _packed(_pickled(function), map(_pickled, args), {name: _pickled(kwargs[name]) for name in kwargs})
@@ -59,7 +60,7 @@ def _packed(function: str, args: Any, kwargs: Mapping[str, str]) -> dict[str, An
 
 
 def _calls(calls: Sequence[Sequence[Any]]) -> list[list[str]]:
-    """Three pickles each, and the name of the argument that takes the returned value."""
+    """Three pickles each, and the name of the argument for the returned value."""
     return [[*(each.get_serialized() for each in call[:3]), str(call[3] or "")] for call in calls]
 
 
@@ -72,7 +73,7 @@ def _encoded(packed: Mapping[str, Any]) -> bytes:
 
 
 def result_of(task: Task, outcome: Outcome) -> Any:
-    """What `run` returns. Raises `TaskFailed` when the result cannot be unpickled here."""
+    """The return value of `run`. Raises `TaskFailed` if the result cannot be unpickled here."""
     if task.wrapped:
         return _transportable(outcome)
     try:
@@ -81,12 +82,12 @@ def result_of(task: Task, outcome: Outcome) -> Any:
         raise TaskFailed(
             "the task's result cannot be unpickled",
             found=f"{type(error).__name__}: {error}",
-            hint="what the result is made of must be installed here too",
+            hint="the modules of the result must also be installed here",
         ) from error
 
 
 def _transportable(outcome: Outcome) -> TransportableObject:
-    """Covalent's object around a pickle that nobody has read."""
+    """Covalent's object around the pickle, without unpickling it."""
     header = outcome.header
     return TransportableObject.from_dict(
         {

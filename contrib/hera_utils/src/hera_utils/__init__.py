@@ -1,14 +1,14 @@
-"""What scripts for hera_utils 0.2 import: the parser, the Argo server, and a few helpers around Hera.
+"""The interface of hera_utils 0.2: the parser, the Argo server, and a few helpers for Hera.
 
 from hera_utils import argo_server, parser
 
 args = parser().parse_args()
-argo_server(args)  # from here on `Workflow.create()` of Hera's reaches that server
+argo_server(args)  # from now on, Hera's `Workflow.create()` uses this server
 """
 
 from __future__ import annotations
 
-from hera_k8s_utils.k8s_cluster import k8s_cluster
+from hera_k8s_utils import k8s_cluster
 from hera_utils.argo_server import argo_server
 from hera_utils.parser import parse_arguments, parser
 from hera_utils.versions import assert_version, check_version, print_version

@@ -1,35 +1,34 @@
-"""The parser of scripts that talk to an Argo server alone: four options, for scripts to extend."""
+"""The parser of scripts that only use an Argo server: four options, which scripts extend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hera_k8s_utils import parser as whole_parser
-from hera_k8s_utils.compat.servers import ScriptConnection, exiting_on_error
-from hera_k8s_utils.parser import ARGO_OPTIONS, KnownOption, verified
-from hera_k8s_utils.parser import parse_arguments as parse_all_arguments
+from hera_k8s_utils import parse_arguments as parse_all_arguments
+from hera_k8s_utils import parser as full_parser
+from hera_k8s_utils.compat import ARGO_OPTIONS, KnownOption, ScriptConnection, exiting_on_error, verified
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
 
-class parser(whole_parser):
+class parser(full_parser):
     """The parser that scripts extend: `parser().parser.add("--my_parameter", type=int, default=10)`.
 
-    existing_parser: a parser that gets the options as well, and is the one that is extended from then on.
-    logger: told of what is odd but no reason to fail.
+    existing_parser: a parser to add the options to; `add` then extends this one.
+    logger: receives warnings.
     """
 
     options: ClassVar[Sequence[KnownOption]] = ARGO_OPTIONS
 
     @staticmethod
     def verify_args(args: Any) -> None:
-        """Raise `ScriptExit` naming what is missing to reach the Argo server; does not ask it."""
+        """Raise `ScriptExit` if an option for the Argo server is missing. Sends no request."""
         with exiting_on_error():
             verified(ScriptConnection.of(args), ("argo",))
 
 
 def parse_arguments(args: Sequence[str] | None = None) -> Namespace:
-    """The parsed arguments of a script that adds no option of its own; with `--k8s_config_file`, for `k8s_cluster`."""
+    """Parse the arguments of a script without options of its own; includes `--k8s_config_file` for `k8s_cluster`."""
     return parse_all_arguments(args)

@@ -1,23 +1,23 @@
-"""WorkflowTemplates that a script is about to create again: removed first."""
+"""Removal of WorkflowTemplates that a script creates again."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from hera_k8s_utils import ErrorKind, PlatformError, argo_server, k8s_cluster
-from hera_k8s_utils.compat.servers import exiting_on_error
-from hera_k8s_utils.errors import ScriptExit
-from hera_k8s_utils.names import is_dns_subdomain
+from hera_k8s_utils import ErrorKind, PlatformError, ScriptExit, argo_server, is_dns_subdomain, k8s_cluster
+from hera_k8s_utils.compat import exiting_on_error
 
 
 def clear_workflow_template(cluster: Any, name: str) -> None:
     """Delete the named WorkflowTemplate of the namespace if it is there.
 
-    cluster: an `argo_server`, or a `k8s_cluster`; it is done through that server. Failures are `ScriptExit`.
+    cluster: the `argo_server` or `k8s_cluster` to send the request to.
+
+    Raises `ScriptExit` on any failure.
     """
     if not is_dns_subdomain(name):
         raise ScriptExit(
-            "no workflow template can have this name", found="lower-case letters, digits, - and . are wanted"
+            "invalid name for a workflow template", found="allowed are lower-case letters, digits, - and ."
         )
     with exiting_on_error():
         try:
@@ -34,4 +34,4 @@ def _delete(cluster: Any, name: str) -> None:
     elif isinstance(cluster, argo_server):
         cluster.servers.open("argo").delete_template(name, namespace=cluster.namespace)
     else:
-        raise ScriptExit(f"a {type(cluster).__name__} names no server", hint="give an argo_server or a k8s_cluster")
+        raise ScriptExit(f"a {type(cluster).__name__} is not a server", hint="pass an argo_server or a k8s_cluster")

@@ -1,4 +1,4 @@
-"""`hera-k8s jobs cancel` and `wait`: delete what has not ended, or see everything through."""
+"""`hera-k8s jobs cancel` and `wait`: delete unfinished jobs, or run all of them to their end."""
 
 from __future__ import annotations
 
@@ -8,49 +8,47 @@ from typing import Final
 from hera_k8s_kube.jobs import Jobs, map_concurrently, open_jobs
 from hera_k8s_submission_helper import flags
 from hera_k8s_submission_helper.manifests import IDENTIFIER
-from hera_k8s_submission_helper.status import labels_of
+from hera_k8s_submission_helper.status import label_selector
 from hera_k8s_submission_helper.submit import drive
 from hera_k8s_utils import OptionsError, Session
 
-_MOST_NAMED: Final = 8
+_MAX_NAMES: Final = 8
 
 
 def cancel(session: Session) -> int:
-    """Delete jobs; those that have ended stay, so that the same batch submitted again runs none of them twice."""
+    """Delete jobs. Finished jobs are kept, so that submitting the batch again runs none of them twice."""
     console = session.console()
     with session.container(None) as container:
         jobs = open_jobs(container.context())
-        found = list(jobs.list(labels_of(session)))
-        doomed = [job.name for job in found if session.arguments.all or not job.over]
-        map_concurrently(jobs.cancel, doomed)
-    kept = len(found) - len(doomed)
+        found = list(jobs.list(label_selector(session)))
+        to_delete = [job.name for job in found if session.arguments.all or not job.over]
+        map_concurrently(jobs.cancel, to_delete)
+    kept = len(found) - len(to_delete)
     if console.json:
-        console.document({"cancelled": len(doomed), "kept": kept})
+        console.document({"cancelled": len(to_delete), "kept": kept})
     else:
-        console.result(
-            f"{len(doomed)} deleted{f', {kept} that had ended were kept (--all deletes them)' if kept else ''}"
-        )
+        console.result(f"{len(to_delete)} deleted{f', {kept} finished jobs kept (--all deletes them)' if kept else ''}")
     return 0
 
 
 def wait(session: Session) -> int:
-    """Drive jobs to their end, as many at a time as they were submitted for; the exit code is 0 when all succeeded."""
+    """Run jobs to their end, with the limit they were submitted with; the exit code is 0 if all succeeded."""
     console = session.console()
-    limit = flags.limit(session.arguments.at_once)
+    limit = flags.limit(session.arguments.max_concurrent)
     with session.container(None) as container:
         jobs = open_jobs(container.context())
-        _require_one(jobs, session)
-        return drive(jobs, labels_of(session), limit, console, logs=Path(session.arguments.logpath))
+        _require_single_batch(jobs, session)
+        return drive(jobs, label_selector(session), limit, console, logs=Path(session.arguments.logpath))
 
 
-def _require_one(jobs: Jobs, session: Session) -> None:
-    """Raises `OptionsError` when there are several batches and none was named: each has a limit of its own."""
+def _require_single_batch(jobs: Jobs, session: Session) -> None:
+    """Raise `OptionsError` if there are several batches and none was named: each has its own limit."""
     if session.arguments.identifier:
         return
-    batches = sorted({job.labels.get(IDENTIFIER, "") for job in jobs.list(labels_of(session))})
+    batches = sorted({job.labels.get(IDENTIFIER, "") for job in jobs.list(label_selector(session))})
     if len(batches) > 1:
         raise OptionsError(
-            f"{len(batches)} batches are there, and one is driven at a time",
-            found=", ".join(batches[:_MOST_NAMED]),
+            f"there are {len(batches)} batches, and only one can be waited for",
+            found=", ".join(batches[:_MAX_NAMES]),
             hint=f"--identifier {batches[0]}",
         )

@@ -1,4 +1,4 @@
-"""Command lines: from a file, from standard input, or from the command line itself; and what their jobs are called."""
+"""Command lines from a file, standard input or `--command`, and the names of their jobs."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from typing import Final, TextIO
 
 from hera_k8s_utils import LARGEST_DOCUMENT, OptionsError, read_file
 
-_LONGEST: Final = 63
+_MAX_LENGTH: Final = 63
 _PREFIX: Final = "shj-"
 _DIGITS: Final = 5
-_HASH: Final = 8
-_ROOM: Final = _LONGEST - len(_PREFIX) - 1 - 7
-"""Characters that an identifier may have in a name: the number behind it may grow to seven digits."""
-MOST: Final = 10**7 - 1
+_HASH_LENGTH: Final = 8
+_MAX_STEM: Final = _MAX_LENGTH - len(_PREFIX) - 1 - 7
+"""Characters of an identifier in a name; the number that follows may have seven digits."""
+MAX_LINES: Final = 10**7 - 1
 
 
 @dataclass(frozen=True)
 class Batch:
     """Command lines under one identifier.
 
-    identifier: as the user wrote it. label: the same as a label's value. stem: as names begin, without the number.
+    identifier: name of the batch as the user wrote it.
+    lines: the command lines.
     """
 
     identifier: str
@@ -37,35 +38,39 @@ class Batch:
         return label_of(self.identifier)
 
     def name(self, number: int) -> str:
-        """What the job of a line is called: `shj-<identifier>-00012`; the first line's number is 0."""
+        """The name of a line's job: `shj-<identifier>-00012`. The first line has the number 0."""
         return f"{stem_of(self.identifier)}-{number:0{_DIGITS}d}"
 
 
 def stem_of(identifier: str) -> str:
-    """What the names of an identifier's jobs begin with: a part of a DNS label, whatever the identifier is."""
+    """The prefix of the names of an identifier's jobs, valid in a DNS label."""
     slug = re.sub(r"[^a-z0-9]+", "-", identifier.lower()).strip("-")
-    return _PREFIX + _fitted(slug, identifier, _ROOM, same=slug == identifier)
+    return _PREFIX + _shorten(slug, identifier, _MAX_STEM, same=slug == identifier)
 
 
 def label_of(identifier: str) -> str:
-    """An identifier as the value of a label."""
+    """The identifier as a label value."""
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", identifier).strip("-._")
-    return _fitted(slug, identifier, _LONGEST, same=slug == identifier)
+    return _shorten(slug, identifier, _MAX_LENGTH, same=slug == identifier)
 
 
-def _fitted(slug: str, identifier: str, longest: int, *, same: bool) -> str:
-    """The slug; where it is not the identifier itself, with a part of its hash, so that no two become one."""
-    if same and 0 < len(slug) <= longest:
+def _shorten(slug: str, identifier: str, max_length: int, *, same: bool) -> str:
+    """The slug; with a part of the identifier's hash if it differs from it, so that no two identifiers collide."""
+    if same and 0 < len(slug) <= max_length:
         return slug
-    digest = hashlib.sha256(identifier.encode("utf-8", "surrogateescape")).hexdigest()[:_HASH]
-    head = slug[: longest - _HASH - 1].rstrip("-._")
+    digest = hashlib.sha256(identifier.encode("utf-8", "surrogateescape")).hexdigest()[:_HASH_LENGTH]
+    head = slug[: max_length - _HASH_LENGTH - 1].rstrip("-._")
     return f"{head}-{digest}" if head else digest
 
 
 def read_batch(file: str, commands: Sequence[str], identifier: str, ntest: int, stdin: TextIO | None = None) -> Batch:
-    """The command lines that were given. Raises `OptionsError` when there are none, or too many.
+    """Read the command lines. Raises `OptionsError` if there are none or too many.
 
-    file: its name, `-` for standard input, empty for none. ntest: only so many of the first, all when negative.
+    file: name of a file, `-` for standard input, empty for none.
+    commands: further command lines.
+    identifier: name of the batch; empty: the file's name.
+    ntest: use only the first lines; negative: all.
+    stdin: standard input.
     """
     lines = list(commands)
     if file:
@@ -74,12 +79,12 @@ def read_batch(file: str, commands: Sequence[str], identifier: str, ntest: int, 
         lines = lines[:ntest]
     if not lines:
         raise OptionsError(
-            "there is no command line",
-            found="--ntest 0" if ntest == 0 else f"{file} holds none" if file else "neither a file nor --command",
-            hint="hera-k8s jobs submit FILE, with one command a line; - reads standard input",
+            "no command lines are given",
+            found="--ntest 0" if ntest == 0 else f"{file} contains none" if file else "neither a file nor --command",
+            hint="hera-k8s jobs submit FILE, with one command per line; - reads standard input",
         )
-    if len(lines) > MOST:
-        raise OptionsError(f"{len(lines)} command lines are too many", found=f"{MOST} are the most")
+    if len(lines) > MAX_LINES:
+        raise OptionsError(f"too many command lines: {len(lines)}", found=f"the maximum is {MAX_LINES}")
     stem = Path(file).stem if file not in ("", "-") else "jobs"
     return Batch(identifier or stem, lines)
 
@@ -88,7 +93,7 @@ def _text(file: str, stdin: TextIO) -> str:
     if file == "-":
         text = stdin.read(LARGEST_DOCUMENT + 1)
         if len(text) > LARGEST_DOCUMENT:
-            raise OptionsError("standard input cannot be read", found="it has no end: more than 64 MiB came")
+            raise OptionsError("standard input cannot be read", found="it is larger than 64 MiB")
         return text
     try:
         return read_file(Path(file).expanduser(), most=LARGEST_DOCUMENT, pipe=True).decode("utf-8")
@@ -97,18 +102,18 @@ def _text(file: str, stdin: TextIO) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """A command a line; `#` begins a comment line, and a backslash at its end continues a line with the next."""
+    """One command per line; `#` starts a comment line, and a backslash at the end continues a line."""
     found: list[str] = []
-    held = ""
-    for ended in text.split("\n"):  # splitlines() also splits at form feeds and U+2028, which bash does not
-        line = ended.removesuffix("\r")
-        if not held and (not line.strip() or line.lstrip().startswith("#")):
+    continued = ""
+    for raw in text.split("\n"):  # splitlines() also splits at form feeds and U+2028, which bash does not
+        line = raw.removesuffix("\r")
+        if not continued and (not line.strip() or line.lstrip().startswith("#")):
             continue
         if line.endswith("\\") and not line.endswith("\\\\"):
-            held += line[:-1]
+            continued += line[:-1]
             continue
-        found.append((held + line).strip())
-        held = ""
-    if held.strip():
-        found.append(held.strip())
+        found.append((continued + line).strip())
+        continued = ""
+    if continued.strip():
+        found.append(continued.strip())
     return found

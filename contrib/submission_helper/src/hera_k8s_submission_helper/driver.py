@@ -1,7 +1,7 @@
-"""Driving a batch: so many jobs at a time, what became of each, their logs. All that is known lies on the server.
+"""Running a batch with a limit on concurrent jobs, and collecting logs. All state is on the server.
 
-Jobs beyond the limit are there, suspended; whoever drives the batch resumes the next one as one ends. When the driver
-is killed, those that run go on, and the next driver takes up where it was: no job is made or started twice.
+Jobs beyond the limit exist, but are suspended; the driver resumes the next one when one ends. If the driver is killed,
+running jobs continue, and the next driver resumes its work: no job is created or started twice.
 """
 
 from __future__ import annotations
@@ -17,21 +17,30 @@ from pathlib import Path
 from typing import Final
 
 from hera_k8s_kube.jobs import Job, Jobs
-from hera_k8s_submission_helper.manifests import AT_ONCE
+from hera_k8s_submission_helper.manifests import MAX_CONCURRENT
 from hera_k8s_utils import ErrorKind, FailureBudget, HeraK8sError, PlatformError
 
-_READERS: Final = 4
-"""Logs that are collected at a time."""
-_ENDED: Final = ("Succeeded", "Failed")
-_PASSING: Final = frozenset(
+_LOG_THREADS: Final = 4
+"""Logs that are collected concurrently."""
+_FINISHED: Final = ("Succeeded", "Failed")
+_TRANSIENT: Final = frozenset(
     {ErrorKind.UNREACHABLE, ErrorKind.TIMEOUT, ErrorKind.THROTTLED, ErrorKind.SERVER, ErrorKind.CONFLICT}
 )
-"""Troubles of a request to resume a job that another try may get over; resuming twice is as good as once."""
+"""Errors of a request to resume a job that are retried; resuming is idempotent."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How the jobs of a batch stand. waiting: suspended until there is room. retried: with more than one try."""
+    """The state of the jobs of a batch.
+
+    total: all jobs.
+    waiting: suspended until the limit allows another one.
+    pending: started, without a running pod.
+    running: running.
+    succeeded, failed: finished.
+    cancelled: deleted before they finished.
+    retried: jobs with more than one try.
+    """
 
     total: int = 0
     waiting: int = 0
@@ -44,7 +53,7 @@ class Counts:
 
     @classmethod
     def of(cls, jobs: Iterable[Job], cancelled: int = 0) -> Counts:
-        """Count the jobs that there are, and those that were deleted while one looked."""
+        """Count existing jobs. cancelled: jobs that were deleted in the meantime."""
         found = list(jobs)
         phases = [phase_of(job) for job in found]
         return cls(
@@ -58,8 +67,8 @@ class Counts:
             retried=sum(was_retried(job) for job in found),
         )
 
-    def sentence(self) -> str:
-        """`200 jobs: 100 succeeded, 90 failed, 10 cancelled; 20 were tried again`."""
+    def describe(self) -> str:
+        """`200 jobs: 100 succeeded, 90 failed, 10 cancelled; 20 were retried`."""
         parts = [
             f"{number} {word}"
             for word, number in (
@@ -72,81 +81,85 @@ class Counts:
             )
             if number
         ]
-        retried = f"; {self.retried} {'was' if self.retried == 1 else 'were'} tried again" if self.retried else ""
+        retried = f"; {self.retried} {'was' if self.retried == 1 else 'were'} retried" if self.retried else ""
         jobs = "1 job" if self.total == 1 else f"{self.total} jobs"
         return f"{jobs}: {', '.join(parts) or 'nothing to do'}{retried}"
 
 
 def phase_of(job: Job) -> str:
-    """The phase of a job; one whose end is decided goes on until its pods have ended."""
-    return "Running" if job.phase in _ENDED and not job.over else job.phase
+    """The phase of a job; `Running` until its pods have ended."""
+    return "Running" if job.phase in _FINISHED and not job.over else job.phase
 
 
 def was_retried(job: Job) -> bool:
-    """Whether a job had, or has, more than one try."""
+    """Whether a job had more than one try."""
     return job.failed > (1 if phase_of(job) == "Failed" else 0)
 
 
 def limit_of(jobs: Iterable[Job]) -> int:
-    """How many of a batch may run at a time, as it was submitted; 0 for no limit."""
-    told = [job.annotations.get(AT_ONCE, "") for job in jobs]
-    return max((int(text) for text in told if text.isdecimal()), default=0)
+    """The limit that the batch was submitted with; 0: none."""
+    limits = [job.annotations.get(MAX_CONCURRENT, "") for job in jobs]
+    return max((int(text) for text in limits if text.isdecimal()), default=0)
 
 
 @dataclass
 class Driver:
-    """Drives the jobs that carry some labels.
+    """Runs the jobs that match a label selector.
 
-    at_once: how many may run at a time; None: as they were submitted. until_over: go on until every job is over,
-    otherwise until every one was started. on_end, on_change: told of each job that ended, and of the counts.
+    jobs: client.
+    selector: label selector.
+    max_concurrent: jobs that may run at a time; 0: no limit; None: as they were submitted.
+    until_over: run until every job has finished; otherwise, until every job was started.
+    on_end: called with each job that has finished.
+    on_change: called with the counts.
     """
 
     jobs: Jobs
     selector: str
-    at_once: int | None = None
+    max_concurrent: int | None = None
     until_over: bool = True
     on_end: Callable[[Job], None] | None = None
     on_change: Callable[[Counts], None] | None = None
     _known: dict[str, Job] = field(default_factory=dict)
     _waiting: list[str] = field(default_factory=list)
-    _going: set[str] = field(default_factory=set)
+    _active: set[str] = field(default_factory=set)
     _resumed: set[str] = field(default_factory=set)
     _phases: Counter[str] = field(default_factory=Counter)
     _retried: int = 0
     _cancelled: int = 0
-    _strain: FailureBudget = field(init=False, repr=False)
+    _failures: FailureBudget = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Be as patient as the client is that follows the jobs."""
-        goes_on = "those that run go on; `hera-k8s jobs wait` resumes the others"
-        self._strain = FailureBudget("the jobs that wait", self.jobs.patience, goes_on)
+        """Use the retry policy of the client."""
+        consequence = "running jobs continue; `hera-k8s jobs wait` resumes the others"
+        self._failures = FailureBudget("the jobs that wait", self.jobs.patience, consequence)
 
     def run(self) -> Counts:
-        """Drive them; returns how they stand in the end. Raises `PlatformError` as following does."""
-        there, updates = self.jobs.watch(self.selector)
-        for job in there:
-            self._took(job)
-        limit = limit_of(there) if self.at_once is None else self.at_once
+        """Run the jobs; returns the final counts. Raises `PlatformError` if they cannot be watched."""
+        existing, updates = self.jobs.watch(self.selector)
+        for job in existing:
+            self._update(job)
+        limit = limit_of(existing) if self.max_concurrent is None else self.max_concurrent
         self._fill(limit)
-        self._tell()
+        self._notify()
         for update in updates if not self._done else ():
             if update.kind == "deleted":
-                self._lost(update.job)
+                self._remove(update.job)
             else:
-                self._took(update.job)
+                self._update(update.job)
             self._fill(limit)
-            self._tell()
+            self._notify()
             if self._done:
                 break
         return self.counts
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self.on_change is not None:
             self.on_change(self.counts)
 
     @property
     def counts(self) -> Counts:
-        """How the jobs stand."""
+        """The current counts."""
         return Counts(
             total=len(self._known) + self._cancelled,
             waiting=self._phases["Suspended"],
@@ -163,8 +176,8 @@ class Driver:
         over = self._phases["Succeeded"] + self._phases["Failed"]
         return over == len(self._known) if self.until_over else not self._waiting
 
-    def _took(self, job: Job) -> None:
-        """A job as it is now; one that is suspended, and was not resumed by us a moment ago, waits for its turn."""
+    def _update(self, job: Job) -> None:
+        """Record the state of a job; a suspended one that was not just resumed is queued."""
         before = self._known.get(job.name)
         if before is not None:
             self._count(before, -1)
@@ -176,12 +189,12 @@ class Driver:
         elif job.name not in self._resumed and (before is None or before.phase != "Suspended"):
             insort(self._waiting, job.name)
         waits = job.phase == "Suspended" and job.name not in self._resumed
-        (self._going.discard if job.over or waits else self._going.add)(job.name)
+        (self._active.discard if job.over or waits else self._active.add)(job.name)
         if job.over and not (before is not None and before.over) and self.on_end is not None:
             self.on_end(job)
 
-    def _lost(self, job: Job) -> None:
-        """A job that was deleted; one that was over before keeps its end."""
+    def _remove(self, job: Job) -> None:
+        """Record the deletion of a job; a finished one still counts as finished."""
         self._resumed.discard(job.name)
         before = self._known.get(job.name)
         if before is None or before.over:
@@ -189,7 +202,7 @@ class Driver:
         del self._known[job.name]
         self._count(before, -1)
         self._leave_queue(job.name)
-        self._going.discard(job.name)
+        self._active.discard(job.name)
         self._cancelled += 1
 
     def _count(self, job: Job, sign: int) -> None:
@@ -197,27 +210,27 @@ class Driver:
         self._retried += sign * was_retried(job)
 
     def _leave_queue(self, name: str) -> None:
-        place = bisect_left(self._waiting, name)
-        if place < len(self._waiting) and self._waiting[place] == name:
-            del self._waiting[place]
+        index = bisect_left(self._waiting, name)
+        if index < len(self._waiting) and self._waiting[index] == name:
+            del self._waiting[index]
 
     def _fill(self, limit: int) -> None:
-        """Start as many as there is room for, in the order of their names."""
-        while self._waiting and (not limit or len(self._going) < limit):
+        """Start jobs up to the limit, in the order of their names."""
+        while self._waiting and (not limit or len(self._active) < limit):
             name = self._waiting.pop(0)
             try:
                 self.jobs.resume(name)
             except PlatformError as error:
                 if error.trouble is ErrorKind.MISSING:
-                    continue  # deleted just now: its event comes
-                if error.trouble not in _PASSING:
+                    continue  # just deleted: the event follows
+                if error.trouble not in _TRANSIENT:
                     raise
                 insort(self._waiting, name)
-                self._strain.record_failure(error)
+                self._failures.record_failure(error)
                 continue
-            self._strain.reset()
+            self._failures.reset()
             self._resumed.add(name)
-            self._going.add(name)
+            self._active.add(name)
 
 
 # --- logs ------------------------------------------------------------------------------------------------------------
@@ -225,85 +238,89 @@ class Driver:
 
 @dataclass(frozen=True)
 class Collected:
-    """What became of the logs. written: how many there are more. failures: why others could not be had, or written."""
+    """The result of collecting logs.
+
+    written: number of new logs.
+    failures: errors of reading or writing the others.
+    """
 
     written: int = 0
     failures: Sequence[HeraK8sError] = ()
 
 
 class Collector:
-    """Writes what each job printed to a file of its own, `<directory>/<job>.log`, a few at a time."""
+    """Writes the output of each job to `<directory>/<job>.log`, several concurrently."""
 
     def __init__(self, jobs: Jobs, directory: Path) -> None:
         self._jobs = jobs
         self._directory = directory
-        self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="collect")
-        self._under_way: list[Future[bool]] = []
+        self._pool = ThreadPoolExecutor(_LOG_THREADS, thread_name_prefix="collect")
+        self._futures: list[Future[bool]] = []
 
     def collect(self, job: Job) -> None:
-        """Collect the log of a job that has ended, unless that of this very end was collected before."""
-        self._under_way.append(self._pool.submit(collect_log, self._jobs, job, self._directory))
+        """Collect the log of a finished job, unless it has been collected before."""
+        self._futures.append(self._pool.submit(collect_log, self._jobs, job, self._directory))
 
     def finish(self) -> Collected:
         """Wait for all."""
         self._pool.shutdown(wait=True)
         written, failures = 0, []
-        for each in self._under_way:
+        for each in self._futures:
             try:
                 written += each.result()
             except HeraK8sError as error:
                 failures.append(error)
         return Collected(written, failures)
 
-    def abandon(self) -> None:
-        """Begin no further log; those that are being written are written."""
+    def cancel_pending(self) -> None:
+        """Start no further log; finish those being written."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _moment(job: Job) -> float:
-    """When a job ended, in seconds since 1970; 0 where that is not told."""
+def _end_time(job: Job) -> float:
+    """When a job finished, in seconds since 1970; 0 if unknown."""
     try:
         return datetime.fromisoformat(job.finished_at.replace("Z", "+00:00")).timestamp()
     except ValueError:
         return 0.0
 
 
-def _is_of(file: Path, job: Job) -> bool:
-    """Whether a log is that of this end of a job, which its time tells: a job may be made anew under its name."""
-    return file.exists() and file.stat().st_mtime == _moment(job)
+def _is_current(file: Path, job: Job) -> bool:
+    """Whether a log belongs to this job and not to an earlier one of the same name, by the time it finished."""
+    return file.exists() and file.stat().st_mtime == _end_time(job)
 
 
 def collect_log(jobs: Jobs, job: Job, directory: Path) -> bool:
-    """Write what a job's pods printed, whole or not at all; False when it is there, or not to be had any more."""
+    """Write the output of a job's pods atomically; False if the log exists, or the pods are gone."""
     try:
-        return not _is_of(directory / f"{job.name}.log", job) and _written(jobs, job, directory)
+        return not _is_current(directory / f"{job.name}.log", job) and _write_log(jobs, job, directory)
     except OSError as error:
         raise HeraK8sError(
             f"the log of {job.name} was not written to {directory}/", found=error.strerror or str(error)
         ) from error
 
 
-def _written(jobs: Jobs, job: Job, directory: Path) -> bool:
+def _write_log(jobs: Jobs, job: Job, directory: Path) -> bool:
     name = job.name
     directory.mkdir(parents=True, exist_ok=True)
-    unfinished = directory / f".{name}.{os.getpid()}.part"
+    partial = directory / f".{name}.{os.getpid()}.part"
     try:
-        with open(unfinished, "w", encoding="utf-8") as file:
-            for line in _with_pods(jobs, name):
+        with open(partial, "w", encoding="utf-8") as file:
+            for line in _log_lines(jobs, name):
                 file.write(line + "\n")
-        os.utime(unfinished, (_moment(job), _moment(job)))
-        os.replace(unfinished, directory / f"{name}.log")
+        os.utime(partial, (_end_time(job), _end_time(job)))
+        os.replace(partial, directory / f"{name}.log")
     except PlatformError as error:
         if error.trouble is not ErrorKind.MISSING:
             raise
         return False
     finally:
-        unfinished.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
     return True
 
 
-def _with_pods(jobs: Jobs, name: str) -> Iterator[str]:
-    """The lines of a job's pods; where it had several tries, each under the name of its pod."""
+def _log_lines(jobs: Jobs, name: str) -> Iterator[str]:
+    """The output of a job's pods; with several tries, each is preceded by the name of its pod."""
     several = len(list(jobs.pods(name))) > 1
     pod = ""
     for line in jobs.logs(name):

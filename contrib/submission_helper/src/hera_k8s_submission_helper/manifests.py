@@ -1,4 +1,4 @@
-"""The Job of a command line: its pod, its resources, its deadline, its output."""
+"""The Job of a command line: pod, resources, deadline and output."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hera_k8s_utils import Environment, Json, OptionsError
 
 APP: Final = "submission-helper"
 IDENTIFIER: Final = "identifier"
-"""The label that names the batch."""
+"""Label with the batch."""
 NUMBER: Final = "submission-helper/number"
-AT_ONCE: Final = "submission-helper/max-concurrent"
-"""Annotation: how many jobs of the batch may run at a time; 0 for no limit."""
+MAX_CONCURRENT: Final = "submission-helper/max-concurrent"
+"""Annotation with the number of concurrent jobs of the batch; 0: no limit."""
 DIGEST: Final = "hera-k8s-utils/digest"
 COMPLETE: Final = ".complete"
-"""The file in a job's output directory that says that its command ended well."""
+"""The file in a job's output directory that marks success."""
 BACKOFF: Final = 3
 _DAY: Final = 24 * 3600
 
@@ -45,89 +45,98 @@ then
 fi
 exit $status
 """
-"""What `bash -cl` runs: the command line, and a note that it ended well; that of an earlier run goes first."""
+"""The script for `bash -cl`: remove the mark of an earlier run, run the command line, mark its success."""
 
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What each job may use.
+    """Options of each job.
 
-    ncores: cores. memory: MB. minutes: of all its tries, 24 hours when it is not positive. retries: after the first.
-    at_once: jobs that may run at a time; 0 for no limit. output: directory on the claim, below the mount path.
-    root: where the claim is mounted; empty for none.
+    ncores: CPU cores, requested and limited.
+    memory: MB, requested and limited.
+    minutes: time limit, all tries together; 24 hours if not positive.
+    retries: retries of a failed job.
+    max_concurrent: jobs that may run at a time; 0: no limit.
+    output: directory on the claim, below the mount path.
+    root: where the claim is mounted; empty: no claim.
     """
 
     ncores: int = 1
     memory: int = 4000
     minutes: float = -1
     retries: int = BACKOFF
-    at_once: int = 0
+    max_concurrent: int = 0
     output: str = "batchOutput"
     root: str = ""
 
     def __post_init__(self) -> None:
-        """Raise `OptionsError` for what no pod can have."""
+        """Raise `OptionsError` for invalid values."""
         for flag, value in (("--ncores", self.ncores), ("--memory", self.memory)):
             if value < 1:
-                raise OptionsError(f"{flag} {value} cannot be used", found="at least 1 is wanted")
+                raise OptionsError(f"{flag} {value} cannot be used", found="it must be at least 1")
         if self.retries < 0:
-            raise OptionsError(f"--retries {self.retries} cannot be used", found="0 or more is wanted")
+            raise OptionsError(f"--retries {self.retries} cannot be used", found="it must be at least 0")
         if ".." in self.output.split("/") or not self.output.strip("/"):
-            raise OptionsError(f"--output {self.output!r} cannot be used", found="a directory on the claim is wanted")
+            raise OptionsError(f"--output {self.output!r} cannot be used", found="it must be a directory on the claim")
 
     @property
     def deadline(self) -> int:
-        """Seconds that a job may take."""
+        """The time limit in seconds."""
         return max(1, round(self.minutes * 60)) if self.minutes > 0 else _DAY
 
     def directory(self, batch: Batch) -> str:
-        """The directory in the pod below which each job of a batch has its own; empty without a claim."""
+        """The output directory of a batch in the pod; empty without a claim."""
         return f"{self.root}/{self.output.strip('/')}/{batch.label}" if self.root else ""
 
 
 def selector(identifier_label: str = "") -> str:
-    """Which Jobs are ours, or those of one batch."""
+    """The label selector of all Jobs of this plugin, or of one batch."""
     return f"app={APP},{IDENTIFIER}={identifier_label}" if identifier_label else f"app={APP}"
 
 
 @dataclass(frozen=True)
 class JobFactory:
-    """Makes the Jobs of a batch from one that went through the framework, which completed and amended it."""
+    """Creates the Jobs of a batch.
+
+    batch: the command lines.
+    options: options of each job.
+    pod: pod template that the framework has completed and sites have amended.
+    """
 
     batch: Batch
-    wishes: JobOptions
+    options: JobOptions
     pod: Json = field(repr=False)
 
     def job(self, number: int) -> Json:
-        """The Job of one command line; suspended where only so many may run at a time."""
+        """The Job of a command line; suspended if the number of concurrent jobs is limited."""
         labels = {"app": APP, IDENTIFIER: self.batch.label}
         pod = copy.deepcopy(self.pod)
         main = pod["containers"][0]
         main["command"] = ["bash", "-cl", escape_dollars(SCRIPT)]
-        directory = self.wishes.directory(self.batch)
+        directory = self.options.directory(self.batch)
         variables = {
             "SUBMISSION_HELPER_COMMAND": self.batch.lines[number],
             "SUBMISSION_HELPER_NAME": self.batch.name(number),
             "SUBMISSION_HELPER_OUTPUT": f"{directory}/{number:05d}" if directory else "",
         }
-        kept = [each for each in main.get("env") or () if each["name"] not in variables]
-        main["env"] = [*kept, *({"name": name, "value": escape_dollars(text)} for name, text in variables.items())]
-        annotations = {NUMBER: str(number), AT_ONCE: str(self.wishes.at_once)}
+        others = [each for each in main.get("env") or () if each["name"] not in variables]
+        main["env"] = [*others, *({"name": name, "value": escape_dollars(text)} for name, text in variables.items())]
+        annotations = {NUMBER: str(number), MAX_CONCURRENT: str(self.options.max_concurrent)}
         spec: Json = {
-            "backoffLimit": self.wishes.retries,
-            "activeDeadlineSeconds": self.wishes.deadline,
+            "backoffLimit": self.options.retries,
+            "activeDeadlineSeconds": self.options.deadline,
             "template": {"metadata": {"labels": labels}, "spec": pod},
         }
         digest = _digest(spec, self.batch.name(number))
         metadata = {"name": self.batch.name(number), "labels": {**labels, DIGEST: digest}, "annotations": annotations}
-        if self.wishes.at_once:
+        if self.options.max_concurrent:
             spec["suspend"] = True
         return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
-def pod_of(environment: Environment, wishes: JobOptions) -> Json:
-    """The pod that every job of a batch has, but for its command line."""
-    amount = {"cpu": str(wishes.ncores), "memory": f"{wishes.memory}M"}
+def pod_of(environment: Environment, options: JobOptions) -> Json:
+    """The pod of every job of a batch, without its command line."""
+    amount = {"cpu": str(options.ncores), "memory": f"{options.memory}M"}
     pod: Json = environment.pod(
         command=["bash", "-cl", "true"],
         imagePullPolicy="Always",
@@ -137,6 +146,6 @@ def pod_of(environment: Environment, wishes: JobOptions) -> Json:
 
 
 def _digest(spec: Mapping[str, Any], name: str) -> str:
-    """What tells this Job from another under its name; how many run at a time does not."""
+    """A digest of the Job's name and spec, without the limit on concurrent jobs."""
     text = json.dumps({"name": name, "spec": spec}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40]

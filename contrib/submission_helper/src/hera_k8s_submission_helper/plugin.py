@@ -1,4 +1,4 @@
-"""What is declared to `hera-k8s`: the commands `jobs ...`."""
+"""The plugin: the commands `hera-k8s jobs ...`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ hera_k8s_hook_api: Final = (1, 0)
 
 @hookimpl
 def commands() -> Iterator[Command]:
-    """Submitting command lines, and what one wants to do with them afterwards."""
+    """`hera-k8s jobs ...`."""
     yield Command(
         name="jobs submit",
         run=lazy.run_submit,
@@ -30,35 +30,35 @@ def commands() -> Iterator[Command]:
     yield Command(
         name="jobs status",
         run=lazy.run_status,
-        summary="how the jobs of command lines stand",
+        summary="show the state of the jobs of command lines",
         example="hera-k8s jobs status\nhera-k8s jobs status --identifier lines --output json",
         arguments=flags.of_status,
     )
     yield Command(
         name="jobs pods",
         run=lazy.run_pods,
-        summary="the pods of the jobs of command lines",
+        summary="show the pods of the jobs of command lines",
         example="hera-k8s jobs pods --identifier lines",
         arguments=flags.of_pods,
     )
     yield Command(
         name="jobs logs",
         run=lazy.run_logs,
-        summary="what command lines printed, or a file of it for each",
+        summary="print the logs of the jobs of command lines, or write each to a file",
         example="hera-k8s jobs logs shj-lines-00003\nhera-k8s jobs logs --identifier lines --logpath logs",
         arguments=flags.of_logs,
     )
     yield Command(
         name="jobs cancel",
         run=lazy.run_cancel,
-        summary="delete the jobs of command lines that have not ended",
+        summary="delete the unfinished jobs of command lines",
         example="hera-k8s jobs cancel --identifier lines\nhera-k8s jobs cancel --identifier lines --all",
         arguments=flags.of_cancel,
     )
     yield Command(
         name="jobs wait",
         run=lazy.run_wait,
-        summary="drive the jobs of command lines to their end, and collect their logs",
+        summary="run the jobs of command lines to their end, and collect their logs",
         example="hera-k8s jobs wait --identifier lines",
         arguments=flags.of_wait,
     )

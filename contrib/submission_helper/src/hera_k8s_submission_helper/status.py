@@ -1,4 +1,4 @@
-"""`hera-k8s jobs status`, `pods` and `logs`: how the jobs of command lines stand, and what they printed."""
+"""`hera-k8s jobs status`, `pods` and `logs`: the state of jobs, and their output."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from hera_k8s_submission_helper.manifests import IDENTIFIER, selector
 from hera_k8s_utils import ErrorKind, OptionsError, PlatformError, Session
 
 Console = Any
-"""What `Session.console()` gives."""
+"""The console of `Session.console()`."""
 
-_MOST_REASONS: Final = 5
-"""Pending jobs that are asked what they wait for."""
+_MAX_REASONS: Final = 5
+"""Pending jobs for which the reason is looked up."""
 
 
-def labels_of(session: Session) -> str:
-    """The label selector of the batch that a command names, or of all of them."""
+def label_selector(session: Session) -> str:
+    """The label selector of the batch that a command names, or of all batches."""
     identifier = session.arguments.identifier
     return selector(label_of(identifier) if identifier else "")
 
 
 def status(session: Session) -> int:
-    """Print a line for each job, and how they stand together."""
+    """Print a line for each job, and a summary."""
     console = session.console()
     with session.container(None) as container:
         jobs = open_jobs(container.context())
-        found = list(jobs.list(labels_of(session)))
+        found = list(jobs.list(label_selector(session)))
         reasons = _reasons(jobs, found)
     counts = Counts.of(found)
     if console.json:
@@ -42,7 +42,7 @@ def status(session: Session) -> int:
         [(r["name"], r["phase"], r["failed"], r["why"]) for r in rows],
         console,
     )
-    console.result(counts.sentence())
+    console.result(counts.describe())
     return 0
 
 
@@ -63,23 +63,23 @@ def _row(job: Job, reason: str) -> dict[str, Any]:
 
 
 def _reasons(jobs: Jobs, found: Sequence[Job]) -> dict[str, str]:
-    """Why jobs do not start; of many, the first few are asked."""
+    """Why pending jobs do not start, for the first few."""
     pending = [job.name for job in found if phase_of(job) == "Pending"]
-    told = {}
-    for name in pending[:_MOST_REASONS]:
+    reasons = {}
+    for name in pending[:_MAX_REASONS]:
         try:
-            told[name] = jobs.why_pending(name)
+            reasons[name] = jobs.why_pending(name)
         except PlatformError as error:
             if error.trouble is not ErrorKind.MISSING:
                 raise
-    return told
+    return reasons
 
 
 def pods(session: Session) -> int:
     """Print a line for each pod."""
     console = session.console()
     with session.container(None) as container:
-        found = list(open_jobs(container.context()).pods_with(labels_of(session)))
+        found = list(open_jobs(container.context()).pods_with(label_selector(session)))
     rows = [_pod(pod) for pod in found]
     if console.json:
         console.document(rows)
@@ -87,7 +87,7 @@ def pods(session: Session) -> int:
     cells = [(row["name"], row["job"], row["phase"], row["restarts"], row["node"]) for row in rows]
     table(("NAME", "JOB", "PHASE", "RESTARTS", "NODE"), cells, console)
     if not rows:
-        console.say("no pod")
+        console.say("no pods")
     return 0
 
 
@@ -103,11 +103,11 @@ def _pod(pod: Any) -> dict[str, Any]:
 
 
 def logs(session: Session) -> int:
-    """Print what jobs printed, or write a file for each job into `--logpath`."""
+    """Print the output of jobs, or write a file for each job into `--logpath`."""
     console, arguments = session.console(), session.arguments
     with session.container(None) as container:
         jobs = open_jobs(container.context())
-        chosen = _chosen(jobs, session)
+        chosen = _select_jobs(jobs, session)
         if arguments.logpath:
             collector = Collector(jobs, Path(arguments.logpath))
             for job in chosen:
@@ -119,24 +119,24 @@ def logs(session: Session) -> int:
                 raise collected.failures[0]
             return 0
         if arguments.follow and len(chosen) != 1:
-            raise OptionsError("--follow is for one job", found=f"{len(chosen)} jobs", hint="hera-k8s jobs status")
+            raise OptionsError("--follow takes one job", found=f"{len(chosen)} jobs", hint="hera-k8s jobs status")
         for job in chosen:
             _print(jobs, job, console, named=len(chosen) > 1, follow=arguments.follow)
     return 0
 
 
-def _chosen(jobs: Jobs, session: Session) -> list[Job]:
-    """The jobs that were named, by name or by number, or all of the batch."""
-    found = {job.name: job for job in jobs.list(labels_of(session))}
+def _select_jobs(jobs: Jobs, session: Session) -> list[Job]:
+    """The jobs given by name or number, or all of the batch."""
+    found = {job.name: job for job in jobs.list(label_selector(session))}
     stem = stem_of(session.arguments.identifier) if session.arguments.identifier else ""
-    chosen = []
+    selected = []
     for text in session.arguments.name:
         name = f"{stem}-{int(text):05d}" if text.isdecimal() and stem else text
         if name not in found:
             hint = "a number needs --identifier" if text.isdecimal() and not stem else "hera-k8s jobs status"
-            raise OptionsError(f"no job is called {name}", found=f"{len(found)} jobs are there", hint=hint)
-        chosen.append(found[name])
-    return chosen or list(found.values())
+            raise OptionsError(f"no job is named {name}", found=f"there are {len(found)} jobs", hint=hint)
+        selected.append(found[name])
+    return selected or list(found.values())
 
 
 def _print(jobs: Jobs, job: Job, console: Console, *, named: bool, follow: bool) -> None:
@@ -150,12 +150,12 @@ def _print(jobs: Jobs, job: Job, console: Console, *, named: bool, follow: bool)
         if error.trouble is not ErrorKind.MISSING:
             raise
         console.say(
-            f"{job.name} has no pod: {'it waits' if job.phase == 'Suspended' else 'none has begun, or it is gone'}"
+            f"{job.name} has no pod: {'it is waiting' if job.phase == 'Suspended' else 'not started yet, or removed'}"
         )
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], console: Console) -> None:
-    """Rows under their heads, in columns; nothing when there is no row."""
+    """Print rows in columns below a header; nothing without rows."""
     if not rows:
         return
     cells = [tuple(map(str, row)) for row in (head, *rows)]

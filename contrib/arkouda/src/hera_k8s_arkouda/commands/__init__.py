@@ -1,1 +1,1 @@
-"""The commands `hera-k8s arkouda ...`: what they share is in `surroundings` and `running`."""
+"""The commands `hera-k8s arkouda ...`: `context` and `workflow_run` hold what they share."""

@@ -1,93 +1,110 @@
-"""Where a command works: the namespace, and the address of the Kubernetes API as pods reach it."""
+"""What the commands share: options, the namespace, the URL of the Kubernetes API for pods, confirmation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_arkouda.deployment import ANYWHERE
+from hera_k8s_arkouda.deployment import IN_CLUSTER_URL
 from hera_k8s_arkouda.settings import ArkoudaSettings
 from hera_k8s_utils import CredentialError, NoCredential, OptionsError
 
 if TYPE_CHECKING:
     from hera_k8s_utils import OptionRow, Session
 
-_GIVEN = 0
-"""The rank of a flag."""
+_FLAG = 0
+"""The rank of a value that comes from a flag."""
 
 
 @dataclass(frozen=True)
 class ClusterContext:
-    """namespace: of the objects. url: of the API server, for pods."""
+    """Where a command works.
+
+    namespace: namespace of the objects.
+    url: URL of the API server as pods reach it.
+    """
 
     namespace: str
     url: str
 
 
 def settings_of(session: Session) -> ArkoudaSettings:
-    """The options, with their effective values."""
+    """The effective options."""
     return session.options.of(ArkoudaSettings)
 
 
 def account_of(session: Session) -> str:
-    """The account of the workflows that `--service-account` names; empty: the usual one."""
+    """The service account that `--service-account` names; empty: the default one."""
     return str(session.options.by_name("service-account") or "")
 
 
-def said_namespace(session: Session, *, exporter: bool = False) -> str:
-    """The namespace that an option names, or empty. Ours beat the framework's, but for `-n` on the command line."""
-    general = _row(session, "namespace")
-    ours = [_row(session, "arkouda-namespace")]
+def namespace_option(session: Session, *, exporter: bool = False) -> str:
+    """The namespace that an option names, or empty.
+
+    Arkouda's options override the framework's, except for `-n` on the command line.
+    """
+    common = _row(session, "namespace")
+    own = [_row(session, "arkouda-namespace")]
     if exporter:
-        ours.insert(0, _row(session, "arkouda-exporter-namespace"))
-    said = [row for row in ours if row.value]
-    typed = [row for row in (*said, general) if row.value and row.origin.rank == _GIVEN]
+        own.insert(0, _row(session, "arkouda-exporter-namespace"))
+    configured = [row for row in own if row.value]
+    typed = [row for row in (*configured, common) if row.value and row.origin.rank == _FLAG]
     if len({row.value for row in typed}) > 1:
         raise OptionsError(
-            "the namespace is said twice",
+            "two different namespaces are given",
             found=" and ".join(f"--{row.name} {row.value}" for row in typed),
-            hint="one of them is enough",
+            hint="give only one of them",
         )
-    best = typed or said or [general]
-    return str(best[0].value or "")
+    candidates = typed or configured or [common]
+    return str(candidates[0].value or "")
 
 
-def offline_place(session: Session) -> ClusterContext:
-    """The place without asking anybody; raises `OptionsError` where no option names the namespace."""
-    namespace = said_namespace(session)
+def offline_cluster_context(session: Session) -> ClusterContext:
+    """The context from options alone, without a request. Raises `OptionsError` if no option names the namespace."""
+    namespace = namespace_option(session)
     if not namespace:
-        raise OptionsError("which namespace is not said", hint="--arkouda-namespace NAME, or ARKOUDA_NAMESPACE")
-    return ClusterContext(namespace, settings_of(session).kubernetes_url or ANYWHERE)
+        raise OptionsError("no namespace is given", hint="--arkouda-namespace NAME, or ARKOUDA_NAMESPACE")
+    return ClusterContext(namespace, settings_of(session).kubernetes_url or IN_CLUSTER_URL)
 
 
-def find_place(session: Session, *, exporter: bool = False) -> ClusterContext:
-    """The place as options and credentials say. In the sandbox pods reach the API where we do."""
-    namespace, url = said_namespace(session, exporter=exporter), settings_of(session).kubernetes_url
+def find_cluster_context(session: Session, *, exporter: bool = False) -> ClusterContext:
+    """The context from options and credentials. Pods of the sandbox use the same URL as this process."""
+    namespace, url = namespace_option(session, exporter=exporter), settings_of(session).kubernetes_url
     if namespace and url:
         return ClusterContext(namespace, url)
     with session.container(None) as container:
         context = container.context()
         try:
-            own = context.platforms.credential("kubernetes").auto_provision
-            server = context.kubernetes.server if own else ANYWHERE
+            is_sandbox = context.platforms.credential("kubernetes").auto_provision
+            server = context.kubernetes.server if is_sandbox else IN_CLUSTER_URL
         except NoCredential:
-            server = ANYWHERE
+            server = IN_CLUSTER_URL
         return ClusterContext(namespace or context.namespace, url or server)
 
 
-def settings_for(session: Session, place: ClusterContext) -> dict[str, Any]:
-    """Options of the container that works in the place."""
-    given = _row(session, "namespace")
-    return {} if given.value == place.namespace else {"namespace": place.namespace}
+def settings_for(session: Session, cluster: ClusterContext) -> dict[str, Any]:
+    """Container options that select the namespace."""
+    current = _row(session, "namespace")
+    return {} if current.value == cluster.namespace else {"namespace": cluster.namespace}
 
 
-def can_look(container: Any) -> bool:
-    """Whether there is a way to Kubernetes, and not to an Argo server alone."""
+def can_read_cluster(container: Any) -> bool:
+    """Whether Kubernetes can be reached, and not only an Argo server."""
     try:
         _ = container.context().kubernetes
     except CredentialError:
         return False
     return True
+
+
+def confirm(session: Session, question: str, *, action: str, hint: str) -> bool:
+    """Whether the user agrees; true with `--yes`. action: what is about to happen, for the error without a terminal."""
+    if session.arguments.yes:
+        return True
+    console = session.console()
+    if not console.can_ask:
+        raise OptionsError(f"confirmation is required {action}", found="there is no terminal to ask on", hint=hint)
+    return console.confirm(question)
 
 
 def _row(session: Session, name: str) -> OptionRow:

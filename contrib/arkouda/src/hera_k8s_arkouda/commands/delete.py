@@ -1,4 +1,4 @@
-"""`hera-k8s arkouda delete`: delete an instance, whatever is left of it, and say what was removed."""
+"""`hera-k8s arkouda delete`: delete what exists of an instance, and report what was removed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from hera_k8s_arkouda.commands import workflow_run
 from hera_k8s_arkouda.commands.context import (
     ClusterContext,
     account_of,
-    can_look,
-    find_place,
+    can_read_cluster,
+    confirm,
+    find_cluster_context,
     settings_for,
     settings_of,
 )
 from hera_k8s_arkouda.deployment import ArkoudaDeletion, ArkoudaExporterDeletion
 from hera_k8s_arkouda.experiments import experiment_for
-from hera_k8s_arkouda.managed_objects import ManagedObject, is_known, pods_of, present, things_of
+from hera_k8s_arkouda.managed_objects import ManagedObject, existing, is_kind_known, managed_objects_of, pods_of
 from hera_k8s_arkouda.workflows import instance_of
-from hera_k8s_utils import OptionsError, WorkflowFailed
+from hera_k8s_utils import WorkflowFailed
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -28,44 +29,42 @@ if TYPE_CHECKING:
 
 Deletion = ArkoudaDeletion | ArkoudaExporterDeletion
 
-PATIENCE = 180.0
-"""Seconds for what was deleted to be gone: pods may take their grace period."""
+DELETION_TIMEOUT = 180.0
+"""Seconds to wait until the deleted objects are gone; pods may take their grace period."""
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """How far to go."""
+    """Add the arguments of the command."""
     workflow_run.common_arguments(parser, asks=True)
-    parser.add_argument(
-        "--install", action="store_true", help="first install the templates and rights that are missing"
-    )
+    parser.add_argument("--install", action="store_true", help="first install missing templates and permissions")
 
 
 def run(session: Session) -> int:
-    """Delete an instance; what is gone already is no error."""
-    place = find_place(session)
-    wanted = settings_of(session).deletion(place.url)
-    if wanted.collect_metrics and not _knows_monitors(session, place, wanted):
-        session.console().say("no ServiceMonitor is deleted: the cluster does not know the kind")
+    """Delete an instance. Objects that are already gone are not an error."""
+    cluster = find_cluster_context(session)
+    wanted = settings_of(session).deletion(cluster.url)
+    if wanted.collect_metrics and not _has_monitor_kind(session, cluster, wanted):
+        session.console().say("no ServiceMonitor is deleted: the cluster does not have this kind")
         wanted = replace(wanted, collect_metrics=False)
-    return delete(session, place, wanted)
+    return delete(session, cluster, wanted)
 
 
-def delete(session: Session, place: ClusterContext, wanted: Deletion) -> int:
-    """Show, ask, delete, wait until all of it is gone, and report."""
+def delete(session: Session, cluster: ClusterContext, wanted: Deletion) -> int:
+    """Show the objects, ask, delete, wait until they are gone, and report."""
     console = session.console()
-    title = f"{instance_of(wanted)} in {place.namespace}"
-    with session.container(experiment_for(wanted, account_of(session)), **settings_for(session, place)) as container:
-        seeing = can_look(container)
-        found = workflow_run.seen(container, things_of(wanted), can_look=seeing)
+    title = f"{instance_of(wanted)} in {cluster.namespace}"
+    with session.container(experiment_for(wanted, account_of(session)), **settings_for(session, cluster)) as container:
+        can_read = can_read_cluster(container)
+        found = workflow_run.find_existing(container, managed_objects_of(wanted), can_read_cluster=can_read)
         console.say(f"delete {title}")
-        workflow_run.show_things(found, console, deleting=True)
+        workflow_run.show_objects(found, console, deleting=True)
         if session.arguments.dry_run:
-            console.say("nothing was done: --dry-run")
+            console.say("--dry-run: nothing was changed")
             return 0
-        before = [thing for thing, there in found.items() if there]
-        if seeing and not before and not _pods(container, wanted):
+        initial = [item for item, there in found.items() if there]
+        if can_read and not initial and not _pods(container, wanted):
             return _report([], found, console, title)
-        if not _agreed(session, console, title):
+        if not confirm(session, f"delete {title}?", action="before deleting", hint="--yes"):
             console.say("nothing was deleted")
             return 0
         workflow_run.check(container, console, strict=session.arguments.strict, install=session.arguments.install)
@@ -74,70 +73,62 @@ def delete(session: Session, place: ClusterContext, wanted: Deletion) -> int:
             console.hint(f"hera-k8s follow {name}")
             return 0
         ended = workflow_run.follow(container, wanted, name, console)
-        left = _wait_until_gone(container, wanted) if seeing else []
-        if ended.phase != "Succeeded" or left:
+        remaining = _wait_until_gone(container, wanted) if can_read else []
+        if ended.phase != "Succeeded" or remaining:
             raise WorkflowFailed(
-                f"{title} was not deleted as a whole",
-                found=f"left: {', '.join(left)}" if left else ended.message or ended.phase,
-                hint="delete again: what is gone is no error",
+                f"{title} was not deleted completely",
+                found=f"remaining: {', '.join(remaining)}" if remaining else ended.message or ended.phase,
+                hint="run the command again; objects that are gone are skipped",
             )
-        return _report(before, found, console, title)
+        return _report(initial, found, console, title)
 
 
-def _knows_monitors(session: Session, place: ClusterContext, wanted: ArkoudaDeletion) -> bool:
-    """Whether a ServiceMonitor can be deleted at all: kubectl fails on a kind that the cluster does not know."""
-    with session.container(None, **settings_for(session, place)) as container:
-        if not can_look(container):
+def _has_monitor_kind(session: Session, cluster: ClusterContext, wanted: ArkoudaDeletion) -> bool:
+    """Whether the cluster has the kind ServiceMonitor; without it, kubectl could not delete one and would fail."""
+    with session.container(None, **settings_for(session, cluster)) as container:
+        if not can_read_cluster(container):
             return True
-        monitors = [thing for thing in things_of(wanted) if thing.kind == "ServiceMonitor"]
-        return all(is_known(container.context(), thing) for thing in monitors)
-
-
-def _agreed(session: Session, console: Console, title: str) -> bool:
-    if session.arguments.yes:
-        return True
-    if not console.can_ask:
-        raise OptionsError("it asks before it deletes", found="there is no terminal to ask on", hint="--yes")
-    return console.confirm(f"delete {title}?")
+        monitors = [item for item in managed_objects_of(wanted) if item.kind == "ServiceMonitor"]
+        return all(is_kind_known(container.context(), item) for item in monitors)
 
 
 def _wait_until_gone(container: ExperimentContainer, wanted: Deletion) -> list[str]:
-    """What is still there when the time is up: nothing, as a rule."""
-    context, things = container.context(), things_of(wanted)
-    ends_at, pause = time.monotonic() + PATIENCE, 0.2
+    """Wait until the objects are gone; returns those that remain after the timeout."""
+    context, items = container.context(), managed_objects_of(wanted)
+    deadline, pause = time.monotonic() + DELETION_TIMEOUT, 0.2
     while True:
-        left = [thing.title for thing in present(context, things)]
-        left += [f"Pod {name}" for name in _pods(container, wanted)]
-        if not left or time.monotonic() >= ends_at:
-            return left
+        remaining = [item.title for item in existing(context, items)]
+        remaining += [f"Pod {name}" for name in _pods(container, wanted)]
+        if not remaining or time.monotonic() >= deadline:
+            return remaining
         time.sleep(pause)
         pause = min(2.0, pause * 1.5)
 
 
 def _pods(container: ExperimentContainer, wanted: Deletion) -> list[str]:
-    """The pods of its deployment, which go after it."""
+    """The pods of the Deployment, which are removed after it."""
     app = f"{wanted.instance_name}-locale" if isinstance(wanted, ArkoudaDeletion) else wanted.app_name
     return [pod.name for pod in pods_of(container.context(), app)]
 
 
 def _report(removed: list[ManagedObject], found: dict[ManagedObject, bool | None], console: Console, title: str) -> int:
-    unseen = any(there is None for there in found.values())
-    missing = [thing for thing, there in found.items() if there is False]
-    workflow_run.document(
+    unknown = any(there is None for there in found.values())
+    missing = [item for item, there in found.items() if there is False]
+    workflow_run.write_record(
         console,
         {
             "event": "deleted",
-            "removed": [thing.title for thing in removed],
-            "gone_before": [thing.title for thing in missing],
-            "seen": not unseen,
+            "removed": [item.title for item in removed],
+            "gone_before": [item.title for item in missing],
+            "seen": not unknown,
         },
     )
-    for thing in removed:
-        console.result(f"removed {thing.title}")
-    if unseen:
-        console.result(f"deleted {title}; what was there could not be seen without a way to Kubernetes")
+    for item in removed:
+        console.result(f"removed {item.title}")
+    if unknown:
+        console.result(f"deleted {title}; without access to Kubernetes, what existed is unknown")
     elif removed:
-        console.result(f"deleted {title}: {len(removed)} objects; {len(missing)} were gone before")
+        console.result(f"deleted {title}: {len(removed)} objects; {len(missing)} were already gone")
     else:
-        console.result(f"nothing of {title} is there")
+        console.result(f"nothing of {title} exists")
     return 0

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hera_k8s_arkouda.commands import workflow_run
-from hera_k8s_arkouda.commands.context import account_of, can_look, find_place, settings_for, settings_of
+from hera_k8s_arkouda.commands.context import (
+    account_of,
+    can_read_cluster,
+    find_cluster_context,
+    settings_for,
+    settings_of,
+)
 from hera_k8s_arkouda.deployment import ArkoudaDeployment
 from hera_k8s_arkouda.experiments import experiment_for
-from hera_k8s_arkouda.managed_objects import pods_of, things_of
+from hera_k8s_arkouda.managed_objects import managed_objects_of, pods_of
 from hera_k8s_arkouda.templates import VERIFY_TASK
 from hera_k8s_utils import WorkflowFailed
 
@@ -19,45 +25,45 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """How far to go."""
+    """Add the arguments of the command."""
     workflow_run.common_arguments(parser, asks=False)
-    parser.add_argument(
-        "--install", action="store_true", help="first install the templates and rights that are missing"
-    )
+    parser.add_argument("--install", action="store_true", help="first install missing templates and permissions")
 
 
 def run(session: Session) -> int:
-    """Deploy; a second time finds what the first one made, and goes on where one was interrupted."""
+    """Deploy. Objects that exist are applied again, so that an interrupted deployment is resumed."""
     console = session.console()
-    place = find_place(session)
-    wanted = settings_of(session).deployment(place.namespace, place.url)
+    cluster = find_cluster_context(session)
+    wanted = settings_of(session).deployment(cluster.namespace, cluster.url)
     experiment = experiment_for(wanted, account_of(session))
-    with session.container(experiment, **settings_for(session, place)) as container:
-        seeing = can_look(container)
-        console.say(f"deploy Arkouda {wanted.instance_name} in {place.namespace}")
+    with session.container(experiment, **settings_for(session, cluster)) as container:
+        can_read = can_read_cluster(container)
+        console.say(f"deploy Arkouda {wanted.instance_name} in {cluster.namespace}")
         workflow_run.show_parameters(wanted, console)
-        workflow_run.show_things(
-            workflow_run.seen(container, things_of(wanted), can_look=seeing), console, deleting=False
+        workflow_run.show_objects(
+            workflow_run.find_existing(container, managed_objects_of(wanted), can_read_cluster=can_read),
+            console,
+            deleting=False,
         )
         if session.arguments.dry_run:
-            console.say("nothing was done: --dry-run")
+            console.say("--dry-run: nothing was changed")
             return 0
         workflow_run.check(container, console, strict=session.arguments.strict, install=session.arguments.install)
         name = workflow_run.submit(container, wanted, console)
         if session.arguments.detach:
             console.hint(f"hera-k8s arkouda status, or hera-k8s follow {name}")
             return 0
-        console.say(f"  waiting for {wanted.number_of_locales} locales, {wanted.ready_timeout} s at most")
+        console.say(f"  waiting for {wanted.number_of_locales} locales, at most {wanted.ready_timeout} s")
         ended = workflow_run.follow(container, wanted, name, console)
         if ended.phase != "Succeeded":
-            raise _failed(container, wanted, name, ended.message or ended.phase, console, seeing=seeing)
-        return _done(container, wanted, console, seeing=seeing)
+            raise _failed(container, wanted, name, ended.message or ended.phase, console, can_read=can_read)
+        return _done(container, wanted, console, can_read=can_read)
 
 
-def _done(container: ExperimentContainer, wanted: ArkoudaDeployment, console: Console, *, seeing: bool) -> int:
-    locales = pods_of(container.context(), f"{wanted.instance_name}-locale") if seeing else []
+def _done(container: ExperimentContainer, wanted: ArkoudaDeployment, console: Console, *, can_read: bool) -> int:
+    locales = pods_of(container.context(), f"{wanted.instance_name}-locale") if can_read else []
     workflow_run.show_pods(locales, console)
-    workflow_run.document(
+    workflow_run.write_record(
         console, {"event": "deployed", "instance": wanted.instance_name, "locales": [p.name for p in locales]}
     )
     address = f"{wanted.instance_name}.{wanted.namespace}:5555"
@@ -69,20 +75,20 @@ def _failed(
     container: ExperimentContainer,
     wanted: ArkoudaDeployment,
     name: str,
-    why: str,
+    reason: str,
     console: Console,
     *,
-    seeing: bool,
+    can_read: bool,
 ) -> WorkflowFailed:
-    """The error that names the locales that are not ready, and what the verification had to say."""
-    locales = pods_of(container.context(), f"{wanted.instance_name}-locale") if seeing else []
-    late = [pod for pod in locales if not pod.ready]
-    for line in workflow_run.log_of(container, name, VERIFY_TASK):
+    """The error, with the locales that are not ready; shows the log of the verification."""
+    locales = pods_of(container.context(), f"{wanted.instance_name}-locale") if can_read else []
+    not_ready = [pod for pod in locales if not pod.ready]
+    for line in workflow_run.task_log(container, name, VERIFY_TASK):
         console.say(f"  {line}")
-    workflow_run.show_pods(late, console)
-    found = f"{why}; not ready: {', '.join(pod.name for pod in late)}" if late else why
+    workflow_run.show_pods(not_ready, console)
+    found = f"{reason}; not ready: {', '.join(pod.name for pod in not_ready)}" if not_ready else reason
     return WorkflowFailed(
         f"Arkouda {wanted.instance_name} was not deployed",
         found=found,
-        hint="mend it and deploy again: what is done stays; or hera-k8s arkouda delete",
+        hint="fix the cause and deploy again, which resumes; or hera-k8s arkouda delete",
     )

@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hera_k8s_arkouda.commands import delete, workflow_run
-from hera_k8s_arkouda.commands.context import account_of, can_look, find_place, settings_for, settings_of
+from hera_k8s_arkouda.commands.context import (
+    account_of,
+    can_read_cluster,
+    find_cluster_context,
+    settings_for,
+    settings_of,
+)
 from hera_k8s_arkouda.experiments import experiment_for
-from hera_k8s_arkouda.managed_objects import pods_of, things_of
+from hera_k8s_arkouda.managed_objects import managed_objects_of, pods_of
 from hera_k8s_utils import WorkflowFailed
 
 if TYPE_CHECKING:
@@ -15,19 +21,21 @@ if TYPE_CHECKING:
 
 
 def run_deploy(session: Session) -> int:
-    """Deploy the exporter; a second time finds what the first one made."""
+    """Deploy the exporter. Objects that exist are applied again."""
     console = session.console()
-    place = find_place(session, exporter=True)
+    cluster = find_cluster_context(session, exporter=True)
     wanted = settings_of(session).exporter()
-    with session.container(experiment_for(wanted, account_of(session)), **settings_for(session, place)) as container:
-        seeing = can_look(container)
-        console.say(f"deploy the exporter {wanted.app_name} in {place.namespace}")
+    with session.container(experiment_for(wanted, account_of(session)), **settings_for(session, cluster)) as container:
+        can_read = can_read_cluster(container)
+        console.say(f"deploy the exporter {wanted.app_name} in {cluster.namespace}")
         workflow_run.show_parameters(wanted, console)
-        workflow_run.show_things(
-            workflow_run.seen(container, things_of(wanted), can_look=seeing), console, deleting=False
+        workflow_run.show_objects(
+            workflow_run.find_existing(container, managed_objects_of(wanted), can_read_cluster=can_read),
+            console,
+            deleting=False,
         )
         if session.arguments.dry_run:
-            console.say("nothing was done: --dry-run")
+            console.say("--dry-run: nothing was changed")
             return 0
         workflow_run.check(container, console, strict=session.arguments.strict, install=session.arguments.install)
         name = workflow_run.submit(container, wanted, console)
@@ -36,19 +44,19 @@ def run_deploy(session: Session) -> int:
             return 0
         ended = workflow_run.follow(container, wanted, name, console)
         if ended.phase != "Succeeded":
-            pods = pods_of(container.context(), wanted.app_name) if seeing else []
+            pods = pods_of(container.context(), wanted.app_name) if can_read else []
             workflow_run.show_pods(pods, console)
             raise WorkflowFailed(
                 f"the exporter {wanted.app_name} was not deployed",
                 found=ended.message or ended.phase,
-                hint="mend it and deploy again: what is done stays",
+                hint="fix the cause and deploy again, which resumes",
             )
-        workflow_run.document(console, {"event": "deployed", "exporter": wanted.app_name})
-        console.result(f"the exporter {wanted.app_name} is deployed: {wanted.service_name}.{place.namespace}:5080")
+        workflow_run.write_record(console, {"event": "deployed", "exporter": wanted.app_name})
+        console.result(f"the exporter {wanted.app_name} is deployed: {wanted.service_name}.{cluster.namespace}:5080")
         return 0
 
 
 def run_delete(session: Session) -> int:
-    """Delete the exporter; what is gone already is no error."""
-    place = find_place(session, exporter=True)
-    return delete.delete(session, place, settings_of(session).exporter_deletion())
+    """Delete the exporter. Objects that are already gone are not an error."""
+    cluster = find_cluster_context(session, exporter=True)
+    return delete.delete(session, cluster, settings_of(session).exporter_deletion())

@@ -1,47 +1,46 @@
-"""`hera-k8s arkouda status`: what of an instance is there, which locales are ready, and its workflows."""
+"""`hera-k8s arkouda status`: which objects of an instance exist, which locales are ready, and its workflows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hera_k8s_arkouda.commands.context import find_place, settings_for, settings_of
-from hera_k8s_arkouda.managed_objects import ManagedObject, PodState, is_there, look, pods_of, things_of
+from hera_k8s_arkouda.commands.context import find_cluster_context, settings_for, settings_of
+from hera_k8s_arkouda.managed_objects import ManagedObject, PodState, exists, managed_objects_of, pods_of, read
 from hera_k8s_arkouda.workflows import INSTANCE_LABEL
-from hera_k8s_utils import ChecksFailed, ErrorKind, PlatformError, pluralize
+from hera_k8s_utils import ChecksFailed, ErrorKind, Json, PlatformError, pluralize
 
 if TYPE_CHECKING:
     from hera_k8s_utils import Console, Context, Session
 
-Json = dict[str, Any]
 _ARGO = "argoproj.io/v1alpha1"
-_WORDS = {True: "there", False: "absent", None: "unseen"}
+_STATES = {True: "exists", False: "absent", None: "unknown"}
 
 
 def run(session: Session) -> int:
-    """The exit code is 0 when the server and all locales are ready, 5 when not."""
+    """Show the state. The exit code is 0 if the server and all locales are ready, otherwise 5."""
     console = session.console()
-    place = find_place(session)
-    wanted = settings_of(session).deletion(place.url)
-    with session.container(None, **settings_for(session, place)) as container:
+    cluster = find_cluster_context(session)
+    wanted = settings_of(session).deletion(cluster.url)
+    with session.container(None, **settings_for(session, cluster)) as container:
         context = container.context()
-        found = {thing: is_there(context, thing) for thing in things_of(wanted)}
+        found = {item: exists(context, item) for item in managed_objects_of(wanted)}
         locales = pods_of(context, f"{wanted.instance_name}-locale")
         server = pods_of(context, f"{wanted.instance_name}-server")
-        replicas = _replicas(context, next(thing for thing in found if thing.kind == "Deployment"), found)
+        replicas = _replicas(context, next(item for item in found if item.kind == "Deployment"), found)
         ready = replicas > 0 and sum(pod.ready for pod in locales) >= replicas and any(pod.ready for pod in server)
         if console.json:
             document = _document(wanted.instance_name, found, locales, server, replicas, ready)
             console.document(document | _workflows(context, wanted.instance_name))
         else:
-            console.say(f"Arkouda {wanted.instance_name} in {place.namespace}")
+            console.say(f"Arkouda {wanted.instance_name} in {cluster.namespace}")
             _show(found, locales, server, replicas, console)
             _show_workflows(_workflows(context, wanted.instance_name), console)
         return 0 if ready else ChecksFailed.exit_code
 
 
 def _replicas(context: Context, locales: ManagedObject, found: dict[ManagedObject, bool | None]) -> int:
-    """How many locales there shall be."""
-    deployment = look(context, locales) if found[locales] else None
+    """The desired number of locales."""
+    deployment = read(context, locales) if found[locales] else None
     return int(((deployment or {}).get("spec") or {}).get("replicas") or 0)
 
 
@@ -53,17 +52,19 @@ def _show(
     console: Console,
 ) -> None:
     if not any(there is not False for there in found.values()) and not locales and not server:
-        console.result("nothing of it is there")
+        console.result("nothing of it exists")
         return
-    for thing, there in found.items():
-        console.result(f"  {_WORDS[there]:8} {thing.title}")
+    for item, there in found.items():
+        console.result(f"  {_STATES[there]:8} {item.title}")
     console.result(f"{sum(pod.ready for pod in locales)} of {pluralize(replicas, 'locale')} ready")
     for pod in (*locales, *server):
-        console.result(f"  {'ready' if pod.ready else 'not ready':10} {pod.name}{f': {pod.why}' if pod.why else ''}")
+        console.result(
+            f"  {'ready' if pod.ready else 'not ready':10} {pod.name}{f': {pod.reason}' if pod.reason else ''}"
+        )
 
 
 def _workflows(context: Context, instance: str) -> dict[str, list[Json] | None]:
-    """Workflows and schedules of the instance, by their resource; None where they are not ours to look at."""
+    """Workflows and schedules of the instance, by resource; None if reading them is not permitted."""
     found: dict[str, list[Json] | None] = {}
     for resource in ("workflows", "cronworkflows"):
         try:
@@ -82,7 +83,7 @@ def _workflows(context: Context, instance: str) -> dict[str, list[Json] | None]:
 def _show_workflows(found: dict[str, list[Json] | None], console: Console) -> None:
     for resource, bodies in found.items():
         if bodies is None:
-            console.result(f"{resource}: not ours to look at")
+            console.result(f"{resource}: not permitted to read")
         for body in bodies or ():
             console.result(f"{body['kind']} {body['name']}: {body['state']}")
 
@@ -107,7 +108,7 @@ def _document(
         "instance": instance,
         "ready": ready,
         "replicas": replicas,
-        "objects": [{"kind": thing.kind, "name": thing.name, "there": there} for thing, there in found.items()],
-        "locales": [{"name": pod.name, "ready": pod.ready, "why": pod.why} for pod in locales],
-        "server": [{"name": pod.name, "ready": pod.ready, "why": pod.why} for pod in server],
+        "objects": [{"kind": item.kind, "name": item.name, "there": there} for item, there in found.items()],
+        "locales": [{"name": pod.name, "ready": pod.ready, "why": pod.reason} for pod in locales],
+        "server": [{"name": pod.name, "ready": pod.ready, "why": pod.reason} for pod in server],
     }

@@ -1,4 +1,4 @@
-"""The programs that pods start with, as files: shell for Arkouda's own, Python for the verification."""
+"""The launch scripts of pods: shell for Arkouda's, Python for the verification."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ VERIFY = "verify_locales.py"
 
 
 def source(name: str) -> str:
-    """The text of one of the programs above."""
+    """The text of a script."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def digest(name: str) -> str:
-    """The beginning of its SHA-256: a pod whose program changed is made anew."""
+    """Prefix of its SHA-256; a pod whose script changed is replaced."""
     return hashlib.sha256(source(name).encode()).hexdigest()[:16]

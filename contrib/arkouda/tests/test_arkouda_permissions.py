@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from arkouda_contract import objects, tasks
-from hera_k8s_arkouda.rights import account_objects, in_namespace, rules
+from hera_k8s_arkouda.permissions import account_objects, in_namespace, rules
 from hera_k8s_arkouda.templates import template_bodies
 
 Json = dict[str, Any]

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def waves(monkeypatch: pytest.MonkeyPatch) -> Any:
+def driver(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(SOURCES))
     return importlib.import_module("hera_k8s_submission_helper.driver")
 
@@ -63,38 +63,38 @@ def patched(peer: JobsPeer) -> list[str]:
 # --- resuming --------------------------------------------------------------------------------------------------------
 
 
-def test_a_job_is_resumed_again_after_a_failure_that_passes(waves: Any, peer: JobsPeer) -> None:
+def test_a_job_is_resumed_again_after_a_failure_that_passes(driver: Any, peer: JobsPeer) -> None:
     suspended(peer, "a", "b")
     throttled = reply(429, status(429, "TooManyRequests"), headers={"Retry-After": "0"})
     conflict = reply(409, status(409, "Conflict"))
     peer.on("PATCH", f"{JOBS}/a", BUSY, throttled, cut(), run_through(peer, "a"))
     peer.on("PATCH", f"{JOBS}/b", BUSY, conflict, BUSY, run_through(peer, "b"))
-    counts = waves.Driver(jobs_on(peer), "app=try", 1).run()
+    counts = driver.Driver(jobs_on(peer), "app=try", 1).run()
     assert (counts.total, counts.succeeded) == (2, 2)
     assert patched(peer) == ["a"] * 4 + ["b"] * 4
 
 
-def test_failures_to_resume_have_an_end(waves: Any, peer: JobsPeer) -> None:
+def test_failures_to_resume_have_an_end(driver: Any, peer: JobsPeer) -> None:
     suspended(peer, "a")
     peer.on("PATCH", f"{JOBS}/a", BUSY)
     with pytest.raises(PlatformError, match="4 times in a row") as caught:
-        waves.Driver(jobs_on(peer), "app=try", 1).run()
+        driver.Driver(jobs_on(peer), "app=try", 1).run()
     assert caught.value.trouble is ErrorKind.SERVER
     assert "hera-k8s jobs wait" in caught.value.hint
     assert len(patched(peer)) == 4
 
 
-def test_what_may_not_be_resumed_is_tried_once(waves: Any, peer: JobsPeer) -> None:
+def test_what_may_not_be_resumed_is_tried_once(driver: Any, peer: JobsPeer) -> None:
     suspended(peer, "a")
     peer.on("PATCH", f"{JOBS}/a", reply(403, status(403, "Forbidden")))
     with pytest.raises(PlatformError) as caught:
-        waves.Driver(jobs_on(peer), "app=try", 1).run()
+        driver.Driver(jobs_on(peer), "app=try", 1).run()
     assert caught.value.trouble is ErrorKind.FORBIDDEN
     assert len(patched(peer)) == 1
 
 
 @pytest.mark.timeout(30)
-def test_a_job_made_anew_has_its_turn_although_its_forerunner_was_resumed(waves: Any, peer: JobsPeer) -> None:
+def test_a_job_made_anew_has_its_turn_although_its_forerunner_was_resumed(driver: Any, peer: JobsPeer) -> None:
     suspended(peer, "a", "b")
     first = peer.kept["a"]
     peer.on("PATCH", f"{JOBS}/a", reply(200, first), run_through(peer, "a"))
@@ -111,7 +111,7 @@ def test_a_job_made_anew_has_its_turn_although_its_forerunner_was_resumed(waves:
             stream([event("MODIFIED", each) for each in peer.kept.values()])(request, handler)
 
     peer.on("GET", JOBS, answer)
-    counts = waves.Driver(jobs_on(peer), "app=try", 1).run()
+    counts = driver.Driver(jobs_on(peer), "app=try", 1).run()
     assert (counts.succeeded, counts.cancelled) == (2, 1)
     assert patched(peer) == ["a", "b", "a"]
 
@@ -124,7 +124,8 @@ def test_a_look_that_cannot_be_cleared_away_says_still_why_it_failed(
 ) -> None:
     monkeypatch.syspath_prepend(str(SOURCES))
     lines, manifests, outputs = (
-        importlib.import_module(f"hera_k8s_submission_helper.{name}") for name in ("lines", "manifests", "outputs")
+        importlib.import_module(f"hera_k8s_submission_helper.{name}")
+        for name in ("command_lines", "manifests", "outputs")
     )
 
     def give(request: Request, handler: Any) -> None:
@@ -135,7 +136,7 @@ def test_a_look_that_cannot_be_cleared_away_says_still_why_it_failed(
     peer.otherwise = give
     peer.on("GET", PODS, reply(200, {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []}))
     pod = job()["spec"]["template"]["spec"]
-    maker = manifests.Maker(lines.Batch("lines", ["true"]), manifests.Wishes(root="/ntuples"), pod)
+    factory = manifests.JobFactory(lines.Batch("lines", ["true"]), manifests.JobOptions(root="/ntuples"), pod)
     with pytest.raises(PlatformError, match="it has no pods"):
-        outputs.look(jobs_on(peer), maker)
+        outputs.find_existing(jobs_on(peer), factory)
     assert len(peer.asked("DELETE")) == 1

@@ -1,4 +1,4 @@
-"""One watch of all Jobs of this process, and the tasks that wait for their own."""
+"""One watch of all Jobs of the process, which dispatches updates to the waiting tasks."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PAUSE: Final = 5.0
-"""Seconds after which a watch that was given up is tried again; meanwhile tasks look for themselves."""
+_RETRY_DELAY: Final = 5.0
+"""Seconds until a failed watch is started again; tasks poll in the meantime."""
 
 
 class Updates:
-    """What is heard of one Job, for the loop in which this was made."""
+    """The updates of a Job, for the event loop that created this object."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._heard: deque[JobUpdate] = deque()
-        self._something = asyncio.Event()
+        self._queue: deque[JobUpdate] = deque()
+        self._available = asyncio.Event()
 
-    def tell(self, update: JobUpdate) -> None:
-        """From any thread. Raises RuntimeError when the loop was closed."""
-        self._heard.append(update)
-        self._loop.call_soon_threadsafe(self._something.set)
+    def put(self, update: JobUpdate) -> None:
+        """Add an update, from any thread. Raises RuntimeError if the loop is closed."""
+        self._queue.append(update)
+        self._loop.call_soon_threadsafe(self._available.set)
 
     async def next(self, seconds: float) -> JobUpdate | None:
-        """The next update; None when so many seconds pass without one."""
-        if not self._heard:
-            self._something.clear()
-        if not self._heard:  # `wait_for` may lose a cancellation that meets an update (until Python 3.12)
-            waiting = asyncio.ensure_future(self._something.wait())
+        """The next update; None after this many seconds without one."""
+        if not self._queue:
+            self._available.clear()
+        if not self._queue:  # `wait_for` may lose a cancellation that meets an update (until Python 3.12)
+            waiting = asyncio.ensure_future(self._available.wait())
             try:
                 await asyncio.wait([waiting], timeout=seconds)
             finally:
                 waiting.cancel()
-        return self._heard.popleft() if self._heard else None
+        return self._queue.popleft() if self._queue else None
 
 
-class Followed:
-    """What the watch says goes to the task that it is about; the watch lasts as long as there are any.
+class JobWatcher:
+    """Dispatches updates of the watch to tasks; the watch runs while there are tasks.
 
-    failed: the watch is not to be relied on: tasks must ask.
+    failed: whether the watch is down, so that tasks must poll.
     """
 
     def __init__(self, jobs: Jobs, label_selector: str) -> None:
@@ -61,53 +61,53 @@ class Followed:
         self.failed = False
 
     def add(self, name: str) -> Updates:
-        """What will be heard of a Job, for the running loop: called before it is there, so that nothing is missed."""
+        """The updates of a Job, for the running loop. Call it before the Job exists, so that none is missed."""
         with self._lock:
             self._waiting[name] = Updates()
             return self._waiting[name]
 
     def start(self) -> None:
-        """Watch, now that there is a Job: its deletion will end the watch, if it is the last."""
+        """Start the watch, once a Job exists: the deletion of the last Job ends it."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="covalent-k8s-watch", daemon=True)
                 self._thread.start()
 
     def remove(self, name: str) -> None:
-        """Nobody waits for this Job any more."""
+        """Stop dispatching updates of this Job."""
         with self._lock:
             self._waiting.pop(name, None)
 
     def _watch(self) -> None:
-        while not self._idle():
+        while not self._is_idle():
             try:
                 for update in self._jobs.follow(self._selector):
                     self.failed = False
-                    self._tell(update)
-                    if self._idle():  # the last Job's deletion is heard, so that the watch does not outlive its use
+                    self._dispatch(update)
+                    if self._is_idle():  # after the deletion of the last Job the watch is no longer needed
                         return
             except HeraK8sError as error:
-                log.warning("tasks on Kubernetes cannot be watched, and are asked one by one: %s", error)
+                log.warning("tasks on Kubernetes cannot be watched, polling instead: %s", error)
             except Exception:
                 log.exception("the watch of tasks on Kubernetes failed")
             self.failed = True
-            time.sleep(_PAUSE)
+            time.sleep(_RETRY_DELAY)
 
-    def _idle(self) -> bool:
-        """Whether there is nothing to watch for; then this thread is the watch no longer."""
+    def _is_idle(self) -> bool:
+        """Whether no task is waiting; the thread then ends."""
         with self._lock:
             if self._waiting:
                 return False
             self._thread = None
             return True
 
-    def _tell(self, update: JobUpdate) -> None:
+    def _dispatch(self, update: JobUpdate) -> None:
         name = update.job.name
-        with self._lock:  # after its deletion nothing more will be heard
+        with self._lock:  # no update follows a deletion
             found = self._waiting.pop(name, None) if update.kind == "deleted" else self._waiting.get(name)
         if found is None:
             return
         try:
-            found.tell(update)
+            found.put(update)
         except RuntimeError:  # the loop was closed, and the task with it
             self.remove(name)

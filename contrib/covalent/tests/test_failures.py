@@ -40,7 +40,7 @@ def test_a_full_cluster_is_waited_for_until_the_limit() -> None:
     waiting = patience()
     waiting.consider(FULL, 100)
     waiting.consider(FULL, 999)
-    with pytest.raises(TaskPending, match="pending since 900 s") as told:
+    with pytest.raises(TaskPending, match="pending for 900 s") as told:
         waiting.consider(FULL, 1000)
     assert told.value.found == FULL
 
@@ -57,7 +57,7 @@ def test_an_image_has_its_own_time_from_when_it_is_pulled() -> None:
     waiting.consider(FULL, 0)
     waiting.consider("ErrImagePull: timeout", 500)
     waiting.consider(PULL, 529)
-    with pytest.raises(TaskPending, match="cannot begin"):
+    with pytest.raises(TaskPending, match="cannot start"):
         waiting.consider(PULL, 530)
 
 
@@ -93,7 +93,7 @@ def test_the_cause_of_a_failure_is_what_the_cluster_says(pods: Any, found: str, 
 def test_a_deadline_that_passed_while_a_task_was_pending_says_why_it_was() -> None:
     error = of_job("job", Job("job", reason="DeadlineExceeded"), [], [], limit=60, pending=FULL)
     assert isinstance(error, TaskTimeout)
-    assert error.found == f"its time_limit of 60 s is over; it never began: {FULL}"
+    assert error.found == f"its time_limit of 60 s is over; it never started: {FULL}"
 
 
 def test_the_status_of_a_pod_that_has_not_ended_is_not_known() -> None:
