@@ -94,7 +94,7 @@ def _secret(session: Session, settings: PodSettings, console: Console) -> str:
             container.context().kubernetes.get("v1", "secrets", DEFAULT_SECRET)
         except PlatformError as error:
             if error.trouble is ErrorKind.MISSING:
-                console.say(f"no secret {DEFAULT_SECRET}: pulling the image without one")
+                console.info(f"no secret {DEFAULT_SECRET}: pulling the image without one")
                 return ""
             if error.trouble is not ErrorKind.FORBIDDEN:
                 raise
@@ -128,7 +128,7 @@ def _submit(session: Session, jobs: Jobs, factory: JobFactory, console: Console)
     numbers: Sequence[int] = range(len(batch.lines))
     if session.arguments.checkmissing:
         outputs = find_existing(jobs, factory)
-        console.say(outputs.describe())
+        console.info(outputs.describe())
         existing = {job.name: job for job in jobs.list(selector(batch.label))}
         numbers = clear_finished(jobs, batch, outputs.missing, existing)
     created = _create(jobs, factory, numbers)
@@ -141,7 +141,7 @@ def _submit(session: Session, jobs: Jobs, factory: JobFactory, console: Console)
     message = f"{summary}{f', {before} already existed' if before else ''}"
     if console.json:
         console.record({"event": "submitted", "identifier": batch.label, "submitted": created, "existed": before})
-    console.passed(message)
+    console.success(message)
     if not numbers and not session.arguments.wait:
         return 0
     return _drive_batch(session, jobs, batch, factory.options, console)
@@ -161,7 +161,7 @@ def _drive_batch(session: Session, jobs: Jobs, batch: Batch, options: JobOptions
     if not wait and not options.max_concurrent:
         console.hint(again)
         return 0
-    console.say(f"  Ctrl-C leaves them running; `{again}` continues from here.")
+    console.info(f"  Ctrl-C leaves them running; `{again}` continues from here.")
     directory = Path(session.arguments.logpath) if wait else None
     return drive(jobs, selector(batch.label), options.max_concurrent, console, logs=directory, until_over=wait)
 
@@ -202,7 +202,7 @@ def _report_end(counts: Counts, console: Console, *, until_over: bool) -> None:
         sign = console.out.signs.passed if _all_succeeded(counts) else console.out.signs.failed
         console.result(sign, f" {counts.describe()}")
     else:
-        console.passed(f"every job was started: {counts.describe()}")
+        console.success(f"every job was started: {counts.describe()}")
 
 
 def _report_logs(collected: Collected, directory: Path | None, console: Console) -> None:
@@ -234,7 +234,7 @@ class _ProgressReporter:
         if self._console.json:
             self._console.record({"event": "updated", **vars(counts)})
         else:
-            self._console.say(f"  {counts.describe()}")
+            self._console.info(f"  {counts.describe()}")
 
 
 # --- a dry run -------------------------------------------------------------------------------------------------------
