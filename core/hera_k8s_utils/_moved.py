@@ -57,7 +57,10 @@ class _Finder(MetaPathFinder):
     """Finds modules at their old paths. It comes last, and so is asked only for what does not exist."""
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self,
+        name: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 - the interface of finders
+        target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         return ModuleSpec(name, _Loader()) if name in _MODULES else None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from typing import ClassVar
 
@@ -216,3 +217,21 @@ def join_names(names: Sequence[str], *, most: int = 8) -> str:
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
+@contextmanager
+def attribute_errors_to(whose: str) -> Iterator[None]:
+    """Turn unexpected exceptions of a plugin's function into a `PluginError` that names the plugin.
+
+    whose: `platform acme-argo`.
+
+    That includes `SystemExit` and the like: declared functions return, they do not end the program.
+    """
+    try:
+        yield
+    except (HeraK8sError, NotApplicable, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise PluginError(
+            f"{whose} failed", found=f"{type(error).__name__}: {error}", hint="--debug shows where; hera-k8s plugins"
+        ) from error

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hera_k8s_utils import ErrorKind, NodeState, PlatformError, RunAlreadyFinished, RunUpdate
-from hera_k8s_utils.network.retry import FailureBudget, RetryPolicy
+from hera_k8s_utils import ErrorKind, Json, NodeState, PlatformError, RunAlreadyFinished, RunUpdate
+from hera_k8s_utils.engines import StreamAttempt, is_permanent
+from hera_k8s_utils.network import FailureBudget, RetryPolicy
 from hera_k8s_utils.reading import LARGEST_DOCUMENT, gunzip, parse_json
 
-Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
 FIELDS: Final = (
@@ -30,11 +29,6 @@ FIELDS: Final = (
 )
 """What following needs of a workflow. Argo's filter cannot look into `nodes`, whose keys are the nodes' ids (4.1)."""
 FINAL: Final = frozenset({"Succeeded", "Failed", "Error"})
-
-_REFUSALS: Final = frozenset({ErrorKind.FORBIDDEN, ErrorKind.UNTRUSTED, ErrorKind.INVALID})
-_HOPELESS: Final = _REFUSALS | {ErrorKind.UNAUTHORIZED, ErrorKind.MISSING, ErrorKind.CONFLICT}
-"""Troubles that waiting does not mend, where the server itself says so and not a gateway; an expired token has been
-renewed by the client before it tells."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +58,8 @@ def follow(source: Source, name: str, patience: RetryPolicy | None = None) -> It
             if error.says_absent and state.known:
                 yield state.gone()
                 return
-            hopeless = error.trouble in _HOPELESS and error.conclusive
-            if hopeless or (error.trouble is ErrorKind.PROTOCOL and not state.known):
-                raise  # what is no answer at the very beginning is another server, or one that never gives any
+            if is_permanent(error, first=not state.known):
+                raise
             strain.bear(error)
             continue
         yield from state.take(workflow)
@@ -76,7 +69,7 @@ def follow(source: Source, name: str, patience: RetryPolicy | None = None) -> It
 
 
 def _goes_on(name: str) -> str:
-    return f"the workflow goes on without being followed; hera-k8s follow {name}"
+    return f"the workflow is still running. Reattach: hera-k8s follow {name}"
 
 
 def _watched(source: Source, name: str, since: str, state: _State, strain: FailureBudget) -> Iterator[RunUpdate]:
@@ -85,19 +78,15 @@ def _watched(source: Source, name: str, since: str, state: _State, strain: Failu
     So is a resourceVersion that is too old to begin with (410): that of an object that nobody has changed for minutes
     is, and stays so; the next stream begins anywhere. Whether a refused token can be renewed, reading tells.
     """
-    began, heard = time.monotonic(), False
-    error = PlatformError(f"following {name}", found="the stream ended at once", trouble=ErrorKind.SERVER)
-    try:
+    with StreamAttempt(strain.patience) as attempt:
         for kind, workflow in source.watch(name, since):
-            heard = True
+            attempt.heard = True
             yield from state.take(workflow, deleted=kind == "DELETED")
             if state.ended:
                 return
-    except PlatformError as caught:
-        if caught.trouble in _REFUSALS and caught.conclusive:
-            raise
-        error = caught
-    if heard or time.monotonic() - began >= strain.patience.healthy:
+    ended_at_once = PlatformError(f"following {name}", found="the stream ended at once", trouble=ErrorKind.SERVER)
+    error = attempt.error or ended_at_once
+    if attempt.succeeded:
         log.debug("the stream of %s ended (%s): taking it up again", name, error.found)
         strain.relieve()
     else:
@@ -201,9 +190,9 @@ def _perhaps_stopped(name: str, error: PlatformError) -> PlatformError:
     if error.conclusive:
         return error
     return PlatformError(
-        f"it is not known whether {name} was asked to stop",
+        f"unknown whether {name} is being stopped",
         found=error.found or error.wanted,
-        hint=f"{f'{error.hint}; ' if error.hint else ''}hera-k8s stop {name} again is as good as once",
+        hint=f"{f'{error.hint}; ' if error.hint else ''}repeat hera-k8s stop {name}: it is safe",
         trouble=error.trouble,
         status=error.status,
         conclusive=False,

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
-from hera_k8s_utils import ErrorKind, LogLine, PlatformError
-from hera_k8s_utils.network.retry import RetryPolicy
+from hera_k8s_utils import LogLine
+from hera_k8s_utils.engines import PERMANENT, StreamAttempt
+from hera_k8s_utils.network import RetryPolicy
 
-_TRANSIENT = frozenset(
-    {ErrorKind.UNREACHABLE, ErrorKind.TIMEOUT, ErrorKind.THROTTLED, ErrorKind.SERVER, ErrorKind.PROTOCOL}
-)
-
-
-_AT_FIRST = 1
+_AT_FIRST: Final = 1
 """Failures that are borne before the first line, when nothing is waited for: the server may just not be there."""
 
 
 def resume_stream(
-    stream: Callable[[], Iterator[tuple[LogLine, str]]], name: str, patience: RetryPolicy, *, follow: bool = True
+    stream: Callable[[], Iterator[tuple[LogLine, str]]], patience: RetryPolicy, *, follow: bool = True
 ) -> Iterator[LogLine]:
     """The lines of a stream, each once, although it is opened again whenever it is cut.
 
@@ -31,23 +27,20 @@ def resume_stream(
     while True:
         for pod in seen.values():
             pod.rewind()
-        began = time.monotonic()
-        try:
+        with StreamAttempt(patience, final=PERMANENT, only_conclusive=False) as attempt:
             for line, moment in stream():
                 if seen.setdefault(line.pod, _Seen()).is_new(moment):
                     failures = 0
                     yield line
+        if attempt.error is None:
             return
-        except PlatformError as error:
-            if error.trouble not in _TRANSIENT:
-                raise
-            if follow and time.monotonic() - began >= patience.healthy:  # a task may print nothing for hours
-                failures = 0
-                continue
-            failures += 1
-            if failures > (patience.failures if follow or seen else _AT_FIRST):
-                raise
-            patience.wait(failures)
+        if follow and attempt.lasted:  # a task may print nothing for hours
+            failures = 0
+            continue
+        failures += 1
+        if failures > (patience.failures if follow or seen else _AT_FIRST):
+            raise attempt.error
+        patience.wait(failures)
 
 
 @dataclass

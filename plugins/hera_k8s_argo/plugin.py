@@ -6,9 +6,15 @@ from collections.abc import Iterator
 
 from hera_k8s_argo import lazy
 from hera_k8s_argo.settings import ArgoSettings
-from hera_k8s_utils import Command, CredentialProvider, ExecutionEngine, Platform, RequestGuard, hookimpl
+from hera_k8s_utils import Command, Context, CredentialProvider, ExecutionEngine, Platform, RequestGuard, hookimpl
 
 hera_k8s_hook_api = (1, 0)
+
+
+def _configure_hera(settings: ArgoSettings, context: Context) -> None:
+    from hera_k8s_argo.hera_config import configure_hera
+
+    configure_hera(context)
 
 
 @hookimpl
@@ -32,6 +38,7 @@ def platforms() -> Iterator[Platform]:
         open=lazy.open_argo,
         close=lazy.close_argo,
         probe=lazy.probe_argo,
+        activate=_configure_hera,
         settings=ArgoSettings,
     )
 

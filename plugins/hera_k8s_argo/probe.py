@@ -21,7 +21,7 @@ from hera_k8s_utils import (
     ok,
     warn,
 )
-from hera_k8s_utils.network.proxies import is_loopback
+from hera_k8s_utils.network import is_loopback
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ SOON: Final = timedelta(minutes=30)
 """A token that expires within this time is worth a word before a run is started."""
 _CHEAP: Final = "items.metadata.name"
 _TITLE: Final = "argo"
-_ELSEWHERE: Final = "is this the address of an Argo server? below a path: --argo-base-href"
+_ELSEWHERE: Final = "is this the address of an Argo server? if it is below a path: --argo-base-href"
 
 
 def probe_argo(settings: ArgoSettings, context: Context) -> Iterator[Finding]:
@@ -55,7 +55,7 @@ def _looked(settings: ArgoSettings, context: Context) -> CheckResult:
     info: dict[str, Any] = _unless_forbidden(argo.info, {})
     managed = info.get("managedNamespace") or ""
     if managed and managed != argo.namespace:
-        return fail(f"{version}, manages namespace {managed} alone, not {argo.namespace}", hint=f"-n {managed}")
+        return fail(f"{version}, manages only namespace {managed}, not {argo.namespace}", hint=f"-n {managed}")
     try:
         next(argo.list(limit=1, fields=_CHEAP), None)
     except PlatformError as error:
@@ -102,7 +102,7 @@ def _warnings(settings: ArgoSettings, credential: Credential, argo: Any) -> Iter
         yield expiry, "hera-k8s login"
     address = urlsplit(argo.server)
     if address.scheme == "http" and credential.secret and not is_loopback(address.hostname or ""):
-        yield "the token travels unencrypted", f"https://{address.netloc} if it is served there"
+        yield "the token is sent unencrypted", f"https://{address.netloc} if it is served there"
     if settings.insecure_skip_verify and address.scheme == "https":
         yield "its certificate is not verified", "--ca-file PEM instead of --argo-insecure-skip-verify"
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from hera_k8s_cli.command_help import command_help, command_parser
 from hera_k8s_utils.config.arguments import ParsedArguments, unknown_words
 from hera_k8s_utils.config.declared import all_specs
 from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, GlobalFlags, is_flag
 from hera_k8s_utils.config.resolution import resolve
+from hera_k8s_utils.container.request import ContainerRequest, resolve_for
 from hera_k8s_utils.container.session import TAKES_EXPERIMENT, DefaultFile, Session
 from hera_k8s_utils.errors import HeraK8sError, PluginError
+from hera_k8s_utils.output.streams import show
 from hera_k8s_utils.plugins.manager import ThirdPartyPluginError, is_own
-from hera_k8s_utils.plugins.plugin_options import owners_of, resolve_for, unloaded_plugins
-from hera_k8s_utils.streams import show
+from hera_k8s_utils.plugins.plugin_options import owners_of, unloaded_plugins
 from hera_k8s_utils.trust.directories import refuse_foreign_experiment
 
 if TYPE_CHECKING:
@@ -131,9 +133,16 @@ def _options(
     command: Command, line: ParsedArguments, plugins: PluginManager, common: GlobalFlags, *, tolerant: bool
 ) -> ResolvedOptions:
     if command.configures:
-        return resolve_for(plugins, argv=line.argv, config=common.config, tolerant=tolerant)
+        request = ContainerRequest(plugins=plugins, argv=line.argv, config=common.config, ignore_unknown=tolerant)
+        return resolve_for(request)
     own = [owner for owner in owners_of(plugins) if owner.settings is command.settings]
     return resolve(own, argv=line.argv, config=common.config, tolerant=True)
+
+
+def _console(output: Literal["text", "json"]) -> Any:
+    from hera_k8s_cli.terminal.console import Console
+
+    return Console(output=output)
 
 
 def _session(
@@ -143,6 +152,7 @@ def _session(
     common: GlobalFlags,
     options: ResolvedOptions,
 ) -> Session:
+    output: Literal["text", "json"] = "json" if common.output == "json" else "text"
     return Session(
         command=declared.record,
         arguments=line.arguments,
@@ -150,7 +160,8 @@ def _session(
         plugins=plugins,
         argv=tuple(line.argv),
         config=common.config,
-        output="json" if common.output == "json" else "text",
+        output=output,
         debug=common.debug,
         verbosity=common.verbosity,
+        console_factory=partial(_console, output),
     )

@@ -18,11 +18,11 @@ from hera_k8s_utils._version import __version__
 from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, GlobalFlags, extract_global_flags, is_flag
 from hera_k8s_utils.errors import HeraK8sError, OptionsError, OutputError, ScriptExit
 from hera_k8s_utils.names import nearest
+from hera_k8s_utils.output.stderr_logging import logging_to_stderr
+from hera_k8s_utils.output.streams import show, write, writing
 from hera_k8s_utils.plugins.manager import PluginManager, ThirdPartyPluginError
 from hera_k8s_utils.redaction import redact
 from hera_k8s_utils.sanitize import quoted, visible
-from hera_k8s_utils.stderr_logging import logging_to_stderr
-from hera_k8s_utils.streams import show, write, writing
 
 if TYPE_CHECKING:
     from hera_k8s_utils.plugins.manager import Registration

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-from hera_k8s_utils.errors import ErrorKind, PlatformError, join_names
-from hera_k8s_utils.network.http import describe_body
+from hera_k8s_utils import ErrorKind, Json, PlatformError, join_names
+from hera_k8s_utils.network import describe_body, describe_refusal
 from hera_k8s_utils.reading import TooComplex, parse_json
-from hera_k8s_utils.redaction import redact
-
-Json = dict[str, Any]
 
 _HINTS: Final = {
-    ErrorKind.UNAUTHORIZED: "log in again as your cluster wants it, or --k8s-context NAME takes another identity",
-    ErrorKind.THROTTLED: "the server has too much to do: try again later, or with a smaller --concurrency",
-    ErrorKind.SERVER: "the server itself failed: try again, and if it stays ask those who run the cluster",
+    ErrorKind.UNAUTHORIZED: "log in to your cluster again, or use another identity: --k8s-context NAME",
+    ErrorKind.THROTTLED: "the server is overloaded: try again later, or reduce --concurrency",
+    ErrorKind.SERVER: "server error: try again; if it persists, ask the cluster's administrators",
 }
 _PROXY_HINT: Final = "is the server's address right, and is there a login proxy in front of it?"
 
@@ -47,15 +44,19 @@ class RequestInfo:
         return f"kubectl auth can-i {self.verb} {resource}{where}"
 
 
-def response_error(request: RequestInfo, status: int, content: bytes, *, location: str = "") -> PlatformError:
+def response_error(
+    request: RequestInfo, status: int, content: bytes, *, headers: Mapping[str, str] | None = None
+) -> PlatformError:
     """The error of an answer whose status is not one of success."""
+    from hera_k8s_utils.network import redirect_found
+
     body = _status_of(content)
-    said = str(body.get("message") or "") or _plain(content)
+    said = str(body.get("message") or "") or describe_refusal(content)
     trouble, hint = PlatformError.trouble_of(status), ""
     if 300 <= status < 400:
-        trouble, said, hint = ErrorKind.PROTOCOL, f"the server sends elsewhere{_host_of(location)}", _PROXY_HINT
+        trouble, said, hint = ErrorKind.PROTOCOL, redirect_found(headers or {}), _PROXY_HINT
     elif trouble is ErrorKind.FORBIDDEN and 'User "system:anonymous"' in said:
-        trouble, said = ErrorKind.UNAUTHORIZED, "no credential arrived: the server takes us for system:anonymous"
+        trouble, said = ErrorKind.UNAUTHORIZED, "no credential was received: the server sees system:anonymous"
     elif trouble is ErrorKind.FORBIDDEN:
         hint = request.can_i
     elif not body and _is_page(content) and trouble in (ErrorKind.MISSING, ErrorKind.INVALID):
@@ -99,18 +100,6 @@ def parsed(request: RequestInfo, status: int, content: bytes) -> Json:
     )
 
 
-def connection_error(
-    request: RequestInfo, error: BaseException, *, server: str, proxy: str, wait: float
-) -> PlatformError:
-    """The error of a request that got no whole answer. wait: seconds that it was given."""
-    from hera_k8s_utils.network.adapter import classify_error, never_sent
-
-    trouble, found, hint = classify_error(error, url=server, proxy=proxy, wait=wait)
-    parts = urlsplit(server)
-    named = found if parts.hostname and parts.hostname in found else f"{parts.netloc}: {found}"
-    return PlatformError(str(request), found=named, hint=hint, trouble=trouble, conclusive=never_sent(error))
-
-
 def _status_of(content: bytes) -> Json:
     try:
         body = parse_json(content)
@@ -124,16 +113,5 @@ def _status_of(content: bytes) -> Json:
     return body
 
 
-def _plain(content: bytes) -> str:
-    if _is_page(content) or not content.strip():
-        return f"answered with {describe_body(content)}" if content.strip() else ""
-    return " ".join(redact(content[:4096].decode("utf-8", "replace"))[:300].split())  # half a secret is not known
-
-
 def _is_page(content: bytes) -> bool:
     return content[:200].lstrip()[:1] == b"<"
-
-
-def _host_of(location: str) -> str:
-    parts = urlsplit(location)
-    return f", to {parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else ""

@@ -152,18 +152,18 @@ def referenced_accounts(*arguments: Any) -> Any:
     return referenced_accounts(*arguments)
 
 
-def check_right(*arguments: Any) -> Any:
-    """`check_right` of `hera_k8s_kube.permissions`."""
-    from hera_k8s_kube.permissions import check_right
+def check_permission(*arguments: Any) -> Any:
+    """`check_permission` of `hera_k8s_kube.permissions`."""
+    from hera_k8s_kube.permissions import check_permission
 
-    return check_right(*arguments)
+    return check_permission(*arguments)
 
 
-def referenced_rights(*arguments: Any) -> Any:
-    """`referenced_rights` of `hera_k8s_kube.permissions`."""
-    from hera_k8s_kube.permissions import referenced_rights
+def referenced_permissions(*arguments: Any) -> Any:
+    """`referenced_permissions` of `hera_k8s_kube.permissions`."""
+    from hera_k8s_kube.permissions import referenced_permissions
 
-    return referenced_rights(*arguments)
+    return referenced_permissions(*arguments)
 
 
 def check_namespace(*arguments: Any) -> Any:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hera_k8s_kube.requirements import KubeRequirement
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.results import CheckResult, fail
+from hera_k8s_utils import CheckResult, Context, ErrorKind, Json, PlatformError, fail
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.plugins.clients import Scope
+    from hera_k8s_utils.plugins import Scope
 
 
 def find(context: Context, api_version: str, resource: str, name: str, *, scope: Scope = "namespace") -> Json | None:

@@ -6,15 +6,22 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
+from hera_k8s_kube.certificates import EXTRA, can_read_certificates
 from hera_k8s_kube.client import KubernetesClient
 from hera_k8s_kube.session import KubeconfigHandle
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.network.http import NetworkSettings
-from hera_k8s_utils.plugins.clients import KUBERNETES
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.credentials import Credential
-from hera_k8s_utils.results import CheckResult, Finding, ok, warn
+from hera_k8s_utils import (
+    KUBERNETES,
+    CheckResult,
+    Context,
+    CoreSettings,
+    Credential,
+    ErrorKind,
+    Finding,
+    PlatformError,
+    ok,
+    warn,
+)
+from hera_k8s_utils.network import NetworkSettings
 
 _SOON: Final = timedelta(minutes=15)
 """A token that ends within this time is worth a warning."""
@@ -43,7 +50,7 @@ def probe(settings: None, context: Context) -> Iterable[Finding]:
     name = who_am_i(context)
     if name:
         client.identity = name
-    yield Finding("kubernetes", _told(version, context.platforms.credential(KUBERNETES.name)))
+    yield Finding("kubernetes", credential_result(version, context.platforms.credential(KUBERNETES.name)))
 
 
 def who_am_i(context: Context) -> str:
@@ -69,17 +76,19 @@ def _prove_known(context: Context) -> None:
     context.kubernetes.create(api, "selfsubjectaccessreviews", body, scope="cluster")
 
 
-def _told(version: str, credential: Credential) -> CheckResult:
+def credential_result(version: str, credential: Credential) -> CheckResult:
     what = "certificate" if not credential.secret and credential.expires_at else "token"
     end = credential.expires_at
     handle = credential.handle
     if isinstance(handle, KubeconfigHandle) and handle.insecure:
         return warn(
             f"{version}; its certificate is not verified",
-            hint="certificate-authority in place of insecure-skip-tls-verify",
+            hint="set certificate-authority instead of insecure-skip-tls-verify",
         )
     if isinstance(handle, KubeconfigHandle) and handle.renews:
-        return ok(f"{version}; {what} is renewed as it expires")
+        return ok(f"{version}; {what} is renewed automatically")
+    if end is None and isinstance(handle, KubeconfigHandle) and handle.certificate and not can_read_certificates():
+        return ok(f"{version}; certificate's expiry unknown (pip install '{EXTRA}' to read it)")
     if end is None:
         return ok(f"{version}; {what}'s expiry unknown (opaque)" if credential.secret else version)
     left = end - datetime.now(timezone.utc)

@@ -20,9 +20,7 @@ from hera_k8s_kube.requirements import (
     WorkflowTemplate,
 )
 from hera_k8s_kube.settings import AccountTokenSettings, InClusterSettings, KubeSettings
-from hera_k8s_utils.offline.guards import RequestGuard
-from hera_k8s_utils.plugins.hookspecs import hookimpl
-from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Platform, ResourceChecker
+from hera_k8s_utils import CredentialProvider, ExecutionEngine, Platform, RequestGuard, ResourceChecker, hookimpl
 
 hera_k8s_hook_api: Final = (1, 0)
 
@@ -100,7 +98,7 @@ def resource_checkers() -> Iterable[ResourceChecker[Any]]:
     )
     yield _checker(PullSecret, check=lazy.check_pull_secret, references=lazy.referenced_pull_secrets)
     yield _checker(ServiceAccount, check=lazy.check_service_account, references=lazy.referenced_accounts)
-    yield _checker(Permission, check=lazy.check_right, references=lazy.referenced_rights)
+    yield _checker(Permission, check=lazy.check_permission, references=lazy.referenced_permissions)
     yield _checker(Namespace, check=lazy.check_namespace)
     yield _checker(
         StorageClass,

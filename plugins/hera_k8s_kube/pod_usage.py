@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.experiment.workload import Unresolved
+from hera_k8s_utils import Json, Manifest, Unresolved
 
 _POD_AT: Final[Mapping[str, Sequence[str]]] = {
     "Pod": ("spec",),

@@ -6,19 +6,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from hera_k8s_utils.errors import CredentialError
-from hera_k8s_utils.network.addresses import remember_address, shown_address, without_query
-from hera_k8s_utils.network.headers import bearer_token, require_sendable
-from hera_k8s_utils.network.http import NetworkSettings, silence_unverified, tls_context
-from hera_k8s_utils.network.proxies import proxy_for
-from hera_k8s_utils.plugins.credentials import Credential
+from hera_k8s_utils import Credential, CredentialError
+from hera_k8s_utils.network import (
+    NetworkSettings,
+    bearer_token,
+    proxy_for,
+    require_sendable,
+    silence_unverified,
+    tls_context,
+)
+from hera_k8s_utils.redaction import remember_address, shown_address, without_query
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
 
 TOKEN_KEY: Final = "BearerToken"  # noqa: S105 - the name of the entry, not a token
 _SCHEME: Final = "Bearer "
-_GET_ANOTHER: Final = "log in again as your cluster wants it, or get a fresh kubeconfig"
+_GET_ANOTHER: Final = "log in to your cluster again, or get a fresh kubeconfig"
 
 
 @dataclass(frozen=True)
@@ -26,13 +30,18 @@ class KubeconfigHandle:
     """What a kubeconfig gives besides a token: a configuration of the official client.
 
     proxy: the kubeconfig's own `proxy-url`, which beats the environment. renews: a later look gives a fresh credential.
-    acts_as: the user to impersonate.
+    impersonate: the user to impersonate.
     """
 
     configuration: Configuration = field(repr=False)
     proxy: str = ""
     renews: bool = False
-    acts_as: str = ""
+    impersonate: str = ""
+
+    @property
+    def certificate(self) -> str:
+        """The file of the client certificate; empty where there is none."""
+        return str(self.configuration.cert_file or "")
 
     @property
     def insecure(self) -> bool:
@@ -59,7 +68,7 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     """Connections for a credential; makes no request. width: how many requests run at once."""
     from kubernetes.client import ApiClient
 
-    from hera_k8s_utils.network.connections import limit_connections
+    from hera_k8s_utils.network import limit_connections
 
     handle = credential.handle
     configuration = handle.configuration if isinstance(handle, KubeconfigHandle) else _configuration(credential)
@@ -73,9 +82,9 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     api: Any = ApiClient(configuration)
     limit_connections(api.rest_client.pool_manager)
     api.user_agent = "hera-k8s-utils"
-    if isinstance(handle, KubeconfigHandle) and handle.acts_as:
-        require_sendable("Impersonate-User", handle.acts_as, origin=credential.source or "the credential")
-        api.set_default_header("Impersonate-User", handle.acts_as)
+    if isinstance(handle, KubeconfigHandle) and handle.impersonate:
+        require_sendable("Impersonate-User", handle.impersonate, origin=credential.source or "the credential")
+        api.set_default_header("Impersonate-User", handle.impersonate)
     return Session(credential, api, shown_address(configuration.host), shown_address(proxy))
 
 
@@ -101,7 +110,7 @@ def _require_address(server: str, credential: Credential) -> None:
         usable = False
     if not usable:
         raise CredentialError(
-            "the server's address cannot be used",
+            "invalid server address",
             found=f"{credential.source or 'the credential'} names {_without_path(server)!r}",
             hint="https://HOST:PORT",
         )
@@ -119,9 +128,9 @@ def _configuration(credential: Credential) -> Configuration:
 
     if not credential.server:
         raise CredentialError(
-            "the credential for kubernetes names no server",
+            "the credential for kubernetes has no server address",
             found=f"it came from {credential.source or 'a plugin'}",
-            hint="--credentials kubernetes=PROVIDER takes another",
+            hint="use another: --credentials kubernetes=PROVIDER",
         )
     configuration = Configuration(host=credential.server.rstrip("/"))
     configuration.ssl_ca_cert = credential.certificate_authority or None
@@ -131,7 +140,7 @@ def _configuration(credential: Credential) -> Configuration:
 
 
 def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy: str, width: int) -> None:
-    from hera_k8s_utils.network.adapter import safe_retry
+    from hera_k8s_utils.network import safe_retry
 
     configuration.proxy = proxy or None  # also keeps the client (37.0) from choosing one by itself
     configuration.no_proxy = ""

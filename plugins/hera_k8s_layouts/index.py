@@ -5,8 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 
-from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.sweep.inputs import Inputs, Point
+from hera_k8s_utils import BuildError, Inputs, Point
 
 
 class Index:

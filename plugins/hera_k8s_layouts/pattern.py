@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.sweep.inputs import Inputs, Point
-from hera_k8s_utils.sweep.values import SAFE, SEGMENT, Value, segment_of
+from hera_k8s_utils import BuildError, Inputs, Point
+from hera_k8s_utils.sweep import SEGMENT, Value, segment_of
+from hera_k8s_utils.trust import SAFE
 
 _MEMORY: Final = 4096
 """Values of a parameter whose encoded form is remembered."""

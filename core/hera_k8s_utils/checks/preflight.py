@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils.checks.lint import lint
 from hera_k8s_utils.checks.runner import ACCESS, ENVIRONMENT, WORKFLOW, Check, Report, Row, run_checks
-from hera_k8s_utils.errors import CredentialError, ErrorKind, NoCredential, OptionsError, PluginError, join_names
+from hera_k8s_utils.errors import (
+    CredentialError,
+    ErrorKind,
+    NoCredential,
+    OptionsError,
+    PluginError,
+    attribute_errors_to,
+    join_names,
+)
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import BuiltExperiment, Requirement
 from hera_k8s_utils.experiment.workload import Unresolved
-from hera_k8s_utils.network.addresses import shown_address
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.isolation import attribute_errors_to
 from hera_k8s_utils.plugins.records import Engine, ExecutionEngine, ResourceChecker
+from hera_k8s_utils.redaction import shown_address
 from hera_k8s_utils.results import CheckResult, Verdict, ok, unknown, warn
 
 if TYPE_CHECKING:
@@ -254,7 +261,7 @@ def head(platforms: PlatformRegistry, context: Context) -> list[dict[str, str]]:
                 "identity": str(getattr(client, "identity", "") or credential.identity),
                 "source": credential.source,
                 "expires_at": credential.expires_at.isoformat() if credential.expires_at else "",
-                "passed_over": "; ".join(f"{a.provider}: {a.reason}" for a in platforms.passed_over(name)),
+                "passed_over": "; ".join(f"{a.provider}: {a.reason}" for a in platforms.skipped(name)),
             }
         )
     return lines

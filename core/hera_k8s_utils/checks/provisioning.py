@@ -10,21 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ErrorKind, NoCredential, PlatformError
+from hera_k8s_utils.errors import ErrorKind, NoCredential, PlatformError, attribute_errors_to
 from hera_k8s_utils.experiment.model import Requirement
+from hera_k8s_utils.labels import EXPERIMENT_LABEL, MANAGED_BY, MANAGER
 from hera_k8s_utils.plugins.clients import KUBERNETES
-from hera_k8s_utils.plugins.isolation import attribute_errors_to
 
 if TYPE_CHECKING:
     from hera_k8s_utils.checks.preflight import RequiredResource
-    from hera_k8s_utils.container.container import ExperimentContainer
     from hera_k8s_utils.plugins.clients import Kubernetes, Scope
     from hera_k8s_utils.plugins.context import Context
     from hera_k8s_utils.plugins.platforms import PlatformRegistry
 
-MANAGED_BY: Final = "app.kubernetes.io/managed-by"
-MANAGER: Final = "hera-k8s-utils"
-EXPERIMENT_LABEL: Final = "hera-k8s-utils/experiment"
 
 CREATE, COMPLETE, PRESENT, CANNOT = "create", "complete", "present", "cannot"
 
@@ -97,15 +93,6 @@ class Plan:
     def impossible(self) -> list[Step]:
         """What is missing and cannot be made."""
         return [step for step in self.steps if step.action == CANNOT]
-
-
-def provision(container: ExperimentContainer) -> list[Step]:
-    """Create what the container's experiment declares and its cluster lacks; returns what was done.
-
-    `hera-k8s run` does it by itself on the sandbox only. Raises as `plan` and `carry_out` do.
-    """
-    planned = plan(container.requirements(), container.context(), container.platforms())
-    return apply(planned, container.context())
 
 
 def plan(wanted: Iterable[RequiredResource], context: Context, platforms: PlatformRegistry) -> Plan:

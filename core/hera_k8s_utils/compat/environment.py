@@ -12,7 +12,7 @@ from typing import Any
 from hera_k8s_utils.compat.argo_server import argo_server
 from hera_k8s_utils.compat.kubernetes_cluster import k8s_cluster
 from hera_k8s_utils.compat.servers import ScriptConnection, exiting_on_error
-from hera_k8s_utils.streams import show
+from hera_k8s_utils.output.streams import show
 
 
 class Struct:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hera_k8s_utils.compat.servers import ScriptConnection, exiting_on_error
+from hera_k8s_utils.output.streams import show
 from hera_k8s_utils.sanitize import one_line
-from hera_k8s_utils.streams import show
 
 
 class k8s_cluster:

@@ -12,7 +12,7 @@ from hera_k8s_utils.compat.servers import ScriptConnection, as_script_exit, exit
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-_LOG: Final = logging.getLogger(__name__)
+_LOG: Final = logging.getLogger("hera_k8s_utils.parser")  # its name in version 0.1
 
 
 class parser:

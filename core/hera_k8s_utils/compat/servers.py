@@ -41,7 +41,7 @@ _REMEDIES: Final = {
 @contextmanager
 def exiting_on_error() -> Iterator[None]:
     """Turn the framework's errors into `ScriptExit`, without secrets. Warnings go to stderr where nobody logs."""
-    from hera_k8s_utils.stderr_logging import logging_to_stderr
+    from hera_k8s_utils.output.stderr_logging import logging_to_stderr
 
     try:
         if logging.getLogger().handlers:
@@ -122,6 +122,10 @@ class ScriptConnection:
     def open(self, platform: str) -> Any:
         """The client of a platform; raises `CredentialError` when nothing opens it."""
         return self.connection.container.platforms().open(platform, self.context)
+
+    def activate(self, platform: str) -> None:
+        """Point the client library of a platform at it, as the platform's plugin declares."""
+        self.connection.container.platforms().activate(platform, self.context)
 
     def access(self, platform: str) -> Check:
         """A look at whether a platform answers and lets us in; it is opened here, before any thread starts."""

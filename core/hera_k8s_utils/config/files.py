@@ -12,9 +12,8 @@ from typing import Final
 
 from hera_k8s_utils.errors import OptionsError
 from hera_k8s_utils.reading import FileRefused, read_file
-from hera_k8s_utils.redaction import environment_for_children
-from hera_k8s_utils.runs.provenance import GIT
 from hera_k8s_utils.trust.directories import refuse_foreign_config
+from hera_k8s_utils.trust.git import tracked_by_git
 
 FILE_NAME: Final = "hera.config"
 FILE_VARIABLE: Final = "ARGOCONFIG"
@@ -23,7 +22,6 @@ _LARGEST: Final = 1 << 20
 _KEY: Final = re.compile(r"-{0,2}([A-Za-z_][\w.-]{0,63})$")
 _SEPARATORS: Final = re.compile(r"[:=;#\s]")
 _COMMENT: Final = re.compile(r"(^|\s)[#;]")
-_GIT_SECONDS: Final = 2.0
 
 Value = str | tuple[str, ...] | None
 
@@ -232,25 +230,3 @@ def _readable_by_others(path: Path) -> bool:
         return False
     mode = path.stat().st_mode
     return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
-
-
-def tracked_by_git(path: Path) -> bool:
-    """Whether a file is part of a git repository; False where git cannot say."""
-    full = path.resolve()
-    if not any((parent / ".git").exists() for parent in full.parents):
-        return False
-    import subprocess
-
-    try:
-        asked = subprocess.run(
-            [*GIT, "-C", str(full.parent), "ls-files", "--error-unmatch", "--", full.name],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_GIT_SECONDS,
-            env=environment_for_children(os.environ),
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):  # no git here, or it hangs: nothing can be told
-        return False
-    return asked.returncode == 0

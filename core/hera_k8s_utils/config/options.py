@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
 from hera_k8s_utils.errors import HeraK8sError, OptionsError, PluginError
-from hera_k8s_utils.network.addresses import shown_address
-from hera_k8s_utils.redaction import REDACTED, redact
+from hera_k8s_utils.redaction import REDACTED, redact, shown_address
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.files import ConfigFile

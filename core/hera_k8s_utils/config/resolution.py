@@ -29,8 +29,7 @@ from hera_k8s_utils.config.options import (
 )
 from hera_k8s_utils.errors import OptionsError, join_names
 from hera_k8s_utils.names import nearest
-from hera_k8s_utils.network.addresses import remember_address
-from hera_k8s_utils.redaction import register_secrets
+from hera_k8s_utils.redaction import register_secrets, remember_address
 from hera_k8s_utils.trust.directories import SAFE
 
 if TYPE_CHECKING:

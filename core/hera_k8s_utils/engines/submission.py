@@ -15,12 +15,11 @@ from typing import Any, Final
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import ErrorKind, HeraK8sError, PlatformError, SubmissionOutcomeUnknown, SubmitError
 from hera_k8s_utils.experiment.run_state import Submission
-from hera_k8s_utils.labels import DIGEST_LABEL
+from hera_k8s_utils.labels import DIGEST_LABEL, RUN_LABEL
 from hera_k8s_utils.results import CheckResult, fail, ok, unknown, warn
 
 log = logging.getLogger(__name__)
 
-_RUN: Final = "hera-k8s-utils/run"
 _PAUSES: Final = (0.0, 1.0, 2.0, 4.0)
 """Seconds before each try."""
 _TRYING: Final = 60.0
@@ -233,7 +232,7 @@ def _labels(found: Json) -> Mapping[str, str]:
 
 
 def _taken(wanted: Json, found: Json, desk: SubmissionTarget) -> SubmitError:
-    run = _RUN in wanted["metadata"]["labels"]
+    run = RUN_LABEL in wanted["metadata"]["labels"]
     return taken(wanted["metadata"]["name"], desk.namespace, _labels(found), word=desk.word, of_run=run)
 
 
@@ -260,7 +259,7 @@ def _submission(answer: Json, desk: SubmissionTarget, *, existed: bool) -> Submi
 
 
 def _unknown(wanted: Json, found: str) -> SubmissionOutcomeUnknown:
-    name, run = wanted["metadata"]["name"], wanted["metadata"]["labels"].get(_RUN)
+    name, run = wanted["metadata"]["name"], wanted["metadata"]["labels"].get(RUN_LABEL)
     again = f"the same command with --run-id {run}" if run else "submitting it again under the same name"
     return SubmissionOutcomeUnknown(
         f"it is not known whether {name} was accepted",

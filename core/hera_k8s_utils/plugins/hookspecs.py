@@ -3,8 +3,8 @@
     [project.entry-points.hera_k8s_utils]
     acme = "acme_hera_k8s.plugin"
 
-Each hook returns (or yields) records of `hera_k8s_utils.plugins.records`; the core calls the functions in them. Importing
-a plugin must be cheap: import kubernetes, hera and the like inside the functions that need them.
+Each hook returns (or yields) records of `hera_k8s_utils.plugins.records`; the core calls the functions in them.
+Importing a plugin must be cheap: import kubernetes, hera and the like inside the functions that need them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
         Command,
         CredentialProvider,
         ExecutionEngine,
-        LayoutStrategy,
         LifecycleEvent,
         Platform,
         ResourceChecker,
         Site,
     )
+    from hera_k8s_utils.sweep.path_encoder import LayoutStrategy
 
 PROJECT: Final = "hera_k8s_utils"
 HOOK_API: Final = (1, 0)

@@ -25,12 +25,12 @@ from hera_k8s_utils.plugins.records import (
     Command,
     CredentialProvider,
     ExecutionEngine,
-    LayoutStrategy,
     LifecycleEvent,
     Platform,
     ResourceChecker,
     Site,
 )
+from hera_k8s_utils.sweep.path_encoder import LayoutStrategy
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

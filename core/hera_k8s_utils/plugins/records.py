@@ -10,7 +10,6 @@ from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.run_state import LogLine, RunSummary, RunUpdate, Submission
 from hera_k8s_utils.plugins.credentials import Credential
 from hera_k8s_utils.results import CheckResult, Finding
-from hera_k8s_utils.sweep.path_encoder import PathEncoder
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from hera_k8s_utils.experiment.model import BuiltExperiment, Requirement
     from hera_k8s_utils.experiment.workload import Unresolved
     from hera_k8s_utils.plugins.context import Context
-    from hera_k8s_utils.sweep.inputs import Inputs
 
 R = TypeVar("R", bound="Requirement")
 
@@ -52,11 +50,15 @@ class CredentialProvider:
 class Platform:
     """A server that experiments run on, and how a client for it is opened.
 
+    name: its key, `argo`.
     open: (settings, credential, context) -> client. Makes no request by itself.
     close: releases the client.
     probe: (settings, context) -> findings about access: reachable, trusted, authorised, version.
     replaces: name of a platform that this one takes the place of (the key stays the replaced one's).
     needs: names of platforms that must be opened before, for their credential or their client.
+    activate: (settings, context) -> None. Points a client library's global configuration at the server, for 0.1
+        scripts that submit through that library; nothing else calls it. Without one, that of the replaced platform.
+    settings: its options, an `@option` class; None without any.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Platform:
     probe: Callable[[Any, Context], Iterable[Finding]] | None = None
     replaces: str | None = None
     needs: Sequence[str] = ()
+    activate: Callable[[Any, Context], None] | None = None
     settings: type | None = None
 
 
@@ -95,20 +98,6 @@ class ResourceChecker(Generic[R]):
 
 
 # --- layouts ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayoutStrategy:
-    """A way of naming directories after points.
-
-    build: (settings, inputs, argument) -> Naming; `argument` is what follows the colon in `template:{seed}/{rate}`.
-    sidecar: paths do not say the whole point by themselves, so each holds a `point.json`.
-    """
-
-    name: str
-    build: Callable[[Any, Inputs, str], PathEncoder]
-    sidecar: bool = False
-    settings: type | None = None
 
 
 # --- engines ---------------------------------------------------------------------------------------------------

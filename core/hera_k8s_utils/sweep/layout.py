@@ -20,11 +20,8 @@ from hera_k8s_utils.sweep.path_encoder import PathEncoder
 from hera_k8s_utils.sweep.values import dns_name, label_value, short_repr, to_json_value
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.sweep.inputs import Point
-
-if TYPE_CHECKING:
     from hera_k8s_utils.offline.guards import RequestGuard
-    from hera_k8s_utils.plugins.records import LayoutStrategy
+    from hera_k8s_utils.sweep.path_encoder import LayoutStrategy
 
 PATH_LIMIT: Final = 4095
 """Bytes of a path: PATH_MAX of Linux is 4096, with the NUL at its end."""

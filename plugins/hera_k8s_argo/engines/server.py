@@ -14,15 +14,24 @@ from hera_k8s_argo.logs import resume_stream
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.submission import prepared
 from hera_k8s_argo.summaries import summary
-from hera_k8s_utils import Context, ErrorKind, Finding, LogLine, PlatformError, RunSummary, RunUpdate, Submission
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.engines.submission import CONFIRMING, SubmissionTarget, dry_run_result, submit_once
-from hera_k8s_utils.network.retry import RetryPolicy
+from hera_k8s_utils import (
+    Context,
+    CoreSettings,
+    ErrorKind,
+    Finding,
+    Json,
+    LogLine,
+    PlatformError,
+    RunSummary,
+    RunUpdate,
+    Submission,
+)
+from hera_k8s_utils.engines import CONFIRMING, SubmissionTarget, dry_run_result, submit_once
+from hera_k8s_utils.network import RetryPolicy
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment
 
-Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
 _LOGS: Final = "main-logs"
@@ -80,7 +89,7 @@ class ArgoEngine:
         missing: PlatformError | None = None
         heard = False
         try:
-            for line in resume_stream(stream, name, self.patience, follow=follow):
+            for line in resume_stream(stream, self.patience, follow=follow):
                 heard = True
                 yield line
         except PlatformError as error:

@@ -30,9 +30,10 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Check; the exit code is 0 only when a run may begin."""
+    from hera_k8s_cli.terminal.console import console_of
     from hera_k8s_utils.formatting import parse_duration
 
-    console = session.console()
+    console = console_of(session)
     patience = parse_duration(session.arguments.wait, "--wait") if session.arguments.wait else 0.0
     strict = session.arguments.strict
     with session.container(session.file) as container:

@@ -58,10 +58,11 @@ def run(session: Session) -> int:
     """
     from hera_k8s_cli.runs.selection import explain_missing_run, select_run
     from hera_k8s_cli.runs.settling import settle
+    from hera_k8s_cli.terminal.console import console_of
     from hera_k8s_utils.engines.submission import SETTLED
     from hera_k8s_utils.formatting import parse_duration
 
-    console = session.console()
+    console = console_of(session)
     timeout = parse_duration(session.arguments.timeout, "--timeout") if session.arguments.timeout else None
     target = select_run(session, session.arguments.run)
     recorded = target.record.outcome if target.record else None

@@ -29,7 +29,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Show what the experiment is made of and where each point would write."""
-    console = session.console()
+    from hera_k8s_cli.terminal.console import console_of
+
+    console = console_of(session)
     with session.container(session.file) as container:
         if console.json:
             _for_programs(container, console)

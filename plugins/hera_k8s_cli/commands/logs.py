@@ -48,8 +48,9 @@ def run(session: Session) -> int:
     """Print the output of tasks; lines of several tasks carry the name of theirs."""
     from hera_k8s_cli.runs.selection import explain_missing_run
     from hera_k8s_cli.runs.settling import settle
+    from hera_k8s_cli.terminal.console import console_of
 
-    console = session.console()
+    console = console_of(session)
     target, task = _target(session)
     with session.container(None, **target.settings) as container, explain_missing_run(target):
         engine = container.engine()

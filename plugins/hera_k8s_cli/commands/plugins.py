@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 def run(session: Session) -> int:
     """List the plugins."""
+    from hera_k8s_cli.terminal.console import console_of
+
     listing = session.plugins.listing()
-    console = session.console()
+    console = console_of(session)
     if session.json:
         problems = list(session.plugins.problems)
         console.document({"plugins": [_plain(info) for info in listing], "problems": problems})

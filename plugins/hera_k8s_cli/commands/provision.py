@@ -25,9 +25,10 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Show, ask, create. The exit code is 5 when something that is missing cannot be made."""
+    from hera_k8s_cli.terminal.console import console_of
     from hera_k8s_utils.checks.provisioning import plan
 
-    console = session.console()
+    console = console_of(session)
     with session.container(session.file) as container:
         container.running()
         planned = plan(container.requirements(), container.context(), container.platforms())

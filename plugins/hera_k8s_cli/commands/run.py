@@ -41,9 +41,10 @@ def run(session: Session) -> int:
     """Run an experiment: its exit code is 0 only when its workflow succeeded."""
     from hera_k8s_cli.runs.follower import left_running
     from hera_k8s_cli.runs.selection import RunHandle
+    from hera_k8s_cli.terminal.console import console_of
     from hera_k8s_utils.formatting import parse_duration
 
-    console = session.console()
+    console = console_of(session)
     timeout = parse_duration(session.arguments.timeout, "--timeout") if session.arguments.timeout else None
     with session.container(session.file) as container:
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hera_k8s_cli.commands.follow import whereabouts
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.container.session import Session
+from hera_k8s_utils.labels import EXPERIMENT_LABEL, RUN_LABEL
 from hera_k8s_utils.plugins.records import Command
 from hera_k8s_utils.runs.records import Submitted
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from hera_k8s_cli.terminal.console import Console
     from hera_k8s_utils.runs.records import RunRecord
 
-_LABEL = "hera-k8s-utils/"
 _UNACCEPTED = {
     Submitted.REFUSED: "not submitted",
     Submitted.IN_PART: "submitted in part",
@@ -36,7 +36,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """List runs."""
-    console = session.console()
+    from hera_k8s_cli.terminal.console import console_of
+
+    console = console_of(session)
     wanted, limit = session.arguments.experiment, max(1, session.arguments.limit)
     on_server = session.arguments.server
     rows = _on_server(session, wanted, limit, console) if on_server else _recorded(session, wanted, limit)
@@ -84,16 +86,16 @@ def _last_heard(record: RunRecord) -> str:
 
 
 def _on_server(session: Session, experiment: str, limit: int, console: Console) -> list[Json]:
-    selector = f"{_LABEL}experiment={experiment}" if experiment else f"{_LABEL}run"
+    selector = f"{EXPERIMENT_LABEL}={experiment}" if experiment else RUN_LABEL
     with session.container(None) as container:
         container.engine()
         console.say(whereabouts(container))
         found = list(container.engine().runs(label_selector=selector, limit=limit))
     rows = [
         {
-            "run": summary.labels.get(f"{_LABEL}run", ""),
+            "run": summary.labels.get(RUN_LABEL, ""),
             "workflow": summary.name,
-            "experiment": summary.labels.get(f"{_LABEL}experiment", ""),
+            "experiment": summary.labels.get(EXPERIMENT_LABEL, ""),
             "phase": summary.phase,
             "progress": summary.progress,
             "created_at": summary.started_at,

@@ -30,8 +30,9 @@ def run(session: Session) -> int:
     """Ask the server to end the run; its tasks are ended by the server, a moment later. One that is over stays so."""
     from hera_k8s_cli.runs.selection import explain_missing_run, select_run
     from hera_k8s_cli.runs.settling import require_same_run, settle
+    from hera_k8s_cli.terminal.console import console_of
 
-    console = session.console()
+    console = console_of(session)
     target = select_run(session, session.arguments.run)
     terminate = session.arguments.terminate
     try:

@@ -49,7 +49,7 @@ class PendingTracker:
         self,
         tally: TaskProgress,
         explain: ExplainPod | None,
-        arrived: Callable[[Reason], None],
+        arrived: Callable[[Reason], object],
         *,
         resume: str = "",
         gates: Mapping[str, str] | None = None,

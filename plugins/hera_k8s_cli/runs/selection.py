@@ -16,8 +16,8 @@ from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, OptionsError, PlatformError, WorkflowFailed
 from hera_k8s_utils.experiment.run_ids import short_id
 from hera_k8s_utils.names import is_dns_label
-from hera_k8s_utils.network.addresses import secrets_in
 from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Platform
+from hera_k8s_utils.redaction import secrets_in
 from hera_k8s_utils.runs.records import RunRecord, RunStore
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hera_k8s_kube.jobs.manifest import JOB, LIST
-from hera_k8s_utils.container.building import LABELS, label_of
+from hera_k8s_utils.container.building import label_of
 from hera_k8s_utils.engines.submission import SETTLED, spread, taken
 from hera_k8s_utils.errors import (
     ErrorKind,
@@ -22,7 +22,7 @@ from hera_k8s_utils.errors import (
 from hera_k8s_utils.experiment.run_ids import short_id
 from hera_k8s_utils.experiment.run_state import RunSummary, Submission
 from hera_k8s_utils.formatting import format_duration, now
-from hera_k8s_utils.labels import DIGEST_LABEL
+from hera_k8s_utils.labels import DIGEST_LABEL, RUN_LABEL
 from hera_k8s_utils.plugins.records import Engine
 from hera_k8s_utils.runs.records import Attempt, RunRecord, Submitted
 
@@ -210,10 +210,10 @@ def require_same_run(target: RunHandle, engine: Engine) -> None:
             raise
         return
     label = label_of(target.record.id)
-    if found.labels.get(f"{LABELS}run") != label:
+    if found.labels.get(RUN_LABEL) != label:
         raise WorkflowFailed(
             f"{target.name} of this run is not on the server, or no longer",
-            found=f"nothing of that name has the label {LABELS}run={label}",
+            found=f"nothing of that name has the label {RUN_LABEL}={label}",
             hint="hera-k8s runs --server",
         )
 

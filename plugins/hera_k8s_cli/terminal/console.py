@@ -8,20 +8,21 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO, cast
 
 from hera_k8s_utils.errors import OutputError
 from hera_k8s_utils.formatting import align_columns, format_duration, pluralize
+from hera_k8s_utils.output.streams import encodable, write, writing
 from hera_k8s_utils.redaction import json_without_known, mask_known, redact
 from hera_k8s_utils.results import Verdict
 from hera_k8s_utils.sanitize import one_line, visible
-from hera_k8s_utils.streams import encodable, write, writing
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.text import Text
 
     from hera_k8s_utils.checks.runner import Report, Row
+    from hera_k8s_utils.container.session import Session
     from hera_k8s_utils.experiment.model import BuiltExperiment
     from hera_k8s_utils.experiment.run_state import LogLine
 
@@ -309,6 +310,11 @@ class Console:
         )
         with shown:
             yield
+
+
+def console_of(session: Session) -> Console:
+    """The console of a session, with what built-in commands use besides the protocol for commands of plugins."""
+    return cast("Console", session.console())
 
 
 def report_lines(

@@ -8,11 +8,9 @@ import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
-from hera_k8s_kube.jobs.manifest import TASK_LABEL, escape_dollars
+from hera_k8s_kube.jobs.manifest import escape_dollars
 from hera_k8s_kube.jobs.points import (
     DIRECTORY,
-    POINT,
-    POINTS_LABEL,
     PYTHON,
     SHELL,
     VARIABLE,
@@ -22,12 +20,9 @@ from hera_k8s_kube.jobs.points import (
     values_of,
     volume_of,
 )
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import BuildError, join_names
-from hera_k8s_utils.experiment.model import Environment
-from hera_k8s_utils.names import is_dns_label
-from hera_k8s_utils.sweep.inputs import Inputs, Point
-from hera_k8s_utils.sweep.values import dns_name
+from hera_k8s_utils import BuildError, Environment, Inputs, Json, Point, is_dns_label, join_names
+from hera_k8s_utils.labels import POINT_ANNOTATION, POINTS_LABEL, TASK_LABEL
+from hera_k8s_utils.sweep import dns_name
 
 Work = Callable[..., Any] | str
 """What a task does: a Python function, sent as it is written, or a text for the shell."""
@@ -68,7 +63,9 @@ def plain_job(
         program = f"{_source(work)}\n\nimport json\n{work.__name__}(**json.loads({json.dumps(sent)!r}))\n"
         spec = environment.pod(command=["python", "-c", escape_dollars(program)], **container)
     own = task if point is None or not point.names else f"{task}-{dns_name(point)}"
-    annotations = {POINT: json.dumps(given), **_named(point.names)} if point is not None and point.names else {}
+    annotations = (
+        {POINT_ANNOTATION: json.dumps(given), **_named(point.names)} if point is not None and point.names else {}
+    )
     return _job(own, task, spec, annotations, {"backoffLimit": retries, **_deadline(deadline)})
 
 
@@ -117,8 +114,8 @@ def _refuse_command(container: Mapping[str, Any]) -> None:
     if "command" in container:
         raise BuildError(
             f"command={container['command']!r} cannot be given",
-            found="command= is what the work becomes",
-            hint="pass it as work",
+            found="the command is made from the work",
+            hint="pass it as `work`",
         )
 
 
@@ -147,7 +144,7 @@ def _task(name: str, work: Work) -> str:
     task = task.lower() if not name else task
     if not is_dns_label(task):
         raise BuildError(
-            f"a task cannot be called {task!r}", hint="name='simulate': lower-case letters, digits, dashes"
+            f"{task!r} is not a valid task name", hint="name='simulate': lower-case letters, digits, dashes"
         )
     return task
 
@@ -158,12 +155,12 @@ def _source(work: Callable[..., Any]) -> str:
         text = textwrap.dedent(inspect.getsource(work))
     except (OSError, TypeError) as error:
         raise BuildError(
-            f"the source of {work!r} cannot be found", found=str(error), hint="def it in a file"
+            f"cannot find the source of {work!r}", found=str(error), hint="define it with def, in a file"
         ) from error
     if not text.startswith("def "):
         raise BuildError(
             f"{getattr(work, '__name__', work)} cannot be sent to a pod",
-            found=f"it begins with {text.split(chr(10))[0]!r}",
+            found=f"its source begins with {text.split(chr(10))[0]!r}",
             hint="a plain function, `def NAME(...)`, without decorators",
         )
     return text
@@ -197,8 +194,8 @@ def _as_json(types: Mapping[str, set[type]], arguments: Collection[str]) -> list
     if mixed:
         kinds = join_names(sorted(kind.__name__ for kind in types[mixed[0]]))
         raise BuildError(
-            f"{mixed[0]} cannot be given to a function",
-            found=f"its values are of several types: {kinds}",
-            hint="one type for a parameter of indexed_job",
+            f"{mixed[0]} cannot be passed to a function",
+            found=f"its values have several types: {kinds}",
+            hint="use one type per argument of indexed_job",
         )
     return found

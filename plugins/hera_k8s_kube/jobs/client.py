@@ -11,27 +11,28 @@ from functools import partial
 from itertools import islice
 from typing import Final, TypeVar
 
+from hera_k8s_kube._renamed import warn_renamed
 from hera_k8s_kube.jobs.job_status import Job
 from hera_k8s_kube.jobs.pending_reasons import why_pods_wait
 from hera_k8s_kube.jobs.watch import ListWatch
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.engines.pod_logs import log_of_pod, stream_logs, tolerant
-from hera_k8s_utils.engines.submission import CONFIRMING, SubmissionTarget, submit_once
-from hera_k8s_utils.errors import (
+from hera_k8s_utils import (
+    Context,
+    CoreSettings,
     ErrorKind,
     HeraK8sError,
+    Json,
+    Kubernetes,
+    LogLine,
     PlatformError,
     RunAlreadyFinished,
+    Submission,
     SubmissionOutcomeUnknown,
     SubmitError,
     SubmittedInPart,
 )
-from hera_k8s_utils.experiment.run_state import LogLine, Submission
-from hera_k8s_utils.labels import DIGEST_LABEL
-from hera_k8s_utils.network.retry import RetryPolicy
-from hera_k8s_utils.plugins.clients import Kubernetes
-from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils.engines import CONFIRMING, SubmissionTarget, log_of_pod, stream_logs, submit_once, tolerant
+from hera_k8s_utils.labels import DIGEST_LABEL, STOPPED_ANNOTATION
+from hera_k8s_utils.network import RetryPolicy
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,8 +41,6 @@ API: Final = "batch/v1"
 RESOURCE: Final = "jobs"
 JOB_LABEL: Final = "batch.kubernetes.io/job-name"
 """The label by which pods name their Job (Kubernetes 1.27)."""
-STOPPED: Final = "hera-k8s-utils/stopped"
-"""Annotation of a Job that was stopped by hand: its missed deadline is none."""
 _WIDTH: Final = 8
 """Requests that are under way at once where many Jobs are changed."""
 _BEGUN: Final = ("Running", "Succeeded", "Failed")
@@ -90,14 +89,14 @@ class Jobs:
         manifest: with `metadata.name`; a label with its digest is added, unless it has one. Raises `SubmitError` when
         the name is taken by another Job, when the one that is there is being deleted, and for what is refused.
         """
-        submission = self.hand_in(manifest)
+        submission = self.submit_raw(manifest)
         if submission.existed:
             return self.get(submission.name)
         metadata = manifest["metadata"]
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
         return Job(name=submission.name, uid=submission.uid, labels=dict(labels), annotations=dict(annotations))
 
-    def hand_in(self, manifest: Json) -> Submission:
+    def submit_raw(self, manifest: Json) -> Submission:
         """What `submit` does, told in fewer words: whether an earlier try had arrived already."""
         wanted = self.prepared(manifest)
         desk = SubmissionTarget(
@@ -109,6 +108,11 @@ class Jobs:
             confirming=self.confirming,
         )
         return submit_once(wanted, desk)
+
+    def hand_in(self, manifest: Json) -> Submission:
+        """The old name of `submit_raw`."""
+        warn_renamed("Jobs.hand_in", "Jobs.submit_raw")
+        return self.submit_raw(manifest)
 
     def _read_lasting(self, name: str) -> Json:
         """A Job that will not be gone in a moment: it holds its name, and is not what was submitted."""
@@ -123,17 +127,17 @@ class Jobs:
 
     def prepared(self, manifest: Json) -> Json:
         """The object that `submit` creates: in this namespace, labelled with its digest."""
-        from hera_k8s_utils.experiment.manifest import Manifest
+        from hera_k8s_utils import Manifest
 
         known = Manifest.of(manifest)
         if known.kind != "Job" or not known.name:
             found = f"a {known.kind} called {known.name}" if known.name else f"a {known.kind} without a name"
-            raise SubmitError("only a Job with a name can be submitted", found=found, hint="metadata.name")
+            raise SubmitError("only a named Job can be submitted", found=found, hint="metadata.name")
         if known.namespace and known.namespace != self.namespace:
             raise SubmitError(
                 f"{known.name} was not submitted",
-                found=f"it names namespace {known.namespace}, and it would go to {self.namespace}",
-                hint=f"-n {known.namespace}, or leave the namespace out of the Job",
+                found=f"its namespace is {known.namespace}, but it would be created in {self.namespace}",
+                hint=f"-n {known.namespace}, or omit the namespace in the Job",
             )
         if DIGEST_LABEL not in (known.metadata.get("labels") or {}):
             known = known.labelled({DIGEST_LABEL: known.digest[:40]})
@@ -158,7 +162,7 @@ class Jobs:
         raise JobTimeout(
             f"{name} did not end within {timeout:g} s" if timeout is not None else f"{name} did not end",
             found=self.why_pending(name),
-            hint=f"it goes on: kubectl -n {self.namespace} get job {name}",
+            hint=f"it is still running: kubectl -n {self.namespace} get job {name}",
         )
 
     def wait_gone(self, name: str, *, timeout: float | None = None) -> None:
@@ -184,7 +188,7 @@ class Jobs:
         if job.over:
             return ""
         if job.phase == "Suspended":
-            return "Suspended: it was submitted so, or somebody suspended it"
+            return "Suspended: it was created suspended, or suspended later"
         return why_pods_wait(self.kubernetes, job.uid, self.pods(name))
 
     def pods(self, name: str) -> Iterator[Json]:
@@ -217,7 +221,7 @@ class Jobs:
         if none:
             raise PlatformError(
                 f"logs of {name}",
-                found="it has no pods: they were deleted, or none has begun",
+                found="it has no pods: they were deleted, or none has started",
                 hint=f"kubectl -n {self.namespace} describe job {name}",
                 trouble=ErrorKind.MISSING,
             )
@@ -246,7 +250,7 @@ class Jobs:
         if job.phase == "Suspended":
             self.cancel(name)
             return
-        body = {"metadata": {"annotations": {STOPPED: "true"}}, "spec": {"activeDeadlineSeconds": 1}}
+        body = {"metadata": {"annotations": {STOPPED_ANNOTATION: "true"}}, "spec": {"activeDeadlineSeconds": 1}}
         self.kubernetes.patch(API, RESOURCE, name, body)
 
     def cancel(self, name: str) -> None:
@@ -290,15 +294,20 @@ class Jobs:
     def _with(self, label_selector: str) -> ListWatch[Job]:
         return ListWatch(self.kubernetes, API, RESOURCE, Job.of, label_selector=label_selector, what="Jobs")
 
-    def clean_up(self, label_selector: str) -> int:
+    def delete_all(self, label_selector: str) -> int:
         """Delete all Jobs that carry the labels; returns how many there were. Some label must be named."""
         if not label_selector.strip():
             raise HeraK8sError(
-                "not every Job of the namespace is deleted at once", hint="name a label: clean_up('app=mine')"
+                "refusing to delete every Job of the namespace", hint="pass a label: delete_all('app=mine')"
             )
         names = [job.name for job in self.list(label_selector)]
         map_concurrently(self.cancel, names)
         return len(names)
+
+    def clean_up(self, label_selector: str) -> int:
+        """The old name of `delete_all`."""
+        warn_renamed("Jobs.clean_up", "Jobs.delete_all")
+        return self.delete_all(label_selector)
 
     # --- how ---------------------------------------------------------------------------------------------------
 
@@ -340,7 +349,7 @@ def map_concurrently(act: Callable[[T], R], things: Sequence[T]) -> list[R]:
             raise
 
 
-def hand_in_all(jobs: Jobs, manifests: Sequence[Json], run: str, *, again: str, end: str) -> list[Submission]:
+def submit_all(jobs: Jobs, manifests: Sequence[Json], run: str, *, again: str, end: str) -> list[Submission]:
     """Submit the Jobs of one run, a few at a time, each once; after the first failure no further one is begun.
 
     run: what messages call them together. again: what completes them. end: what ends those that were accepted.
@@ -350,16 +359,16 @@ def hand_in_all(jobs: Jobs, manifests: Sequence[Json], run: str, *, again: str, 
     """
     failed = threading.Event()
 
-    def hand_in(manifest: Json) -> Submission | HeraK8sError | None:
+    def submit(manifest: Json) -> Submission | HeraK8sError | None:
         if failed.is_set():
             return None
         try:
-            return jobs.hand_in(manifest)
+            return jobs.submit_raw(manifest)
         except HeraK8sError as error:
             failed.set()
             return error
 
-    outcomes = map_concurrently(hand_in, manifests)
+    outcomes = map_concurrently(submit, manifests)
     accepted = [each for each in outcomes if isinstance(each, Submission)]
     errors = [each for each in outcomes if isinstance(each, HeraK8sError)]
     if not errors:
@@ -367,7 +376,7 @@ def hand_in_all(jobs: Jobs, manifests: Sequence[Json], run: str, *, again: str, 
     first = next((each for each in errors if isinstance(each, SubmissionOutcomeUnknown)), errors[0])
     if len(manifests) == 1 or (not accepted and not isinstance(first, SubmissionOutcomeUnknown)):
         raise first
-    said = f"of {len(manifests)} Jobs {len(accepted)} are known to be accepted; {first.wanted}: {first.found}"
+    said = f"{len(accepted)} of {len(manifests)} Jobs are known to be accepted; {first.wanted}: {first.found}"
     if isinstance(first, SubmissionOutcomeUnknown):
         raise SubmissionOutcomeUnknown(
             f"it is not known whether {run} was accepted",
@@ -375,7 +384,7 @@ def hand_in_all(jobs: Jobs, manifests: Sequence[Json], run: str, *, again: str, 
             hint=f"{again} finds out, and never makes a second one",
         ) from first
     raise SubmittedInPart(
-        f"{run} was submitted in part", found=said, hint=f"{again} completes it, {end} ends what was accepted"
+        f"{run} was submitted in part", found=said, hint=f"complete it: {again}; or stop it: {end}"
     ) from first
 
 

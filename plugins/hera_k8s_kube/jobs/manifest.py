@@ -16,16 +16,11 @@ from typing import Any, Final
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError, join_names
 from hera_k8s_utils.experiment.workload import PeakDemand
+from hera_k8s_utils.labels import JOB_COUNT_ANNOTATION, JOBS_LABEL, TASK_LABEL
 from hera_k8s_utils.quantities import parse_quantity
 
 JOB: Final = "Job"
 LIST: Final = "List"
-JOBS_LABEL: Final = "hera-k8s-utils/jobs"
-"""The name of the run that a Job, and a pod of it, belongs to."""
-TASK_LABEL: Final = "hera-k8s-utils/task"
-"""What people call the work that a Job does; Jobs of one task are one row of the progress."""
-JOB_COUNT: Final = "hera-k8s-utils/number-of-jobs"
-"""Annotation: how many Jobs the run has."""
 _LONGEST: Final = 63
 _HASH: Final = 8
 _API: Final[Mapping[str, str]] = {JOB: "batch/v1", "ConfigMap": "v1"}
@@ -259,7 +254,7 @@ def _in_run(item: Json, name: str, labels: Mapping[str, str], renamed: Mapping[s
     if item.get("kind") != JOB:
         return {**item, "metadata": metadata}
     metadata["labels"].setdefault(TASK_LABEL, shorten_name(task_name(item)) or "job")
-    metadata["annotations"] = {**(metadata.get("annotations") or {}), JOB_COUNT: str(number)}
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), JOB_COUNT_ANNOTATION: str(number)}
     spec = item.get("spec") or {}
     template = spec.get("template") or {}
     inner = template.get("metadata") or {}

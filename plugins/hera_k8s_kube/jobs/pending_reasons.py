@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from hera_k8s_kube.pod_status import describe_wait
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.plugins.clients import Kubernetes
+from hera_k8s_utils import ErrorKind, Json, Kubernetes, PlatformError
 
 _OVER: Final = ("Succeeded", "Failed")
 _MOST_PODS: Final = 20

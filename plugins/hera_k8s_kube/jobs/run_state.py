@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
-from hera_k8s_kube.jobs.client import JOB_LABEL, STOPPED
+from hera_k8s_kube.jobs.client import JOB_LABEL
 from hera_k8s_kube.jobs.job_status import FAILED, PENDING, RUNNING, SUCCEEDED, SUSPENDED, Job
-from hera_k8s_kube.jobs.manifest import JOB_COUNT, JOBS_LABEL, TASK_LABEL
-from hera_k8s_kube.jobs.points import POINTS_LABEL
 from hera_k8s_kube.pod_status import describe_wait
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
-from hera_k8s_utils.formatting import now, parse_timestamp
+from hera_k8s_utils import Json, NodeState, RunUpdate, parse_timestamp
+from hera_k8s_utils.labels import JOB_COUNT_ANNOTATION, JOBS_LABEL, POINTS_LABEL, STOPPED_ANNOTATION, TASK_LABEL
 
 INDEX: Final = "batch.kubernetes.io/job-completion-index"
 """Annotation and label of a pod: its index."""
@@ -103,10 +100,10 @@ class _Totals:
         decided = job.phase in (SUCCEEDED, FAILED)
         phase = "lost" if lost else RUNNING if decided and not job.over else job.phase
         self.phases[phase] += sign
-        self.stopped += sign * (phase == FAILED and STOPPED in job.annotations)
+        self.stopped += sign * (phase == FAILED and STOPPED_ANNOTATION in job.annotations)
         self.done += sign * (len(job.completed_indexes) if job.indexed else phase == SUCCEEDED)
         self.wanted += sign * ((job.completions or 0) if job.indexed else 1)
-        told = job.annotations.get(JOB_COUNT, "")
+        told = job.annotations.get(JOB_COUNT_ANNOTATION, "")
         self.announced = max(self.announced, int(told) if told.isdecimal() else 0)
         self.started = min(filter(None, (self.started, job.started_at)), default="")
         self.finished = max(self.finished, job.finished_at)
@@ -245,8 +242,8 @@ class RunState:
             (job,) = self._jobs.values()
             return ": ".join(filter(None, (job.reason, job.message)))
         failed = totals.phases[FAILED]
-        said = [f"{failed} failed" if failed else "", f"{len(self._lost)} were deleted" if self._lost else ""]
-        return f"of {len(self._jobs)} Jobs {', '.join(filter(None, said))}"
+        said = [f"{failed} failed" if failed else "", f"{len(self._lost)} deleted" if self._lost else ""]
+        return f"{', '.join(filter(None, said))} (of {len(self._jobs)} Jobs)"
 
     # --- one task ------------------------------------------------------------------------------------------------
 
@@ -297,7 +294,7 @@ class RunState:
             return "suspended" if job.phase == SUSPENDED else said
         if phase != FAILED:
             return ""
-        if STOPPED in job.annotations:
+        if STOPPED_ANNOTATION in job.annotations:
             return "stopped by hand"
         of_pod = next((pod.message for pod in reversed(pods) if pod.phase == "Failed" and pod.message), "")
         of_job = "" if job.reason in _USUAL and of_pod else ": ".join(filter(None, (job.reason, job.message)))
@@ -322,12 +319,12 @@ def complete(jobs: Sequence[Job]) -> int | None:
     Those of an old run that are not there were deleted: submitting one Job takes moments.
     """
     newest = parse_timestamp(max((job.created_at for job in jobs), default=""))
-    return len(jobs) if newest is not None and now() - newest > _ON_THEIR_WAY else None
+    return len(jobs) if newest is not None and datetime.now(timezone.utc) - newest > _ON_THEIR_WAY else None
 
 
 def missing(jobs: Sequence[Job]) -> int:
     """How many Jobs of the run of these are not there, by the number that each carries."""
-    numbers = [int(text) for job in jobs if (text := job.annotations.get(JOB_COUNT, "")).isdecimal()]
+    numbers = [int(text) for job in jobs if (text := job.annotations.get(JOB_COUNT_ANNOTATION, "")).isdecimal()]
     return max(0, max(numbers, default=0) - len(jobs))
 
 

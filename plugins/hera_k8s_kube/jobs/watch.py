@@ -8,26 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.network.retry import FailureBudget, RetryPolicy
-from hera_k8s_utils.plugins.clients import Kubernetes
+from hera_k8s_utils import ErrorKind, Json, Kubernetes, PlatformError
+from hera_k8s_utils.engines import STREAM_SECONDS, UNANCHORED_STREAM_SECONDS, StreamAttempt, is_permanent
+from hera_k8s_utils.network import FailureBudget, RetryPolicy
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_STREAM: Final = 300.0
-"""Seconds until a stream is taken up again."""
-_UNSURE_STREAM: Final = 30.0
-"""The same for one that begins anywhere: a deletion just before would be noticed only by listing again."""
 _GONE: Final = 410
 """The status that says that a resourceVersion is too old to begin with."""
-
-_REFUSALS: Final = frozenset({ErrorKind.FORBIDDEN, ErrorKind.UNTRUSTED, ErrorKind.INVALID})
-_HOPELESS: Final = _REFUSALS | {ErrorKind.UNAUTHORIZED, ErrorKind.MISSING, ErrorKind.CONFLICT}
-"""Troubles that waiting does not mend, where the server itself says so and not a gateway; an expired token has been
-renewed by the client before it tells."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,7 @@ class ListWatch(Generic[T]):
     label_selector: str = ""
     field_selector: str = ""
     what: str = ""
-    hint: str = "the objects are as they were; the same command comes back"
+    hint: str = "nothing was changed. Reattach with the same command"
 
     def changes(
         self,
@@ -80,9 +70,8 @@ class ListWatch(Generic[T]):
             try:
                 found = list(self._list())
             except PlatformError as error:
-                hopeless = error.trouble in _HOPELESS and error.conclusive
-                if hopeless or (error.trouble is ErrorKind.PROTOCOL and not view.newest):
-                    raise  # what is no answer at the very beginning is another server, or one that never gives any
+                if is_permanent(error, first=not view.newest):
+                    raise
                 if not stopped():
                     strain.bear(error)
                 continue
@@ -104,25 +93,21 @@ class ListWatch(Generic[T]):
 
         After such a one all is listed: what changes is not heard.
         """
-        began, heard = time.monotonic(), False
-        error: PlatformError | None = None
-        try:
+        with StreamAttempt(strain.patience) as attempt:
             for kind, found in self._watch(place):
                 news = list(view.taken(found, deleted=kind == "DELETED"))
-                heard = heard or bool(news or place.since)  # a stream that begins anywhere repeats what is known
+                if news or place.since:  # a stream that begins anywhere repeats what is known
+                    attempt.heard = True
                 place.passed(found)
                 yield from news
-        except PlatformError as caught:
-            if caught.trouble in _REFUSALS and caught.conclusive:
-                raise
-            error = caught
-        place.ended(error, heard=heard)
-        if heard or place.over or stopped() or time.monotonic() - began >= strain.patience.healthy:
+        place.ended(attempt.error, heard=attempt.heard)
+        if attempt.succeeded or place.over or stopped():
             strain.relieve()
         else:
             place.lost = True
             what = f"watching {self.what or self.resource}"
-            strain.bear(error or PlatformError(what, found="the stream ended at once", trouble=ErrorKind.SERVER))
+            ended_at_once = PlatformError(what, found="the stream ended at once", trouble=ErrorKind.SERVER)
+            strain.bear(attempt.error or ended_at_once)
 
     def _watch(self, place: _ResumePoint) -> Iterator[tuple[str, Json]]:
         return self.kubernetes.watch(
@@ -155,7 +140,7 @@ class _ResumePoint:
 
     def seconds(self) -> float:
         """How long the next stream may last."""
-        most = _STREAM if self.since else _UNSURE_STREAM
+        most = STREAM_SECONDS if self.since else UNANCHORED_STREAM_SECONDS
         return most if self.until is None else max(1.0, min(most, self.until - time.monotonic()))
 
     def passed(self, found: Json) -> None:

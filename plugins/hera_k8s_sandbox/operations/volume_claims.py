@@ -11,10 +11,10 @@ from hera_k8s_sandbox.foundation.resource_types import CLAIMS, PERSISTENT_VOLUME
 from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import now_text
+from hera_k8s_utils.labels import LOCAL_PATH_ANNOTATION
 
 Json = dict[str, Any]
 
-LOCAL_PATH: Final = "hera-k8s-utils/local-path"
 """Annotation of a bound claim: its directory on this disk, for clients that want to say where results lie."""
 PROVISIONER: Final = "hera-k8s.sandbox/directory"
 _BIND_COMPLETED: Final = "pv.kubernetes.io/bind-completed"
@@ -222,7 +222,7 @@ def _provision(state: SandboxState, claim: Json, storage_class: Json) -> None:
         annotations = found["metadata"].setdefault("annotations", {})
         annotations[_BIND_COMPLETED] = "yes"
         annotations["volume.kubernetes.io/storage-provisioner"] = PROVISIONER
-        annotations[LOCAL_PATH] = str(directory)
+        annotations[LOCAL_PATH_ANNOTATION] = str(directory)
         found["spec"]["volumeName"] = volume["metadata"]["name"]
         found["status"] = _bound_status(volume)
 

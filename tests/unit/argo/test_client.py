@@ -80,7 +80,7 @@ def test_a_namespace_that_would_lead_elsewhere_is_not_asked_for(
         partial(argo.logs, "hello"),
         partial(argo.artifact, "hello", "node", "main-logs"),
     ):
-        with pytest.raises(OptionsError, match="names no namespace"):
+        with pytest.raises(OptionsError, match="is not the name of a namespace"):
             list(ask(namespace=namespace))
     assert peer.requests == []
 

@@ -142,7 +142,7 @@ def test_too_many_failures_in_a_row_are_told(peer: ArgoPeer, engine: ArgoEngine)
     with pytest.raises(PlatformError, match="4 times in a row") as caught:
         list(engine.follow("hello"))
     assert str(caught.value).count("in a row") == 1
-    assert "goes on" in caught.value.hint
+    assert "is still running" in caught.value.hint
     assert "hera-k8s follow hello" in caught.value.hint
 
 

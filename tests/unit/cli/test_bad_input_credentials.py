@@ -88,7 +88,7 @@ def test_dev_null_means_none(hera: CommandLine, monkeypatch: pytest.MonkeyPatch)
     use(monkeypatch, os.devnull)
     told = hera("check")
     assert told.code == 4
-    assert "which means none" in told.err
+    assert "which means no kubeconfig" in told.err
 
 
 # --- a kubeconfig that is none ---------------------------------------------------------------------------------

@@ -193,7 +193,7 @@ def test_a_timeout_that_is_no_time_is_refused(
 
 def test_modules_of_commands_import_nothing_heavy() -> None:
     code = (
-        "import sys, hera_k8s_cli.commands as c; list(c.commands());"
+        "import sys, hera_k8s_cli.plugin as c; list(c.commands());"
         "heavy = {'rich', 'hera', 'kubernetes', 'requests', 'aiohttp', 'yaml', 'subprocess'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )

@@ -134,9 +134,9 @@ def test_only_the_places_that_make_text_visible_write_to_a_terminal() -> None:
     assert found == PLACES
 
 
-@pytest.mark.parametrize("module", ["console", "cli"])
+@pytest.mark.parametrize("module", ["terminal/console", "main"])
 def test_streams_are_written_by_the_one_that_encodes(module: str) -> None:
-    tree = ast.parse((ROOT / f"core/hera_k8s_utils/{module}.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / f"plugins/hera_k8s_cli/{module}.py").read_text(encoding="utf-8"))
     written = [
         ast.unparse(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "write"
     ]

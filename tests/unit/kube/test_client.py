@@ -109,7 +109,12 @@ def test_what_is_no_object_is_a_protocol_error(server: FaultServer, answer: Any)
     ("status", "body", "trouble", "words"),
     [
         (400, {"message": "bad selector", "reason": "BadRequest"}, ErrorKind.INVALID, "bad selector"),
-        (401, {"message": "Unauthorized", "reason": "Unauthorized"}, ErrorKind.UNAUTHORIZED, "log in again"),
+        (
+            401,
+            {"message": "Unauthorized", "reason": "Unauthorized"},
+            ErrorKind.UNAUTHORIZED,
+            "log in to your cluster again",
+        ),
         (
             403,
             {"message": 'User "jane" cannot get', "reason": "Forbidden"},

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_kube import PersistentVolumeClaim, PullSecret
-from hera_k8s_kube.jobs import Jobs, hand_in_all, open_jobs
+from hera_k8s_kube.jobs import Jobs, open_jobs, submit_all
 from hera_k8s_submission_helper import flags
 from hera_k8s_submission_helper.command_lines import Batch, read_batch
 from hera_k8s_submission_helper.driver import Collected, Collector, Counts, Driver
@@ -150,7 +150,7 @@ def _create(jobs: Jobs, maker: JobFactory, numbers: Sequence[int]) -> int:
     batch = maker.batch
     again, end = "the same command", f"hera-k8s jobs cancel --identifier {shlex.quote(batch.identifier)}"
     manifests = [maker.job(number) for number in numbers]
-    return sum(not each.existed for each in hand_in_all(jobs, manifests, batch.label, again=again, end=end))
+    return sum(not each.existed for each in submit_all(jobs, manifests, batch.label, again=again, end=end))
 
 
 def _driven(session: Session, jobs: Jobs, batch: Batch, wishes: JobOptions, console: Console) -> int:

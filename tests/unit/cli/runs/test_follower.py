@@ -183,17 +183,17 @@ def test_the_check_that_covers_a_waiting_task_is_recalled() -> None:
 PROGRAM = """
 import sys, threading
 from hera_k8s_cli.terminal.console import Console
-from hera_k8s_utils.plugins.records import RunUpdate
+from hera_k8s_utils.experiment.run_state import RunUpdate
 from hera_k8s_utils.errors import Interrupted
 from hera_k8s_cli.runs.follower import Follower
-from hera_k8s_cli.runs.progress import Tally
+from hera_k8s_cli.runs.progress import TaskProgress
 
 class Endless:
     def follow(self, name):
         yield RunUpdate(phase="Running")
         threading.Event().wait()
 
-follower = Follower(Endless(), "trial-k3f9", Console(), Tally(), on_update=lambda update: print("ready", flush=True))
+follower = Follower(Endless(), "trial-k3f9", Console(), TaskProgress(), on_update=lambda update: print("ready", flush=True))
 follower.come_back, follower.stop = "hera-k8s follow k3f9", "hera-k8s stop k3f9"
 try:
     follower.run()

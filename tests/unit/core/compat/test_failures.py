@@ -80,7 +80,7 @@ def told(make: Callable[[], Any]) -> ScriptExit:
 def test_no_server_at_all_is_told_with_every_way_to_name_one() -> None:
     error = told(lambda: argo_server(arguments()))
     assert error.wanted == "no credential for argo"
-    assert "no Argo server is named" in error.found
+    assert "no Argo server is configured" in error.found
     assert all(name in error.hint for name in ("--argo_server", "ARGO_SERVER", "hera.config", "HERA_K8S_SANDBOX"))
 
 

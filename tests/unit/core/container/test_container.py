@@ -207,7 +207,7 @@ def test_the_report_says_whence_credentials_come_and_who_was_passed_over(example
         lines = {line["platform"]: line for line in container.report().head}
     assert lines["kubernetes"]["source"] == "kubeconfig, context sandbox"
     assert lines["kubernetes"]["passed_over"] == ""
-    assert lines["argo"]["passed_over"] == "argo-token: no token is to be sent (--argo-anonymous)"
+    assert lines["argo"]["passed_over"] == "argo-token: --argo-anonymous: send no token"
     assert sandbox.token not in str(lines)
 
 

@@ -113,7 +113,7 @@ def test_programs_are_told_the_same(hera: CommandLine, peer: ArgoPeer) -> None:
     peer.on("GET", HELLO, refusal(403, "no reading", 7))
     told = hera("run", "--run-id", "r1", "--output", "json")
     error = json.loads(told.lines[-1])["error"]
-    assert (error["type"], error["exit_code"]) == ("SubmissionUnknown", 10)
+    assert (error["type"], error["exit_code"]) == ("SubmissionOutcomeUnknown", 10)
 
 
 # --- coming back to it -----------------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ def test_a_gateways_404_to_a_request_to_stop_is_no_missing_run(hera: CommandLine
     peer.on("PUT", f"{HELLO}/stop", reply(404, "default backend - 404"))
     told = hera("stop", "r1")
     assert told.code == 9
-    assert "it is not known whether hello-r1 was asked to stop" in told.err
+    assert "unknown whether hello-r1 is being stopped" in told.err
 
 
 def test_a_request_to_stop_whose_answer_was_lost_is_read_back(hera: CommandLine, peer: ArgoPeer) -> None:

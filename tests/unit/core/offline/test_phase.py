@@ -215,7 +215,7 @@ def test_a_record_holds_the_object_as_it_would_be_sent(server: FaultServer, guar
     assert request.body == sent.json()["workflow"]
     assert (request.verb, request.kind, request.namespace, request.library) == ("create", "Workflow", "ns", "hera")
     assert request.path == sent.path
-    assert Path(request.site.file).name == "test_offline.py"
+    assert Path(request.site.file).name == "test_phase.py"
     assert request.site.text == "created = w.create()"
     assert request.site.function == "Workflow.create"
 
@@ -425,13 +425,13 @@ from hera.workflows import Workflow, WorkflowsService
 from kubernetes.client.rest import RESTClientObject
 from hera_k8s_utils import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
-from hera_k8s_utils.plugins.manager import Plugins
+from hera_k8s_utils.plugins.manager import PluginManager
 
 def attributes():
     session = vars(WorkflowsService).get("session")
     return [Workflow.create, session, RESTClientObject.request, threading.Thread.start, list(sys.meta_path)]
 
-guards, code, before = Plugins.load().records("request_guards", RequestGuard), ForeignCode("a test"), attributes()
+guards, code, before = PluginManager.load().records("request_guards", RequestGuard), ForeignCode("a test"), attributes()
 with offline(code, guards), offline(code, guards):
     assert all(now != then for now, then in zip(attributes(), before)), attributes()
     threading.Thread(target=print).start()

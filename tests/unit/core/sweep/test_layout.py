@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from hera_k8s_layouts import plugin
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.plugins.records import LayoutStrategy
 from hera_k8s_utils.sweep.inputs import Inputs, Point, linspace
 from hera_k8s_utils.sweep.layout import Layout, Proof, open_layout
+from hera_k8s_utils.sweep.path_encoder import LayoutStrategy
 from hera_k8s_utils.sweep.values import Value, value_key
 
 STRATEGIES = {strategy.name: strategy for strategy in plugin.layout_strategies()}

@@ -383,10 +383,10 @@ def test_a_hundred_thousand_points_are_one_job() -> None:
     ("inputs", "arguments", "said"),
     [
         (Inputs(parameters={"seed": range(100_001)}), {}, "100001 points are too many for one indexed Job"),
-        (Inputs(parameters={"a-b": [1]}), {}, "cannot be given 'a-b'"),
-        (Inputs(parameters={"a": ["x\ny"]}), {}, "it holds a line break"),
-        (Inputs(parameters={"a": [1]}), {"a": 2}, "a is a parameter already"),
-        (Inputs(parameters={"a": [1]}), {"b": object()}, "cannot be given to a task"),
+        (Inputs(parameters={"a-b": [1]}), {}, "'a-b' cannot be an argument"),
+        (Inputs(parameters={"a": ["x\ny"]}), {}, "it contains a line break"),
+        (Inputs(parameters={"a": [1]}), {"a": 2}, "a is already a parameter"),
+        (Inputs(parameters={"a": [1]}), {"b": object()}, "cannot be passed to a task"),
     ],
 )
 def test_what_an_index_cannot_be_given_is_refused(inputs: Inputs, arguments: Json, said: str) -> None:
@@ -405,7 +405,7 @@ def test_further_fields_of_the_container_are_added(build: Any, work: Any) -> Non
     places = [mount["mountPath"] for mount in container["volumeMounts"]]
     assert (places[0], places[-1]) == ("/results", "/scratch")
 
-    with pytest.raises(BuildError, match="command= is what the work becomes\n  -> pass it as work"):
+    with pytest.raises(BuildError, match="the command is made from the work\n  -> pass it as `work`"):
         built(lambda e, i, y: build(e, work, command=["true"]))
 
 
@@ -445,9 +445,9 @@ def test_a_function_is_given_what_functions_of_the_point_return_with_its_type(tm
 
 def test_a_function_is_not_given_numbers_and_texts_under_one_name() -> None:
     arguments = {"mixed": lambda point: point["seed"] if point["seed"] == 1 else "2"}
-    with pytest.raises(BuildError, match=r"mixed cannot be given .* of several types: int, str\n") as caught:
+    with pytest.raises(BuildError, match=r"mixed cannot be passed .* several types: int, str\n") as caught:
         built(lambda e, i, y: indexed_job(e, i, tell, arguments=arguments), inputs=SEEDS)
-    assert caught.value.hint == "one type for a parameter of indexed_job"
+    assert caught.value.hint == "use one type per argument of indexed_job"
     built(lambda e, i, y: indexed_job(e, i, "true", arguments=arguments), inputs=SEEDS)
 
 

@@ -28,8 +28,13 @@ _APPENDED: Final[set[str]] = set()
 
 @dataclass(frozen=True)
 class LoadedExperiment:
-    """An experiment, and the file that it came from. `future_annotations`: the file has `from __future__ import
-    annotations`, which breaks Hera's typed `@script` (7.1). directory: where the file's neighbours are."""
+    """An experiment, and the file that it came from.
+
+    experiment: the experiment itself, or one made of a workflow.
+    source: FILE[:NAME]; empty for an object that a program passed.
+    future_annotations: the file has `from __future__ import annotations`, which breaks Hera's typed `@script` (7.1).
+    directory: where the file's neighbours are; None without a file.
+    """
 
     experiment: Experiment
     source: str
@@ -66,10 +71,10 @@ def as_experiment(found: Any, *, fallback: str = "workflow") -> Experiment:
         return found
     name = slugify(_workflow_name(found) or fallback)
 
-    def just_that(environment: Environment, inputs: Inputs, layout: Layout) -> Any:
+    def _constant_workflow(environment: Environment, inputs: Inputs, layout: Layout) -> Any:
         return found
 
-    return Experiment(name=name, workflow=just_that)
+    return Experiment(name=name, workflow=_constant_workflow)
 
 
 def is_workflow(value: Any) -> bool:
@@ -217,7 +222,8 @@ def _named(module: ModuleType, name: str, path: Path) -> Any:
     if not _is_candidate(found) and not is_client_model(found) and not (isinstance(found, Mapping) and "spec" in found):
         raise BuildError(
             f"{path}:{name} is not an experiment",
-            found=f"it is a {type(found).__name__}; experiments and workflows in the file: {join_names(names) or 'none'}",
+            found=f"it is a {type(found).__name__}; "
+            f"experiments and workflows in the file: {join_names(names) or 'none'}",
         )
     return found
 
