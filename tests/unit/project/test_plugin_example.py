@@ -1,4 +1,4 @@
-"""docs/plugins.md shows a plugin and its tests: they work as they stand where the plugin is installed."""
+"""docs/plugins.md begins with a plugin and ends with its tests: they work as they stand where the plugin is installed."""
 
 from __future__ import annotations
 
