@@ -242,7 +242,7 @@ NAMES: Final = {
     "hera_k8s_utils.plugins.RECORDS": "hera_k8s_utils.plugins.manager.RECORDS",
     "hera_k8s_utils.plugins.StrangersFault": "hera_k8s_utils.plugins.manager.ThirdPartyPluginError",
     "hera_k8s_utils.plugins.T": "hera_k8s_utils.plugins.manager.T",
-    "hera_k8s_utils.plugins.is_own": "hera_k8s_utils.plugins.manager.is_own",
+    "hera_k8s_utils.plugins.is_own": "hera_k8s_utils.plugins.manager.is_builtin",
     "hera_k8s_utils.plugins.record_name": "hera_k8s_utils.plugins.manager.record_name",
     "hera_k8s_utils.pod_logs.begun_pods": "hera_k8s_utils.engines.pod_logs.started_pods",
     "hera_k8s_utils.pod_logs.logs_side_by_side": "hera_k8s_utils.engines.pod_logs.stream_logs",

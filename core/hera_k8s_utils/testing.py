@@ -126,7 +126,7 @@ class LayoutContract:
 
         settings = strategy.settings() if strategy.settings else None
         layout = open_layout(strategy, settings, inputs, argument, "/results/contract/run")
-        layout.prove()
+        layout.verify()
         for point in inputs:
             assert layout.path(point).startswith("/results/contract/run/")
 

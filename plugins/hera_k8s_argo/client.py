@@ -83,7 +83,11 @@ def close_argo(client: ArgoClient) -> None:
 
 
 class ArgoClient:
-    """The `Argo` of `hera_k8s_utils.plugins.platforms`; safe to share between threads. server: its address, without secrets."""
+    """The client of `hera_k8s_utils.Argo`; safe to share between threads.
+
+    server: the server's address, without secrets.
+    identity: the caller's identity; empty when unknown.
+    """
 
     def __init__(self, http: HttpClient, context: Context, *, identity: str = "") -> None:
         self._http = http
@@ -110,11 +114,11 @@ class ArgoClient:
         return str(self._object("api/v1/version").get("version") or "")
 
     def info(self) -> Json:
-        """What the server says of itself, `managedNamespace` among it."""
+        """Settings of the server, such as `managedNamespace`."""
         return self._object("api/v1/info")
 
     def userinfo(self) -> Json:
-        """As whom the server sees the caller."""
+        """The caller's identity as the server sees it."""
         return self._object("api/v1/userinfo")
 
     # --- workflows -------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Credentials for the Argo server: a token of the user's, or none where the user says that none is needed."""
+"""Credentials for the Argo server: the user's token, or none where the user states that none is needed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _token(settings: ArgoSettings, context: Context, server: Address) -> tuple[s
 def _login(server: Address) -> StoredToken | None:
     try:
         return user_logins().find(str(server))
-    except NotApplicable:  # no home directory, so nobody logged in
+    except NotApplicable:  # no home directory, so there is no login
         return None
 
 

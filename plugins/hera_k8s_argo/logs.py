@@ -1,4 +1,4 @@
-"""Log streams that were cut, taken up again: the server replays them from the start, and what was seen is left out."""
+"""Resuming interrupted log streams: the server replays them from the start, and lines already seen are skipped."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from hera_k8s_utils.engines import PERMANENT, StreamAttempt
 from hera_k8s_utils.network import RetryPolicy
 
 _AT_FIRST: Final = 1
-"""Failures that are borne before the first line, when nothing is waited for: the server may just not be there."""
+"""Failures that are tolerated before the first line when not following: the server may be unreachable."""
 
 
 def resume_stream(
     stream: Callable[[], Iterator[tuple[LogLine, str]]], patience: RetryPolicy, *, follow: bool = True
 ) -> Iterator[LogLine]:
-    """The lines of a stream, each once, although it is opened again whenever it is cut.
+    """The lines of a stream, each once, although it is reopened whenever it is interrupted.
 
-    stream: opens it from the start; gives each line with its time ("" where unknown: such a line is never left out).
-    follow: the stream lasts as long as the tasks; else silence is a failure too.
+    stream: opens it from the start; yields each line with its time (empty when unknown: such a line is never skipped).
+    patience: retry policy.
+    follow: the stream lasts as long as the tasks; else silence counts as a failure.
     """
     seen: dict[str, _Seen] = {}
     failures = 0
@@ -38,14 +39,14 @@ def resume_stream(
             failures = 0
             continue
         failures += 1
-        if failures > (patience.failures if follow or seen else _AT_FIRST):
+        if failures > (patience.max_failures if follow or seen else _AT_FIRST):
             raise attempt.error
         patience.wait(failures)
 
 
 @dataclass
 class _Seen:
-    """How far one pod's log was read: the time of its last line, and how many lines bear that time."""
+    """How far one pod's log was read: the time of its last line, and how many lines have that time."""
 
     last: tuple[str, str] = ("", "")
     at_last: int = 0

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from hera_k8s_utils import ErrorKind, Kubernetes, LogLine, PlatformError, RunUpdate
-from hera_k8s_utils.engines import by_creation, log_of_pod, started_pods, stream_logs, tolerant
+from hera_k8s_utils.engines import by_creation, log_of_pod, skip_missing, started_pods, stream_logs
 
 WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
 
@@ -23,7 +23,7 @@ def logs_of_workflow(kubernetes: Kubernetes, name: str) -> Iterator[LogLine]:
             trouble=ErrorKind.MISSING,
         )
     for pod in pods:
-        yield from tolerant(log_of_pod(kubernetes, pod, follow=False))
+        yield from skip_missing(log_of_pod(kubernetes, pod, follow=False))
 
 
 def followed_logs(kubernetes: Kubernetes, updates: Iterable[RunUpdate]) -> Iterator[LogLine]:

@@ -1,4 +1,4 @@
-"""Access to the Argo server: reachable, trusted, of which version, for this namespace, and authorised until when."""
+"""Access to the Argo server: reachable, trusted, its version, the namespace, and until when it is authorised."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hera_k8s_utils.network import is_loopback
 T = TypeVar("T")
 
 SOON: Final = timedelta(minutes=30)
-"""A token that expires within this time is worth a word before a run is started."""
+"""A token that expires within this time is reported before a run is started."""
 _CHEAP: Final = "items.metadata.name"
 _TITLE: Final = "argo"
 _ELSEWHERE: Final = "is this the address of an Argo server? if it is below a path: --argo-base-href"
@@ -69,7 +69,7 @@ def _looked(settings: ArgoSettings, context: Context) -> CheckResult:
 
 
 def _unless_forbidden(ask: Callable[[], T], otherwise: T) -> T:
-    """What the server says of itself. That it will not say so decides nothing: what is said of workflows does."""
+    """An answer about the server itself; the default when it is forbidden: only access to workflows matters."""
     try:
         return ask()
     except PlatformError as error:
@@ -79,7 +79,7 @@ def _unless_forbidden(ask: Callable[[], T], otherwise: T) -> T:
 
 
 def _whom(argo: Argo) -> str:
-    """As whom the server sees the caller, where it says so: under single sign-on, and for service accounts."""
+    """The caller's identity where the server reports it: with single sign-on, and for service accounts."""
     try:
         said = argo.userinfo()
     except PlatformError:

@@ -1,4 +1,4 @@
-"""Tokens that `hera-k8s login` keeps: one file of the user's own, outside any repository, readable by nobody else."""
+"""The token store of `hera-k8s login`: one file of the user, outside any repository, readable only by the user."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ from hera_k8s_utils.trust import user_directory
 
 @dataclass(frozen=True)
 class StoredToken:
-    """A kept token, and when it was saved."""
+    """A stored token.
+
+    token: the token.
+    saved: when it was stored, timezone-aware.
+    """
 
     token: str = field(repr=False)
     saved: datetime
 
 
 class TokenStore:
-    """The store, by the server's address. directory: where it lies; made when the first token is saved."""
+    """Tokens by the server's address. directory: of the file; created when the first token is stored."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "logins.json"

@@ -72,7 +72,7 @@ def _refuse_shared_flags(declared: Registration[Command], own: Sequence[str], sp
             raise PluginError(
                 f"two declare the flag {shared[0]}",
                 found=f"command {declared.record.name} of plugin {declared.plugin} ({declared.distribution}) and "
-                f"{spec.owner.blame}",
+                f"{spec.owner.display_name}",
                 hint=f"--no-plugin {plugin}",
             )
 

@@ -17,7 +17,7 @@ from hera_k8s_utils.container.request import ContainerRequest, resolve_for
 from hera_k8s_utils.container.session import TAKES_EXPERIMENT, DefaultFile, Session
 from hera_k8s_utils.errors import HeraK8sError, PluginError
 from hera_k8s_utils.output.streams import show
-from hera_k8s_utils.plugins.manager import ThirdPartyPluginError, is_own
+from hera_k8s_utils.plugins.manager import ThirdPartyPluginError, is_builtin
 from hera_k8s_utils.plugins.plugin_options import owners_of, unloaded_plugins
 from hera_k8s_utils.trust.directories import refuse_foreign_experiment
 
@@ -63,7 +63,7 @@ def _run(declared: Registration[Command], session: Session) -> Any:
             raise
         raise _unfinished(declared, f"it ended the program{_where(leaving)}") from leaving
     except BaseException as error:
-        if is_own(declared.distribution):
+        if is_builtin(declared.distribution):
             raise
         raise ThirdPartyPluginError(f"plugin {declared.plugin} ({declared.distribution})") from error
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from hera_k8s_utils._version import __version__
 from hera_k8s_utils.config.global_flags import COMMON_HELP
 from hera_k8s_utils.formatting import terminal_width
-from hera_k8s_utils.plugins.manager import is_own
+from hera_k8s_utils.plugins.manager import is_builtin
 
 if TYPE_CHECKING:
     from hera_k8s_utils.plugins.manager import Registration
@@ -76,7 +76,7 @@ def _listings(commands: Sequence[Registration[Command]]) -> list[str]:
 def _title(declared: Registration[Command]) -> str:
     return (
         "commands"
-        if is_own(declared.distribution)
+        if is_builtin(declared.distribution)
         else f"commands of plugin {declared.plugin} ({declared.distribution})"
     )
 

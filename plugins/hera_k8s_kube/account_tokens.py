@@ -1,4 +1,4 @@
-"""Tokens of service accounts for the Argo server: asked for by TokenRequest, or read from a token Secret."""
+"""Service account tokens for the Argo server: requested by TokenRequest, or read from a token Secret."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def account_token(settings: AccountTokenSettings, context: Context) -> Credentia
 
 
 def _unaskable(settings: AccountTokenSettings, reason: NoCredential) -> Exception:
-    """Whoever named an account for its token must not go on under another name for want of a cluster."""
+    """An error when an account or Secret was named explicitly: another identity must not be used silently instead."""
     if not settings.account and not settings.secret:
         return NotApplicable("no cluster is configured to request the account's token")
     wanted = f"Secret {settings.secret}" if settings.secret else f"service account {settings.account}"

@@ -107,7 +107,7 @@ class KubernetesClient:
 
     @property
     def identity(self) -> str:
-        """As whom the server takes us, once it was asked; until then what the credential says."""
+        """The caller's identity: as reported by the server, before that as stated by the credential."""
         return self._identity or self._session.credential.identity
 
     @identity.setter
@@ -236,7 +236,7 @@ class KubernetesClient:
         )
 
     def version(self) -> Json:
-        """What the server says of itself: `gitVersion` and more."""
+        """The server's version: `gitVersion` and more."""
         return self._object(_Sending(RequestInfo("get", "version"), "GET", "/version"))
 
     # --- streams -----------------------------------------------------------------------------------------------
@@ -426,7 +426,7 @@ class KubernetesClient:
         return session
 
     def _renewed(self, refused: Session) -> Session | None:
-        """A session with a fresh credential, None when there is none. No lock of ours is held while it is got."""
+        """A session with a fresh credential, None when there is none. No lock is held while it is obtained."""
         if self._renew is None:
             return None
         if self._session is not refused:

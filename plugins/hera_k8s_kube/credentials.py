@@ -1,4 +1,4 @@
-"""Credentials for Kubernetes: from a kubeconfig, and from the account of the pod that this runs in."""
+"""Credentials for Kubernetes: from a kubeconfig, or from the service account of the pod that this runs in."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def from_kubeconfig(settings: KubeSettings, context: Context) -> Credential:
 def _consequences(selected: SelectedContext) -> Iterator[Consequence]:
     """What a context does besides naming a server: a program that it runs, a file whose content it sends.
 
-    kubectl's own directory is the user's: whoever names a file in it names what kubectl would use.
+    kubectl's own directory belongs to the user: a file in it is what kubectl would use anyway.
     """
     user = selected.user.body if selected.user else {}
     if selected.user is None or kubeconfig.is_kubectls(selected.user.file):
@@ -150,10 +150,10 @@ def _configuration(selected: SelectedContext, user: Json) -> Configuration:
         raise
     except Exception as error:  # it meets whatever people write into these files with any kind of error
         log.debug("the kubeconfig cannot be used: %s", type(error).__name__)
-        told = str(error) if isinstance(error, official.ConfigException) else _in_words(error)
+        found = str(error) if isinstance(error, official.ConfigException) else _in_words(error)
         raise CredentialError(
             f"context {selected.name} of the kubeconfig {selected.cluster.file} cannot be used",
-            found=told,
+            found=found,
             hint="ask the cluster's administrators for a new one",
         ) from None
     return configuration

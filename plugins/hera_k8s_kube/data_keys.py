@@ -1,4 +1,4 @@
-"""Config maps and secrets: there, of the right type, and holding the keys that tasks read. Values are never shown."""
+"""Config maps and secrets: present, of the right type, with the keys that tasks read. Values are never shown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_config_map(settings: None, context: Context, wanted: ConfigMap) -> Che
 
 
 def check_secret(settings: None, context: Context, wanted: Secret) -> CheckResult:
-    """Read the one named secret; only the names of its keys are looked at."""
+    """Read the one named secret; only the names of its keys are used."""
     found = find(context, "v1", "secrets", wanted.name)
     if found is None:
         by_hand = kubectl_command(context, f"create secret generic {wanted.name}{_literals(wanted)}")

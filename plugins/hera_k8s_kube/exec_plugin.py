@@ -1,6 +1,6 @@
-"""Exec plugins: the commands by which a kubeconfig gets a credential when it is needed.
+"""Exec plugins: commands that a kubeconfig runs to obtain a credential.
 
-The official client (37.0) logs the failure of such a command and goes on as nobody; we stop and say what it said.
+The official client (37.0) logs the failure of such a command and continues without a credential; here it is an error.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ _TAIL: Final = 400
 def run_plugin(spec: Json, cluster: Json, directory: Path, *, timeout: float) -> Json:
     """The status that the command answers: `token`, or `clientCertificateData` and `clientKeyData`.
 
-    spec: the user's `exec` entry. cluster: its cluster's entry, told to commands that ask for it.
-    directory: of the kubeconfig; a command with a path is relative to it. timeout: seconds.
+    spec: the user's `exec` entry.
+    cluster: the cluster's entry, passed to commands that request it.
+    directory: the kubeconfig's directory; a command with a path is relative to it.
+    timeout: seconds.
+
     Raises `CredentialError`; the output, which holds the credential, is in no message.
     """
     command = _command(spec, directory)

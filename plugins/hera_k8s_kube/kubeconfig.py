@@ -43,7 +43,15 @@ class Kubeconfig:
 
 @dataclass(frozen=True)
 class SelectedContext:
-    """The context that is used, with what it points at. `user` is None for one who is nobody."""
+    """The selected context and the entries that it refers to.
+
+    name: name of the context.
+    namespace: its namespace; empty when it has none.
+    cluster: its cluster.
+    user: its user; None for anonymous access.
+    user_name: name of the user; empty when it has none.
+    source: where the credential comes from, for messages.
+    """
 
     name: str
     namespace: str

@@ -1,4 +1,4 @@
-"""Service accounts and rights: what whoever runs this, and what the pods of a workflow, are allowed to do."""
+"""Service accounts and permissions: what the user, and the pods of a workflow, may do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _VERBS: Final = {
 
 
 def check_service_account(settings: None, context: Context, wanted: ServiceAccount) -> CheckResult:
-    """Read the one named account, and ask the server what it may do, where that is ours to ask."""
+    """Read the one named account, and check its permissions where the caller may."""
     found = find(context, "v1", "serviceaccounts", wanted.name)
     if found is None:
         by_hand = kubectl_command(context, f"create serviceaccount {wanted.name}")
@@ -47,12 +47,12 @@ def check_service_account(settings: None, context: Context, wanted: ServiceAccou
 
 
 def check_permission(settings: None, context: Context, wanted: Permission) -> CheckResult:
-    """Ask the server whether it would allow this, without doing it."""
+    """Ask the server whether it would permit this, without doing it."""
     return _allowed(context, (wanted.rule,), wanted.account, "", wanted.only)
 
 
 def _allowed(context: Context, rules: Iterable[Rule], account: str, label: str, name: str = "") -> CheckResult:
-    """account: whose rights; empty: our own."""
+    """account: the account whose permissions are checked; empty: the caller's own."""
     rules = tuple(rules)
     denied: list[Rule] = []
     try:
@@ -160,7 +160,7 @@ def _accounts(
 
 
 def referenced_permissions(manifest: Manifest) -> Iterator[Permission | Unresolved]:
-    """What the accounts of `resource` templates must be allowed: these act on the cluster as the pod's account."""
+    """Permissions that accounts of `resource` templates need: these act on the cluster as the pod's account."""
     by_scope = {r.scope: r for r in manifest.service_accounts() if not r.where.endswith(", executor")}
     for part in manifest.resources():
         verbs = _VERBS.get(part.action)

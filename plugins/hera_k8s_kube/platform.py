@@ -1,4 +1,4 @@
-"""The platform `kubernetes`: how its client is opened, and what a look at it tells."""
+"""The platform `kubernetes`: opening its client, and checking access to the server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SOON: Final = timedelta(minutes=15)
 
 
 def open_client(settings: None, credential: Credential, context: Context) -> KubernetesClient:
-    """A client for a credential, under the one network policy, with a connection for each check at once."""
+    """A client with a connection for each concurrent check, under the common network settings."""
     return KubernetesClient(
         credential,
         namespace=context.namespace,
@@ -44,7 +44,7 @@ def close_client(client: KubernetesClient) -> None:
 
 
 def probe(settings: None, context: Context) -> Iterable[Finding]:
-    """Whether the server answers, which version it is, whom it takes us for, and until when."""
+    """Whether the server answers, its version, the caller's identity, and when the credential expires."""
     client = context.kubernetes
     version = str(client.version().get("gitVersion") or "").removeprefix("v") or "version unknown"
     name = who_am_i(context)
@@ -54,7 +54,7 @@ def probe(settings: None, context: Context) -> Iterable[Finding]:
 
 
 def who_am_i(context: Context) -> str:
-    """The name by which the server knows us; empty where it will not say. Raises for a refused credential."""
+    """The caller's name as the server sees it; empty where it does not report it. Raises for a refused credential."""
     api = "authentication.k8s.io/v1"
     try:
         answer = context.kubernetes.create(
@@ -69,7 +69,7 @@ def who_am_i(context: Context) -> str:
 
 
 def _prove_known(context: Context) -> None:
-    """Any review of our own rights is answered to whoever is known, and refused with 401 to others."""
+    """Raise for a refused credential: the server answers a review of one's own access to any known user, else 401."""
     api = "authorization.k8s.io/v1"
     spec = {"resourceAttributes": {"namespace": context.kubernetes.namespace, "verb": "get", "resource": "pods"}}
     body = {"apiVersion": api, "kind": "SelfSubjectAccessReview", "spec": spec}

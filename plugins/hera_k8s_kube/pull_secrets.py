@@ -1,4 +1,4 @@
-"""Pull secrets: there, of a type that holds logins of registries, and covering the registry that images come from."""
+"""Pull secrets: present, of a type for registry logins, and with a login for the images' registry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io", "registry-1.dock
 
 
 def check_pull_secret(settings: None, context: Context, wanted: PullSecret) -> CheckResult:
-    """Read the one named secret; of its contents only the names of registries are looked at."""
+    """Read the one named secret; only the names of its registries are used."""
     found = find(context, "v1", "secrets", wanted.name)
     host = registry_host(wanted.registry or context.options.of(CoreSettings).registry)
     if found is None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
-from hera_k8s_kube._renamed import renamed_field
 from hera_k8s_utils import BuildError, Requirement
+from hera_k8s_utils._moved import renamed
 
 K = TypeVar("K", bound="KubeRequirement")
 Keyed = TypeVar("Keyed", bound="KeyValueRequirement")
@@ -303,7 +303,7 @@ REPORTS_RESULTS = Rule("workflowtaskresults.argoproj.io", ("create", "patch"))
 """What Argo's executor needs in each pod to report its result (argo-workflows #15016, #15203)."""
 
 
-@renamed_field("may", "permissions")
+@renamed(may="permissions")
 @dataclass(frozen=True)
 class ServiceAccount(KubeRequirement):
     """A service account that pods run as.

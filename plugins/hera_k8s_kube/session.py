@@ -27,10 +27,12 @@ _GET_ANOTHER: Final = "log in to your cluster again, or get a fresh kubeconfig"
 
 @dataclass(frozen=True)
 class KubeconfigHandle:
-    """What a kubeconfig gives besides a token: a configuration of the official client.
+    """What a kubeconfig provides besides a token.
 
-    proxy: the kubeconfig's own `proxy-url`, which beats the environment. renews: a later look gives a fresh credential.
-    impersonate: the user to impersonate.
+    configuration: of the official client.
+    proxy: the kubeconfig's `proxy-url`, which overrides the environment; empty when it has none.
+    renews: whether the credential can be renewed by reading the kubeconfig again.
+    impersonate: the user to impersonate; empty for none.
     """
 
     configuration: Configuration = field(repr=False)
@@ -51,7 +53,13 @@ class KubeconfigHandle:
 
 @dataclass(frozen=True)
 class Session:
-    """A credential and the connections that it opened. `server`: the address without secrets, for messages."""
+    """A credential and the connections that were opened with it.
+
+    credential: the credential.
+    api: the official client's connections.
+    server: the server's address without secrets, for messages.
+    proxy: the proxy's address without secrets; empty for none.
+    """
 
     credential: Credential
     api: ApiClient = field(repr=False)
@@ -60,7 +68,7 @@ class Session:
 
     @property
     def secret(self) -> str:
-        """The token that is sent, empty when a certificate or nothing says who we are."""
+        """The bearer token that is sent; empty when a certificate, or nothing, identifies the caller."""
         return str(self.api.configuration.api_key.get(TOKEN_KEY) or "").removeprefix(_SCHEME)
 
 
@@ -148,9 +156,11 @@ def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy:
     configuration.connection_pool_maxsize = max(1, width)
     configuration.keep_alive = True
     if not configuration.verify_ssl:
-        silence_unverified()  # the probe says it once
+        silence_unverified()  # the probe reports it once
     if network.ca_file and not configuration.ssl_ca_cert:
-        tls_context(str(network.ca_file))  # says what is wrong with the file, which is read again for each connection
+        tls_context(
+            str(network.ca_file)
+        )  # reports what is wrong with the file, which is read again for each connection
         configuration.ssl_ca_cert = str(network.ca_file)
     # patches are merged or applied, never lists of steps: twice is as good as once
     configuration.retries = safe_retry(network.http_retries, also=("PATCH",))

@@ -1,4 +1,4 @@
-"""An index from paths back to the points of a sweep, for namings whose paths do not tell their values."""
+"""An index from paths back to the points of a sweep, for layouts whose paths do not contain the values."""
 
 from __future__ import annotations
 

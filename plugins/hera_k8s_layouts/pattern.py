@@ -33,7 +33,7 @@ class Pattern:
 
     @property
     def readable(self) -> bool:
-        """Whether its text alone tells the values: all are in it, each set apart by what no value can hold."""
+        """Whether the values can be read from the text alone: all are in it, separated by characters that none has."""
         apart = all(_SEPARATES.search(literal) for literal, _ in self._pieces[1:])
         return apart and {name for _, name in self._pieces} == set(self._inputs.names)
 

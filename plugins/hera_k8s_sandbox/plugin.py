@@ -29,7 +29,7 @@ def credential(settings: SandboxSettings, context: Context) -> Credential:
         identity=IDENTITY,
         namespace="default",
         source=f"sandbox {settings.sandbox_dir}",
-        provisions=True,
+        auto_provision=True,
     )
 
 

@@ -173,8 +173,8 @@ def check_all(
         *offline_checks(built),
         Check(WORKFLOW, f"{declaration.name} accepts it", lambda: running.preflight(built)),
     ]
-    report = run_checks(checks, width=core.concurrency, timeout=core.check_timeout, on_row=on_row)
-    return replace(report, rows=_suppress_repeated_failures(report.rows), head=head(platforms, context))
+    report = run_checks(checks, max_workers=core.concurrency, timeout=core.check_timeout, on_row=on_row)
+    return replace(report, rows=_suppress_repeated_failures(report.rows), identities=head(platforms, context))
 
 
 def _open_remaining_platforms(
@@ -235,7 +235,7 @@ def offline_checks(built: BuiltExperiment) -> Iterable[Check]:
 
 def _proof(built: BuiltExperiment) -> str:
     """What was proved; the run that the root names is not made yet, and is shown as `<run>`."""
-    return built.layout.prove().detail.replace(built.run_id, "<run>")
+    return built.layout.verify().detail.replace(built.run_id, "<run>")
 
 
 def _suppress_repeated_failures(rows: Sequence[Row]) -> list[Row]:

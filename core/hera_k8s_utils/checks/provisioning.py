@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from hera_k8s_utils._moved import renamed
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import ErrorKind, NoCredential, PlatformError, attribute_errors_to
 from hera_k8s_utils.experiment.model import Requirement
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from hera_k8s_utils.plugins.platforms import PlatformRegistry
 
 
-CREATE, COMPLETE, PRESENT, CANNOT = "create", "complete", "present", "cannot"
+CREATE, PATCH, PRESENT, BLOCKED = "create", "complete", "present", "cannot"
 
 _OF_THE_CLUSTER: Final = frozenset(
     {
@@ -46,8 +47,12 @@ _KEYED: Final = ("data", "stringData", "binaryData")
 class Step:
     """What would be done about one requirement.
 
+    title: of the requirement, `claim results`.
+    kind: of the object.
+    name: of the object.
     action: `create`, `complete` (add keys to an object of ours), `present` (nothing to do) or `cannot`.
-    body: what is sent; None when nothing is. keys: names that it holds; their values are never shown.
+    body: what is sent; None when nothing is.
+    keys: names that the body holds; their values are never shown.
     why: for `cannot`.
     """
 
@@ -77,22 +82,27 @@ class Step:
         }
 
 
+@renamed(todo="changes", impossible="blocked")
 @dataclass(frozen=True)
 class Plan:
-    """What provisioning would do, requirement by requirement."""
+    """What provisioning would do.
+
+    steps: one for each requirement.
+    namespace: where the objects belong.
+    """
 
     steps: Sequence[Step]
     namespace: str
 
     @property
-    def todo(self) -> list[Step]:
+    def changes(self) -> list[Step]:
         """The steps that change something."""
         return [step for step in self.steps if step.body is not None]
 
     @property
-    def impossible(self) -> list[Step]:
+    def blocked(self) -> list[Step]:
         """What is missing and cannot be made."""
-        return [step for step in self.steps if step.action == CANNOT]
+        return [step for step in self.steps if step.action == BLOCKED]
 
 
 def plan(wanted: Iterable[RequiredResource], context: Context, platforms: PlatformRegistry) -> Plan:
@@ -113,7 +123,7 @@ def apply(plan: Plan, context: Context) -> list[Step]:
     An object is made once: values that were generated for it are not replaced when an answer is lost, or comes late.
     """
     done = []
-    for step in plan.todo:
+    for step in plan.changes:
         _send(step, context.kubernetes)
         done.append(step)
     return done
@@ -122,7 +132,7 @@ def apply(plan: Plan, context: Context) -> list[Step]:
 def auto_provisions(platforms: PlatformRegistry, context: Context) -> bool:
     """Whether the cluster is the user's own, so that what is missing is made without asking (the sandbox is)."""
     try:
-        return platforms.credential(KUBERNETES.name, context).provisions
+        return platforms.credential(KUBERNETES.name, context).auto_provision
     except NoCredential:
         return False
 
@@ -143,10 +153,10 @@ def _step(wanted: RequiredResource, context: Context, platforms: PlatformRegistr
     except PlatformError as error:
         if error.trouble is not ErrorKind.FORBIDDEN:
             raise
-        return Step(requirement.title, kind, name, CANNOT, why="it may not be looked at (403)")
+        return Step(requirement.title, kind, name, BLOCKED, why="it may not be looked at (403)")
     if body is None:
         absent = "it is missing, and the experiment does not say how to make it"
-        return None if found is not None else Step(requirement.title, kind, name, CANNOT, why=absent)
+        return None if found is not None else Step(requirement.title, kind, name, BLOCKED, why=absent)
     labelled = _labelled(body, experiment)
     if found is None:
         return Step(requirement.title, kind, name, CREATE, labelled, _keys(labelled))
@@ -167,12 +177,12 @@ def _completion(title: str, body: Json, found: Json) -> Step:
     keys = tuple(sorted(key for missing in lacking.values() for key in missing))
     if ((found.get("metadata") or {}).get("labels") or {}).get(MANAGED_BY) != MANAGER:
         return Step(
-            title, kind, name, CANNOT, keys=keys, why="it is there without these keys, and is not ours to change"
+            title, kind, name, BLOCKED, keys=keys, why="it is there without these keys, and is not ours to change"
         )
     version = (found.get("metadata") or {}).get("resourceVersion")
     metadata = {"name": name, **_namespace_of(body), **({"resourceVersion": version} if version else {})}
     patch = {"apiVersion": body["apiVersion"], "kind": kind, "metadata": metadata, **lacking}
-    return Step(title, kind, name, COMPLETE, patch, keys)
+    return Step(title, kind, name, PATCH, patch, keys)
 
 
 def _find(kubernetes: Kubernetes, body: Json | None, kind: str, name: str) -> Json | None:

@@ -163,7 +163,7 @@ class ScriptConnection:
         from hera_k8s_utils.results import Verdict
 
         core = self.context.options.of(CoreSettings)
-        report = run_checks(checks, width=core.concurrency, timeout=core.check_timeout)
+        report = run_checks(checks, max_workers=core.concurrency, timeout=core.check_timeout)
         for row in report.of(Verdict.WARNING, Verdict.UNKNOWN):
             log.warning("%s", redact(f"{self._subject(row)}: {row.result.detail}"))
         failures = report.failures()

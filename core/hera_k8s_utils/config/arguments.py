@@ -220,7 +220,7 @@ def unknown_words(
     owner = next((each for each in unloaded if each.has(name.lstrip("-"))), None)
     if owner is not None:
         return OptionsError(
-            f"{name} is unknown", found=f"it belongs to plugin {owner.blame}, which is {owner.state}", hint=help
+            f"{name} is unknown", found=f"it belongs to plugin {owner.display_name}, which is {owner.state}", hint=help
         )
     if name == "--output":
         return OptionsError("--output cannot be used", found="not one of text, json")

@@ -13,7 +13,7 @@ from hera_k8s_utils.errors import PluginError
 class UnavailablePlugin:
     """A plugin whose options nobody knows now. names: its options, where they can be told."""
 
-    blame: str
+    display_name: str
     plugin: str
     state: str
     names: frozenset[str] = frozenset()
@@ -45,7 +45,7 @@ def _refuse_clashes(specs: Sequence[OptionSpec]) -> None:
 
 def owner_title(owner: SettingsOwner) -> str:
     """How the help heads the options of an owner."""
-    return f"options of {owner.blame}"
+    return f"options of {owner.display_name}"
 
 
 def _meet(one: SettingsOwner, other: SettingsOwner) -> bool:
@@ -57,7 +57,7 @@ def _clash(name: str, one: OptionSpec, other: OptionSpec) -> PluginError:
     plugin = other.owner.plugin or one.owner.plugin
     return PluginError(
         f"two declare the flag {name}",
-        found=f"{one.owner.blame} ({one.owner.settings.__name__}.{one.field}) and "
-        f"{other.owner.blame} ({other.owner.settings.__name__}.{other.field})",
+        found=f"{one.owner.display_name} ({one.owner.settings.__name__}.{one.field}) and "
+        f"{other.owner.display_name} ({other.owner.settings.__name__}.{other.field})",
         hint=f"--no-plugin {plugin}" if plugin else f"rename the field {other.field} or its aliases",
     )

@@ -116,7 +116,7 @@ class SettingsOwner:
     title: str = ""
 
     @property
-    def blame(self) -> str:
+    def display_name(self) -> str:
         """How a message names it."""
         if not self.plugin:
             return self.title or "hera-k8s-utils"
@@ -196,12 +196,12 @@ def specs_of(owner: SettingsOwner) -> list[OptionSpec]:
     """The options of a settings class; raises `PluginError` when it is not one."""
     settings = owner.settings
     if not (isinstance(settings, type) and dataclasses.is_dataclass(settings)):
-        raise PluginError(f"the settings of {owner.blame} are not a dataclass", found=repr(settings))
+        raise PluginError(f"the settings of {owner.display_name} are not a dataclass", found=repr(settings))
     try:
         hints = typing.get_type_hints(settings)
     except Exception as error:
         raise PluginError(
-            f"the settings {settings.__name__} of {owner.blame} cannot be read",
+            f"the settings {settings.__name__} of {owner.display_name} cannot be read",
             found=f"{type(error).__name__}: {error}",
             hint="types of options must be importable from the module of the class",
         ) from error
@@ -235,7 +235,7 @@ def _kind(owner: SettingsOwner, field: str, hint: Any) -> tuple[OptionType, bool
         hint = members[0] if len(members) == 1 else hint
     if hint not in _KINDS:
         raise PluginError(
-            f"option {field} of {owner.blame} has a type that no flag can have",
+            f"option {field} of {owner.display_name} has a type that no flag can have",
             found=str(hint),
             hint="str, int, float, bool, Path, any of these or None, or tuple[str, ...]",
         )
@@ -373,7 +373,7 @@ class ResolvedOptions:
         except HeraK8sError:
             raise
         except (ValueError, TypeError) as error:
-            blame = mine[0].spec.owner.blame if mine else settings.__name__
+            blame = mine[0].spec.owner.display_name if mine else settings.__name__
             hidden = any(each.spec.info.secret for each in mine)
             raise OptionsError(
                 f"the options of {blame} cannot be used",
@@ -395,7 +395,7 @@ def _undeclared(name: str) -> PluginError:
 
 def _required(spec: OptionSpec) -> OptionsError:
     return OptionsError(
-        f"{spec.flag} is required by {spec.owner.blame}",
+        f"{spec.flag} is required by {spec.owner.display_name}",
         found=f"no flag, no {' or '.join(spec.env)}, no {spec.key} in a configuration file",
         hint=f"{spec.flag} {spec.info.metavar or spec.field.upper()}",
     )
@@ -407,7 +407,7 @@ def _row(each: ResolvedOption) -> OptionRow:
         name=spec.name,
         value=_shown(each),
         origin=each.origin,
-        owner=spec.owner.blame,
+        owner=spec.owner.display_name,
         help=spec.info.help,
         variables=spec.env,
         secret=spec.info.secret,

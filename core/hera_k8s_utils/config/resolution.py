@@ -224,7 +224,7 @@ class _Sources:
                     file.shown,
                     entry.line,
                     entry.key,
-                    owner.blame,
+                    owner.display_name,
                     owner.state,
                 )
                 continue

@@ -139,8 +139,10 @@ def build_container(
             submission = container.engine().submit(built)
 
     experiment: FILE[:NAME], an `Experiment`, a Hera Workflow, or None for a container that only talks to servers.
-    argv: flags, as on a command line; `sys.argv` is never read. environ: variables, by default the process's own.
-    config: a configuration file, stronger than those found. plugins: loaded already; by default all are loaded now.
+    argv: flags, as on a command line; `sys.argv` is never read.
+    environ: variables, by default the process's own.
+    config: a configuration file, stronger than those found.
+    plugins: loaded already; by default all are loaded now.
     settings: options by name (`sandbox=True`, `namespace="vcity"`), as strong as flags.
 
     Raises `PluginError`, `OptionsError` or `BuildError`, here or when a provider is first called.

@@ -71,8 +71,8 @@ class Session:
     def container(self, experiment: Any = None, **settings: Any) -> AbstractContextManager[ExperimentContainer]:
         """`build_container` under this command line.
 
-        experiment: usually `session.file`; None for commands that only talk to servers. settings: options by name,
-        as strong as flags.
+        experiment: usually `session.file`; None for commands that only talk to servers.
+        settings: options by name, as strong as flags.
         """
         from hera_k8s_utils.container.container import build_container
 

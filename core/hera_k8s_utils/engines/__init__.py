@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hera_k8s_utils._public import names_of
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.engines.pod_logs import by_creation, log_of_pod, started_pods, stream_logs, tolerant
+    from hera_k8s_utils.engines.pod_logs import by_creation, log_of_pod, skip_missing, started_pods, stream_logs
     from hera_k8s_utils.engines.pump import Pump
     from hera_k8s_utils.engines.reconnecting import (
         PERMANENT,
@@ -40,7 +40,7 @@ __getattr__ = names_of(
             "is_permanent",
         ],
         "pump": ["Pump"],
-        "pod_logs": ["by_creation", "log_of_pod", "started_pods", "stream_logs", "tolerant"],
+        "pod_logs": ["by_creation", "log_of_pod", "started_pods", "stream_logs", "skip_missing"],
         "submission": ["CONFIRMING", "SETTLED", "SubmissionTarget", "dry_run_result", "spread", "submit_once", "taken"],
     },
 )
@@ -59,10 +59,10 @@ __all__ = [
     "dry_run_result",
     "is_permanent",
     "log_of_pod",
+    "skip_missing",
     "spread",
     "started_pods",
     "stream_logs",
     "submit_once",
     "taken",
-    "tolerant",
 ]

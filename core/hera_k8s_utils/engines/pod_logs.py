@@ -37,7 +37,7 @@ def log_of_pod(kubernetes: Kubernetes, pod: str, *, follow: bool, container: str
         yield LogLine(pod, legible, None if legible == text else raw)
 
 
-def tolerant(lines: Iterator[LogLine]) -> Iterator[LogLine]:
+def skip_missing(lines: Iterator[LogLine]) -> Iterator[LogLine]:
     """The lines; none when the pod has not begun (400) or is gone (404)."""
     try:
         yield from lines
@@ -101,7 +101,7 @@ class LogMultiplexer:
         failure: BaseException | None = None
         while (pod := self._pods.get()) is not None and not self._pump.stopped:
             try:
-                for line in tolerant(self._read_log(pod)):
+                for line in skip_missing(self._read_log(pod)):
                     if not self._pump.put(line):
                         return
             except BaseException as error:  # the other pods' logs are still wanted

@@ -75,7 +75,7 @@ class StreamAttempt:
     @property
     def lasted(self) -> bool:
         """Whether the stream lived long enough to count as successful, even if it brought nothing."""
-        return time.monotonic() - self._began >= self._policy.healthy
+        return time.monotonic() - self._began >= self._policy.reset_after
 
     @property
     def succeeded(self) -> bool:

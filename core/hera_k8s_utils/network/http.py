@@ -108,13 +108,16 @@ class _RequestSpec:
 class HttpClient:
     """A client of one server; safe to share between threads; makes no request until it is asked for one.
 
-    url: the server's address; a base path is kept. shown_url: the same without secrets, for messages.
+    url: the server's address; a base path is kept.
+    shown_url: the same without secrets, for messages.
     settings: time limits, retries, CA file.
     token: gives the bearer token for each request; none is sent when it gives "".
-    renew: called once when a server answers 401; the request is then repeated with what `token` gives. Raises
+    renew: called once when a server answers 401; the request is then repeated with what `token` gives. It raises
         `NotApplicable` or another `HeraK8sError` when there is no other token.
-    verify: False leaves certificates unverified. ca_file: beats the settings' one.
-    proxy: beats the environment's; "" means none. hints: what to type for a kind of trouble, instead of the general.
+    verify: False leaves certificates unverified.
+    ca_file: beats the settings' one.
+    proxy: beats the environment's; "" means none.
+    hints: what to type for a kind of trouble, instead of the general.
     is_own: whether the JSON body of an error is the server's own, and not a gateway's; without it none is known to be,
         and no refusal is taken for `conclusive`.
 
@@ -192,9 +195,13 @@ class HttpClient:
     ) -> HttpResponse:
         """One request below the server's address; raises `PlatformError` on anything but success.
 
-        path: quoted where need be. json: a body to send as JSON. timeout: seconds for the whole answer, repetitions
-        included and waits between them not, instead of the settings'. repeat: False for a PUT or DELETE that would do
-        something else when done twice. An answer is at most `LARGEST_ANSWER` bytes, also when it is decompressed.
+        path: quoted where need be.
+        json: a body to send as JSON.
+        timeout: seconds for the whole answer, repetitions included and waits between them not, instead of the
+            settings'.
+        repeat: False for a PUT or DELETE that would do something else when done twice.
+
+        An answer is at most `LARGEST_ANSWER` bytes, also when it is decompressed.
         """
         wait = self._settings.http_timeout if timeout is None else timeout
         sending = _RequestSpec(method, path, wait, repeat=repeat)

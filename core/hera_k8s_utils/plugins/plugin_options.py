@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hera_k8s_utils.config.declared import UnavailablePlugin
 from hera_k8s_utils.config.options import SettingsOwner, specs_of
-from hera_k8s_utils.plugins.manager import RECORDS, PluginInfo, PluginManager, is_own
+from hera_k8s_utils.plugins.manager import RECORDS, PluginInfo, PluginManager, is_builtin
 
 if TYPE_CHECKING:
     from hera_k8s_utils.experiment.model import Experiment
@@ -54,14 +54,14 @@ def unloaded_plugins(plugins: PluginManager) -> list[UnavailablePlugin]:
     options are recognised by the plugin's prefix.
     """
     return [
-        UnavailablePlugin(info.blame, info.name, info.state, _names_of(info))
+        UnavailablePlugin(info.display_name, info.name, info.state, _names_of(info))
         for info in plugins.listing()
         if info.state in ("disabled", "broken", "refused")
     ]
 
 
 def _names_of(info: PluginInfo) -> frozenset[str]:
-    if info.state != "disabled" or not is_own(info.distribution):
+    if info.state != "disabled" or not is_builtin(info.distribution):
         return frozenset()
     try:
         module = importlib.import_module(info.module)

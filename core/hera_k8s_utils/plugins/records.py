@@ -1,4 +1,4 @@
-"""What plugins declare: frozen records of functions, which the core calls in its own order and under its own clock."""
+"""The records that hooks return: frozen declarations, whose functions the core calls."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ R = TypeVar("R", bound="Requirement")
 class CredentialProvider:
     """One way to a credential for one platform.
 
+    name: as in `--credentials PLATFORM=NAME`.
     target: name of the platform that the credential opens.
     load: (settings, context) -> Credential. Raises `NotApplicable` with the reason when it has nothing to offer,
         any other `HeraK8sError` when it should have worked and did not. Called again to renew.
     priority: among providers that were found rather than asked for, the highest is tried first.
-    settings: its options; a field declared with `option(..., selects=True)` that the user sets asks for this provider.
+    settings: its options, an `@option` class; a field declared with `option(..., selects=True)` that the user sets asks
+        for this provider.
     """
 
     name: str
@@ -76,7 +78,7 @@ class Platform:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceChecker(Generic[R]):
-    """Says whether one kind of resource is there and fit for use.
+    """Checks whether a resource of one kind exists and is fit for use.
 
     kind: the resource's kind, `PersistentVolumeClaim`; the name of the checker.
     requirement: the type that an experiment writes to ask for it.
@@ -86,6 +88,7 @@ class ResourceChecker(Generic[R]):
     provision: (settings, context, wanted) -> the object to create when it is missing, or None when the requirement
         does not say enough to make one. Makes no request.
     locate: (settings, context, wanted) -> where on this machine its contents lie, or None.
+    settings: its options; None without any.
     """
 
     kind: str
@@ -119,7 +122,7 @@ class Engine(Protocol):
         """What the tasks printed."""
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
-        """Let exit handlers run (stop) or not (terminate). Raises `RunOver` for a run that has ended already."""
+        """End a run; its exit handlers run unless `terminate`. Raises `RunAlreadyFinished` for one that has ended."""
 
     def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
         """The runs on the server that carry the labels."""
@@ -132,10 +135,12 @@ class Engine(Protocol):
 class ExecutionEngine:
     """A way to run manifests.
 
+    name: as in `--engine NAME`.
     open: (settings, context) -> Engine; makes no request by itself.
     runs: kinds of object that it takes, such as `Workflow`.
     platforms: names of the platforms that it talks to, the one it submits through first.
     priority: the highest that takes the manifest's kind is used, unless `--engine` names one.
+    settings: its options; None without any.
     """
 
     name: str
@@ -154,11 +159,12 @@ class Command:
     """A command of `hera-k8s`.
 
     name: one or more words: `run`, `arkouda exporter deploy`.
-    run: takes a `Session` (`hera_k8s_cli.commands`), returns the exit code.
+    run: (session) -> exit code; the argument is a `hera_k8s_utils.Session`.
     summary: one line for the list of commands.
     example: a line or two that can be typed.
     arguments: adds the command's own positionals and flags to its parser.
-    configures: whether the options of all plugins are its flags too (they are, for whatever talks to a server).
+    configures: whether the options of all plugins are its flags too; True for commands that talk to a server.
+    settings: its own options; None without any.
     """
 
     name: str
@@ -172,8 +178,9 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What a platform team settles for its users.
+    """Defaults and requirements that a platform team sets for its users.
 
+    name: of the site.
     defaults: values of options by name; below configuration files, above built-in defaults.
     requires: what every experiment here needs.
     amend: (manifest, context) -> manifest; may return a changed copy. Runs offline.
@@ -185,13 +192,16 @@ class Site:
     amend: Callable[[Manifest, Context], Manifest] | None = None
 
 
-# --- requests of other libraries -------------------------------------------------------------------------------
+# --- events ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class LifecycleEvent:
-    """Something that happened in the life of a run: `built`, `checked`, `provisioned`, `submitted`, `updated`,
-    `finished`; `data` is plain and holds no secret."""
+    """A step in the life of a run.
+
+    name: `built`, `checked`, `provisioned`, `submitted`, `updated` or `finished`.
+    data: plain values without secrets.
+    """
 
     name: str
     data: Mapping[str, Any] = field(default_factory=dict)

@@ -24,8 +24,11 @@ class PathEncoder(Protocol):
 class LayoutStrategy:
     """A way of naming directories after points.
 
-    build: (settings, inputs, argument) -> Naming; `argument` is what follows the colon in `template:{seed}/{rate}`.
-    sidecar: paths do not say the whole point by themselves, so each holds a `point.json`.
+    name: as in `--layout NAME`.
+    build: (settings, inputs, argument) -> PathEncoder; the argument is what follows the colon in
+        `template:{seed}/{rate}`.
+    sidecar: paths do not hold the whole point, so each directory gets a `point.json`.
+    settings: its options, an `@option` class; None without any.
     """
 
     name: str

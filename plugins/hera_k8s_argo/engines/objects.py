@@ -49,7 +49,7 @@ _PAGE: Final = 50
 class KubernetesEngine:
     """Runs workflows by creating Workflow objects.
 
-    instance: of the controller, where there are several. confirming: seconds, as in `Desk`.
+    instance: of the controller, where there are several. confirming: seconds, as in `SubmissionTarget`.
     """
 
     kubernetes: Kubernetes
@@ -59,14 +59,14 @@ class KubernetesEngine:
 
     def submit(self, built: BuiltExperiment) -> Submission:
         """Exactly once; raises `SubmitError`."""
-        desk = SubmissionTarget(
+        target = SubmissionTarget(
             self.kubernetes.namespace,
             create=partial(self.kubernetes.create, API, WORKFLOWS),
             read=self._read,
-            pause=self.patience.pause,
+            sleep=self.patience.sleep,
             confirming=self.confirming,
         )
-        return submit_once(self._prepared(built), desk)
+        return submit_once(self._prepared(built), target)
 
     def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
         """Let the API server admit it without keeping it; the controller's own rules are tried only when it runs."""
@@ -86,7 +86,7 @@ class KubernetesEngine:
         return logs_of_workflow(self.kubernetes, name)
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
-        """Let exit handlers run (stop) or not (terminate); raises `RunOver` for a workflow that has ended."""
+        """Stop with exit handlers, or terminate without; raises `RunAlreadyFinished` for a workflow that has ended."""
         require_going_on(name, self._read(name))  # the API server would change one that is over
         body = {"spec": {"shutdown": "Terminate" if terminate else "Stop"}}
         try:

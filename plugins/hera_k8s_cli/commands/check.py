@@ -38,9 +38,9 @@ def run(session: Session) -> int:
     strict = session.arguments.strict
     with session.container(session.file) as container:
         built = container.experiment()
-        container.plugins().tell("built", workflow=built.name, experiment=built.experiment.name)
+        container.plugins().notify("built", workflow=built.name, experiment=built.experiment.name)
         report = with_typed_hints(_report(container, console, patience, strict=strict), session, container)
-        container.plugins().tell("checked", **report.to_json())
+        container.plugins().notify("checked", **report.to_json())
         failed = bool(report.failures(strict=strict))
         if console.json:
             console.document(

@@ -116,12 +116,12 @@ def see_through(
         return _gave_up(target, console, timeout or 0.0)
     if not ended.update.finished:
         raise HeraK8sError(f"the news of {target.name} ended before it did", hint=follower.come_back)
-    points = int(target.record.about.get("points", 0)) if target.record else 0
+    points = int(target.record.metadata.get("points", 0)) if target.record else 0
     seconds = elapsed_seconds(ended.update, time.monotonic() - began)
     outcome = summarize(target.name, ended.update, tally, points=points, seconds=seconds)
     if target.record is not None:
         target.record.ended(outcome.to_json())
-    container.plugins().tell("finished", **outcome.to_json())
+    container.plugins().notify("finished", **outcome.to_json())
     if console.json:
         console.record({"event": "finished", **outcome.to_json(), **_where(target)})
     show(outcome, target, console)
@@ -152,7 +152,11 @@ def _gave_up(target: RunHandle, console: Console, seconds: float) -> int:
 def _where(target: RunHandle) -> dict[str, object]:
     if target.record is None:
         return {}
-    return {"run": target.record.id, "record": str(target.record.path), "results": target.record.about.get("results")}
+    return {
+        "run": target.record.id,
+        "record": str(target.record.path),
+        "results": target.record.metadata.get("results"),
+    }
 
 
 def _explainer(container: ExperimentContainer) -> Callable[[str], str]:
@@ -185,7 +189,7 @@ def _observer(
     last: list[tuple[float, str]] = []
 
     def observe(update: RunUpdate) -> None:
-        container.plugins().tell("updated", workflow=target.name, phase=update.phase, tasks=tally.to_json())
+        container.plugins().notify("updated", workflow=target.name, phase=update.phase, tasks=tally.to_json())
         now = time.monotonic()
         if not console.json or (last and update.phase == last[-1][1] and now - last[-1][0] < _PAUSE):
             return

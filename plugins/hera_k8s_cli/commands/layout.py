@@ -47,7 +47,7 @@ def _for_programs(container: ExperimentContainer, console: Console) -> None:
     from hera_k8s_utils.experiment.model import requirement_fields
 
     layout, inputs = container.layout(), container.inputs()
-    proof = layout.prove()
+    proof = layout.verify()
     console.document(
         {
             "experiment": container.described().name,
@@ -93,7 +93,7 @@ def _show_paths(container: ExperimentContainer, console: Console) -> None:
     if len(layout.inputs) > _MOST_POINTS:
         console.result(f"  (the tree shows the first {_MOST_POINTS} points)")
     console.result()
-    detail = layout.prove().detail.replace(container.run_id(), _shown_run(container))
+    detail = layout.verify().detail.replace(container.run_id(), _shown_run(container))
     console.result(Span(console.out.signs.passed, "good"), f" {detail}")
 
 

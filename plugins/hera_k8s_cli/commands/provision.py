@@ -37,7 +37,7 @@ def run(session: Session) -> int:
         if console.json:
             steps = [step.to_json() for step in planned.steps]
             console.document({"namespace": planned.namespace, "done": [s.name for s in done], "steps": steps})
-        return ChecksFailed.exit_code if planned.impossible else 0
+        return ChecksFailed.exit_code if planned.blocked else 0
 
 
 def _show(planned: Plan, container: ExperimentContainer, console: Console) -> None:
@@ -64,7 +64,7 @@ def _create(planned: Plan, session: Session, container: ExperimentContainer, con
     from hera_k8s_utils.checks.provisioning import apply, auto_provisions
     from hera_k8s_utils.formatting import pluralize
 
-    todo = len(planned.todo)
+    todo = len(planned.changes)
     if not todo:
         console.say("nothing to create")
         return []
@@ -76,7 +76,7 @@ def _create(planned: Plan, session: Session, container: ExperimentContainer, con
         console.say("nothing was created")
         return []
     done = apply(planned, container.context())
-    container.plugins().tell("provisioned", steps=[step.to_json() for step in done])
+    container.plugins().notify("provisioned", steps=[step.to_json() for step in done])
     console.passed(f"created {', '.join(step.title for step in done)} in {planned.namespace}")
     return done
 

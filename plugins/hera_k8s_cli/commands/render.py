@@ -26,7 +26,7 @@ def run(session: Session) -> int:
     with session.container(session.file) as container:
         manifest = container.manifest()
         if container.inputs().names:
-            container.layout().prove()  # what would overwrite itself is not written for another program to submit
+            container.layout().verify()  # what would overwrite itself is not written for another program to submit
         as_json = console.json or session.arguments.format == "json"
         text = manifest.to_json(indent=2) + "\n" if as_json else manifest.to_yaml()
         console.raw(text)

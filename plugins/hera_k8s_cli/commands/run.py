@@ -49,7 +49,7 @@ def run(session: Session) -> int:
     with session.container(session.file) as container:
         try:
             built = container.experiment()
-            container.plugins().tell("built", workflow=built.name, experiment=built.experiment.name)
+            container.plugins().notify("built", workflow=built.name, experiment=built.experiment.name)
             if session.arguments.dry_run:
                 return dry_run(built, container, console)
             report = _checked(session, container, console)
@@ -75,7 +75,7 @@ def _checked(session: Session, container: ExperimentContainer, console: Console)
     report = with_typed_hints(container.report(), session, container)
     strict = session.arguments.strict
     failures = report.failures(strict=strict)
-    container.plugins().tell("checked", **report.to_json())
+    container.plugins().notify("checked", **report.to_json())
     if console.json:
         console.record({"event": "checked", "passed": not failures, **report.to_json()})
     if failures:
@@ -106,7 +106,7 @@ def _provision(session: Session, container: ExperimentContainer, console: Consol
         return  # the checks will say what is wrong with the server
     if not done:
         return
-    container.plugins().tell("provisioned", steps=[step.to_json() for step in done])
+    container.plugins().notify("provisioned", steps=[step.to_json() for step in done])
     if console.json:
         console.record({"event": "provisioned", "steps": [step.to_json() for step in done]})
     else:
@@ -228,7 +228,7 @@ def _after(
         "run": target.record.id,
         "record": str(target.record.path),
     }
-    container.plugins().tell("submitted", **data)
+    container.plugins().notify("submitted", **data)
     if console.json:
         console.record({"event": "submitted", **data})
     url = f"   {data['url']}" if data["url"] else ""

@@ -52,13 +52,13 @@ def run(session: Session) -> int:
 def _recorded(session: Session, experiment: str, limit: int) -> list[Json]:
     from hera_k8s_cli.runs.selection import runs_of
 
-    records = (r for r in runs_of(session).all() if not experiment or r.about.get("experiment") == experiment)
+    records = (r for r in runs_of(session).all() if not experiment or r.metadata.get("experiment") == experiment)
     return [row_of(record) for _, record in zip(range(limit), records, strict=False)]
 
 
 def row_of(record: RunRecord) -> Json:
     """A record as a listing shows it."""
-    about, outcome = record.about, record.outcome or {}
+    about, outcome = record.metadata, record.outcome or {}
     return {
         "run": record.id,
         "workflow": record.name,

@@ -177,7 +177,7 @@ def result_locations(target: RunHandle) -> list[str]:
     if target.record is None:
         return []
     lines = []
-    results: Mapping[str, Any] = target.record.about.get("results") or {}
+    results: Mapping[str, Any] = target.record.metadata.get("results") or {}
     if results.get("path"):
         lines.append(f"  results  {results.get('title', '')}: {results['path']}")
     if results.get("local"):

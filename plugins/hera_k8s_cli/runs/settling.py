@@ -219,7 +219,7 @@ def require_same_run(target: RunHandle, engine: Engine) -> None:
 
 
 def _digest(record: RunRecord) -> str:
-    return str(record.about.get("digest") or "")[:40]
+    return str(record.metadata.get("digest") or "")[:40]
 
 
 def _is_same(found: RunSummary, record: RunRecord) -> bool:
@@ -231,7 +231,7 @@ def _require_same(found: RunSummary, record: RunRecord, container: ExperimentCon
         return
     kind = (record.read("manifest") or {}).get("kind")  # it may be damaged
     word = "Job" if kind in (JOB, LIST) else "workflow"
-    raise taken(record.name, container.context().namespace, found.labels, word=word, of_run=True)
+    raise taken(record.name, container.context().namespace, found.labels, noun=word, of_run=True)
 
 
 def _keep(found: RunSummary, record: RunRecord, container: ExperimentContainer) -> None:

@@ -354,7 +354,7 @@ def report_summary(report: Report) -> str:
 
 def report_brief(report: Report) -> str:
     """What is said of a report that lets a run go on: `9 checks in 0.3 s   argo.univ.example, as jdoe`."""
-    where = f"   {describe_platform(report.head[0])}" if report.head else ""
+    where = f"   {describe_platform(report.identities[0])}" if report.identities else ""
     return f"{pluralize(len(report.rows), 'check')} in {format_duration(report.seconds)}{where}"
 
 
@@ -363,7 +363,7 @@ def identity_lines(
 ) -> list[tuple[str, str, str]]:
     """The head of a report: the experiment, then as whom and where on each platform, and how that was found."""
     lines = [(built.experiment.name, built.inputs.describe(), built.source)]
-    for line in head if head is not None else (report.head if report else ()):
+    for line in head if head is not None else (report.identities if report else ()):
         lines.append((line.get("platform", ""), describe_platform(line), line.get("source", "")))
     return lines
 

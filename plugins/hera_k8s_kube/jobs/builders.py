@@ -25,7 +25,7 @@ from hera_k8s_utils.labels import POINT_ANNOTATION, POINTS_LABEL, TASK_LABEL
 from hera_k8s_utils.sweep import dns_name
 
 Work = Callable[..., Any] | str
-"""What a task does: a Python function, sent as it is written, or a text for the shell."""
+"""What a task does: a Python function, whose source is sent, or a shell script."""
 
 _AS_JSON: Final = (int, float, bool, type(None))
 """Types whose texts are JSON; texts and dates are given as texts."""
@@ -44,11 +44,15 @@ def plain_job(
 ) -> Json:
     """A Job that does one task, such as one point of a sweep.
 
-    work: a function, which is called with the point and the arguments by name, or a text for `sh`, to which these are
-        variables. A function brings its own imports; it is sent as text, so that nothing around it is there.
-    name: of the task; the function's own if it is left out. arguments: values, or functions of the point such as
-        `layout.path`. retries: further tries after the first. deadline: seconds for all tries together.
-    container: further fields of the container, such as `resources`; `env` is added to what the task is given.
+    environment: the experiment's environment.
+    work: a function, called with the point and the arguments by name, or a script for `sh`, which gets them as
+        variables. Only the function's source is sent: it must import what it needs, and cannot use outer names.
+    name: name of the task; default: the function's name.
+    point: the point; default: none.
+    arguments: name -> value, or function of the point such as `layout.path`; default: none.
+    retries: further attempts after the first; default 0.
+    deadline: seconds for all attempts together; default: no limit.
+    container: further fields of the container, such as `resources`; `env` is added to the arguments.
     """
     _refuse_command(container)
     task = _task(name, work)
@@ -81,20 +85,22 @@ def indexed_job(
     deadline: float | None = None,
     **container: Any,
 ) -> list[Json]:
-    """One Job for all points, up to 100,000, and the config maps in which each of its indexes finds its point.
+    """One indexed Job for all points (at most 100,000), and the config maps with the arguments of its indexes.
 
         def workflow(environment, inputs, layout):
             return indexed_job(environment, inputs, simulate, arguments={"output": layout.path}, parallelism=50)
 
-    parallelism: how many run at once; by default as many as the cluster lets. A point that fails `retries` times more
-    than once stops no other (`backoffLimitPerIndex`, Kubernetes 1.29). The other parameters are those of `plain_job`.
+    parallelism: maximum number of concurrent pods; default: as many as the cluster admits.
+
+    A point that fails after all its retries does not stop the others (`backoffLimitPerIndex`, Kubernetes 1.29). The
+    other parameters are those of `plain_job`.
     """
     _refuse_command(container)
     task = _task(name, work)
     maps, types = point_maps(task, task, inputs, arguments or {})
     volume, mount = volume_of(maps)
-    ours = {"env": [{"name": VARIABLE, "value": DIRECTORY}], "volumeMounts": [mount]}
-    merged = {field: [*values, *(container.get(field) or ())] for field, values in ours.items()}
+    own = {"env": [{"name": VARIABLE, "value": DIRECTORY}], "volumeMounts": [mount]}
+    merged = {field: [*values, *(container.get(field) or ())] for field, values in own.items()}
     spec = environment.pod(command=_indexed_command(work, types, arguments or ()), **{**container, **merged})
     spec["volumes"] = [*spec.get("volumes", ()), volume]
     fields = {

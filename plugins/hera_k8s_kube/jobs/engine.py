@@ -55,7 +55,7 @@ class JobsEngine:
     # --- before ------------------------------------------------------------------------------------------------
 
     def submit(self, built: BuiltExperiment) -> Submission:
-        """Each object exactly once, the config maps first; raises `SubmitError`. Interrupted, the same run goes on."""
+        """Submit each object exactly once, config maps first; raises `SubmitError`. Repeat it to complete the run."""
         objects = self._prepared(built)
         maps = [each for each in objects if each["kind"] != JOB]
         wanted = [each for each in objects if each["kind"] == JOB]
@@ -109,15 +109,15 @@ class JobsEngine:
             there.append(found)
             return found
 
-        desk = SubmissionTarget(
+        target = SubmissionTarget(
             self.jobs.namespace,
             create=partial(kubernetes.create, "v1", "configmaps"),
             read=read,
-            pause=self.jobs.patience.pause,
-            word="config map",
+            sleep=self.jobs.patience.sleep,
+            noun="config map",
             confirming=self.jobs.confirming,
         )
-        if submit_once(wanted, desk).existed:
+        if submit_once(wanted, target).existed:
             self._detach(there[-1], run)
 
     def _detach(self, found: Json, run: str) -> None:
@@ -193,7 +193,7 @@ class JobsEngine:
                 for later in state.take_pod(SeenPod.of(pod)):
                     nodes.update({node.id: node for node in later.nodes})
         except PlatformError as error:
-            log.info("the pods of %s cannot be looked at: %s", name, error)
+            log.info("the pods of %s cannot be read: %s", name, error)
         return RunUpdate(
             phase=update.phase,
             message=update.message,
@@ -214,9 +214,9 @@ class JobsEngine:
         return self.jobs.logs_of(name, self.jobs.pods_with(_of_pods(name, alone=_is_alone(there, name))))
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
-        """End the Jobs that go on: they fail, and stay to be looked at. terminate: they are deleted.
+        """Stop the running Jobs: they fail, and their objects stay. terminate: delete them instead.
 
-        Raises `RunOver` for a run that has ended.
+        Raises `RunAlreadyFinished` for a run that has ended.
         """
         there = self._jobs(name)
         going = [job for job in there if not job.over]

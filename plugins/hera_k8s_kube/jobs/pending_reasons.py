@@ -10,7 +10,7 @@ from hera_k8s_utils import ErrorKind, Json, Kubernetes, PlatformError
 
 _OVER: Final = ("Succeeded", "Failed")
 _MOST_PODS: Final = 20
-"""Pods that are looked at for a reason: those of one Job mostly wait for the same thing."""
+"""Pods that are examined for a reason: those of one Job mostly wait for the same thing."""
 
 
 def why_pods_wait(kubernetes: Kubernetes, job: str, pods: Iterable[Json]) -> str:

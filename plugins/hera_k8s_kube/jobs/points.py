@@ -30,11 +30,11 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _QUOTING: Final = frozenset("'\"\\")
 
 Argument = Callable[[Point], Any] | Any
-"""What a task is given besides its point: a value, or a function of the point such as `layout.path`."""
+"""An argument of a task besides its point: a value, or a function of the point such as `layout.path`."""
 
 
 def values_of(point: Point, arguments: Mapping[str, Argument]) -> dict[str, Any]:
-    """What one task is given: its point, and what the arguments come to for it."""
+    """The arguments of one task: its point, and the values of the other arguments for it."""
     given = dict(zip(point.names, point.values_tuple, strict=True))
     for name, value in arguments.items():
         if name in given:
@@ -44,7 +44,7 @@ def values_of(point: Point, arguments: Mapping[str, Argument]) -> dict[str, Any]
 
 
 def texts_of(values: Mapping[str, Any]) -> dict[str, str]:
-    """What one task is given, as texts. Raises `BuildError` for names and texts that no task can be given."""
+    """The arguments of one task as strings. Raises `BuildError` for names and values that cannot be passed."""
     return {_named(name): _text(name, value) for name, value in values.items()}
 
 
@@ -157,7 +157,7 @@ def lines_of(maps: Iterable[Json]) -> list[str]:
 
 
 def parsed(line: str) -> dict[str, str]:
-    """What a line gives; nothing for one that is none of ours."""
+    """The arguments on a line; none when it is not one of these lines."""
     try:
         words = line.split() if _QUOTING.isdisjoint(line) else shlex.split(line)  # the latter takes ten times as long
     except ValueError:
@@ -166,7 +166,7 @@ def parsed(line: str) -> dict[str, str]:
 
 
 def of_annotation(text: str) -> dict[str, str]:
-    """What the annotation of a Job says that it was given."""
+    """The arguments in the annotation of a Job."""
     try:
         found = parse_json(text) if text else {}
     except ValueError:

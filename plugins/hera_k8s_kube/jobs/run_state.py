@@ -24,7 +24,7 @@ _ON_THEIR_WAY: Final = timedelta(minutes=10)
 
 Point = Mapping[str, str]
 FindPoint = Callable[[Job, int | None], Point]
-"""A Job, and an index of it -> the texts that this task was given; empty where that cannot be told."""
+"""A Job and one of its indexes -> the arguments of this task; empty where they are unknown."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class SeenPod:
 
 
 def _why_waiting(pod: Json, phase: str) -> str:
-    told = describe_wait(pod) if phase == PENDING else ""
-    return "" if told.startswith("ContainersNotReady") else told
+    reason = describe_wait(pod) if phase == PENDING else ""
+    return "" if reason.startswith("ContainersNotReady") else reason
 
 
 def _why_failed(status: Mapping[str, Any], ends: Iterable[Json]) -> str:
@@ -103,15 +103,15 @@ class _Totals:
         self.stopped += sign * (phase == FAILED and STOPPED_ANNOTATION in job.annotations)
         self.done += sign * (len(job.completed_indexes) if job.indexed else phase == SUCCEEDED)
         self.wanted += sign * ((job.completions or 0) if job.indexed else 1)
-        told = job.annotations.get(JOB_COUNT_ANNOTATION, "")
-        self.announced = max(self.announced, int(told) if told.isdecimal() else 0)
+        count = job.annotations.get(JOB_COUNT_ANNOTATION, "")
+        self.announced = max(self.announced, int(count) if count.isdecimal() else 0)
         self.started = min(filter(None, (self.started, job.started_at)), default="")
         self.finished = max(self.finished, job.finished_at)
 
 
 @dataclass
 class RunState:
-    """What was heard so far of the Jobs of one run and their pods.
+    """The state of one run's Jobs and pods, from the events so far.
 
     find_point: what a task was given. alone: the run is one Job, whether or not it carries a run's labels.
     complete: how many Jobs it has where no further one will come; None while it may be that not all were created yet.
@@ -126,10 +126,10 @@ class RunState:
     _totals: _Totals = field(default_factory=lambda: _Totals())
     _pods: dict[tuple[str, int | None], dict[str, SeenPod]] = field(default_factory=dict)
     _reasons: dict[str, str] = field(default_factory=dict)
-    _told: dict[str, NodeState] = field(default_factory=dict)
+    _reported: dict[str, NodeState] = field(default_factory=dict)
     _summary: tuple[Any, ...] = ()
 
-    # --- what is heard -----------------------------------------------------------------------------------------
+    # --- events ------------------------------------------------------------------------------------------------
 
     def take_job(self, job: Job, *, deleted: bool = False) -> Iterator[RunUpdate]:
         """A Job that came, changed or went."""
@@ -181,15 +181,17 @@ class RunState:
             yield self._node(job, index)
 
     def _settled(self, job: Job) -> set[int]:
-        """The indexes whose end was told."""
-        told = ((index, self._told.get(_id(job, index))) for index in job.completed_indexes | job.failed_indexes)
-        return {index for index, node in told if node is not None and node.phase in (SUCCEEDED, FAILED)}
+        """The indexes whose end was reported."""
+        reported = (
+            (index, self._reported.get(_id(job, index))) for index in job.completed_indexes | job.failed_indexes
+        )
+        return {index for index, node in reported if node is not None and node.phase in (SUCCEEDED, FAILED)}
 
     def _news(self, nodes: Iterable[NodeState]) -> Iterator[RunUpdate]:
         changed = []
         for node in nodes:
-            if self._told.get(node.id) != node:
-                self._told[node.id] = node
+            if self._reported.get(node.id) != node:
+                self._reported[node.id] = node
                 changed.append(node)
         summary = self._summarised()
         if changed or summary != self._summary:

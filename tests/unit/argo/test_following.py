@@ -128,7 +128,7 @@ def test_silence_is_taken_for_a_dead_stream(peer: ArgoPeer) -> None:
         return (("MODIFIED", json.loads(line)) for line in client.stream(EVENTS, silence=0.2))
 
     source = Source(read=lambda name: client.get(HELLO).json(), watch=watch)
-    updates = list(follow(source, "hello", RetryPolicy(healthy=0, pause=lambda seconds: None)))
+    updates = list(follow(source, "hello", RetryPolicy(reset_after=0, sleep=lambda seconds: None)))
     assert phases(updates) == ["Running", "Succeeded"]
 
 

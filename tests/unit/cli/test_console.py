@@ -42,7 +42,7 @@ REPORT = Report(
         Row(WORKFLOW, "names", ok("2 templates")),
     ],
     seconds=0.31,
-    head=[
+    identities=[
         {
             "platform": "kubernetes",
             "server": "https://rancher.univ.example",
@@ -162,7 +162,7 @@ def test_long_details_wrap_below_themselves_on_a_terminal(monkeypatch: pytest.Mo
 
 
 def test_the_head_says_as_whom_and_where() -> None:
-    assert describe_platform(REPORT.head[0]) == "rancher.univ.example, namespace vcity, as u-x7k2"
+    assert describe_platform(REPORT.identities[0]) == "rancher.univ.example, namespace vcity, as u-x7k2"
     assert report_brief(REPORT) == "5 checks in 0.31 s   rancher.univ.example, namespace vcity, as u-x7k2"
 
 

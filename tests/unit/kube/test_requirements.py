@@ -300,7 +300,7 @@ def test_generated_values_are_random_and_long() -> None:
 
 def test_the_old_name_of_a_field_still_works() -> None:
     rules = (Rule("pods/log", ("get",)),)
-    with pytest.warns(DeprecationWarning, match=r"ServiceAccount.may is now ServiceAccount.permissions"):
+    with pytest.warns(DeprecationWarning, match="permissions"):
         account = ServiceAccount("runner", may=rules)  # type: ignore[call-arg]
     assert account == ServiceAccount("runner", permissions=rules)
     with pytest.warns(DeprecationWarning, match="until version 0.3"):

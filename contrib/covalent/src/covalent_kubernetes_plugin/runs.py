@@ -76,7 +76,7 @@ class Run:
             kubernetes.namespace,
             create=partial(kubernetes.create, "v1", "secrets"),
             read=partial(kubernetes.get, "v1", "secrets"),
-            word="Secret",
+            noun="Secret",
         )
         submit_once(secret, desk)
 

@@ -213,9 +213,9 @@ class Driver:
                 if error.trouble not in _PASSING:
                     raise
                 insort(self._waiting, name)
-                self._strain.bear(error)
+                self._strain.record_failure(error)
                 continue
-            self._strain.relieve()
+            self._strain.reset()
             self._resumed.add(name)
             self._going.add(name)
 

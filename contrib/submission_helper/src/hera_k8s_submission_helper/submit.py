@@ -53,7 +53,7 @@ def run(session: Session) -> int:
         return _dry_run(session, settings, batch, wishes, console)
     secret = _secret(session, settings, console)
     with session.container(_experiment(settings, wishes, secret)) as container:
-        if arguments.provision or container.context().platforms.credential("kubernetes").provisions:
+        if arguments.provision or container.context().platforms.credential("kubernetes").auto_provision:
             provision(container)
         if not _passed(container, console):
             return ChecksFailed.exit_code

@@ -160,11 +160,11 @@ def test_a_plugin_that_ends_the_program_is_named(
 def build_all(plugins: PluginManager) -> None:
     with build_container(sweep(), plugins=plugins, environ={}) as container:
         container.manifest()
-        container.layout().prove()
+        container.layout().verify()
 
 
 def test_an_observer_that_ends_the_program_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    acme("event").tell("built")
+    acme("event").notify("built")
     assert "plugin acme failed on the event built" in caplog.text
 
 

@@ -262,7 +262,7 @@ def test_a_workflow_is_looked_for_as_long_as_was_said(peer: ArgoPeer) -> None:
     peer.on("POST", WORKFLOWS, reply(502, ""))
     waited: list[float] = []
     with connected(peer.url, hello(), run_id="r1") as container:
-        engine = ArgoEngine(container.context().argo, "", RetryPolicy(pause=waited.append), confirming=45.0)
+        engine = ArgoEngine(container.context().argo, "", RetryPolicy(sleep=waited.append), confirming=45.0)
         with pytest.raises(SubmissionOutcomeUnknown):
             engine.submit(container.experiment())
     assert sum(waited) == 7.0 + 45.0
@@ -279,7 +279,7 @@ def test_a_workflow_that_arrives_after_the_last_try_is_seen(peer: ArgoPeer) -> N
             peer.keep(peer.asked("POST")[-1])
 
     with connected(peer.url, hello(), run_id="r1") as container:
-        engine = ArgoEngine(container.context().argo, "", RetryPolicy(pause=pause))
+        engine = ArgoEngine(container.context().argo, "", RetryPolicy(sleep=pause))
         assert engine.submit(container.experiment()).existed
 
 
@@ -305,7 +305,7 @@ def test_a_token_that_ends_after_a_lost_answer_leaves_the_outcome_unknown() -> N
 
     wanted = {"metadata": {"name": "hello-r1", "labels": {DIGEST_LABEL: "abc"}}}
     with pytest.raises(SubmissionOutcomeUnknown, match=r"bad gateway.*the token has expired"):
-        submit_once(wanted, SubmissionTarget(NAMESPACE, create=create, read=read, pause=lambda _: None))
+        submit_once(wanted, SubmissionTarget(NAMESPACE, create=create, read=read, sleep=lambda _: None))
 
 
 def test_an_attempt_without_a_credential_does_not_deny_an_earlier_one(hera: CommandLine, peer: ArgoPeer) -> None:

@@ -68,7 +68,7 @@ def find_place(session: Session, *, exporter: bool = False) -> ClusterContext:
     with session.container(None) as container:
         context = container.context()
         try:
-            own = context.platforms.credential("kubernetes").provisions
+            own = context.platforms.credential("kubernetes").auto_provision
             server = context.kubernetes.server if own else ANYWHERE
         except NoCredential:
             server = ANYWHERE

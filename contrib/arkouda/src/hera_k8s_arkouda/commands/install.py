@@ -39,7 +39,7 @@ def run(session: Session) -> int:
         done = []
         if given.dry_run:
             console.say("nothing was done: --dry-run")
-        elif todo and not (given.yes or context.platforms.credential("kubernetes").provisions or _agreed(session)):
+        elif todo and not (given.yes or context.platforms.credential("kubernetes").auto_provision or _agreed(session)):
             console.say("nothing was done")
         else:
             done = carry_out(todo, context, force=given.force)

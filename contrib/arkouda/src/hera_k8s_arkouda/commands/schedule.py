@@ -131,7 +131,7 @@ def _agreed(session: Session, context: Context, console: Console) -> bool:
     if session.arguments.dry_run:
         console.say("nothing was done: --dry-run")
         return False
-    if session.arguments.yes or context.platforms.credential("kubernetes").provisions:
+    if session.arguments.yes or context.platforms.credential("kubernetes").auto_provision:
         return True
     if not console.can_ask:
         raise OptionsError(

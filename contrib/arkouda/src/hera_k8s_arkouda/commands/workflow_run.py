@@ -74,7 +74,7 @@ def check(container: ExperimentContainer, console: Console, *, strict: bool, ins
         names = ", ".join(row.title for row in failures)
         raise ChecksFailed(f"not everything is there in {context.namespace}", found=names, hint="as said above")
     console.remarks(report)
-    console.passed(f"{len(report.rows)} checks{''.join(map(_where, report.head[:1]))}")
+    console.passed(f"{len(report.rows)} checks{''.join(map(_where, report.identities[:1]))}")
 
 
 def _where(line: Mapping[str, str]) -> str:
@@ -183,7 +183,7 @@ def show_pods(pods: Iterable[PodState], console: Console) -> None:
 def _is_own(container: ExperimentContainer) -> bool:
     """Whether the cluster is the user's own, as the sandbox is: what is missing is installed without asking."""
     try:
-        return bool(container.context().platforms.credential("kubernetes").provisions)
+        return bool(container.context().platforms.credential("kubernetes").auto_provision)
     except HeraK8sError:
         return False
 
