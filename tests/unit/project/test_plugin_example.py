@@ -1,4 +1,4 @@
-"""docs/plugins.md begins with a plugin and ends with its tests: they work as they stand where the plugin is installed."""
+"""docs/plugins.md begins with a plugin and ends with its tests: both work as they stand once it is installed."""
 
 from __future__ import annotations
 
