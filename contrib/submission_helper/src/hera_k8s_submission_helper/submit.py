@@ -107,7 +107,7 @@ def _checks_pass(container: Any, console: Console) -> bool:
         if console.json:
             console.record({"event": "checked", "passed": False, **report.to_json()})
         else:
-            console.report(report, talk=True, closing="Nothing was submitted.")
+            console.report(report, stderr=True, closing="Nothing was submitted.")
         return False
     for row in report.rows:
         if row.result.verdict is Verdict.WARNING:

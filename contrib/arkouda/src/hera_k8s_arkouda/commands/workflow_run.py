@@ -69,7 +69,7 @@ def check(container: ExperimentContainer, console: Console, *, strict: bool, ins
     failures = report.failures(strict=strict)
     if failures:
         if not console.json:
-            console.report(report, talk=True, closing="Nothing was submitted.")
+            console.report(report, stderr=True, closing="Nothing was submitted.")
         names = ", ".join(row.title for row in failures)
         raise ChecksFailed(f"requirements are not met in {context.namespace}", found=names, hint="see the report above")
     console.remarks(report)
