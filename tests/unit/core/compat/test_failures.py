@@ -147,7 +147,7 @@ def test_flags_that_scripts_lack_are_keys_of_the_file_in_every_part_of_a_message
     assert "--sandbox" not in str(error)
     cluster.on("POST", REVIEW, reply(401, {"kind": "Status", "code": 401, "message": "Unauthorized"}))
     error = told(lambda: k8s_cluster(arguments(kubernetes=cluster.url)))
-    assert error.hint.endswith("NAME as k8s_context in hera.config takes another identity")
+    assert error.hint.endswith("use another identity: NAME as k8s_context in hera.config")
 
 
 def test_causes_are_told_of_the_cluster_as_well(cluster: FaultServer) -> None:
