@@ -113,7 +113,9 @@ class _Finder(MetaPathFinder):
         path: Sequence[str] | None = None,  # noqa: ARG002 - the interface of finders
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
-        return ModuleSpec(name, _Loader()) if name in _MODULES else None
+        if name not in _MODULES:
+            return None
+        return ModuleSpec(name, _Loader(), is_package=any(other.startswith(f"{name}.") for other in _MODULES))
 
 
 class _Loader(Loader):

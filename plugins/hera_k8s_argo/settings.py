@@ -28,7 +28,10 @@ class ArgoSettings:
         selects_provider=True,
     )
     token_file: Path | None = option(
-        None, help="file with the token; read again when the token is refused", metavar="FILE", selects_provider=True
+        None,
+        help="file that holds the token; read again when the token is refused",
+        metavar="FILE",
+        selects_provider=True,
     )
     anonymous: bool = option(
         False, help="send no token: the server uses its own account (auth mode `server`)", selects_provider=True

@@ -285,7 +285,7 @@ def test_a_server_that_went_away_while_following_takes_nothing_with_it(hera: Com
     assert told.code == 8
     assert "no longer following hello-r1" in told.err
     assert "it goes on" in told.err
-    assert "Reattach: hera-k8s follow r1" in told.lines[-1]
+    assert "hera-k8s follow r1 comes back" in told.lines[-1]
     assert "outcome" not in record("r1")
 
     peer.otherwise = well
