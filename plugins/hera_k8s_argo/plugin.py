@@ -7,16 +7,8 @@ from dataclasses import replace
 
 from hera_k8s_argo import lazy
 from hera_k8s_argo.settings import ArgoSettings
-from hera_k8s_utils import (
-    Command,
-    Context,
-    CredentialProvider,
-    ExecutionEngine,
-    Platform,
-    RequestGuard,
-    WorkloadKind,
-    hookimpl,
-)
+from hera_k8s_utils import Command, Context, CredentialProvider, ExecutionEngine, Platform, RequestGuard, hookimpl
+from hera_k8s_utils.experiment import WorkloadKind
 
 hera_k8s_hook_api = (1, 1)
 

@@ -10,20 +10,8 @@ from typing import Final
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import resolved, used_pods
 from hera_k8s_kube.requirements import PersistentVolumeClaim
-from hera_k8s_utils import (
-    CheckResult,
-    Context,
-    ErrorKind,
-    Json,
-    Manifest,
-    PlatformError,
-    Unresolved,
-    fail,
-    ok,
-    parse_quantity,
-    unknown,
-    warn,
-)
+from hera_k8s_utils import CheckResult, Context, ErrorKind, Json, PlatformError, fail, ok, parse_quantity, unknown, warn
+from hera_k8s_utils.experiment import Manifest, Unresolved
 from hera_k8s_utils.labels import LOCAL_PATH_ANNOTATION
 
 _WRITABLE: Final = frozenset({"ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"})

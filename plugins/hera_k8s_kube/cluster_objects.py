@@ -7,7 +7,8 @@ from typing import Final
 
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.requirements import CustomResourceDefinition, Namespace, StorageClass, WorkflowTemplate
-from hera_k8s_utils import CheckResult, Context, Json, Manifest, Unresolved, fail, join_names, ok, warn
+from hera_k8s_utils import CheckResult, Context, Json, fail, join_names, ok, warn
+from hera_k8s_utils.experiment import Manifest, Unresolved
 
 _ARGO: Final = "argoproj.io/v1alpha1"
 _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"

@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import UsedPod, keyed_uses, resolved, used_pods
 from hera_k8s_kube.requirements import ConfigMap, KeyValueRequirement, Secret
-from hera_k8s_utils import CheckResult, Context, Json, Manifest, Unresolved, fail, join_names, ok
+from hera_k8s_utils import CheckResult, Context, Json, fail, join_names, ok
+from hera_k8s_utils.experiment import Manifest, Unresolved
 from hera_k8s_utils.redaction import register_secrets
 
 Q = TypeVar("Q", ConfigMap, Secret)

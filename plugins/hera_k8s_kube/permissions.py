@@ -8,20 +8,9 @@ from typing import Final
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import used_pods
 from hera_k8s_kube.requirements import Permission, Rule, ServiceAccount
-from hera_k8s_utils import (
-    CheckResult,
-    Context,
-    ErrorKind,
-    Json,
-    Manifest,
-    ObjectReference,
-    PlatformError,
-    Unresolved,
-    fail,
-    ok,
-    unknown,
-)
+from hera_k8s_utils import CheckResult, Context, ErrorKind, Json, PlatformError, fail, ok, unknown
 from hera_k8s_utils.checks import plural
+from hera_k8s_utils.experiment import Manifest, ObjectReference, Unresolved
 
 _REVIEWS: Final = "authorization.k8s.io/v1"
 _VERBS: Final = {

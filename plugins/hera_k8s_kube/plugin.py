@@ -21,15 +21,8 @@ from hera_k8s_kube.requirements import (
     WorkflowTemplate,
 )
 from hera_k8s_kube.settings import AccountTokenSettings, InClusterSettings, KubeSettings
-from hera_k8s_utils import (
-    CredentialProvider,
-    ExecutionEngine,
-    Platform,
-    RequestGuard,
-    ResourceChecker,
-    WorkloadKind,
-    hookimpl,
-)
+from hera_k8s_utils import CredentialProvider, ExecutionEngine, Platform, RequestGuard, ResourceChecker, hookimpl
+from hera_k8s_utils.experiment import WorkloadKind
 
 hera_k8s_hook_api: Final = (1, 1)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from hera_k8s_kube.jobs.manifest import jobs_of
-from hera_k8s_utils import Json, Manifest, Unresolved
+from hera_k8s_utils import Json
+from hera_k8s_utils.experiment import Manifest, Unresolved
 
 _POD_AT: Final[Mapping[str, Sequence[str]]] = {
     "Pod": ("spec",),

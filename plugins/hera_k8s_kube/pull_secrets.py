@@ -10,7 +10,8 @@ from typing import Final
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import resolved, used_pods
 from hera_k8s_kube.requirements import PullSecret
-from hera_k8s_utils import CheckResult, Context, CoreSettings, Json, Manifest, Unresolved, fail, join_names, ok
+from hera_k8s_utils import CheckResult, Context, CoreSettings, Json, fail, join_names, ok
+from hera_k8s_utils.experiment import Manifest, Unresolved
 from hera_k8s_utils.reading import parse_json
 from hera_k8s_utils.redaction import register_secrets
 

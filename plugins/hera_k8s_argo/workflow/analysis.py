@@ -8,15 +8,15 @@ from functools import cached_property
 from hera_k8s_argo.workflow import references
 from hera_k8s_argo.workflow.demand import peak_of
 from hera_k8s_argo.workflow.variables import Resolver, each_template
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.workload import (
+from hera_k8s_utils import Json
+from hera_k8s_utils.experiment import (
     ContainerUse,
     ObjectReference,
     PeakDemand,
     Resolution,
     ResourceAction,
+    WorkloadAnalysis,
 )
-from hera_k8s_utils.experiment.workload_kinds import WorkloadAnalysis
 
 RUNNABLE_KINDS = ("Workflow", "CronWorkflow")
 """Kinds with an entry point of their own; the templates of the others may be called from elsewhere."""

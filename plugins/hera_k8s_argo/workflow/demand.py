@@ -10,10 +10,8 @@ from fractions import Fraction
 from typing import Any, Final
 
 from hera_k8s_argo.workflow.variables import REPEATS, Resolver, as_text, called_name, calls, uses
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.pod_requests import Amount, pod_request, stated_request
-from hera_k8s_utils.experiment.workload import PeakDemand
-from hera_k8s_utils.quantities import parse_quantity
+from hera_k8s_utils import Json, parse_quantity
+from hera_k8s_utils.experiment import Amount, PeakDemand, pod_request, stated_request
 
 _PODS: Final = ("container", "script", "containerSet", "resource", "data")
 """Templates that run as a pod; `http` and `plugin` share one agent, `suspend` needs none."""

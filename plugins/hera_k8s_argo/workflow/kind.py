@@ -7,11 +7,8 @@ from typing import Any
 
 from hera_k8s_argo.workflow.lint import lint_workflow
 from hera_k8s_argo.workflow.plan import planned_tasks, suspend_templates
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.bodies import merge_fields, with_labels, with_name
-from hera_k8s_utils.experiment.workload import RunPlan, Source
-from hera_k8s_utils.experiment.workload_kinds import Workload
-from hera_k8s_utils.results import Finding
+from hera_k8s_utils import Finding, Json
+from hera_k8s_utils.experiment import RunPlan, Source, Workload, merge_fields, with_labels, with_name
 
 
 def script_sources(built: Any) -> dict[str, Source]:

@@ -11,9 +11,9 @@ from hera_k8s_argo.workflow.lint_calls import call_problems
 from hera_k8s_argo.workflow.lint_names import name_problems
 from hera_k8s_argo.workflow.lint_scripts import script_problems
 from hera_k8s_argo.workflow.variables import as_text, calls
-from hera_k8s_utils.experiment.workload import Source
-from hera_k8s_utils.lint.problems import NAMES, findings_of, format_size
-from hera_k8s_utils.results import CheckResult, Finding, fail, warn
+from hera_k8s_utils import CheckResult, Finding, fail, warn
+from hera_k8s_utils.experiment import Source
+from hera_k8s_utils.lint import NAMES, findings_of, format_size
 
 SCRIPTS: Final = "inline scripts"
 SIZE: Final = "size"

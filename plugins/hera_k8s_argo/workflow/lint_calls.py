@@ -10,9 +10,8 @@ from typing import Any, Final
 from hera_k8s_argo.workflow.analysis import RUNNABLE_KINDS, WorkflowAnalysis
 from hera_k8s_argo.workflow.depends import RESULTS, results, sort_tasks, well_formed
 from hera_k8s_argo.workflow.variables import REPEATS, calls, inline_name, tags, uses
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.lint.problems import Problem, lint_error, lint_suggestion, lint_warning
-from hera_k8s_utils.names import nearest
+from hera_k8s_utils import Json, nearest
+from hera_k8s_utils.lint import Problem, lint_error, lint_suggestion, lint_warning
 
 _OF_ITEMS: Final = ("AnySucceeded", "AllFailed")
 _SPECIAL: Final = frozenset((*REPEATS, "templateRef", "inline", "hooks", "onExit"))

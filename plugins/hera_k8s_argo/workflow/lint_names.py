@@ -14,9 +14,8 @@ from typing import Any, Final
 from hera_k8s_argo.workflow.analysis import WorkflowAnalysis
 from hera_k8s_argo.workflow.references import containers
 from hera_k8s_argo.workflow.variables import calls
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.lint.problems import Problem, lint_error, lint_suggestion
-from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
+from hera_k8s_utils import Json, is_dns_label, is_dns_subdomain
+from hera_k8s_utils.lint import Problem, lint_error, lint_suggestion
 
 _FIELD: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}")
 _FIELD_RULE: Final = "letters, digits and dashes, at most 128, a letter or digit first"

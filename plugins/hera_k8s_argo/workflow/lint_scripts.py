@@ -19,10 +19,9 @@ from typing import Any, Final
 
 from hera_k8s_argo.workflow.analysis import WorkflowAnalysis
 from hera_k8s_argo.workflow.variables import as_text
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.workload import Source
-from hera_k8s_utils.lint.problems import Problem, lint_error, lint_warning
-from hera_k8s_utils.lint.python_source import line_of, source_problems
+from hera_k8s_utils import Json
+from hera_k8s_utils.experiment import Source
+from hera_k8s_utils.lint import Problem, line_of, lint_error, lint_warning, source_problems
 from hera_k8s_utils.reading import parse_json
 
 _VARIABLE: Final = re.compile(

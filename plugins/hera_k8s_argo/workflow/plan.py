@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.workload import PlannedTasks
+from hera_k8s_utils import Json
+from hera_k8s_utils.experiment import PlannedTasks
 
 _INNER: Final = ("dag", "steps")
 _TASK_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hera_k8s_argo.workflow.variables import TAG, calls, uses
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.workload import ContainerUse, ObjectReference, ResourceAction
+from hera_k8s_utils import Json
+from hera_k8s_utils.experiment import ContainerUse, ObjectReference, ResourceAction
 from hera_k8s_utils.reading import parse_yaml
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hera_k8s_utils.experiment.schema import CONTAINER, NAMED, Shape, object_error
+from hera_k8s_utils.experiment import CONTAINER, NAMED, Shape, object_error
 
 _ARGUMENTS: Final = {"parameters": NAMED, "artifacts": NAMED}
 _REFERENCE: Final = {"name": str, "template": str}

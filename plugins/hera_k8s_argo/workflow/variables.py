@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from hera_k8s_argo.workflow.depends import Dag
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.workload import UNKNOWN, Resolution
+from hera_k8s_utils import Json
+from hera_k8s_utils.experiment import UNKNOWN, Resolution
 from hera_k8s_utils.reading import parse_json
 
 TAG: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)

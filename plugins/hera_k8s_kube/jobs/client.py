@@ -131,7 +131,7 @@ class Jobs:
 
     def prepared(self, manifest: Json) -> Json:
         """The object that `submit` creates: in this namespace, labelled with its digest."""
-        from hera_k8s_utils import Manifest
+        from hera_k8s_utils.experiment import Manifest
 
         known = Manifest.of(manifest)
         if known.kind != "Job" or not known.name:

@@ -8,12 +8,9 @@ from typing import Any
 
 from hera_k8s_kube.jobs.lint import job_problems
 from hera_k8s_kube.jobs.manifest import demand_of, each_pod, from_client_model, jobs_of, members, task_counts
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.bodies import merge_fields
-from hera_k8s_utils.experiment.workload import PeakDemand, PlannedTasks, RunPlan
-from hera_k8s_utils.experiment.workload_kinds import Workload, WorkloadAnalysis
-from hera_k8s_utils.lint.problems import NAMES, findings_of, format_size
-from hera_k8s_utils.results import Finding
+from hera_k8s_utils import Finding, Json
+from hera_k8s_utils.experiment import PeakDemand, PlannedTasks, RunPlan, Workload, WorkloadAnalysis, merge_fields
+from hera_k8s_utils.lint import NAMES, findings_of, format_size
 
 
 class JobsAnalysis(WorkloadAnalysis):

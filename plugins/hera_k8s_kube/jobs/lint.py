@@ -11,11 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from hera_k8s_kube.jobs import manifest as batch
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.lint.problems import Problem, lint_error, lint_suggestion, lint_warning
-from hera_k8s_utils.lint.python_source import source_problems
-from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
-from hera_k8s_utils.quantities import parse_quantity
+from hera_k8s_utils import Json, is_dns_label, is_dns_subdomain, parse_quantity
+from hera_k8s_utils.lint import Problem, lint_error, lint_suggestion, lint_warning, source_problems
 
 MOST_INDEXES: Final = 100_000
 """Completions of an indexed Job whose pods may all run at once; nothing here asks for more."""

@@ -13,12 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import BuildError, join_names
-from hera_k8s_utils.experiment.pod_requests import Amount, pod_request, stated_request
-from hera_k8s_utils.experiment.workload import PeakDemand
+from hera_k8s_utils import BuildError, Json, join_names, parse_quantity
+from hera_k8s_utils.experiment import Amount, PeakDemand, pod_request, stated_request
 from hera_k8s_utils.labels import JOB_COUNT_ANNOTATION, JOBS_LABEL, TASK_LABEL
-from hera_k8s_utils.quantities import parse_quantity
 
 JOB: Final = "Job"
 LIST: Final = "List"

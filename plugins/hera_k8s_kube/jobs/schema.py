@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hera_k8s_utils.experiment.schema import CONTAINER, METADATA, NAMED, object_error, shape_error
+from hera_k8s_utils.experiment import CONTAINER, METADATA, NAMED, object_error, shape_error
 
 _POD: Final = {
     "restartPolicy": str,

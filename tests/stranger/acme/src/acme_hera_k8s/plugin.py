@@ -51,7 +51,7 @@ def check_quota(settings: Limits, context: Context, wanted: Quota) -> CheckResul
 class Vault:
     prefix: ClassVar[str] = "acme"
     server: str = option("", help="address of the cluster")
-    token_file: str = option("", help="file that the vault's agent keeps a token in", selects_provider=True)
+    token_file: str = option("", help="file that the vault's agent keeps a token in", selects=True)
 
 
 def token_from_vault(settings: Vault, context: Context) -> Credential:
