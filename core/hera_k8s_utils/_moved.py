@@ -80,10 +80,9 @@ class _OldName:
         self._new = new
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        if instance is None:
-            return self
+        found = getattr(owner if instance is None else instance, self._new)
         warnings.warn(_message(self._old, self._new), DeprecationWarning, stacklevel=2)
-        return getattr(instance, self._new)
+        return found
 
 
 def _accept_old_keywords(cls: type, names: Mapping[str, str]) -> None:

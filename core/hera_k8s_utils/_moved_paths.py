@@ -174,7 +174,6 @@ NAMES: Final = {
     "hera_k8s_utils.declarations.CheckResult": "hera_k8s_utils.results.CheckResult",
     "hera_k8s_utils.declarations.Credential": "hera_k8s_utils.plugins.credentials.Credential",
     "hera_k8s_utils.declarations.Finding": "hera_k8s_utils.results.Finding",
-    "hera_k8s_utils.declarations.Json": "hera_k8s_utils._types.Json",
     "hera_k8s_utils.declarations.LayoutStrategy": "hera_k8s_utils.sweep.path_encoder.LayoutStrategy",
     "hera_k8s_utils.declarations.LogLine": "hera_k8s_utils.experiment.run_state.LogLine",
     "hera_k8s_utils.declarations.Naming": "hera_k8s_utils.sweep.path_encoder.PathEncoder",

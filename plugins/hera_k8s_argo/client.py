@@ -273,7 +273,7 @@ class ArgoClient:
                 f"GET {self.server}/{path}",
                 found="the answer is not a list of workflows",
                 hint="is it the address of an Argo server?",
-                trouble=ErrorKind.PROTOCOL,
+                kind=ErrorKind.PROTOCOL,
             )
         return items
 
@@ -285,7 +285,7 @@ class ArgoClient:
         answer = self._http.get(path, params=_nothing_to_none(query))
         found: Any = answer.json()
         if not isinstance(found, dict):
-            raise PlatformError(f"GET {self.server}/{path}", found="not an object", trouble=ErrorKind.PROTOCOL)
+            raise PlatformError(f"GET {self.server}/{path}", found="not an object", kind=ErrorKind.PROTOCOL)
         return found, len(answer.content)
 
 

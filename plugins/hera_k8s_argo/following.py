@@ -85,7 +85,7 @@ def _watched(source: Source, name: str, since: str, state: _State, budget: Failu
             yield from state.take(workflow, deleted=kind == "DELETED")
             if state.ended:
                 return
-    ended_at_once = PlatformError(f"following {name}", found="the stream ended at once", trouble=ErrorKind.SERVER)
+    ended_at_once = PlatformError(f"following {name}", found="the stream ended at once", kind=ErrorKind.SERVER)
     error = attempt.error or ended_at_once
     if attempt.succeeded:
         log.debug("the stream of %s ended (%s): taking it up again", name, error.found)
@@ -194,7 +194,7 @@ def _perhaps_stopped(name: str, error: PlatformError) -> PlatformError:
         f"unknown whether {name} is being stopped",
         found=error.found or error.wanted,
         hint=f"{f'{error.hint}; ' if error.hint else ''}repeat hera-k8s stop {name}: it is safe",
-        trouble=error.trouble,
+        kind=error.kind,
         status=error.status,
         conclusive=False,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hera_k8s_utils import LogLine
+from hera_k8s_utils._moved import forward
 from hera_k8s_utils.engines import PERMANENT, StreamAttempt
 from hera_k8s_utils.network import RetryPolicy
 
@@ -77,3 +78,6 @@ def _sortable(moment: str) -> tuple[str, str]:
     """An RFC 3339 time as texts that sort by time: the fraction of a second is written without its trailing zeros."""
     fraction = moment[19:].rstrip("Z").partition(".")[2]
     return moment[:19], fraction
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

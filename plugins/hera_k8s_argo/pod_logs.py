@@ -20,7 +20,7 @@ def logs_of_workflow(kubernetes: Kubernetes, name: str) -> Iterator[LogLine]:
             f"logs of {name}",
             found="it has no pods: they were deleted, or none has started",
             hint=f"hera-k8s follow {name} shows its progress",
-            trouble=ErrorKind.MISSING,
+            kind=ErrorKind.MISSING,
         )
     for pod in pods:
         yield from skip_missing(log_of_pod(kubernetes, pod, follow=False))

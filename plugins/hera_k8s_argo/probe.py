@@ -42,9 +42,9 @@ def _look(settings: ArgoSettings, context: Context) -> CheckResult:
     try:
         return _looked(settings, context)
     except PlatformError as error:
-        if error.trouble is ErrorKind.UNAUTHORIZED and expired:
+        if error.kind is ErrorKind.UNAUTHORIZED and expired:
             return fail(expired, hint="hera-k8s login, or a fresh ARGO_TOKEN")
-        if error.trouble is ErrorKind.MISSING:
+        if error.kind is ErrorKind.MISSING:
             return fail(f"{error.wanted}: {error.found}", hint=error.hint or _ELSEWHERE)
         raise
 
@@ -59,7 +59,7 @@ def _looked(settings: ArgoSettings, context: Context) -> CheckResult:
     try:
         next(argo.list(limit=1, fields=_CHEAP), None)
     except PlatformError as error:
-        if error.trouble is ErrorKind.FORBIDDEN:
+        if error.kind is ErrorKind.FORBIDDEN:
             return fail(f"{version}, but not authorised: {error.found}", hint=error.hint)
         raise
     credential = context.platforms.credential(ARGO.name)  # it may have been renewed meanwhile
@@ -73,7 +73,7 @@ def _unless_forbidden(ask: Callable[[], T], otherwise: T) -> T:
     try:
         return ask()
     except PlatformError as error:
-        if error.trouble is ErrorKind.FORBIDDEN:
+        if error.kind is ErrorKind.FORBIDDEN:
             return otherwise
         raise
 

@@ -30,6 +30,7 @@ NAMES: Final = {
     "hera_k8s_kube.jobs.client.at_once": "hera_k8s_kube.jobs.client.map_concurrently",
     "hera_k8s_kube.jobs.client.hand_in_all": "hera_k8s_kube.jobs.client.submit_all",
     "hera_k8s_kube.jobs.hand_in_all": "hera_k8s_kube.jobs.submit_all",
+    "hera_k8s_kube.jobs.literal": "hera_k8s_kube.jobs.escape_dollars",
     "hera_k8s_kube.jobs.points.POINT": "hera_k8s_utils.labels.POINT_ANNOTATION",
     "hera_k8s_kube.jobs.points.POINTS_LABEL": "hera_k8s_utils.labels.POINTS_LABEL",
     "hera_k8s_kube.jobs.watching.Change": "hera_k8s_kube.jobs.watch.WatchEvent",

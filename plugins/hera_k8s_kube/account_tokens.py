@@ -45,7 +45,7 @@ def account_token(settings: AccountTokenSettings, context: Context) -> Credentia
     try:
         return _requested(context, account, settings.lifetime)
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise _failed(account, error) from error
         return _from_listed_secret(context, account, error)
 
@@ -123,7 +123,7 @@ def _secret(context: Context, name: str) -> Json:
     try:
         return context.kubernetes.get("v1", "secrets", name)
     except PlatformError as error:
-        if error.trouble in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
+        if error.kind in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
             there = f"kubectl -n {context.namespace} get secrets --field-selector type={TOKEN_SECRET}"
             raise CredentialError(
                 f"cannot read the token in Secret {name}", found=error.found, hint=error.hint or there
@@ -144,7 +144,7 @@ def _credential(token: str, context: Context, account: str, end: datetime | None
 
 def _failed(account: str, error: PlatformError) -> CredentialError:
     another = "use another account: --argo-token-account NAME"
-    if error.trouble is ErrorKind.INVALID:
+    if error.kind is ErrorKind.INVALID:
         another = "--argo-token-lifetime SECONDS: at least 600, and no more than the cluster allows"
     return CredentialError(
         f"no token for service account {account}", found=error.found or error.wanted, hint=error.hint or another

@@ -11,6 +11,7 @@ from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_re
 from hera_k8s_kube.pod_usage import resolved, used_pods
 from hera_k8s_kube.requirements import PersistentVolumeClaim
 from hera_k8s_utils import CheckResult, Context, ErrorKind, Json, PlatformError, fail, ok, parse_quantity, unknown, warn
+from hera_k8s_utils._moved import forward
 from hera_k8s_utils.experiment import Manifest, Unresolved
 from hera_k8s_utils.labels import LOCAL_PATH_ANNOTATION
 
@@ -97,7 +98,7 @@ def _pending(context: Context, wanted: PersistentVolumeClaim, found: Json, misfi
     try:
         storage_class = find(context, _STORAGE, "storageclasses", name, scope="cluster")
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise
         return unknown(f"{wanted.label}Pending; not permitted to read its storage class {name} (403)", hint=describe)
     if storage_class is None:
@@ -178,3 +179,6 @@ def locate_claim(settings: None, context: Context, wanted: PersistentVolumeClaim
     found = find(context, "v1", "persistentvolumeclaims", wanted.name) or {}
     path = ((found.get("metadata") or {}).get("annotations") or {}).get(LOCAL_PATH_ANNOTATION)
     return str(path) if path else None
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

@@ -156,7 +156,7 @@ class KubernetesClient:
                     f"list {resource}",
                     found="the answer is not a list",
                     hint="is it the address of a Kubernetes API server?",
-                    trouble=ErrorKind.PROTOCOL,
+                    kind=ErrorKind.PROTOCOL,
                 )
             for item in items:
                 yield {"apiVersion": answer.get("apiVersion", api_version), "kind": kind, **item}
@@ -315,14 +315,14 @@ class KubernetesClient:
             raise PlatformError(
                 str(request),
                 found=f"{name!r} is not the name of an object",
-                trouble=ErrorKind.INVALID,
+                kind=ErrorKind.INVALID,
                 hint="--bind ROLE=NAME",
             )
         if where and not is_dns_label(where):  # a kubeconfig's context may hold any text
             raise PlatformError(
                 str(request),
                 found=f"{where!r} is not the name of a namespace",
-                trouble=ErrorKind.INVALID,
+                kind=ErrorKind.INVALID,
                 hint="-n NAME",
             )
         return request
@@ -336,7 +336,7 @@ class KubernetesClient:
             try:
                 return self._object(sending)
             except PlatformError as error:
-                lost = error.status is None and error.trouble is ErrorKind.UNREACHABLE and not error.conclusive
+                lost = error.status is None and error.kind is ErrorKind.UNREACHABLE and not error.conclusive
                 if not lost and error.status not in _BUSY:
                     raise
                 log.debug("%s: %s; asking again", sending.request, error.found)

@@ -52,22 +52,22 @@ def response_error(
 
     body = _status_of(content)
     said = str(body.get("message") or "") or describe_refusal(content)
-    trouble, hint = PlatformError.trouble_of(status), ""
+    kind, hint = PlatformError.kind_of_status(status), ""
     if 300 <= status < 400:
-        trouble, said, hint = ErrorKind.PROTOCOL, redirect_found(headers or {}), _PROXY_HINT
-    elif trouble is ErrorKind.FORBIDDEN and 'User "system:anonymous"' in said:
-        trouble, said = ErrorKind.UNAUTHORIZED, "no credential was received: the server sees system:anonymous"
-    elif trouble is ErrorKind.FORBIDDEN:
+        kind, said, hint = ErrorKind.PROTOCOL, redirect_found(headers or {}), _PROXY_HINT
+    elif kind is ErrorKind.FORBIDDEN and 'User "system:anonymous"' in said:
+        kind, said = ErrorKind.UNAUTHORIZED, "no credential was received: the server sees system:anonymous"
+    elif kind is ErrorKind.FORBIDDEN:
         hint = request.can_i
-    elif not body and _is_page(content) and trouble in (ErrorKind.MISSING, ErrorKind.INVALID):
-        trouble, hint = ErrorKind.PROTOCOL, _PROXY_HINT
-    elif trouble is ErrorKind.MISSING and said.startswith("404 page not found"):
+    elif not body and _is_page(content) and kind in (ErrorKind.MISSING, ErrorKind.INVALID):
+        kind, hint = ErrorKind.PROTOCOL, _PROXY_HINT
+    elif kind is ErrorKind.MISSING and said.startswith("404 page not found"):
         said = f"the server has no API group {request.group}" if request.group else "the server has no such API"
     return PlatformError(
         str(request),
         found=f"{said} ({status})" if said else f"answered {status}",
-        hint=hint or _HINTS.get(trouble, ""),
-        trouble=trouble,
+        hint=hint or _HINTS.get(kind, ""),
+        kind=kind,
         status=status,
         reason=str(body.get("reason") or ""),
         conclusive=PlatformError.refuses(status) and body.get("kind") == "Status",
@@ -95,7 +95,7 @@ def parsed(request: RequestInfo, status: int, content: bytes) -> Json:
         str(request),
         found=found,
         hint=_PROXY_HINT,
-        trouble=ErrorKind.PROTOCOL,
+        kind=ErrorKind.PROTOCOL,
         status=status,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_utils import CredentialError, Json, NotApplicable, join_names, nearest
+from hera_k8s_utils._moved import forward
 from hera_k8s_utils.reading import TooComplex, parse_yaml, read_file
 
 _GET_AGAIN: Final = "ask the cluster's administrators for a new one"
@@ -244,3 +245,6 @@ def _unusable(config: Kubeconfig, found: str) -> CredentialError:
     contexts = sorted(config.entries["contexts"])
     hint = f"--k8s-context {contexts[0]}" if contexts else _GET_AGAIN
     return CredentialError(f"cannot use the kubeconfig {config.named}", found=found, hint=hint)
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

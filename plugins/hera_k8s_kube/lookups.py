@@ -16,7 +16,7 @@ def find(context: Context, api_version: str, resource: str, name: str, *, scope:
     try:
         return context.kubernetes.get(api_version, resource, name, scope=scope)
     except PlatformError as error:
-        if error.trouble is ErrorKind.MISSING and error.reason == "NotFound":
+        if error.kind is ErrorKind.MISSING and error.reason == "NotFound":
             return None
         raise
 

@@ -49,7 +49,7 @@ def _allowed(context: Context, rules: Iterable[Rule], account: str, label: str, 
             verbs = tuple(verb for verb in rule.verbs if not _may(context, account, rule, verb, name))
             denied.extend([Rule(rule.resource, verbs)] if verbs else [])
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise
         asked = " and ".join(f"{_words(rule)}" for rule in rules)
         return unknown(f"{label}cannot check permission to {asked} (403)", hint=_ask(context, account, rules[0]))
@@ -79,7 +79,7 @@ def _may(context: Context, account: str, rule: Rule, verb: str, name: str) -> bo
     try:  # the role `admin` of a namespace may ask this one
         return _review(context, "localsubjectaccessreviews", "LocalSubjectAccessReview", spec)
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise
     return _review(context, "subjectaccessreviews", "SubjectAccessReview", spec)
 

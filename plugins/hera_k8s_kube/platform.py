@@ -61,7 +61,7 @@ def who_am_i(context: Context) -> str:
             api, "selfsubjectreviews", {"apiVersion": api, "kind": "SelfSubjectReview"}, scope="cluster"
         )
     except PlatformError as error:
-        if error.trouble not in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
+        if error.kind not in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
             raise
         _prove_known(context)  # before Kubernetes 1.28 there was no such review
         return ""

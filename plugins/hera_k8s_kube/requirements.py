@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
 from hera_k8s_utils import BuildError, Requirement
-from hera_k8s_utils._moved import renamed
+from hera_k8s_utils._moved import forward, renamed
 
 K = TypeVar("K", bound="KubeRequirement")
 Keyed = TypeVar("Keyed", bound="KeyValueRequirement")
@@ -460,3 +460,6 @@ def _require_quantity(requirement: KubeRequirement, size: str) -> None:
 
 def _wrong(requirement: KubeRequirement, given: str, wanted: str) -> BuildError:
     return BuildError(f"{requirement.title} cannot have {given}", hint=f"use {wanted}")
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

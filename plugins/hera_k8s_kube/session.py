@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from hera_k8s_utils import Credential, CredentialError
+from hera_k8s_utils._moved import forward
 from hera_k8s_utils.network import (
     NetworkSettings,
     bearer_token,
@@ -170,3 +171,6 @@ def token_of(configuration: Any) -> str:
     """The bearer token in a configuration, empty when there is none or it is another scheme's."""
     value = str(configuration.api_key.get(TOKEN_KEY) or "")
     return value.removeprefix(_SCHEME) if value.startswith(_SCHEME) else ""
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

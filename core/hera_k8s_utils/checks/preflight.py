@@ -240,12 +240,12 @@ def _proof(built: BuiltExperiment) -> str:
 
 def _suppress_repeated_failures(rows: Sequence[Row]) -> list[Row]:
     """When a platform cannot be reached, say so once: what was to be looked at on it is unknown, not failed."""
-    troubles = {row.trouble for row in rows if row.section == ACCESS and row.result.verdict is Verdict.FAILED}
+    troubles = {row.kind for row in rows if row.section == ACCESS and row.result.verdict is Verdict.FAILED}
     if not troubles:
         return list(rows)
     echoes = {*_BLINDING, *troubles.intersection(_SAID_ONCE)}
     told = unknown("not looked at: see Access")
-    return [replace(row, result=told) if row.section != ACCESS and row.trouble in echoes else row for row in rows]
+    return [replace(row, result=told) if row.section != ACCESS and row.kind in echoes else row for row in rows]
 
 
 def head(platforms: PlatformRegistry, context: Context) -> list[dict[str, str]]:

@@ -151,7 +151,7 @@ def _step(wanted: RequiredResource, context: Context, platforms: PlatformRegistr
     try:
         found = _find(context.kubernetes, body, kind, name)
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise
         return Step(requirement.title, kind, name, BLOCKED, why="it may not be looked at (403)")
     if body is None:
@@ -190,7 +190,7 @@ def _find(kubernetes: Kubernetes, body: Json | None, kind: str, name: str) -> Js
     try:
         return kubernetes.get(api_version, plural(kind), name, **_where(body or {"kind": kind}))
     except PlatformError as error:
-        if error.trouble is ErrorKind.MISSING:
+        if error.kind is ErrorKind.MISSING:
             return None
         raise
 
@@ -204,7 +204,7 @@ def _send(step: Step, kubernetes: Kubernetes) -> None:
         else:
             kubernetes.patch(body["apiVersion"], plural(step.kind), step.name, body, **_where(body))
     except PlatformError as error:
-        if error.conclusive and error.trouble is not ErrorKind.CONFLICT:
+        if error.conclusive and error.kind is not ErrorKind.CONFLICT:
             raise
         if not _has_arrived(step, kubernetes, error):
             raise _perhaps_made(step, error) from error
@@ -226,7 +226,7 @@ def _perhaps_made(step: Step, error: PlatformError) -> PlatformError:
         f"it is not known whether {step.kind} {step.name} was made",
         found=error.found or error.wanted,
         hint="the same command again finds out, and never makes it twice",
-        trouble=error.trouble,
+        kind=error.kind,
         status=error.status,
         conclusive=False,
     )

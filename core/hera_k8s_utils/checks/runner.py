@@ -45,14 +45,14 @@ class Row:
     title: what was checked, `claim results`.
     result: the verdict with its detail.
     seconds: how long the check took.
-    trouble: why a server did not answer as wanted; None where it did.
+    kind: why a server did not answer as wanted; None where it did.
     """
 
     section: str
     title: str
     result: CheckResult
     seconds: float = 0.0
-    trouble: ErrorKind | None = None
+    kind: ErrorKind | None = None
 
 
 @renamed(head="identities")
@@ -212,7 +212,7 @@ class _Pool:
 
 def _rows(check: Check) -> list[Row]:
     began = time.monotonic()
-    trouble: ErrorKind | None = None
+    kind: ErrorKind | None = None
     try:
         answer = check.run()
         findings = [Finding(check.title, answer)] if isinstance(answer, CheckResult) else list(answer)
@@ -220,7 +220,7 @@ def _rows(check: Check) -> list[Row]:
         if wrong:
             findings = [Finding(check.title, _crashed(TypeError(f"it returned a {type(wrong[0]).__name__}")))]
     except PlatformError as error:
-        trouble = error.trouble
+        kind = error.kind
         findings = [Finding(check.title, result_from_error(error))]
     except HeraK8sError as error:
         findings = [Finding(check.title, fail(_sentence(error), hint=error.hint))]
@@ -228,14 +228,14 @@ def _rows(check: Check) -> list[Row]:
         log.debug("the check %s broke", check.title, exc_info=True)
         findings = [Finding(check.title, _crashed(error))]
     seconds = time.monotonic() - began
-    return [Row(check.section, finding.title, finding.result, seconds, trouble) for finding in findings]
+    return [Row(check.section, finding.title, finding.result, seconds, kind) for finding in findings]
 
 
 def result_from_error(error: PlatformError) -> CheckResult:
     """What a server's refusal says of a resource: missing fails, forbidden is unknown, the rest fails by its cause."""
-    if error.trouble is ErrorKind.FORBIDDEN:
+    if error.kind is ErrorKind.FORBIDDEN:
         return unknown("not ours to look at (403)", hint=error.hint)
-    if error.trouble is ErrorKind.MISSING:
+    if error.kind is ErrorKind.MISSING:
         return fail(error.found or "not found", hint=error.hint)
     return fail(_sentence(error), hint=error.hint)
 

@@ -42,7 +42,7 @@ def skip_missing(lines: Iterator[LogLine]) -> Iterator[LogLine]:
     try:
         yield from lines
     except PlatformError as error:
-        if error.trouble not in (ErrorKind.MISSING, ErrorKind.INVALID):
+        if error.kind not in (ErrorKind.MISSING, ErrorKind.INVALID):
             raise
 
 

@@ -25,8 +25,8 @@ def is_permanent(error: PlatformError, *, first: bool) -> bool:
 
     first: nothing has been read so far.
     """
-    refused = error.trouble in PERMANENT and error.conclusive
-    return refused or (first and error.trouble is ErrorKind.PROTOCOL)
+    refused = error.kind in PERMANENT and error.conclusive
+    return refused or (first and error.kind is ErrorKind.PROTOCOL)
 
 
 class StreamAttempt:
@@ -67,7 +67,7 @@ class StreamAttempt:
     ) -> bool:
         if not isinstance(error, PlatformError):
             return False
-        if error.trouble in self._final and (error.conclusive or not self._only_conclusive):
+        if error.kind in self._final and (error.conclusive or not self._only_conclusive):
             return False
         self.error = error
         return True

@@ -83,7 +83,7 @@ class _Look:
     @property
     def in_vain(self) -> bool:
         """Whether further looks will not show more: the server itself forbids them."""
-        return isinstance(self.unseen, PlatformError) and self.unseen.conclusive and self.unseen.trouble not in _LATER
+        return isinstance(self.unseen, PlatformError) and self.unseen.conclusive and self.unseen.kind not in _LATER
 
 
 @dataclass
@@ -126,7 +126,7 @@ class _Submitting:
         return self.last
 
     def _was_refused(self) -> bool:
-        return self._last.conclusive and self._last.trouble not in _LATER
+        return self._last.conclusive and self._last.kind not in _LATER
 
     def _tried(self) -> Submission | None:
         """One try, and a look where it may have arrived; None when neither shows the object."""
@@ -141,7 +141,7 @@ class _Submitting:
             raise self._undecided() from error
         if not self._last.conclusive:
             self.doubt = self._last
-        elif self._last.trouble in _LATER and self.doubt is None:
+        elif self._last.kind in _LATER and self.doubt is None:
             return None
         submission = self._looked()
         if submission is None and self.doubt is None and not (self.look.unseen and self._may_be_taken()):
@@ -150,7 +150,7 @@ class _Submitting:
 
     def _may_be_taken(self) -> bool:
         """Whether the last answer says that the name may be taken, perhaps by an earlier submission of the same."""
-        return self._last.trouble is ErrorKind.CONFLICT
+        return self._last.kind is ErrorKind.CONFLICT
 
     def _looked(self) -> Submission | None:
         """What is there now, recognised. Raises `SubmissionOutcomeUnknown` when further looks are in vain."""
@@ -229,7 +229,7 @@ def _named(answer: Any, name: str) -> Json:
         f"the answer about {name}",
         found=f"the server answered with something else than {name}",
         hint="is there a proxy or a login page in front of the server?",
-        trouble=ErrorKind.PROTOCOL,
+        kind=ErrorKind.PROTOCOL,
     )
 
 
@@ -292,7 +292,7 @@ def _refused(name: str, target: SubmissionTarget, error: PlatformError) -> Submi
         ErrorKind.MISSING: f"is {target.namespace} the right namespace (-n NAME)?",
         ErrorKind.CONFLICT: taken,
     }
-    return SubmitError(f"{name} was not accepted", found=_said(error), hint=hints.get(error.trouble, error.hint))
+    return SubmitError(f"{name} was not accepted", found=_said(error), hint=hints.get(error.kind, error.hint))
 
 
 def dry_run_result(create: Callable[[], Any], *, resource: str = "workflows") -> CheckResult:
@@ -301,13 +301,13 @@ def dry_run_result(create: Callable[[], Any], *, resource: str = "workflows") ->
         create()
     except PlatformError as error:
         said = error.found or error.wanted
-        if error.trouble is ErrorKind.INVALID:
+        if error.kind is ErrorKind.INVALID:
             return fail(said, hint="hera-k8s render shows what is submitted")
-        if error.trouble is ErrorKind.FORBIDDEN:
+        if error.kind is ErrorKind.FORBIDDEN:
             return fail(said, hint=error.hint or f"ask those who run the cluster for the right to create {resource}")
-        if error.trouble is ErrorKind.CONFLICT:
+        if error.kind is ErrorKind.CONFLICT:
             return warn(f"said of a dry run: {said}", hint="submitting tells whether it is the same run or another one")
-        if error.trouble is ErrorKind.MISSING:
+        if error.kind is ErrorKind.MISSING:
             return unknown(f"a dry run is not served: {said}")
         raise
     return ok("dry run accepted")

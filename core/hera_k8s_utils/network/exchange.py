@@ -130,6 +130,6 @@ def connection_error(
         wanted,
         found=found if is_named else f"{server.netloc}: {found}",
         hint=hints.get(kind, hint),
-        trouble=kind,
+        kind=kind,
         conclusive=never_sent(error),
     )

@@ -90,7 +90,7 @@ class HttpResponse:
                 f"{self.method} {self.url}",
                 found=f"answered {self.status}{_not_json(error, self.content)}",
                 hint="is the address (and its base path) right, and is there a login proxy in front of the server?",
-                trouble=ErrorKind.PROTOCOL,
+                kind=ErrorKind.PROTOCOL,
                 status=self.status,
             ) from None
 
@@ -117,7 +117,7 @@ class HttpClient:
     verify: False leaves certificates unverified.
     ca_file: beats the settings' one.
     proxy: beats the environment's; "" means none.
-    hints: what to type for a kind of trouble, instead of the general.
+    hints: what to type for a kind of failure, instead of the general.
     is_own: whether the JSON body of an error is the server's own, and not a gateway's; without it none is known to be,
         and no refusal is taken for `conclusive`.
 
@@ -345,18 +345,18 @@ class HttpClient:
         body = _error_body(content)
         said, reason = _said(body, content)
         status = int(response.status)
-        trouble = PlatformError.trouble_of(status)
-        hint = self._hints.get(trouble, _HINTS.get(trouble, ""))
+        kind = PlatformError.kind_of_status(status)
+        hint = self._hints.get(kind, _HINTS.get(kind, ""))
         if 300 <= status < 400:
             said = redirect_found(response.headers)
             hint = "is the address right (https for http?), and is there a login proxy in front of the server?"
         elif "HTTP request to an HTTPS server" in said:
-            trouble, hint = ErrorKind.PROTOCOL, f"it speaks TLS: https://{urlsplit(self.url).netloc}"
+            kind, hint = ErrorKind.PROTOCOL, f"it speaks TLS: https://{urlsplit(self.url).netloc}"
         return PlatformError(
             f"{sending.method} {self._shown(sending.path)}",
             found=f"{said} ({status})" if said else f"answered {status}",
             hint=hint,
-            trouble=trouble,
+            kind=kind,
             status=status,
             reason=reason,
             conclusive=PlatformError.refuses(status) and self._is_own is not None and self._is_own(body),

@@ -121,7 +121,7 @@ class ListLimits:
                 self._wanted,
                 found=f"the list has no end: {self._pages:,} pages, {self._size / 1024**2:.0f} MiB",
                 hint="is the address right?",
-                trouble=ErrorKind.PROTOCOL,
+                kind=ErrorKind.PROTOCOL,
             )
 
 

@@ -74,7 +74,7 @@ class FailureBudget:
                 f"following {self._name} failed {self._failures} times in a row",
                 found=f"{error.wanted}: {error.found}",
                 hint=self._hint,
-                trouble=error.trouble,
+                kind=error.kind,
                 status=error.status,
             ) from error
         level = logging.WARNING if self._failures == _WARN_AFTER else logging.INFO

@@ -4,6 +4,7 @@
 that must stay as they are; `redact` also masks what looks like a secret, for messages.
 """
 
+from hera_k8s_utils._moved import forward
 from hera_k8s_utils.redaction.addresses import remember_address, secrets_in, shown_address, without_query
 from hera_k8s_utils.redaction.patterns import looks_secret, redact, redact_words
 from hera_k8s_utils.redaction.registry import (
@@ -32,3 +33,6 @@ __all__ = [
     "shown_address",
     "without_query",
 ]
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

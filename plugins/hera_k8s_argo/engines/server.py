@@ -93,7 +93,7 @@ class ArgoEngine:
                 heard = True
                 yield line
         except PlatformError as error:
-            if error.trouble is not ErrorKind.MISSING:
+            if error.kind is not ErrorKind.MISSING:
                 raise
             missing = error
         if not heard:
@@ -118,7 +118,7 @@ class ArgoEngine:
         try:
             self.argo.act(name, "terminate" if terminate else "stop")
         except PlatformError as error:
-            is_over = error.trouble is ErrorKind.INVALID  # 400: "cannot stop a completed workflow" (4.1)
+            is_over = error.kind is ErrorKind.INVALID  # 400: "cannot stop a completed workflow" (4.1)
             if error.conclusive and not is_over:
                 raise
             read = partial(self.argo.get, fields="status.phase,spec.shutdown")

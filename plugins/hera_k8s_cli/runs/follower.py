@@ -147,7 +147,7 @@ class Follower:
             self.console.info(line)
 
     def _tell_loss(self, error: HeraK8sError) -> None:
-        if isinstance(error, PlatformError) and error.trouble is ErrorKind.MISSING:
+        if isinstance(error, PlatformError) and error.kind is ErrorKind.MISSING:
             return
         log.debug("following %s failed", self.name, exc_info=error)
         self.console.warning(f"lost connection to {self.name}; it is still running. Reattach: {self.come_back}")

@@ -187,12 +187,12 @@ def find(engine: Engine, record: RunRecord) -> RunSummary:
         if found.name == record.name:
             return found
         raise PlatformError(
-            f"looking for {record.name}", found="the server answered with another object", trouble=ErrorKind.PROTOCOL
+            f"looking for {record.name}", found="the server answered with another object", kind=ErrorKind.PROTOCOL
         )
     for run in engine.runs(label_selector=f"{DIGEST_LABEL}={_digest(record)}"):
         if run.name == record.name:
             return run
-    raise PlatformError(f"looking for {record.name}", found="it is not there", trouble=ErrorKind.MISSING, status=404)
+    raise PlatformError(f"looking for {record.name}", found="it is not there", kind=ErrorKind.MISSING, status=404)
 
 
 def require_same_run(target: RunHandle, engine: Engine) -> None:
@@ -205,7 +205,7 @@ def require_same_run(target: RunHandle, engine: Engine) -> None:
     try:
         found = find(engine, target.record)
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN or not target.own:
+        if error.kind is not ErrorKind.FORBIDDEN or not target.own:
             raise
         return
     label = label_of(target.record.id)

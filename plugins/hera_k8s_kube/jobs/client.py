@@ -29,7 +29,7 @@ from hera_k8s_utils import (
     SubmitError,
     SubmittedInPart,
 )
-from hera_k8s_utils._moved import renamed
+from hera_k8s_utils._moved import forward, renamed
 from hera_k8s_utils.engines import CONFIRMING, SubmissionTarget, log_of_pod, skip_missing, stream_logs, submit_once
 from hera_k8s_utils.labels import DIGEST_LABEL, STOPPED_ANNOTATION
 from hera_k8s_utils.network import RetryPolicy
@@ -175,7 +175,7 @@ class Jobs:
         try:
             there = self.kubernetes.get(API, RESOURCE, name)
         except PlatformError as error:
-            if error.trouble is not ErrorKind.MISSING:
+            if error.kind is not ErrorKind.MISSING:
                 raise
             return
         for change in self._named(name).changes(self.patience, until=until, there=[there]):
@@ -229,7 +229,7 @@ class Jobs:
                 f"logs of {name}",
                 found="it has no pods: they were deleted, or none has started",
                 hint=f"kubectl -n {self.namespace} describe job {name}",
-                trouble=ErrorKind.MISSING,
+                kind=ErrorKind.MISSING,
             )
 
     def log(self, pod: str, *, container: str = "", follow: bool = False) -> Iterator[LogLine]:
@@ -264,7 +264,7 @@ class Jobs:
         try:
             self.kubernetes.delete(API, RESOURCE, name, propagation="Background")
         except PlatformError as error:
-            if error.trouble is not ErrorKind.MISSING:
+            if error.kind is not ErrorKind.MISSING:
                 raise
 
     # --- many --------------------------------------------------------------------------------------------------
@@ -410,4 +410,7 @@ def _name(pod: Json) -> str:
 
 
 def _gone(name: str) -> PlatformError:
-    return PlatformError(f"waiting for {name}", found="the Job was deleted", trouble=ErrorKind.MISSING, status=404)
+    return PlatformError(f"waiting for {name}", found="the Job was deleted", kind=ErrorKind.MISSING, status=404)
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

@@ -128,7 +128,7 @@ class JobsEngine:
                 return
             self.jobs.kubernetes.patch("v1", "configmaps", name, {"metadata": {"ownerReferences": None}})
         except PlatformError as error:
-            if error.trouble is ErrorKind.MISSING:
+            if error.kind is ErrorKind.MISSING:
                 raise _being_deleted(name) from error
             raise SubmitError(
                 f"{name} was not submitted",

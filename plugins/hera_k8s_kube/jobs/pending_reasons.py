@@ -46,7 +46,7 @@ def latest_warning(kubernetes: Kubernetes, uid: str) -> str:
     try:
         found = list(kubernetes.list("v1", "events", field_selector=f"involvedObject.uid={uid},type=Warning"))
     except PlatformError as error:
-        if error.trouble in (ErrorKind.FORBIDDEN, ErrorKind.INVALID, ErrorKind.MISSING):
+        if error.kind in (ErrorKind.FORBIDDEN, ErrorKind.INVALID, ErrorKind.MISSING):
             return ""
         raise
     newest = max(found, key=_moment, default={})

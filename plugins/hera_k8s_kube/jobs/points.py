@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from hera_k8s_utils import BuildError, Inputs, Json, Point
+from hera_k8s_utils._moved import forward
 from hera_k8s_utils.labels import POINTS_LABEL, TASK_LABEL
 from hera_k8s_utils.reading import parse_json
 from hera_k8s_utils.sweep import TYPES, short_repr, to_text
@@ -172,3 +173,6 @@ def of_annotation(text: str) -> dict[str, str]:
     except ValueError:
         return {}
     return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

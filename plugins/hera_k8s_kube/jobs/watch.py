@@ -117,7 +117,7 @@ class ListWatch(Generic[T]):
         else:
             position.lost = True
             what = f"watching {self.what or self.resource}"
-            ended_at_once = PlatformError(what, found="the stream ended at once", trouble=ErrorKind.SERVER)
+            ended_at_once = PlatformError(what, found="the stream ended at once", kind=ErrorKind.SERVER)
             budget.record_failure(attempt.error or ended_at_once)
 
     def _watch(self, position: _ResumePoint) -> Iterator[tuple[str, Json]]:

@@ -383,7 +383,7 @@ def test_the_probe_says_the_version_and_whom_the_server_takes_us_for(
 def test_a_token_that_the_server_does_not_know_is_refused(server: Address, tmp_path: Path) -> None:
     with connected(server, tmp_path, "token-of-stranger") as stranger, pytest.raises(PlatformError) as caught:
         list(probe(None, stranger))
-    assert caught.value.trouble.value == "unauthorized"
+    assert caught.value.kind.value == "unauthorized"
     assert "token-of-stranger" not in str(caught.value)
 
 

@@ -70,7 +70,7 @@ def _reasons(jobs: Jobs, found: Sequence[Job]) -> dict[str, str]:
         try:
             reasons[name] = jobs.why_pending(name)
         except PlatformError as error:
-            if error.trouble is not ErrorKind.MISSING:
+            if error.kind is not ErrorKind.MISSING:
                 raise
     return reasons
 
@@ -147,7 +147,7 @@ def _print(jobs: Jobs, job: Job, console: Console, *, named: bool, follow: bool)
             else:
                 console.log_line(line, by=job.name if named else "")
     except PlatformError as error:
-        if error.trouble is not ErrorKind.MISSING:
+        if error.kind is not ErrorKind.MISSING:
             raise
         console.info(
             f"{job.name} has no pod: {'it is waiting' if job.phase == 'Suspended' else 'not started yet, or removed'}"

@@ -93,10 +93,10 @@ def _secret(session: Session, settings: PodSettings, console: Console) -> str:
         try:
             container.context().kubernetes.get("v1", "secrets", DEFAULT_SECRET)
         except PlatformError as error:
-            if error.trouble is ErrorKind.MISSING:
+            if error.kind is ErrorKind.MISSING:
                 console.info(f"no secret {DEFAULT_SECRET}: pulling the image without one")
                 return ""
-            if error.trouble is not ErrorKind.FORBIDDEN:
+            if error.kind is not ErrorKind.FORBIDDEN:
                 raise
     return DEFAULT_SECRET
 

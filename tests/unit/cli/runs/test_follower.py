@@ -61,7 +61,7 @@ def test_patience_ends_and_says_so() -> None:
 
 def test_a_lost_server_is_said_with_the_way_back() -> None:
     def fail() -> None:
-        raise PlatformError("following", trouble=ErrorKind.UNREACHABLE)
+        raise PlatformError("following", kind=ErrorKind.UNREACHABLE)
 
     err = io.StringIO()
     console = Console(out=io.StringIO(), err=err, environ={})

@@ -70,14 +70,14 @@ def test_width_bounds_how_many_run_at_once() -> None:
     ("error", "verdict", "word"),
     [
         (
-            PlatformError("get x", trouble=ErrorKind.MISSING, found='configmaps "x" not found'),
+            PlatformError("get x", kind=ErrorKind.MISSING, found='configmaps "x" not found'),
             Verdict.FAILED,
             "not found",
         ),
-        (PlatformError("get x", trouble=ErrorKind.FORBIDDEN), Verdict.UNKNOWN, "403"),
-        (PlatformError("get x", trouble=ErrorKind.UNAUTHORIZED, found="401"), Verdict.FAILED, "401"),
-        (PlatformError("get x", trouble=ErrorKind.TIMEOUT, found="no answer"), Verdict.FAILED, "no answer"),
-        (PlatformError("get x", trouble=ErrorKind.UNREACHABLE, found="refused"), Verdict.FAILED, "refused"),
+        (PlatformError("get x", kind=ErrorKind.FORBIDDEN), Verdict.UNKNOWN, "403"),
+        (PlatformError("get x", kind=ErrorKind.UNAUTHORIZED, found="401"), Verdict.FAILED, "401"),
+        (PlatformError("get x", kind=ErrorKind.TIMEOUT, found="no answer"), Verdict.FAILED, "no answer"),
+        (PlatformError("get x", kind=ErrorKind.UNREACHABLE, found="refused"), Verdict.FAILED, "refused"),
         (RuntimeError("a bug"), Verdict.ERROR, "RuntimeError: a bug"),
     ],
 )

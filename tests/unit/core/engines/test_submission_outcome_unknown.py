@@ -293,7 +293,7 @@ def test_what_was_never_sent_is_surely_not_accepted() -> None:
 
 def test_a_token_that_ends_after_a_lost_answer_leaves_the_outcome_unknown() -> None:
     answers: list[HeraK8sError] = [
-        PlatformError("POST", found="bad gateway", trouble=ErrorKind.SERVER, status=502),
+        PlatformError("POST", found="bad gateway", kind=ErrorKind.SERVER, status=502),
         CredentialError("the token has expired"),
     ]
 
@@ -301,7 +301,7 @@ def test_a_token_that_ends_after_a_lost_answer_leaves_the_outcome_unknown() -> N
         raise answers.pop(0)
 
     def read(name: str) -> Any:
-        raise PlatformError("GET", trouble=ErrorKind.MISSING, status=404)
+        raise PlatformError("GET", kind=ErrorKind.MISSING, status=404)
 
     wanted = {"metadata": {"name": "hello-r1", "labels": {DIGEST_LABEL: "abc"}}}
     with pytest.raises(SubmissionOutcomeUnknown, match=r"bad gateway.*the token has expired"):
@@ -346,4 +346,4 @@ def test_a_deletion_whose_answer_was_lost_has_succeeded(peer: ArgoPeer) -> None:
         peer.on("DELETE", HELLO, refusal(404, "not found", 5))
         with pytest.raises(PlatformError) as caught:
             container.context().argo.delete("hello-r1")
-    assert caught.value.trouble is ErrorKind.MISSING
+    assert caught.value.kind is ErrorKind.MISSING

@@ -257,7 +257,7 @@ def test_what_is_not_ours_to_watch_is_said_at_once(peer: JobsPeer, jobs: Jobs) -
     peer.on("GET", JOBS, reply(403, status(403, "Forbidden", "cannot list resource")))
     with pytest.raises(PlatformError) as caught:
         told(jobs)
-    assert caught.value.trouble is ErrorKind.FORBIDDEN
+    assert caught.value.kind is ErrorKind.FORBIDDEN
 
 
 def test_waiting_has_an_end(peer: JobsPeer, jobs: Jobs) -> None:

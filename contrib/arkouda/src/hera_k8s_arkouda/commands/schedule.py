@@ -103,7 +103,7 @@ def _read(context: Context, name: str) -> Json | None:
     try:
         return context.kubernetes.get(_API, _RESOURCE, name)
     except PlatformError as error:
-        if error.trouble is ErrorKind.MISSING and error.reason == "NotFound":
+        if error.kind is ErrorKind.MISSING and error.reason == "NotFound":
             return None
         raise
 

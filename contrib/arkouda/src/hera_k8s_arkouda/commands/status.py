@@ -70,7 +70,7 @@ def _workflows(context: Context, instance: str) -> dict[str, list[Json] | None]:
         try:
             bodies = list(context.kubernetes.list(_ARGO, resource, label_selector=f"{INSTANCE_LABEL}={instance}"))
         except PlatformError as error:
-            if error.trouble not in (ErrorKind.FORBIDDEN, ErrorKind.MISSING):
+            if error.kind not in (ErrorKind.FORBIDDEN, ErrorKind.MISSING):
                 raise
             found[resource] = None
         else:

@@ -92,7 +92,7 @@ def find_running(container: ExperimentContainer, subject: Subject, console: Cons
     try:
         found = list(container.engine().runs(label_selector=f"{INSTANCE_LABEL}={instance_of(subject)}"))
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise
         console.warning("not permitted to see whether another workflow is running for it (403)")
         return ""
