@@ -264,7 +264,6 @@ NAMES: Final = {
     "hera_k8s_sandbox.rollouts.ROLLED_BACK_TO": "hera_k8s_sandbox.foundation.labels.ROLLED_BACK_TO",
     "hera_k8s_sandbox.server.Activity": "hera_k8s_sandbox.server.app.Activity",
     "hera_k8s_sandbox.server.CONTROLLER": "hera_k8s_sandbox.server.app.CONTROLLER",
-    "hera_k8s_sandbox.server.Handler": "hera_k8s_sandbox.server.app.Handler",
     "hera_k8s_sandbox.server.JOB_CONTROLLER": "hera_k8s_sandbox.server.app.JOB_CONTROLLER",
     "hera_k8s_sandbox.server.Options": "hera_k8s_sandbox.server.app.Options",
     "hera_k8s_sandbox.server.SandboxBusyError": "hera_k8s_sandbox.server.app.SandboxBusyError",
