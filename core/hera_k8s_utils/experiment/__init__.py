@@ -47,12 +47,13 @@ __getattr__ = names_of(
 )
 
 __all__ = [
-    "Amount",
     "CONTAINER",
-    "ContainerUse",
     "METADATA",
-    "Manifest",
     "NAMED",
+    "UNKNOWN",
+    "Amount",
+    "ContainerUse",
+    "Manifest",
     "ObjectReference",
     "PeakDemand",
     "PlannedTasks",
@@ -61,7 +62,6 @@ __all__ = [
     "RunPlan",
     "Shape",
     "Source",
-    "UNKNOWN",
     "Unresolved",
     "Workload",
     "WorkloadAnalysis",

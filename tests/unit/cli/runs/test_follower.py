@@ -194,7 +194,9 @@ class Endless:
         yield RunUpdate(phase="Running")
         threading.Event().wait()
 
-follower = Follower(Endless(), "trial-k3f9", Console(), TaskProgress(), on_update=lambda update: print("ready", flush=True))
+follower = Follower(
+    Endless(), "trial-k3f9", Console(), TaskProgress(), on_update=lambda update: print("ready", flush=True)
+)
 follower.come_back, follower.stop = "hera-k8s follow k3f9", "hera-k8s stop k3f9"
 try:
     follower.run()
