@@ -1,3 +1,3 @@
-"""What all tests share: the machine that they run on, and which clusters they meet."""
+"""Plugins that all tests share: what this machine offers, and which clusters the tests use."""
 
 pytest_plugins = ["machine", "clusters"]

@@ -1,4 +1,4 @@
-"""Sessions of development: `nox -s lint tests`; `nox -s bench` measures."""
+"""Development sessions: `nox -s lint tests`; `nox -s bench` measures speed."""
 
 import shutil
 from pathlib import Path
@@ -17,14 +17,14 @@ TEST_TOOLS = ("pytest", "pytest-timeout", "hypothesis", "trustme", "hatchling", 
 
 
 def install(session: nox.Session) -> None:
-    """The project in editable form and the development tools as they were locked."""
-    session.install("-r", "requirements-dev.lock", silent=False)  # a minute or more, in which pip says what it does
+    """Install the locked development tools, and the project in editable mode."""
+    session.install("-r", "requirements-dev.lock", silent=False)  # takes a minute or more: show what pip does
     session.install("--no-deps", "-e", ".")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, types, and who may import whom."""
+    """Check style, types and import boundaries."""
     install(session)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -34,23 +34,23 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The test suite on this interpreter."""
+    """Run the tests on this interpreter."""
     install(session)
     session.run("pytest", *session.posargs)
 
 
 @nox.session(python=PYTHONS, name="tests-all")
 def tests_all(session: nox.Session) -> None:
-    """The test suite on every supported interpreter that is installed."""
+    """Run the tests on every supported interpreter that is installed."""
     install(session)
     session.run("pytest", *session.posargs)
 
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """One suite for the sandbox and for a real Kubernetes control plane, which is built from Go modules once.
+    """Run one suite on the sandbox and on a real Kubernetes control plane, which is built from Go modules once.
 
-    `nox -s conformance -- --kubeconfig FILE` takes another cluster in its place.
+    `nox -s conformance -- --kubeconfig FILE` uses another cluster instead.
     """
     install(session)
     session.run("pytest", "tests/conformance", *(session.posargs or ["--real"]))
@@ -58,9 +58,9 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """What users type, end to end: on the sandbox, and on the real control plane with a node that runs pods.
+    """Type what users type, end to end: on the sandbox, and on the real control plane with a node that runs pods.
 
-    `nox -s e2e -- --kubeconfig FILE --argo-server URL`, with its token in ARGO_TOKEN, takes another cluster instead.
+    `nox -s e2e -- --kubeconfig FILE --argo-server URL`, with its token in ARGO_TOKEN, uses another cluster instead.
     """
     install(session)
     session.run("pytest", "tests/e2e", *(session.posargs or ["--real"]))
@@ -69,9 +69,9 @@ def e2e(session: nox.Session) -> None:
 @nox.session(reuse_venv=False)
 @nox.parametrize("name", CONTRIB, ids=CONTRIB)
 def contrib(session: nox.Session, name: str) -> None:
-    """One distribution of contrib/ alone, beside a wheel of the project: `nox -s "contrib(covalent)"`; its tests.
+    """Test one distribution of contrib/ separately, with a wheel of the project: `nox -s "contrib(covalent)"`.
 
-    What its tests need beside pytest stands in its dependency group `test`; it is not among what development needs.
+    Its dependency group `test` lists what its tests need besides pytest; the development tools do not include these.
     """
     directory, wheels = Path("contrib", name), Path(session.create_tmp(), "wheels")
     shutil.rmtree(wheels, ignore_errors=True)
@@ -83,7 +83,7 @@ def contrib(session: nox.Session, name: str) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """One wheel and one source archive, with metadata that an index accepts."""
+    """Build a wheel and a source archive, and check that an index accepts their metadata."""
     install(session)
     out = session.create_tmp()
     session.run("python", "-m", "build", "--outdir", out)
@@ -92,7 +92,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Ratios against a named baseline, both measured in this run."""
+    """Measure ratios against a named baseline, both in the same run."""
     install(session)
     names = session.posargs or ["help", "checks", "manifest", "layout", "sandbox", "controlplane"]
     for name in names:

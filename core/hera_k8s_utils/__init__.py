@@ -2,7 +2,9 @@
 
     from hera_k8s_utils import Experiment, Inputs, build_container, linspace
 
-What plugins declare is in `hera_k8s_utils.plugins.records`, their hooks in `hera_k8s_utils.plugins.hookspecs`; both are here too.
+Records that plugins return are in `hera_k8s_utils.plugins.records`, the hooks in `hera_k8s_utils.plugins.hookspecs`;
+both are exported here too. Authors of platforms and engines also find `hera_k8s_utils.network`, `.engines`, `.checks`,
+`.plugins`, `.sweep`, `.trust` and `.redaction`, and the modules `.labels` and `.reading`.
 """
 
 from hera_k8s_utils import _startup as _startup  # the first of all, `__future__` included: see there
@@ -36,7 +38,8 @@ from hera_k8s_utils.errors import (
     join_names,
 )
 from hera_k8s_utils.experiment.run_state import LogLine, NodeState, RunSummary, RunUpdate, Submission
-from hera_k8s_utils.experiment.workload import PeakDemand
+from hera_k8s_utils.experiment.workload import PeakDemand, PlannedTasks, RunPlan
+from hera_k8s_utils.experiment.workload_kinds import Workload, WorkloadAnalysis, WorkloadKind, load_kinds_with
 from hera_k8s_utils.k8s_cluster import cluster, k8s_cluster
 from hera_k8s_utils.num_exp_environment import Struct, num_exp_environment
 from hera_k8s_utils.offline.guards import Replacement, RequestGuard
@@ -50,39 +53,39 @@ from hera_k8s_utils.plugins.records import (
     CredentialProvider,
     Engine,
     ExecutionEngine,
-    LayoutStrategy,
     LifecycleEvent,
     Platform,
     ResourceChecker,
     Site,
 )
 from hera_k8s_utils.results import CheckResult, Finding, Verdict, fail, ok, unknown, warn
-from hera_k8s_utils.sweep.path_encoder import PathEncoder
+from hera_k8s_utils.sweep.path_encoder import LayoutStrategy, PathEncoder
 
 if TYPE_CHECKING:
-    from hera_k8s_cli.terminal.console import Console
-    from hera_k8s_utils.checks.provisioning import provision
     from hera_k8s_utils.config.options import OptionRow
-    from hera_k8s_utils.container.container import Connection, ExperimentContainer, build_container, connect
+    from hera_k8s_utils.config.settings import CoreSettings
+    from hera_k8s_utils.container.console import Console
+    from hera_k8s_utils.container.container import Connection, ExperimentContainer, build_container, connect, provision
     from hera_k8s_utils.container.session import Session
     from hera_k8s_utils.engines.submission import SubmissionTarget, submit_once
     from hera_k8s_utils.experiment.manifest import Manifest
     from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Requirement
-    from hera_k8s_utils.experiment.workload import Unresolved
-    from hera_k8s_utils.formatting import pluralize
+    from hera_k8s_utils.experiment.workload import ObjectReference, Unresolved
+    from hera_k8s_utils.formatting import parse_timestamp, pluralize
     from hera_k8s_utils.labels import DIGEST_LABEL
-    from hera_k8s_utils.names import is_dns_subdomain, nearest
+    from hera_k8s_utils.names import is_dns_label, is_dns_subdomain, nearest
     from hera_k8s_utils.network.http import HttpClient, NetworkSettings
     from hera_k8s_utils.network.retry import FailureBudget
     from hera_k8s_utils.offline.phase import HeldRequest, OfflineError, OfflinePhase, offline_phase
     from hera_k8s_utils.quantities import parse_quantity
     from hera_k8s_utils.reading import LARGEST_DOCUMENT, MIB, parse_json, read_file, read_text
+    from hera_k8s_utils.sanitize import one_line
     from hera_k8s_utils.sweep.inputs import Inputs, Point, linspace
     from hera_k8s_utils.sweep.layout import Layout
 
 _LATER = {
     "Session": "hera_k8s_utils.container.session",
-    "Console": "hera_k8s_cli.terminal.console",
+    "Console": "hera_k8s_utils.container.console",
     "Connection": "hera_k8s_utils.container.container",
     "ExperimentContainer": "hera_k8s_utils.container.container",
     "build_container": "hera_k8s_utils.container.container",
@@ -99,7 +102,12 @@ _LATER = {
     "Layout": "hera_k8s_utils.sweep.layout",
     "DIGEST_LABEL": "hera_k8s_utils.labels",
     "Manifest": "hera_k8s_utils.experiment.manifest",
+    "is_dns_label": "hera_k8s_utils.names",
     "is_dns_subdomain": "hera_k8s_utils.names",
+    "CoreSettings": "hera_k8s_utils.config.settings",
+    "ObjectReference": "hera_k8s_utils.experiment.workload",
+    "parse_timestamp": "hera_k8s_utils.formatting",
+    "one_line": "hera_k8s_utils.sanitize",
     "nearest": "hera_k8s_utils.names",
     "HeldRequest": "hera_k8s_utils.offline.phase",
     "OfflineError": "hera_k8s_utils.offline.phase",
@@ -107,7 +115,7 @@ _LATER = {
     "offline_phase": "hera_k8s_utils.offline.phase",
     "OptionRow": "hera_k8s_utils.config.options",
     "FailureBudget": "hera_k8s_utils.network.retry",
-    "provision": "hera_k8s_utils.checks.provisioning",
+    "provision": "hera_k8s_utils.container.container",
     "parse_quantity": "hera_k8s_utils.quantities",
     "LARGEST_DOCUMENT": "hera_k8s_utils.reading",
     "MIB": "hera_k8s_utils.reading",
@@ -122,6 +130,13 @@ _LATER = {
 """Names that `hera-k8s --help` does without: their modules are imported on first use."""
 
 
+def _load_plugins() -> None:
+    from hera_k8s_utils.plugins.manager import PluginManager
+
+    PluginManager.load()
+
+
+load_kinds_with(_load_plugins)  # for manifests that are made without a container
 _moved.install(_moved_paths.MODULES, _moved_paths.NAMES)
 
 
@@ -151,16 +166,17 @@ __all__ = [
     "Connection",
     "Console",
     "Context",
+    "CoreSettings",
     "Credential",
     "CredentialError",
     "CredentialProvider",
-    "PeakDemand",
-    "SubmissionTarget",
     "Engine",
     "Environment",
+    "ErrorKind",
     "ExecutionEngine",
     "Experiment",
     "ExperimentContainer",
+    "FailureBudget",
     "Finding",
     "HeldRequest",
     "HeraK8sError",
@@ -173,15 +189,18 @@ __all__ = [
     "LifecycleEvent",
     "LogLine",
     "Manifest",
-    "PathEncoder",
     "NetworkSettings",
     "NoCredential",
     "NodeState",
     "NotApplicable",
+    "ObjectReference",
     "OfflineError",
     "OfflinePhase",
     "OptionRow",
     "OptionsError",
+    "PathEncoder",
+    "PeakDemand",
+    "PlannedTasks",
     "Platform",
     "PlatformError",
     "PlatformKey",
@@ -192,42 +211,48 @@ __all__ = [
     "Requirement",
     "ResourceChecker",
     "RunAlreadyFinished",
+    "RunPlan",
     "RunSummary",
     "RunUpdate",
     "ScriptExit",
     "Session",
     "Site",
-    "FailureBudget",
     "Struct",
     "Submission",
     "SubmissionOutcomeUnknown",
+    "SubmissionTarget",
     "SubmitError",
     "SubmittedInPart",
-    "ErrorKind",
     "Unresolved",
     "Verdict",
     "WorkflowFailed",
+    "Workload",
+    "WorkloadAnalysis",
+    "WorkloadKind",
     "__version__",
     "argo_server",
     "build_container",
     "cluster",
     "connect",
-    "pluralize",
     "fail",
     "hookimpl",
+    "is_dns_label",
     "is_dns_subdomain",
+    "join_names",
     "k8s_cluster",
     "linspace",
-    "join_names",
     "nearest",
     "num_exp_environment",
     "offline_phase",
     "ok",
+    "one_line",
     "option",
     "parse_arguments",
     "parse_json",
     "parse_quantity",
+    "parse_timestamp",
     "parser",
+    "pluralize",
     "provision",
     "read_file",
     "read_text",

@@ -9,11 +9,14 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _MODULES: dict[str, str] = {}
 _NAMES: dict[str, str] = {}
@@ -53,13 +56,65 @@ def moved(package: str, name: str, *, stacklevel: int = 2) -> Any:
     return found
 
 
+def renamed(**names: str) -> Callable[[type[T]], type[T]]:
+    """Class decorator: keep old names of attributes, methods and keyword arguments of the constructor.
+
+    @renamed(bear="record_failure")
+    class FailureBudget: ...
+    """
+
+    def decorate(cls: type[T]) -> type[T]:
+        for old, new in names.items():
+            setattr(cls, old, _OldName(f"{cls.__name__}.{old}", new))
+        _accept_old_keywords(cls, names)
+        return cls
+
+    return decorate
+
+
+class _OldName:
+    """An attribute by its old name."""
+
+    def __init__(self, old: str, new: str) -> None:
+        self._old = old
+        self._new = new
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        found = getattr(owner if instance is None else instance, self._new)
+        warnings.warn(_message(self._old, self._new), DeprecationWarning, stacklevel=2)
+        return found
+
+
+def _accept_old_keywords(cls: type, names: Mapping[str, str]) -> None:
+    made: Callable[..., None] = cls.__init__  # type: ignore[misc]
+    parameters = made.__code__.co_varnames
+    old_keywords = {old: new for old, new in names.items() if new in parameters}
+    if not old_keywords:
+        return
+
+    @wraps(made)
+    def init(self: Any, *arguments: Any, **keywords: Any) -> None:
+        for old in old_keywords.keys() & keywords.keys():
+            new = old_keywords[old]
+            warnings.warn(_message(f"{cls.__name__}({old}=)", f"{new}="), DeprecationWarning, stacklevel=2)
+            keywords[new] = keywords.pop(old)
+        made(self, *arguments, **keywords)
+
+    cls.__init__ = init  # type: ignore[misc]
+
+
 class _Finder(MetaPathFinder):
     """Finds modules at their old paths. It comes last, and so is asked only for what does not exist."""
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self,
+        name: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 - the interface of finders
+        target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
-        return ModuleSpec(name, _Loader()) if name in _MODULES else None
+        if name not in _MODULES:
+            return None
+        return ModuleSpec(name, _Loader(), is_package=any(other.startswith(f"{name}.") for other in _MODULES))
 
 
 class _Loader(Loader):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from typing import ClassVar
 
+from hera_k8s_utils._moved import forward, renamed
 from hera_k8s_utils.redaction import redact
 from hera_k8s_utils.sanitize import one_line, quoted, visible
 
@@ -128,15 +130,16 @@ _UNDECIDED = frozenset({408, 425, 499})
 _INCONCLUSIVE = frozenset({ErrorKind.UNREACHABLE, ErrorKind.TIMEOUT, ErrorKind.SERVER, ErrorKind.PROTOCOL})
 
 
+@renamed(trouble="kind", trouble_of="kind_of_status")
 class PlatformError(HeraK8sError):
     """A server could not be reached, or answered with an error.
 
-    trouble: what kind of failure it is.
+    kind: what kind of failure it is.
     status: the HTTP status, where one came.
     reason: the server's own word for it (`AlreadyExists`, `NamespaceTerminating`), where it gave one.
     conclusive: whether the request surely had no effect, because it was never sent or because the server itself
         refused it. After any other failure (a lost answer, a 5xx, an answer of a gateway's) it may have been carried
-        out, or may be yet. By default the kind of trouble decides.
+        out, or may be yet. By default the kind of failure decides.
     """
 
     exit_code = 9
@@ -145,7 +148,7 @@ class PlatformError(HeraK8sError):
         self,
         wanted: str,
         *,
-        trouble: ErrorKind,
+        kind: ErrorKind,
         found: str = "",
         hint: str = "",
         status: int | None = None,
@@ -153,15 +156,15 @@ class PlatformError(HeraK8sError):
         conclusive: bool | None = None,
     ) -> None:
         super().__init__(wanted, found=found.strip(), hint=hint)
-        self.trouble = trouble
+        self.kind = kind
         self.status = status
         self.reason = reason
-        self.conclusive = trouble not in _INCONCLUSIVE if conclusive is None else conclusive
+        self.conclusive = kind not in _INCONCLUSIVE if conclusive is None else conclusive
 
     @property
     def says_absent(self) -> bool:
         """Whether the server itself says that the object is not there; a gateway's 404 does not."""
-        return self.trouble is ErrorKind.MISSING and self.conclusive
+        return self.kind is ErrorKind.MISSING and self.conclusive
 
     @staticmethod
     def refuses(status: int) -> bool:
@@ -169,7 +172,7 @@ class PlatformError(HeraK8sError):
         return 400 <= status < 500 and status not in _UNDECIDED
 
     @staticmethod
-    def trouble_of(status: int) -> ErrorKind:
+    def kind_of_status(status: int) -> ErrorKind:
         """The kind of failure that an HTTP status stands for."""
         return _TROUBLE_OF_STATUS.get(status, ErrorKind.SERVER if status >= 500 else ErrorKind.PROTOCOL)
 
@@ -178,7 +181,7 @@ class RunAlreadyFinished(PlatformError):
     """A run that was to be stopped had ended already. phase: the one in which it did."""
 
     def __init__(self, name: str, phase: str) -> None:
-        super().__init__(f"{name} cannot be stopped", found=f"it is over: {phase}", trouble=ErrorKind.CONFLICT)
+        super().__init__(f"{name} cannot be stopped", found=f"it is over: {phase}", kind=ErrorKind.CONFLICT)
         self.phase = phase
 
 
@@ -216,3 +219,24 @@ def join_names(names: Sequence[str], *, most: int = 8) -> str:
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
+@contextmanager
+def attribute_errors_to(whose: str) -> Iterator[None]:
+    """Turn unexpected exceptions of a plugin's function into a `PluginError` that names the plugin.
+
+    whose: `platform acme-argo`.
+
+    That includes `SystemExit` and the like: declared functions return, they do not end the program.
+    """
+    try:
+        yield
+    except (HeraK8sError, NotApplicable, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise PluginError(
+            f"{whose} failed", found=f"{type(error).__name__}: {error}", hint="--debug shows where; hera-k8s plugins"
+        ) from error
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

@@ -71,8 +71,10 @@ def parse_duration(text: str, flag: str = "that") -> float:
 
 def parse_timestamp(text: str) -> datetime | None:
     """A time as servers write it (RFC 3339, with `Z`), None when it is not one. Always timezone-aware."""
+    # Python 3.10 knows no Z, and fractions of three or six digits only
+    six_digits = re.sub(r"\.(\d+)", lambda match: f".{match[1][:6]:0<6}", text.strip())
     try:
-        found = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", text.strip()))
+        found = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", six_digits))
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)

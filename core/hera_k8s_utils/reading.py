@@ -9,7 +9,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -103,13 +103,16 @@ class TooComplex(ValueError):
     """A text is JSON or YAML, and nested too deeply or too large once it is read. The text says which."""
 
 
-def parse_json(content: bytes | str, *, deepest: int = DEEPEST) -> Any:
-    """The value of a JSON text. Raises `ValueError`: `TooComplex` for one that is nested more deeply than `deepest`."""
+def parse_json(content: bytes | str, *, deepest: int = DEEPEST, **options: Any) -> Any:
+    """The value of a JSON text. Raises `ValueError`: `TooComplex` for one that is nested more deeply than `deepest`.
+
+    options: of `json.loads`, such as `parse_int`.
+    """
     containers = content.count(b"{") + content.count(b"[") if isinstance(content, bytes) else _containers(content)
     if containers > _MOST_CONTAINERS:
         raise TooComplex(f"its JSON has more than {_MOST_CONTAINERS:,} objects and lists")
     try:
-        found = json.loads(content)
+        found = json.loads(content, **options)
     except RecursionError:
         raise _too_deep("JSON", deepest) from None
     if containers > deepest and _is_deeper(found, deepest):
@@ -147,15 +150,16 @@ def _too_deep(language: str, deepest: int) -> TooComplex:
     return TooComplex(f"its {language} is nested in more than {deepest} levels")
 
 
-def parse_yaml(text: str) -> list[Any]:
+def parse_yaml(text: bytes | str, *, check: Callable[[Iterable[Any]], None] | None = None) -> list[Any]:
     """The documents of a YAML text; with aliases, as the same object. Raises `yaml.YAMLError` and `ValueError`.
 
+    check: reads the text's events before its values are made, and raises for a text that is too complex. Without it,
     `TooComplex` is raised for what is nested more deeply than `DEEPEST`, and for aliases that stand for ever more.
     """
     import yaml
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    _require_simple(yaml.parse(text, Loader=loader))
+    (check or _require_simple)(yaml.parse(text, Loader=loader))
     return list(yaml.load_all(text, Loader=loader))
 
 

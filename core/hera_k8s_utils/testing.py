@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -126,7 +127,7 @@ class LayoutContract:
 
         settings = strategy.settings() if strategy.settings else None
         layout = open_layout(strategy, settings, inputs, argument, "/results/contract/run")
-        layout.prove()
+        layout.verify()
         for point in inputs:
             assert layout.path(point).startswith("/results/contract/run/")
 
@@ -161,3 +162,69 @@ class CredentialProviderContract:
 
         with pytest.raises(NotApplicable):
             provider.load(provider.settings() if provider.settings else None, context)
+
+
+class WorkloadKindContract:
+    """A kind reads and describes its objects, and changes them in copies only. Override `kind` and `body`."""
+
+    @pytest.fixture
+    def kind(self) -> Any:
+        """The `WorkloadKind`."""
+        raise NotImplementedError("override the fixture `kind`")
+
+    @pytest.fixture
+    def body(self) -> Any:
+        """A valid object of this kind, as plain data."""
+        raise NotImplementedError("override the fixture `body`")
+
+    def test_a_valid_body_is_valid(self, kind: Any, body: Any) -> None:
+        assert body["kind"] == kind.name
+        assert kind.validate(body) == ""
+        assert kind.complete(body)["kind"] == kind.name
+
+    def test_a_misshapen_body_is_refused_with_the_place(self, kind: Any, body: Any) -> None:
+        assert "metadata" in kind.validate({**body, "metadata": "text"})
+
+    def test_a_run_has_its_name_and_labels_and_the_body_has_not_changed(self, kind: Any, body: Any) -> None:
+        before = json.dumps(body)
+        run = kind.for_run(body, "contract-k3f9", {"acme/run": "k3f9"})
+        for each in kind.analyse(run).objects:
+            assert each["metadata"]["labels"]["acme/run"] == "k3f9"
+        if kind.is_runnable:
+            assert run["metadata"]["name"] == "contract-k3f9"
+        assert kind.validate(run) == ""
+        assert json.dumps(body) == before
+
+    def test_a_field_of_the_spec_is_added_and_a_stated_one_stays(self, kind: Any, body: Any) -> None:
+        before = json.dumps(body)
+        once = kind.with_spec(body, {"serviceAccountName": "first"})
+        assert '"serviceAccountName": "first"' in json.dumps(once)
+        assert kind.with_spec(once, {"serviceAccountName": "second"}) == once
+        assert json.dumps(body) == before
+
+    def test_the_analysis_answers_every_question(self, kind: Any, body: Any) -> None:
+        from hera_k8s_utils import PeakDemand, WorkloadAnalysis
+
+        analysis = kind.analyse(body)
+        assert isinstance(analysis, WorkloadAnalysis)
+        assert (analysis.kind, analysis.name) == (kind.name, body["metadata"].get("name", ""))
+        assert list(analysis.objects)
+        assert {name for name, _ in analysis.used_templates()} <= {name for name, _ in analysis.templates()}
+        for question in ("containers", "service_accounts", "pull_secrets", "template_references", "resources"):
+            list(getattr(analysis, question)())
+        assert isinstance(analysis.demand(), PeakDemand)
+        assert analysis.resolve("", "plain").values == {"plain"}
+
+    def test_a_plan_needs_no_valid_body(self, kind: Any, body: Any) -> None:
+        from hera_k8s_utils import RunPlan
+
+        assert isinstance(kind.plan(body), RunPlan)
+        assert isinstance(kind.plan({"kind": kind.name}), RunPlan)
+
+    def test_a_valid_body_has_no_failed_finding(self, kind: Any, body: Any) -> None:
+        if kind.lint is None:
+            return
+        workload = SimpleNamespace(body=body, sources={}, size=len(json.dumps(body)), analysis=kind.analyse(body))
+        findings = list(kind.lint(workload))
+        assert findings
+        assert [finding for finding in findings if finding.result.verdict.value == "failed"] == []

@@ -12,6 +12,7 @@ MODULES: Final = {
     "hera_k8s_argo.hera_globals": "hera_k8s_argo.hera_config",
     "hera_k8s_argo.logins": "hera_k8s_argo.token_store",
     "hera_k8s_argo.renewal": "hera_k8s_argo.token_refresh",
+    "hera_k8s_argo.tokens": "hera_k8s_utils.network.jwt",
     "hera_k8s_argo.verdicts": "hera_k8s_argo.summaries",
 }
 
@@ -20,6 +21,6 @@ NAMES: Final = {
     "hera_k8s_argo.logins.Logins": "hera_k8s_argo.token_store.TokenStore",
     "hera_k8s_argo.logs.continued": "hera_k8s_argo.logs.resume_stream",
     "hera_k8s_argo.renewal.RenewedToken": "hera_k8s_argo.token_refresh.RefreshingToken",
-    "hera_k8s_argo.tokens.TokenFacts": "hera_k8s_argo.tokens.TokenClaims",
-    "hera_k8s_argo.tokens.facts_of": "hera_k8s_argo.tokens.read_claims",
+    "hera_k8s_argo.tokens.TokenFacts": "hera_k8s_utils.network.jwt.TokenClaims",
+    "hera_k8s_argo.tokens.facts_of": "hera_k8s_utils.network.jwt.read_claims",
 }

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from hera_k8s_utils import OptionsError
-from hera_k8s_utils.network.addresses import remember_address
+from hera_k8s_utils.redaction import remember_address
 
 _NAME: Final = re.compile(r"[^\W_]([\w-]*[^\W_])?(\.[^\W_]([\w-]*[^\W_])?)*\.?")
 """A host's name or IPv4 address; underscores inside a label are met in container networks."""
@@ -47,15 +47,18 @@ def parse_address(text: str, *, secure: bool = True, base_href: str = "") -> Add
     remember_address(stated)
     scheme, rest = _scheme_of(stated, "https" if secure else "http")
     if scheme not in ("http", "https"):
-        raise _refused(stated, f"it begins with {scheme}://, and the server speaks http or https")
+        raise _refused(stated, f"its scheme is {scheme}://; the server speaks http or https")
     authority, slash, path = rest.partition("/")
     if "@" in authority:
         raise OptionsError(
-            "the address of the Argo server holds a user or a password",
-            hint="give the token by ARGO_TOKEN or hera-k8s login",
+            "the address of the Argo server contains a user or password",
+            hint="set ARGO_TOKEN, or use hera-k8s login",
         )
     if "?" in rest or "#" in rest:
-        raise _refused(stated.partition("?")[0].partition("#")[0], "it goes on with ? or #, as a copied page does")
+        raise _refused(
+            stated.partition("?")[0].partition("#")[0],
+            "it contains ? or #; was it copied from a browser?",
+        )
     host, port = _host_and_port(authority, stated)
     base = _base(slash + path, stated) or _base(base_href, base_href)
     return Address(scheme, host, port, base)
@@ -73,13 +76,13 @@ def _host_and_port(authority: str, stated: str) -> tuple[str, int | None]:
         parts = urlsplit(f"//{authority}")
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise _refused(stated, "its port is no number from 1 to 65535, or a bracket is missing") from None
+        raise _refused(stated, "its port is not a number from 1 to 65535, or a bracket is missing") from None
     if port == 0 or authority.endswith(":"):
-        raise _refused(stated, "its port is no number from 1 to 65535")
+        raise _refused(stated, "its port is not a number from 1 to 65535")
     if authority.startswith("["):
         return _ipv6(host, stated), port
     if len(host) > 253 or not _NAME.fullmatch(host):
-        raise _refused(stated, "it names no host" if not host else f"{host!r} is no name of a host")
+        raise _refused(stated, "it has no host name" if not host else f"{host!r} is not a host name")
     return host, port
 
 
@@ -87,15 +90,15 @@ def _ipv6(text: str, stated: str) -> str:
     try:
         return str(IPv6Address(text))
     except ValueError:
-        raise _refused(stated, f"{text!r} is no IPv6 address") from None
+        raise _refused(stated, f"{text!r} is not an IPv6 address") from None
 
 
 def _base(path: str, stated: str) -> str:
     segments = [segment for segment in path.strip().split("/") if segment]
     if any(not _SEGMENT.fullmatch(segment) or segment in (".", "..") for segment in segments):
-        raise _refused(stated, "its path holds what no path may")
+        raise _refused(stated, "its path contains an invalid character or `.` or `..`")
     return "".join(f"/{segment}" for segment in segments)
 
 
 def _refused(stated: str, why: str) -> OptionsError:
-    return OptionsError(f"the address of the Argo server cannot be {stated!r}", found=why, hint=f"write {_EXAMPLE}")
+    return OptionsError(f"{stated!r} is not an address of an Argo server", found=why, hint=f"such as {_EXAMPLE}")

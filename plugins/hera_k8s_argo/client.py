@@ -10,14 +10,23 @@ from urllib.parse import quote
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.sse import results
 from hera_k8s_argo.token_refresh import RefreshingToken
-from hera_k8s_utils import ARGO, Context, Credential, ErrorKind, LogLine, NoCredential, OptionsError, PlatformError
-from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
-from hera_k8s_utils.network.http import STREAM_SILENCE, HttpClient, NetworkSettings
-from hera_k8s_utils.network.limits import ListLimits
+from hera_k8s_utils import (
+    ARGO,
+    Context,
+    Credential,
+    ErrorKind,
+    Json,
+    LogLine,
+    NoCredential,
+    OptionsError,
+    PlatformError,
+    is_dns_label,
+    is_dns_subdomain,
+)
+from hera_k8s_utils.network import STREAM_SILENCE, HttpClient, ListLimits, NetworkSettings
+from hera_k8s_utils.plugins import admit
 from hera_k8s_utils.reading import are_objects
-from hera_k8s_utils.trust.consequences import admit, sends
-
-Json = dict[str, Any]
+from hera_k8s_utils.trust import sends
 
 VERBS: Final = ("stop", "terminate", "retry", "resubmit", "suspend", "resume")
 _NOT_TWICE: Final = ("retry", "resubmit")
@@ -27,7 +36,7 @@ _LAST_GRPC_CODE: Final = 16
 _STREAM: Final = {"Accept": "text/event-stream"}
 _HINTS: Final = {
     ErrorKind.UNAUTHORIZED: "hera-k8s login, or a fresh ARGO_TOKEN",
-    ErrorKind.FORBIDDEN: "is it the right namespace (-n NAME)? else ask those who run the cluster for the right",
+    ErrorKind.FORBIDDEN: "is it the right namespace (-n NAME)? else ask the cluster's administrators for permission",
 }
 
 
@@ -38,7 +47,9 @@ def open_argo(settings: ArgoSettings, credential: Credential, context: Context) 
     """
     server = credential.server or str(settings.address or "")
     if not server:
-        raise NoCredential("no Argo server is named", found="ARGO_SERVER is not set", hint="--argo-server HOST:PORT")
+        raise NoCredential(
+            "no Argo server is configured", found="ARGO_SERVER is not set", hint="--argo-server HOST:PORT"
+        )
 
     if credential.secret:
         subject = f"the token of {credential.source}"
@@ -72,7 +83,11 @@ def close_argo(client: ArgoClient) -> None:
 
 
 class ArgoClient:
-    """The `Argo` of `hera_k8s_utils.plugins.platforms`; safe to share between threads. server: its address, without secrets."""
+    """The client of `hera_k8s_utils.Argo`; safe to share between threads.
+
+    server: the server's address, without secrets.
+    identity: the caller's identity; empty when unknown.
+    """
 
     def __init__(self, http: HttpClient, context: Context, *, identity: str = "") -> None:
         self._http = http
@@ -99,11 +114,11 @@ class ArgoClient:
         return str(self._object("api/v1/version").get("version") or "")
 
     def info(self) -> Json:
-        """What the server says of itself, `managedNamespace` among it."""
+        """Settings of the server, such as `managedNamespace`."""
         return self._object("api/v1/info")
 
     def userinfo(self) -> Json:
-        """As whom the server sees the caller."""
+        """The caller's identity as the server sees it."""
         return self._object("api/v1/userinfo")
 
     # --- workflows -------------------------------------------------------------------------------------------------
@@ -156,7 +171,7 @@ class ArgoClient:
     def act(self, name: str, verb: str, *, namespace: str | None = None) -> Json:
         """Do one of `VERBS` to a workflow."""
         if verb not in VERBS:
-            raise OptionsError(f"a workflow cannot be told to {verb}", found=f"there are: {', '.join(VERBS)}")
+            raise OptionsError(f"unknown action on a workflow: {verb}", found=f"known: {', '.join(VERBS)}")
         where = self._where(namespace)
         body = {"namespace": where, "name": name}
         path = self._path(where, _checked(name), verb)
@@ -168,7 +183,7 @@ class ArgoClient:
 
         fields: of the workflow, `status.phase,...`; empty: all.
         """
-        from hera_k8s_utils.network.bodies import EVENTS
+        from hera_k8s_utils.network import EVENTS
 
         query = {"listOptions.fieldSelector": f"metadata.name={_checked(name)}"}
         if fields:  # without `error` the server would filter its own error frames out (4.1)
@@ -204,7 +219,7 @@ class ArgoClient:
         timestamps: bool = False,
     ) -> Iterator[tuple[LogLine, str]]:
         """As `logs`, each line with the time at which it was written (RFC 3339; "" where the server gave none)."""
-        from hera_k8s_utils.network.bodies import EVENTS, FINISHED
+        from hera_k8s_utils.network import EVENTS, FINISHED
 
         asked = {
             "logOptions.container": container,
@@ -225,7 +240,7 @@ class ArgoClient:
 
     def artifact(self, name: str, node: str, artifact: str, *, namespace: str | None = None) -> Iterator[str]:
         """Lines of an output artifact of a node, as the server fetches it from the artifact store."""
-        from hera_k8s_utils.network.bodies import FINISHED
+        from hera_k8s_utils.network import FINISHED
 
         parts = ["workflows", _checked(name), node, "outputs", artifact]
         path = "/".join(quote(part, safe="") for part in [self._where(namespace), *parts])
@@ -241,7 +256,9 @@ class ArgoClient:
         """The namespace that is meant; a kubeconfig's context may hold any text, and `..` would lead elsewhere."""
         where = namespace or self.namespace
         if not is_dns_label(where):
-            raise OptionsError(f"{where[:80]!r} names no namespace", hint="-n NAME, or the kubeconfig's context")
+            raise OptionsError(
+                f"{where[:80]!r} is not the name of a namespace", hint="-n NAME, or the kubeconfig's context"
+            )
         return where
 
     def _path(self, namespace: str | None, *parts: str) -> str:
@@ -254,9 +271,9 @@ class ArgoClient:
         if not are_objects(items) or page.keys().isdisjoint(("items", "metadata")):
             raise PlatformError(
                 f"GET {self.server}/{path}",
-                found="answered with an object that is no list of workflows",
+                found="the answer is not a list of workflows",
                 hint="is it the address of an Argo server?",
-                trouble=ErrorKind.PROTOCOL,
+                kind=ErrorKind.PROTOCOL,
             )
         return items
 
@@ -268,7 +285,7 @@ class ArgoClient:
         answer = self._http.get(path, params=_nothing_to_none(query))
         found: Any = answer.json()
         if not isinstance(found, dict):
-            raise PlatformError(f"GET {self.server}/{path}", found="not an object", trouble=ErrorKind.PROTOCOL)
+            raise PlatformError(f"GET {self.server}/{path}", found="not an object", kind=ErrorKind.PROTOCOL)
         return found, len(answer.content)
 
 
@@ -287,8 +304,8 @@ def _checked(name: str) -> str:
     """A name that makes one segment of a path; anything else would ask for another page of the server."""
     if not is_dns_subdomain(name):
         raise OptionsError(
-            f"no workflow can be called {name[:80]!r}",
+            f"{name[:80]!r} is not the name of a workflow",
             found="names are lower-case letters, digits, dashes and dots",
-            hint="hera-k8s runs --server lists those that are there",
+            hint="hera-k8s runs --server lists the workflows",
         )
     return name

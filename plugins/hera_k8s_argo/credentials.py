@@ -1,4 +1,4 @@
-"""Credentials for the Argo server: a token of the user's, or none where the user says that none is needed."""
+"""Credentials for the Argo server: the user's token, or none where the user states that none is needed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 from hera_k8s_argo.address import Address
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.token_store import StoredToken, user_logins
-from hera_k8s_argo.tokens import bare_token, read_claims
-from hera_k8s_utils import Context, Credential, CredentialError, NotApplicable
-from hera_k8s_utils.config.settings import CoreSettings
+from hera_k8s_utils import Context, CoreSettings, Credential, CredentialError, NotApplicable
+from hera_k8s_utils.network import bearer_token, read_claims
 from hera_k8s_utils.reading import LARGEST_TOKEN, read_file
 
 
@@ -18,12 +17,12 @@ def load_token(settings: ArgoSettings, context: Context) -> Credential:
     """The token from an option or its variable, from a file, or from `hera-k8s login`."""
     server = _server(settings)
     if settings.anonymous:
-        raise NotApplicable("no token is to be sent (--argo-anonymous)")
+        raise NotApplicable("--argo-anonymous: send no token")
     text, source = _token(settings, context, server)
-    token = bare_token(text, origin=source)
-    facts = read_claims(token)
+    token = bearer_token(text, origin=source)
+    claims = read_claims(token)
     return Credential(
-        secret=token, server=str(server), identity=facts.identity, expires_at=facts.expires_at, source=source
+        secret=token, server=str(server), identity=claims.identity, expires_at=claims.expires_at, source=source
     )
 
 
@@ -34,15 +33,15 @@ def load_anonymous(settings: ArgoSettings, context: Context) -> Credential:
         return Credential(server=str(server), identity="the server's own account", source="no token")
     raise CredentialError(
         f"no token for the Argo server {server}",
-        found=f"ARGO_TOKEN is not set, no token file is named, and nobody logged in to {server.netloc}",
-        hint="hera-k8s login, or --argo-anonymous if the server asks for none",
+        found=f"ARGO_TOKEN is not set, no token file is configured, and there is no login for {server.netloc}",
+        hint="hera-k8s login, or --argo-anonymous if the server requires none",
     )
 
 
 def _server(settings: ArgoSettings) -> Address:
     address = settings.address
     if address is None:
-        raise NotApplicable("no Argo server is named (ARGO_SERVER)")
+        raise NotApplicable("no Argo server is configured (ARGO_SERVER)")
     return address
 
 
@@ -55,14 +54,16 @@ def _token(settings: ArgoSettings, context: Context, server: Address) -> tuple[s
         return _read(settings.token_file), f"file {settings.token_file}"
     login = _login(server)
     if login is None:
-        raise NotApplicable(f"ARGO_TOKEN is not set, no token file is named, and nobody logged in to {server.netloc}")
+        raise NotApplicable(
+            f"ARGO_TOKEN is not set, no token file is configured, and there is no login for {server.netloc}"
+        )
     return login.token, f"login, {_shortly(login.saved)}"
 
 
 def _login(server: Address) -> StoredToken | None:
     try:
         return user_logins().find(str(server))
-    except NotApplicable:  # no home directory, so nobody logged in
+    except NotApplicable:  # no home directory, so there is no login
         return None
 
 
@@ -72,8 +73,8 @@ def _read(file: Path) -> str:
     except OSError as error:
         found = error.strerror or "it cannot be read"
     except ValueError:
-        found = "it is not text"
-    raise CredentialError(f"the token file {file} cannot be read", found=found, hint="--argo-token-file FILE")
+        found = "it is not UTF-8 text"
+    raise CredentialError(f"cannot read the token file {file}", found=found, hint="--argo-token-file FILE")
 
 
 def _shortly(moment: datetime) -> str:

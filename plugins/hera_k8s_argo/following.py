@@ -1,19 +1,18 @@
-"""Following one workflow to its end over a stream that may be cut: what changed, told once."""
+"""Following one workflow to its end over streams that may be interrupted; each change is reported once."""
 
 from __future__ import annotations
 
 import base64
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hera_k8s_utils import ErrorKind, NodeState, PlatformError, RunAlreadyFinished, RunUpdate
-from hera_k8s_utils.network.retry import FailureBudget, RetryPolicy
+from hera_k8s_utils import ErrorKind, Json, NodeState, PlatformError, RunAlreadyFinished, RunUpdate
+from hera_k8s_utils.engines import StreamAttempt, is_permanent
+from hera_k8s_utils.network import FailureBudget, RetryPolicy
 from hera_k8s_utils.reading import LARGEST_DOCUMENT, gunzip, parse_json
 
-Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
 FIELDS: Final = (
@@ -31,18 +30,14 @@ FIELDS: Final = (
 """What following needs of a workflow. Argo's filter cannot look into `nodes`, whose keys are the nodes' ids (4.1)."""
 FINAL: Final = frozenset({"Succeeded", "Failed", "Error"})
 
-_REFUSALS: Final = frozenset({ErrorKind.FORBIDDEN, ErrorKind.UNTRUSTED, ErrorKind.INVALID})
-_HOPELESS: Final = _REFUSALS | {ErrorKind.UNAUTHORIZED, ErrorKind.MISSING, ErrorKind.CONFLICT}
-"""Troubles that waiting does not mend, where the server itself says so and not a gateway; an expired token has been
-renewed by the client before it tells."""
-
 
 @dataclass(frozen=True)
 class Source:
-    """Where a workflow is heard of.
+    """Where the state of a workflow comes from.
 
-    read: gives it as it is. watch: (type, workflow) pairs; asked for by name, and by the resourceVersion after which
-    they are to begin, so that nothing is missed in between, not even a deletion; with "" as it is first.
+    read: name -> the workflow in its present state.
+    watch: name, resourceVersion -> (type, workflow) pairs after that version, so that no change is missed; with an
+        empty version they start with the present state.
     """
 
     read: Callable[[str], Json]
@@ -52,11 +47,11 @@ class Source:
 def follow(source: Source, name: str, patience: RetryPolicy | None = None) -> Iterator[RunUpdate]:
     """Updates until the workflow's phase is final or it is gone; each holds only what changed.
 
-    Raises `PlatformError` when the workflow is not there to begin with, when the server says that it is not ours to
-    follow, and when the connection failed too often in a row.
+    Raises `PlatformError` when the workflow does not exist at the start, when the server does not permit following it,
+    and after too many failures in a row.
     """
     state = _State(name)
-    strain = FailureBudget(name, patience or RetryPolicy(), _goes_on(name))
+    budget = FailureBudget(name, patience or RetryPolicy(), _goes_on(name))
     while not state.ended:
         try:
             workflow = source.read(name)
@@ -64,49 +59,44 @@ def follow(source: Source, name: str, patience: RetryPolicy | None = None) -> It
             if error.says_absent and state.known:
                 yield state.gone()
                 return
-            hopeless = error.trouble in _HOPELESS and error.conclusive
-            if hopeless or (error.trouble is ErrorKind.PROTOCOL and not state.known):
-                raise  # what is no answer at the very beginning is another server, or one that never gives any
-            strain.bear(error)
+            if is_permanent(error, first=not state.known):
+                raise
+            budget.record_failure(error)
             continue
         yield from state.take(workflow)
         if not state.ended:
-            since = "" if strain.failing else str((workflow.get("metadata") or {}).get("resourceVersion") or "")
-            yield from _watched(source, name, since, state, strain)
+            since = "" if budget.failing else str((workflow.get("metadata") or {}).get("resourceVersion") or "")
+            yield from _watched(source, name, since, state, budget)
 
 
 def _goes_on(name: str) -> str:
-    return f"the workflow goes on without being followed; hera-k8s follow {name}"
+    return f"the workflow is still running. Reattach: hera-k8s follow {name}"
 
 
-def _watched(source: Source, name: str, since: str, state: _State, strain: FailureBudget) -> Iterator[RunUpdate]:
-    """One stream, until it ends; one that ends at once, and so would be asked for without end, is a failure.
+def _watched(source: Source, name: str, since: str, state: _State, budget: FailureBudget) -> Iterator[RunUpdate]:
+    """One stream, until it ends. One that ends at once counts as a failure: it would be reopened forever.
 
-    So is a resourceVersion that is too old to begin with (410): that of an object that nobody has changed for minutes
-    is, and stays so; the next stream begins anywhere. Whether a refused token can be renewed, reading tells.
+    So does an expired resourceVersion (410), as an object that was not changed for minutes has; the next stream starts
+    without one. A refused token is renewed by the next read.
     """
-    began, heard = time.monotonic(), False
-    error = PlatformError(f"following {name}", found="the stream ended at once", trouble=ErrorKind.SERVER)
-    try:
+    with StreamAttempt(budget.policy) as attempt:
         for kind, workflow in source.watch(name, since):
-            heard = True
+            attempt.heard = True
             yield from state.take(workflow, deleted=kind == "DELETED")
             if state.ended:
                 return
-    except PlatformError as caught:
-        if caught.trouble in _REFUSALS and caught.conclusive:
-            raise
-        error = caught
-    if heard or time.monotonic() - began >= strain.patience.healthy:
+    ended_at_once = PlatformError(f"following {name}", found="the stream ended at once", kind=ErrorKind.SERVER)
+    error = attempt.error or ended_at_once
+    if attempt.succeeded:
         log.debug("the stream of %s ended (%s): taking it up again", name, error.found)
-        strain.relieve()
+        budget.reset()
     else:
-        strain.bear(error)
+        budget.record_failure(error)
 
 
 @dataclass
 class _State:
-    """What was heard so far. Of each node a few short texts are kept, whatever its events bring along."""
+    """The state of the workflow so far; of each node only a few short strings are kept."""
 
     name: str
     uid: str = ""
@@ -117,7 +107,7 @@ class _State:
     _nodes: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def take(self, workflow: Json, *, deleted: bool = False) -> Iterator[RunUpdate]:
-        """What a newer state of the workflow changes; nothing when it changes nothing."""
+        """The changes in a newer state of the workflow, if any."""
         uid = (workflow.get("metadata") or {}).get("uid") or ""
         if self.known and uid and self.uid and uid != self.uid:  # deleted, and another one made under its name
             yield self.gone()
@@ -135,7 +125,7 @@ class _State:
             yield _update(summary, nodes, gone=lost, suspended=suspended)
 
     def gone(self) -> RunUpdate:
-        """The last update of a workflow that is no more."""
+        """The last update of a workflow that was deleted."""
         self.ended = True
         return _update(self._summary, [], gone=True)
 
@@ -175,16 +165,16 @@ def _mark(node: Json) -> tuple[Any, ...]:
 
 
 def require_going_on(name: str, workflow: Json) -> None:
-    """Raises `RunOver` for a workflow whose phase is final."""
+    """Raise `RunAlreadyFinished` for a workflow whose phase is final."""
     phase = str((workflow.get("status") or {}).get("phase") or "")
     if phase in FINAL:
         raise RunAlreadyFinished(name, phase)
 
 
 def require_stopping(name: str, read: Callable[[str], Json], error: PlatformError, *, terminate: bool) -> None:
-    """Whether a workflow is being stopped although the request to stop it failed, or its answer was lost.
+    """Raise unless a workflow is being stopped although the request failed or its answer was lost.
 
-    Raises `RunOver` for one whose phase is final, else the error, as that of an unknown outcome where it is one.
+    `RunAlreadyFinished` for one whose phase is final, else the error, marked as an unknown outcome where it is one.
     """
     try:
         workflow = read(name)
@@ -201,10 +191,10 @@ def _perhaps_stopped(name: str, error: PlatformError) -> PlatformError:
     if error.conclusive:
         return error
     return PlatformError(
-        f"it is not known whether {name} was asked to stop",
+        f"unknown whether {name} is being stopped",
         found=error.found or error.wanted,
-        hint=f"{f'{error.hint}; ' if error.hint else ''}hera-k8s stop {name} again is as good as once",
-        trouble=error.trouble,
+        hint=f"{f'{error.hint}; ' if error.hint else ''}repeat hera-k8s stop {name}: it is safe",
+        kind=error.kind,
         status=error.status,
         conclusive=False,
     )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from hera_k8s_argo.settings import ArgoSettings
-from hera_k8s_utils import ARGO, Context
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.network.http import NetworkSettings
+from hera_k8s_utils import ARGO, Context, CoreSettings
+from hera_k8s_utils.network import NetworkSettings
 
 
 def configure_hera(context: Context) -> None:

@@ -52,3 +52,59 @@ def open_kubernetes_engine(*arguments: Any) -> Any:
     from hera_k8s_argo.engines.objects import open_kubernetes_engine
 
     return open_kubernetes_engine(*arguments)
+
+
+def workflow_error(*arguments: Any) -> Any:
+    """`workflow_error` of `hera_k8s_argo.workflow.schema`."""
+    from hera_k8s_argo.workflow.schema import workflow_error
+
+    return workflow_error(*arguments)
+
+
+def script_sources(*arguments: Any) -> Any:
+    """`script_sources` of `hera_k8s_argo.workflow.kind`."""
+    from hera_k8s_argo.workflow.kind import script_sources
+
+    return script_sources(*arguments)
+
+
+def analyse_workflow(*arguments: Any) -> Any:
+    """`WorkflowAnalysis` of `hera_k8s_argo.workflow.analysis`."""
+    from hera_k8s_argo.workflow.analysis import WorkflowAnalysis
+
+    return WorkflowAnalysis(*arguments)
+
+
+def name_run(*arguments: Any) -> Any:
+    """`name_run` of `hera_k8s_argo.workflow.kind`."""
+    from hera_k8s_argo.workflow.kind import name_run
+
+    return name_run(*arguments)
+
+
+def with_cron_spec(*arguments: Any) -> Any:
+    """`with_cron_spec` of `hera_k8s_argo.workflow.kind`."""
+    from hera_k8s_argo.workflow.kind import with_cron_spec
+
+    return with_cron_spec(*arguments)
+
+
+def plan_workflow(*arguments: Any) -> Any:
+    """`plan` of `hera_k8s_argo.workflow.kind`."""
+    from hera_k8s_argo.workflow.kind import plan
+
+    return plan(*arguments)
+
+
+def lint_workflow(*arguments: Any) -> Any:
+    """`lint` of `hera_k8s_argo.workflow.kind`."""
+    from hera_k8s_argo.workflow.kind import lint
+
+    return lint(*arguments)
+
+
+def resume_command(*arguments: Any) -> Any:
+    """`resume_command` of `hera_k8s_argo.workflow.kind`."""
+    from hera_k8s_argo.workflow.kind import resume_command
+
+    return resume_command(*arguments)

@@ -1,17 +1,17 @@
-"""`hera-k8s login`: keeps a token for an Argo server, so that it stands in no configuration file and no history."""
+"""`hera-k8s login`: stores a token for an Argo server, so that it is in no configuration file and no shell history."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Final, TextIO
 
 from hera_k8s_argo.address import Address
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.token_store import TokenStore, user_logins
-from hera_k8s_argo.tokens import TokenClaims, bare_token, read_claims
 from hera_k8s_utils import Command, CredentialError, NotApplicable, OptionsError
+from hera_k8s_utils.network import TokenClaims, bearer_token, expires_within, read_claims
 
 _LONGEST: Final = 256 * 1024
 """Characters that are read of standard input: no header holds a longer token."""
@@ -19,35 +19,35 @@ _LONGEST: Final = 256 * 1024
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The flags that only this command has."""
-    parser.add_argument("--remove", action="store_true", help="forget the token that is kept for this server")
+    parser.add_argument("--remove", action="store_true", help="remove the stored token for this server")
 
 
 def login(session: Any) -> int:
-    """Read a token from the terminal without showing it, or from standard input, and keep it for the server."""
+    """Read a token from the terminal without echo, or from standard input, and store it for the server."""
     address = session.options.of(ArgoSettings).address
     if address is None:
-        raise OptionsError("log in to which Argo server?", hint="--argo-server HOST:PORT, or set ARGO_SERVER")
+        raise OptionsError("no Argo server to log in to", hint="--argo-server HOST:PORT, or set ARGO_SERVER")
     logins = _logins()
     if session.arguments.remove:
         return _removed(session, address, logins.remove(str(address)))
-    token = bare_token(read_token(address, sys.stdin), origin="what was given")
-    facts = read_claims(token)
-    if facts.expires_at is not None and facts.expires_at <= datetime.now(timezone.utc):
+    token = bearer_token(read_token(address, sys.stdin), origin="what was given")
+    claims = read_claims(token)
+    if claims.expires_at is not None and expires_within(claims.expires_at, 0):
         raise CredentialError(
-            "the token was not kept",
-            found=f"it expired at {_moment(facts.expires_at)}",
-            hint="`argo auth token` or the Argo page `User` gives a fresh one",
+            "the token was not stored",
+            found=f"it expired at {_moment(claims.expires_at)}",
+            hint="get a fresh one: `argo auth token`, or the page `User` of Argo's UI",
         )
     logins.save(str(address), token)
-    return _saved(session, address, facts, str(logins.path))
+    return _saved(session, address, claims, str(logins.path))
 
 
 def _logins() -> TokenStore:
     try:
         return user_logins()
     except NotApplicable as reason:
-        hint = "XDG_CONFIG_HOME=DIRECTORY names one; or give the token by ARGO_TOKEN"
-        raise CredentialError("the token cannot be kept", found=str(reason), hint=hint) from None
+        hint = "set XDG_CONFIG_HOME=DIRECTORY, or ARGO_TOKEN"
+        raise CredentialError("cannot store the token", found=str(reason), hint=hint) from None
 
 
 def read_token(address: Address, stdin: TextIO) -> str:
@@ -55,11 +55,11 @@ def read_token(address: Address, stdin: TextIO) -> str:
     if not stdin.isatty():
         text = stdin.read(_LONGEST + 1)
         if len(text) > _LONGEST:
-            raise CredentialError("the token was not kept", found="what was given is longer than any token")
+            raise CredentialError("the token was not stored", found="the input is longer than any token")
         return text
     import getpass
 
-    from hera_k8s_utils.sanitize import one_line
+    from hera_k8s_utils import one_line
 
     try:
         return getpass.getpass(f"Token for {one_line(address.netloc)} (not shown): ")
@@ -67,16 +67,16 @@ def read_token(address: Address, stdin: TextIO) -> str:
         return ""
 
 
-def _saved(session: Any, address: Address, facts: TokenClaims, path: str) -> int:
+def _saved(session: Any, address: Address, claims: TokenClaims, path: str) -> int:
     console = session.console()
-    expires = facts.expires_at.isoformat() if facts.expires_at else None
+    expires = claims.expires_at.isoformat() if claims.expires_at else None
     if session.json:
-        console.document({"server": str(address), "identity": facts.identity, "expires_at": expires, "path": path})
+        console.document({"server": str(address), "identity": claims.identity, "expires_at": expires, "path": path})
         return 0
-    who = f" as {facts.identity}" if facts.identity else ""
-    until = f"until {_moment(facts.expires_at)}" if facts.expires_at else "for how long it does not say"
-    console.passed(f"logged in to {address}{who}, {until}")
-    console.hint(f"kept in {path}, readable by you alone; hera-k8s check tries it")
+    who = f" as {claims.identity}" if claims.identity else ""
+    until = f"until {_moment(claims.expires_at)}" if claims.expires_at else "expiry unknown"
+    console.success(f"logged in to {address}{who}, {until}")
+    console.hint(f"stored in {path}, readable only by you; test it: hera-k8s check")
     return 0
 
 
@@ -85,9 +85,9 @@ def _removed(session: Any, address: Address, there_was_one: bool) -> int:
     if session.json:
         console.document({"server": str(address), "removed": there_was_one})
     elif there_was_one:
-        console.passed(f"forgot the token for {address}")
+        console.success(f"removed the token for {address}")
     else:
-        console.say(f"no token was kept for {address}")
+        console.info(f"no token was stored for {address}")
     return 0
 
 
@@ -98,7 +98,7 @@ def _moment(when: datetime) -> str:
 COMMAND = Command(
     name="login",
     run=login,
-    summary="keep a token for the Argo server, outside configuration files",
+    summary="store a token for the Argo server, outside configuration files",
     example="hera-k8s login --argo-server argo.example:2746\nargo auth token | hera-k8s login",
     arguments=add_arguments,
     settings=ArgoSettings,

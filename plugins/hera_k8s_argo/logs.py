@@ -1,58 +1,53 @@
-"""Log streams that were cut, taken up again: the server replays them from the start, and what was seen is left out."""
+"""Resuming interrupted log streams: the server replays them from the start, and lines already seen are skipped."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
-from hera_k8s_utils import ErrorKind, LogLine, PlatformError
-from hera_k8s_utils.network.retry import RetryPolicy
+from hera_k8s_utils import LogLine
+from hera_k8s_utils._moved import forward
+from hera_k8s_utils.engines import PERMANENT, StreamAttempt
+from hera_k8s_utils.network import RetryPolicy
 
-_TRANSIENT = frozenset(
-    {ErrorKind.UNREACHABLE, ErrorKind.TIMEOUT, ErrorKind.THROTTLED, ErrorKind.SERVER, ErrorKind.PROTOCOL}
-)
-
-
-_AT_FIRST = 1
-"""Failures that are borne before the first line, when nothing is waited for: the server may just not be there."""
+_AT_FIRST: Final = 1
+"""Failures that are tolerated before the first line when not following: the server may be unreachable."""
 
 
 def resume_stream(
-    stream: Callable[[], Iterator[tuple[LogLine, str]]], name: str, patience: RetryPolicy, *, follow: bool = True
+    stream: Callable[[], Iterator[tuple[LogLine, str]]], patience: RetryPolicy, *, follow: bool = True
 ) -> Iterator[LogLine]:
-    """The lines of a stream, each once, although it is opened again whenever it is cut.
+    """The lines of a stream, each once, although it is reopened whenever it is interrupted.
 
-    stream: opens it from the start; gives each line with its time ("" where unknown: such a line is never left out).
-    follow: the stream lasts as long as the tasks; else silence is a failure too.
+    stream: opens it from the start; yields each line with its time (empty when unknown: such a line is never skipped).
+    patience: retry policy.
+    follow: the stream lasts as long as the tasks; else silence counts as a failure.
     """
     seen: dict[str, _Seen] = {}
     failures = 0
     while True:
         for pod in seen.values():
             pod.rewind()
-        began = time.monotonic()
-        try:
+        with StreamAttempt(patience, final=PERMANENT, only_conclusive=False) as attempt:
             for line, moment in stream():
                 if seen.setdefault(line.pod, _Seen()).is_new(moment):
                     failures = 0
                     yield line
+        if attempt.error is None:
             return
-        except PlatformError as error:
-            if error.trouble not in _TRANSIENT:
-                raise
-            if follow and time.monotonic() - began >= patience.healthy:  # a task may print nothing for hours
-                failures = 0
-                continue
-            failures += 1
-            if failures > (patience.failures if follow or seen else _AT_FIRST):
-                raise
-            patience.wait(failures)
+        if follow and attempt.lasted:  # a task may print nothing for hours
+            failures = 0
+            continue
+        failures += 1
+        if failures > (patience.max_failures if follow or seen else _AT_FIRST):
+            raise attempt.error
+        patience.wait(failures)
 
 
 @dataclass
 class _Seen:
-    """How far one pod's log was read: the time of its last line, and how many lines bear that time."""
+    """How far one pod's log was read: the time of its last line, and how many lines have that time."""
 
     last: tuple[str, str] = ("", "")
     at_last: int = 0
@@ -83,3 +78,6 @@ def _sortable(moment: str) -> tuple[str, str]:
     """An RFC 3339 time as texts that sort by time: the fraction of a second is written without its trailing zeros."""
     fraction = moment[19:].rstrip("Z").partition(".")[2]
     return moment[:19], fraction
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

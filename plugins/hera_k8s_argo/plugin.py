@@ -1,14 +1,22 @@
-"""What is declared for Argo: credentials, the platform, two engines, and the command `login`."""
+"""What is declared for Argo: credentials, the platform, two engines, four kinds, and the command `login`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hera_k8s_argo import lazy
 from hera_k8s_argo.settings import ArgoSettings
-from hera_k8s_utils import Command, CredentialProvider, ExecutionEngine, Platform, RequestGuard, hookimpl
+from hera_k8s_utils import Command, Context, CredentialProvider, ExecutionEngine, Platform, RequestGuard, hookimpl
+from hera_k8s_utils.experiment import WorkloadKind
 
-hera_k8s_hook_api = (1, 0)
+hera_k8s_hook_api = (1, 1)
+
+
+def _configure_hera(settings: ArgoSettings, context: Context) -> None:
+    from hera_k8s_argo.hera_config import configure_hera
+
+    configure_hera(context)
 
 
 @hookimpl
@@ -32,6 +40,7 @@ def platforms() -> Iterator[Platform]:
         open=lazy.open_argo,
         close=lazy.close_argo,
         probe=lazy.probe_argo,
+        activate=_configure_hera,
         settings=ArgoSettings,
     )
 
@@ -54,6 +63,28 @@ def execution_engines() -> Iterator[ExecutionEngine]:
         platforms=["kubernetes"],
         settings=ArgoSettings,
     )
+
+
+@hookimpl
+def workload_kinds() -> Iterator[WorkloadKind]:
+    """`Workflow` runs; the templates and the CronWorkflow are only created."""
+    template = WorkloadKind(
+        name="WorkflowTemplate",
+        noun="workflow",
+        validate=lazy.workflow_error,
+        validates_models=False,
+        sources=lazy.script_sources,
+        analyse=lazy.analyse_workflow,
+        plan=lazy.plan_workflow,
+        lint=lazy.lint_workflow,
+        resume_command=lazy.resume_command,
+        when_stopped="its exit handlers still run",
+        when_terminated="without its exit handlers",
+    )
+    yield replace(template, name="Workflow", is_runnable=True, for_run=lazy.name_run)
+    yield template
+    yield replace(template, name="ClusterWorkflowTemplate")
+    yield replace(template, name="CronWorkflow", with_spec=lazy.with_cron_spec)
 
 
 @hookimpl

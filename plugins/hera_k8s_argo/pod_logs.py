@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from hera_k8s_utils import ErrorKind, Kubernetes, LogLine, PlatformError, RunUpdate
-from hera_k8s_utils.engines.pod_logs import by_creation, log_of_pod, started_pods, stream_logs, tolerant
+from hera_k8s_utils.engines import by_creation, log_of_pod, skip_missing, started_pods, stream_logs
 
 WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
 
@@ -18,12 +18,12 @@ def logs_of_workflow(kubernetes: Kubernetes, name: str) -> Iterator[LogLine]:
     if not pods:
         raise PlatformError(
             f"logs of {name}",
-            found="it has no pods: they were deleted, or none has begun",
-            hint=f"hera-k8s follow {name} shows how far it is",
-            trouble=ErrorKind.MISSING,
+            found="it has no pods: they were deleted, or none has started",
+            hint=f"hera-k8s follow {name} shows its progress",
+            kind=ErrorKind.MISSING,
         )
     for pod in pods:
-        yield from tolerant(log_of_pod(kubernetes, pod, follow=False))
+        yield from skip_missing(log_of_pod(kubernetes, pod, follow=False))
 
 
 def followed_logs(kubernetes: Kubernetes, updates: Iterable[RunUpdate]) -> Iterator[LogLine]:

@@ -1,4 +1,4 @@
-"""Access to the Argo server: reachable, trusted, of which version, for this namespace, and authorised until when."""
+"""Access to the Argo server: reachable, trusted, its version, the namespace, and until when it is authorised."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from hera_k8s_utils import (
     ok,
     warn,
 )
-from hera_k8s_utils.network.proxies import is_loopback
+from hera_k8s_utils.network import is_loopback
 
 T = TypeVar("T")
 
 SOON: Final = timedelta(minutes=30)
-"""A token that expires within this time is worth a word before a run is started."""
+"""A token that expires within this time is reported before a run is started."""
 _CHEAP: Final = "items.metadata.name"
 _TITLE: Final = "argo"
-_ELSEWHERE: Final = "is this the address of an Argo server? below a path: --argo-base-href"
+_ELSEWHERE: Final = "is this the address of an Argo server? if it is below a path: --argo-base-href"
 
 
 def probe_argo(settings: ArgoSettings, context: Context) -> Iterator[Finding]:
@@ -42,9 +42,9 @@ def _look(settings: ArgoSettings, context: Context) -> CheckResult:
     try:
         return _looked(settings, context)
     except PlatformError as error:
-        if error.trouble is ErrorKind.UNAUTHORIZED and expired:
+        if error.kind is ErrorKind.UNAUTHORIZED and expired:
             return fail(expired, hint="hera-k8s login, or a fresh ARGO_TOKEN")
-        if error.trouble is ErrorKind.MISSING:
+        if error.kind is ErrorKind.MISSING:
             return fail(f"{error.wanted}: {error.found}", hint=error.hint or _ELSEWHERE)
         raise
 
@@ -55,11 +55,11 @@ def _looked(settings: ArgoSettings, context: Context) -> CheckResult:
     info: dict[str, Any] = _unless_forbidden(argo.info, {})
     managed = info.get("managedNamespace") or ""
     if managed and managed != argo.namespace:
-        return fail(f"{version}, manages namespace {managed} alone, not {argo.namespace}", hint=f"-n {managed}")
+        return fail(f"{version}, manages only namespace {managed}, not {argo.namespace}", hint=f"-n {managed}")
     try:
         next(argo.list(limit=1, fields=_CHEAP), None)
     except PlatformError as error:
-        if error.trouble is ErrorKind.FORBIDDEN:
+        if error.kind is ErrorKind.FORBIDDEN:
             return fail(f"{version}, but not authorised: {error.found}", hint=error.hint)
         raise
     credential = context.platforms.credential(ARGO.name)  # it may have been renewed meanwhile
@@ -69,17 +69,17 @@ def _looked(settings: ArgoSettings, context: Context) -> CheckResult:
 
 
 def _unless_forbidden(ask: Callable[[], T], otherwise: T) -> T:
-    """What the server says of itself. That it will not say so decides nothing: what is said of workflows does."""
+    """An answer about the server itself; the default when it is forbidden: only access to workflows matters."""
     try:
         return ask()
     except PlatformError as error:
-        if error.trouble is ErrorKind.FORBIDDEN:
+        if error.kind is ErrorKind.FORBIDDEN:
             return otherwise
         raise
 
 
 def _whom(argo: Argo) -> str:
-    """As whom the server sees the caller, where it says so: under single sign-on, and for service accounts."""
+    """The caller's identity where the server reports it: with single sign-on, and for service accounts."""
     try:
         said = argo.userinfo()
     except PlatformError:
@@ -102,7 +102,7 @@ def _warnings(settings: ArgoSettings, credential: Credential, argo: Any) -> Iter
         yield expiry, "hera-k8s login"
     address = urlsplit(argo.server)
     if address.scheme == "http" and credential.secret and not is_loopback(address.hostname or ""):
-        yield "the token travels unencrypted", f"https://{address.netloc} if it is served there"
+        yield "the token is sent unencrypted", f"https://{address.netloc} if it is served there"
     if settings.insecure_skip_verify and address.scheme == "https":
         yield "its certificate is not verified", "--ca-file PEM instead of --argo-insecure-skip-verify"
 

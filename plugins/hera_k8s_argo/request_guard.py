@@ -75,7 +75,7 @@ class _HostOfService:
 
 
 def replace_creation(module: ModuleType) -> Iterable[Replacement]:
-    """`create` and `async_create` of Hera's objects, which refuse to go on without a namespace."""
+    """`create` and `async_create` of Hera's objects, which refuse to work without a namespace."""
     for each in vars(module).values():
         if inspect.isclass(each) and each.__module__ == module.__name__:
             for name in ("create", "async_create"):

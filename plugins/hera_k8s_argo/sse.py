@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from hera_k8s_utils import ErrorKind, PlatformError
+from hera_k8s_utils import ErrorKind, Json, PlatformError
 from hera_k8s_utils.reading import TooComplex, parse_json
-
-Json = dict[str, Any]
 
 _STATUS_OF_GRPC: Final = {2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 10: 409, 13: 500, 14: 503, 16: 401}
 """HTTP statuses of gRPC codes, where a frame brings only the latter."""
@@ -48,7 +46,7 @@ def frames(lines: Iterable[str]) -> Iterator[str]:
         elif not _is_other_field(line):
             yield line
         if size > _LONGEST:
-            raise PlatformError("reading a stream", found="one event has no end", trouble=ErrorKind.PROTOCOL)
+            raise PlatformError("reading a stream", found="one event is too long", kind=ErrorKind.PROTOCOL)
     if data:
         yield "\n".join(data)
 
@@ -62,15 +60,15 @@ def _parsed(text: str, wanted: str) -> Json:
     try:
         frame = parse_json(text)
     except TooComplex as error:
-        raise PlatformError(wanted, found=f"an event: {error}", trouble=ErrorKind.PROTOCOL) from None
+        raise PlatformError(wanted, found=f"an event: {error}", kind=ErrorKind.PROTOCOL) from None
     except ValueError:
         frame = None
     if not isinstance(frame, dict):
         raise PlatformError(
             wanted,
-            found="the stream holds what is no event",
+            found="the stream contains something other than events",
             hint="is there a proxy or a login page in front of the server?",
-            trouble=ErrorKind.PROTOCOL,
+            kind=ErrorKind.PROTOCOL,
         )
     return frame
 
@@ -84,14 +82,14 @@ def _is_end(error: Any) -> bool:
 
 def _failure(error: Any, wanted: str) -> PlatformError:
     if not isinstance(error, dict):
-        return PlatformError(wanted, found=str(error)[:300], trouble=ErrorKind.SERVER)
+        return PlatformError(wanted, found=str(error)[:300], kind=ErrorKind.SERVER)
     status = error.get("http_code")
     if not isinstance(status, int):
         status = _STATUS_OF_GRPC.get(_grpc_code(error), 500)
     return PlatformError(
         wanted,
-        found=f"{str(error.get('message') or 'the server broke off')[:300]} ({status})",
-        trouble=PlatformError.trouble_of(status),
+        found=f"{str(error.get('message') or 'the server ended the stream')[:300]} ({status})",
+        kind=PlatformError.kind_of_status(status),
         status=status,
     )
 

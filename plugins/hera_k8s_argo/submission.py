@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from hera_k8s_utils import SubmitError
+from hera_k8s_utils import Json, SubmitError
 from hera_k8s_utils.labels import DIGEST_LABEL
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment
 
-Json = dict[str, Any]
 
 INSTANCE: Final = "workflows.argoproj.io/controller-instanceid"
 
@@ -24,8 +23,8 @@ def prepared(built: BuiltExperiment, namespace: str, *, instance: str = "") -> J
     if manifest.namespace and manifest.namespace != namespace:
         raise SubmitError(
             f"{built.name} was not submitted",
-            found=f"the workflow names namespace {manifest.namespace}, and the run goes to {namespace}",
-            hint=f"-n {manifest.namespace}, or leave the namespace out of the workflow",
+            found=f"the workflow's namespace is {manifest.namespace}, but the run's is {namespace}",
+            hint=f"-n {manifest.namespace}, or omit the namespace in the workflow",
         )
     labels = {**(manifest.metadata.get("labels") or {}), DIGEST_LABEL: manifest.digest[:40]}
     if instance:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from hera_k8s_utils import RunSummary
-
-Json = dict[str, Any]
+from hera_k8s_utils import Json, RunSummary
 
 
 def summary(workflow: Json) -> RunSummary:

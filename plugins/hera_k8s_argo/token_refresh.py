@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from typing import Final, Protocol
 
-from hera_k8s_argo.tokens import bare_token
 from hera_k8s_utils import Credential, HeraK8sError, NotApplicable
+from hera_k8s_utils.network import bearer_token, expires_within
 
 log = logging.getLogger(__name__)
 
-EARLY: Final = timedelta(seconds=60)
-"""A token that ends within this time is renewed before it is used."""
+EARLY: Final = 60.0
+"""Seconds before its expiry at which a token is renewed."""
 
 
 class Renew(Protocol):
@@ -32,16 +31,16 @@ class RefreshingToken:
     def __init__(self, present: Callable[[], Credential], renew: Renew) -> None:
         self._present = present
         self._renew = renew
-        self._as_fresh_as_can_be: Credential | None = None
+        self._last_attempt: Credential | None = None
         self._given = threading.local()
 
     def __call__(self) -> str:
         """The token to send; "" when none is to be sent."""
         credential = self._present()
-        if _ends_soon(credential) and credential is not self._as_fresh_as_can_be:
+        if expires_within(credential.expires_at, EARLY) and credential is not self._last_attempt:
             credential = self._renewed_early(credential)
         self._given.credential = credential
-        return bare_token(credential.secret) if credential.secret else ""
+        return bearer_token(credential.secret) if credential.secret else ""
 
     def renew(self) -> None:
         """The token that this thread was given last was refused. Raises as `renew` does."""
@@ -54,11 +53,6 @@ class RefreshingToken:
         except (HeraK8sError, NotApplicable) as reason:
             log.info("the token ends soon, and could not be renewed: %s", reason)
             fresh = credential
-        if _ends_soon(fresh):
-            self._as_fresh_as_can_be = fresh
+        if expires_within(fresh.expires_at, EARLY):
+            self._last_attempt = fresh
         return fresh
-
-
-def _ends_soon(credential: Credential) -> bool:
-    end = credential.expires_at
-    return end is not None and datetime.now(timezone.utc) >= end - EARLY

@@ -1,4 +1,4 @@
-"""Tokens that `hera-k8s login` keeps: one file of the user's own, outside any repository, readable by nobody else."""
+"""The token store of `hera-k8s login`: one file of the user, outside any repository, readable only by the user."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from typing import Any
 
 from hera_k8s_utils import CredentialError, NotApplicable
 from hera_k8s_utils.reading import MIB, parse_json, read_file
-from hera_k8s_utils.trust.user_files import user_directory
+from hera_k8s_utils.trust import user_directory
 
 
 @dataclass(frozen=True)
 class StoredToken:
-    """A kept token, and when it was saved."""
+    """A stored token.
+
+    token: the token.
+    saved: when it was stored, timezone-aware.
+    """
 
     token: str = field(repr=False)
     saved: datetime
 
 
 class TokenStore:
-    """The store, by the server's address. directory: where it lies; made when the first token is saved."""
+    """Tokens by the server's address. directory: of the file; created when the first token is stored."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "logins.json"
@@ -43,9 +47,9 @@ class TokenStore:
         repository = _repository_around(self.path.parent)
         if repository is not None:
             raise CredentialError(
-                "the token was not saved",
-                found=f"{self.path.parent} lies in the repository {repository}",
-                hint="XDG_CONFIG_HOME=DIRECTORY names another one; or give the token by ARGO_TOKEN",
+                "the token was not stored",
+                found=f"{self.path.parent} is inside the repository {repository}",
+                hint="set XDG_CONFIG_HOME=DIRECTORY outside it, or ARGO_TOKEN",
             )
         kept = self._read()
         kept[server] = {"token": token, "saved": datetime.now(timezone.utc).isoformat(timespec="seconds")}
@@ -90,16 +94,16 @@ class TokenStore:
             raise self._unusable(error) from None
 
     def _unusable(self, error: Exception) -> CredentialError:
-        found = f"{error.strerror}" if isinstance(error, OSError) else "it is not what hera-k8s login writes"
-        hint = f"chmod 600 {self.path}, or remove it" if isinstance(error, _Exposed) else "mend or remove it"
-        return CredentialError(f"the store of tokens {self.path} cannot be used", found=found, hint=hint)
+        found = f"{error.strerror}" if isinstance(error, OSError) else "it was not written by hera-k8s login"
+        hint = f"chmod 600 {self.path}, or remove it" if isinstance(error, _Exposed) else "fix or remove it"
+        return CredentialError(f"cannot use the token store {self.path}", found=found, hint=hint)
 
 
 def user_logins(environ: Mapping[str, str] = os.environ) -> TokenStore:
     """The store of this user: below `$XDG_CONFIG_HOME`, else `~/.config`; below `%APPDATA%` on Windows."""
     directory = user_directory(environ)
     if directory is None:
-        raise NotApplicable("there is no home directory to keep tokens in")
+        raise NotApplicable("no home directory to store tokens in")
     return TokenStore(directory)
 
 
@@ -111,7 +115,7 @@ def _require_private(path: Path) -> None:
     """Raise when others may read or replace the tokens of the store."""
     mode = path.stat().st_mode
     if os.name == "posix" and mode & 0o077:
-        raise _Exposed(errno.EPERM, f"others on this machine may read or write it (mode {mode & 0o777:o})", str(path))
+        raise _Exposed(errno.EPERM, f"other users can read or write it (mode {mode & 0o777:o})", str(path))
 
 
 def _repository_around(directory: Path) -> Path | None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from hera_k8s_cli.command_help import command_help, command_parser
+from hera_k8s_cli.help import command_help, command_parser
 from hera_k8s_utils.config.arguments import ParsedArguments, unknown_words
 from hera_k8s_utils.config.declared import all_specs
 from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, GlobalFlags, is_flag
+from hera_k8s_utils.config.options import ParsedFlags
 from hera_k8s_utils.config.resolution import resolve
+from hera_k8s_utils.container.request import ContainerRequest, resolve_for
 from hera_k8s_utils.container.session import TAKES_EXPERIMENT, DefaultFile, Session
 from hera_k8s_utils.errors import HeraK8sError, PluginError
-from hera_k8s_utils.plugins.manager import ThirdPartyPluginError, is_own
-from hera_k8s_utils.plugins.plugin_options import owners_of, resolve_for, unloaded_plugins
-from hera_k8s_utils.streams import show
+from hera_k8s_utils.output.streams import show
+from hera_k8s_utils.plugins.manager import ThirdPartyPluginError, is_builtin
+from hera_k8s_utils.plugins.plugin_options import owners_of, unloaded_plugins
 from hera_k8s_utils.trust.directories import refuse_foreign_experiment
 
 if TYPE_CHECKING:
@@ -43,9 +46,9 @@ def run_command(
     line = _with_experiment_file(line) if tolerant else line
     if tolerant:
         _refuse_foreign_default(line.arguments.file)
-    if line.unknown and not (tolerant and _is_there(line.arguments.file)):
-        flags = parser.flags()
-        raise unknown_words(line.unknown, flags, unloaded_plugins(plugins), help=f"{parser.prog} --help")
+    unknown = line.flags.unknown
+    if unknown and not (tolerant and _is_there(line.arguments.file)):
+        raise unknown_words(unknown, parser.flags(), unloaded_plugins(plugins), help=f"{parser.prog} --help")
     tolerant = tolerant and line.arguments.file is not None
     session = _session(declared, line, plugins, common, _options(command, line, plugins, common, tolerant=tolerant))
     return _exit_code(_run(declared, session), declared)
@@ -61,7 +64,7 @@ def _run(declared: Registration[Command], session: Session) -> Any:
             raise
         raise _unfinished(declared, f"it ended the program{_where(leaving)}") from leaving
     except BaseException as error:
-        if is_own(declared.distribution):
+        if is_builtin(declared.distribution):
             raise
         raise ThirdPartyPluginError(f"plugin {declared.plugin} ({declared.distribution})") from error
 
@@ -109,12 +112,13 @@ def _with_experiment_file(line: ParsedArguments) -> ParsedArguments:
     """A Python file after a flag that only the experiment knows is the experiment: `run --fast experiment.py`."""
     if not isinstance(line.arguments.file, (DefaultFile, NoneType)):
         return line
-    files = [i for i, word in enumerate(line.unknown) if not is_flag(word) and PYTHON_FILE.search(word)]
+    unknown = line.flags.unknown
+    files = [i for i, word in enumerate(unknown) if not is_flag(word) and PYTHON_FILE.search(word)]
     if len(files) != 1:
         return line
-    line.arguments.file = line.unknown[files[0]]
-    rest = [word for i, word in enumerate(line.unknown) if i != files[0]]
-    return ParsedArguments(line.arguments, line.given, rest)
+    line.arguments.file = unknown[files[0]]
+    rest = [word for i, word in enumerate(unknown) if i != files[0]]
+    return ParsedArguments(line.arguments, ParsedFlags(line.flags.given, rest))
 
 
 def _refuse_foreign_default(file: str | None) -> None:
@@ -131,9 +135,16 @@ def _options(
     command: Command, line: ParsedArguments, plugins: PluginManager, common: GlobalFlags, *, tolerant: bool
 ) -> ResolvedOptions:
     if command.configures:
-        return resolve_for(plugins, argv=line.argv, config=common.config, tolerant=tolerant)
+        request = ContainerRequest(plugins=plugins, argv=line.flags, config=common.config, ignore_unknown=tolerant)
+        return resolve_for(request)
     own = [owner for owner in owners_of(plugins) if owner.settings is command.settings]
-    return resolve(own, argv=line.argv, config=common.config, tolerant=True)
+    return resolve(own, argv=line.flags, config=common.config, ignore_unknown=True)
+
+
+def _console(output: Literal["text", "json"]) -> Any:
+    from hera_k8s_cli.terminal.console import Console
+
+    return Console(output=output)
 
 
 def _session(
@@ -143,14 +154,16 @@ def _session(
     common: GlobalFlags,
     options: ResolvedOptions,
 ) -> Session:
+    output: Literal["text", "json"] = "json" if common.output == "json" else "text"
     return Session(
         command=declared.record,
         arguments=line.arguments,
         options=options,
         plugins=plugins,
-        argv=tuple(line.argv),
+        flags=line.flags,
         config=common.config,
-        output="json" if common.output == "json" else "text",
+        output=output,
         debug=common.debug,
         verbosity=common.verbosity,
+        console_factory=partial(_console, output),
     )

@@ -1,4 +1,4 @@
-"""What `hera-k8s --help` shows: the commands by who declared them, and what holds for all of them."""
+"""The help of the program and of each command; and the parser of a command."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_utils._version import __version__
-from hera_k8s_utils.config.global_flags import COMMON_HELP
+from hera_k8s_utils.config.declared import owner_title
+from hera_k8s_utils.config.global_flags import COMMON_HELP, RESERVED
+from hera_k8s_utils.container.session import TAKES_EXPERIMENT
+from hera_k8s_utils.errors import PluginError
 from hera_k8s_utils.formatting import terminal_width
-from hera_k8s_utils.plugins.manager import is_own
+from hera_k8s_utils.plugins.manager import is_builtin
 
 if TYPE_CHECKING:
+    from hera_k8s_utils.config.arguments import CommandParser
+    from hera_k8s_utils.config.options import OptionSpec
     from hera_k8s_utils.plugins.manager import Registration
     from hera_k8s_utils.plugins.records import Command
 
@@ -19,7 +24,7 @@ PROGRAM: Final = "hera-k8s"
 
 EXIT_CODES: Final = (
     (0, "done"),
-    (1, "unexpected"),
+    (1, "unexpected error"),
     (2, "options"),
     (3, "plugins"),
     (4, "credentials"),
@@ -27,24 +32,28 @@ EXIT_CODES: Final = (
     (6, "build"),
     (7, "submit"),
     (8, "workflow failed"),
-    (9, "a server refused or did not answer"),
-    (10, "the submission's outcome is unknown"),
-    (11, "the output could not be written"),
+    (9, "server error"),
+    (10, "submission outcome unknown"),
+    (11, "output could not be written"),
     (130, "interrupted"),
 )
 
 _OPTIONS: Final = """\
-An option is a flag (--argo-server), a variable ($ARGO_SERVER) or a key of a configuration file (argo_server = ...); the
-first of these counts, then the site's plugin, then the default. `-` and `_` are one. In files and variables a list is
-written [a, b]. Files, the strongest first: --config FILE, $ARGOCONFIG, ./hera.config, ~/hera.config. `hera-k8s config`
-shows what counts and why."""
+An option can be set by a flag (--argo-server), a variable ($ARGO_SERVER) or a key of a configuration file
+(argo_server = ...), in this order of precedence; then come defaults of the site's plugin and built-in defaults. `-` and
+`_` are equivalent. Lists in files and variables are written [a, b]. Files in order of precedence: --config FILE,
+$ARGOCONFIG, ./hera.config, ~/hera.config. `hera-k8s config` shows values and their sources."""
 _PURPOSE: Final = "write a numerical experiment once, run it on any cluster with Argo Workflows"
-_VERSION: Final = ("--version", "version of this program")
-_JSON: Final = "With --output json an error is a JSON object, the last line on stderr."
+_VERSION: Final = ("--version", "show the version")
+_JSON: Final = "With --output json, the last line on stderr is a JSON object."
+_EXPERIMENT: Final = "\n       (options of the experiment are flags too, after FILE)"
 _EXAMPLES: Final = (
-    ("hera-k8s run --sandbox", "experiment.py of this directory, on this machine"),
-    ("hera-k8s check script.py:w", "what a Hera Workflow would lack on the cluster"),
+    ("hera-k8s run --sandbox", "run ./experiment.py on this machine"),
+    ("hera-k8s check script.py:w", "check the Hera Workflow w on the cluster"),
 )
+
+
+# --- of the program --------------------------------------------------------------------------------------------
 
 
 def overview(commands: Sequence[Registration[Command]]) -> str:
@@ -76,13 +85,87 @@ def _listings(commands: Sequence[Registration[Command]]) -> list[str]:
 def _title(declared: Registration[Command]) -> str:
     return (
         "commands"
-        if is_own(declared.distribution)
+        if is_builtin(declared.distribution)
         else f"commands of plugin {declared.plugin} ({declared.distribution})"
     )
 
 
+# --- of one command --------------------------------------------------------------------------------------------
+
+
+def command_parser(declared: Registration[Command], specs: Sequence[OptionSpec]) -> CommandParser:
+    """The parser of one command: its own arguments, then the options, by who declared them.
+
+    Raises `PluginError` when the command and an option want the same flag, or when adding arguments fails.
+    """
+    # Slow to import, and the list of commands does without.
+    from hera_k8s_utils.config.arguments import CommandParser
+
+    command = declared.record
+    program = f"{PROGRAM} {command.name}"
+    parser = CommandParser(program, _description(command), "")
+    if command.arguments is not None:
+        try:
+            command.arguments(parser)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise PluginError(
+                f"command {command.name} of plugin {declared.plugin} ({declared.distribution}) has unusable arguments",
+                found=f"{type(error).__name__}: {error}",
+                hint=f"--no-plugin {declared.plugin}",
+            ) from error
+    _refuse_shared_flags(declared, parser.flags(), specs)
+    _refuse_reserved_flags(declared, parser.flags())
+    for title in dict.fromkeys(owner_title(spec.owner) for spec in specs):
+        parser.add_options(title, [spec for spec in specs if owner_title(spec.owner) == title])
+    return parser
+
+
+def command_help(parser: CommandParser) -> str:
+    """The help of one command."""
+    common = "flags of every command:\n" + table(COMMON_HELP)
+    usage = " ".join(["usage:", parser.prog, *parser.positional_words(), "[flags]"])
+    note = _EXPERIMENT if parser.get_default(TAKES_EXPERIMENT) else ""
+    return "\n\n".join(filter(None, [usage + note, parser.format_help().strip(), common, epilog()]))
+
+
+def _description(command: Command) -> str:
+    summary = textwrap.fill(command.summary[:1].upper() + command.summary[1:] + ".", terminal_width())
+    if not command.example:
+        return summary
+    lines = command.example.strip().splitlines()
+    return summary + "\n\nexample:\n" + "\n".join(f"  {line.strip()}" for line in lines)
+
+
+def _refuse_shared_flags(declared: Registration[Command], own: Sequence[str], specs: Sequence[OptionSpec]) -> None:
+    for spec in specs:
+        shared = [flag for flag in spec.flags if flag in own]
+        if shared:
+            plugin = spec.owner.plugin or declared.plugin
+            raise PluginError(
+                f"flag {shared[0]} is declared twice",
+                found=f"command {declared.record.name} of plugin {declared.plugin} ({declared.distribution}) and "
+                f"{spec.owner.display_name}",
+                hint=f"--no-plugin {plugin}",
+            )
+
+
+def _refuse_reserved_flags(declared: Registration[Command], own: Sequence[str]) -> None:
+    reserved = sorted(RESERVED.intersection(own))
+    if reserved:
+        raise PluginError(
+            f"command {declared.record.name} of plugin {declared.plugin} ({declared.distribution}) cannot be used",
+            found=f"it declares {reserved[0]}, which is a flag of every command",
+            hint=f"--no-plugin {declared.plugin}",
+        )
+
+
+# --- of both ---------------------------------------------------------------------------------------------------
+
+
 def epilog() -> str:
-    """What holds for all commands: where options come from, and exit codes."""
+    """Sources of options, and exit codes."""
     codes = ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES)
     return "\n\n".join([_filled("options", _OPTIONS), _filled("exit codes", f"{codes}. {_JSON}")])
 

@@ -1,4 +1,4 @@
-"""The command `hera-k8s`: finds the command, reads its line, runs it, and turns errors into messages and exit codes."""
+"""The program `hera-k8s`: finds the command, runs it, and turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from hera_k8s_utils._version import __version__
 from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, GlobalFlags, extract_global_flags, is_flag
 from hera_k8s_utils.errors import HeraK8sError, OptionsError, OutputError, ScriptExit
 from hera_k8s_utils.names import nearest
+from hera_k8s_utils.output.stderr_logging import logging_to_stderr
+from hera_k8s_utils.output.streams import show, write, writing
 from hera_k8s_utils.plugins.manager import PluginManager, ThirdPartyPluginError
 from hera_k8s_utils.redaction import redact
 from hera_k8s_utils.sanitize import quoted, visible
-from hera_k8s_utils.stderr_logging import logging_to_stderr
-from hera_k8s_utils.streams import show, write, writing
 
 if TYPE_CHECKING:
     from hera_k8s_utils.plugins.manager import Registration
@@ -152,12 +152,12 @@ def _unknown_command(commands: Sequence[Registration[Command]], words: Sequence[
         found = unknown_words([first], ["--help", "--version", "--config", "--no-plugin", "--strict-plugins"], [])
         return OptionsError(found.wanted, found="before the command", hint=found.hint or f"{PROGRAM} COMMAND [flags]")
     if PYTHON_FILE.search(first):
-        return OptionsError("the command is missing", hint=f"{PROGRAM} check FILE, or {PROGRAM} run FILE")
+        return OptionsError("missing command", hint=f"{PROGRAM} check FILE, or {PROGRAM} run FILE")
     if not re.fullmatch(r"[A-Za-z][\w-]{0,40}", first):
-        return OptionsError("there is no such command", hint=f"{PROGRAM} --help")
+        return OptionsError("unknown command", hint=f"{PROGRAM} --help")
     wanted = " ".join(word for word in words[:3] if re.fullmatch(r"[a-z][\w-]{0,40}", word))
     near = nearest(wanted, names) or nearest(first, names)
-    return OptionsError(f"there is no command {first}", hint=f"did you mean {near}?" if near else f"{PROGRAM} --help")
+    return OptionsError(f"unknown command {first}", hint=f"did you mean {near}?" if near else f"{PROGRAM} --help")
 
 
 # --- how it ends -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Kubernetes for experiments: what a cluster must have, how it is asked, and as whom."""
+"""Kubernetes for experiments: requirements on a cluster, credentials, the client, and plain Jobs."""
 
 from hera_k8s_kube import _moved_paths
 from hera_k8s_kube.requirements import (
@@ -23,9 +23,9 @@ __all__ = [
     "ConfigMap",
     "CustomResourceDefinition",
     "Namespace",
+    "Permission",
     "PersistentVolumeClaim",
     "PullSecret",
-    "Permission",
     "Rule",
     "Secret",
     "ServiceAccount",

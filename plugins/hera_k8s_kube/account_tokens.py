@@ -1,4 +1,4 @@
-"""Tokens of service accounts for the Argo server: asked for by TokenRequest, or read from a token Secret."""
+"""Service account tokens for the Argo server: requested by TokenRequest, or read from a token Secret."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import base64
 from datetime import datetime
 
 from hera_k8s_kube.settings import AccountTokenSettings
-from hera_k8s_kube.tokens import expiry_of, parse_time, subject_of
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.errors import CredentialError, ErrorKind, NoCredential, NotApplicable, PlatformError
-from hera_k8s_utils.network.headers import bearer_token
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.credentials import Credential
+from hera_k8s_utils import (
+    Context,
+    CoreSettings,
+    Credential,
+    CredentialError,
+    ErrorKind,
+    Json,
+    NoCredential,
+    NotApplicable,
+    PlatformError,
+    parse_timestamp,
+)
+from hera_k8s_utils.network import bearer_token, read_claims
 
 TOKEN_SECRET = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secret
 
@@ -27,9 +33,9 @@ def account_token(settings: AccountTokenSettings, context: Context) -> Credentia
     """
     account = settings.account or context.options.of(CoreSettings).service_account
     if not account and not settings.secret:
-        raise NotApplicable("no service account is named: --argo-token-account or --service-account")
+        raise NotApplicable("no service account is configured: --argo-token-account or --service-account")
     if not context.options.by_name("argo_server"):
-        raise NotApplicable("no Argo server is named: --argo-server")
+        raise NotApplicable("no Argo server is configured: --argo-server")
     try:
         _ = context.kubernetes
     except NoCredential as error:
@@ -39,18 +45,20 @@ def account_token(settings: AccountTokenSettings, context: Context) -> Credentia
     try:
         return _requested(context, account, settings.lifetime)
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise _failed(account, error) from error
         return _from_listed_secret(context, account, error)
 
 
 def _unaskable(settings: AccountTokenSettings, reason: NoCredential) -> Exception:
-    """Whoever named an account for its token must not go on under another name for want of a cluster."""
+    """An error when an account or Secret was named explicitly: another identity must not be used silently instead."""
     if not settings.account and not settings.secret:
-        return NotApplicable("no cluster to ask for the account's token")
+        return NotApplicable("no cluster is configured to request the account's token")
     wanted = f"Secret {settings.secret}" if settings.secret else f"service account {settings.account}"
     return CredentialError(
-        f"no cluster to ask for the token of {wanted}", found=reason.found, hint="--k8s-config-file FILE, or KUBECONFIG"
+        f"no cluster is configured to request the token of {wanted}",
+        found=reason.found,
+        hint="--k8s-config-file FILE, or KUBECONFIG",
     )
 
 
@@ -64,8 +72,8 @@ def _requested(context: Context, account: str, lifetime: int) -> Credential:
     status: Json = answer.get("status") or {}
     token = str(status.get("token") or "")
     if not token:
-        raise CredentialError(f"the token of service account {account}", found="the server's answer holds none")
-    end = parse_time(str(status.get("expirationTimestamp") or "")) or expiry_of(token)
+        raise CredentialError(f"the token of service account {account}", found="the server's answer contains none")
+    end = parse_timestamp(str(status.get("expirationTimestamp") or "")) or read_claims(token).expires_at
     return _credential(token, context, account, end, f"TokenRequest for {account}")
 
 
@@ -87,15 +95,15 @@ def _from_secret(context: Context, name: str, account: str) -> Credential:
     found = _secret(context, name)
     if found.get("type") != TOKEN_SECRET:
         raise CredentialError(
-            f"Secret {name} holds no service account's token",
+            f"Secret {name} does not contain a service account token",
             found=f"its type is {found.get('type')}",
             hint=f"its type must be {TOKEN_SECRET}",
         )
     owner = ((found.get("metadata") or {}).get("annotations") or {}).get("kubernetes.io/service-account.name", "")
     if account and owner and owner != account:
         raise CredentialError(
-            f"Secret {name} holds the token of service account {owner}",
-            found=f"{account} is wanted",
+            f"Secret {name} contains the token of service account {owner}",
+            found=f"expected {account}",
             hint=f"--argo-token-account {owner}, or another Secret",
         )
     try:
@@ -104,32 +112,30 @@ def _from_secret(context: Context, name: str, account: str) -> Credential:
         token = ""
     if not token:
         raise CredentialError(
-            f"Secret {name} holds no token",
-            found="the cluster has not filled it in",
+            f"Secret {name} contains no token",
+            found="the cluster has not generated it",
             hint=f"kubectl -n {context.namespace} describe secret {name}",
         )
-    return _credential(token, context, owner or account, expiry_of(token), f"Secret {name}")
+    return _credential(token, context, owner or account, read_claims(token).expires_at, f"Secret {name}")
 
 
 def _secret(context: Context, name: str) -> Json:
     try:
         return context.kubernetes.get("v1", "secrets", name)
     except PlatformError as error:
-        if error.trouble in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
-            there = (
-                f"kubectl -n {context.namespace} get secrets --field-selector type={TOKEN_SECRET} lists those there are"
-            )
+        if error.kind in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
+            there = f"kubectl -n {context.namespace} get secrets --field-selector type={TOKEN_SECRET}"
             raise CredentialError(
-                f"the token in Secret {name} cannot be read", found=error.found, hint=error.hint or there
+                f"cannot read the token in Secret {name}", found=error.found, hint=error.hint or there
             ) from error
         raise
 
 
 def _credential(token: str, context: Context, account: str, end: datetime | None, source: str) -> Credential:
-    token = bearer_token(token, origin=source, hint="--argo-token-account NAME takes another account")
+    token = bearer_token(token, origin=source, hint="use another account: --argo-token-account NAME")
     return Credential(
         secret=token,
-        identity=subject_of(token) or f"system:serviceaccount:{context.kubernetes.namespace}:{account}",
+        identity=read_claims(token).identity or f"system:serviceaccount:{context.kubernetes.namespace}:{account}",
         namespace=context.kubernetes.namespace,
         expires_at=end,
         source=source,
@@ -137,8 +143,8 @@ def _credential(token: str, context: Context, account: str, end: datetime | None
 
 
 def _failed(account: str, error: PlatformError) -> CredentialError:
-    another = "--argo-token-account NAME takes another account"
-    if error.trouble is ErrorKind.INVALID:
+    another = "use another account: --argo-token-account NAME"
+    if error.kind is ErrorKind.INVALID:
         another = "--argo-token-lifetime SECONDS: at least 600, and no more than the cluster allows"
     return CredentialError(
         f"no token for service account {account}", found=error.found or error.wanted, hint=error.hint or another

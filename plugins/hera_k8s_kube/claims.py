@@ -10,16 +10,11 @@ from typing import Final
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import resolved, used_pods
 from hera_k8s_kube.requirements import PersistentVolumeClaim
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.experiment.workload import Unresolved
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.quantities import parse_quantity
-from hera_k8s_utils.results import CheckResult, fail, ok, unknown, warn
+from hera_k8s_utils import CheckResult, Context, ErrorKind, Json, PlatformError, fail, ok, parse_quantity, unknown, warn
+from hera_k8s_utils._moved import forward
+from hera_k8s_utils.experiment import Manifest, Unresolved
+from hera_k8s_utils.labels import LOCAL_PATH_ANNOTATION
 
-LOCAL_PATH: Final = "hera-k8s-utils/local-path"
-"""Annotation of a claim whose contents lie on this machine (the sandbox's): their directory."""
 _WRITABLE: Final = frozenset({"ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"})
 _STORAGE: Final = "storage.k8s.io/v1"
 _FRESH: Final = 60.0  # seconds of age until which a claim's volume may just be being made
@@ -34,7 +29,7 @@ def check_claim(settings: None, context: Context, wanted: PersistentVolumeClaim)
         by_hand = kubectl_command(context, "create -f FILE")  # kubectl has no words for a claim
         return missing_result(context, wanted, otherwise=by_hand, can_be_made=bool(wanted.size))
     if is_deleting(found):
-        return fail(f"{wanted.label}is being deleted", hint=f"--bind {wanted.role}=NAME takes another claim")
+        return fail(f"{wanted.label}is being deleted", hint=f"use another claim: --bind {wanted.role}=NAME")
     phase = (found.get("status") or {}).get("phase") or "Pending"
     if phase == "Lost":
         return fail(
@@ -54,9 +49,9 @@ def check_claim(settings: None, context: Context, wanted: PersistentVolumeClaim)
 def _misfit(wanted: PersistentVolumeClaim, found: Json, context: Context) -> CheckResult | None:
     """What of the claim's size and access modes is not as the experiment needs it."""
     modes, size = _modes(found), _size(found)
-    rebind = f"--bind {wanted.role}=NAME takes another claim"
+    rebind = f"use another claim: --bind {wanted.role}=NAME"
     if wanted.size and size and parse_quantity(size) < parse_quantity(wanted.size):
-        return fail(f"{wanted.label}holds {size}, {wanted.size} are wanted", hint=rebind)
+        return fail(f"{wanted.label}capacity {size}, needs {wanted.size}", hint=rebind)
     if not wanted.read_only and not _WRITABLE.intersection(modes):
         return fail(f"{wanted.label}{', '.join(modes)}: tasks cannot write to it", hint=rebind)
     together = context.demand.fan_out
@@ -98,21 +93,21 @@ def _pending(context: Context, wanted: PersistentVolumeClaim, found: Json, misfi
     describe = kubectl_command(context, f"describe pvc {wanted.name}")
     name = _class_of(found)
     if not name:
-        why = "it names no storage class, and no volume fits it"
+        why = "it has no storage class, and no volume matches it"
         return fail(f"{wanted.label}Pending: {why}", hint=describe)
     try:
         storage_class = find(context, _STORAGE, "storageclasses", name, scope="cluster")
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise
-        return unknown(f"{wanted.label}Pending; its storage class {name} may not be looked at (403)", hint=describe)
+        return unknown(f"{wanted.label}Pending; not permitted to read its storage class {name} (403)", hint=describe)
     if storage_class is None:
-        return fail(f"{wanted.label}Pending: there is no storage class {name}", hint="kubectl get storageclass")
+        return fail(f"{wanted.label}Pending: storage class {name} does not exist", hint="kubectl get storageclass")
     if storage_class.get("volumeBindingMode") == "WaitForFirstConsumer":
         return misfit or ok(f"{wanted.label}waits for its first pod (WaitForFirstConsumer), {', '.join(_modes(found))}")
     if _age(found) < _FRESH and _is_bound_soon(context, wanted.name):
         return check_claim(None, context, wanted)
-    return fail(f"{wanted.label}Pending: storage class {name} has not given it a volume yet", hint=describe)
+    return fail(f"{wanted.label}Pending: storage class {name} has not provided a volume yet", hint=describe)
 
 
 def _is_bound_soon(context: Context, name: str) -> bool:
@@ -182,5 +177,8 @@ def build_claim(settings: None, context: Context, wanted: PersistentVolumeClaim)
 def locate_claim(settings: None, context: Context, wanted: PersistentVolumeClaim) -> str | None:
     """The directory on this machine that holds the claim's contents, where there is one."""
     found = find(context, "v1", "persistentvolumeclaims", wanted.name) or {}
-    path = ((found.get("metadata") or {}).get("annotations") or {}).get(LOCAL_PATH)
+    path = ((found.get("metadata") or {}).get("annotations") or {}).get(LOCAL_PATH_ANNOTATION)
     return str(path) if path else None
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

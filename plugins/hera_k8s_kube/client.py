@@ -6,29 +6,32 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from hera_k8s_kube.errors import RequestInfo, connection_error, event_error, parsed, response_error
+from hera_k8s_kube.errors import RequestInfo, event_error, parsed, response_error
 from hera_k8s_kube.session import Session, open_session
-from hera_k8s_kube.tokens import expires_within
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.checks.provisioning import MANAGER
-from hera_k8s_utils.errors import ErrorKind, HeraK8sError, NotApplicable, PlatformError
-from hera_k8s_utils.names import is_dns_label
-from hera_k8s_utils.network.headers import sendable
-from hera_k8s_utils.network.http import NetworkSettings
-from hera_k8s_utils.network.limits import LARGEST_ANSWER, LARGEST_OBJECT, ListLimits, RequestLimits
-from hera_k8s_utils.plugins.credentials import Credential
+from hera_k8s_utils import Credential, ErrorKind, HeraK8sError, Json, NotApplicable, PlatformError, is_dns_label
+from hera_k8s_utils.labels import MANAGER
+from hera_k8s_utils.network import (
+    LARGEST_ANSWER,
+    LARGEST_OBJECT,
+    ListLimits,
+    NetworkSettings,
+    RequestLimits,
+    expires_within,
+    sendable,
+)
 from hera_k8s_utils.reading import are_objects
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from kubernetes.client import CoreV1Api
 
-    from hera_k8s_utils.network.bodies import Pace
-    from hera_k8s_utils.plugins.clients import Scope
+    from hera_k8s_utils.network import Answer, Pace
+    from hera_k8s_utils.plugins import Scope
 
 log = logging.getLogger(__name__)
 
@@ -64,21 +67,6 @@ class _Sending:
     most: int = LARGEST_OBJECT
 
 
-@dataclass(frozen=True)
-class _Received:
-    """An answer, the session over which it came, and the limits that hold for it. content: its body, once read."""
-
-    response: Any
-    session: Session
-    limits: RequestLimits
-    content: bytes | None = None
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the status is one of success."""
-        return 200 <= int(self.response.status) < 300
-
-
 class KubernetesClient:
     """The client of `hera_k8s_utils.plugins.clients.Kubernetes`; safe to share between threads.
 
@@ -106,7 +94,7 @@ class KubernetesClient:
         self._identity = ""
         self._swapping = threading.Lock()
         self._session = open_session(credential, self._network, width=width)
-        self._left_alone: tuple[Session, float] | None = None
+        self._renewal_backoff: tuple[Session, float] | None = None
         self.server = self._session.server
 
     def __repr__(self) -> str:
@@ -119,7 +107,7 @@ class KubernetesClient:
 
     @property
     def identity(self) -> str:
-        """As whom the server takes us, once it was asked; until then what the credential says."""
+        """The caller's identity: as reported by the server, before that as stated by the credential."""
         return self._identity or self._session.credential.identity
 
     @identity.setter
@@ -166,9 +154,9 @@ class KubernetesClient:
             if not is_list or not are_objects(items):
                 raise PlatformError(
                     f"list {resource}",
-                    found="the server answered with an object that is no list",
+                    found="the answer is not a list",
                     hint="is it the address of a Kubernetes API server?",
-                    trouble=ErrorKind.PROTOCOL,
+                    kind=ErrorKind.PROTOCOL,
                 )
             for item in items:
                 yield {"apiVersion": answer.get("apiVersion", api_version), "kind": kind, **item}
@@ -248,7 +236,7 @@ class KubernetesClient:
         )
 
     def version(self) -> Json:
-        """What the server says of itself: `gitVersion` and more."""
+        """The server's version: `gitVersion` and more."""
         return self._object(_Sending(RequestInfo("get", "version"), "GET", "/version"))
 
     # --- streams -----------------------------------------------------------------------------------------------
@@ -269,7 +257,7 @@ class KubernetesClient:
 
         An ERROR event is raised as `PlatformError`: status 410 says that `resource_version` is too old.
         """
-        from hera_k8s_utils.network.bodies import WHOLE
+        from hera_k8s_utils.network import WHOLE
 
         request = self._about("watch", api_version, resource, None, namespace, scope)
         query: dict[str, Any] = {"watch": "true", "timeoutSeconds": max(1, int(timeout))}
@@ -295,7 +283,7 @@ class KubernetesClient:
         errors: str = "replace",
     ) -> Iterator[str]:
         """Lines of a container's output. errors: for bytes that are not UTF-8, as `bytes.decode` takes it."""
-        from hera_k8s_utils.network.bodies import FINISHED, GROWING
+        from hera_k8s_utils.network import FINISHED, GROWING
 
         request = self._about("get", "v1", "pods", pod, namespace, "namespace")
         query = {"container": container, "follow": str(follow).lower()}
@@ -325,11 +313,17 @@ class KubernetesClient:
         request = RequestInfo(verb, resource, name or "", where, group)
         if name is not None and not _is_segment(name):  # an empty name would list
             raise PlatformError(
-                str(request), found=f"{name!r} names no object", trouble=ErrorKind.INVALID, hint="--bind ROLE=NAME"
+                str(request),
+                found=f"{name!r} is not the name of an object",
+                kind=ErrorKind.INVALID,
+                hint="--bind ROLE=NAME",
             )
         if where and not is_dns_label(where):  # a kubeconfig's context may hold any text
             raise PlatformError(
-                str(request), found=f"{where!r} names no namespace", trouble=ErrorKind.INVALID, hint="-n NAME"
+                str(request),
+                found=f"{where!r} is not the name of a namespace",
+                kind=ErrorKind.INVALID,
+                hint="-n NAME",
             )
         return request
 
@@ -342,7 +336,7 @@ class KubernetesClient:
             try:
                 return self._object(sending)
             except PlatformError as error:
-                lost = error.status is None and error.trouble is ErrorKind.UNREACHABLE and not error.conclusive
+                lost = error.status is None and error.kind is ErrorKind.UNREACHABLE and not error.conclusive
                 if not lost and error.status not in _BUSY:
                     raise
                 log.debug("%s: %s; asking again", sending.request, error.found)
@@ -351,52 +345,45 @@ class KubernetesClient:
 
     def _sized(self, sending: _Sending) -> tuple[Json, int]:
         """The object that is answered, and its size in bytes."""
-        from hera_k8s_utils.network.bodies import read_whole
-
-        received = self._answer(sending)
-        content = received.content
-        if content is None:
-            with self._named(sending, received.session):
-                content = read_whole(received.response, received.limits)
-        return parsed(sending.request, received.response.status, content), len(content)
+        answer = self._exchange(sending)
+        with self._connection_errors(sending, answer.sent_with):
+            content = answer.body()
+        return parsed(sending.request, answer.status, content), len(content)
 
     def _lines(self, sending: _Sending, wait: float, pace: Pace) -> Iterator[bytes]:
         """The lines of an answer as they come; closing the iterator ends the request. wait: seconds at that pace."""
-        from hera_k8s_utils.network.bodies import iter_lines
+        from hera_k8s_utils.network import iter_lines
 
-        received = self._answer(sending)
-        received.limits.restart(wait)
+        answer = self._exchange(sending)
+        answer.limits.restart(wait)
         try:
-            with self._named(sending, received.session):
-                yield from iter_lines(received.response, received.limits, pace)
+            with self._connection_errors(sending, answer.sent_with):
+                yield from iter_lines(answer.response, answer.limits, pace)
         finally:
-            received.response.close()
+            answer.close()
 
-    def _answer(self, sending: _Sending) -> _Received:
-        """A successful answer; after a 401 once more with a renewed credential (a refused request had no effect)."""
-        from hera_k8s_utils.network.adapter import was_in_doubt
-        from hera_k8s_utils.network.bodies import read_beginning
+    def _exchange(self, sending: _Sending) -> Answer[Session]:
+        from hera_k8s_utils.network import send_with_renewal
 
-        received = self._send(sending, self._usable())
-        content = b"" if received.succeeded else read_beginning(received.response, received.limits)
-        if received.response.status == 401 and (renewed := self._renewed(received.session)) is not None:
-            received = self._send(sending, renewed)
-            content = b"" if received.succeeded else read_beginning(received.response, received.limits)
-        if received.succeeded:
-            return received
-        status, location = received.response.status, received.response.headers.get("Location", "")
-        error = response_error(sending.request, status, content, location=location)
-        if sending.method == "DELETE" and error.says_absent and was_in_doubt(received.response):
-            return replace(received, content=content)  # it is what an earlier try has deleted
-        raise error
+        return send_with_renewal(
+            sending.method,
+            lambda session: self._send(sending, session),
+            self._usable(),
+            renew=self._renewed,
+            refusal=lambda answer, content: response_error(
+                sending.request, answer.status, content, headers=answer.response.headers
+            ),
+        )
 
-    def _send(self, sending: _Sending, session: Session) -> _Received:
+    def _send(self, sending: _Sending, session: Session) -> Answer[Session]:
+        from hera_k8s_utils.network import Answer
+
         wait = self._network.http_timeout
         headers = {"Accept": sending.accept}
         if sending.body is not None:
             headers["Content-Type"] = sending.content_type
         limits, began = RequestLimits(wait, most=sending.most), time.monotonic()
-        with self._named(sending, session), limits.applied():
+        with self._connection_errors(sending, session), limits.applied():
             prepared = session.api.param_serialize(
                 sending.method,
                 sending.path,
@@ -410,48 +397,56 @@ class KubernetesClient:
                 *prepared, _request_timeout=(min(self._network.http_connect_timeout, wait), wait)
             )
         log.debug("%s -> %d in %.3f s", sending.request, answer.status, time.monotonic() - began)
-        return _Received(answer.response, session, limits)
+        return Answer(answer.response, session, limits)
 
-    @contextmanager
-    def _named(self, sending: _Sending, session: Session) -> Iterator[None]:
-        """Failures of the connection, with the request that met them."""
-        import urllib3
+    def _connection_errors(self, sending: _Sending, session: Session) -> AbstractContextManager[None]:
         from kubernetes.client.exceptions import ApiException
 
-        try:
-            yield
-        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-            wait = self._network.http_timeout
-            failure = connection_error(sending.request, error, server=session.server, proxy=session.proxy, wait=wait)
-            raise failure from None  # its causes may hold the request's headers
+        from hera_k8s_utils.network import connection_error, connection_errors_of
+
+        return connection_errors_of(
+            lambda error: connection_error(
+                str(sending.request),
+                error,
+                url=session.server,
+                proxy=session.proxy,
+                wait=self._network.http_timeout,
+                hints={},
+            ),
+            ApiException,
+        )
 
     # --- renewal -------------------------------------------------------------------------------------------------
 
     def _usable(self) -> Session:
         """The session, renewed when its credential is about to end."""
         session = self._session
-        if expires_within(session.credential, _EARLY):
+        if expires_within(session.credential.expires_at, _EARLY):
             return self._renewed(session) or session
         return session
 
     def _renewed(self, refused: Session) -> Session | None:
-        """A session with a fresh credential, None when there is none. No lock of ours is held while it is got."""
+        """A session with a fresh credential, None when there is none. No lock is held while it is obtained."""
         if self._renew is None:
             return None
         if self._session is not refused:
             return self._session
-        if self._left_alone and self._left_alone[0] is refused and time.monotonic() - self._left_alone[1] < _PAUSE:
+        if (
+            self._renewal_backoff
+            and self._renewal_backoff[0] is refused
+            and time.monotonic() - self._renewal_backoff[1] < _PAUSE
+        ):
             return None
         try:
             fresh = self._renew(refused.credential)
         except (HeraK8sError, NotApplicable) as reason:
             log.info("the credential for %s could not be renewed: %s", refused.server, reason)
-            self._left_alone = (refused, time.monotonic())
+            self._renewal_backoff = (refused, time.monotonic())
             return None
         with self._swapping:
             if self._session.credential is not fresh:
                 self._session = open_session(fresh, self._network, width=self._width)
-                self._left_alone = (self._session, time.monotonic())
+                self._renewal_backoff = (self._session, time.monotonic())
                 self.server = self._session.server
             return self._session
 

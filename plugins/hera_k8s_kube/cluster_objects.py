@@ -7,12 +7,8 @@ from typing import Final
 
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.requirements import CustomResourceDefinition, Namespace, StorageClass, WorkflowTemplate
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import join_names
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.experiment.workload import Unresolved
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.results import CheckResult, fail, ok, warn
+from hera_k8s_utils import CheckResult, Context, Json, fail, join_names, ok, warn
+from hera_k8s_utils.experiment import Manifest, Unresolved
 
 _ARGO: Final = "argoproj.io/v1alpha1"
 _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
@@ -25,7 +21,7 @@ def check_namespace(settings: None, context: Context, wanted: Namespace) -> Chec
         return fail(f"{wanted.label}not found", hint=f"kubectl create namespace {wanted.name}    or  -n NAME")
     phase = (found.get("status") or {}).get("phase") or "Active"
     if is_deleting(found) or phase != "Active":
-        return fail(f"{wanted.label}{phase}: nothing can be created in it", hint="-n NAME takes another namespace")
+        return fail(f"{wanted.label}{phase}: nothing can be created in it", hint="use another namespace: -n NAME")
     return ok(f"{wanted.label}Active")
 
 
@@ -44,10 +40,10 @@ def check_definition(settings: None, context: Context, wanted: CustomResourceDef
     api, resource = "apiextensions.k8s.io/v1", "customresourcedefinitions"
     found = find(context, api, resource, wanted.name, scope="cluster")
     if found is None:
-        return fail(f"{wanted.label}not found", hint="its operator must be installed: ask those who run the cluster")
+        return fail(f"{wanted.label}not found", hint="its operator is not installed: ask the cluster's administrators")
     served = [v.get("name") for v in (found.get("spec") or {}).get("versions") or () if v.get("served")]
     if wanted.version and wanted.version not in served:
-        return fail(f"{wanted.label}serves {join_names(served) or 'no version'}, {wanted.version} is wanted")
+        return fail(f"{wanted.label}serves {join_names(served) or 'no version'}, needs {wanted.version}")
     if not _established(found):
         return warn(f"{wanted.label}is not established yet", hint=f"kubectl describe crd {wanted.name}")
     return ok(f"{wanted.label}serves {join_names(served)}")

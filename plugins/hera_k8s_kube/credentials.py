@@ -1,4 +1,4 @@
-"""Credentials for Kubernetes: from a kubeconfig, and from the account of the pod that this runs in."""
+"""Credentials for Kubernetes: from a kubeconfig, or from the service account of the pod that this runs in."""
 
 from __future__ import annotations
 
@@ -11,24 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hera_k8s_kube import kubeconfig
+from hera_k8s_kube.certificates import can_read_certificates, has_certificate, read_certificate
 from hera_k8s_kube.exec_plugin import run_plugin
 from hera_k8s_kube.known_secrets import remember_user
 from hera_k8s_kube.kubeconfig import SelectedContext
 from hera_k8s_kube.session import KubeconfigHandle, guard_token, token_of
 from hera_k8s_kube.settings import InClusterSettings, KubeSettings
-from hera_k8s_kube.tokens import expiry_of, parse_time, read_certificate, subject_of
-from hera_k8s_utils.errors import CredentialError, HeraK8sError, NotApplicable
-from hera_k8s_utils.network.addresses import remember_address, shown_address, without_query
-from hera_k8s_utils.network.headers import bearer_token, require_basic_auth
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.credentials import Credential
+from hera_k8s_utils import Context, Credential, CredentialError, HeraK8sError, Json, NotApplicable, parse_timestamp
+from hera_k8s_utils.network import bearer_token, expires_within, read_claims, require_basic_auth
+from hera_k8s_utils.plugins import admit
 from hera_k8s_utils.reading import LARGEST_AUTHORITIES, LARGEST_TOKEN, read_file, require_file
-from hera_k8s_utils.trust.consequences import Consequence, admit, sends
+from hera_k8s_utils.redaction import remember_address, shown_address, without_query
+from hera_k8s_utils.trust import Consequence, sends
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
-Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
 
@@ -40,90 +38,91 @@ def from_kubeconfig(settings: KubeSettings, context: Context) -> Credential:
     files = kubeconfig.find_files(settings.config_file, asked=bool(settings.context))
     if not settings.config_file.strip() and not settings.context and not any(file.stat().st_size for file in files):
         raise NotApplicable("~/.kube/config is empty")
-    choice = kubeconfig.select_context(kubeconfig.read(files), settings.context)
-    for consequence in _consequences(choice):
+    selected = kubeconfig.select_context(kubeconfig.read(files), settings.context)
+    for consequence in _consequences(selected):
         admit(context, KubeSettings, "config_file", consequence)
-    return credential_of(choice, exec_timeout=settings.exec_timeout)
+    return credential_of(selected, exec_timeout=settings.exec_timeout)
 
 
-def _consequences(choice: SelectedContext) -> Iterator[Consequence]:
+def _consequences(selected: SelectedContext) -> Iterator[Consequence]:
     """What a context does besides naming a server: a program that it runs, a file whose content it sends.
 
-    kubectl's own directory is the user's: whoever names a file in it names what kubectl would use.
+    kubectl's own directory belongs to the user: a file in it is what kubectl would use anyway.
     """
-    user = choice.user.body if choice.user else {}
-    if choice.user is None or kubeconfig.is_kubectls(choice.user.file):
+    user = selected.user.body if selected.user else {}
+    if selected.user is None or kubeconfig.is_kubectls(selected.user.file):
         return
-    named = f"the kubeconfig {choice.cluster.file.absolute()}"
+    named = f"the kubeconfig {selected.cluster.file.absolute()}"
     plugin, provider = user.get("exec"), user.get("auth-provider")
     if isinstance(plugin, dict):
         yield Consequence(named, "runs", str(plugin.get("command")), "would run")
     if isinstance(provider, dict):
         yield Consequence(named, "asks the auth provider", str(provider.get("name")), "would ask the auth provider")
     if user.get("tokenFile"):
-        yield sends(f"the token in {user['tokenFile']}", str(choice.cluster.body.get("server")))
+        yield sends(f"the token in {user['tokenFile']}", str(selected.cluster.body.get("server")))
 
 
-def credential_of(choice: SelectedContext, *, exec_timeout: float) -> Credential:
+def credential_of(selected: SelectedContext, *, exec_timeout: float) -> Credential:
     """The credential of a context; runs its exec plugin, if it has one."""
-    if choice.user is not None:
-        remember_user(choice.user.body)
+    if selected.user is not None:
+        remember_user(selected.user.body)
     for key in ("server", "proxy-url"):
-        remember_address(str(choice.cluster.body.get(key) or ""))
-    user, expires_at = _user(choice, exec_timeout)
-    _require_password(choice, user)
-    configuration = _configuration(choice, user)
+        remember_address(str(selected.cluster.body.get(key) or ""))
+    user, expires_at = _user(selected, exec_timeout)
+    _require_password(selected, user)
+    configuration = _configuration(selected, user)
     configuration.host = without_query(configuration.host)
-    guard_token(configuration, f"context {choice.name} of the kubeconfig {choice.cluster.file}")
+    guard_token(configuration, f"context {selected.name} of the kubeconfig {selected.cluster.file}")
     token = token_of(configuration)
-    _require_authority(choice, configuration)
-    certificate_end, common_name = _client_certificate(choice, configuration)
-    ends = [end for end in (expires_at, expiry_of(token), certificate_end) if end is not None]
+    claims = read_claims(token)
+    _require_authority(selected, configuration)
+    certificate_end, common_name = _client_certificate(selected, configuration)
+    ends = [end for end in (expires_at, claims.expires_at, certificate_end) if end is not None]
     end = min(ends, default=None)
-    if end is not None and end <= datetime.now(timezone.utc):
+    if end is not None and expires_within(end, 0):
         raise CredentialError(
-            f"the token of context {choice.name} has expired",
+            f"the token of context {selected.name} has expired",
             found=f"on {end:%Y-%m-%d %H:%M} UTC",
-            hint="log in again as your cluster wants it, or get a fresh kubeconfig",
+            hint="log in to your cluster again, or get a fresh kubeconfig",
         )
     handle = KubeconfigHandle(
         configuration,
-        proxy=str(choice.cluster.body.get("proxy-url") or ""),
-        renews=_renews(choice),
-        acts_as=_acts_as(choice),
+        proxy=str(selected.cluster.body.get("proxy-url") or ""),
+        renews=_renews(selected),
+        impersonate=_impersonated_user(selected),
     )
     return Credential(
         handle=handle,
         secret=token,
         server=shown_address(configuration.host),
         certificate_authority=configuration.ssl_ca_cert or "",
-        identity=handle.acts_as or subject_of(token) or common_name or choice.user_name,
-        namespace=choice.namespace,
+        identity=handle.impersonate or claims.identity or common_name or selected.user_name,
+        namespace=selected.namespace,
         expires_at=end,
-        source=choice.source,
+        source=selected.source,
     )
 
 
-def _user(choice: SelectedContext, exec_timeout: float) -> tuple[Json, datetime | None]:
+def _user(selected: SelectedContext, exec_timeout: float) -> tuple[Json, datetime | None]:
     """The user's entry with the answer of its exec plugin in the plugin's place, and when that ends."""
-    if choice.user is None:
+    if selected.user is None:
         return {}, None
-    user = dict(choice.user.body)
+    user = dict(selected.user.body)
     spec = user.pop("exec", None)
     if not isinstance(spec, dict) or user.get("token") or user.get("tokenFile"):
         return user, None
-    status = run_plugin(spec, choice.cluster.body, choice.user.file.absolute().parent, timeout=exec_timeout)
+    status = run_plugin(spec, selected.cluster.body, selected.user.file.absolute().parent, timeout=exec_timeout)
     if status.get("token"):
         user["token"] = str(status["token"])
     if status.get("clientCertificateData"):
         user["client-certificate-data"] = _encoded(status["clientCertificateData"])
         user["client-key-data"] = _encoded(status.get("clientKeyData") or "")
-    return user, parse_time(str(status.get("expirationTimestamp") or ""))
+    return user, parse_timestamp(str(status.get("expirationTimestamp") or ""))
 
 
-def _require_password(choice: SelectedContext, user: Json) -> None:
+def _require_password(selected: SelectedContext, user: Json) -> None:
     if user.get("username") and user.get("password"):
-        origin = f"the user of context {choice.name} of the kubeconfig {choice.cluster.file}"
+        origin = f"the user of context {selected.name} of the kubeconfig {selected.cluster.file}"
         require_basic_auth(str(user["username"]), str(user["password"]), origin=origin)
 
 
@@ -131,7 +130,7 @@ def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _configuration(choice: SelectedContext, user: Json) -> Configuration:
+def _configuration(selected: SelectedContext, user: Json) -> Configuration:
     """The official client's own reading of the context: certificates, token files, auth providers."""
     from kubernetes import config as official
     from kubernetes.client import Configuration
@@ -139,30 +138,30 @@ def _configuration(choice: SelectedContext, user: Json) -> Configuration:
     config = {
         "current-context": "it",
         "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-        "clusters": [{"name": "it", "cluster": choice.cluster.body}],
+        "clusters": [{"name": "it", "cluster": selected.cluster.body}],
         "users": [{"name": "it", "user": user}],
     }
     configuration = Configuration(proxy="", no_proxy="")
     try:
-        _require_files(choice)
+        _require_files(selected)
         load: Any = official.load_kube_config_from_dict
         load(config, client_configuration=configuration, persist_config=False)
     except HeraK8sError:
         raise
     except Exception as error:  # it meets whatever people write into these files with any kind of error
         log.debug("the kubeconfig cannot be used: %s", type(error).__name__)
-        told = str(error) if isinstance(error, official.ConfigException) else _in_words(error)
+        found = str(error) if isinstance(error, official.ConfigException) else _in_words(error)
         raise CredentialError(
-            f"context {choice.name} of the kubeconfig {choice.cluster.file} cannot be used",
-            found=told,
-            hint="get it again from those who run the cluster",
+            f"context {selected.name} of the kubeconfig {selected.cluster.file} cannot be used",
+            found=found,
+            hint="ask the cluster's administrators for a new one",
         ) from None
     return configuration
 
 
-def _require_files(choice: SelectedContext) -> None:
+def _require_files(selected: SelectedContext) -> None:
     """What the official client and TLS read: regular files of a reasonable size. Raises `OSError`."""
-    for entry, keys in ((choice.cluster, kubeconfig.FILES["cluster"]), (choice.user, kubeconfig.FILES["user"])):
+    for entry, keys in ((selected.cluster, kubeconfig.FILES["cluster"]), (selected.user, kubeconfig.FILES["user"])):
         for path in [entry.body.get(key) for key in keys] if entry else ():
             if isinstance(path, str) and path:
                 require_file(path, most=LARGEST_AUTHORITIES)
@@ -172,36 +171,43 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.filename}: {(error.strerror or 'cannot be read').lower()}"
     if isinstance(error, ValueError):
-        return "a certificate or key in it is not base64"
-    return f"it is not as the official client wants it ({type(error).__name__})"
+        return "a certificate or key is not valid base64"
+    return f"the kubernetes client rejected it ({type(error).__name__})"
 
 
-def _client_certificate(choice: SelectedContext, configuration: Any) -> tuple[datetime | None, str]:
-    """When the client certificate ends, and whose it is. Raises `CredentialError` for one that is not valid now."""
+def _client_certificate(selected: SelectedContext, configuration: Any) -> tuple[datetime | None, str]:
+    """When the client certificate expires, and whose it is; (None, "") where certificates cannot be read.
+
+    Raises `CredentialError` for one that is not valid now.
+    """
     if not configuration.cert_file:
         return None, ""
-    found = read_certificate(read_file(configuration.cert_file, most=LARGEST_TOKEN))
+    content = read_file(configuration.cert_file, most=LARGEST_TOKEN)
+    if not can_read_certificates() and has_certificate(content):
+        _require_key(selected, configuration)
+        return None, ""
+    found = read_certificate(content) if can_read_certificates() else None
     if found is None:
         raise CredentialError(
-            f"the client certificate of context {choice.name} cannot be read",
-            found="it is no certificate in PEM form",
-            hint="get a fresh kubeconfig from those who run the cluster",
+            f"cannot read the client certificate of context {selected.name}",
+            found="it is not a PEM certificate",
+            hint="ask the cluster's administrators for a fresh kubeconfig",
         )
     now = datetime.now(timezone.utc)
     if not found.not_before <= now <= found.not_after:
         late = now > found.not_after
         raise CredentialError(
-            f"the client certificate of context {choice.name} {'has expired' if late else 'is not valid yet'}",
+            f"the client certificate of context {selected.name} {'has expired' if late else 'is not valid yet'}",
             found=f"it was valid until {found.not_after:%Y-%m-%d %H:%M} UTC"
             if late
-            else f"it is valid from {found.not_before:%Y-%m-%d %H:%M} UTC; is this machine's clock right?",
-            hint="get a fresh kubeconfig from those who run the cluster",
+            else f"it is valid from {found.not_before:%Y-%m-%d %H:%M} UTC; is this machine's clock correct?",
+            hint="ask the cluster's administrators for a fresh kubeconfig",
         )
-    _require_key(choice, configuration)
+    _require_key(selected, configuration)
     return found.not_after, found.common_name
 
 
-def _require_authority(choice: SelectedContext, configuration: Any) -> None:
+def _require_authority(selected: SelectedContext, configuration: Any) -> None:
     """A broken CA would otherwise be met at the first request, as a failure of TLS."""
     if not configuration.ssl_ca_cert:
         return
@@ -209,13 +215,13 @@ def _require_authority(choice: SelectedContext, configuration: Any) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(configuration.ssl_ca_cert)
     except (OSError, ssl.SSLError):
         raise CredentialError(
-            f"the certificate authority of context {choice.name} cannot be read",
-            found="it holds no certificate in PEM form",
-            hint="get a fresh kubeconfig from those who run the cluster",
+            f"cannot read the certificate authority of context {selected.name}",
+            found="it contains no PEM certificate",
+            hint="ask the cluster's administrators for a fresh kubeconfig",
         ) from None
 
 
-def _require_key(choice: SelectedContext, configuration: Any) -> None:
+def _require_key(selected: SelectedContext, configuration: Any) -> None:
     try:
         nobody_is_asked = ""  # for the password of an encrypted key
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
@@ -223,24 +229,24 @@ def _require_key(choice: SelectedContext, configuration: Any) -> None:
         )
     except (OSError, ssl.SSLError, ValueError):
         raise CredentialError(
-            f"the client certificate of context {choice.name} cannot be used",
-            found="the key does not fit the client certificate, is missing or is encrypted",
-            hint="get a fresh kubeconfig from those who run the cluster",
+            f"cannot use the client certificate of context {selected.name}",
+            found="its key is missing, encrypted or of another certificate",
+            hint="ask the cluster's administrators for a fresh kubeconfig",
         ) from None
 
 
-def _renews(choice: SelectedContext) -> bool:
-    user = choice.user.body if choice.user else {}
+def _renews(selected: SelectedContext) -> bool:
+    user = selected.user.body if selected.user else {}
     return any(key in user for key in ("exec", "tokenFile", "auth-provider"))
 
 
-def _acts_as(choice: SelectedContext) -> str:
-    user = choice.user.body if choice.user else {}
+def _impersonated_user(selected: SelectedContext) -> str:
+    user = selected.user.body if selected.user else {}
     if user.get("as-groups") or user.get("as-user-extra") or user.get("as-uid"):
         raise CredentialError(
-            f"context {choice.name} of the kubeconfig impersonates groups",
+            f"context {selected.name} of the kubeconfig impersonates groups",
             found="only `as`, a user's name, is supported",
-            hint="--k8s-context NAME takes another context",
+            hint="use another context: --k8s-context NAME",
         )
     return str(user.get("as") or "")
 
@@ -251,8 +257,11 @@ def from_pod(settings: InClusterSettings, context: Context) -> Credential:
         raise NotApplicable("KUBERNETES_SERVICE_HOST is not set: not in a pod")
     text = _read(settings.directory / "token")
     if not text:
-        raise NotApplicable(f"no token in {settings.directory}: the pod has no account")
-    token = bearer_token(text, origin=f"file {settings.directory / 'token'}", hint="does the pod have an account?")
+        raise NotApplicable(f"no token in {settings.directory}: the pod has no service account")
+    token = bearer_token(
+        text, origin=f"file {settings.directory / 'token'}", hint="does the pod have a service account?"
+    )
+    claims = read_claims(token)
     from kubernetes.client import Configuration
 
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -265,9 +274,9 @@ def from_pod(settings: InClusterSettings, context: Context) -> Credential:
         secret=token,
         server=configuration.host,
         certificate_authority=configuration.ssl_ca_cert or "",
-        identity=subject_of(token),
+        identity=claims.identity,
         namespace=_read(settings.directory / "namespace"),
-        expires_at=expiry_of(token),
+        expires_at=claims.expires_at,
         source="in-cluster",
     )
 

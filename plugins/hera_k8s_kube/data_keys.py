@@ -1,4 +1,4 @@
-"""Config maps and secrets: there, of the right type, and holding the keys that tasks read. Values are never shown."""
+"""Config maps and secrets: present, of the right type, with the keys that tasks read. Values are never shown."""
 
 from __future__ import annotations
 
@@ -10,13 +10,9 @@ from typing import Final, TypeVar
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import UsedPod, keyed_uses, resolved, used_pods
 from hera_k8s_kube.requirements import ConfigMap, KeyValueRequirement, Secret
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import join_names
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.experiment.workload import Unresolved
-from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils import CheckResult, Context, Json, fail, join_names, ok
+from hera_k8s_utils.experiment import Manifest, Unresolved
 from hera_k8s_utils.redaction import register_secrets
-from hera_k8s_utils.results import CheckResult, fail, ok
 
 Q = TypeVar("Q", ConfigMap, Secret)
 
@@ -36,7 +32,7 @@ def check_config_map(settings: None, context: Context, wanted: ConfigMap) -> Che
 
 
 def check_secret(settings: None, context: Context, wanted: Secret) -> CheckResult:
-    """Read the one named secret; only the names of its keys are looked at."""
+    """Read the one named secret; only the names of its keys are used."""
     found = find(context, "v1", "secrets", wanted.name)
     if found is None:
         by_hand = kubectl_command(context, f"create secret generic {wanted.name}{_literals(wanted)}")
@@ -45,15 +41,15 @@ def check_secret(settings: None, context: Context, wanted: Secret) -> CheckResul
     register_secrets(_values(found))
     if wanted.type and found.get("type") != wanted.type:
         return fail(
-            f"{wanted.label}is of type {found.get('type')}, {wanted.type} is wanted",
-            hint=f"--bind {wanted.role}=NAME takes another secret",
+            f"{wanted.label}has type {found.get('type')}, needs {wanted.type}",
+            hint=f"use another secret: --bind {wanted.role}=NAME",
         )
     return _fit(context, wanted, found, "secret")
 
 
 def _fit(context: Context, wanted: KeyValueRequirement, found: Json, resource: str) -> CheckResult:
     if is_deleting(found):
-        return fail(f"{wanted.label}is being deleted", hint=f"--bind {wanted.role}=NAME takes another")
+        return fail(f"{wanted.label}is being deleted", hint=f"use another: --bind {wanted.role}=NAME")
     present = (found.get("data") or {}).keys() | (found.get("binaryData") or {}).keys()
     missing = sorted(wanted.wanted_keys - present)
     if missing:

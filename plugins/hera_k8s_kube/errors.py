@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-from hera_k8s_utils.errors import ErrorKind, PlatformError, join_names
-from hera_k8s_utils.network.http import describe_body
+from hera_k8s_utils import ErrorKind, Json, PlatformError, join_names
+from hera_k8s_utils.network import describe_body, describe_refusal
 from hera_k8s_utils.reading import TooComplex, parse_json
-from hera_k8s_utils.redaction import redact
-
-Json = dict[str, Any]
 
 _HINTS: Final = {
-    ErrorKind.UNAUTHORIZED: "log in again as your cluster wants it, or --k8s-context NAME takes another identity",
-    ErrorKind.THROTTLED: "the server has too much to do: try again later, or with a smaller --concurrency",
-    ErrorKind.SERVER: "the server itself failed: try again, and if it stays ask those who run the cluster",
+    ErrorKind.UNAUTHORIZED: "log in to your cluster again, or use another identity: --k8s-context NAME",
+    ErrorKind.THROTTLED: "the server is overloaded: try again later, or reduce --concurrency",
+    ErrorKind.SERVER: "server error: try again; if it persists, ask the cluster's administrators",
 }
 _PROXY_HINT: Final = "is the server's address right, and is there a login proxy in front of it?"
 
@@ -47,26 +44,30 @@ class RequestInfo:
         return f"kubectl auth can-i {self.verb} {resource}{where}"
 
 
-def response_error(request: RequestInfo, status: int, content: bytes, *, location: str = "") -> PlatformError:
+def response_error(
+    request: RequestInfo, status: int, content: bytes, *, headers: Mapping[str, str] | None = None
+) -> PlatformError:
     """The error of an answer whose status is not one of success."""
+    from hera_k8s_utils.network import redirect_found
+
     body = _status_of(content)
-    said = str(body.get("message") or "") or _plain(content)
-    trouble, hint = PlatformError.trouble_of(status), ""
+    said = str(body.get("message") or "") or describe_refusal(content)
+    kind, hint = PlatformError.kind_of_status(status), ""
     if 300 <= status < 400:
-        trouble, said, hint = ErrorKind.PROTOCOL, f"the server sends elsewhere{_host_of(location)}", _PROXY_HINT
-    elif trouble is ErrorKind.FORBIDDEN and 'User "system:anonymous"' in said:
-        trouble, said = ErrorKind.UNAUTHORIZED, "no credential arrived: the server takes us for system:anonymous"
-    elif trouble is ErrorKind.FORBIDDEN:
+        kind, said, hint = ErrorKind.PROTOCOL, redirect_found(headers or {}), _PROXY_HINT
+    elif kind is ErrorKind.FORBIDDEN and 'User "system:anonymous"' in said:
+        kind, said = ErrorKind.UNAUTHORIZED, "no credential was received: the server sees system:anonymous"
+    elif kind is ErrorKind.FORBIDDEN:
         hint = request.can_i
-    elif not body and _is_page(content) and trouble in (ErrorKind.MISSING, ErrorKind.INVALID):
-        trouble, hint = ErrorKind.PROTOCOL, _PROXY_HINT
-    elif trouble is ErrorKind.MISSING and said.startswith("404 page not found"):
+    elif not body and _is_page(content) and kind in (ErrorKind.MISSING, ErrorKind.INVALID):
+        kind, hint = ErrorKind.PROTOCOL, _PROXY_HINT
+    elif kind is ErrorKind.MISSING and said.startswith("404 page not found"):
         said = f"the server has no API group {request.group}" if request.group else "the server has no such API"
     return PlatformError(
         str(request),
         found=f"{said} ({status})" if said else f"answered {status}",
-        hint=hint or _HINTS.get(trouble, ""),
-        trouble=trouble,
+        hint=hint or _HINTS.get(kind, ""),
+        kind=kind,
         status=status,
         reason=str(body.get("reason") or ""),
         conclusive=PlatformError.refuses(status) and body.get("kind") == "Status",
@@ -94,21 +95,9 @@ def parsed(request: RequestInfo, status: int, content: bytes) -> Json:
         str(request),
         found=found,
         hint=_PROXY_HINT,
-        trouble=ErrorKind.PROTOCOL,
+        kind=ErrorKind.PROTOCOL,
         status=status,
     )
-
-
-def connection_error(
-    request: RequestInfo, error: BaseException, *, server: str, proxy: str, wait: float
-) -> PlatformError:
-    """The error of a request that got no whole answer. wait: seconds that it was given."""
-    from hera_k8s_utils.network.adapter import classify_error, never_sent
-
-    trouble, found, hint = classify_error(error, url=server, proxy=proxy, wait=wait)
-    parts = urlsplit(server)
-    named = found if parts.hostname and parts.hostname in found else f"{parts.netloc}: {found}"
-    return PlatformError(str(request), found=named, hint=hint, trouble=trouble, conclusive=never_sent(error))
 
 
 def _status_of(content: bytes) -> Json:
@@ -124,16 +113,5 @@ def _status_of(content: bytes) -> Json:
     return body
 
 
-def _plain(content: bytes) -> str:
-    if _is_page(content) or not content.strip():
-        return f"answered with {describe_body(content)}" if content.strip() else ""
-    return " ".join(redact(content[:4096].decode("utf-8", "replace"))[:300].split())  # half a secret is not known
-
-
 def _is_page(content: bytes) -> bool:
     return content[:200].lstrip()[:1] == b"<"
-
-
-def _host_of(location: str) -> str:
-    parts = urlsplit(location)
-    return f", to {parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else ""

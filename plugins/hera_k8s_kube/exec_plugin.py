@@ -1,6 +1,6 @@
-"""Exec plugins: the commands by which a kubeconfig gets a credential when it is needed.
+"""Exec plugins: commands that a kubeconfig runs to obtain a credential.
 
-The official client (37.0) logs the failure of such a command and goes on as nobody; we stop and say what it said.
+The official client (37.0) logs the failure of such a command and continues without a credential; here it is an error.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_kube.known_secrets import remember_answer
-from hera_k8s_utils.errors import CredentialError
+from hera_k8s_utils import CredentialError, Json
 from hera_k8s_utils.reading import MIB, parse_json, run_command
 from hera_k8s_utils.redaction import environment_for_children, redact_words
-
-Json = dict[str, Any]
 
 _GROUP: Final = "client.authentication.k8s.io/"
 _LARGEST: Final = MIB
@@ -29,15 +27,18 @@ _TAIL: Final = 400
 def run_plugin(spec: Json, cluster: Json, directory: Path, *, timeout: float) -> Json:
     """The status that the command answers: `token`, or `clientCertificateData` and `clientKeyData`.
 
-    spec: the user's `exec` entry. cluster: its cluster's entry, told to commands that ask for it.
-    directory: of the kubeconfig; a command with a path is relative to it. timeout: seconds.
+    spec: the user's `exec` entry.
+    cluster: the cluster's entry, passed to commands that request it.
+    directory: the kubeconfig's directory; a command with a path is relative to it.
+    timeout: seconds.
+
     Raises `CredentialError`; the output, which holds the credential, is in no message.
     """
     command = _command(spec, directory)
     mode = spec.get("interactiveMode") or "IfAvailable"
     interactive = mode != "Never" and _has_terminal()
     if mode == "Always" and not interactive:
-        raise _failed(spec, "it wants to ask you something, and there is no terminal")
+        raise _failed(spec, "it is interactive, and there is no terminal")
     try:
         done = run_command(
             command,
@@ -49,24 +50,24 @@ def run_plugin(spec: Json, cluster: Json, directory: Path, *, timeout: float) ->
             most=_LARGEST,
         )
     except FileNotFoundError:
-        raise _failed(spec, "there is no such command", str(spec.get("installHint") or "")) from None
+        raise _failed(spec, "command not found", str(spec.get("installHint") or "")) from None
     except subprocess.TimeoutExpired:
-        raise _failed(spec, f"no answer within {timeout:g} s", "--k8s-exec-timeout SECONDS waits longer") from None
+        raise _failed(spec, f"no answer within {timeout:g} s", "wait longer: --k8s-exec-timeout SECONDS") from None
     except (OSError, ValueError) as error:
         raise _failed(spec, getattr(error, "strerror", None) or type(error).__name__) from None
     if done.returncode != 0:
         _remember(done.stdout)
         said = redact_words(" ".join((done.stderr or b"").decode("utf-8", "replace").split()))[-_TAIL:]
-        raise _failed(spec, f"it ended with {done.returncode}" + (f": {said}" if said else ""))
+        raise _failed(spec, f"exit status {done.returncode}" + (f": {said}" if said else ""))
     return _status(spec, done.stdout)
 
 
 def _command(spec: Json, directory: Path) -> list[str]:
     name, arguments = spec.get("command"), spec.get("args") or []
     if not isinstance(name, str) or not name:
-        raise CredentialError("the kubeconfig's exec plugin cannot be run", found="it names no command")
+        raise CredentialError("the kubeconfig's exec plugin cannot be run", found="it has no command")
     if not isinstance(arguments, list):
-        raise _failed(spec, "its args are no list")
+        raise _failed(spec, "its args are not a list")
     has_path = "/" in name or os.sep in name
     return [str(directory / name) if has_path else name, *map(str, arguments)]
 
@@ -105,16 +106,18 @@ def _status(spec: Json, output: bytes) -> Json:
     except ValueError:
         raise _failed(spec, "its output is not JSON") from None
     if not isinstance(answer, dict) or answer.get("kind") != "ExecCredential":
-        raise _failed(spec, "its output is no ExecCredential")
+        raise _failed(spec, "its output is not an ExecCredential")
     if answer.get("apiVersion") != spec.get("apiVersion"):
-        raise _failed(spec, f"it speaks {answer.get('apiVersion')}, the kubeconfig wants {spec.get('apiVersion')}")
+        raise _failed(
+            spec, f"its apiVersion is {answer.get('apiVersion')}, the kubeconfig's is {spec.get('apiVersion')}"
+        )
     status = answer.get("status")
     if not isinstance(status, dict):
-        raise _failed(spec, "its output holds no status")
+        raise _failed(spec, "its output has no status")
     has_certificate = status.get("clientCertificateData") and status.get("clientKeyData")
     remember_answer(status)
     if not status.get("token") and not has_certificate:
-        raise _failed(spec, "its output holds neither a token nor a certificate with its key")
+        raise _failed(spec, "its output has neither a token nor a certificate with its key")
     return status
 
 
@@ -127,5 +130,5 @@ def _failed(spec: Json, found: str, hint: str = "") -> CredentialError:
     return CredentialError(
         f"the kubeconfig's exec plugin {command} failed",
         found=found,
-        hint=hint or f"run {command} by hand, or log in again as your cluster wants it",
+        hint=hint or f"run {command} by hand, or log in to your cluster again",
     )

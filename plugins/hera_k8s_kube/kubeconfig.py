@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_utils.errors import CredentialError, NotApplicable, join_names
-from hera_k8s_utils.names import nearest
+from hera_k8s_utils import CredentialError, Json, NotApplicable, join_names, nearest
+from hera_k8s_utils._moved import forward
 from hera_k8s_utils.reading import TooComplex, parse_yaml, read_file
 
-Json = dict[str, Any]
-
-_GET_AGAIN: Final = "get it again from those who run the cluster"
+_GET_AGAIN: Final = "ask the cluster's administrators for a new one"
 _LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a kubeconfig; a larger file is something else."""
 _KINDS: Final = {"clusters": "cluster", "contexts": "context", "users": "user"}
@@ -46,7 +44,15 @@ class Kubeconfig:
 
 @dataclass(frozen=True)
 class SelectedContext:
-    """The context that is used, with what it points at. `user` is None for one who is nobody."""
+    """The selected context and the entries that it refers to.
+
+    name: name of the context.
+    namespace: its namespace; empty when it has none.
+    cluster: its cluster.
+    user: its user; None for anonymous access.
+    user_name: name of the user; empty when it has none.
+    source: where the credential comes from, for messages.
+    """
 
     name: str
     namespace: str
@@ -66,25 +72,25 @@ def find_files(stated: str, *, asked: bool) -> list[Path]:
         default = _kubectls_directory() / "config"
         if not default.exists() and asked:
             raise CredentialError(
-                "a context was named, and there is no kubeconfig",
-                found="KUBECONFIG is not set, and there is no ~/.kube/config",
+                "a context is configured, but there is no kubeconfig",
+                found="KUBECONFIG is not set, and ~/.kube/config does not exist",
                 hint="--k8s-config-file FILE",
             )
         if not default.exists():
-            raise NotApplicable("no kubeconfig file: KUBECONFIG is not set, and there is no ~/.kube/config")
+            raise NotApplicable("no kubeconfig file: KUBECONFIG is not set, and ~/.kube/config does not exist")
         return [default]
     names = [name for name in stated.split(os.pathsep) if name.strip()]
     paths = [Path(name).expanduser() for name in names if not _is_nothing(name)]
     if not paths:
-        raise NotApplicable(f"the kubeconfig is {os.devnull}, which means none")
+        raise NotApplicable(f"the kubeconfig is {os.devnull}, which means no kubeconfig")
     present = [path for path in paths if path.exists()]  # as kubectl does, a list may name files that are not there
     if present:
         return present
     missing = join_names([str(path) for path in paths])
     raise CredentialError(
-        f"the kubeconfig {missing} cannot be read",
+        f"cannot read the kubeconfig {missing}",
         found="no such file",
-        hint="--k8s-config-file or KUBECONFIG names it; KUBECONFIG=/dev/null means none",
+        hint="set --k8s-config-file or KUBECONFIG; KUBECONFIG=/dev/null means no kubeconfig",
     )
 
 
@@ -117,7 +123,7 @@ def read(files: Sequence[Path]) -> Kubeconfig:
                 entries[kind].setdefault(name, Entry(entry, file))
     config = Kubeconfig(tuple(files), current, entries)
     if not entries["contexts"]:
-        raise _unusable(config, "it is empty" if _is_empty(files) else "it holds no context")
+        raise _unusable(config, "it is empty" if _is_empty(files) else "it has no contexts")
     return config
 
 
@@ -134,20 +140,20 @@ def _load(file: Path) -> Json:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
         raise CredentialError(
-            f"the kubeconfig {file} cannot be read",
+            f"cannot read the kubeconfig {file}",
             found=str(error) if isinstance(error, TooComplex) else f"it is not YAML{where}",
             hint=_GET_AGAIN,
         ) from None  # the error quotes the file, which holds secrets
     if len(documents) > 1:
         raise CredentialError(
-            f"the kubeconfig {file} cannot be read", found="it holds more than one document", hint=_GET_AGAIN
+            f"cannot read the kubeconfig {file}", found="it contains more than one document", hint=_GET_AGAIN
         )
     body = documents[0] if documents else None
     if body is None:
         return {}
     if not isinstance(body, dict):
         raise CredentialError(
-            f"the kubeconfig {file} cannot be read", found="it is no kubeconfig: no mapping of keys", hint=_GET_AGAIN
+            f"cannot read the kubeconfig {file}", found="it is not a kubeconfig: not a mapping", hint=_GET_AGAIN
         )
     return body
 
@@ -157,19 +163,17 @@ def _text(file: Path) -> str:
         content = read_file(file, most=_LARGEST, pipe=True)
     except OSError as error:
         raise CredentialError(
-            f"the kubeconfig {file} cannot be read",
+            f"cannot read the kubeconfig {file}",
             found=(error.strerror or type(error).__name__).lower(),
-            hint="is it a file of yours?",
+            hint="is the path right, and may you read it?",
         ) from error
     if b"\0" in content:
-        raise CredentialError(
-            f"the kubeconfig {file} cannot be read", found="it is no text but binary data", hint=_GET_AGAIN
-        )
+        raise CredentialError(f"cannot read the kubeconfig {file}", found="it is binary data", hint=_GET_AGAIN)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise CredentialError(
-            f"the kubeconfig {file} cannot be read", found="it is no UTF-8 text", hint=_GET_AGAIN
+            f"cannot read the kubeconfig {file}", found="it is not UTF-8 text", hint=_GET_AGAIN
         ) from None
 
 
@@ -178,15 +182,13 @@ def _named(listing: Any, key: str, file: Path) -> list[tuple[str, Json]]:
     if listing is None:
         return []
     if not isinstance(listing, list):
-        raise CredentialError(f"the kubeconfig {file} cannot be used", found=f"its {key}s are no list")
+        raise CredentialError(f"cannot use the kubeconfig {file}", found=f"its {key}s are not a list")
     found = []
     for item in listing:
         body = item.get(key) if isinstance(item, dict) else None
         name = item.get("name") if isinstance(item, dict) else None
         if not isinstance(name, str) or not isinstance(body, (dict, type(None))):
-            raise CredentialError(
-                f"the kubeconfig {file} cannot be used", found=f"a {key} in it has no name or no body"
-            )
+            raise CredentialError(f"cannot use the kubeconfig {file}", found=f"a {key} in it has no name or no body")
         found.append((name, body or {}))
     return found
 
@@ -196,18 +198,18 @@ def select_context(config: Kubeconfig, wanted: str) -> SelectedContext:
     contexts = config.entries["contexts"]
     name = wanted or config.current
     if not name:
-        raise _unusable(config, f"it has no current context; there are {join_names(sorted(contexts))}")
+        raise _unusable(config, f"it has no current context; available: {join_names(sorted(contexts))}")
     if name not in contexts:
         near = nearest(name, contexts)
         raise CredentialError(
             f"the kubeconfig {config.named} has no context {name}",
-            found=f"there are {join_names(sorted(contexts))}",
+            found=f"available: {join_names(sorted(contexts))}",
             hint=f"--k8s-context {near or sorted(contexts)[0]}",
         )
     context = contexts[name].body
     cluster = _pointed_at(config, "clusters", context, name)
     if cluster is None:
-        raise _unusable(config, f"its context {name} names no cluster")
+        raise _unusable(config, f"its context {name} has no cluster")
     if not isinstance(cluster.body.get("server"), str) or not cluster.body["server"]:
         raise _unusable(config, f"the cluster of its context {name} has no server")
     return SelectedContext(
@@ -226,7 +228,7 @@ def _pointed_at(config: Kubeconfig, kind: str, context: Json, name: str) -> Entr
     if not pointed:
         return None
     if pointed not in config.entries[kind]:
-        raise _unusable(config, f"its context {name} names the {key} {pointed}, which is not there")
+        raise _unusable(config, f"its context {name} refers to the {key} {pointed}, which does not exist")
     return config.entries[kind][pointed]
 
 
@@ -242,4 +244,7 @@ def _absolute(entry: Entry, key: str) -> Entry:
 def _unusable(config: Kubeconfig, found: str) -> CredentialError:
     contexts = sorted(config.entries["contexts"])
     hint = f"--k8s-context {contexts[0]}" if contexts else _GET_AGAIN
-    return CredentialError(f"the kubeconfig {config.named} cannot be used", found=found, hint=hint)
+    return CredentialError(f"cannot use the kubeconfig {config.named}", found=found, hint=hint)
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

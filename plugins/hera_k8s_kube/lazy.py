@@ -69,7 +69,7 @@ def referenced_claims(*arguments: Any) -> Any:
 
 
 def build_claim(*arguments: Any) -> Any:
-    """`provide_claim` of `hera_k8s_kube.claims`."""
+    """`build_claim` of `hera_k8s_kube.claims`."""
     from hera_k8s_kube.claims import build_claim
 
     return build_claim(*arguments)
@@ -97,7 +97,7 @@ def referenced_config_maps(*arguments: Any) -> Any:
 
 
 def build_config_map(*arguments: Any) -> Any:
-    """`provide_config_map` of `hera_k8s_kube.data_keys`."""
+    """`build_config_map` of `hera_k8s_kube.data_keys`."""
     from hera_k8s_kube.data_keys import build_config_map
 
     return build_config_map(*arguments)
@@ -118,7 +118,7 @@ def referenced_secrets(*arguments: Any) -> Any:
 
 
 def build_secret(*arguments: Any) -> Any:
-    """`provide_secret` of `hera_k8s_kube.data_keys`."""
+    """`build_secret` of `hera_k8s_kube.data_keys`."""
     from hera_k8s_kube.data_keys import build_secret
 
     return build_secret(*arguments)
@@ -152,18 +152,18 @@ def referenced_accounts(*arguments: Any) -> Any:
     return referenced_accounts(*arguments)
 
 
-def check_right(*arguments: Any) -> Any:
-    """`check_right` of `hera_k8s_kube.permissions`."""
-    from hera_k8s_kube.permissions import check_right
+def check_permission(*arguments: Any) -> Any:
+    """`check_permission` of `hera_k8s_kube.permissions`."""
+    from hera_k8s_kube.permissions import check_permission
 
-    return check_right(*arguments)
+    return check_permission(*arguments)
 
 
-def referenced_rights(*arguments: Any) -> Any:
-    """`referenced_rights` of `hera_k8s_kube.permissions`."""
-    from hera_k8s_kube.permissions import referenced_rights
+def referenced_permissions(*arguments: Any) -> Any:
+    """`referenced_permissions` of `hera_k8s_kube.permissions`."""
+    from hera_k8s_kube.permissions import referenced_permissions
 
-    return referenced_rights(*arguments)
+    return referenced_permissions(*arguments)
 
 
 def check_namespace(*arguments: Any) -> Any:
@@ -206,3 +206,87 @@ def referenced_workflow_templates(*arguments: Any) -> Any:
     from hera_k8s_kube.cluster_objects import referenced_workflow_templates
 
     return referenced_workflow_templates(*arguments)
+
+
+def is_client_model(*arguments: Any) -> Any:
+    """`is_client_model` of `hera_k8s_kube.jobs.manifest`."""
+    from hera_k8s_kube.jobs.manifest import is_client_model
+
+    return is_client_model(*arguments)
+
+
+def read_model(*arguments: Any) -> Any:
+    """`read_model` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import read_model
+
+    return read_model(*arguments)
+
+
+def is_several(*arguments: Any) -> Any:
+    """`is_several` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import is_several
+
+    return is_several(*arguments)
+
+
+def combine(*arguments: Any) -> Any:
+    """`combine` of `hera_k8s_kube.jobs.manifest`."""
+    from hera_k8s_kube.jobs.manifest import combine
+
+    return combine(*arguments)
+
+
+def complete_list(*arguments: Any) -> Any:
+    """`complete_list` of `hera_k8s_kube.jobs.manifest`."""
+    from hera_k8s_kube.jobs.manifest import complete_list
+
+    return complete_list(*arguments)
+
+
+def job_error(*arguments: Any) -> Any:
+    """`job_error` of `hera_k8s_kube.jobs.schema`."""
+    from hera_k8s_kube.jobs.schema import job_error
+
+    return job_error(*arguments)
+
+
+def list_error(*arguments: Any) -> Any:
+    """`list_error` of `hera_k8s_kube.jobs.schema`."""
+    from hera_k8s_kube.jobs.schema import list_error
+
+    return list_error(*arguments)
+
+
+def analyse_jobs(*arguments: Any) -> Any:
+    """`JobsAnalysis` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import JobsAnalysis
+
+    return JobsAnalysis(*arguments)
+
+
+def name_jobs(*arguments: Any) -> Any:
+    """`for_run` of `hera_k8s_kube.jobs.manifest`."""
+    from hera_k8s_kube.jobs.manifest import for_run
+
+    return for_run(*arguments)
+
+
+def with_pod_spec(*arguments: Any) -> Any:
+    """`with_pod_spec` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import with_pod_spec
+
+    return with_pod_spec(*arguments)
+
+
+def plan_jobs(*arguments: Any) -> Any:
+    """`plan` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import plan
+
+    return plan(*arguments)
+
+
+def lint_jobs(*arguments: Any) -> Any:
+    """`lint` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import lint
+
+    return lint(*arguments)

@@ -1,25 +1,22 @@
-"""Looking at the one named object: what all checkers share. Nothing here lists, and only what is named is asked for."""
+"""Reading one named object, for all checkers: nothing is listed, so that no wider permission is needed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from hera_k8s_kube.requirements import KubeRequirement
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.results import CheckResult, fail
+from hera_k8s_utils import CheckResult, Context, ErrorKind, Json, PlatformError, fail
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.plugins.clients import Scope
+    from hera_k8s_utils.plugins import Scope
 
 
 def find(context: Context, api_version: str, resource: str, name: str, *, scope: Scope = "namespace") -> Json | None:
-    """The object, None when there is none. Other refusals pass: the core puts them into words."""
+    """The object, None when it does not exist. Other errors are raised; core describes them."""
     try:
         return context.kubernetes.get(api_version, resource, name, scope=scope)
     except PlatformError as error:
-        if error.trouble is ErrorKind.MISSING and error.reason == "NotFound":
+        if error.kind is ErrorKind.MISSING and error.reason == "NotFound":
             return None
         raise
 
@@ -27,9 +24,10 @@ def find(context: Context, api_version: str, resource: str, name: str, *, scope:
 def missing_result(
     context: Context, wanted: KubeRequirement, *, otherwise: str = "", can_be_made: bool = False
 ) -> CheckResult:
-    """That it is not there, and what to type.
+    """The result for a missing object, with what to type.
 
-    can_be_made: the requirement says enough for `hera-k8s provision`. otherwise: a command that makes it by hand.
+    otherwise: a command that creates it by hand.
+    can_be_made: whether `hera-k8s provision` can create it.
     """
     place = f"not found in {context.kubernetes.namespace}"
     if wanted.where:

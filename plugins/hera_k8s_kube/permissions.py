@@ -1,4 +1,4 @@
-"""Service accounts and rights: what whoever runs this, and what the pods of a workflow, are allowed to do."""
+"""Service accounts and permissions: what the user, and the pods of a workflow, may do."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from typing import Final
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import used_pods
 from hera_k8s_kube.requirements import Permission, Rule, ServiceAccount
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.checks.provisioning import plural
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.experiment.workload import ObjectReference, Unresolved
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.results import CheckResult, fail, ok, unknown
+from hera_k8s_utils import CheckResult, Context, ErrorKind, Json, PlatformError, fail, ok, unknown
+from hera_k8s_utils.checks import plural
+from hera_k8s_utils.experiment import Manifest, ObjectReference, Unresolved
 
 _REVIEWS: Final = "authorization.k8s.io/v1"
 _VERBS: Final = {
@@ -29,23 +25,23 @@ _VERBS: Final = {
 
 
 def check_service_account(settings: None, context: Context, wanted: ServiceAccount) -> CheckResult:
-    """Read the one named account, and ask the server what it may do, where that is ours to ask."""
+    """Read the one named account, and check its permissions where the caller may."""
     found = find(context, "v1", "serviceaccounts", wanted.name)
     if found is None:
         by_hand = kubectl_command(context, f"create serviceaccount {wanted.name}")
         return missing_result(context, wanted, otherwise=by_hand)
     if is_deleting(found):
-        return fail(f"{wanted.label}is being deleted", hint="--service-account NAME takes another")
+        return fail(f"{wanted.label}is being deleted", hint="use another: --service-account NAME")
     return _allowed(context, wanted.rules, wanted.name, wanted.label)
 
 
-def check_right(settings: None, context: Context, wanted: Permission) -> CheckResult:
-    """Ask the server whether it would allow this, without doing it."""
+def check_permission(settings: None, context: Context, wanted: Permission) -> CheckResult:
+    """Ask the server whether it would permit this, without doing it."""
     return _allowed(context, (wanted.rule,), wanted.account, "", wanted.only)
 
 
 def _allowed(context: Context, rules: Iterable[Rule], account: str, label: str, name: str = "") -> CheckResult:
-    """account: whose rights; empty: our own."""
+    """account: the account whose permissions are checked; empty: the caller's own."""
     rules = tuple(rules)
     denied: list[Rule] = []
     try:
@@ -53,10 +49,10 @@ def _allowed(context: Context, rules: Iterable[Rule], account: str, label: str, 
             verbs = tuple(verb for verb in rule.verbs if not _may(context, account, rule, verb, name))
             denied.extend([Rule(rule.resource, verbs)] if verbs else [])
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise
         asked = " and ".join(f"{_words(rule)}" for rule in rules)
-        return unknown(f"{label}may it {asked}? not ours to ask (403)", hint=_ask(context, account, rules[0]))
+        return unknown(f"{label}cannot check permission to {asked} (403)", hint=_ask(context, account, rules[0]))
     if denied:
         said = "; ".join(_words(rule) for rule in denied)
         return fail(f"{label}may not {said}", hint=_grant(context, account, denied[0]))
@@ -83,7 +79,7 @@ def _may(context: Context, account: str, rule: Rule, verb: str, name: str) -> bo
     try:  # the role `admin` of a namespace may ask this one
         return _review(context, "localsubjectaccessreviews", "LocalSubjectAccessReview", spec)
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise
     return _review(context, "subjectaccessreviews", "SubjectAccessReview", spec)
 
@@ -117,7 +113,7 @@ def _grant(context: Context, account: str, rule: Rule) -> str:
     role = f"{account or 'mine'}-{rule.plural}"
     create = kubectl_command(context, f"create role {role} --verb={verbs} --resource={rule.resource}")
     if not account:
-        return f"ask for it: {create}"
+        return f"ask an administrator: {create}"
     subject = f"--serviceaccount={context.kubernetes.namespace}:{account}"
     return f"{create} && {kubectl_command(context, f'create rolebinding {role} --role={role} {subject}')}"
 
@@ -135,7 +131,7 @@ def referenced_accounts(manifest: Manifest) -> Iterator[ServiceAccount | Unresol
     if manifest.kind in ("Workflow", "CronWorkflow") and not any(r.scope == "" for r in named):
         whole = manifest.spec.get("workflowTemplateRef")  # that template may name the account
         if not whole:
-            yield ServiceAccount("default", where="the workflow, which names none")
+            yield ServiceAccount("default", where="the workflow (default account)")
     for pod in used_pods(manifest):
         if pod.account:
             reference = ObjectReference(pod.account, pod.scope, pod.where)
@@ -152,8 +148,8 @@ def _accounts(
             yield ServiceAccount(name, where=reference.where, runs_workflows=reports)
 
 
-def referenced_rights(manifest: Manifest) -> Iterator[Permission | Unresolved]:
-    """What the accounts of `resource` templates must be allowed: these act on the cluster as the pod's account."""
+def referenced_permissions(manifest: Manifest) -> Iterator[Permission | Unresolved]:
+    """Permissions that accounts of `resource` templates need: these act on the cluster as the pod's account."""
     by_scope = {r.scope: r for r in manifest.service_accounts() if not r.where.endswith(", executor")}
     for part in manifest.resources():
         verbs = _VERBS.get(part.action)

@@ -1,4 +1,4 @@
-"""The platform `kubernetes`: how its client is opened, and what a look at it tells."""
+"""The platform `kubernetes`: opening its client, and checking access to the server."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
+from hera_k8s_kube.certificates import EXTRA, can_read_certificates
 from hera_k8s_kube.client import KubernetesClient
 from hera_k8s_kube.session import KubeconfigHandle
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.network.http import NetworkSettings
-from hera_k8s_utils.plugins.clients import KUBERNETES
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.credentials import Credential
-from hera_k8s_utils.results import CheckResult, Finding, ok, warn
+from hera_k8s_utils import (
+    KUBERNETES,
+    CheckResult,
+    Context,
+    CoreSettings,
+    Credential,
+    ErrorKind,
+    Finding,
+    PlatformError,
+    ok,
+    warn,
+)
+from hera_k8s_utils.network import NetworkSettings
 
 _SOON: Final = timedelta(minutes=15)
 """A token that ends within this time is worth a warning."""
 
 
 def open_client(settings: None, credential: Credential, context: Context) -> KubernetesClient:
-    """A client for a credential, under the one network policy, with a connection for each check at once."""
+    """A client with a connection for each concurrent check, under the common network settings."""
     return KubernetesClient(
         credential,
         namespace=context.namespace,
@@ -37,24 +44,24 @@ def close_client(client: KubernetesClient) -> None:
 
 
 def probe(settings: None, context: Context) -> Iterable[Finding]:
-    """Whether the server answers, which version it is, whom it takes us for, and until when."""
+    """Whether the server answers, its version, the caller's identity, and when the credential expires."""
     client = context.kubernetes
     version = str(client.version().get("gitVersion") or "").removeprefix("v") or "version unknown"
     name = who_am_i(context)
     if name:
         client.identity = name
-    yield Finding("kubernetes", _told(version, context.platforms.credential(KUBERNETES.name)))
+    yield Finding("kubernetes", credential_result(version, context.platforms.credential(KUBERNETES.name)))
 
 
 def who_am_i(context: Context) -> str:
-    """The name by which the server knows us; empty where it will not say. Raises for a refused credential."""
+    """The caller's name as the server sees it; empty where it does not report it. Raises for a refused credential."""
     api = "authentication.k8s.io/v1"
     try:
         answer = context.kubernetes.create(
             api, "selfsubjectreviews", {"apiVersion": api, "kind": "SelfSubjectReview"}, scope="cluster"
         )
     except PlatformError as error:
-        if error.trouble not in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
+        if error.kind not in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
             raise
         _prove_known(context)  # before Kubernetes 1.28 there was no such review
         return ""
@@ -62,24 +69,26 @@ def who_am_i(context: Context) -> str:
 
 
 def _prove_known(context: Context) -> None:
-    """Any review of our own rights is answered to whoever is known, and refused with 401 to others."""
+    """Raise for a refused credential: the server answers a review of one's own access to any known user, else 401."""
     api = "authorization.k8s.io/v1"
     spec = {"resourceAttributes": {"namespace": context.kubernetes.namespace, "verb": "get", "resource": "pods"}}
     body = {"apiVersion": api, "kind": "SelfSubjectAccessReview", "spec": spec}
     context.kubernetes.create(api, "selfsubjectaccessreviews", body, scope="cluster")
 
 
-def _told(version: str, credential: Credential) -> CheckResult:
+def credential_result(version: str, credential: Credential) -> CheckResult:
     what = "certificate" if not credential.secret and credential.expires_at else "token"
     end = credential.expires_at
     handle = credential.handle
     if isinstance(handle, KubeconfigHandle) and handle.insecure:
         return warn(
             f"{version}; its certificate is not verified",
-            hint="certificate-authority in place of insecure-skip-tls-verify",
+            hint="set certificate-authority instead of insecure-skip-tls-verify",
         )
     if isinstance(handle, KubeconfigHandle) and handle.renews:
-        return ok(f"{version}; {what} is renewed as it expires")
+        return ok(f"{version}; {what} is renewed automatically")
+    if end is None and isinstance(handle, KubeconfigHandle) and handle.certificate and not can_read_certificates():
+        return ok(f"{version}; certificate's expiry unknown (pip install '{EXTRA}' to read it)")
     if end is None:
         return ok(f"{version}; {what}'s expiry unknown (opaque)" if credential.secret else version)
     left = end - datetime.now(timezone.utc)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from hera_k8s_kube import lazy
@@ -20,11 +21,10 @@ from hera_k8s_kube.requirements import (
     WorkflowTemplate,
 )
 from hera_k8s_kube.settings import AccountTokenSettings, InClusterSettings, KubeSettings
-from hera_k8s_utils.offline.guards import RequestGuard
-from hera_k8s_utils.plugins.hookspecs import hookimpl
-from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Platform, ResourceChecker
+from hera_k8s_utils import CredentialProvider, ExecutionEngine, Platform, RequestGuard, ResourceChecker, hookimpl
+from hera_k8s_utils.experiment import WorkloadKind
 
-hera_k8s_hook_api: Final = (1, 0)
+hera_k8s_hook_api: Final = (1, 1)
 
 
 @hookimpl
@@ -77,6 +77,36 @@ def execution_engines() -> Iterable[ExecutionEngine]:
 
 
 @hookimpl
+def workload_kinds() -> Iterable[WorkloadKind]:
+    """One Job, and a List of several with the config maps that they read."""
+    job = WorkloadKind(
+        name="Job",
+        is_runnable=True,
+        recognises=lazy.is_client_model,
+        read=lazy.read_model,
+        validate=lazy.job_error,
+        analyse=lazy.analyse_jobs,
+        for_run=lazy.name_jobs,
+        with_spec=lazy.with_pod_spec,
+        plan=lazy.plan_jobs,
+        lint=lazy.lint_jobs,
+        when_stopped="its Jobs end as failed",
+        when_terminated="its Jobs are deleted",
+    )
+    yield job
+    yield replace(
+        job,
+        name="List",
+        engine_kind="Job",
+        noun="Job",
+        recognises=lazy.is_several,
+        read=lazy.combine,
+        validate=lazy.list_error,
+        complete=lazy.complete_list,
+    )
+
+
+@hookimpl
 def resource_checkers() -> Iterable[ResourceChecker[Any]]:
     """What experiments ask for, and what their workflows turn out to use."""
     yield _checker(
@@ -100,7 +130,7 @@ def resource_checkers() -> Iterable[ResourceChecker[Any]]:
     )
     yield _checker(PullSecret, check=lazy.check_pull_secret, references=lazy.referenced_pull_secrets)
     yield _checker(ServiceAccount, check=lazy.check_service_account, references=lazy.referenced_accounts)
-    yield _checker(Permission, check=lazy.check_right, references=lazy.referenced_rights)
+    yield _checker(Permission, check=lazy.check_permission, references=lazy.referenced_permissions)
     yield _checker(Namespace, check=lazy.check_namespace)
     yield _checker(
         StorageClass,

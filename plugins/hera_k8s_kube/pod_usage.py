@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.experiment.workload import Unresolved
+from hera_k8s_kube.jobs.manifest import jobs_of
+from hera_k8s_utils import Json
+from hera_k8s_utils.experiment import Manifest, Unresolved
 
 _POD_AT: Final[Mapping[str, Sequence[str]]] = {
     "Pod": ("spec",),
@@ -46,13 +46,13 @@ class KeyedUse(NamedTuple):
 
 def used_pods(manifest: Manifest) -> Iterator[UsedPod]:
     """Every container that a run can start."""
-    for part in manifest.pod_parts():
+    for part in manifest.containers():
         yield UsedPod(part.template, f"template {part.template}", (part.container,), part.volumes)
     for resource in manifest.resources():
         spec = _pod_spec(resource.kind, resource.body) if resource.action in ("create", "apply") else None
         if spec is not None:
             yield _whole(spec, resource.template, f"the {resource.kind} of template {resource.template}")
-    for job in manifest.jobs:
+    for job in jobs_of(manifest.body):
         spec = _pod_spec("Job", job)
         if spec is not None:
             yield _whole(spec, "", f"Job {(job.get('metadata') or {}).get('name') or ''}".rstrip())

@@ -1,4 +1,4 @@
-"""Pull secrets: there, of a type that holds logins of registries, and covering the registry that images come from."""
+"""Pull secrets: present, of a type for registry logins, and with a login for the images' registry."""
 
 from __future__ import annotations
 
@@ -10,15 +10,10 @@ from typing import Final
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import resolved, used_pods
 from hera_k8s_kube.requirements import PullSecret
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.errors import join_names
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.experiment.workload import Unresolved
-from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils import CheckResult, Context, CoreSettings, Json, fail, join_names, ok
+from hera_k8s_utils.experiment import Manifest, Unresolved
 from hera_k8s_utils.reading import parse_json
 from hera_k8s_utils.redaction import register_secrets
-from hera_k8s_utils.results import CheckResult, fail, ok
 
 _KEYS: Final = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
 """The key of each type that holds logins."""
@@ -26,7 +21,7 @@ _DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io", "registry-1.dock
 
 
 def check_pull_secret(settings: None, context: Context, wanted: PullSecret) -> CheckResult:
-    """Read the one named secret; of its contents only the names of registries are looked at."""
+    """Read the one named secret; only the names of its registries are used."""
     found = find(context, "v1", "secrets", wanted.name)
     host = registry_host(wanted.registry or context.options.of(CoreSettings).registry)
     if found is None:
@@ -34,20 +29,20 @@ def check_pull_secret(settings: None, context: Context, wanted: PullSecret) -> C
         create = f"create secret docker-registry {wanted.name}{server} --docker-username=NAME --docker-password=TOKEN"
         return missing_result(context, wanted, otherwise=kubectl_command(context, create))
     if is_deleting(found):
-        return fail(f"{wanted.label}is being deleted", hint=f"--bind {wanted.role}=NAME takes another")
+        return fail(f"{wanted.label}is being deleted", hint=f"use another: --bind {wanted.role}=NAME")
     kind = str(found.get("type") or "")
     if kind not in _KEYS:
         return fail(
-            f"{wanted.label}is of type {kind}, which holds no login of a registry",
+            f"{wanted.label}has type {kind}, which is not a registry login",
             hint=f"its type must be {next(iter(_KEYS))}",
         )
     covered = _registries(found, kind)
     if covered is None:
-        return fail(f"{wanted.label}cannot be read as logins of registries", hint="create it again with kubectl")
+        return fail(f"{wanted.label}does not contain readable registry logins", hint="recreate it with kubectl")
     if host and not any(_covers(each, host) for each in covered):
         return fail(
             f"{wanted.label}has no login for {host}, only for {join_names(sorted(covered)) or 'none'}",
-            hint=f"--bind {wanted.role}=NAME takes another secret",
+            hint=f"use another secret: --bind {wanted.role}=NAME",
         )
     return ok(f"{wanted.label}covers {host or join_names(sorted(covered))}")
 

@@ -1,4 +1,4 @@
-"""What an experiment may ask of a Kubernetes cluster: claims, config maps, secrets, accounts, rights and the rest."""
+"""Requirements of experiments on a Kubernetes cluster: claims, config maps, secrets, accounts, permissions and more."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
-from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.experiment.model import Requirement
+from hera_k8s_utils import BuildError, Requirement
+from hera_k8s_utils._moved import forward, renamed
 
 K = TypeVar("K", bound="KubeRequirement")
 Keyed = TypeVar("Keyed", bound="KeyValueRequirement")
@@ -17,34 +17,38 @@ ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce
 
 @dataclass(frozen=True)
 class KubeRequirement(Requirement):
-    """A requirement that a Kubernetes cluster meets.
+    """A requirement on a Kubernetes cluster.
 
-    where: for one that was read out of a workflow, the place that names it; such a one has no role to bind.
+    role: the experiment's name for the resource; configuration binds it to a name on the cluster.
+    where: the place in a workflow that names the resource; empty for requirements of the experiment itself.
     """
 
     where: str = field(default="", kw_only=True, compare=False)
 
     @property
     def label(self) -> str:
-        """The name on the cluster in front of a message, where it is not the role that the line shows already."""
+        """`NAME: `, to put before a message; empty when the name on the cluster is the role, which the line shows."""
         return "" if self.name == self.role else f"{self.name}: "
 
     @property
     def subject(self) -> str:
-        """The name on the cluster as the subject of a sentence, where it is not the role."""
+        """`NAME `, as the subject of a sentence; empty when the name on the cluster is the role."""
         return "" if self.name == self.role else f"{self.name} "
 
 
 @dataclass(frozen=True)
 class PersistentVolumeClaim(KubeRequirement):
-    """A claim on storage, in the experiment's namespace.
+    """A persistent volume claim in the experiment's namespace.
 
-    role: what the experiment calls it; bound to a name of the cluster's by configuration.
-    mount_path: where tasks see it; empty: it must be there, and is not mounted by us.
-    access_mode: `ReadWriteMany` where tasks on several nodes share it; empty: any.
-    size: the least that it must hold, such as `500Gi`; needed for `hera-k8s provision`.
-    storage_class: of the claim that `hera-k8s provision` makes; empty: the cluster's default.
-    sub_path: a directory of the claim to mount instead of the whole. read_only: tasks may not write.
+        PersistentVolumeClaim("results", mount_path="/results", access_mode="ReadWriteMany", size="500Gi")
+
+    role: the experiment's name for the claim; configuration binds it to a name on the cluster.
+    mount_path: absolute path at which tasks see the claim; empty (default): it must exist, and is not mounted.
+    access_mode: required access mode, such as `ReadWriteMany` for tasks on several nodes; empty (default): any.
+    size: minimum capacity, such as `500Gi`; empty (default): any, and `hera-k8s provision` cannot create the claim.
+    storage_class: storage class of a claim that `hera-k8s provision` creates; empty (default): the cluster's default.
+    sub_path: directory within the claim to mount; empty (default): the whole claim.
+    read_only: mount without write access; default False.
     """
 
     kind: ClassVar[str] = "PersistentVolumeClaim"
@@ -67,13 +71,13 @@ class PersistentVolumeClaim(KubeRequirement):
             _require_quantity(self, self.size)
 
     def combine(self, other: Requirement) -> PersistentVolumeClaim:
-        """One that is written to anywhere must be writable."""
+        """A claim that is written to anywhere must be writable."""
         if isinstance(other, PersistentVolumeClaim) and self.read_only and not other.read_only:
             return replace(self, read_only=False)
         return self
 
     def task_arguments(self) -> Mapping[str, Sequence[Any]]:
-        """The claim, mounted."""
+        """The volume and its mount."""
         if not self.mount_path:
             return {}
         from hera.workflows import ExistingVolume
@@ -88,7 +92,7 @@ class PersistentVolumeClaim(KubeRequirement):
         return {"volumes": [volume]}
 
     def pod_fields(self) -> Mapping[str, Sequence[Any]]:
-        """The claim, mounted."""
+        """The volume and its mount."""
         if not self.mount_path:
             return {}
         name, read_only = volume_name(self.role), {"readOnly": True} if self.read_only else {}
@@ -102,12 +106,14 @@ class PersistentVolumeClaim(KubeRequirement):
 
 @dataclass(frozen=True)
 class KeyValueRequirement(KubeRequirement):
-    """A map of keys to values. By default each key becomes a variable of the task's environment.
+    """A config map or a secret. By default each key becomes an environment variable of the tasks.
 
-    keys: names that must be present; those of `data` and `variables` are wanted too.
-    data: values, by key, that `hera-k8s provision` creates it with.
-    variables: names of variables -> keys; when given, only these are set. prefix: of the variables' names.
-    mount_path: where tasks see the keys as files, instead of as variables.
+    role: the experiment's name for the object; configuration binds it to a name on the cluster.
+    keys: keys that must be present, in addition to those of `data` and `variables`; default none.
+    data: key -> value, for `hera-k8s provision` to create the object with; default none.
+    variables: name of an environment variable -> key; when given, only these variables are set.
+    prefix: prefix of the names of environment variables; default none.
+    mount_path: absolute path at which tasks see the keys as files; empty (default): as environment variables.
     """
 
     keys: Sequence[str] = field(default=(), kw_only=True)
@@ -122,7 +128,7 @@ class KeyValueRequirement(KubeRequirement):
         object.__setattr__(self, "keys", tuple(self.keys))
         wrong = sorted(str(key) for key, value in self.data.items() if not isinstance(value, str))
         if wrong:
-            raise _wrong(self, f"data with values that are no text ({', '.join(wrong)})", 'text: "1000" for 1000')
+            raise _wrong(self, f"data whose values are not strings ({', '.join(wrong)})", 'strings: "1000" for 1000')
         if self.mount_path and not self.mount_path.startswith("/"):
             raise _wrong(self, f"mount_path={self.mount_path!r}", f"an absolute path, such as /{self.mount_path}")
 
@@ -132,7 +138,7 @@ class KeyValueRequirement(KubeRequirement):
         return frozenset((*self.keys, *self.data, *self.variables.values()))
 
     def _pod_fields(self, source: str, volume: Mapping[str, Any]) -> Mapping[str, Sequence[Any]]:
-        """The keys as variables or as files. source: `configMap` or `secret`, as names of fields begin."""
+        """The keys as environment variables or files. source: `configMap` or `secret`, as fields' names begin."""
         fields: dict[str, Sequence[Any]] = {}
         if self.mount_path:
             name = volume_name(self.role)
@@ -147,7 +153,7 @@ class KeyValueRequirement(KubeRequirement):
         return fields or {"envFrom": [{f"{source}Ref": {"name": self.name}, **prefix}]}
 
     def combine(self: Keyed, other: Requirement) -> Keyed:
-        """With the keys that the other one needs besides."""
+        """This requirement with the other one's keys added."""
         if not isinstance(other, KeyValueRequirement) or other.wanted_keys <= self.wanted_keys:
             return self
         return replace(self, keys=(*self.keys, *sorted(other.wanted_keys - self.wanted_keys)))
@@ -155,9 +161,16 @@ class KeyValueRequirement(KubeRequirement):
 
 @dataclass(frozen=True)
 class ConfigMap(KeyValueRequirement):
-    """A config map in the experiment's namespace. The fields are those of `KeyedRequirement`.
+    """A config map in the experiment's namespace. By default each key becomes an environment variable of the tasks.
 
-    ConfigMap("settings", data={"TRANSIENT": "1000"})
+        ConfigMap("settings", data={"TRANSIENT": "1000"})
+
+    role: the experiment's name for the config map; configuration binds it to a name on the cluster.
+    keys: keys that must be present, in addition to those of `data` and `variables`; default none.
+    data: key -> value, for `hera-k8s provision` to create the config map with; default none.
+    variables: name of an environment variable -> key; when given, only these variables are set.
+    prefix: prefix of the names of environment variables; default none.
+    mount_path: absolute path at which tasks see the keys as files; empty (default): as environment variables.
     """
 
     kind: ClassVar[str] = "ConfigMap"
@@ -165,7 +178,7 @@ class ConfigMap(KeyValueRequirement):
     binding_option: ClassVar[str] = "k8s_configmap_name"
 
     def task_arguments(self) -> Mapping[str, Sequence[Any]]:
-        """The keys, as variables or as files."""
+        """The keys as environment variables or files."""
         from hera.workflows import ConfigMapEnv, ConfigMapEnvFrom, ConfigMapVolume
 
         arguments: dict[str, Sequence[Any]] = {}
@@ -182,7 +195,7 @@ class ConfigMap(KeyValueRequirement):
         return arguments
 
     def pod_fields(self) -> Mapping[str, Sequence[Any]]:
-        """The keys, as variables or as files."""
+        """The keys as environment variables or files."""
         return self._pod_fields("configMap", {"name": self.name})
 
 
@@ -192,8 +205,14 @@ class Secret(KeyValueRequirement):
 
         Secret("salt", generate=["SALT"])
 
-    type: such as `kubernetes.io/tls`; empty: any. generate: keys that `hera-k8s provision` fills with random text.
-    The other fields are those of `KeyedRequirement`.
+    role: the experiment's name for the secret; configuration binds it to a name on the cluster.
+    keys: keys that must be present, in addition to those of `data`, `generate` and `variables`; default none.
+    data: key -> value, for `hera-k8s provision` to create the secret with; default none.
+    variables: name of an environment variable -> key; when given, only these variables are set.
+    prefix: prefix of the names of environment variables; default none.
+    mount_path: absolute path at which tasks see the keys as files; empty (default): as environment variables.
+    type: required type, such as `kubernetes.io/tls`; empty (default): any.
+    generate: keys for which `hera-k8s provision` generates random values; default none.
     """
 
     kind: ClassVar[str] = "Secret"
@@ -214,7 +233,7 @@ class Secret(KeyValueRequirement):
         return super().wanted_keys | frozenset(self.generate)
 
     def task_arguments(self) -> Mapping[str, Sequence[Any]]:
-        """The keys, as variables or as files."""
+        """The keys as environment variables or files."""
         from hera.workflows import SecretEnv, SecretEnvFrom, SecretVolume
 
         arguments: dict[str, Sequence[Any]] = {}
@@ -231,15 +250,16 @@ class Secret(KeyValueRequirement):
         return arguments
 
     def pod_fields(self) -> Mapping[str, Sequence[Any]]:
-        """The keys, as variables or as files."""
+        """The keys as environment variables or files."""
         return self._pod_fields("secret", {"secretName": self.name})
 
 
 @dataclass(frozen=True)
 class PullSecret(KubeRequirement):
-    """A secret with which images are pulled from a registry that asks who one is.
+    """A secret with the login for a private image registry.
 
-    registry: the host that it must cover; empty: the one that `--registry` names.
+    role: the experiment's name for the secret; configuration binds it to a name on the cluster.
+    registry: host (and port) of the registry that the login must be for; empty (default): the value of `--registry`.
     """
 
     kind: ClassVar[str] = "PullSecret"
@@ -254,69 +274,81 @@ class PullSecret(KubeRequirement):
 
 @dataclass(frozen=True)
 class Rule:
-    """Verbs on one resource. resource: `pods`, `pods/log`, `workflows.argoproj.io`."""
+    """Verbs on one resource.
+
+    resource: such as `pods`, `pods/log` or `workflows.argoproj.io`.
+    verbs: such as `get`, `create` or `patch`.
+    """
 
     resource: str
     verbs: tuple[str, ...]
 
     @property
     def plural(self) -> str:
-        """The resource without its group and subresource."""
+        """The resource without group and subresource."""
         return self.resource.partition("/")[0].partition(".")[0]
 
     @property
     def group(self) -> str:
-        """The API group; empty for the core one."""
+        """The API group; empty for the core group."""
         return self.resource.partition("/")[0].partition(".")[2]
 
     @property
     def subresource(self) -> str:
-        """What follows the slash."""
+        """The part after the slash; empty for the resource itself."""
         return self.resource.partition("/")[2]
 
 
 REPORTS_RESULTS = Rule("workflowtaskresults.argoproj.io", ("create", "patch"))
-"""What Argo's executor needs in every pod to report its result (argo-workflows #15016, #15203)."""
+"""What Argo's executor needs in each pod to report its result (argo-workflows #15016, #15203)."""
 
 
+@renamed(may="permissions")
 @dataclass(frozen=True)
 class ServiceAccount(KubeRequirement):
-    """An account that pods run as.
+    """A service account that pods run as.
 
-    runs_workflows: it must be able to report results, as the pods of a workflow do. may: further rights.
+        ServiceAccount("runner", permissions=(Rule("pods/log", ("get",)),))
+
+    role: the experiment's name for the account; configuration binds it to a name on the cluster.
+    runs_workflows: the account must be able to report results, as a workflow's pods do; default True.
+    permissions: what the account must also be permitted; default nothing.
     """
 
     kind: ClassVar[str] = "ServiceAccount"
     word: ClassVar[str] = "account"
 
     runs_workflows: bool = field(default=True, kw_only=True)
-    may: tuple[Rule, ...] = field(default=(), kw_only=True)
+    permissions: tuple[Rule, ...] = field(default=(), kw_only=True)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """All that it must be allowed."""
-        return ((REPORTS_RESULTS,) if self.runs_workflows else ()) + tuple(self.may)
+        """Everything that the account must be permitted."""
+        return ((REPORTS_RESULTS,) if self.runs_workflows else ()) + tuple(self.permissions)
 
     def combine(self, other: Requirement) -> ServiceAccount:
-        """With the rights that the other one needs besides."""
+        """This requirement with the other one's permissions added."""
         if not isinstance(other, ServiceAccount):
             return self
-        added = tuple(rule for rule in other.may if rule not in self.may)
-        return replace(self, may=(*self.may, *added), runs_workflows=self.runs_workflows or other.runs_workflows)
+        added = tuple(rule for rule in other.permissions if rule not in self.permissions)
+        runs_workflows = self.runs_workflows or other.runs_workflows
+        return replace(self, permissions=(*self.permissions, *added), runs_workflows=runs_workflows)
 
 
 @dataclass(frozen=True)
 class Permission(KubeRequirement):
-    """Something that one must be allowed to do in the namespace.
+    """Permission for verbs on a resource of the namespace.
 
-        Right("workflows.argoproj.io", verbs=("create", "get"))
+        Permission("workflows.argoproj.io", verbs=("create", "get"))
 
-    role: the resource. account: a service account that must be allowed; empty: whoever runs this.
-    only: the name of the one object that it is about; empty: all of the resource.
+    role: the resource, such as `pods`, `pods/log` or `workflows.argoproj.io`.
+    verbs: default `get`.
+    account: service account that must have the permission; empty (default): the user who runs the command.
+    only: name of the one object that the permission is for; empty (default): all objects of the resource.
     """
 
     kind: ClassVar[str] = "Permission"
-    word: ClassVar[str] = "right to"
+    word: ClassVar[str] = "permission to"
 
     verbs: tuple[str, ...] = field(default=("get",), kw_only=True)
     account: str = field(default="", kw_only=True)
@@ -329,24 +361,27 @@ class Permission(KubeRequirement):
 
     @property
     def title(self) -> str:
-        """`right to create pods`, `account runner to create pods`."""
+        """`permission to create pods`, `account runner to create pods`."""
         who = f"account {self.account} to" if self.account else self.word
         return f"{who} {', '.join(self.verbs)} {self.name}"
 
     @property
     def identity(self) -> str:
-        """Who, what and on which resource."""
+        """Who may do what on which resource."""
         return " ".join((self.account, ",".join(self.verbs), self.name, self.only))
 
     @property
     def rule(self) -> Rule:
-        """As a rule."""
+        """The permission as a rule."""
         return Rule(self.name, self.verbs)
 
 
 @dataclass(frozen=True)
 class Namespace(KubeRequirement):
-    """A namespace; looking at one needs a right that ordinary users may lack."""
+    """A namespace. Reading one needs a permission that ordinary users may lack.
+
+    role: the namespace's name.
+    """
 
     kind: ClassVar[str] = "Namespace"
     word: ClassVar[str] = "namespace"
@@ -354,7 +389,10 @@ class Namespace(KubeRequirement):
 
 @dataclass(frozen=True)
 class StorageClass(KubeRequirement):
-    """A storage class of the cluster."""
+    """A storage class of the cluster.
+
+    role: the experiment's name for the class; configuration binds it to a name on the cluster.
+    """
 
     kind: ClassVar[str] = "StorageClass"
     word: ClassVar[str] = "storage class"
@@ -362,9 +400,10 @@ class StorageClass(KubeRequirement):
 
 @dataclass(frozen=True)
 class CustomResourceDefinition(KubeRequirement):
-    """A kind that an operator brings: `servicemonitors.monitoring.coreos.com`.
+    """A custom resource definition, such as an operator installs.
 
-    version: one that must be served; empty: any.
+    role: its full name, such as `servicemonitors.monitoring.coreos.com`.
+    version: API version that must be served, such as `v1`; empty (default): any.
     """
 
     kind: ClassVar[str] = "CustomResourceDefinition"
@@ -375,9 +414,11 @@ class CustomResourceDefinition(KubeRequirement):
 
 @dataclass(frozen=True)
 class WorkflowTemplate(KubeRequirement):
-    """A workflow template of Argo's that a workflow refers to.
+    """An Argo WorkflowTemplate that a workflow refers to.
 
-    templates: those that it must hold. cluster: it is a ClusterWorkflowTemplate.
+    role: the experiment's name for it; configuration binds it to a name on the cluster.
+    templates: names of the templates that it must contain; default none.
+    cluster: it is a ClusterWorkflowTemplate; default False.
     """
 
     kind: ClassVar[str] = "WorkflowTemplate"
@@ -388,28 +429,28 @@ class WorkflowTemplate(KubeRequirement):
 
     @property
     def identity(self) -> str:
-        """A template of the cluster and one of the namespace may have the same name."""
+        """Scope and name: a WorkflowTemplate and a ClusterWorkflowTemplate may have the same name."""
         return f"{'cluster' if self.cluster else 'namespace'}/{self.name}"
 
     def combine(self, other: Requirement) -> WorkflowTemplate:
-        """With the templates that the other one needs besides."""
+        """This requirement with the other one's templates added."""
         if not isinstance(other, WorkflowTemplate):
             return self
         return replace(self, templates=tuple(dict.fromkeys((*self.templates, *other.templates))))
 
 
 def volume_name(role: str) -> str:
-    """The name of the volume of a role: roles may hold dots, names of volumes may not, and end after 63 characters."""
+    """The volume name for a role: a DNS label, without the dots that a role may contain, of at most 63 characters."""
     return role.replace(".", "-").replace("_", "-").lower()[:63].strip("-") or "volume"
 
 
 def _volume(kind: Any, **fields: Any) -> Any:
-    """A Hera volume that is mounted read-only, since what is projected into a pod cannot be written."""
+    """A Hera volume that is mounted read-only: a pod cannot write to projected data."""
     return kind(read_only=True, **fields)
 
 
 def _require_quantity(requirement: KubeRequirement, size: str) -> None:
-    from hera_k8s_utils.quantities import parse_quantity
+    from hera_k8s_utils import parse_quantity
 
     try:
         parse_quantity(size)
@@ -418,4 +459,7 @@ def _require_quantity(requirement: KubeRequirement, size: str) -> None:
 
 
 def _wrong(requirement: KubeRequirement, given: str, wanted: str) -> BuildError:
-    return BuildError(f"{requirement.title} cannot have {given}", hint=f"it takes {wanted}")
+    return BuildError(f"{requirement.title} cannot have {given}", hint=f"use {wanted}")
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

@@ -6,33 +6,45 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from hera_k8s_utils.errors import CredentialError
-from hera_k8s_utils.network.addresses import remember_address, shown_address, without_query
-from hera_k8s_utils.network.headers import bearer_token, require_sendable
-from hera_k8s_utils.network.http import NetworkSettings, silence_unverified, tls_context
-from hera_k8s_utils.network.proxies import proxy_for
-from hera_k8s_utils.plugins.credentials import Credential
+from hera_k8s_utils import Credential, CredentialError
+from hera_k8s_utils._moved import forward
+from hera_k8s_utils.network import (
+    NetworkSettings,
+    bearer_token,
+    proxy_for,
+    require_sendable,
+    silence_unverified,
+    tls_context,
+)
+from hera_k8s_utils.redaction import remember_address, shown_address, without_query
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
 
 TOKEN_KEY: Final = "BearerToken"  # noqa: S105 - the name of the entry, not a token
 _SCHEME: Final = "Bearer "
-_GET_ANOTHER: Final = "log in again as your cluster wants it, or get a fresh kubeconfig"
+_GET_ANOTHER: Final = "log in to your cluster again, or get a fresh kubeconfig"
 
 
 @dataclass(frozen=True)
 class KubeconfigHandle:
-    """What a kubeconfig gives besides a token: a configuration of the official client.
+    """What a kubeconfig provides besides a token.
 
-    proxy: the kubeconfig's own `proxy-url`, which beats the environment. renews: a later look gives a fresh credential.
-    acts_as: the user to impersonate.
+    configuration: of the official client.
+    proxy: the kubeconfig's `proxy-url`, which overrides the environment; empty when it has none.
+    renews: whether the credential can be renewed by reading the kubeconfig again.
+    impersonate: the user to impersonate; empty for none.
     """
 
     configuration: Configuration = field(repr=False)
     proxy: str = ""
     renews: bool = False
-    acts_as: str = ""
+    impersonate: str = ""
+
+    @property
+    def certificate(self) -> str:
+        """The file of the client certificate; empty where there is none."""
+        return str(self.configuration.cert_file or "")
 
     @property
     def insecure(self) -> bool:
@@ -42,7 +54,13 @@ class KubeconfigHandle:
 
 @dataclass(frozen=True)
 class Session:
-    """A credential and the connections that it opened. `server`: the address without secrets, for messages."""
+    """A credential and the connections that were opened with it.
+
+    credential: the credential.
+    api: the official client's connections.
+    server: the server's address without secrets, for messages.
+    proxy: the proxy's address without secrets; empty for none.
+    """
 
     credential: Credential
     api: ApiClient = field(repr=False)
@@ -51,7 +69,7 @@ class Session:
 
     @property
     def secret(self) -> str:
-        """The token that is sent, empty when a certificate or nothing says who we are."""
+        """The bearer token that is sent; empty when a certificate, or nothing, identifies the caller."""
         return str(self.api.configuration.api_key.get(TOKEN_KEY) or "").removeprefix(_SCHEME)
 
 
@@ -59,7 +77,7 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     """Connections for a credential; makes no request. width: how many requests run at once."""
     from kubernetes.client import ApiClient
 
-    from hera_k8s_utils.network.connections import limit_connections
+    from hera_k8s_utils.network import limit_connections
 
     handle = credential.handle
     configuration = handle.configuration if isinstance(handle, KubeconfigHandle) else _configuration(credential)
@@ -73,9 +91,9 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     api: Any = ApiClient(configuration)
     limit_connections(api.rest_client.pool_manager)
     api.user_agent = "hera-k8s-utils"
-    if isinstance(handle, KubeconfigHandle) and handle.acts_as:
-        require_sendable("Impersonate-User", handle.acts_as, origin=credential.source or "the credential")
-        api.set_default_header("Impersonate-User", handle.acts_as)
+    if isinstance(handle, KubeconfigHandle) and handle.impersonate:
+        require_sendable("Impersonate-User", handle.impersonate, origin=credential.source or "the credential")
+        api.set_default_header("Impersonate-User", handle.impersonate)
     return Session(credential, api, shown_address(configuration.host), shown_address(proxy))
 
 
@@ -101,7 +119,7 @@ def _require_address(server: str, credential: Credential) -> None:
         usable = False
     if not usable:
         raise CredentialError(
-            "the server's address cannot be used",
+            "invalid server address",
             found=f"{credential.source or 'the credential'} names {_without_path(server)!r}",
             hint="https://HOST:PORT",
         )
@@ -119,9 +137,9 @@ def _configuration(credential: Credential) -> Configuration:
 
     if not credential.server:
         raise CredentialError(
-            "the credential for kubernetes names no server",
+            "the credential for kubernetes has no server address",
             found=f"it came from {credential.source or 'a plugin'}",
-            hint="--credentials kubernetes=PROVIDER takes another",
+            hint="use another: --credentials kubernetes=PROVIDER",
         )
     configuration = Configuration(host=credential.server.rstrip("/"))
     configuration.ssl_ca_cert = credential.certificate_authority or None
@@ -131,7 +149,7 @@ def _configuration(credential: Credential) -> Configuration:
 
 
 def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy: str, width: int) -> None:
-    from hera_k8s_utils.network.adapter import safe_retry
+    from hera_k8s_utils.network import safe_retry
 
     configuration.proxy = proxy or None  # also keeps the client (37.0) from choosing one by itself
     configuration.no_proxy = ""
@@ -139,9 +157,11 @@ def _apply_policy(configuration: Configuration, network: NetworkSettings, proxy:
     configuration.connection_pool_maxsize = max(1, width)
     configuration.keep_alive = True
     if not configuration.verify_ssl:
-        silence_unverified()  # the probe says it once
+        silence_unverified()  # the probe reports it once
     if network.ca_file and not configuration.ssl_ca_cert:
-        tls_context(str(network.ca_file))  # says what is wrong with the file, which is read again for each connection
+        tls_context(
+            str(network.ca_file)
+        )  # reports what is wrong with the file, which is read again for each connection
         configuration.ssl_ca_cert = str(network.ca_file)
     # patches are merged or applied, never lists of steps: twice is as good as once
     configuration.retries = safe_retry(network.http_retries, also=("PATCH",))
@@ -151,3 +171,6 @@ def token_of(configuration: Any) -> str:
     """The bearer token in a configuration, empty when there is none or it is another scheme's."""
     value = str(configuration.api_key.get(TOKEN_KEY) or "")
     return value.removeprefix(_SCHEME) if value.startswith(_SCHEME) else ""
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

@@ -14,40 +14,42 @@ ACCOUNT_DIRECTORY = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 @dataclass(frozen=True, kw_only=True)
 class KubeSettings:
-    """Which cluster, and what its claim and config map are called. Setting file or context asks for `kubeconfig`."""
+    """Which cluster to use, and the names of its claim and config map. Setting file or context selects `kubeconfig`."""
 
     prefix: ClassVar[str] = "k8s"
 
     config_file: str = option(
         "",
-        help="kubeconfig file, or a list of files to merge; without it, ~/.kube/config; /dev/null means none",
+        help="kubeconfig file, or a list of files to merge (default: ~/.kube/config; /dev/null: no kubeconfig)",
         env="KUBECONFIG",
         metavar="FILE[:FILE]",
-        selects=True,
+        selects_provider=True,
     )
     context: str = option(
-        "", help="context of the kubeconfig to use, instead of its current one", metavar="NAME", selects=True
+        "", help="kubeconfig context to use (default: its current context)", metavar="NAME", selects_provider=True
     )
     volume_claim_name: str = option(
         "",
-        help="what the experiment's only claim is called on this cluster",
+        help="name of the experiment's only claim on this cluster",
         env="KUBEVOLUMECLAIMNAME",
         metavar="NAME",
     )
     configmap_name: str = option(
         "",
-        help="what the experiment's only config map is called on this cluster",
+        help="name of the experiment's only config map on this cluster",
         env="KUBECONFIGMAP",
         metavar="NAME",
     )
     exec_timeout: float = option(
-        180.0, help="seconds that a kubeconfig's exec plugin may take, a login of yours included", metavar="SECONDS"
+        180.0,
+        help="timeout of a kubeconfig's exec plugin, including an interactive login, in seconds",
+        metavar="SECONDS",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class InClusterSettings:
-    """Where a pod finds its cluster; Kubernetes sets the variables in every pod."""
+    """The cluster of the pod that this runs in; Kubernetes sets the variables in every pod."""
 
     prefix: ClassVar[str] = "in-cluster"
 
@@ -62,20 +64,20 @@ class InClusterSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountTokenSettings:
-    """A service account's token for the Argo server, got through Kubernetes."""
+    """A service account token for the Argo server, obtained through Kubernetes."""
 
     prefix: ClassVar[str] = "argo-token"
 
     account: str = option(
         "",
-        help="service account whose token opens the Argo server; without it, the one that workflows run as",
+        help="service account whose token is used for the Argo server (default: the one that workflows run as)",
         metavar="NAME",
-        selects=True,
+        selects_provider=True,
     )
     secret: str = option(
         "",
-        help="Secret of type kubernetes.io/service-account-token that holds the token, instead of a fresh one",
+        help="Secret of type kubernetes.io/service-account-token to read the token from, instead of requesting one",
         metavar="NAME",
-        selects=True,
+        selects_provider=True,
     )
-    lifetime: int = option(3600, help="seconds that a token which is asked for lasts; at least 600", metavar="SECONDS")
+    lifetime: int = option(3600, help="lifetime of a requested token in seconds, at least 600", metavar="SECONDS")

@@ -1,1 +1,1 @@
-"""x"""
+"""Built-in layout strategies: `hive`, `flat`, `hashed` and `template`."""

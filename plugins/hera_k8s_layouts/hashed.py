@@ -13,8 +13,8 @@ from typing import Final
 
 from hera_k8s_layouts.index import Index
 from hera_k8s_layouts.pattern import refuse_argument
-from hera_k8s_utils.sweep.inputs import Inputs, Point
-from hera_k8s_utils.sweep.values import Value, fingerprint
+from hera_k8s_utils import Inputs, Point
+from hera_k8s_utils.sweep import Value, fingerprint
 
 _LETTERS: Final = 20
 """Letters of a name, 5 bits each: among a million points, two have the same with a probability of 4e-19."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hera_k8s_layouts.pattern import Pattern, refuse_argument
-from hera_k8s_utils.sweep.inputs import Inputs
+from hera_k8s_utils import Inputs
 
 
 def build(settings: None, inputs: Inputs, argument: str) -> Pattern:

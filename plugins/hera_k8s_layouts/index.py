@@ -1,12 +1,11 @@
-"""An index from paths back to the points of a sweep, for namings whose paths do not tell their values."""
+"""An index from paths back to the points of a sweep, for layouts whose paths do not contain the values."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
 
-from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.sweep.inputs import Inputs, Point
+from hera_k8s_utils import BuildError, Inputs, Point
 
 
 class Index:

@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.sweep.inputs import Inputs, Point
-from hera_k8s_utils.sweep.values import SAFE, SEGMENT, Value, segment_of
+from hera_k8s_utils import BuildError, Inputs, Point
+from hera_k8s_utils.sweep import SEGMENT, Value, segment_of
+from hera_k8s_utils.trust import SAFE
 
 _MEMORY: Final = 4096
 """Values of a parameter whose encoded form is remembered."""
@@ -33,7 +33,7 @@ class Pattern:
 
     @property
     def readable(self) -> bool:
-        """Whether its text alone tells the values: all are in it, each set apart by what no value can hold."""
+        """Whether the values can be read from the text alone: all are in it, separated by characters that none has."""
         apart = all(_SEPARATES.search(literal) for literal, _ in self._pieces[1:])
         return apart and {name for _, name in self._pieces} == set(self._inputs.names)
 

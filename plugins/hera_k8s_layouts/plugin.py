@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hera_k8s_layouts import flat, hashed, hive, template
-from hera_k8s_utils.plugins.hookspecs import hookimpl
-from hera_k8s_utils.plugins.records import LayoutStrategy
+from hera_k8s_utils import LayoutStrategy, hookimpl
 
 
 @hookimpl

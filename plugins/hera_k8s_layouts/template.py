@@ -8,10 +8,8 @@ from typing import Final
 
 from hera_k8s_layouts.index import Index
 from hera_k8s_layouts.pattern import Pattern
-from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.names import nearest
-from hera_k8s_utils.sweep.inputs import Inputs, Point
-from hera_k8s_utils.sweep.values import Value
+from hera_k8s_utils import BuildError, Inputs, Point, nearest
+from hera_k8s_utils.sweep import Value
 
 _FIELD: Final = re.compile(r"\{([^{}]*)\}")
 _EXAMPLE: Final = "--layout 'template:run-{seed}/r{growth_rate}'"

@@ -1,4 +1,4 @@
-"""`python -m hera_k8s_sandbox`: serve one sandbox until told to end."""
+"""`python -m hera_k8s_sandbox`: serve one sandbox until it is stopped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from hera_k8s_sandbox.kubelet.mount_views import AUTO, KINDS
 from hera_k8s_sandbox.server.launch import BUSY
 from hera_k8s_sandbox.state import two_for_each_processor
-from hera_k8s_utils.streams import show, tell
+from hera_k8s_utils.output.streams import show, tell
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,7 +14,7 @@ from hera_k8s_utils import Command, Context, Credential, CredentialError, Creden
 if TYPE_CHECKING:
     from hera_k8s_sandbox.server.launch import Address
 
-UNTIL_IDLE: Final = 600.0  # seconds after which a server that `--sandbox` started ends when nobody uses it
+UNTIL_IDLE: Final = 600.0  # seconds without use after which a server that `--sandbox` started exits
 IDENTITY: Final = "sandbox-admin"
 
 
@@ -29,7 +29,7 @@ def credential(settings: SandboxSettings, context: Context) -> Credential:
         identity=IDENTITY,
         namespace="default",
         source=f"sandbox {settings.sandbox_dir}",
-        provisions=True,
+        auto_provision=True,
     )
 
 

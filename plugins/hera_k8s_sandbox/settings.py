@@ -14,7 +14,7 @@ class SandboxSettings:
 
     prefix: ClassVar[str] = ""
 
-    sandbox: bool = option(False, help="run on the embedded sandbox, on this machine", selects=True)
+    sandbox: bool = option(False, help="run on the embedded sandbox, on this machine", selects_provider=True)
     sandbox_dir: str = option(
         ".hera-k8s/sandbox", help="where the sandbox keeps its state and the files of claims", metavar="DIR"
     )

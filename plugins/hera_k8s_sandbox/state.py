@@ -1,4 +1,4 @@
-"""The state that every part of a running sandbox is handed."""
+"""The state that all parts of a running sandbox share."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hera_k8s_sandbox.foundation.trash import Trash
-from hera_k8s_sandbox.operations.pod_quota import PodQuota
+from hera_k8s_sandbox.store.pod_quota import PodQuota
 
 if TYPE_CHECKING:
-    from hera_k8s_sandbox.rbac.authorizer import Access
+    from hera_k8s_sandbox.rbac.authorizer import Authorizer
     from hera_k8s_sandbox.store.store import Store
 
 
 def two_for_each_processor() -> int:
-    """How many tasks run at a time unless it is said."""
+    """The default number of tasks that run at a time."""
     return 2 * (os.cpu_count() or 1)
 
 
@@ -25,13 +25,15 @@ def two_for_each_processor() -> int:
 class SandboxState:
     """What belongs to one sandbox.
 
-    directory: where its files are. runner_kind: how tasks see their mounts: `auto`, `bubblewrap`, `unshare` or
-    `rewrite`. concurrency: how many tasks run at a time. images: a file that maps more images to local commands.
+    directory: where its files are.
+    runner_kind: how tasks see their mounts: `auto`, `bubblewrap`, `unshare` or `rewrite`.
+    concurrency: how many tasks run at a time.
+    images: a file that maps more images to local commands.
     """
 
     directory: Path
     store: Store
-    access: Access
+    access: Authorizer
     runner_kind: str = "auto"
     concurrency: int = field(default_factory=two_for_each_processor)
     images: Path | None = None

@@ -108,7 +108,7 @@ def through_checks(context: Context, wanted: Sequence[ConfigMap], width: int) ->
     """Seconds for the framework's checks of all requirements."""
     checks = [Check("Environment", w.title, lambda w=w: check_config_map(None, context, w)) for w in wanted]
     began = time.perf_counter()
-    report = run_checks(checks, width=width, timeout=60)
+    report = run_checks(checks, max_workers=width, timeout=60)
     taken = time.perf_counter() - began
     assert report.counts["passed"] == len(wanted), report.counts
     return taken

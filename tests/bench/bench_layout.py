@@ -68,7 +68,7 @@ def main() -> int:
     ours = seconds(lambda: (layout.path(point) for point in inputs))
     start = time.perf_counter()
     before = resident()
-    proof = layout.prove()
+    proof = layout.verify()
     proving, proof_growth = time.perf_counter() - start, (resident() - before) / 2**20
 
     long = Inputs(parameters={"a": range(1_000_000)})

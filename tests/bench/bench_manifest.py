@@ -68,7 +68,7 @@ def ours(built: Built) -> None:
     """All that we do with what Hera built, short of writing it."""
     manifest = Manifest.of(built)
     assert len(manifest.digest) == 64
-    assert len(list(manifest.pod_parts())) == 1
+    assert len(list(manifest.containers())) == 1
     assert manifest.demand().pods is not None
     assert lint(manifest)
 

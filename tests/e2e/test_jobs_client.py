@@ -136,7 +136,7 @@ def test_a_cancelled_job_is_gone_with_its_pods(jobs: Jobs) -> None:
         if update.job.phase == "Running":
             jobs.cancel("cancelled")
     assert kinds[-1] == "deleted"
-    assert jobs.clean_up("app=try") == 0
+    assert jobs.delete_all("app=try") == 0
 
 
 def test_jobs_are_shared_between_threads(jobs: Jobs) -> None:

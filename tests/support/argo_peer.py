@@ -22,7 +22,7 @@ NAMESPACE = "vcity"
 WORKFLOWS = f"/api/v1/workflows/{NAMESPACE}"
 EVENTS = f"/api/v1/workflow-events/{NAMESPACE}"
 TOKEN = "t0ken-that-nobody-may-see"
-HURRIED = RetryPolicy(failures=3, healthy=3600, pause=lambda seconds: None)
+HURRIED = RetryPolicy(max_failures=3, reset_after=3600, sleep=lambda seconds: None)
 """Waits for nothing, so that tests do not either."""
 
 

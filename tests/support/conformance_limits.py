@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-OWNERS: Final = "Owners of fields are recorded for appliers only"
-WARNINGS: Final = "Warnings are given about unknown fields only"
-WORDS: Final = "Some refusals are put in other words"
-EXPIRY: Final = "Tokens end when they say"
-OVERLOAD: Final = "It is never overloaded"
+OWNERS: Final = "Field managers are recorded for server-side apply only"
+WARNINGS: Final = "Warnings are issued for unknown fields only"
+WORDS: Final = "Some error messages differ"
+EXPIRY: Final = "Tokens expire exactly on time"
+OVERLOAD: Final = "The sandbox is never overloaded"
 
 LIMITS: Final = {
     "access/impersonation_needs_the_right_to_it": WORDS,

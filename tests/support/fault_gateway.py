@@ -2,7 +2,7 @@
 
     with FaultGateway(sandbox.url, sandbox.token) as gateway:
         gateway.plan = faults_of(seed=7)
-        ...                                  # submit through gateway.url, with `pause=gateway.pass_time`
+        ...                                  # submit through gateway.url, with `sleep=gateway.pass_time`
         gateway.deliver_all()
         assert len(gateway.created["hello-r1"]) == 1
 

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 JOBS = "/apis/batch/v1/namespaces/vcity/jobs"
 PODS = "/api/v1/namespaces/vcity/pods"
-HURRIED = RetryPolicy(failures=3, healthy=3600, pause=lambda seconds: None)
+HURRIED = RetryPolicy(max_failures=3, reset_after=3600, sleep=lambda seconds: None)
 """Waits for nothing, so that tests do not either."""
 
 

@@ -54,7 +54,7 @@ class Kubelet:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         images = Images()
         runner = Runner(choose_view("auto", directory))
-        self._tools = NodeRuntime(runner, images, Programs(images, directory / "programs"))
+        self._runtime = NodeRuntime(runner, images, Programs(images, directory / "programs"))
         self._look = asyncio.Event()
         self._claims = Provisioner(api, directory / "claims", self._look.set)
         self._scheduler = Scheduler(api, self._claims)
@@ -89,7 +89,7 @@ class Kubelet:
         finally:
             for run in self._runs.values():
                 run.close()
-            await self._tools.runner.close()
+            await self._runtime.runner.close()
             await runner.cleanup()
 
     # Pods
@@ -113,33 +113,35 @@ class Kubelet:
             else:
                 run.stop(float(meta.get("deletionGracePeriodSeconds") or 0))
         elif run is None and not is_over(pod) and meta["uid"] not in self._over:
-            around = self._around(pod)
-            run = self._runs[meta["uid"]] = self._run_of(pod, around)
-            self._start(self._run(run, around))
+            context = self._context(pod)
+            run = self._runs[meta["uid"]] = self._run_of(pod, context)
+            self._start(self._run(run, context))
 
-    def _run_of(self, pod: Json, around: OverHttp) -> PodRun:
+    def _run_of(self, pod: Json, context: OverHttp) -> PodRun:
         directory = self.directory_of(pod)
         hook: PodHook = ClusterHook(self._api.url)
         if is_of_argo(pod):
             pod = without_executor(pod)
-            hook = ResultsHook(self._api, around, pod, self._directory, self._tools.runner.view.kind)
-        return PodRun(pod, directory, around, self._tools, hook)
+            hook = ResultsHook(self._api, context, pod, self._directory, self._runtime.runner.view.kind)
+        return PodRun(pod, directory, context, self._runtime, hook)
 
-    def _around(self, pod: Json) -> OverHttp:
-        around = OverHttp(self._api, self._claims, pod)
+    def _context(self, pod: Json) -> OverHttp:
+        context = OverHttp(self._api, self._claims, pod)
         uid = pod["metadata"]["uid"]
         self._stop_writing(uid)
-        self._writers[uid] = self._start(around.write())
-        return around
+        self._writers[uid] = self._start(context.write())
+        return context
 
     def _stop_writing(self, uid: str) -> None:
         writer = self._writers.pop(uid, None)
         if writer is not None:
             writer.cancel()
 
-    async def _run(self, run: PodRun, around: OverHttp) -> None:
+    async def _run(self, run: PodRun, context: OverHttp) -> None:
         meta = run.pod["metadata"]
-        around.tell("Scheduled", f"Successfully assigned {meta['namespace']}/{meta['name']} to {NODE}", "Normal")
+        context.record_event(
+            "Scheduled", f"Successfully assigned {meta['namespace']}/{meta['name']} to {NODE}", "Normal"
+        )
         try:
             if await self._prepared(run):
                 await run.run()
@@ -151,7 +153,7 @@ class Kubelet:
             if not there:
                 shutil.rmtree(run.directory, ignore_errors=True)
         if there:
-            await around.flush()
+            await context.flush()
             if run.stopping and not run.overdue:
                 await self._remove(run.pod)
 
@@ -178,7 +180,7 @@ class Kubelet:
                 await asyncio.wait_for(self._look.wait(), _RETRY if left else None)
             self._look.clear()
             try:
-                left = await self._scheduler.look(self._pods, self._around)
+                left = await self._scheduler.look(self._pods, self._context)
             except (Refused, ClientError, asyncio.TimeoutError) as error:
                 print(f"scheduler: {type(error).__name__}: {error}", flush=True)
                 left = True

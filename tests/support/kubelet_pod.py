@@ -25,7 +25,7 @@ _PAUSE: Final = 0.2  # seconds between them
 
 
 class OverHttp:
-    """The `Surroundings` of a pod. What is reported is written in its order, by one task; only the newest status."""
+    """The `PodContext` of a pod. What is reported is written in its order, by one task; only the newest status."""
 
     def __init__(self, api: KubeApi, claims: Provisioner, pod: Json) -> None:
         meta = pod["metadata"]
@@ -37,8 +37,8 @@ class OverHttp:
         self._pod = {"kind": "Pod", "apiVersion": "v1"} | {key: meta[key] for key in ("namespace", "name", "uid")}
         self._status: Json | None = None
         self._annotations: dict[str, str] = {}
-        self._events: dict[tuple[str, str], _Told] = {}
-        self._untold: list[_Told] = []
+        self._events: dict[tuple[str, str], _Recorded] = {}
+        self._unwritten: list[_Recorded] = []
         self._changed = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -50,10 +50,10 @@ class OverHttp:
         return await self._api.find(f"{self._base}/{_PLURALS[kind]}/{name}")
 
     async def claim(self, name: str) -> Path:
-        """The directory of a bound claim. Raises Waits."""
+        """The directory of a bound claim. Raises PodBlocked."""
         found = await self._api.find(f"{self._base}/persistentvolumeclaims/{name}")
         if found is None or (found.get("status") or {}).get("phase") != "Bound":
-            raise PodBlocked("ContainerCreating", "", event="FailedMount", told=f'claim "{name}" is not bound')
+            raise PodBlocked("ContainerCreating", "", event="FailedMount", event_message=f'claim "{name}" is not bound')
         return self._claims.directory_of(self._pod["namespace"], name, found["metadata"]["uid"])
 
     async def token(self, audience: str, seconds: int) -> str:
@@ -73,11 +73,11 @@ class OverHttp:
         self._annotations = dict(annotations)
         self._work()
 
-    def tell(self, reason: str, message: str, type: str = "Warning") -> None:
+    def record_event(self, reason: str, message: str, type: str = "Warning") -> None:
         """Record an event soon; the same one again counts."""
-        told = self._events.setdefault((reason, message), _Told(reason, message, type))
+        told = self._events.setdefault((reason, message), _Recorded(reason, message, type))
         told.count += 1
-        self._untold.append(told)
+        self._unwritten.append(told)
         self._work()
 
     def _work(self) -> None:
@@ -93,8 +93,8 @@ class OverHttp:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            untold, self._untold = self._untold, []
-            for told in untold:
+            unwritten, self._unwritten = self._unwritten, []
+            for told in unwritten:
                 await self._try(self._write_event(told))
             status, self._status = self._status, None
             if status is not None:
@@ -111,16 +111,24 @@ class OverHttp:
                 return
             await asyncio.sleep(_PAUSE)
 
-    async def _write_event(self, told: _Told) -> None:
+    async def _write_event(self, recorded: _Recorded) -> None:
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if told.name:
-            change = {"count": told.count, "lastTimestamp": now}
-            await self._api.patch(f"{self._base}/events/{told.name}", change)
+        if recorded.name:
+            change = {"count": recorded.count, "lastTimestamp": now}
+            await self._api.patch(f"{self._base}/events/{recorded.name}", change)
             return
-        told.name = f"{self._pod['name']}.{secrets.token_hex(8)}"
-        source = {"component": "default-scheduler" if told.reason == "FailedScheduling" else "kubelet", "host": NODE}
-        event = {"metadata": {"name": told.name}, "involvedObject": self._pod, "source": source, "count": told.count}
-        event |= {"reason": told.reason, "message": told.message, "type": told.type}
+        recorded.name = f"{self._pod['name']}.{secrets.token_hex(8)}"
+        source = {
+            "component": "default-scheduler" if recorded.reason == "FailedScheduling" else "kubelet",
+            "host": NODE,
+        }
+        event = {
+            "metadata": {"name": recorded.name},
+            "involvedObject": self._pod,
+            "source": source,
+            "count": recorded.count,
+        }
+        event |= {"reason": recorded.reason, "message": recorded.message, "type": recorded.type}
         await self._api.create(f"{self._base}/events", event | {"firstTimestamp": now, "lastTimestamp": now})
 
     async def _try(self, request: Any) -> bool:
@@ -137,8 +145,8 @@ class OverHttp:
 
 
 @dataclass
-class _Told:
-    """An event that was told; name: once it is written."""
+class _Recorded:
+    """An event that was recorded; name: once it is written."""
 
     reason: str
     message: str

@@ -16,11 +16,12 @@ from typing import Any, Final
 from kube_watch import Json, KubeApi, Refused
 from kubelet_pod import ClusterHook, OverHttp
 
+from hera_k8s_sandbox.foundation.labels import NODE_ID, OUTPUTS_ANNOTATION, TEMPLATE_ANNOTATION, WORKFLOW_LABEL
 from hera_k8s_sandbox.kubelet.environment import config_error
 from hera_k8s_sandbox.kubelet.mounts import Task
 from hera_k8s_sandbox.kubelet.pod_worker import PodRun
 from hera_k8s_sandbox.workflows.executor.hook import MOUNTS_ANNOTATION, WorkflowHook
-from hera_k8s_sandbox.workflows.model.pod_spec import MAIN, NODE_ID, OUTPUTS, TEMPLATE, WORKFLOW_LABEL
+from hera_k8s_sandbox.workflows.model.pod_spec import MAIN
 
 _COMPLETED: Final = "workflows.argoproj.io/report-outputs-completed"
 _EXECUTOR: Final = "argoexec"
@@ -36,7 +37,7 @@ def is_of_argo(pod: Json) -> bool:
 def without_executor(pod: Json) -> Json:
     """The pod with what the user wrote alone: without the executor's containers, and its wrapping of commands."""
     made = copy.deepcopy(pod)
-    made["metadata"].setdefault("annotations", {})[TEMPLATE] = _template_of(pod)
+    made["metadata"].setdefault("annotations", {})[TEMPLATE_ANNOTATION] = _template_of(pod)
     spec = made["spec"]
     for field in ("initContainers", "containers"):
         spec[field] = [one for one in spec.get(field) or () if one["name"] not in _OURS]
@@ -58,11 +59,11 @@ def _template_of(pod: Json) -> str:
 class ResultsHook(WorkflowHook):
     """What Argo's executor does for one pod of a real API server."""
 
-    def __init__(self, api: KubeApi, around: OverHttp, pod: Json, directory: Path, view: str) -> None:
+    def __init__(self, api: KubeApi, context: OverHttp, pod: Json, directory: Path, view: str) -> None:
         super().__init__(pod, directory, view)
         self.annotations.pop(MOUNTS_ANNOTATION, None)
         self._api = api
-        self._around = around
+        self._context = context
         self._service = ClusterHook(api.url)
         self._result = pod["metadata"]["annotations"][NODE_ID]
         self._workflow = pod["metadata"]["labels"][WORKFLOW_LABEL]
@@ -76,7 +77,9 @@ class ResultsHook(WorkflowHook):
         """Announce a result that is not complete."""
         for kind in _UNSUPPORTED:
             if kind in self._template:
-                raise config_error(f"the test kubelet does not support templates of the kind {kind}", told=None)
+                raise config_error(
+                    f"the test kubelet does not support templates of the kind {kind}", event_message=None
+                )
         await super().prepare(run)
         labels = {"workflows.argoproj.io/workflow": self._workflow, _COMPLETED: "false"}
         body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTaskResult"}
@@ -85,7 +88,7 @@ class ResultsHook(WorkflowHook):
     async def finish(self, run: PodRun) -> None:
         """Report the outputs."""
         await super().finish(run)
-        outputs = json.loads(self.annotations.pop(OUTPUTS, "{}"))
+        outputs = json.loads(self.annotations.pop(OUTPUTS_ANNOTATION, "{}"))
         ended = run.ended().get(MAIN)
         if ended is not None:
             outputs["exitCode"] = str(ended.exit_code)
@@ -95,7 +98,7 @@ class ResultsHook(WorkflowHook):
     async def _tell(self, method: str, path: str, body: Any) -> None:
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         try:
-            await self._api.send(method, path, body, kind=kind, token=await self._around.token("", 600))
+            await self._api.send(method, path, body, kind=kind, token=await self._context.token("", 600))
         except Refused as refused:  # Argo's executor says no more than this either, in its log
             if refused.reason != "AlreadyExists":
-                self._around.tell("FailedResult", f"WorkflowTaskResult {self._result}: {refused}")
+                self._context.record_event("FailedResult", f"WorkflowTaskResult {self._result}: {refused}")

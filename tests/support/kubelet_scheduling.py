@@ -25,7 +25,7 @@ class Scheduler:
         self._claims = claims
         self._told: dict[str, tuple[OverHttp, str]] = {}
 
-    async def look(self, pods: Reflection, around: Callable[[Json], OverHttp]) -> bool:
+    async def look(self, pods: Reflection, context: Callable[[Json], OverHttp]) -> bool:
         """Bind what fits, the oldest first; whether some pods could not be bound yet."""
         waiting = [pod for pod in pods.objects.values() if _is_to_be_bound(pod)]
         taken = sum(map(_takes_room, pods.objects.values()))
@@ -37,7 +37,7 @@ class Scheduler:
                 taken += await self._bind(pod)
                 continue
             left = True
-            self._tell(pod, f"0/1 nodes are available: {why}", around)
+            self._tell(pod, f"0/1 nodes are available: {why}", context)
         there = {pod["metadata"]["uid"] for pod in waiting}
         self._told = {uid: told for uid, told in self._told.items() if uid in there}
         return left
@@ -56,16 +56,16 @@ class Scheduler:
         pod["spec"]["nodeName"] = NODE  # the watch will say the same
         return True
 
-    def _tell(self, pod: Json, message: str, around: Callable[[Json], OverHttp]) -> None:
+    def _tell(self, pod: Json, message: str, context: Callable[[Json], OverHttp]) -> None:
         uid = pod["metadata"]["uid"]
         known = self._told.get(uid)
         if known is not None and known[1] == message:
             return
-        whom = known[0] if known is not None else around(pod)
+        whom = known[0] if known is not None else context(pod)
         self._told[uid] = (whom, message)
         condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
         whom.report({"phase": "Pending", "conditions": [condition]}, {})
-        whom.tell("FailedScheduling", message)
+        whom.record_event("FailedScheduling", message)
 
     async def _obstacle(self, pod: Json) -> str:
         """Why a pod does not fit, in the scheduler's words; empty when it does."""
@@ -100,7 +100,7 @@ def capacity() -> dict[str, str]:
     return {"cpu": str(os.cpu_count() or 1), "memory": f"{memory}Ki", "pods": str(MOST_PODS)}
 
 
-_CAPACITY: Final = {what: quantities.value(amount) or 0 for what, amount in capacity().items()}
+_CAPACITY: Final = {what: quantities.parse_quantity(amount) or 0 for what, amount in capacity().items()}
 
 
 def _requests(pod: Json) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _requests(pod: Json) -> dict[str, Any]:
     total: dict[str, Any] = {}
     for container in pod["spec"]["containers"]:
         for what, amount in ((container.get("resources") or {}).get("requests") or {}).items():
-            total[what] = total.get(what, 0) + (quantities.value(str(amount)) or 0)
+            total[what] = total.get(what, 0) + (quantities.parse_quantity(str(amount)) or 0)
     return total
 
 

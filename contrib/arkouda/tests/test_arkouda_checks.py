@@ -189,7 +189,7 @@ def test_what_may_not_be_looked_at_is_left_to_the_framework_to_call_unknown(nobo
     for look in looks:
         with pytest.raises(PlatformError) as refused:
             look()
-        assert refused.value.trouble is ErrorKind.FORBIDDEN
+        assert refused.value.kind is ErrorKind.FORBIDDEN
 
 
 @needs_posix

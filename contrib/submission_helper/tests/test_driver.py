@@ -79,7 +79,7 @@ def test_failures_to_resume_have_an_end(driver: Any, peer: JobsPeer) -> None:
     peer.on("PATCH", f"{JOBS}/a", BUSY)
     with pytest.raises(PlatformError, match="4 times in a row") as caught:
         driver.Driver(jobs_on(peer), "app=try", 1).run()
-    assert caught.value.trouble is ErrorKind.SERVER
+    assert caught.value.kind is ErrorKind.SERVER
     assert "hera-k8s jobs wait" in caught.value.hint
     assert len(patched(peer)) == 4
 
@@ -89,7 +89,7 @@ def test_what_may_not_be_resumed_is_tried_once(driver: Any, peer: JobsPeer) -> N
     peer.on("PATCH", f"{JOBS}/a", reply(403, status(403, "Forbidden")))
     with pytest.raises(PlatformError) as caught:
         driver.Driver(jobs_on(peer), "app=try", 1).run()
-    assert caught.value.trouble is ErrorKind.FORBIDDEN
+    assert caught.value.kind is ErrorKind.FORBIDDEN
     assert len(patched(peer)) == 1
 
 

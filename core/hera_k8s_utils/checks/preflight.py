@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils.checks.lint import lint
 from hera_k8s_utils.checks.runner import ACCESS, ENVIRONMENT, WORKFLOW, Check, Report, Row, run_checks
-from hera_k8s_utils.errors import CredentialError, ErrorKind, NoCredential, OptionsError, PluginError, join_names
+from hera_k8s_utils.errors import (
+    CredentialError,
+    ErrorKind,
+    NoCredential,
+    OptionsError,
+    PluginError,
+    attribute_errors_to,
+    join_names,
+)
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import BuiltExperiment, Requirement
 from hera_k8s_utils.experiment.workload import Unresolved
-from hera_k8s_utils.network.addresses import shown_address
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.isolation import attribute_errors_to
 from hera_k8s_utils.plugins.records import Engine, ExecutionEngine, ResourceChecker
+from hera_k8s_utils.redaction import shown_address
 from hera_k8s_utils.results import CheckResult, Verdict, ok, unknown, warn
 
 if TYPE_CHECKING:
@@ -166,8 +173,8 @@ def check_all(
         *offline_checks(built),
         Check(WORKFLOW, f"{declaration.name} accepts it", lambda: running.preflight(built)),
     ]
-    report = run_checks(checks, width=core.concurrency, timeout=core.check_timeout, on_row=on_row)
-    return replace(report, rows=_suppress_repeated_failures(report.rows), head=head(platforms, context))
+    report = run_checks(checks, max_workers=core.concurrency, timeout=core.check_timeout, on_row=on_row)
+    return replace(report, rows=_suppress_repeated_failures(report.rows), identities=head(platforms, context))
 
 
 def _open_remaining_platforms(
@@ -228,17 +235,17 @@ def offline_checks(built: BuiltExperiment) -> Iterable[Check]:
 
 def _proof(built: BuiltExperiment) -> str:
     """What was proved; the run that the root names is not made yet, and is shown as `<run>`."""
-    return built.layout.prove().detail.replace(built.run_id, "<run>")
+    return built.layout.verify().detail.replace(built.run_id, "<run>")
 
 
 def _suppress_repeated_failures(rows: Sequence[Row]) -> list[Row]:
     """When a platform cannot be reached, say so once: what was to be looked at on it is unknown, not failed."""
-    troubles = {row.trouble for row in rows if row.section == ACCESS and row.result.verdict is Verdict.FAILED}
+    troubles = {row.kind for row in rows if row.section == ACCESS and row.result.verdict is Verdict.FAILED}
     if not troubles:
         return list(rows)
     echoes = {*_BLINDING, *troubles.intersection(_SAID_ONCE)}
     told = unknown("not looked at: see Access")
-    return [replace(row, result=told) if row.section != ACCESS and row.trouble in echoes else row for row in rows]
+    return [replace(row, result=told) if row.section != ACCESS and row.kind in echoes else row for row in rows]
 
 
 def head(platforms: PlatformRegistry, context: Context) -> list[dict[str, str]]:
@@ -254,7 +261,7 @@ def head(platforms: PlatformRegistry, context: Context) -> list[dict[str, str]]:
                 "identity": str(getattr(client, "identity", "") or credential.identity),
                 "source": credential.source,
                 "expires_at": credential.expires_at.isoformat() if credential.expires_at else "",
-                "passed_over": "; ".join(f"{a.provider}: {a.reason}" for a in platforms.passed_over(name)),
+                "passed_over": "; ".join(f"{a.provider}: {a.reason}" for a in platforms.skipped(name)),
             }
         )
     return lines

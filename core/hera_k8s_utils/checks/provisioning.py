@@ -9,24 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from hera_k8s_utils._moved import renamed
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ErrorKind, NoCredential, PlatformError
+from hera_k8s_utils.errors import ErrorKind, NoCredential, PlatformError, attribute_errors_to
 from hera_k8s_utils.experiment.model import Requirement
+from hera_k8s_utils.labels import EXPERIMENT_LABEL, MANAGED_BY, MANAGER
 from hera_k8s_utils.plugins.clients import KUBERNETES
-from hera_k8s_utils.plugins.isolation import attribute_errors_to
 
 if TYPE_CHECKING:
     from hera_k8s_utils.checks.preflight import RequiredResource
-    from hera_k8s_utils.container.container import ExperimentContainer
     from hera_k8s_utils.plugins.clients import Kubernetes, Scope
     from hera_k8s_utils.plugins.context import Context
     from hera_k8s_utils.plugins.platforms import PlatformRegistry
 
-MANAGED_BY: Final = "app.kubernetes.io/managed-by"
-MANAGER: Final = "hera-k8s-utils"
-EXPERIMENT_LABEL: Final = "hera-k8s-utils/experiment"
 
-CREATE, COMPLETE, PRESENT, CANNOT = "create", "complete", "present", "cannot"
+CREATE, PATCH, PRESENT, BLOCKED = "create", "complete", "present", "cannot"
 
 _OF_THE_CLUSTER: Final = frozenset(
     {
@@ -50,8 +47,12 @@ _KEYED: Final = ("data", "stringData", "binaryData")
 class Step:
     """What would be done about one requirement.
 
+    title: of the requirement, `claim results`.
+    kind: of the object.
+    name: of the object.
     action: `create`, `complete` (add keys to an object of ours), `present` (nothing to do) or `cannot`.
-    body: what is sent; None when nothing is. keys: names that it holds; their values are never shown.
+    body: what is sent; None when nothing is.
+    keys: names that the body holds; their values are never shown.
     why: for `cannot`.
     """
 
@@ -81,31 +82,27 @@ class Step:
         }
 
 
+@renamed(todo="changes", impossible="blocked")
 @dataclass(frozen=True)
 class Plan:
-    """What provisioning would do, requirement by requirement."""
+    """What provisioning would do.
+
+    steps: one for each requirement.
+    namespace: where the objects belong.
+    """
 
     steps: Sequence[Step]
     namespace: str
 
     @property
-    def todo(self) -> list[Step]:
+    def changes(self) -> list[Step]:
         """The steps that change something."""
         return [step for step in self.steps if step.body is not None]
 
     @property
-    def impossible(self) -> list[Step]:
+    def blocked(self) -> list[Step]:
         """What is missing and cannot be made."""
-        return [step for step in self.steps if step.action == CANNOT]
-
-
-def provision(container: ExperimentContainer) -> list[Step]:
-    """Create what the container's experiment declares and its cluster lacks; returns what was done.
-
-    `hera-k8s run` does it by itself on the sandbox only. Raises as `plan` and `carry_out` do.
-    """
-    planned = plan(container.requirements(), container.context(), container.platforms())
-    return apply(planned, container.context())
+        return [step for step in self.steps if step.action == BLOCKED]
 
 
 def plan(wanted: Iterable[RequiredResource], context: Context, platforms: PlatformRegistry) -> Plan:
@@ -126,7 +123,7 @@ def apply(plan: Plan, context: Context) -> list[Step]:
     An object is made once: values that were generated for it are not replaced when an answer is lost, or comes late.
     """
     done = []
-    for step in plan.todo:
+    for step in plan.changes:
         _send(step, context.kubernetes)
         done.append(step)
     return done
@@ -135,7 +132,7 @@ def apply(plan: Plan, context: Context) -> list[Step]:
 def auto_provisions(platforms: PlatformRegistry, context: Context) -> bool:
     """Whether the cluster is the user's own, so that what is missing is made without asking (the sandbox is)."""
     try:
-        return platforms.credential(KUBERNETES.name, context).provisions
+        return platforms.credential(KUBERNETES.name, context).auto_provision
     except NoCredential:
         return False
 
@@ -154,12 +151,12 @@ def _step(wanted: RequiredResource, context: Context, platforms: PlatformRegistr
     try:
         found = _find(context.kubernetes, body, kind, name)
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise
-        return Step(requirement.title, kind, name, CANNOT, why="it may not be looked at (403)")
+        return Step(requirement.title, kind, name, BLOCKED, why="it may not be looked at (403)")
     if body is None:
         absent = "it is missing, and the experiment does not say how to make it"
-        return None if found is not None else Step(requirement.title, kind, name, CANNOT, why=absent)
+        return None if found is not None else Step(requirement.title, kind, name, BLOCKED, why=absent)
     labelled = _labelled(body, experiment)
     if found is None:
         return Step(requirement.title, kind, name, CREATE, labelled, _keys(labelled))
@@ -180,12 +177,12 @@ def _completion(title: str, body: Json, found: Json) -> Step:
     keys = tuple(sorted(key for missing in lacking.values() for key in missing))
     if ((found.get("metadata") or {}).get("labels") or {}).get(MANAGED_BY) != MANAGER:
         return Step(
-            title, kind, name, CANNOT, keys=keys, why="it is there without these keys, and is not ours to change"
+            title, kind, name, BLOCKED, keys=keys, why="it is there without these keys, and is not ours to change"
         )
     version = (found.get("metadata") or {}).get("resourceVersion")
     metadata = {"name": name, **_namespace_of(body), **({"resourceVersion": version} if version else {})}
     patch = {"apiVersion": body["apiVersion"], "kind": kind, "metadata": metadata, **lacking}
-    return Step(title, kind, name, COMPLETE, patch, keys)
+    return Step(title, kind, name, PATCH, patch, keys)
 
 
 def _find(kubernetes: Kubernetes, body: Json | None, kind: str, name: str) -> Json | None:
@@ -193,7 +190,7 @@ def _find(kubernetes: Kubernetes, body: Json | None, kind: str, name: str) -> Js
     try:
         return kubernetes.get(api_version, plural(kind), name, **_where(body or {"kind": kind}))
     except PlatformError as error:
-        if error.trouble is ErrorKind.MISSING:
+        if error.kind is ErrorKind.MISSING:
             return None
         raise
 
@@ -207,7 +204,7 @@ def _send(step: Step, kubernetes: Kubernetes) -> None:
         else:
             kubernetes.patch(body["apiVersion"], plural(step.kind), step.name, body, **_where(body))
     except PlatformError as error:
-        if error.conclusive and error.trouble is not ErrorKind.CONFLICT:
+        if error.conclusive and error.kind is not ErrorKind.CONFLICT:
             raise
         if not _has_arrived(step, kubernetes, error):
             raise _perhaps_made(step, error) from error
@@ -229,7 +226,7 @@ def _perhaps_made(step: Step, error: PlatformError) -> PlatformError:
         f"it is not known whether {step.kind} {step.name} was made",
         found=error.found or error.wanted,
         hint="the same command again finds out, and never makes it twice",
-        trouble=error.trouble,
+        kind=error.kind,
         status=error.status,
         conclusive=False,
     )

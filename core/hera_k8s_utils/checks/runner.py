@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from hera_k8s_utils._moved import renamed
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import ChecksFailed, ErrorKind, HeraK8sError, PlatformError
 from hera_k8s_utils.results import CheckResult, Finding, Verdict, fail, unknown
@@ -38,25 +39,35 @@ class Check:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a report. `seconds`: how long it took. `trouble`: why a server did not answer as wanted."""
+    """One line of a report.
+
+    section: of the report, `Access`.
+    title: what was checked, `claim results`.
+    result: the verdict with its detail.
+    seconds: how long the check took.
+    kind: why a server did not answer as wanted; None where it did.
+    """
 
     section: str
     title: str
     result: CheckResult
     seconds: float = 0.0
-    trouble: ErrorKind | None = None
+    kind: ErrorKind | None = None
 
 
+@renamed(head="identities")
 @dataclass(frozen=True)
 class Report:
-    """What all checks came to. `seconds`: from the first to the last, side by side.
+    """The results of all checks.
 
-    head: as whom and where, a line for each platform.
+    rows: a line for each result, by section.
+    seconds: from the first check to the last; they run concurrently.
+    identities: the address and the identity in use, for each platform.
     """
 
     rows: Sequence[Row]
     seconds: float = 0.0
-    head: Sequence[Mapping[str, str]] = field(default_factory=tuple)
+    identities: Sequence[Mapping[str, str]] = field(default_factory=tuple)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -86,7 +97,7 @@ class Report:
     def to_json(self) -> Json:
         """The report as plain data."""
         return {
-            "head": [dict(line) for line in self.head],
+            "head": [dict(line) for line in self.identities],
             "seconds": round(self.seconds, 3),
             "counts": self.counts,
             "checks": [
@@ -107,17 +118,19 @@ class Report:
 def run_checks(
     checks: Sequence[Check],
     *,
-    width: int = 32,
+    max_workers: int = 32,
     timeout: float = 10.0,
     on_row: Callable[[Row], None] | None = None,
 ) -> Report:
     """Run checks concurrently; the report keeps their order.
 
-    width: how many at once. timeout: seconds for each; one that takes longer is reported as failed and left behind
-    in its daemon thread, so that it does not keep the program alive. on_row: told of each row as it comes.
+    max_workers: how many run at a time.
+    timeout: seconds for each; one that takes longer is reported as failed and left behind in its daemon thread, so
+        that it does not keep the program alive.
+    on_row: called with each row as it comes.
     """
     started = time.monotonic()
-    pool = _Pool(checks, max(1, width), timeout)
+    pool = _Pool(checks, max(1, max_workers), timeout)
     answers: dict[int, list[Row]] = {}
     try:
         for index, rows in pool.results():
@@ -125,7 +138,7 @@ def run_checks(
             for row in rows if on_row else ():
                 on_row(row)  # type: ignore[misc]
     finally:
-        pool.abandon()  # after Ctrl-C, in a notebook, nothing more is to be asked
+        pool.cancel_pending()  # after Ctrl-C, in a notebook, nothing more is to be asked
     ordered = [row for index in range(len(checks)) for row in answers[index]]
     ordered.sort(key=lambda row: SECTIONS.index(row.section) if row.section in SECTIONS else len(SECTIONS))
     return Report(ordered, time.monotonic() - started)
@@ -143,9 +156,9 @@ class _Pool:
         for index in range(len(checks)):
             self._todo.put(index)
         for _ in range(min(width, len(checks))):
-            self._hire()
+            self._spawn()
 
-    def _hire(self) -> None:
+    def _spawn(self) -> None:
         threading.Thread(target=self._work, name="check", daemon=True).start()
 
     def _work(self) -> None:
@@ -157,7 +170,7 @@ class _Pool:
             self._began[index] = time.monotonic()
             self._done.put((index, _rows(self._checks[index])))
 
-    def abandon(self) -> None:
+    def cancel_pending(self) -> None:
         """Begin no further check."""
         with suppress(queue.Empty):
             while True:
@@ -172,7 +185,7 @@ class _Pool:
             except queue.Empty:
                 for late in self._late(waiting):
                     waiting.discard(late)
-                    self._hire()
+                    self._spawn()
                     yield late, [self._timed_out(late)]
                 continue
             if index in waiting:
@@ -199,7 +212,7 @@ class _Pool:
 
 def _rows(check: Check) -> list[Row]:
     began = time.monotonic()
-    trouble: ErrorKind | None = None
+    kind: ErrorKind | None = None
     try:
         answer = check.run()
         findings = [Finding(check.title, answer)] if isinstance(answer, CheckResult) else list(answer)
@@ -207,7 +220,7 @@ def _rows(check: Check) -> list[Row]:
         if wrong:
             findings = [Finding(check.title, _crashed(TypeError(f"it returned a {type(wrong[0]).__name__}")))]
     except PlatformError as error:
-        trouble = error.trouble
+        kind = error.kind
         findings = [Finding(check.title, result_from_error(error))]
     except HeraK8sError as error:
         findings = [Finding(check.title, fail(_sentence(error), hint=error.hint))]
@@ -215,14 +228,14 @@ def _rows(check: Check) -> list[Row]:
         log.debug("the check %s broke", check.title, exc_info=True)
         findings = [Finding(check.title, _crashed(error))]
     seconds = time.monotonic() - began
-    return [Row(check.section, finding.title, finding.result, seconds, trouble) for finding in findings]
+    return [Row(check.section, finding.title, finding.result, seconds, kind) for finding in findings]
 
 
 def result_from_error(error: PlatformError) -> CheckResult:
     """What a server's refusal says of a resource: missing fails, forbidden is unknown, the rest fails by its cause."""
-    if error.trouble is ErrorKind.FORBIDDEN:
+    if error.kind is ErrorKind.FORBIDDEN:
         return unknown("not ours to look at (403)", hint=error.hint)
-    if error.trouble is ErrorKind.MISSING:
+    if error.kind is ErrorKind.MISSING:
         return fail(error.found or "not found", hint=error.hint)
     return fail(_sentence(error), hint=error.hint)
 

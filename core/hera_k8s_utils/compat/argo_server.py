@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 from hera_k8s_utils.compat.kubernetes_cluster import k8s_cluster
 from hera_k8s_utils.compat.parser import parser
 from hera_k8s_utils.compat.servers import ScriptConnection, exiting_on_error
-from hera_k8s_utils.network.addresses import shown_address
-from hera_k8s_utils.redaction import REDACTED
+from hera_k8s_utils.output.streams import show
+from hera_k8s_utils.redaction import REDACTED, shown_address
 from hera_k8s_utils.sanitize import one_line
-from hera_k8s_utils.streams import show
 
 
 class argo_server:
@@ -89,7 +88,4 @@ class argo_server:
         return f"argo_server({shown_address(self.server)!r}, namespace={self.namespace!r})"
 
     def _point_hera_here(self) -> None:
-        # By its name at run time: the core imports no plugin, and without Argo's there is no Argo server to be here.
-        from importlib import import_module
-
-        import_module("hera_k8s_argo").configure_hera(self._servers.context)
+        self._servers.activate("argo")

@@ -49,7 +49,8 @@ class ScriptParser(ArgumentParser):
     """A parser with known options that a script may add again, with another default or destination.
 
     options: those that it has from the start; without any it is a sub-command's, and reads no file by itself.
-    logger: told of odd keys, and of a secret on the command line. The rest is as for ConfigArgParse.
+    logger: gets warnings about unknown keys, and about a secret on the command line.
+    settings: as for ConfigArgParse.
     """
 
     def __init__(
@@ -137,8 +138,7 @@ class ScriptParser(ArgumentParser):
         for option in self._known.values():
             if option.secret and f"__{option.name}" in typed:
                 self._logger.warning(
-                    "--%s: everybody on this machine can read it in the list of processes, and it stays in the history "
-                    "of the shell; set %s instead",
+                    "--%s: visible to every user in the process list, and kept in the shell history; set %s instead",
                     option.name,
                     option.variable,
                 )
@@ -214,18 +214,20 @@ def _judge(strange: Sequence[Entry], names: Iterable[str], shown: str, logger: l
         near = nearest_key(canonical(entry.key), known)
         if near is not None:
             raise OptionsError(
-                f"{shown}, line {entry.line}: no option is called {entry.key}",
+                f"{shown}, line {entry.line}: unknown key {entry.key}",
                 hint=f"did you mean {near.replace('-', '_')}?",
             )
     if unknown:
-        logger.warning("%s: nothing here knows %s", shown, join_names([entry.key for entry in unknown if entry.value]))
+        logger.warning(
+            "%s: unknown keys ignored: %s", shown, join_names([entry.key for entry in unknown if entry.value])
+        )
 
 
-# --- a parser of somebody else's -------------------------------------------------------------------------------
+# --- an existing parser ----------------------------------------------------------------------------------------
 
 
 def extended(existing: ArgumentParser, options: Sequence[KnownOption], logger: logging.Logger) -> ArgumentParser:
-    """An existing parser with the options; what it has already stays as it is.
+    """An existing parser with the options; options that it has already are left as they are.
 
     What variables and files say becomes the default of its options, so that its own `parse_args` gives it.
     """

@@ -12,7 +12,7 @@ from typing import Any
 from hera_k8s_utils.compat.argo_server import argo_server
 from hera_k8s_utils.compat.kubernetes_cluster import k8s_cluster
 from hera_k8s_utils.compat.servers import ScriptConnection, exiting_on_error
-from hera_k8s_utils.streams import show
+from hera_k8s_utils.output.streams import show
 
 
 class Struct:
@@ -47,8 +47,10 @@ class num_exp_environment:
                 self.k8s.assert_volume_claim(args.k8s_volume_claim_name)
                 self.persisted_volume = Struct(claim_name=args.k8s_volume_claim_name, mount_path="/within")
 
-    args: what `parser().parse_args()` gave. verbose: print what was found.
-    k8s: the `k8s_cluster`. cluster: a free namespace for what the workflow needs of the cluster.
+    args: what `parser().parse_args()` gave.
+    verbose: print what was found.
+    k8s: the `k8s_cluster`.
+    cluster: a free namespace for what the workflow needs of the cluster.
 
     Hera's objects submit to the Argo server from then on. Every failure is a `ScriptExit`.
     """
@@ -91,7 +93,10 @@ def _public(thing: Any) -> dict[str, Any]:
 
 
 def _as_plain(value: Any, within: tuple[int, ...]) -> Any:
-    """Plain data for any value; what holds itself is named once, secrets are redacted. within: ids of the holders."""
+    """Plain data for any value; what holds itself is named once, secrets are redacted.
+
+    within: ids of the holders.
+    """
     from hera_k8s_utils.redaction import redact
 
     if isinstance(value, Enum):

@@ -9,7 +9,10 @@ pass
 
 
 class KnownOption(NamedTuple):
-    """An option that every script has. is_path: `~` stands for the home directory."""
+    """An option that every script has.
+
+    is_path: `~` stands for the home directory.
+    """
 
     name: str
     variable: str

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hera_k8s_utils.compat.servers import ScriptConnection, exiting_on_error
+from hera_k8s_utils.output.streams import show
 from hera_k8s_utils.sanitize import one_line
-from hera_k8s_utils.streams import show
 
 
 class k8s_cluster:
@@ -14,7 +14,8 @@ class k8s_cluster:
 
     args: what `parser().parse_args()` gave. They are left as they are.
     namespace: as the arguments say, else the one that comes with the kubeconfig's context, else `default`.
-    server: its address. identity: as whom we are known there, where that can be told.
+    server: its address.
+    identity: as whom we are known there, where that can be told.
 
     Only named objects are looked at: no right to list anything, and none of the cluster's own, is needed. What may
     not be looked at is warned of. Every failure is a `ScriptExit`.

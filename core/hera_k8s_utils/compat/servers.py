@@ -41,7 +41,7 @@ _REMEDIES: Final = {
 @contextmanager
 def exiting_on_error() -> Iterator[None]:
     """Turn the framework's errors into `ScriptExit`, without secrets. Warnings go to stderr where nobody logs."""
-    from hera_k8s_utils.stderr_logging import logging_to_stderr
+    from hera_k8s_utils.output.stderr_logging import logging_to_stderr
 
     try:
         if logging.getLogger().handlers:
@@ -123,6 +123,10 @@ class ScriptConnection:
         """The client of a platform; raises `CredentialError` when nothing opens it."""
         return self.connection.container.platforms().open(platform, self.context)
 
+    def activate(self, platform: str) -> None:
+        """Point the client library of a platform at it, as the platform's plugin declares."""
+        self.connection.container.platforms().activate(platform, self.context)
+
     def access(self, platform: str) -> Check:
         """A look at whether a platform answers and lets us in; it is opened here, before any thread starts."""
         from hera_k8s_utils.checks.runner import ACCESS, Check
@@ -159,7 +163,7 @@ class ScriptConnection:
         from hera_k8s_utils.results import Verdict
 
         core = self.context.options.of(CoreSettings)
-        report = run_checks(checks, width=core.concurrency, timeout=core.check_timeout)
+        report = run_checks(checks, max_workers=core.concurrency, timeout=core.check_timeout)
         for row in report.of(Verdict.WARNING, Verdict.UNKNOWN):
             log.warning("%s", redact(f"{self._subject(row)}: {row.result.detail}"))
         failures = report.failures()

@@ -1,4 +1,4 @@
-"""From what a source wrote to a value of the option's type, and of its entries to a mapping."""
+"""Conversion of values as written in a source to the type of their option."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ _NO: Final = frozenset({"false", "no", "off", "0", "n"})
 
 @dataclass(frozen=True)
 class Candidate:
-    """A value that one source offers for an option, as that source wrote it. said: the place, for an error."""
+    """The value of an option in one source.
+
+    origin: the source.
+    value: as written there.
+    location: file, line and key for messages; empty for other sources.
+    """
 
     origin: ValueSource
     value: Any = field(repr=False)
-    said: str = ""
+    location: str = ""
 
 
 def texts_of(value: Any) -> list[str]:
-    """What a source wrote, as the texts of a list."""
+    """A value as written in a source, as the texts of a list."""
     if isinstance(value, str):
         is_list = value.startswith("[") and value.endswith("]")
         return list(split_list(value)) if is_list else [value]
@@ -37,14 +42,14 @@ def texts_of(value: Any) -> list[str]:
 
 
 def converted(spec: OptionSpec, candidate: Candidate) -> Any:
-    """A source's value in the option's type; raises `OptionsError` naming the source, never the value."""
+    """The value in the option's type. Raises `OptionsError` naming the source, never the value."""
     try:
         value = _convert(spec, candidate.value)
         if spec.info.choices and any(str(each) not in spec.info.choices for each in texts_of(value)):
             raise ValueError(f"not one of {', '.join(spec.info.choices)}")
     except (ValueError, OverflowError) as error:
         raise OptionsError(
-            f"{candidate.said or candidate.origin.where} cannot be used",
+            f"{candidate.location or candidate.origin.where} cannot be used",
             found=str(error),
             hint=f"{spec.flag}: {spec.info.help}",
         ) from None
@@ -59,14 +64,14 @@ def _convert(spec: OptionSpec, value: Any) -> Any:
             return True
         raise ValueError("it has no value")
     if isinstance(value, (list, tuple)):
-        raise ValueError("a list, where one value is wanted")
+        raise ValueError("a list, but one value is expected")
     if isinstance(value, str):
         return None if spec.optional and not value else _FROM_TEXT[spec.kind](value)
     return _of_type(spec.kind, value)
 
 
 def parse_pairs(texts: Sequence[str], flag: str, form: str, example: str) -> dict[str, str]:
-    """The entries of a `keyed` option as a mapping; raises `OptionsError` naming the form for any other entry."""
+    """The entries of a `mapping` option as a dictionary. Raises `OptionsError` for an entry of another form."""
     found: dict[str, str] = {}
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
@@ -77,7 +82,7 @@ def parse_pairs(texts: Sequence[str], flag: str, form: str, example: str) -> dic
 
 
 def switch(text: str) -> bool:
-    """A yes or a no in the usual spellings; raises `ValueError` for anything else."""
+    """A boolean in the usual spellings. Raises `ValueError` for anything else."""
     word = text.strip().lower()
     if word in _YES or word in _NO:
         return word in _YES
@@ -111,7 +116,7 @@ _FROM_TEXT: Final[Mapping[OptionType, Callable[[str], Any]]] = {
 
 
 def _of_type(kind: OptionType, value: Any) -> Any:
-    """A value that a program gave (a keyword, a site's default), checked."""
+    """A value that is no text, from a keyword or a site's default, checked."""
     if kind is OptionType.TEXT and isinstance(value, os.PathLike):
         return str(value)
     if kind is OptionType.SWITCH and isinstance(value, bool):
@@ -122,4 +127,4 @@ def _of_type(kind: OptionType, value: Any) -> Any:
         return _number(str(value))
     if kind is OptionType.WHOLE and isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise ValueError(f"a {type(value).__name__}, where a {kind.value} is wanted")
+    raise ValueError(f"a {type(value).__name__}, but a {kind.value} is expected")

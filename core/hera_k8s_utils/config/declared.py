@@ -1,4 +1,4 @@
-"""Declared options: of the framework, of plugins, and of plugins that are not loaded; names that meet are refused."""
+"""The declared options of all owners, without duplicate flags; and plugins whose options are unavailable."""
 
 from __future__ import annotations
 
@@ -11,20 +11,26 @@ from hera_k8s_utils.errors import PluginError
 
 @dataclass(frozen=True)
 class UnavailablePlugin:
-    """A plugin whose options nobody knows now. names: its options, where they can be told."""
+    """A plugin that is not loaded, and so its options.
 
-    blame: str
+    display_name: the plugin's name in messages.
+    plugin: its name.
+    state: why it is not loaded: `disabled`, `broken` or `refused`.
+    names: names of its options, if they are known.
+    """
+
+    display_name: str
     plugin: str
     state: str
     names: frozenset[str] = frozenset()
 
     def has(self, name: str) -> bool:
-        """Whether an option is probably this plugin's: it is one of its names, or begins with the plugin's."""
+        """Whether an option is probably this plugin's: it is in `names`, or begins with the plugin's name."""
         return name in self.names or name.startswith(canonical(self.plugin) + "-")
 
 
 def all_specs(owners: Sequence[SettingsOwner]) -> list[OptionSpec]:
-    """The options of the owners; raises `PluginError` when two declare the same flag."""
+    """The options of the owners. Raises `PluginError` when two declare the same flag."""
     classes: dict[type, SettingsOwner] = {}
     for owner in owners:
         classes.setdefault(owner.settings, owner)
@@ -44,20 +50,20 @@ def _refuse_clashes(specs: Sequence[OptionSpec]) -> None:
 
 
 def owner_title(owner: SettingsOwner) -> str:
-    """How the help heads the options of an owner."""
-    return f"options of {owner.blame}"
+    """The heading of an owner's options in the help."""
+    return f"options of {owner.display_name}"
 
 
 def _meet(one: SettingsOwner, other: SettingsOwner) -> bool:
-    """Whether the flags of two owners stand on the same command line; those of two commands never do."""
+    """Whether the flags of two owners can be on the same command line; those of two commands cannot."""
     return not (one.command and other.command and one.command != other.command)
 
 
 def _clash(name: str, one: OptionSpec, other: OptionSpec) -> PluginError:
     plugin = other.owner.plugin or one.owner.plugin
     return PluginError(
-        f"two declare the flag {name}",
-        found=f"{one.owner.blame} ({one.owner.settings.__name__}.{one.field}) and "
-        f"{other.owner.blame} ({other.owner.settings.__name__}.{other.field})",
+        f"flag {name} is declared twice",
+        found=f"{one.owner.display_name} ({one.owner.settings.__name__}.{one.field}) and "
+        f"{other.owner.display_name} ({other.owner.settings.__name__}.{other.field})",
         hint=f"--no-plugin {plugin}" if plugin else f"rename the field {other.field} or its aliases",
     )

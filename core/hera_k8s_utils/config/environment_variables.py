@@ -1,12 +1,11 @@
-"""Variables of the environment that the framework itself reads, before any option is known."""
+"""Environment variables that are read before options are known."""
 
 from __future__ import annotations
 
 from typing import Final
 
 DISABLE_VARIABLE: Final = "HERA_K8S_DISABLE_PLUGINS"
-"""The variable that names plugins that are not to be loaded."""
-
+"""The plugins that are not loaded."""
 
 TIMEOUT_VARIABLE: Final = "HERA_K8S_PLUGIN_TIMEOUT"
-"""The variable that says for how many seconds each plugin may load."""
+"""The time limit for loading each plugin, in seconds."""

@@ -1,4 +1,4 @@
-"""Configuration files: where they are looked for, how a line is read, and who else may read a secret in them."""
+"""Configuration files: where they are, their format, and who else can read a secret in them."""
 
 from __future__ import annotations
 
@@ -7,30 +7,34 @@ import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from hera_k8s_utils.errors import OptionsError
 from hera_k8s_utils.reading import FileRefused, read_file
-from hera_k8s_utils.redaction import environment_for_children
-from hera_k8s_utils.runs.provenance import GIT
 from hera_k8s_utils.trust.directories import refuse_foreign_config
+from hera_k8s_utils.trust.git import tracked_by_git
 
 FILE_NAME: Final = "hera.config"
 FILE_VARIABLE: Final = "ARGOCONFIG"
 _LARGEST: Final = 1 << 20
-"""Bytes; what is longer is no configuration file, perhaps a device."""
+"""Bytes; a larger file is no configuration file."""
 _KEY: Final = re.compile(r"-{0,2}([A-Za-z_][\w.-]{0,63})$")
 _SEPARATORS: Final = re.compile(r"[:=;#\s]")
 _COMMENT: Final = re.compile(r"(^|\s)[#;]")
-_GIT_SECONDS: Final = 2.0
 
 Value = str | tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One key of a file. value: None for a key that stands alone, which means yes. line: counted from 1."""
+    """One key of a file.
+
+    key: as written, without leading dashes.
+    value: a text or the texts of a list; None for a key without a value, which means yes.
+    line: counted from 1.
+    """
 
     key: str
     value: Value
@@ -39,36 +43,61 @@ class Entry:
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """A file that was read. shown: how a message names it. found: nobody named it, it is in the working directory."""
+    """A configuration file, read on first use: ConfigArgParse opens files before it parses them, the strongest first.
+
+    path: where it is.
+    shown: its name in messages.
+    named: by `--config` or `$ARGOCONFIG`; such a file may be a pipe.
+    found: it is in the working directory, and neither named nor the user's own.
+    """
 
     path: Path
     shown: str
-    entries: Sequence[Entry]
+    named: bool = False
     found: bool = False
 
+    @cached_property
+    def entries(self) -> Sequence[Entry]:
+        """Its keys. Raises `OptionsError` when it cannot be read."""
+        return tuple(parse_config(_text(self.path, self.shown, pipe=self.named), self.shown))
 
-def read_config_files(
+    @property
+    def name(self) -> str:
+        """The name under which ConfigArgParse keeps what it read."""
+        return str(self.path)
+
+
+def find_config_files(
     config: str | Path | None, environ: Mapping[str, str], directory: Path | None = None
 ) -> list[ConfigFile]:
     """The files that exist, the strongest first: `config`, `$ARGOCONFIG`, `./hera.config`, `~/hera.config`.
 
-    config: what `--config` names. The home directory is the one of `environ`; without one, none is looked at.
-    Raises `OptionsError` naming a file that was asked for and is missing, that cannot be read, or that another user
-    can have written: see `trust`.
+    config: what `--config` names. The home directory is that of `environ`; without one, it is not searched.
+    Raises `OptionsError` for a named file that does not exist, and for one that another user may have written: see
+    `trust`.
     """
-    read: dict[Path, ConfigFile] = {}
+    files: dict[Path, ConfigFile] = {}
     own = _own_file(environ)
     for path, shown, named in _candidates(config, environ, directory or Path.cwd()):
         if not named and not path.exists():
             continue
         identity = path.resolve()
-        if identity in read:
+        if identity in files:
             continue
         found = not named and identity != own
         refuse_foreign_config(path, shown, named=not found, environ=environ)
-        entries = tuple(parse_config(_text(path, shown, pipe=named), shown))
-        read[identity] = ConfigFile(path, shown, entries, found)
-    return list(read.values())
+        files[identity] = ConfigFile(path, shown, named, found)
+        if not os.path.lexists(path):
+            _ = files[identity].entries  # raises; ConfigArgParse ignores a missing file
+    return list(files.values())
+
+
+def read_config_files(
+    config: str | Path | None, environ: Mapping[str, str], directory: Path | None = None
+) -> list[ConfigFile]:
+    """`find_config_files`, each read. Raises `OptionsError` also for a file that cannot be read."""
+    files = find_config_files(config, environ, directory)
+    return [file for file in files if file.entries is not None]
 
 
 def _own_file(environ: Mapping[str, str]) -> Path | None:
@@ -128,8 +157,8 @@ def parse_config(text: str, shown: str) -> Iterator[Entry]:
         key = value     key: value     key value     key      --key value
         key = "quoted"  key = [a, "b, c"]  # a list may span lines; `#` and `;` begin comments
 
-    Section heads (`[name]`) and lines of dashes are ignored. Raises `OptionsError` naming the line; what stands in
-    it is never repeated, since it may be a secret.
+    Section heads (`[name]`) and lines of dashes are ignored. Raises `OptionsError` with the number of the line, but
+    never its content, which may be a secret.
     """
     lines = text.splitlines()
     number = 0
@@ -214,16 +243,16 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
 
 
-# --- who else may read it --------------------------------------------------------------------------------------
+# --- who else can read it --------------------------------------------------------------------------------------
 
 
 def secret_exposure_warnings(path: Path) -> list[str]:
-    """How a file that holds a secret is exposed, as sentences without a subject; empty when it is not."""
+    """How a file that holds a secret is exposed, as predicates of sentences; empty when it is not."""
     found = []
     if _readable_by_others(path):
-        found.append(f"may be read by others on this machine (chmod 600 {path})")
+        found.append(f"can be read by other users (chmod 600 {path})")
     if tracked_by_git(path):
-        found.append("is tracked by git, so that everyone with the repository has it (git rm --cached)")
+        found.append("is tracked by git: everyone with the repository can read it (git rm --cached)")
     return found
 
 
@@ -232,25 +261,3 @@ def _readable_by_others(path: Path) -> bool:
         return False
     mode = path.stat().st_mode
     return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
-
-
-def tracked_by_git(path: Path) -> bool:
-    """Whether a file is part of a git repository; False where git cannot say."""
-    full = path.resolve()
-    if not any((parent / ".git").exists() for parent in full.parents):
-        return False
-    import subprocess
-
-    try:
-        asked = subprocess.run(
-            [*GIT, "-C", str(full.parent), "ls-files", "--error-unmatch", "--", full.name],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_GIT_SECONDS,
-            env=environment_for_children(os.environ),
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):  # no git here, or it hangs: nothing can be told
-        return False
-    return asked.returncode == 0

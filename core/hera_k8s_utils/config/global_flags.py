@@ -1,4 +1,4 @@
-"""The flags that every command has: they are read before plugins are loaded, wherever they stand on the line."""
+"""The flags of every command, which are parsed before plugins are loaded, anywhere on the command line."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ from hera_k8s_utils.errors import OptionsError
 
 HELP: Final = ("-h", "--help")
 PYTHON_FILE: Final = re.compile(r"\.py(:\w+)?$")
-"""How FILE[:NAME] of an experiment ends, where it stands among other words."""
+"""Recognises FILE[:NAME] of an experiment among other words."""
 _NEGATIVE_NUMBER: Final = re.compile(r"-\.?\d")
 
 
 @dataclass(frozen=True)
 class GlobalFlags:
-    """What is read before plugins are loaded, wherever it stands on the line."""
+    """The values of these flags.
+
+    config: the file of `--config`.
+    no_plugin: the plugins that are disabled, one for each `--no-plugin`.
+    strict_plugins: whether a plugin that cannot be used is an error.
+    verbosity: the number of `-v`.
+    debug: whether errors are shown with tracebacks.
+    output: `text` or `json`.
+    """
 
     config: str | None = None
     no_plugin: tuple[str, ...] = ()
@@ -28,25 +36,25 @@ class GlobalFlags:
 
 
 COMMON_HELP: Final = (
-    ("--config FILE", "configuration file, stronger than those that are found"),
-    ("--output text|json", "results for people or for programs"),
-    ("--no-plugin NAME", "leave a plugin out; may be repeated"),
-    ("--strict-plugins", "fail when a plugin cannot be used, rather than skip it"),
-    ("-v, -vv", "say what is being done; say everything"),
-    ("--debug", "show where an error comes from"),
-    ("-h, --help", "this help"),
+    ("--config FILE", "configuration file; overrides discovered files"),
+    ("--output text|json", "format of results; json for programs"),
+    ("--no-plugin NAME", "disable a plugin; can be repeated"),
+    ("--strict-plugins", "fail if a plugin cannot be used, instead of skipping it"),
+    ("-v, -vv", "more output; -vv for debug output"),
+    ("--debug", "show tracebacks of errors"),
+    ("-h, --help", "show this help"),
 )
 
 RESERVED: Final = frozenset(
     {"--config", "--no-plugin", "--strict-plugins", "--debug", "--verbose", "-v", "--help", "-h", "--version"}
 )
-"""Flags that a command never sees; `--output` is shared, a command may give it other values than text and json."""
+"""Flags that a command cannot declare. It can declare `--output` with values other than text and json."""
 
 
 def extract_global_flags(words: Sequence[str]) -> tuple[GlobalFlags, list[str]]:
-    """The common words of a line, and the rest of it in its order. Nothing after `--` is common.
+    """The global flags of a command line, and the remaining words in their order. After `--` there are no flags.
 
-    Raises `OptionsError` when one lacks its value. A `--output` with another value is left for the command.
+    Raises `OptionsError` when a value is missing. A `--output` with any other value is left for the command.
     """
     found: dict[str, Any] = {"no_plugin": (), "verbosity": 0}
     rest: list[str] = []
@@ -77,12 +85,12 @@ def _with_value(found: Mapping[str, Any], flag: str, value: str) -> dict[str, An
 
 def _next(left: list[str], flag: str) -> str:
     if not left or left[0].startswith("-"):
-        raise OptionsError(f"{flag} lacks its value", hint=f"{flag} {'FILE' if flag == '--config' else 'NAME'}")
+        raise OptionsError(f"{flag} requires a value", hint=f"{flag} {'FILE' if flag == '--config' else 'NAME'}")
     return left.pop(0)
 
 
 def is_flag(word: str) -> bool:
-    """Whether a word is a flag, rather than a dash or a negative number."""
+    """Whether a word is a flag, and not a dash or a negative number."""
     return len(word) > 1 and word[0] == "-" and not _NEGATIVE_NUMBER.match(word)
 
 

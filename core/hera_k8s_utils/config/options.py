@@ -1,19 +1,19 @@
-"""Options as the fields of settings dataclasses: how they are declared, and what they came to in the end."""
+"""Options: how fields of settings dataclasses declare them, and their effective values."""
 
 from __future__ import annotations
 
 import dataclasses
 import types
 import typing
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
 from hera_k8s_utils.errors import HeraK8sError, OptionsError, PluginError
-from hera_k8s_utils.network.addresses import shown_address
-from hera_k8s_utils.redaction import REDACTED, redact
+from hera_k8s_utils.redaction import REDACTED, redact, shown_address
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.files import ConfigFile
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 
 MISSING: Final = dataclasses.MISSING
-NOT_SELECTED: Final = 9
 _METADATA: Final = "hera_k8s_utils.option"
 
 
@@ -30,7 +29,7 @@ _METADATA: Final = "hera_k8s_utils.option"
 
 @dataclasses.dataclass(frozen=True)
 class OptionInfo:
-    """What `option` was told, kept in the metadata of the field."""
+    """The arguments of `option`, kept in the metadata of the field; see there."""
 
     help: str
     env: tuple[str, ...]
@@ -39,8 +38,8 @@ class OptionInfo:
     metavar: str
     secret: bool
     choices: tuple[str, ...]
-    selects: bool
-    keyed: bool
+    selects_provider: bool
+    mapping: bool
     address: bool
 
 
@@ -54,12 +53,14 @@ def option(
     metavar: str | None = None,
     secret: bool = False,
     choices: Sequence[str] | None = None,
-    selects: bool = False,
-    keyed: bool = False,
+    selects_provider: bool = False,
+    mapping: bool = False,
     address: bool = False,
     factory: Callable[[], Any] | None = None,
+    selects: bool | None = None,
+    keyed: bool | None = None,
 ) -> Any:
-    """A field of a settings dataclass that is also a flag, a variable and a key of configuration files.
+    """Declare a field of a settings dataclass that is also a flag, a variable and a key of configuration files.
 
         @dataclass(frozen=True, kw_only=True)
         class Vault:
@@ -70,15 +71,24 @@ def option(
     Path, any of these or None, and tuple[str, ...] (a flag that may be repeated, a list in a file). A class without
     `prefix` gets the name of its plugin, the options of an experiment get none.
 
-    env: the variable, instead of `HERA_K8S_` and the flag's name; of several the first that is set counts.
-    aliases: other flags, whole and without dashes in front (`argo_namespace`); keys in files too.
+    default: its value when no source sets it; without one, a value is required.
+    help: one line for `--help`.
+    env: the variable, or several of which the first that is set counts; by default `HERA_K8S_` and the flag's name.
+    aliases: other flags, whole and without dashes in front (`argo_namespace`); they are keys in files too.
     short: one letter, for `-n`.
-    secret: never shown; a warning when it stands on a command line or in a file that others may read.
-    selects: setting it asks for the credential provider whose settings hold it.
-    keyed: the entries of a list are NAME=VALUE; what several sources say is merged, the strongest counts for a NAME.
-    address: a server's address; the secrets that it holds, such as `/bearer/TOKEN`, are never shown.
+    metavar: how `--help` shows the value, by default the field's name in capitals.
+    secret: never shown; there is a warning when it is on a command line or in a file that others can read.
+    choices: the only values that are accepted.
+    selects_provider: setting it selects the credential provider whose settings hold it.
+    mapping: the entries of a list are NAME=VALUE; all sources are merged, and for each NAME the strongest counts.
+    address: a server's address; secrets in it, such as `/bearer/TOKEN`, are never shown.
     factory: makes the default, where that cannot be a constant.
+    selects, keyed: the names of `selects_provider` and `mapping` until version 0.3.
     """
+    if selects is not None or keyed is not None:
+        new = "selects_provider" if selects is not None else "mapping"
+        old = "selects" if selects is not None else "keyed"
+        warnings.warn(f"option({old}=) is now {new}=; {old}= works until version 0.3", DeprecationWarning, stacklevel=2)
     variables = (env,) if isinstance(env, str) else tuple(env or ())
     info = OptionInfo(
         help=help,
@@ -88,8 +98,8 @@ def option(
         metavar=metavar or "",
         secret=secret,
         choices=tuple(choices or ()),
-        selects=selects,
-        keyed=keyed,
+        selects_provider=bool(selects_provider or selects),
+        mapping=bool(mapping or keyed),
         address=address,
     )
     metadata = {_METADATA: info}
@@ -105,9 +115,11 @@ def option(
 class SettingsOwner:
     """Who declared a settings class.
 
-    plugin: its name; empty for the framework and for an experiment. distribution: `acme-hera-k8s 1.2`.
-    command: the only command whose flags these are; empty when they are flags of all.
-    title: what a message and the help call an owner that is no plugin.
+    settings: the class.
+    plugin: the name of the plugin; empty for the framework and for an experiment.
+    distribution: name and version of the plugin's distribution: `acme-hera-k8s 1.2`.
+    command: the only command whose flags these are; empty for flags of every command.
+    title: the name of an owner that is no plugin, for messages and the help.
     """
 
     settings: type
@@ -117,8 +129,8 @@ class SettingsOwner:
     title: str = ""
 
     @property
-    def blame(self) -> str:
-        """How a message names it."""
+    def display_name(self) -> str:
+        """The owner's name in messages."""
         if not self.plugin:
             return self.title or "hera-k8s-utils"
         return f"plugin {self.plugin} ({self.distribution})" if self.distribution else f"plugin {self.plugin}"
@@ -147,10 +159,17 @@ _KINDS: Final[Mapping[Any, OptionType]] = {
 
 @dataclasses.dataclass(frozen=True)
 class OptionSpec:
-    """One option as the command line, the environment and the files know it.
+    """One declared option.
 
-    names: without dashes in front, words joined by dashes, the first is shown. env: variables, the strongest first.
-    default: `MISSING` when a value is required.
+    prefix: how a variable without a name of its own begins.
+    owner: who declared it.
+    field: the name of its field.
+    info: the arguments of `option`.
+    kind: its type.
+    optional: whether its value can be None.
+    names: its names without dashes in front, words joined by dashes; the first is shown.
+    env: its variables, the strongest first.
+    default: its default; `MISSING` when a value is required.
     """
 
     prefix: ClassVar[str] = "HERA_K8S_"
@@ -176,7 +195,7 @@ class OptionSpec:
 
     @property
     def flags(self) -> list[str]:
-        """All its flags, those that turn it off and the short one included."""
+        """All its flags, including the short one and those that turn it off."""
         long = [f"--{name}" for name in self.names]
         negative = [f"--no-{name}" for name in self.names] if self.kind is OptionType.SWITCH else []
         short = [f"-{self.info.short}"] if self.info.short else []
@@ -189,20 +208,20 @@ class OptionSpec:
 
 
 def canonical(name: str) -> str:
-    """A flag, a key or an attribute in the one spelling they are compared in: `-` and `_` are one."""
+    """A flag, a key or an attribute in the spelling in which names are compared: `_` is `-`."""
     return name.strip().lstrip("-_").replace("_", "-")
 
 
 def specs_of(owner: SettingsOwner) -> list[OptionSpec]:
-    """The options of a settings class; raises `PluginError` when it is not one."""
+    """The options of a settings class. Raises `PluginError` when it is none."""
     settings = owner.settings
     if not (isinstance(settings, type) and dataclasses.is_dataclass(settings)):
-        raise PluginError(f"the settings of {owner.blame} are not a dataclass", found=repr(settings))
+        raise PluginError(f"the settings of {owner.display_name} are not a dataclass", found=repr(settings))
     try:
         hints = typing.get_type_hints(settings)
     except Exception as error:
         raise PluginError(
-            f"the settings {settings.__name__} of {owner.blame} cannot be read",
+            f"the settings {settings.__name__} of {owner.display_name} cannot be read",
             found=f"{type(error).__name__}: {error}",
             hint="types of options must be importable from the module of the class",
         ) from error
@@ -236,31 +255,40 @@ def _kind(owner: SettingsOwner, field: str, hint: Any) -> tuple[OptionType, bool
         hint = members[0] if len(members) == 1 else hint
     if hint not in _KINDS:
         raise PluginError(
-            f"option {field} of {owner.blame} has a type that no flag can have",
+            f"option {field} of {owner.display_name} has a type that no flag can have",
             found=str(hint),
             hint="str, int, float, bool, Path, any of these or None, or tuple[str, ...]",
         )
     return _KINDS[hint], optional
 
 
-# --- what they came to -----------------------------------------------------------------------------------------
+# --- effective values -------------------------------------------------------------------------------------------
 
 
-class SourcePriority:
-    """Where a value can come from, the strongest first."""
+class SourcePriority(IntEnum):
+    """The sources of values, the strongest first.
 
-    GIVEN: Final = 0
-    ENVIRONMENT: Final = 1
-    FILE: Final = 2
-    SITE: Final = 3
-    DEFAULT: Final = 4
+    GIVEN: a flag, or a keyword of `build_container`.
+    ENVIRONMENT: an environment variable.
+    FILE: a configuration file.
+    SITE: a default of a site's plugin.
+    DEFAULT: the default of the option.
+    UNSET: no source at all; of options that select a credential provider.
+    """
+
+    GIVEN = 0
+    ENVIRONMENT = 1
+    FILE = 2
+    SITE = 3
+    DEFAULT = 4
+    UNSET = 9
 
 
 class ValueSource(NamedTuple):
     """Where a value came from.
 
-    rank: 0 a flag or a keyword of `build_container`, 1 environment, 2 configuration file, 3 site, 4 default.
-    where: as the user would say it: `--argo-server`, `ARGO_SERVER`, `./hera.config`.
+    rank: a number of `SourcePriority`; 0 is the strongest.
+    where: the flag, the variable or the file: `--argo-server`, `ARGO_SERVER`, `./hera.config`.
     """
 
     rank: int
@@ -269,9 +297,12 @@ class ValueSource(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ResolvedOption:
-    """The value of one option. `value` is `MISSING` when it is required and nobody gave it.
+    """The effective value of one option.
 
-    origins: of a list whose sources were merged, where each of its entries came from.
+    spec: the option.
+    value: `MISSING` when it is required and not set.
+    origin: where the value came from.
+    origins: where each entry of a merged list came from; empty for other values.
     """
 
     spec: OptionSpec
@@ -282,9 +313,15 @@ class ResolvedOption:
 
 @dataclasses.dataclass(frozen=True)
 class OptionRow:
-    """An option as `hera-k8s config` shows it; the value of a secret is never in it.
+    """An option as `hera-k8s config` shows it.
 
-    value: plain data: text, number, bool, None or a list of texts.
+    name: its flag without the dashes.
+    value: plain data: text, number, bool, None or a list of texts; `<redacted>` for a secret.
+    origin: where the value came from.
+    owner: who declared it.
+    help: its line of `--help`.
+    variables: its environment variables, the strongest first.
+    secret: whether it is a secret.
     """
 
     name: str
@@ -298,11 +335,12 @@ class OptionRow:
 
 @dataclasses.dataclass(frozen=True)
 class ResolvedOptions:
-    """The effective options of everybody who declared some.
+    """The effective values of all declared options.
 
-    effective: by settings class and field. files: the configuration files that were read, the strongest first.
-    secrets: every secret that was met, also those that a stronger source overrode.
-    found: `./hera.config`, where there is one: nobody named it.
+    effective: by settings class and field.
+    files: the configuration files that were read, the strongest first.
+    secrets: every secret of any source, including overridden ones.
+    found: `./hera.config`, where it exists and was not named.
     """
 
     effective: Mapping[tuple[type, str], ResolvedOption] = dataclasses.field(repr=False)
@@ -314,8 +352,8 @@ class ResolvedOptions:
     def of(self, settings: type[S]) -> S:
         """An instance of a settings class with its effective values.
 
-        Raises `PluginError` when nobody declared the class, `OptionsError` when a required option was not given or
-        when the class itself refuses a value.
+        Raises `PluginError` when the class is not declared, `OptionsError` when a required option is not set or the
+        class itself rejects a value.
         """
         if settings not in self._made:
             self._made[settings] = self._make(settings)
@@ -333,16 +371,18 @@ class ResolvedOptions:
         return list(zip(found.value, origins, strict=True))
 
     def selected(self, settings: type | None) -> int:
-        """The strongest rank among the `selects` options of a class that the user set; 9 when none was."""
+        """The strongest rank among options of a class that select its provider and are set; `UNSET` if none is."""
         ranks = [
             each.origin.rank
             for each in self._of_class(settings)
-            if each.spec.info.selects and each.origin.rank <= SourcePriority.FILE and each.value not in (None, "", ())
+            if each.spec.info.selects_provider
+            and each.origin.rank <= SourcePriority.FILE
+            and each.value not in (None, "", ())
         ]
-        return min(ranks, default=NOT_SELECTED)
+        return min(ranks, default=int(SourcePriority.UNSET))
 
     def by_name(self, name: str) -> Any | None:
-        """The value of an option by any of its names; None when it is unset or nobody declares it."""
+        """The value of an option by any of its names; None when it is not set or not declared."""
         wanted = canonical(name)
         for each in self.effective.values():
             if wanted in each.spec.names:
@@ -350,7 +390,7 @@ class ResolvedOptions:
         return None
 
     def rows(self) -> list[OptionRow]:
-        """Every option, in the order in which they were declared."""
+        """Every option, in the order of declaration."""
         return [_row(each) for each in self.effective.values()]
 
     def _of_class(self, settings: type | None) -> list[ResolvedOption]:
@@ -374,7 +414,7 @@ class ResolvedOptions:
         except HeraK8sError:
             raise
         except (ValueError, TypeError) as error:
-            blame = mine[0].spec.owner.blame if mine else settings.__name__
+            blame = mine[0].spec.owner.display_name if mine else settings.__name__
             hidden = any(each.spec.info.secret for each in mine)
             raise OptionsError(
                 f"the options of {blame} cannot be used",
@@ -389,14 +429,14 @@ def _has_options(settings: type) -> bool:
 
 def _undeclared(name: str) -> PluginError:
     return PluginError(
-        f"nobody declared the settings {name}",
-        hint="give them as settings= of a declaration, or as options= of the Experiment",
+        f"the settings {name} are not declared",
+        hint="pass the class as settings= of a record, or as options= of the Experiment",
     )
 
 
 def _required(spec: OptionSpec) -> OptionsError:
     return OptionsError(
-        f"{spec.flag} is required by {spec.owner.blame}",
+        f"{spec.flag} is required by {spec.owner.display_name}",
         found=f"no flag, no {' or '.join(spec.env)}, no {spec.key} in a configuration file",
         hint=f"{spec.flag} {spec.info.metavar or spec.field.upper()}",
     )
@@ -408,7 +448,7 @@ def _row(each: ResolvedOption) -> OptionRow:
         name=spec.name,
         value=_shown(each),
         origin=each.origin,
-        owner=spec.owner.blame,
+        owner=spec.owner.display_name,
         help=spec.info.help,
         variables=spec.env,
         secret=spec.info.secret,
@@ -429,9 +469,34 @@ def _shown(each: ResolvedOption) -> Any:
 
 @dataclass(frozen=True)
 class FlagOccurrence:
-    """A flag and its value as text; position: among all flags that were given. word: both, as one word of a line."""
+    """One flag of an option on a command line.
+
+    flag: as the option declares it: `--argo-server`.
+    value: its value as text; `true` or `false` of a switch.
+    position: counted from 0 among the flags of options.
+    word: flag and value as one word of a command line.
+    """
 
     flag: str
     value: str = field(repr=False)
     position: int
     word: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class ParsedFlags:
+    """The flags of options on a command line that was parsed.
+
+    given: the occurrences of each flag.
+    unknown: flags of no declared option, each followed by the word that may be its value. They may belong to an
+        experiment that is not loaded yet, and are parsed again once it is.
+    """
+
+    given: Mapping[str, Sequence[FlagOccurrence]] = field(default_factory=dict, repr=False)
+    unknown: Sequence[str] = field(default=(), repr=False)
+
+    @property
+    def argv(self) -> list[str]:
+        """The same flags as a command line."""
+        typed = sorted((each for many in self.given.values() for each in many), key=lambda each: each.position)
+        return [*(each.word for each in typed), *self.unknown]

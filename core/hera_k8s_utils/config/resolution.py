@@ -1,4 +1,4 @@
-"""From flags, variables, files and sites to the one effective value of each option, and where it came from."""
+"""Resolution: the effective value of each option, from flags, variables, files, sites and defaults."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from hera_k8s_utils.config.conversion import Candidate, converted, texts_of
 from hera_k8s_utils.config.declared import UnavailablePlugin, all_specs
 from hera_k8s_utils.config.environment_variables import DISABLE_VARIABLE, TIMEOUT_VARIABLE
-from hera_k8s_utils.config.files import ConfigFile, Entry, read_config_files, secret_exposure_warnings
+from hera_k8s_utils.config.files import ConfigFile, Entry, find_config_files, secret_exposure_warnings
+from hera_k8s_utils.config.global_flags import extract_global_flags
 from hera_k8s_utils.config.options import (
     MISSING,
     FlagOccurrence,
     OptionSpec,
     OptionType,
+    ParsedFlags,
     ResolvedOption,
     ResolvedOptions,
     SettingsOwner,
@@ -29,17 +31,16 @@ from hera_k8s_utils.config.options import (
 )
 from hera_k8s_utils.errors import OptionsError, join_names
 from hera_k8s_utils.names import nearest
-from hera_k8s_utils.network.addresses import remember_address
-from hera_k8s_utils.redaction import register_secrets
+from hera_k8s_utils.redaction import register_secrets, remember_address
 from hera_k8s_utils.trust.directories import SAFE
 
 if TYPE_CHECKING:
-    pass
+    from hera_k8s_utils.config.arguments import OptionParser, SourceSettings
 
 log = logging.getLogger(__name__)
 
 _NEAR: Final = 0.82
-"""Likeness from which on an unknown key of a file is taken for a misspelt one; files may hold keys of others."""
+"""Similarity at which an unknown key of a file counts as misspelt; files may hold keys of other programs."""
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][\w-]{0,40}$")
 
 
@@ -49,68 +50,62 @@ _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][\w-]{0,40}$")
 def resolve(
     owners: Sequence[SettingsOwner],
     *,
-    argv: Sequence[str] = (),
+    argv: Sequence[str] | ParsedFlags = (),
     environ: Mapping[str, str] | None = None,
     config: str | Path | None = None,
     keywords: Mapping[str, Any] | None = None,
     sites: Mapping[str, Mapping[str, Any]] | None = None,
     unloaded: Callable[[], Sequence[UnavailablePlugin]] = tuple,
-    tolerant: bool = False,
+    ignore_unknown: bool = False,
     directory: Path | None = None,
 ) -> ResolvedOptions:
     """The effective options of the owners: flag, then variable, then file, then site, then default.
 
-    owners: settings classes and who declared them; the first owner of a class is the one that is named.
-    argv: flags of these options, with `--config FILE`. environ: by default the process's own.
-    config: a configuration file, as `--config` names it. keywords: values by name, as strong as flags.
-    sites: defaults by name, for each site. unloaded: asked only when something is unknown.
-    tolerant: say nothing of unknown flags and keys, since more options will be known later.
+    owners: settings classes and who declared them; messages name the first owner of a class.
+    argv: flags of these options and `--config FILE`, as words; or a command line that was parsed before, of which only
+        the unknown flags are parsed here: they may belong to an experiment that has been loaded since.
+    environ: variables; by default those of the process.
+    config: a configuration file, as `--config` names it.
+    keywords: values by name, as strong as flags.
+    sites: for each site, defaults by name.
+    unloaded: plugins that are not loaded; called only when something is unknown.
+    ignore_unknown: ignore unknown flags and keys, since more options will be known later.
     directory: where `./hera.config` is looked for, by default the working directory.
 
-    Raises `OptionsError` for an unknown flag, a near miss of a key, or a value of the wrong type; never with a value
-    in its message. Raises `PluginError` when two owners declare the same flag.
+    Raises `OptionsError` for an unknown flag, a misspelt key, or a value of the wrong type; no message quotes a value.
+    Raises `PluginError` when two owners declare the same flag.
     """
+    # ConfigArgParse patches argparse when it is imported, and `hera-k8s --help` does without.
+    from hera_k8s_utils.config.arguments import OptionParser, unknown_words
+
     variables = os.environ if environ is None else environ
     specs = all_specs(owners)
-    given, config = _command_line(specs, argv, config, unloaded, tolerant)
-    files = read_config_files(config, variables, directory) if specs else []
-    sources = _Sources(specs, given, dict(keywords or {}), variables, files, dict(sites or {}))
+    parser = OptionParser(specs)
+    flags, named = _flags(parser, argv)
+    if not ignore_unknown and flags.unknown:
+        raise unknown_words(flags.unknown, parser.flags(), unloaded())
+    files = find_config_files(named or config, variables, directory) if specs else []
+    read = parser.read_sources(variables, files)
+    sources = _Sources(specs, flags.given, dict(keywords or {}), variables, read, dict(sites or {}))
     secrets = sources.secrets()
     register_secrets(secrets)
     for address in sources.addresses():
         remember_address(address)
-    if not tolerant:
-        sources.refuse_unknown(unloaded)
+    if not ignore_unknown:
+        sources.report_unknown(unloaded)
     sources.warn_of_exposed_secrets()
     effective = {(spec.owner.settings, spec.field): sources.effective(spec) for spec in specs}
     found = next((file for file in files if file.found), None)
     return ResolvedOptions(effective, tuple(file.shown for file in files), secrets, found)
 
 
-# --- the command line ------------------------------------------------------------------------------------------
-
-
-def _command_line(
-    specs: Sequence[OptionSpec],
-    argv: Sequence[str],
-    config: str | Path | None,
-    unloaded: Callable[[], Sequence[UnavailablePlugin]],
-    tolerant: bool,
-) -> tuple[Mapping[str, Sequence[FlagOccurrence]], str | Path | None]:
-    if not argv:
-        return {}, config
-    from hera_k8s_utils.config.arguments import (  # ConfigArgParse patches argparse: only now
-        option_parser,
-        unknown_words,
-    )
-    from hera_k8s_utils.config.global_flags import extract_global_flags
-
+def _flags(parser: OptionParser, argv: Sequence[str] | ParsedFlags) -> tuple[ParsedFlags, str | None]:
+    """The flags of the options, and the file that `--config` names among words that were not parsed before."""
+    if isinstance(argv, ParsedFlags):
+        more = parser.read(argv.unknown).flags
+        return ParsedFlags({**argv.given, **more.given}, more.unknown), None
     common, rest = extract_global_flags(argv)
-    parser = option_parser(specs)
-    line = parser.read(rest)
-    if not tolerant and line.unknown:
-        raise unknown_words(line.unknown, parser.flags(), unloaded())
-    return line.given, common.config or config
+    return parser.read(rest).flags, common.config
 
 
 # --- the sources -----------------------------------------------------------------------------------------------
@@ -122,7 +117,7 @@ class _Sources:
     given: Mapping[str, Sequence[FlagOccurrence]] = field(repr=False)
     keywords: Mapping[str, Any] = field(repr=False)
     environ: Mapping[str, str] = field(repr=False)
-    files: Sequence[ConfigFile] = field(repr=False)
+    read: SourceSettings = field(repr=False)
     sites: Mapping[str, Mapping[str, Any]]
 
     def effective(self, spec: OptionSpec) -> ResolvedOption:
@@ -130,12 +125,12 @@ class _Sources:
         candidates = list(self._candidates(spec))
         if not candidates:
             return ResolvedOption(spec, spec.default, ValueSource(SourcePriority.DEFAULT, _default_origin(spec)))
-        if spec.kind is OptionType.LIST and spec.info.keyed:
+        if spec.kind is OptionType.LIST and spec.info.mapping:
             return _merged(spec, candidates)
         return ResolvedOption(spec, converted(spec, candidates[0]), candidates[0].origin)
 
     def secrets(self) -> frozenset[str]:
-        """Every text that any source offers for a secret."""
+        """The texts of all secrets in all sources."""
         found: set[str] = set()
         for spec in self.specs:
             if spec.info.secret:
@@ -144,7 +139,7 @@ class _Sources:
         return frozenset(text for text in found if text)
 
     def addresses(self) -> list[str]:
-        """Every text that any source offers for an address."""
+        """The texts of all addresses in all sources."""
         specs = [spec for spec in self.specs if spec.info.address]
         return [text for spec in specs for each in self._candidates(spec) for text in texts_of(each.value)]
 
@@ -168,14 +163,13 @@ class _Sources:
         yield Candidate(ValueSource(SourcePriority.GIVEN, typed[-1].flag), value)
 
     def _from_environment(self, spec: OptionSpec) -> Iterator[Candidate]:
-        for variable in spec.env:
-            if self.environ.get(variable):  # an empty variable is an unset one, as for kubectl
-                yield Candidate(ValueSource(SourcePriority.ENVIRONMENT, variable), self.environ[variable])
-                return
+        variable = next((name for name in spec.env if name in self.read.variables), None)
+        if variable is not None:
+            yield Candidate(ValueSource(SourcePriority.ENVIRONMENT, variable), self.read.variables[variable])
 
     def _from_files(self, spec: OptionSpec) -> Iterator[Candidate]:
-        for file in self.files:
-            entries = [entry for entry in file.entries if canonical(entry.key) in spec.names]
+        for file, keys in self.read.files:
+            entries = sorted((each for name in spec.names for each in keys.get(name, ())), key=lambda each: each.line)
             if not entries:
                 continue
             last = entries[-1]
@@ -190,28 +184,28 @@ class _Sources:
                 if canonical(name) in spec.names and value is not None:
                     yield Candidate(ValueSource(SourcePriority.SITE, f"site {site}"), value)
 
-    # --- what is wrong with them -------------------------------------------------------------------------------
+    # --- errors and warnings -----------------------------------------------------------------------------------
 
-    def refuse_unknown(self, unloaded: Callable[[], Sequence[UnavailablePlugin]]) -> None:
-        """Refuse unknown keywords and near misses of keys, warn of the rest."""
+    def report_unknown(self, unloaded: Callable[[], Sequence[UnavailablePlugin]]) -> None:
+        """Raise `OptionsError` for unknown keywords and misspelt keys, warn of the rest."""
         known = {name for spec in self.specs for name in spec.names}
-        self._refuse_keywords(known)
-        for file in self.files:
-            self._judge_file(file, known, unloaded)
+        self._report_unknown_keywords(known)
+        for file, _ in self.read.files:
+            self._report_unknown_file(file, known, unloaded)
         for site, defaults in self.sites.items():
-            self._judge_site(site, defaults, known, unloaded)
-        self._judge_variables()
+            self._report_unknown_site(site, defaults, known, unloaded)
+        self._report_unknown_variables()
 
-    def _refuse_keywords(self, known: set[str]) -> None:
+    def _report_unknown_keywords(self, known: set[str]) -> None:
         for name in self.keywords:
             if canonical(name) not in known:
                 near = nearest(canonical(name), known)
                 raise OptionsError(
-                    f"no option is called {name}",
+                    f"unknown option {name}",
                     hint=f"did you mean {near.replace('-', '_')}?" if near else "hera-k8s config lists the options",
                 )
 
-    def _judge_file(
+    def _report_unknown_file(
         self, file: ConfigFile, known: set[str], unloaded: Callable[[], Sequence[UnavailablePlugin]]
     ) -> None:
         strange = [entry for entry in file.entries if canonical(entry.key) not in known]
@@ -225,21 +219,21 @@ class _Sources:
                     file.shown,
                     entry.line,
                     entry.key,
-                    owner.blame,
+                    owner.display_name,
                     owner.state,
                 )
                 continue
             near = nearest_key(name, known)
             if near is not None:
                 raise OptionsError(
-                    f"{file.shown}, line {entry.line}: no option is called {entry.key}",
+                    f"{file.shown}, line {entry.line}: unknown key {entry.key}",
                     hint=f"did you mean {near.replace('-', '_')}?",
                 )
             ignored.append(entry)
         if ignored:
-            log.warning("%s: nothing here knows %s", file.shown, join_names([_place(entry) for entry in ignored]))
+            log.warning("%s: unknown keys ignored: %s", file.shown, join_names([_place(entry) for entry in ignored]))
 
-    def _judge_site(
+    def _report_unknown_site(
         self,
         site: str,
         defaults: Mapping[str, Any],
@@ -251,10 +245,10 @@ class _Sources:
             if wanted in known or any(each.has(wanted) for each in unloaded()):
                 continue
             near = nearest(wanted, known)
-            meant = f"; did it mean {near.replace('-', '_')}?" if near else ""
-            log.warning("site %s sets %s, which no option is called%s", site, name, meant)
+            meant = f"; did you mean {near.replace('-', '_')}?" if near else ""
+            log.warning("site %s sets %s, which is not an option%s", site, name, meant)
 
-    def _judge_variables(self) -> None:
+    def _report_unknown_variables(self) -> None:
         known = {variable: variable for spec in self.specs for variable in spec.env}
         known |= {variable: variable for variable in (DISABLE_VARIABLE, TIMEOUT_VARIABLE, SAFE)}
         guessed = {OptionSpec.prefix + spec.key.upper(): spec.env[0] for spec in self.specs}  # ARGO_NAMESPACE is one
@@ -263,7 +257,7 @@ class _Sources:
             if variable.startswith(OptionSpec.prefix) and variable not in known:
                 near = nearest_key(variable, meant)
                 if near is not None:
-                    log.warning("%s is set, which nothing reads; did you mean %s?", variable, meant[near])
+                    log.warning("%s is set but not used; did you mean %s?", variable, meant[near])
 
     def warn_of_exposed_secrets(self) -> None:
         """Warn of secrets on the command line, and in files that others may read."""
@@ -271,12 +265,11 @@ class _Sources:
         for spec in secret:
             for each in self._from_flags(spec):
                 log.warning(
-                    "%s: everybody on this machine can read it in the list of processes, and it stays in the history "
-                    "of the shell; set %s instead",
+                    "%s: visible to every user in the process list, and kept in the shell history; set %s instead",
                     each.origin.where,
                     spec.env[0],
                 )
-        for file in self.files:
+        for file, _ in self.read.files:
             held = [e.key for e in file.entries if e.value and any(canonical(e.key) in s.names for s in secret)]
             for danger in secret_exposure_warnings(file.path) if held else ():
                 log.warning("%s holds %s and %s", file.shown, join_names(held), danger)
@@ -287,7 +280,7 @@ def _default_origin(spec: OptionSpec) -> str:
 
 
 def nearest_key(name: str, known: Iterable[str]) -> str | None:
-    """The name that was almost certainly meant; None when it may as well be somebody else's."""
+    """The name that was almost certainly meant; None when it may belong to another program."""
     near = nearest(name, known)
     alike = near is not None and difflib.SequenceMatcher(None, name, near).ratio() >= _NEAR
     return near if alike else None
@@ -306,7 +299,7 @@ def _joined(entries: Sequence[Entry]) -> tuple[str, ...]:
 
 
 def _merged(spec: OptionSpec, candidates: Sequence[Candidate]) -> ResolvedOption:
-    """NAME=VALUE entries of all sources; for a NAME the strongest source counts, in one source the last entry."""
+    """The NAME=VALUE entries of all sources: for a NAME the strongest source counts, and within it the last entry."""
     kept: dict[str, tuple[str, ValueSource]] = {}
     for candidate in candidates:
         mine = {text.partition("=")[0].strip(): (text, candidate.origin) for text in converted(spec, candidate)}

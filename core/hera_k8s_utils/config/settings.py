@@ -1,4 +1,4 @@
-"""The options that belong to no plugin: what to run, under which names, and how patiently."""
+"""The options of the framework itself."""
 
 from __future__ import annotations
 
@@ -18,54 +18,52 @@ class CoreSettings:
 
     namespace: str | None = option(
         None,
-        help="namespace to run in; without it, the one that comes with the credential",
+        help="namespace to run in (default: that of the credential)",
         env="ARGO_NAMESPACE",
         aliases=("argo_namespace",),
         short="n",
         metavar="NAME",
     )
     bind: tuple[str, ...] = option(
-        (), help="what a role of the experiment is called on this cluster", metavar="ROLE=NAME", keyed=True
+        (), help="map a role to a resource name on this cluster", metavar="ROLE=NAME", mapping=True
     )
-    registry: str = option("", help="container registry that completes short image names", metavar="HOST[/PATH]")
-    image: str = option("", help="image of tasks that name none, instead of the experiment's own", metavar="IMAGE")
+    registry: str = option("", help="container registry for short image names", metavar="HOST[/PATH]")
+    image: str = option("", help="default image of tasks; overrides the experiment's", metavar="IMAGE")
     service_account: str = option(
         "",
-        help="service account that the workflow's pods run as",
+        help="service account of the workflow's pods",
         env="ARGO_SERVICE_ACCOUNT",
         aliases=("argo_service_account",),
         metavar="NAME",
     )
-    layout: str = option("", help="layout strategy, instead of the experiment's own", metavar="NAME[:PATTERN]")
+    layout: str = option("", help="layout strategy; overrides the experiment's", metavar="NAME[:PATTERN]")
     set: tuple[str, ...] = option(
         (),
-        help="values of a parameter or a constant, instead of the experiment's own",
+        help="values of a parameter or constant; override the experiment's",
         metavar="NAME=V1[,V2...]",
-        keyed=True,
+        mapping=True,
     )
-    points: str = option("", help="CSV or JSON file with one point of the sweep a row", metavar="FILE")
+    points: str = option("", help="CSV or JSON file with one sweep point per row", metavar="FILE")
     credentials: tuple[str, ...] = option(
-        (), help="use this provider for this platform", metavar="PLATFORM=PROVIDER", keyed=True
+        (), help="credential provider to use for a platform", metavar="PLATFORM=PROVIDER", mapping=True
     )
-    engine: str = option(
-        "", help="execution engine; without it, the first that runs this kind of object", metavar="NAME"
-    )
-    run_id: str = option("", help="name of this run; submitting the same run twice makes one workflow", metavar="ID")
+    engine: str = option("", help="execution engine (default: the first for this kind of object)", metavar="NAME")
+    run_id: str = option("", help="name of this run; submitting it again creates no second workflow", metavar="ID")
     confirm_timeout: float = option(
-        60.0, help="seconds to look for what was submitted when the server's answer was lost", metavar="SECONDS"
+        60.0, help="how long to look for a submission whose response was lost, in seconds", metavar="SECONDS"
     )
-    runs_dir: str = option("runs", help="directory for the records of runs", metavar="DIR")
-    concurrency: int = option(32, help="how many checks run at once", metavar="N")
-    check_timeout: float = option(10.0, help="seconds after which a check is given up and named", metavar="SECONDS")
+    runs_dir: str = option("runs", help="directory of run records", metavar="DIR")
+    concurrency: int = option(32, help="maximum number of concurrent checks", metavar="N")
+    check_timeout: float = option(10.0, help="timeout per check, in seconds", metavar="SECONDS")
 
     def __post_init__(self) -> None:
-        """Raise `OptionsError` for values that no cluster could take."""
+        """Raise `OptionsError` for values that no cluster accepts."""
         if self.namespace and not is_dns_label(self.namespace):
-            found = "lower-case letters, digits and dashes are wanted, at most 63, no dash at either end"
+            found = "expected at most 63 lower-case letters, digits and dashes, no dash at either end"
             raise OptionsError("--namespace cannot be used", found=found)
         if self.confirm_timeout < 0:
-            raise OptionsError("--confirm-timeout cannot be used", found="0 seconds is the least")
+            raise OptionsError("--confirm-timeout cannot be used", found="it must not be negative")
         if self.concurrency < 1:
-            raise OptionsError("--concurrency cannot be used", found="at least one check must run at a time")
+            raise OptionsError("--concurrency cannot be used", found="it must be at least one")
         if self.check_timeout <= 0:
-            raise OptionsError("--check-timeout cannot be used", found="a check needs some time", hint="in seconds")
+            raise OptionsError("--check-timeout cannot be used", found="it must be above 0", hint="in seconds")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from hera_k8s_utils.config.conversion import parse_pairs
 from hera_k8s_utils.config.options import ResolvedOptions, SourcePriority
 from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.container.loading import LoadedExperiment, failure, neighbours_first
 from hera_k8s_utils.errors import BuildError, HeraK8sError
+from hera_k8s_utils.experiment.loading import LoadedExperiment, failure, neighbours_first
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import (
     BuiltExperiment,
@@ -22,19 +22,17 @@ from hera_k8s_utils.experiment.model import (
     qualify_image,
 )
 from hera_k8s_utils.experiment.run_ids import workflow_name
-from hera_k8s_utils.labels import DIGEST_LABEL
+from hera_k8s_utils.labels import DIGEST_LABEL, EXPERIMENT_LABEL, RUN_LABEL
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.records import LayoutStrategy, Site
+from hera_k8s_utils.plugins.records import Site
 from hera_k8s_utils.sweep.inputs import Inputs, parse_overrides
 from hera_k8s_utils.sweep.layout import Layout, open_layout
+from hera_k8s_utils.sweep.path_encoder import LayoutStrategy
 
 if TYPE_CHECKING:
     from hera_k8s_utils.plugins.manager import PluginManager
-
-LABELS: Final = "hera-k8s-utils/"
-"""Prefix of the labels that say which experiment, run and digest an object belongs to."""
 
 
 def make_inputs(experiment: Experiment, core: CoreSettings) -> Inputs:
@@ -111,9 +109,9 @@ def make_manifest(
     """The workflow as plain data, named, labelled and amended by the sites; the digest label comes last."""
     with offline(_builder(experiment), guards):  # Hera builds its objects now, and calls the user's hooks
         manifest = Manifest.of(workflow)
-    labels = {LABELS + "experiment": experiment.name, LABELS + "run": label_of(run_id)}
-    name = workflow_name(experiment.name, run_id) if manifest.ends else ""
-    manifest = manifest.as_run(name, labels)
+    labels = {EXPERIMENT_LABEL: experiment.name, RUN_LABEL: label_of(run_id)}
+    name = workflow_name(experiment.name, run_id) if manifest.is_runnable else ""
+    manifest = manifest.for_run(name, labels)
     manifest = manifest.with_spec(_spec_additions(environment))
     for site in sites:
         if site.amend is not None:

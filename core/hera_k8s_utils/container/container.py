@@ -5,30 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dependency_injector import containers, providers
 
-from hera_k8s_utils.checks import preflight
+from hera_k8s_utils.checks import preflight, provisioning
 from hera_k8s_utils.checks.runner import Report, Row
 from hera_k8s_utils.config.conversion import parse_pairs
-from hera_k8s_utils.config.options import ResolvedOptions
+from hera_k8s_utils.config.options import ParsedFlags, ResolvedOptions
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.container import building
-from hera_k8s_utils.container.loading import LoadedExperiment, as_experiment, failure, load_experiment
-from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.container.request import ContainerRequest, resolve_for
+from hera_k8s_utils.errors import BuildError, attribute_errors_to
+from hera_k8s_utils.experiment.loading import LoadedExperiment, as_experiment, failure, load_experiment
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Workflow
 from hera_k8s_utils.experiment.run_ids import new_run_id
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
 from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.plugins.isolation import attribute_errors_to
 from hera_k8s_utils.plugins.manager import PluginManager
 from hera_k8s_utils.plugins.platforms import PlatformRegistry
-from hera_k8s_utils.plugins.plugin_options import resolve_for
 from hera_k8s_utils.plugins.records import (
     CredentialProvider,
     Engine,
@@ -45,20 +44,12 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Request:
-    """What `build_container` was asked for."""
-
-    target: Any
-    argv: Sequence[str] = field(default=(), repr=False)
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
-    config: Path | str | None = None
-    keywords: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    tolerant: bool = False
-
-
-@dataclass(frozen=True)
 class OpenEngine:
-    """An engine and its declaration, opened for one context."""
+    """An engine that was opened for one context.
+
+    declaration: the plugin's record.
+    engine: what its `open` returned.
+    """
 
     declaration: ExecutionEngine
     engine: Engine
@@ -70,7 +61,7 @@ class ExperimentContainer(containers.DeclarativeContainer):
     Each provider can be overridden, in a test or by a plugin's `configure_container`.
     """
 
-    request: providers.Dependency[Request] = providers.Dependency(instance_of=Request)
+    request: providers.Dependency[ContainerRequest] = providers.Dependency(instance_of=ContainerRequest)
     plugins: providers.Dependency[PluginManager] = providers.Dependency(instance_of=PluginManager)
 
     guards: providers.Singleton[list[RequestGuard]] = providers.Singleton(
@@ -79,9 +70,7 @@ class ExperimentContainer(containers.DeclarativeContainer):
     definition: providers.Singleton[LoadedExperiment | None] = providers.Singleton(
         lambda *a: _definition(*a), request, guards
     )
-    settings: providers.Singleton[ResolvedOptions] = providers.Singleton(
-        lambda *a: _settings(*a), request, plugins, definition
-    )
+    settings: providers.Singleton[ResolvedOptions] = providers.Singleton(lambda *a: _settings(*a), request, definition)
     core: providers.Singleton[CoreSettings] = providers.Singleton(lambda s: s.of(CoreSettings), settings)
     sites: providers.Singleton[list[Site]] = providers.Singleton(lambda p: p.records("sites", Site), plugins)
     runs: providers.Singleton[RunStore] = providers.Singleton(
@@ -136,7 +125,7 @@ class ExperimentContainer(containers.DeclarativeContainer):
 def build_container(
     experiment: Any = None,
     *,
-    argv: Sequence[str] = (),
+    argv: Sequence[str] | ParsedFlags = (),
     environ: Mapping[str, str] | None = None,
     config: Path | str | None = None,
     plugins: PluginManager | None = None,
@@ -150,8 +139,10 @@ def build_container(
             submission = container.engine().submit(built)
 
     experiment: FILE[:NAME], an `Experiment`, a Hera Workflow, or None for a container that only talks to servers.
-    argv: flags, as on a command line; `sys.argv` is never read. environ: variables, by default the process's own.
-    config: a configuration file, stronger than those found. plugins: loaded already; by default all are loaded now.
+    argv: flags, as on a command line; `sys.argv` is never read.
+    environ: variables, by default the process's own.
+    config: a configuration file, stronger than those found.
+    plugins: loaded already; by default all are loaded now.
     settings: options by name (`sandbox=True`, `namespace="vcity"`), as strong as flags.
 
     Raises `PluginError`, `OptionsError` or `BuildError`, here or when a provider is first called.
@@ -180,7 +171,7 @@ class Connection:
 def connect(
     experiment: Any = None,
     *,
-    argv: Sequence[str] = (),
+    argv: Sequence[str] | ParsedFlags = (),
     environ: Mapping[str, str] | None = None,
     config: Path | str | None = None,
     plugins: PluginManager | None = None,
@@ -189,11 +180,19 @@ def connect(
 ) -> Connection:
     """`build_container` without a `with` block; the same parameters.
 
-    tolerant: say nothing of unknown names and keys, for callers whose own options stand in the same files.
+    tolerant: accept unknown names and keys, for callers whose own options stand in the same files.
     """
     environ = os.environ if environ is None else environ
     plugins = PluginManager.load(environ=environ) if plugins is None else plugins
-    request = Request(experiment, tuple(argv), environ, config, settings, tolerant)
+    request = ContainerRequest(
+        plugins=plugins,
+        experiment=experiment,
+        argv=argv if isinstance(argv, ParsedFlags) else tuple(argv),
+        environ=environ,
+        config=config,
+        keywords=settings,
+        ignore_unknown=tolerant,
+    )
     container = ExperimentContainer(
         request=providers.Object(request),
         plugins=providers.Object(plugins),
@@ -205,8 +204,17 @@ def connect(
     return Connection(container)
 
 
-def _definition(request: Request, guards: Sequence[RequestGuard]) -> LoadedExperiment | None:
-    target = request.target
+def provision(container: ExperimentContainer) -> list[provisioning.Step]:
+    """Create what the container's experiment declares and its cluster lacks; returns what was done.
+
+    `hera-k8s run` does so unasked on the sandbox only. Raises as `plan` and `apply` of `hera_k8s_utils.checks` do.
+    """
+    planned = provisioning.plan(container.requirements(), container.context(), container.platforms())
+    return provisioning.apply(planned, container.context())
+
+
+def _definition(request: ContainerRequest, guards: Sequence[RequestGuard]) -> LoadedExperiment | None:
+    target = request.experiment
     if target is None:
         return None
     if isinstance(target, (str, Path)):
@@ -231,16 +239,8 @@ def _wanted(definition: LoadedExperiment | None) -> LoadedExperiment:
     return definition
 
 
-def _settings(request: Request, plugins: PluginManager, definition: LoadedExperiment | None) -> ResolvedOptions:
-    return resolve_for(
-        plugins,
-        experiment=definition.experiment if definition else None,
-        argv=request.argv,
-        environ=request.environ,
-        config=request.config,
-        keywords=request.keywords,
-        tolerant=request.tolerant,
-    )
+def _settings(request: ContainerRequest, definition: LoadedExperiment | None) -> ResolvedOptions:
+    return resolve_for(request, definition.experiment if definition else None)
 
 
 def _platforms(plugins: PluginManager, settings: ResolvedOptions, core: CoreSettings) -> PlatformRegistry:
@@ -272,7 +272,7 @@ def _running(
     definition: LoadedExperiment | None,
     manifest: Callable[[], Manifest],
 ) -> OpenEngine:
-    kind = manifest().runs_as if definition is not None else ""
+    kind = manifest().engine_kind if definition is not None else ""
     declaration = preflight.choose_engine(plugins, core, platforms, context, kind)
     with attribute_errors_to(f"the execution engine {declaration.name}"):
         engine = declaration.open(platforms.settings(declaration), context)

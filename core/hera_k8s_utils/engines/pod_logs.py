@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from hera_k8s_utils.engines.pump import Pump
 from hera_k8s_utils.errors import ErrorKind, PlatformError
 from hera_k8s_utils.experiment.run_state import LogLine, RunUpdate
 
@@ -36,12 +37,12 @@ def log_of_pod(kubernetes: Kubernetes, pod: str, *, follow: bool, container: str
         yield LogLine(pod, legible, None if legible == text else raw)
 
 
-def tolerant(lines: Iterator[LogLine]) -> Iterator[LogLine]:
+def skip_missing(lines: Iterator[LogLine]) -> Iterator[LogLine]:
     """The lines; none when the pod has not begun (400) or is gone (404)."""
     try:
         yield from lines
     except PlatformError as error:
-        if error.trouble not in (ErrorKind.MISSING, ErrorKind.INVALID):
+        if error.kind not in (ErrorKind.MISSING, ErrorKind.INVALID):
             raise
 
 
@@ -68,100 +69,42 @@ def stream_logs(read: ReadLog, pods: Iterator[str]) -> Iterator[LogLine]:
     pods: each once it has begun; read in a thread of its own. A pod whose log breaks off raises once all others have
     ended.
     """
-    exchange = LogMultiplexer(read)
-    exchange.start(pods)
-    try:
-        yield from exchange.taken()
-    finally:
-        exchange.stopped.set()
-
-
-class _Lines(queue.Queue["LogLine | BaseException | None"]):
-    """Is full when it holds so many lines, or fewer long ones."""
-
-    def _init(self, maxsize: int) -> None:
-        super()._init(maxsize)
-        self._characters = 0
-
-    def _qsize(self) -> int:
-        return max(len(self.queue), self._characters // _LONG)
-
-    def _put(self, item: LogLine | BaseException | None) -> None:
-        super()._put(item)
-        self._characters += _length(item)
-
-    def _get(self) -> LogLine | BaseException | None:
-        item: LogLine | BaseException | None = super()._get()
-        self._characters -= _length(item)
-        return item
-
-
-def _length(item: LogLine | BaseException | None) -> int:
-    return len(item.text) if isinstance(item, LogLine) else 0
+    return LogMultiplexer(read).stream(pods)
 
 
 class LogMultiplexer:
-    """One thread finds pods, a few read their logs, and the caller takes the lines. All are daemons."""
+    """One thread finds pods, a few read their logs, and the caller takes the lines."""
 
     def __init__(self, read: ReadLog) -> None:
-        self.stopped = threading.Event()
         self._read_log = read
         self._pods: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._lines = _Lines(_PENDING)
+        self._pump: Pump[LogLine] = Pump(_PENDING, weigh=lambda line: 1 + len(line.text) // _LONG)
 
-    def start(self, pods: Iterator[str]) -> None:
-        threading.Thread(target=self._find, args=(pods,), name="logs-find", daemon=True).start()
+    def stream(self, pods: Iterator[str]) -> Iterator[LogLine]:
+        """Lines until all pods are found and all their logs have ended; the last failure of any is raised then."""
+        self._pump.start(partial(self._find, pods), name="logs-find")
         for _ in range(_WIDTH):
-            threading.Thread(target=self._read, name="logs-read", daemon=True).start()
-
-    def taken(self) -> Iterator[LogLine]:
-        """Lines until every thread has ended; the last failure of any is raised then."""
-        running, failure = _WIDTH + 1, None
-        while running:
-            item = self._lines.get()
-            if item is None:
-                running -= 1
-            elif isinstance(item, BaseException):
-                failure = item
-            else:
-                yield item
-        if failure is not None:
-            raise failure
+            self._pump.start(self._read, name="logs-read")
+        yield from self._pump.items()
 
     def _find(self, pods: Iterator[str]) -> None:
         try:
             for pod in pods:
                 self._pods.put(pod)
-                if self.stopped.is_set():
+                if self._pump.stopped:
                     break
-        except BaseException as error:  # SystemExit too, which would end the thread without a word
-            self._hand_over(error)
         finally:
             for _ in range(_WIDTH):
                 self._pods.put(None)
-            self._hand_over(None)
 
     def _read(self) -> None:
-        try:
-            while (pod := self._pods.get()) is not None and not self.stopped.is_set():
-                self._read_one(pod)
-        finally:
-            self._hand_over(None)
-
-    def _read_one(self, pod: str) -> None:
-        try:
-            for line in tolerant(self._read_log(pod)):
-                if not self._hand_over(line):
-                    return
-        except BaseException as error:
-            self._hand_over(error)
-
-    def _hand_over(self, item: LogLine | BaseException | None) -> bool:
-        """Whether the item found a place before the caller stopped."""
-        while not self.stopped.is_set():
+        failure: BaseException | None = None
+        while (pod := self._pods.get()) is not None and not self._pump.stopped:
             try:
-                self._lines.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-            return True
-        return False
+                for line in skip_missing(self._read_log(pod)):
+                    if not self._pump.put(line):
+                        return
+            except BaseException as error:  # the other pods' logs are still wanted
+                failure = error
+        if failure is not None:
+            raise failure

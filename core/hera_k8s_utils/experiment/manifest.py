@@ -1,21 +1,18 @@
-"""A workflow as plain data: what is rendered, measured, checked and submitted."""
+"""A workload as plain data: what is rendered, measured, checked and submitted."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from hera_k8s_argo.workflow import references
-from hera_k8s_argo.workflow.demand import peak_of
-from hera_k8s_argo.workflow.schema import first_schema_error
-from hera_k8s_argo.workflow.variables import Resolver, each_template
-from hera_k8s_kube.jobs import manifest
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError, HeraK8sError
+from hera_k8s_utils.experiment.bodies import metadata_of, with_annotations, with_labels, with_metadata, with_name
 from hera_k8s_utils.experiment.plain import to_plain_json
 from hera_k8s_utils.experiment.workload import (
     ContainerUse,
@@ -23,44 +20,44 @@ from hera_k8s_utils.experiment.workload import (
     PeakDemand,
     Resolution,
     ResourceAction,
+    Source,
     Unresolved,
 )
+from hera_k8s_utils.experiment.workload_kinds import WorkloadAnalysis, WorkloadKind, recognise, workload_kind
 from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.yaml_writer import dump_yaml
-
-Source = Callable[..., Any]
-"""A Python function whose body became the source of a script template."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """An object of the cluster's, usually a Workflow, as plain data. Treat the body as read-only.
+    """An object that a run consists of, such as a Workflow, as plain data. Its kind says how it is read.
 
-    sources: functions that script templates were made from, by template, where the workflow was built with Hera.
+    body: the object; treat it as read-only.
+    sources: the functions that scripts were made from, by template, where the workload was built with Hera.
     """
 
     body: Json
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, workflow: Any) -> Manifest:
+    def of(cls, workload: Any) -> Manifest:
         """The manifest of a Hera Workflow (or WorkflowTemplate, CronWorkflow, ...) or of a dict, copied deeply.
 
-        Also of a Kubernetes Job (a dict, or the official client's V1Job), and of several in a list.
+        Also of whatever else a workload kind reads, such as the official client's `V1Job` or a list of Jobs.
         Raises `BuildError` when the object cannot be built or holds what JSON cannot say.
         """
-        if isinstance(workflow, Manifest):
-            return workflow
-        body = to_plain_json(_as_mapping(workflow))
-        by_hand = isinstance(workflow, Mapping) or body.get("kind") in (manifest.JOB, manifest.LIST)
-        trouble = first_schema_error(body) if by_hand else ""
-        if trouble or not body.get("kind"):
+        if isinstance(workload, Manifest):
+            return workload
+        body = to_plain_json(_as_mapping(workload))
+        kind = workload_kind(str(body.get("kind") or ""))
+        error = kind.validate(body) if kind.validates_models or isinstance(workload, Mapping) else ""
+        if error or not body.get("kind"):
             raise BuildError(
                 "the workflow cannot be read",
-                found=trouble or "it has no kind",
+                found=error or "it has no kind",
                 hint="return a Hera Workflow, or a dict with apiVersion, kind, metadata and spec",
             )
-        return cls(manifest.validate_list(body) if body["kind"] == manifest.LIST else body, sources_of(workflow))
+        return cls(kind.complete(body), kind.sources(workload))
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -73,24 +70,29 @@ class Manifest:
         return str(self.body["kind"])
 
     @property
-    def runs_as(self) -> str:
+    def workload_kind(self) -> WorkloadKind:
+        """The functions that read it."""
+        return workload_kind(self.kind)
+
+    @property
+    def engine_kind(self) -> str:
         """The kind that an engine must run: the kind itself, and `Job` for a list of Jobs."""
-        return manifest.JOB if self.kind == manifest.LIST else self.kind
+        return self.workload_kind.engine_kind or self.kind
 
     @property
-    def ends(self) -> bool:
+    def is_runnable(self) -> bool:
         """Whether submitting it starts something that can be followed to its end."""
-        return self.runs_as in ("Workflow", manifest.JOB)
+        return self.workload_kind.is_runnable
 
-    @property
-    def jobs(self) -> list[Json]:
-        """The Jobs that it holds; none for a workflow."""
-        return manifest.jobs_of(self.body)
+    @cached_property
+    def analysis(self) -> WorkloadAnalysis:
+        """What it is made of and what it uses."""
+        return self.workload_kind.analyse(self.body)
 
     @property
     def objects(self) -> list[Json]:
         """What is created on the cluster, one by one: the items of a list, else the object itself."""
-        return manifest.members(self.body)
+        return list(self.analysis.objects)
 
     @property
     def name(self) -> str:
@@ -105,35 +107,25 @@ class Manifest:
     @property
     def metadata(self) -> Json:
         """Names, labels and annotations."""
-        return self.body.get("metadata") or {}
+        return metadata_of(self.body)
 
     @property
     def spec(self) -> Json:
-        """The specification of the workflow; for a CronWorkflow, of the workflows that it makes."""
-        spec = self.body.get("spec") or {}
-        return (spec.get("workflowSpec") or {}) if self.kind == "CronWorkflow" else spec
+        """The specification of what runs; for a CronWorkflow, of the workflows that it makes."""
+        return self.analysis.spec
 
     def templates(self) -> Iterator[tuple[str, Json]]:
         """Name and body of each template, those written inside a task or a step as `parent.task`."""
-        return iter(self._templates)
-
-    @cached_property
-    def _templates(self) -> tuple[tuple[str, Json], ...]:
-        return tuple(each_template(self.spec))
+        return self.analysis.templates()
 
     # --- what it uses ---
 
-    @cached_property
-    def resolver(self) -> Resolver:
-        """Follows variables through arguments, defaults and items."""
-        return Resolver(self.body, self.spec)
-
     def resolve(self, template: str, text: str) -> Resolution:
-        """What a text in a template may stand for, over all its calls and items; an empty name is the workflow."""
-        return self.resolver.resolve(template, text)
+        """What a text in a template may stand for, over all its calls and items; an empty name is the workload."""
+        return self.analysis.resolve(template, text)
 
     def names(self, template: str, text: str, where: str) -> Iterator[str | Unresolved]:
-        """The names that a text in a template may stand for, sorted; then what cannot be told, with the place."""
+        """The names that a text in a template may stand for, sorted; then what is not known, with the place."""
         found = self.resolve(template, text)
         yield from sorted(found.values)
         if found.unknown:
@@ -141,30 +133,27 @@ class Manifest:
 
     def used_templates(self) -> Iterator[tuple[str, Json]]:
         """The templates that a run can reach; all of them where others may call them too."""
-        if self.kind in ("Workflow", "CronWorkflow") and self.spec.get("entrypoint"):
-            reached = self.resolver.reached
-            return ((name, template) for name, template in self.templates() if name in reached)
-        return self.templates()
+        return self.analysis.used_templates()
 
-    def pod_parts(self) -> Iterator[ContainerUse]:
+    def containers(self) -> Iterator[ContainerUse]:
         """Each container of the templates that a run can reach, with the volumes of its pod."""
-        return references.pod_parts(self.spec, self.used_templates())
+        return self.analysis.containers()
 
     def service_accounts(self) -> Iterator[ObjectReference]:
-        """The accounts that the workflow and its templates name; none when it is the namespace's default."""
-        return references.service_accounts(self.spec, self.used_templates())
+        """The accounts that the workload and its templates name; none when it is the namespace's default."""
+        return self.analysis.service_accounts()
 
     def pull_secrets(self) -> Iterator[ObjectReference]:
         """The secrets that images are pulled with."""
-        return references.pull_secrets(self.spec)
+        return self.analysis.pull_secrets()
 
     def template_references(self) -> Iterator[ObjectReference]:
-        """Workflow templates of the cluster that this workflow uses, whole or in part."""
-        return references.template_references(self.spec, self.used_templates())
+        """Templates of the cluster that this workload uses, whole or in part."""
+        return self.analysis.template_references()
 
     def resources(self) -> Iterator[ResourceAction]:
-        """The objects that `resource` templates act upon."""
-        return references.resource_parts(self.used_templates())
+        """The objects that the workload acts upon, such as those of `resource` templates."""
+        return self.analysis.resources()
 
     # --- what it asks for ---
 
@@ -177,12 +166,10 @@ class Manifest:
 
     @cached_property
     def _demand(self) -> PeakDemand:
-        if self.runs_as == manifest.JOB:
-            return manifest.demand_of(self.jobs)
-        return peak_of(self.spec, self.resolver)
+        return self.analysis.demand()
 
     @property
-    def fan_out(self) -> int:
+    def max_parallel_pods(self) -> int:
         """How many pods of one template may run at once; at least 2 where only the run will show the number."""
         return self._demand.fan_out
 
@@ -232,107 +219,107 @@ class Manifest:
 
     def named(self, name: str) -> Manifest:
         """A copy under this name, which takes the place of `generateName` too."""
-        metadata = {key: value for key, value in self.metadata.items() if key != "generateName"}
-        return self._with_metadata({**metadata, "name": name})
+        return replace(self, body=with_name(self.body, name))
 
-    def as_run(self, name: str, labels: Mapping[str, str]) -> Manifest:
+    def for_run(self, name: str, labels: Mapping[str, str]) -> Manifest:
         """A copy as the run of this name: named after it, labelled, and so is each object that it holds."""
-        if self.runs_as == manifest.JOB:
-            return replace(self, body=manifest.as_run(self.body, name, labels))
-        return (self.named(name) if self.kind == "Workflow" else self).labelled(labels)
+        return replace(self, body=self.workload_kind.for_run(self.body, name, labels))
 
     def in_namespace(self, namespace: str) -> Manifest:
         """A copy that names this namespace."""
-        return self._with_metadata({**self.metadata, "namespace": namespace})
+        return replace(self, body=with_metadata(self.body, {**self.metadata, "namespace": namespace}))
 
     def labelled(self, labels: Mapping[str, str]) -> Manifest:
-        """A copy with further labels, which beat those of the same name."""
-        return self._with_metadata({**self.metadata, "labels": {**(self.metadata.get("labels") or {}), **labels}})
+        """A copy with further labels, which replace those of the same key."""
+        return replace(self, body=with_labels(self.body, labels))
 
     def annotated(self, annotations: Mapping[str, str]) -> Manifest:
-        """A copy with further annotations, which beat those of the same name."""
-        before = self.metadata.get("annotations") or {}
-        return self._with_metadata({**self.metadata, "annotations": {**before, **annotations}})
+        """A copy with further annotations, which replace those of the same key."""
+        return replace(self, body=with_annotations(self.body, annotations))
 
     def with_spec(self, fields: Mapping[str, Any]) -> Manifest:
         """A copy with further fields in the workflow's spec; of Jobs, in the spec of their pods.
 
         Lists are appended to what is there, without repeating it; maps are merged; a scalar that is there stays.
         """
-        added = to_plain_json(dict(fields))
-        if self.runs_as == manifest.JOB:
-            return replace(self, body=manifest.each_pod(self.body, lambda pod: _merged(pod, added)))
-        spec = self.body.get("spec") or {}
-        if self.kind == "CronWorkflow":
-            spec = {**spec, "workflowSpec": _merged(spec.get("workflowSpec") or {}, added)}
-        else:
-            spec = _merged(spec, added)
-        return replace(self, body={**self.body, "spec": spec})
+        return replace(self, body=self.workload_kind.with_spec(self.body, to_plain_json(dict(fields))))
 
-    def _with_metadata(self, metadata: Json) -> Manifest:
-        return replace(self, body={**self.body, "metadata": metadata})
+    # --- names of version 0.2 ---
+
+    @property
+    def ends(self) -> bool:
+        """The old name of `is_runnable`."""
+        _warn_of_old_name("ends", "is_runnable")
+        return self.is_runnable
+
+    @property
+    def runs_as(self) -> str:
+        """The old name of `engine_kind`."""
+        _warn_of_old_name("runs_as", "engine_kind")
+        return self.engine_kind
+
+    @property
+    def fan_out(self) -> int:
+        """The old name of `max_parallel_pods`."""
+        _warn_of_old_name("fan_out", "max_parallel_pods")
+        return self.max_parallel_pods
+
+    @property
+    def jobs(self) -> list[Json]:
+        """The Jobs among `objects`."""
+        _warn_of_old_name("jobs", "objects")
+        return [each for each in self.objects if each.get("kind") == "Job"]
+
+    @property
+    def resolver(self) -> Any:
+        """What `resolve` asks."""
+        _warn_of_old_name("resolver", "analysis")
+        return getattr(self.analysis, "resolver", self.analysis)
+
+    def as_run(self, name: str, labels: Mapping[str, str]) -> Manifest:
+        """The old name of `for_run`."""
+        _warn_of_old_name("as_run", "for_run")
+        return self.for_run(name, labels)
+
+    def pod_parts(self) -> Iterator[ContainerUse]:
+        """The old name of `containers`."""
+        _warn_of_old_name("pod_parts", "containers")
+        return self.containers()
+
+
+def _warn_of_old_name(old: str, new: str) -> None:
+    message = f"Manifest.{old} is now Manifest.{new}; the old name works until version 0.3"
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
 
 
 def _canonical(data: Json) -> bytes:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _as_mapping(workflow: Any) -> Mapping[str, Any]:
-    """A workflow's own dict: itself, or as Hera's classes and models give it."""
-    if isinstance(workflow, Mapping):
-        return workflow
-    if manifest.is_client_model(workflow):
-        return manifest.from_client_model(workflow)
-    if _is_several(workflow):
-        return manifest.combine(workflow, _as_mapping)
+def _as_mapping(workload: Any) -> Mapping[str, Any]:
+    """A workload's own dict: itself, as its kind reads it, or as Hera's classes and models give it."""
+    if isinstance(workload, Mapping):
+        return workload
+    kind = recognise(workload)
+    if kind is not None:
+        return kind.read(workload, _as_mapping)
     try:
-        if callable(getattr(workflow, "to_dict", None)):
-            built = workflow.to_dict()
-        elif callable(getattr(workflow, "model_dump", None)):
-            built = workflow.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if callable(getattr(workload, "to_dict", None)):
+            built = workload.to_dict()
+        elif callable(getattr(workload, "model_dump", None)):
+            built = workload.model_dump(mode="json", by_alias=True, exclude_none=True)
         else:
             built = None
     except (HeraK8sError, KeyboardInterrupt):
         raise
     except BaseException as error:  # of hooks in the user's classes
         raise BuildError(
-            f"the {type(workflow).__name__} cannot be built", found=f"{type(error).__name__}: {error}"
+            f"the {type(workload).__name__} cannot be built", found=f"{type(error).__name__}: {error}"
         ) from error
     if not isinstance(built, Mapping):
         raise BuildError(
             "no workflow was returned",
-            found=f"a {type(workflow).__name__}",
+            found=f"a {type(workload).__name__}",
             hint="the function must return a Hera Workflow, the dict of one, or Jobs",
         )
     return built
-
-
-def _is_several(workflow: Any) -> bool:
-    """Whether a builder returned several objects; Hera's models can be iterated over too, field by field."""
-    one = isinstance(workflow, (str, bytes)) or hasattr(workflow, "to_dict") or hasattr(workflow, "model_dump")
-    return isinstance(workflow, Iterable) and not one
-
-
-def sources_of(workflow: Any) -> dict[str, Source]:
-    """The functions behind script templates, as Hera's objects hold them (`.templates[].name`, `.source`)."""
-    found: dict[str, Source] = {}
-    templates = () if isinstance(workflow, Mapping) else getattr(workflow, "templates", ())
-    for template in templates if isinstance(templates, Sequence) else ():
-        name, source = getattr(template, "name", None), getattr(template, "source", None)
-        if isinstance(name, str) and callable(source):
-            found[name] = source
-    return found
-
-
-def _merged(stated: Json, added: Json) -> Json:
-    """`stated` completed with `added`: lists are joined, maps merged, scalars kept as stated."""
-    merged = dict(stated)
-    for key, value in added.items():
-        present = merged.get(key)
-        if present is None:
-            merged[key] = value
-        elif isinstance(present, list) and isinstance(value, list):
-            merged[key] = [*present, *(item for item in value if item not in present)]
-        elif isinstance(present, dict) and isinstance(value, dict):
-            merged[key] = _merged(present, value)
-    return merged

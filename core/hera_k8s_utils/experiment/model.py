@@ -33,7 +33,7 @@ class Requirement:
     bound: str | None = field(default=None, kw_only=True, compare=True)
 
     kind: ClassVar[str] = ""
-    """The resource's kind; a checker of this kind looks at it."""
+    """The resource's kind; a checker of this kind checks it."""
     word: ClassVar[str] = ""
     """What a person calls the kind in a report: `claim`, `config map`."""
     binding_option: ClassVar[str] = ""

@@ -18,7 +18,7 @@ def to_plain_json(data: Mapping[str, Any]) -> Json:
     """
     try:
         text = json.dumps(data, allow_nan=False, ensure_ascii=False, default=_plain_value)
-        text.encode()  # half of a surrogate pair is no text
+        text.encode()  # half of a surrogate pair cannot be encoded
         copied: Json = json.loads(text)
         return copied
     except (TypeError, ValueError, RecursionError) as error:
@@ -30,7 +30,7 @@ def to_plain_json(data: Mapping[str, Any]) -> Json:
 
 
 def _plain_value(value: Any) -> Any:
-    """What `json` does not know but can be said: any mapping, members of enumerations, dates as RFC 3339."""
+    """JSON for what `json` does not know: any mapping, members of enumerations, dates as RFC 3339."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Enum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class NodeState:
-    """The last that was heard of one task of a run.
+    """The last known state of one task of a run.
 
     name: of the node, unique in the run; display_name: what people call it. pod: empty where it has none.
     started_at, finished_at: as the server writes them (RFC 3339), empty while there is none.
@@ -36,7 +36,7 @@ class RunUpdate:
     phase: of the whole workflow: Pending, Running, Succeeded, Failed, Error.
     nodes: the tasks that changed, by their id.
     gone: the object was deleted while it was followed.
-    suspended: somebody suspended it as a whole: it starts no further task until it is resumed.
+    suspended: the whole run is suspended: no further task starts until it is resumed.
     """
 
     phase: str
@@ -82,7 +82,7 @@ class RunSummary:
 class LogLine:
     """One line of a task's output.
 
-    text: what it says, with U+FFFD for bytes that are not UTF-8. raw: all its bytes, where there are such.
+    text: the line, with U+FFFD for bytes that are not UTF-8. raw: all its bytes, where there are such.
     """
 
     pod: str

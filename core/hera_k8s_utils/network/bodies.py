@@ -23,7 +23,8 @@ _CHUNK: Final = 65536
 class Pace:
     """When the time limit of a stream begins anew; with neither, it counts for the whole stream.
 
-    line: after each whole line. size: after so many bytes.
+    line: after each whole line.
+    size: after so many bytes.
     """
 
     line: bool = False

@@ -21,8 +21,10 @@ _GET_ONE: Final = "argo auth token prints one, and the Argo page `User`"
 def bearer_token(text: str, *, origin: str = "the token", hint: str = "paste it whole, alone") -> str:
     """A token without the word `Bearer`, the quotes and the white space that come along; it is remembered as a secret.
 
-    origin: where it came from, for the message. hint: what to do about a wrong one. Raises `CredentialError` for what
-    cannot be a token.
+    origin: where it came from, for the message.
+    hint: what to do about a wrong one.
+
+    Raises `CredentialError` for what cannot be a token.
     """
     register_secrets([text])
     token = text.strip()

@@ -10,26 +10,27 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import unquote, urlsplit
 
 from hera_k8s_utils.config.options import option
 from hera_k8s_utils.errors import ErrorKind, HeraK8sError, NotApplicable, OptionsError, PlatformError
-from hera_k8s_utils.network.addresses import remember_address, shown_address
 from hera_k8s_utils.network.headers import bearer_token, require_basic_auth, sendable
 from hera_k8s_utils.network.limits import RequestLimits
 from hera_k8s_utils.network.proxies import proxy_for
 from hera_k8s_utils.reading import LARGEST_AUTHORITIES, FileRefused, TooComplex, parse_json, require_file
-from hera_k8s_utils.redaction import redact
+from hera_k8s_utils.redaction import redact, remember_address, shown_address
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from ssl import SSLContext
 
-    from requests import Response, Session
+    from requests import Session
 
     from hera_k8s_utils.network.bodies import Pace
+    from hera_k8s_utils.network.exchange import Answer
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class HttpResponse:
                 f"{self.method} {self.url}",
                 found=f"answered {self.status}{_not_json(error, self.content)}",
                 hint="is the address (and its base path) right, and is there a login proxy in front of the server?",
-                trouble=ErrorKind.PROTOCOL,
+                kind=ErrorKind.PROTOCOL,
                 status=self.status,
             ) from None
 
@@ -104,25 +105,19 @@ class _RequestSpec:
     repeat: bool
 
 
-@dataclass(frozen=True)
-class _Received:
-    """An answer, and the limits that hold for it. content: its body, None while that is not read."""
-
-    response: Response
-    limits: RequestLimits
-    content: bytes | None = None
-
-
 class HttpClient:
     """A client of one server; safe to share between threads; makes no request until it is asked for one.
 
-    url: the server's address; a base path is kept. shown_url: the same without secrets, for messages.
+    url: the server's address; a base path is kept.
+    shown_url: the same without secrets, for messages.
     settings: time limits, retries, CA file.
     token: gives the bearer token for each request; none is sent when it gives "".
-    renew: called once when a server answers 401; the request is then repeated with what `token` gives. Raises
+    renew: called once when a server answers 401; the request is then repeated with what `token` gives. It raises
         `NotApplicable` or another `HeraK8sError` when there is no other token.
-    verify: False leaves certificates unverified. ca_file: beats the settings' one.
-    proxy: beats the environment's; "" means none. hints: what to type for a kind of trouble, instead of the general.
+    verify: False leaves certificates unverified.
+    ca_file: beats the settings' one.
+    proxy: beats the environment's; "" means none.
+    hints: what to type for a kind of failure, instead of the general.
     is_own: whether the JSON body of an error is the server's own, and not a gateway's; without it none is known to be,
         and no refusal is taken for `conclusive`.
 
@@ -200,17 +195,20 @@ class HttpClient:
     ) -> HttpResponse:
         """One request below the server's address; raises `PlatformError` on anything but success.
 
-        path: quoted where need be. json: a body to send as JSON. timeout: seconds for the whole answer, repetitions
-        included and waits between them not, instead of the settings'. repeat: False for a PUT or DELETE that would do
-        something else when done twice. An answer is at most `LARGEST_ANSWER` bytes, also when it is decompressed.
+        path: quoted where need be.
+        json: a body to send as JSON.
+        timeout: seconds for the whole answer, repetitions included and waits between them not, instead of the
+            settings'.
+        repeat: False for a PUT or DELETE that would do something else when done twice.
+
+        An answer is at most `LARGEST_ANSWER` bytes, also when it is decompressed.
         """
         wait = self._settings.http_timeout if timeout is None else timeout
         sending = _RequestSpec(method, path, wait, repeat=repeat)
-        received = self._authorised(sending, params=params, json=json, data=data, headers=headers)
-        content = self._read_whole(sending, received)
-        return HttpResponse(
-            received.response.status_code, received.response.headers, content, self._shown(path), method
-        )
+        answer = self._exchange(sending, params=params, json=json, data=data, headers=headers)
+        with self._connection_errors(sending):
+            content = answer.body()
+        return HttpResponse(answer.status, answer.response.headers, content, self._shown(path), method)
 
     def stream(
         self,
@@ -229,11 +227,12 @@ class HttpClient:
         """
         asked = {"Accept-Encoding": "identity", **(headers or {})}
         sending = _RequestSpec("GET", path, silence, repeat=False)
-        received = self._authorised(sending, params=params, headers=asked)
+        answer = self._exchange(sending, params=params, headers=asked)
         try:
-            yield from _texts(received, pace, lambda error: self._failure(sending, error))
+            with self._connection_errors(sending):
+                yield from _texts(answer, pace)
         finally:
-            received.response.close()
+            answer.close()
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -245,35 +244,19 @@ class HttpClient:
 
     # --- how -----------------------------------------------------------------------------------------------------
 
-    def _authorised(self, sending: _RequestSpec, **parts: Any) -> _Received:
-        """Send; after a 401, once more with a renewed token (a refused request had no effect)."""
-        from hera_k8s_utils.network.adapter import was_in_doubt
+    def _exchange(self, sending: _RequestSpec, **parts: Any) -> Answer[str]:
+        from hera_k8s_utils.network.exchange import send_with_renewal
 
-        used = self._token() if self._token else ""
-        received = self._send(sending, used, **parts)
-        if received.response.status_code == 401 and self._renewed(used):
-            received.response.close()
-            used = self._token() if self._token else ""
-            received = self._send(sending, used, **parts)
-        if 200 <= received.response.status_code < 300:
-            return received
-        content = _beginning(received)
-        error = self._refusal(sending, received.response, content)
-        if sending.method == "DELETE" and error.says_absent and was_in_doubt(received.response.raw):
-            return replace(received, content=content)  # it is what an earlier try has deleted
-        raise error
+        return send_with_renewal(
+            sending.method,
+            lambda token: self._send(sending, token, **parts),
+            self._token() if self._token else "",
+            renew=self._another_token,
+            refusal=lambda answer, content: self._refusal(sending, answer.response, content),
+        )
 
-    def _read_whole(self, sending: _RequestSpec, received: _Received) -> bytes:
-        import urllib3
-
-        from hera_k8s_utils.network.bodies import read_whole
-
-        if received.content is not None:
-            return received.content
-        try:
-            return read_whole(received.response.raw, received.limits)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._failure(sending, error) from _without_secrets(error)
+    def _another_token(self, used: str) -> str | None:
+        return self._token() if self._renewed(used) and self._token else None
 
     def _renewed(self, used: str) -> bool:
         """Whether there is now another token than the one that was refused; threads renew it once between them."""
@@ -289,9 +272,8 @@ class HttpClient:
                 return False
             return self._token() != used
 
-    def _send(self, sending: _RequestSpec, token: str, **parts: Any) -> _Received:
-        import requests
-        import urllib3
+    def _send(self, sending: _RequestSpec, token: str, **parts: Any) -> Answer[str]:
+        from hera_k8s_utils.network.exchange import Answer
 
         _hold_back(sending.method, self._at(sending.path), parts.get("json"))
         headers = {"Accept": "application/json", **(parts.pop("headers", None) or {})}
@@ -300,20 +282,17 @@ class HttpClient:
         sendable(headers, origin=f"{sending.method} {self._shown(sending.path)}")
         session = self._session(sending.repeat)  # what it takes to open is not the server's time
         limits = RequestLimits(sending.wait)
-        try:
-            with limits.applied():
-                response = session.request(
-                    sending.method,
-                    self._at(sending.path),
-                    headers=headers,
-                    timeout=(min(self._settings.http_connect_timeout, sending.wait), sending.wait),
-                    stream=True,  # requests would read the body without a limit
-                    allow_redirects=False,
-                    **parts,
-                )
-            return _Received(response, limits)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
-            raise self._failure(sending, error) from _without_secrets(error)  # UnicodeError: of a Location's bytes
+        with self._connection_errors(sending), limits.applied():
+            response = session.request(
+                sending.method,
+                self._at(sending.path),
+                headers=headers,
+                timeout=(min(self._settings.http_connect_timeout, sending.wait), sending.wait),
+                stream=True,  # requests would read the body without a limit
+                allow_redirects=False,
+                **parts,
+            )
+        return Answer(response.raw, token, limits)
 
     def _sendable(self, sending: _RequestSpec, token: str) -> str:
         hint = self._hints.get(ErrorKind.UNAUTHORIZED, "was it copied whole, and nothing besides?")
@@ -345,36 +324,39 @@ class HttpClient:
 
     # --- what went wrong -------------------------------------------------------------------------------------------
 
-    def _failure(self, sending: _RequestSpec, error: BaseException) -> PlatformError:
-        from hera_k8s_utils.network.adapter import classify_error, never_sent
+    def _connection_errors(self, sending: _RequestSpec) -> AbstractContextManager[None]:
+        from hera_k8s_utils.network.exchange import connection_error, connection_errors_of
 
-        trouble, found, hint = classify_error(
-            error, url=self.shown_url, proxy=shown_address(self._proxy), wait=sending.wait
-        )
-        wanted = f"{sending.method} {self._shown(sending.path)}"
-        return PlatformError(
-            wanted, found=found, hint=self._hints.get(trouble, hint), trouble=trouble, conclusive=never_sent(error)
+        return connection_errors_of(
+            lambda error: connection_error(
+                f"{sending.method} {self._shown(sending.path)}",
+                error,
+                url=self.shown_url,
+                proxy=shown_address(self._proxy),
+                wait=sending.wait,
+                hints=self._hints,
+            )
         )
 
-    def _refusal(self, sending: _RequestSpec, response: Response, content: bytes) -> PlatformError:
+    def _refusal(self, sending: _RequestSpec, response: Any, content: bytes) -> PlatformError:
         """The error of an answer whose status is not one of success. content: the beginning of its body."""
+        from hera_k8s_utils.network.exchange import redirect_found
+
         body = _error_body(content)
         said, reason = _said(body, content)
-        status = response.status_code
-        trouble = PlatformError.trouble_of(status)
-        hint = self._hints.get(trouble, _HINTS.get(trouble, ""))
+        status = int(response.status)
+        kind = PlatformError.kind_of_status(status)
+        hint = self._hints.get(kind, _HINTS.get(kind, ""))
         if 300 <= status < 400:
-            target = urlsplit(response.headers.get("Location", ""))
-            elsewhere = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
-            said = f"sends elsewhere, to {elsewhere}" if target.netloc else "sends elsewhere"
+            said = redirect_found(response.headers)
             hint = "is the address right (https for http?), and is there a login proxy in front of the server?"
         elif "HTTP request to an HTTPS server" in said:
-            trouble, hint = ErrorKind.PROTOCOL, f"it speaks TLS: https://{urlsplit(self.url).netloc}"
+            kind, hint = ErrorKind.PROTOCOL, f"it speaks TLS: https://{urlsplit(self.url).netloc}"
         return PlatformError(
             f"{sending.method} {self._shown(sending.path)}",
             found=f"{said} ({status})" if said else f"answered {status}",
             hint=hint,
-            trouble=trouble,
+            kind=kind,
             status=status,
             reason=reason,
             conclusive=PlatformError.refuses(status) and self._is_own is not None and self._is_own(body),
@@ -451,17 +433,17 @@ def describe_body(content: bytes) -> str:
     return f"{printable!r}"
 
 
+def describe_refusal(content: bytes) -> str:
+    """What an answer without success says where it is no JSON: its own text, or what it is; empty for an empty one."""
+    if not content.strip():
+        return ""
+    text = " ".join(redact(content[:4096].decode("utf-8", "replace"))[:300].split())  # half a secret is not known
+    return text if "<" not in text[:20] and text.isprintable() else f"answered with {describe_body(content)}"
+
+
 def _not_json(error: ValueError, content: bytes) -> str:
     """Why a body is not the JSON that was wanted, in the words that follow `answered 200`."""
     return f", and {error}" if isinstance(error, TooComplex) else f" with {describe_body(content)}, not JSON"
-
-
-def _beginning(received: _Received) -> bytes:
-    """What an answer of failure says, as far as a message needs it."""
-    from hera_k8s_utils.network.bodies import read_beginning
-
-    with received.response as response:
-        return read_beginning(response.raw, received.limits)
 
 
 def _error_body(content: bytes) -> Mapping[str, Any]:
@@ -478,24 +460,12 @@ def _said(body: Mapping[str, Any], content: bytes) -> tuple[str, str]:
     if body:
         said, reason = body.get("message") or body.get("error") or "", body.get("reason") or ""
         return (said if isinstance(said, str) else ""), (reason if isinstance(reason, str) else "")
-    text = redact(content[:4096].decode("utf-8", "replace").strip())[:300]
-    plain = text and "<" not in text[:20] and text.isprintable()
-    return (text if plain else (f"answered with {describe_body(content)}" if content else "")), ""
+    return describe_refusal(content), ""
 
 
-def _texts(received: _Received, pace: Pace | None, failure: Callable[[BaseException], PlatformError]) -> Iterator[str]:
+def _texts(answer: Answer[str], pace: Pace | None) -> Iterator[str]:
     """The lines of an answer as text."""
-    import urllib3
-
     from hera_k8s_utils.network.bodies import GROWING, iter_lines
 
-    try:
-        for line in iter_lines(received.response.raw, received.limits, pace or GROWING):
-            yield line.decode("utf-8", "replace").rstrip("\r")
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise failure(error) from _without_secrets(error)
-
-
-def _without_secrets(error: BaseException) -> BaseException | None:
-    """The cause to chain: none for errors of the libraries, which may hold the request with its headers."""
-    return error if isinstance(error, OSError) and type(error).__module__ == "builtins" else None
+    for line in iter_lines(answer.response, answer.limits, pace or GROWING):
+        yield line.decode("utf-8", "replace").rstrip("\r")

@@ -33,8 +33,9 @@ class AnswerRejected(OSError):
 class RequestLimits:
     """The time and the bytes that are left for one request and its repetitions.
 
-    seconds: until the whole answer is there. most: bytes of it, headers included, as they come.
-    `extended`: the seconds that were left out so far.
+    seconds: until the whole answer is there.
+    most: bytes of it, headers included, as they come.
+    extended: the seconds that were left out so far.
     """
 
     def __init__(self, seconds: float, *, most: int = LARGEST_ANSWER) -> None:
@@ -44,7 +45,10 @@ class RequestLimits:
         self.restart()
 
     def restart(self, seconds: float | None = None, *, awaited: str = "answer") -> None:
-        """Begin anew, with another time limit if one is named. awaited: what has to come whole within it."""
+        """Begin anew, with another time limit if one is named.
+
+        awaited: what has to come whole within it.
+        """
         self._seconds = self._seconds if seconds is None else seconds
         self._awaited = awaited
         self._end = time.monotonic() + self._seconds
@@ -99,7 +103,10 @@ class RequestLimits:
 
 
 class ListLimits:
-    """The pages and bytes that are left for one list. wanted: what is listed, for the message."""
+    """The pages and bytes that are left for one list.
+
+    wanted: what is listed, for the message.
+    """
 
     def __init__(self, wanted: str) -> None:
         self._wanted = wanted
@@ -114,7 +121,7 @@ class ListLimits:
                 self._wanted,
                 found=f"the list has no end: {self._pages:,} pages, {self._size / 1024**2:.0f} MiB",
                 hint="is the address right?",
-                trouble=ErrorKind.PROTOCOL,
+                kind=ErrorKind.PROTOCOL,
             )
 
 

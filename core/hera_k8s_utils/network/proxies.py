@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from hera_k8s_utils.network.addresses import remember_address
+from hera_k8s_utils.redaction import remember_address
 
 
 def proxy_for(url: str, environ: Mapping[str, str] = os.environ) -> str:

@@ -32,8 +32,12 @@ _LONGEST_CALL: Final = 100
 
 @dataclass(frozen=True)
 class CallSite:
-    """A place in the user's code. line: 0 where it is not known. text: of the line. function: the library's, that it
-    called, `Workflow.create`."""
+    """A place in the user's code.
+
+    line: 0 where it is not known.
+    text: of the line.
+    function: the library's, that it called, `Workflow.create`.
+    """
 
     file: str = ""
     line: int = 0
@@ -56,7 +60,8 @@ class HeldRequest:
 
     library: the package that would have sent it, `hera`. method, path: of HTTP; the path has no query.
     changes: whether it would have changed something on the server, rather than read.
-    verb: `create`, `update`, `delete`, or the server's own word, such as `stop`. kind: of the object, `Workflow`.
+    verb: `create`, `update`, `delete`, or the server's own word, such as `stop`.
+    kind: of the object, `Workflow`.
     namespace: empty for what belongs to the whole cluster.
     body: the object as plain JSON, None where the request carries none.
     site: where in the user's code it was asked for.
@@ -146,7 +151,9 @@ class OfflinePhase:
 class ForeignCode:
     """Code that runs in an offline phase, and how messages speak of it.
 
-    name: `experiment.py`. during: `when it is imported`. file: where it is, so that a line of it needs no file's name.
+    name: `experiment.py`.
+    during: `when it is imported`.
+    file: where it is, so that a line of it needs no file's name.
     hint: what to do instead of sending.
     """
 
@@ -171,7 +178,9 @@ def offline_phase() -> OfflinePhase | None:
 
 @contextmanager
 def offline(code: ForeignCode, guards: Sequence[RequestGuard]) -> Iterator[None]:
-    """Run foreign code that must send nothing. guards: how the requests of each library are held back.
+    """Run foreign code that must send nothing.
+
+    guards: how the requests of each library are held back.
 
     Raises `BuildError` at the end if it would have changed something on a server. Code within code, such as a layout's
     in a builder, belongs to the phase of the outer one, which is then refused.

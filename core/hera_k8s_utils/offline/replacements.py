@@ -14,8 +14,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
 
+from hera_k8s_utils.errors import attribute_errors_to
 from hera_k8s_utils.offline.guards import Replacement, RequestGuard
-from hera_k8s_utils.plugins.isolation import attribute_errors_to
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,10 @@ class Kubernetes(Protocol):
         follow: bool = False,
         errors: str = "replace",
     ) -> Iterator[str]:
-        """Lines of a container's output. errors: for bytes that are not UTF-8, as `bytes.decode` takes it."""
+        """Lines of a container's output.
+
+        errors: for bytes that are not UTF-8, as `bytes.decode` takes it.
+        """
 
     def version(self) -> Json: ...
 

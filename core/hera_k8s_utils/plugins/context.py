@@ -1,15 +1,14 @@
-"""What every declared function is given: the namespace, the platforms, HTTP, the experiment, the log."""
+"""Context, the argument of every declared function: options, platforms, HTTP, the experiment, the log."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from hera_k8s_utils.errors import NoCredential
 from hera_k8s_utils.experiment.workload import PeakDemand
 from hera_k8s_utils.plugins.clients import ARGO, KUBERNETES, Argo, Kubernetes, PlatformKey
-from hera_k8s_utils.plugins.platforms import PlatformRegistry, client
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.options import ResolvedOptions
@@ -20,15 +19,28 @@ if TYPE_CHECKING:
 C = TypeVar("C")
 
 
+class PlatformOpener(Protocol):
+    """Opens platforms and finds credentials on behalf of a context; `PlatformRegistry` is the one in use."""
+
+    def open(self, name: str, context: Context) -> Any:
+        """The client of a platform, opened on first use. Raises `CredentialError` when nothing opens it."""
+
+    def credential(self, target: str, context: Context) -> Credential:
+        """The credential that opens a platform. Raises `NoCredential` without one."""
+
+    def renew(self, target: str, context: Context, refused: Credential | None = None) -> Credential:
+        """A fresh credential from the same provider."""
+
+
 class PlatformAccess:
     """The platforms as a context sees them: `context.platforms[KEY]` opens on first use."""
 
-    def __init__(self, platforms: PlatformRegistry, context: Context) -> None:
+    def __init__(self, platforms: PlatformOpener, context: Context) -> None:
         self._platforms = platforms
         self._context = context
 
     def __getitem__(self, key: PlatformKey[C]) -> C:
-        return client(self._platforms, key, self._context)
+        return cast("C", self._platforms.open(key.name, self._context))
 
     def credential(self, target: str) -> Credential:
         """The credential in use for a platform."""
@@ -41,18 +53,20 @@ class PlatformAccess:
 
 @dataclass(frozen=True)
 class Context:
-    """Given to every declared function; cheap until a platform is asked for.
+    """The argument of every declared function; cheap until a platform is opened.
 
     options: the effective options of all plugins; `context.options.of(SomeSettings)`.
-    experiment: what was built, None before that or without one.
-    demand: the most that the run may ask for.
+    registry: opens the platforms; use `platforms` instead.
+    experiment: the built experiment; None before it is built, or without one.
+    demand: the most that the run may use at one time; empty without an experiment.
+    log: a logger for messages of plugins.
     """
 
     options: ResolvedOptions
-    registry: PlatformRegistry = field(repr=False)
+    registry: PlatformOpener = field(repr=False)
     experiment: BuiltExperiment | None = field(default=None, repr=False)
-    demand: PeakDemand = PeakDemand()
-    log: logging.Logger = field(default_factory=lambda: logging.getLogger("hera_k8s_utils.plugins.manager"), repr=False)
+    demand: PeakDemand = field(default_factory=PeakDemand)
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("hera_k8s_utils.plugins"), repr=False)
 
     @property
     def platforms(self) -> PlatformAccess:

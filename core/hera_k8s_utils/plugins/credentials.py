@@ -6,20 +6,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from hera_k8s_utils._moved import renamed
 
+
+@renamed(provisions="auto_provision")
 @dataclass(frozen=True, kw_only=True)
 class Credential:
-    """What opens a platform, and what may be shown of it.
+    """What opens a platform.
 
     secret: a bearer token; never shown.
     handle: an object that only the platform understands, such as a configured client; never shown.
     server: the platform's address, where the provider knows it; it then beats the settings. Its path may hold a secret.
     certificate_authority: path of a PEM file that the server's certificate is verified with.
-    identity: as whom; empty when it cannot be told.
+    identity: the user or service account; empty when unknown.
     namespace: the namespace that comes with the credential (a kubeconfig's context has one).
-    expires_at: timezone-aware; None when it cannot be told.
+    expires_at: timezone-aware; None when unknown.
     source: where it was found, as the user would say it: `kubeconfig, context lyon`.
-    provisions: the platform is the user's own (the sandbox): missing resources are created without asking.
+    auto_provision: the platform is the user's own (the sandbox): missing resources are created without asking.
     """
 
     secret: str = field(default="", repr=False)
@@ -30,4 +33,4 @@ class Credential:
     namespace: str = ""
     expires_at: datetime | None = None
     source: str = ""
-    provisions: bool = False
+    auto_provision: bool = False

@@ -3,8 +3,8 @@
     [project.entry-points.hera_k8s_utils]
     acme = "acme_hera_k8s.plugin"
 
-Each hook returns (or yields) records of `hera_k8s_utils.plugins.records`; the core calls the functions in them. Importing
-a plugin must be cheap: import kubernetes, hera and the like inside the functions that need them.
+Each hook returns (or yields) records of `hera_k8s_utils.plugins.records`; the core calls the functions in them.
+Importing a plugin must be cheap: import kubernetes, hera and the like inside the functions that need them.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
         Command,
         CredentialProvider,
         ExecutionEngine,
-        LayoutStrategy,
         LifecycleEvent,
         Platform,
         ResourceChecker,
         Site,
+        WorkloadKind,
     )
+    from hera_k8s_utils.sweep.path_encoder import LayoutStrategy
 
 PROJECT: Final = "hera_k8s_utils"
-HOOK_API: Final = (1, 0)
-"""Version of these hooks. A plugin states the one it was built for as `hera_k8s_hook_api = (1, 0)`; a plugin that
+HOOK_API: Final = (1, 1)
+"""Version of these hooks. A plugin states the one it was built for as `hera_k8s_hook_api = (1, 1)`; a plugin that
 states another major version is refused by name, one that states none is taken as built for this one."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -87,6 +88,17 @@ def execution_engines() -> Iterable[ExecutionEngine]:
     @hookimpl
     def execution_engines():
         yield ExecutionEngine(name="jobs", open=open_jobs, runs=["Job"], platforms=["kubernetes"])
+    """
+    return ()
+
+
+@hookspec
+def workload_kinds() -> Iterable[WorkloadKind]:
+    """Kinds of object that a builder may return. Since 1.1.
+
+    @hookimpl
+    def workload_kinds():
+        yield WorkloadKind(name="RayJob", is_runnable=True, for_run=name_ray_job, lint=lint_ray_job)
     """
     return ()
 

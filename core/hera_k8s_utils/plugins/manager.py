@@ -1,4 +1,4 @@
-"""Plugins: found once through entry points, loaded one by one, validated, and blamed by name when they fail."""
+"""The plugin manager: finds plugins through entry points, loads and validates each, and names those that fail."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import importlib.metadata
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from types import ModuleType
 from typing import Any, Final, Generic, TypeVar
 
 import pluggy
 
+from hera_k8s_utils._moved import renamed
 from hera_k8s_utils.config.environment_variables import DISABLE_VARIABLE, TIMEOUT_VARIABLE
-from hera_k8s_utils.errors import HeraK8sError, PluginError, join_names
+from hera_k8s_utils.errors import HeraK8sError, PluginError, attribute_errors_to, join_names
+from hera_k8s_utils.experiment.workload_kinds import register_kinds
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
@@ -25,12 +27,13 @@ from hera_k8s_utils.plugins.records import (
     Command,
     CredentialProvider,
     ExecutionEngine,
-    LayoutStrategy,
     LifecycleEvent,
     Platform,
     ResourceChecker,
     Site,
+    WorkloadKind,
 )
+from hera_k8s_utils.sweep.path_encoder import LayoutStrategy
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ RECORDS: Final[Mapping[str, type]] = {
     "resource_checkers": ResourceChecker,
     "layout_strategies": LayoutStrategy,
     "execution_engines": ExecutionEngine,
+    "workload_kinds": WorkloadKind,
     "commands": Command,
     "sites": Site,
     "request_guards": RequestGuard,
@@ -54,18 +58,28 @@ LOAD_TIMEOUT: Final = 10.0
 
 @dataclass(frozen=True)
 class Registration(Generic[T]):
-    """A record and who declared it."""
+    """A record, and the plugin that declared it.
+
+    record: what the hook returned.
+    plugin: name of the plugin.
+    distribution: its `name version`.
+    """
 
     record: T
     plugin: str
     distribution: str
 
 
+@renamed(blame="display_name")
 @dataclass(frozen=True)
 class PluginInfo:
     """A plugin as `hera-k8s plugins` lists it.
 
-    state: `loaded`, `disabled`, `broken`, `refused` or `declares nothing`. reason: why it is not loaded.
+    name: of its entry point.
+    distribution: its `name version`.
+    module: what the entry point names.
+    state: `loaded`, `disabled`, `broken`, `refused` or `declares nothing`.
+    reason: why it is not loaded.
     declares: names of records by hook.
     """
 
@@ -77,7 +91,7 @@ class PluginInfo:
     declares: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
-    def blame(self) -> str:
+    def display_name(self) -> str:
         """How a message names it: `acme (acme-hera-k8s 1.2)`."""
         return f"{self.name} ({self.distribution})"
 
@@ -87,11 +101,11 @@ class _Refused(Exception):
 
 
 class ThirdPartyPluginError(Exception):
-    """A command of somebody else's plugin failed unexpectedly; the argument names the plugin, the cause is why."""
+    """A command of a third-party plugin failed unexpectedly; the argument names the plugin, the cause is why."""
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Candidate:
     name: str
     module: str
     distribution: str
@@ -99,9 +113,10 @@ class _Found:
 
     @property
     def own(self) -> bool:
-        return is_own(self.distribution)
+        return is_builtin(self.distribution)
 
 
+@renamed(tell="notify")
 class PluginManager:
     """The plugins of this interpreter, and what they declare."""
 
@@ -134,14 +149,15 @@ class PluginManager:
         off = {*disabled, *_split(environ.get(DISABLE_VARIABLE, ""))}
         found = [*_installed(), *_given(extra or {})]
         for candidate in _without_clashes(found, plugins):
-            plugins._take(candidate, off, timeout)
+            plugins._register(candidate, off, timeout)
         plugins._warn_of_unknown(off, [candidate.name for candidate in found])
         plugins._drop_repeated()
+        register_kinds(map(_attributed_kind, plugins.all("workload_kinds")))
         if strict and plugins.problems:
             raise PluginError("a plugin cannot be used", found=plugins.problems[0], hint="hera-k8s plugins")
         return plugins
 
-    # --- what others ask ---------------------------------------------------------------------------------------
+    # --- queries ---------------------------------------------------------------------------------------
 
     def all(self, hook: str) -> list[Registration[Any]]:
         """What was declared through a hook, those of the same name once, in a stable order."""
@@ -159,7 +175,7 @@ class PluginManager:
         names = [record_name(declared.record) for declared in self._declared[hook]]
         near = nearest(name, names)
         what = hook.rstrip("s").replace("_", " ").replace("strategie", "strategy")
-        broken = f"; not loaded: {join_names([i.blame for i in self._unusable()])}" if self._unusable() else ""
+        broken = f"; not loaded: {join_names([i.display_name for i in self._unusable()])}" if self._unusable() else ""
         raise PluginError(
             f"no {what} is called {name}",
             found=f"there are: {join_names(sorted(names)) or 'none'}{broken}",
@@ -189,7 +205,7 @@ class PluginManager:
             "refused": "plugin {} was refused: {}",
             "declares nothing": "plugin {} declares nothing: {}",
         }
-        said = [sentences[i.state].format(i.blame, i.reason) for i in self.listing() if i.state in sentences]
+        said = [sentences[i.state].format(i.display_name, i.reason) for i in self.listing() if i.state in sentences]
         return said + self.clashes
 
     @property
@@ -213,8 +229,8 @@ class PluginManager:
                     hint=f"--no-plugin {name}",
                 ) from error
 
-    def tell(self, name: str, **data: Any) -> None:
-        """Tell the observers of an event; what they raise is logged."""
+    def notify(self, name: str, **data: Any) -> None:
+        """Notify the observers of an event; what they raise is logged."""
         event = LifecycleEvent(name, data)
         for plugin, caller in self._callers("on_event"):
             try:
@@ -226,7 +242,7 @@ class PluginManager:
 
     # --- loading -----------------------------------------------------------------------------------------------
 
-    def _take(self, found: _Found, off: set[str], timeout: float) -> None:
+    def _register(self, found: _Candidate, off: set[str], timeout: float) -> None:
         info = PluginInfo(found.name, found.distribution, found.module, "loaded")
         if found.name in off:
             self._infos.append(replace(info, state="disabled", reason="by --no-plugin or HERA_K8S_DISABLE_PLUGINS"))
@@ -236,7 +252,7 @@ class PluginManager:
         except _Refused as refusal:
             self._infos.append(replace(info, state="refused", reason=str(refusal)))
         except BaseException as error:
-            log.debug("plugin %s failed while loading", info.blame, exc_info=True)
+            log.debug("plugin %s failed while loading", info.display_name, exc_info=True)
             if isinstance(error, KeyboardInterrupt):
                 raise
             self._infos.append(replace(info, state="broken", reason=f"{type(error).__name__}: {error}"))
@@ -255,7 +271,7 @@ class PluginManager:
             info = replace(info, state="declares nothing", reason="no function of it is marked with @hookimpl")
         self._infos.append(replace(info, declares=names))
 
-    def _load(self, found: _Found, timeout: float) -> dict[str, list[Any]]:
+    def _load(self, found: _Candidate, timeout: float) -> dict[str, list[Any]]:
         """Only the plugin's own code runs in another thread: what ends too late must not be registered then."""
         plugin = _within(timeout, found.load)
         _refuse_other_api(plugin)
@@ -327,14 +343,36 @@ def record_name(record: Any) -> str:
     return str(getattr(record, "name", None) or getattr(record, "kind", ""))
 
 
-def is_own(distribution: str) -> bool:
-    """Whether `name version` is this distribution, rather than a stranger's."""
+def _attributed(whose: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, whose errors name `whose`; what it yields becomes a list, so that no error comes later."""
+
+    def call(*arguments: Any) -> Any:
+        with attribute_errors_to(whose):
+            result = function(*arguments)
+            return list(result) if isinstance(result, Iterator) else result
+
+    return call
+
+
+def _attributed_kind(declared: Registration[WorkloadKind]) -> WorkloadKind:
+    """A kind; the functions of a third party's name its plugin when they fail."""
+    kind = declared.record
+    if is_builtin(declared.distribution):
+        return kind
+    whose = f"workload kind {kind.name} of plugin {declared.plugin} ({declared.distribution})"
+    values = {each.name: getattr(kind, each.name) for each in fields(kind)}
+    functions: dict[str, Any] = {name: _attributed(whose, value) for name, value in values.items() if callable(value)}
+    return replace(kind, **functions)
+
+
+def is_builtin(distribution: str) -> bool:
+    """Whether `name version` is this distribution, rather than a third-party one."""
     return distribution.partition(" ")[0].replace("_", "-").lower() == "hera-k8s-utils"
 
 
 def _precedence(declared: Registration[Any]) -> tuple[bool, int, str, str]:
     return (
-        not is_own(declared.distribution),
+        not is_builtin(declared.distribution),
         -int(getattr(declared.record, "priority", 0)),
         declared.plugin,
         record_name(declared.record),
@@ -372,20 +410,20 @@ def _within(timeout: float, work: Callable[[], T]) -> T:
     return outcome[0]
 
 
-def _installed() -> list[_Found]:
+def _installed() -> list[_Candidate]:
     found = [_of_entry_point(entry) for entry in importlib.metadata.entry_points(group=PROJECT)]
     return sorted(found, key=lambda each: (not each.own, each.name, each.distribution))
 
 
-def _of_entry_point(entry: importlib.metadata.EntryPoint) -> _Found:
+def _of_entry_point(entry: importlib.metadata.EntryPoint) -> _Candidate:
     dist = entry.dist
     distribution = f"{dist.name} {dist.version}" if dist is not None else "unknown distribution"
-    return _Found(entry.name, entry.value, distribution, entry.load)
+    return _Candidate(entry.name, entry.value, distribution, entry.load)
 
 
-def _given(extra: Mapping[str, Any]) -> list[_Found]:
+def _given(extra: Mapping[str, Any]) -> list[_Candidate]:
     return [
-        _Found(name, _module_of(plugin), "given by the program", partial(_same, plugin))
+        _Candidate(name, _module_of(plugin), "given by the program", partial(_same, plugin))
         for name, plugin in extra.items()
     ]
 
@@ -398,8 +436,8 @@ def _module_of(plugin: Any) -> str:
     return plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__qualname__
 
 
-def _without_clashes(found: Sequence[_Found], plugins: PluginManager) -> list[_Found]:
-    """Of plugins with one name, ours is kept; of two strangers none is, since nobody can tell which was meant."""
+def _without_clashes(found: Sequence[_Candidate], plugins: PluginManager) -> list[_Candidate]:
+    """Of plugins with one name, the built-in one is kept; of two third-party plugins neither is."""
     usable = []
     for candidate in found:
         rivals = [other for other in found if other.name == candidate.name and other is not candidate]

@@ -1,4 +1,4 @@
-"""Clients of the platforms: what they can do, opened once on first use, and how each credential was found."""
+"""The registry of platforms: opens each once on first use, and records how its credential was found."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_utils.errors import CredentialError, HeraK8sError, NoCredential, NotApplicable, OptionsError
+from hera_k8s_utils.errors import (
+    CredentialError,
+    HeraK8sError,
+    NoCredential,
+    NotApplicable,
+    OptionsError,
+    attribute_errors_to,
+)
 from hera_k8s_utils.formatting import align_columns
 from hera_k8s_utils.network.headers import bearer_token
-from hera_k8s_utils.plugins.clients import PlatformKey
 from hera_k8s_utils.plugins.credentials import Credential
-from hera_k8s_utils.plugins.isolation import attribute_errors_to
 from hera_k8s_utils.plugins.records import CredentialProvider, Platform
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.options import ResolvedOptions
     from hera_k8s_utils.plugins.context import Context
 
-C = TypeVar("C")
 log = logging.getLogger(__name__)
 
 _CLOSING: Final = 2.0
@@ -29,7 +33,13 @@ _CLOSING: Final = 2.0
 
 @dataclass(frozen=True)
 class ProviderAttempt:
-    """One provider that was asked for a credential: taken, or the reason why it was passed over."""
+    """One provider that was tried for a credential.
+
+    target: the platform.
+    provider: the provider's name.
+    taken: whether its credential is in use.
+    reason: why it was skipped; of the one in use, where its credential is from.
+    """
 
     target: str
     provider: str
@@ -40,9 +50,10 @@ class ProviderAttempt:
 class PlatformRegistry:
     """Opens each platform once, under a lock, and closes them in reverse order.
 
-    platforms, providers: the declarations, each list already in order of preference.
+    platforms: their declarations, in order of preference.
+    providers: the declarations of credential providers, in order of preference.
     resolved: the effective options.
-    chosen: target -> provider, from `--credentials argo=service-account-token`.
+    selected_providers: target -> provider, from `--credentials argo=service-account-token`.
     """
 
     def __init__(
@@ -50,12 +61,13 @@ class PlatformRegistry:
         platforms: Sequence[Platform],
         providers: Sequence[CredentialProvider],
         resolved: ResolvedOptions,
-        chosen: Mapping[str, str] | None = None,
+        selected_providers: Mapping[str, str] | None = None,
     ) -> None:
         self._declared = _by_key(platforms)
+        self._replaced = {platform.name: platform for platform in platforms if platform.replaces is None}
         self._providers = providers
         self._resolved = resolved
-        self._chosen = dict(chosen or {})
+        self._selected_providers = dict(selected_providers or {})
         self._lock = threading.RLock()
         self._clients: dict[str, Any] = {}
         self._failures: dict[str, HeraK8sError] = {}
@@ -63,7 +75,7 @@ class PlatformRegistry:
         self._absent: dict[str, NoCredential] = {}
         self._source: dict[str, CredentialProvider] = {}
         self._opening: list[str] = []
-        self._seeking: list[str] = []
+        self._resolving: list[str] = []
         self.trace: list[ProviderAttempt] = []
         self._check_choices()
 
@@ -72,8 +84,8 @@ class PlatformRegistry:
         """The platforms that can be asked for."""
         return sorted(self._declared)
 
-    def passed_over(self, target: str) -> list[ProviderAttempt]:
-        """The providers that were asked for a platform's credential and had none, each with its reason."""
+    def skipped(self, target: str) -> list[ProviderAttempt]:
+        """The providers that were tried for a platform's credential and had none, each with its reason."""
         return [attempt for attempt in self.trace if attempt.target == target and not attempt.taken]
 
     @property
@@ -109,6 +121,15 @@ class PlatformRegistry:
                 self._failures[name] = error
                 raise
             return self._clients[name]
+
+    def activate(self, name: str, context: Context) -> None:
+        """Run a platform's `activate`, if it declares one; else that of the platform that it replaces."""
+        declaration = self.declared(name)
+        if declaration.activate is None:
+            declaration = self._replaced.get(name, declaration)
+        if declaration.activate is not None:
+            with attribute_errors_to(f"platform {declaration.name}"):
+                declaration.activate(self.settings(declaration), context)
 
     def _open(self, name: str, context: Context) -> Any:
         declaration = self.declared(name)
@@ -156,14 +177,14 @@ class PlatformRegistry:
             return fresh
 
     def _find(self, target: str, context: Context) -> tuple[CredentialProvider, Credential]:
-        _guard_cycle(self._seeking, target)
-        self._seeking.append(target)
+        _guard_cycle(self._resolving, target)
+        self._resolving.append(target)
         try:
-            return self._ask_all(target, context)
+            return self._try_providers(target, context)
         finally:
-            self._seeking.pop()
+            self._resolving.pop()
 
-    def _ask_all(self, target: str, context: Context) -> tuple[CredentialProvider, Credential]:
+    def _try_providers(self, target: str, context: Context) -> tuple[CredentialProvider, Credential]:
         self.trace[:] = [attempt for attempt in self.trace if attempt.target != target]  # of a try that failed
         for provider in self._candidates(target):
             try:
@@ -176,11 +197,11 @@ class PlatformRegistry:
             log.info("credential for %s: from %s, %s", target, provider.name, credential.source)
             return provider, credential
         tried = align_columns([(f"  {a.provider}", a.reason) for a in self.trace if a.target == target])
-        if target in self._chosen:  # whoever asks for one provider does not want to go elsewhere without it
+        if target in self._selected_providers:  # whoever asks for one provider does not want to go elsewhere without it
             raise CredentialError(
                 f"no credential for {target} from the provider that was asked for",
                 found="".join(f"\n{line}" for line in tried),
-                hint=f"without --credentials {target}={self._chosen[target]} the others are asked too",
+                hint=f"without --credentials {target}={self._selected_providers[target]} the others are asked too",
             )
         raise NoCredential(
             f"no credential for {target}",
@@ -216,12 +237,12 @@ class PlatformRegistry:
     def _candidates(self, target: str) -> list[CredentialProvider]:
         """What was asked for explicitly comes first: flag, then environment, then config; then by priority."""
         mine = [provider for provider in self._providers if provider.target == target]
-        if target in self._chosen:
-            return [provider for provider in mine if provider.name == self._chosen[target]]
+        if target in self._selected_providers:
+            return [provider for provider in mine if provider.name == self._selected_providers[target]]
         return sorted(mine, key=lambda p: (self._resolved.selected(p.settings), -p.priority, p.name))
 
     def _check_choices(self) -> None:
-        for target, name in self._chosen.items():
+        for target, name in self._selected_providers.items():
             mine = sorted(p.name for p in self._providers if p.target == target)
             if name not in mine:
                 raise OptionsError(
@@ -274,8 +295,3 @@ def _how_to_get(target: str) -> str:
     if target == "argo":
         return "set ARGO_SERVER, then hera-k8s login; or try without a cluster: --sandbox"
     return f"--credentials {target}=PROVIDER"
-
-
-def client(platforms: PlatformRegistry, key: PlatformKey[C], context: Context) -> C:
-    """The client of a platform with the type that its key promises."""
-    return cast("C", platforms.open(key.name, context))

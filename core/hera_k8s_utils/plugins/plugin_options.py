@@ -1,26 +1,20 @@
-"""Who declares options: the framework, plugins, commands and experiments, and what is known of plugins left out."""
+"""The declarers of options: the framework, plugins, commands and experiments; and the options of unloaded plugins."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hera_k8s_utils.config.declared import UnavailablePlugin
-from hera_k8s_utils.config.options import ResolvedOptions, SettingsOwner, specs_of
-from hera_k8s_utils.config.resolution import resolve
-from hera_k8s_utils.plugins.manager import RECORDS, PluginInfo, PluginManager, is_own
-
-if TYPE_CHECKING:
-    from hera_k8s_utils.experiment.model import Experiment
+from hera_k8s_utils.config.options import SettingsOwner, specs_of
+from hera_k8s_utils.plugins.manager import RECORDS, PluginInfo, PluginManager, is_builtin
 
 if TYPE_CHECKING:
     from hera_k8s_utils.experiment.model import Experiment
 
 
 def owners_of(plugins: PluginManager, experiment: Experiment | None = None) -> list[SettingsOwner]:
-    """Everybody who declares options: the framework, the plugins, and the experiment where there is one."""
+    """The declarers of options: the framework, the plugins, and the experiment where there is one."""
     owners = [*core_owners(), *_plugin_owners(plugins), *_command_owners(plugins)]
     if experiment is not None and experiment.options is not None:
         owners.append(SettingsOwner(experiment.options, title=f"the experiment {experiment.name}"))
@@ -54,17 +48,20 @@ def _command_owners(plugins: PluginManager) -> list[SettingsOwner]:
 
 
 def unloaded_plugins(plugins: PluginManager) -> list[UnavailablePlugin]:
-    """The plugins that were not loaded. Those of this distribution that are merely disabled are asked for the names of
-    their options; others are somebody's code that was turned off for a reason, and only recognised by their prefix."""
+    """The plugins that were not loaded.
+
+    A disabled plugin of this distribution is imported for the names of its options. Third-party plugins stay off; their
+    options are recognised by the plugin's prefix.
+    """
     return [
-        UnavailablePlugin(info.blame, info.name, info.state, _names_of(info))
+        UnavailablePlugin(info.display_name, info.name, info.state, _names_of(info))
         for info in plugins.listing()
         if info.state in ("disabled", "broken", "refused")
     ]
 
 
 def _names_of(info: PluginInfo) -> frozenset[str]:
-    if info.state != "disabled" or not is_own(info.distribution):
+    if info.state != "disabled" or not is_builtin(info.distribution):
         return frozenset()
     try:
         module = importlib.import_module(info.module)
@@ -73,26 +70,3 @@ def _names_of(info: PluginInfo) -> frozenset[str]:
     records = [record for hook in RECORDS if hasattr(module, hook) for record in getattr(module, hook)() or ()]
     classes = {record.settings for record in records if getattr(record, "settings", None) is not None}
     return frozenset(name for cls in classes for spec in specs_of(SettingsOwner(cls, info.name)) for name in spec.names)
-
-
-def resolve_for(
-    plugins: PluginManager,
-    *,
-    experiment: Experiment | None = None,
-    argv: Sequence[str] = (),
-    environ: Mapping[str, str] | None = None,
-    config: str | Path | None = None,
-    keywords: Mapping[str, Any] | None = None,
-    tolerant: bool = False,
-) -> ResolvedOptions:
-    """`resolve` for the framework's own options, those of all plugins, and those of an experiment."""
-    return resolve(
-        owners_of(plugins, experiment),
-        argv=argv,
-        environ=environ,
-        config=config,
-        keywords=keywords,
-        sites={each.record.name: each.record.defaults for each in plugins.all("sites")},
-        unloaded=lambda: unloaded_plugins(plugins),
-        tolerant=tolerant,
-    )

@@ -1,4 +1,4 @@
-"""What plugins declare: frozen records of functions, which the core calls in its own order and under its own clock."""
+"""The records that hooks return: frozen declarations, whose functions the core calls."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.run_state import LogLine, RunSummary, RunUpdate, Submission
+from hera_k8s_utils.experiment.workload_kinds import WorkloadKind as WorkloadKind
 from hera_k8s_utils.plugins.credentials import Credential
 from hera_k8s_utils.results import CheckResult, Finding
-from hera_k8s_utils.sweep.path_encoder import PathEncoder
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from hera_k8s_utils.experiment.model import BuiltExperiment, Requirement
     from hera_k8s_utils.experiment.workload import Unresolved
     from hera_k8s_utils.plugins.context import Context
-    from hera_k8s_utils.sweep.inputs import Inputs
 
 R = TypeVar("R", bound="Requirement")
 
@@ -31,11 +30,13 @@ R = TypeVar("R", bound="Requirement")
 class CredentialProvider:
     """One way to a credential for one platform.
 
+    name: as in `--credentials PLATFORM=NAME`.
     target: name of the platform that the credential opens.
     load: (settings, context) -> Credential. Raises `NotApplicable` with the reason when it has nothing to offer,
         any other `HeraK8sError` when it should have worked and did not. Called again to renew.
     priority: among providers that were found rather than asked for, the highest is tried first.
-    settings: its options; a field declared with `option(..., selects=True)` that the user sets asks for this provider.
+    settings: its options, an `@option` class; setting a field declared with `option(..., selects_provider=True)`
+        selects this provider.
     """
 
     name: str
@@ -52,11 +53,15 @@ class CredentialProvider:
 class Platform:
     """A server that experiments run on, and how a client for it is opened.
 
+    name: its key, `argo`.
     open: (settings, credential, context) -> client. Makes no request by itself.
     close: releases the client.
     probe: (settings, context) -> findings about access: reachable, trusted, authorised, version.
     replaces: name of a platform that this one takes the place of (the key stays the replaced one's).
     needs: names of platforms that must be opened before, for their credential or their client.
+    activate: (settings, context) -> None. Points a client library's global configuration at the server, for 0.1
+        scripts that submit through that library; nothing else calls it. Without one, that of the replaced platform.
+    settings: its options, an `@option` class; None without any.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Platform:
     probe: Callable[[Any, Context], Iterable[Finding]] | None = None
     replaces: str | None = None
     needs: Sequence[str] = ()
+    activate: Callable[[Any, Context], None] | None = None
     settings: type | None = None
 
 
@@ -73,7 +79,7 @@ class Platform:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceChecker(Generic[R]):
-    """Says whether one kind of resource is there and fit for use.
+    """Checks whether a resource of one kind exists and is fit for use.
 
     kind: the resource's kind, `PersistentVolumeClaim`; the name of the checker.
     requirement: the type that an experiment writes to ask for it.
@@ -83,6 +89,7 @@ class ResourceChecker(Generic[R]):
     provision: (settings, context, wanted) -> the object to create when it is missing, or None when the requirement
         does not say enough to make one. Makes no request.
     locate: (settings, context, wanted) -> where on this machine its contents lie, or None.
+    settings: its options; None without any.
     """
 
     kind: str
@@ -95,20 +102,6 @@ class ResourceChecker(Generic[R]):
 
 
 # --- layouts ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayoutStrategy:
-    """A way of naming directories after points.
-
-    build: (settings, inputs, argument) -> Naming; `argument` is what follows the colon in `template:{seed}/{rate}`.
-    sidecar: paths do not say the whole point by themselves, so each holds a `point.json`.
-    """
-
-    name: str
-    build: Callable[[Any, Inputs, str], PathEncoder]
-    sidecar: bool = False
-    settings: type | None = None
 
 
 # --- engines ---------------------------------------------------------------------------------------------------
@@ -130,7 +123,7 @@ class Engine(Protocol):
         """What the tasks printed."""
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
-        """Let exit handlers run (stop) or not (terminate). Raises `RunOver` for a run that has ended already."""
+        """End a run; its exit handlers run unless `terminate`. Raises `RunAlreadyFinished` for one that has ended."""
 
     def runs(self, *, label_selector: str = "", limit: int = 500) -> Iterator[RunSummary]:
         """The runs on the server that carry the labels."""
@@ -143,10 +136,12 @@ class Engine(Protocol):
 class ExecutionEngine:
     """A way to run manifests.
 
+    name: as in `--engine NAME`.
     open: (settings, context) -> Engine; makes no request by itself.
     runs: kinds of object that it takes, such as `Workflow`.
     platforms: names of the platforms that it talks to, the one it submits through first.
     priority: the highest that takes the manifest's kind is used, unless `--engine` names one.
+    settings: its options; None without any.
     """
 
     name: str
@@ -165,11 +160,12 @@ class Command:
     """A command of `hera-k8s`.
 
     name: one or more words: `run`, `arkouda exporter deploy`.
-    run: takes a `Session` (`hera_k8s_cli.commands`), returns the exit code.
+    run: (session) -> exit code; the argument is a `hera_k8s_utils.Session`.
     summary: one line for the list of commands.
     example: a line or two that can be typed.
     arguments: adds the command's own positionals and flags to its parser.
-    configures: whether the options of all plugins are its flags too (they are, for whatever talks to a server).
+    configures: whether the options of all plugins are its flags too; True for commands that talk to a server.
+    settings: its own options; None without any.
     """
 
     name: str
@@ -183,8 +179,9 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What a platform team settles for its users.
+    """Defaults and requirements that a platform team sets for its users.
 
+    name: of the site.
     defaults: values of options by name; below configuration files, above built-in defaults.
     requires: what every experiment here needs.
     amend: (manifest, context) -> manifest; may return a changed copy. Runs offline.
@@ -196,13 +193,16 @@ class Site:
     amend: Callable[[Manifest, Context], Manifest] | None = None
 
 
-# --- requests of other libraries -------------------------------------------------------------------------------
+# --- events ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class LifecycleEvent:
-    """Something that happened in the life of a run: `built`, `checked`, `provisioned`, `submitted`, `updated`,
-    `finished`; `data` is plain and holds no secret."""
+    """A step in the life of a run.
+
+    name: `built`, `checked`, `provisioned`, `submitted`, `updated` or `finished`.
+    data: plain values without secrets.
+    """
 
     name: str
     data: Mapping[str, Any] = field(default_factory=dict)

@@ -6,13 +6,11 @@ import os
 import platform
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from hera_k8s_utils.reading import MIB, run_command
 from hera_k8s_utils.redaction import environment_for_children
-
-GIT: Final = ("git", "-c", "core.fsmonitor=false")
-"""The beginning of a git command; a repository's own configuration may name any program as its file monitor."""
+from hera_k8s_utils.trust.git import GIT
 
 
 def versions() -> dict[str, str]:

@@ -27,6 +27,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from hera_k8s_utils._moved import renamed
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import (
     HeraK8sError,
@@ -82,7 +83,12 @@ class Submitted(str, Enum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """The latest attempt to submit a run, as far as it is recorded here. at: when it ended, None if unrecorded."""
+    """The latest attempt to submit a run, as far as it is recorded.
+
+    state: what is known of it.
+    found: why it is not, or not surely, accepted.
+    at: when it ended; None if unrecorded.
+    """
 
     state: Submitted
     found: str = ""
@@ -92,6 +98,7 @@ class Attempt:
 # --- one record ------------------------------------------------------------------------------------------------
 
 
+@renamed(about="metadata")
 class RunRecord:
     """The directory of one run. Files are written whole or not at all; events are appended.
 
@@ -112,14 +119,14 @@ class RunRecord:
         return f"RunRecord({str(self.path)!r})"
 
     @property
-    def about(self) -> Json:
+    def metadata(self) -> Json:
         """Names, server, digest, versions; empty when the record is damaged."""
         return self.read("run") or {}
 
     @property
     def name(self) -> str:
         """The name of the run's workflow."""
-        stated = str(self.about.get("workflow") or "")
+        stated = str(self.metadata.get("workflow") or "")
         return stated if is_safe_id(stated) else self.id
 
     @property
@@ -180,7 +187,7 @@ class RunRecord:
         if self.submission is not None:
             return Attempt(Submitted.ACCEPTED)
         if failed is None:
-            return Attempt(Submitted.UNKNOWN, _ENDED_EARLY, parse_timestamp(str(self.about.get("created_at") or "")))
+            return Attempt(Submitted.UNKNOWN, _ENDED_EARLY, parse_timestamp(str(self.metadata.get("created_at") or "")))
         state = Submitted.REFUSED if failed.get("known", True) else Submitted.UNKNOWN
         if failed.get("in_part"):
             state = Submitted.IN_PART
@@ -349,7 +356,7 @@ class RunStore:
                 f"the records in {self.directory} cannot be read", found=found, hint="--runs-dir DIR"
             ) from None
         records = [RunRecord(path) for path in paths]
-        return sorted(records, key=lambda record: (str(record.about.get("created_at", "")), record.id), reverse=True)
+        return sorted(records, key=lambda record: (str(record.metadata.get("created_at", "")), record.id), reverse=True)
 
     def find(self, text: str = "") -> RunRecord:
         """The record that a text names: an id or a workflow's name, or the beginning or end of one; else the latest.
@@ -406,7 +413,7 @@ def _taken_up(
 
 
 def _require_same(record: RunRecord, built: BuiltExperiment) -> None:
-    recorded = record.about.get("digest")
+    recorded = record.metadata.get("digest")
     if recorded == built.manifest.digest:
         return
     raise OptionsError(

@@ -17,7 +17,7 @@ from hera_k8s_utils.names import nearest
 from hera_k8s_utils.sweep.points import AttributeMapping, Point
 from hera_k8s_utils.sweep.values import TYPES, ParameterType, Value, coerce, short_repr, to_json_value, value_key
 
-__all__ = ["NAME", "Inputs", "AttributeMapping", "Point", "linspace", "parse_overrides"]
+__all__ = ["NAME", "AttributeMapping", "Inputs", "Point", "linspace", "parse_overrides"]
 
 NAME: Final = re.compile(r"[-a-zA-Z0-9_]+")
 """What Argo accepts as the name of a parameter."""

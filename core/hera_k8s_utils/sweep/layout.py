@@ -1,4 +1,4 @@
-"""Layout: where each point of a sweep keeps its results, and the proof that no two points share a place."""
+"""Layout: the directory in which each point of a sweep keeps its results, and the check that no two share one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unicodedata import normalize
 
+from hera_k8s_utils._moved import renamed
 from hera_k8s_utils.errors import BuildError, HeraK8sError
 from hera_k8s_utils.offline.phase import ForeignCode, offline, offline_phase
 from hera_k8s_utils.reading import LARGEST_DOCUMENT, parse_json, read_file
@@ -20,11 +21,8 @@ from hera_k8s_utils.sweep.path_encoder import PathEncoder
 from hera_k8s_utils.sweep.values import dns_name, label_value, short_repr, to_json_value
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.sweep.inputs import Point
-
-if TYPE_CHECKING:
     from hera_k8s_utils.offline.guards import RequestGuard
-    from hera_k8s_utils.plugins.records import LayoutStrategy
+    from hera_k8s_utils.sweep.path_encoder import LayoutStrategy
 
 PATH_LIMIT: Final = 4095
 """Bytes of a path: PATH_MAX of Linux is 4096, with the NUL at its end."""
@@ -36,19 +34,27 @@ _AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True)
-class Proof:
-    """That a layout fits a sweep: so many points, so many paths, and what was looked at in words."""
+class LayoutVerification:
+    """The result of `Layout.verify`: every point of the sweep has a path of its own.
+
+    points: how many there are.
+    paths: how many there are.
+    detail: what was verified, in words.
+    """
 
     points: int
     paths: int
     detail: str
 
 
+@renamed(prove="verify", name="dns_name", label="label_value")
 class Layout:
     """Where each point of a sweep keeps its results.
 
-    strategy: the name of the naming in use. sidecar: paths do not say the whole point, so tasks should write
-    `layout.sidecar_text(point)` into `point.json` beside their results.
+    inputs: the sweep.
+    strategy: name of the layout strategy in use.
+    sidecar: paths do not hold the whole point, so tasks should write `layout.sidecar_text(point)` into `point.json`
+        beside their results.
     """
 
     def __init__(
@@ -100,11 +106,11 @@ class Layout:
         with self._strategy_code():
             return self._naming.encode(own)
 
-    def name(self, point: Mapping[str, Any]) -> str:
+    def dns_name(self, point: Mapping[str, Any]) -> str:
         """A DNS label of at most 63 characters for a point, for containers and the like; one for each point."""
         return dns_name(self._own(point))
 
-    def label(self, point: Mapping[str, Any]) -> str:
+    def label_value(self, point: Mapping[str, Any]) -> str:
         """A valid value of a label, of at most 63 characters, for a point; one for each point."""
         return label_value(self._own(point))
 
@@ -162,9 +168,9 @@ class Layout:
         except ValueError:
             return value
 
-    # --- the proof ---------------------------------------------------------------------------------------------
+    # --- verification ---------------------------------------------------------------------------------------------
 
-    def prove(self) -> Proof:
+    def verify(self) -> LayoutVerification:
         """Go through the sweep, in memory that does not grow with it beyond 4 bytes a point.
 
         Every path stays below the root, keeps to the limits of file systems, and belongs to one point alone; every one
@@ -179,7 +185,9 @@ class Layout:
             read = check_readable(self, READ_BACK)
         below = f" below {self._root}" if self._root is not None else ""
         sample = "" if read == count else f"; {read} of them, evenly spread, read back"
-        return Proof(count, count, f"{count} points, {count} paths{below}{sample}" if count != 1 else f"1 point{below}")
+        return LayoutVerification(
+            count, count, f"{count} points, {count} paths{below}{sample}" if count != 1 else f"1 point{below}"
+        )
 
     def paths(self) -> Iterator[str]:
         """The relative path of each point, in the order of the sweep."""
@@ -215,9 +223,11 @@ def open_layout(
 ) -> Layout:
     """The layout of one run.
 
-    declaration: the strategy. settings: an instance of its settings class, or None. argument: what follows the colon in
-    `template:{seed}`. root: the run's directory in the pod, None when nothing is mounted. guards: hold back what the
-    strategy would send.
+    declaration: the strategy.
+    settings: an instance of its settings class, or None.
+    argument: what follows the colon in `template:{seed}`.
+    root: the run's directory in the pod, None when nothing is mounted.
+    guards: hold back what the strategy would send.
     """
     with _strategy_code(declaration.name, guards):
         naming = declaration.build(settings, inputs, argument)

@@ -14,7 +14,8 @@ V = TypeVar("V", covariant=True)
 class Point(Mapping[str, Value]):
     """One point of a sweep: immutable, hashable, its values by `point["seed"]` or `point.seed`.
 
-    names: of the parameters. values_tuple: their values, in the same order.
+    names: of the parameters.
+    values_tuple: their values, in the same order.
 
     Two points are equal when their names, values and the types of these are: `1`, `1.0` and `True` differ. A parameter
     that is called like an attribute of every point (`items`, `names`) is reached by `point["items"]` only.

@@ -43,8 +43,10 @@ class Placeholder(str):
 def coerce(raw: object, where: str) -> Value:
     """A Python value that a point can hold; numpy's scalars become Python's.
 
-    where: what the value belongs to, as a message names it. Raises `BuildError` for NaN, which equals nothing and so
-    could never be found again, for text that is not valid UTF-8 or holds a NUL, and for any other type.
+    where: what the value belongs to, as a message names it.
+
+    Raises `BuildError` for NaN, which equals nothing and so could never be found again, for text that is not valid
+    UTF-8 or holds a NUL, and for any other type.
     """
     kind = type(raw)
     if kind in (int, bool, NoneType, date):
@@ -273,7 +275,10 @@ def unescape(segment: str) -> str:
 
 @dataclass(frozen=True)
 class ParameterType:
-    """How the values of one parameter are written and read back. types: those that its declared values have."""
+    """How the values of one parameter are written and read back.
+
+    types: those that its declared values have.
+    """
 
     name: str
     types: frozenset[type]

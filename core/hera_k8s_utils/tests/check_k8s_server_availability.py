@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hera_k8s_utils.compat.kubernetes_cluster import k8s_cluster
 from hera_k8s_utils.compat.parser import parser
-from hera_k8s_utils.streams import show
+from hera_k8s_utils.output.streams import show
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hera_k8s_utils.compat.parser import parser
+from hera_k8s_utils.output.streams import show
 from hera_k8s_utils.sanitize import one_line
-from hera_k8s_utils.streams import show
 
 
 def main(argv: Sequence[str] | None = None) -> None:

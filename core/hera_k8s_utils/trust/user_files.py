@@ -35,7 +35,9 @@ def user_directory(environ: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def read_own(path: Path, *, private: bool = False) -> str:
-    """The text of a file that only the user can have written. private: nobody else may read it either.
+    """The text of a file that only the user can have written.
+
+    private: nobody else may read it either.
 
     Raises `FileNotFoundError`, or another `OSError` whose `strerror` says what is wrong.
     """
@@ -55,7 +57,9 @@ def _is_open(status: os.stat_result) -> bool:
 
 
 def write_own(path: Path, text: str, *, replace: bool = True) -> None:
-    """Write a file for the user alone (0600), whole or not at all. replace: False leaves one that is there as it is.
+    """Write a file for the user alone (0600), whole or not at all.
+
+    replace: False leaves one that is there as it is.
 
     Raises `OSError`.
     """

@@ -5,39 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hera_k8s_argo.following import Source, follow, require_going_on, require_stopping
 from hera_k8s_argo.pod_logs import followed_logs, logs_of_workflow
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.submission import INSTANCE, prepared
 from hera_k8s_argo.summaries import summary
-from hera_k8s_utils import Context, Finding, Kubernetes, LogLine, PlatformError, RunSummary, RunUpdate, Submission
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.engines.pod_logs import log_of_pod
-from hera_k8s_utils.engines.submission import CONFIRMING, SubmissionTarget, dry_run_result, submit_once
-from hera_k8s_utils.network.retry import RetryPolicy
+from hera_k8s_utils import (
+    Context,
+    CoreSettings,
+    Finding,
+    Json,
+    Kubernetes,
+    LogLine,
+    PlatformError,
+    RunSummary,
+    RunUpdate,
+    Submission,
+)
+from hera_k8s_utils.engines import (
+    CONFIRMING,
+    STREAM_SECONDS,
+    UNANCHORED_STREAM_SECONDS,
+    SubmissionTarget,
+    dry_run_result,
+    log_of_pod,
+    submit_once,
+)
+from hera_k8s_utils.network import RetryPolicy
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment
 
-Json = dict[str, Any]
 
 API: Final = "argoproj.io/v1alpha1"
 WORKFLOWS: Final = "workflows"
 _PAGE: Final = 50
 """Workflows that are fetched at once: each comes whole, with all of its nodes."""
-_STREAM: Final = 300.0
-"""Seconds until a stream is taken up again."""
-_UNSURE_STREAM: Final = 30.0
-"""The same for one that begins anywhere: a deletion just before would be noticed only by reading again."""
 
 
 @dataclass(frozen=True)
 class KubernetesEngine:
     """Runs workflows by creating Workflow objects.
 
-    instance: of the controller, where there are several. confirming: seconds, as in `Desk`.
+    instance: of the controller, where there are several. confirming: seconds, as in `SubmissionTarget`.
     """
 
     kubernetes: Kubernetes
@@ -47,14 +59,14 @@ class KubernetesEngine:
 
     def submit(self, built: BuiltExperiment) -> Submission:
         """Exactly once; raises `SubmitError`."""
-        desk = SubmissionTarget(
+        target = SubmissionTarget(
             self.kubernetes.namespace,
             create=partial(self.kubernetes.create, API, WORKFLOWS),
             read=self._read,
-            pause=self.patience.pause,
+            sleep=self.patience.sleep,
             confirming=self.confirming,
         )
-        return submit_once(self._prepared(built), desk)
+        return submit_once(self._prepared(built), target)
 
     def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
         """Let the API server admit it without keeping it; the controller's own rules are tried only when it runs."""
@@ -74,7 +86,7 @@ class KubernetesEngine:
         return logs_of_workflow(self.kubernetes, name)
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
-        """Let exit handlers run (stop) or not (terminate); raises `RunOver` for a workflow that has ended."""
+        """Stop with exit handlers, or terminate without; raises `RunAlreadyFinished` for a workflow that has ended."""
         require_going_on(name, self._read(name))  # the API server would change one that is over
         body = {"spec": {"shutdown": "Terminate" if terminate else "Stop"}}
         try:
@@ -107,7 +119,7 @@ class KubernetesEngine:
             WORKFLOWS,
             field_selector=f"metadata.name={name}",
             resource_version=since,
-            timeout=_STREAM if since else _UNSURE_STREAM,
+            timeout=STREAM_SECONDS if since else UNANCHORED_STREAM_SECONDS,
         )
 
 

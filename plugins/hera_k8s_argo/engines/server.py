@@ -14,15 +14,24 @@ from hera_k8s_argo.logs import resume_stream
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.submission import prepared
 from hera_k8s_argo.summaries import summary
-from hera_k8s_utils import Context, ErrorKind, Finding, LogLine, PlatformError, RunSummary, RunUpdate, Submission
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.engines.submission import CONFIRMING, SubmissionTarget, dry_run_result, submit_once
-from hera_k8s_utils.network.retry import RetryPolicy
+from hera_k8s_utils import (
+    Context,
+    CoreSettings,
+    ErrorKind,
+    Finding,
+    Json,
+    LogLine,
+    PlatformError,
+    RunSummary,
+    RunUpdate,
+    Submission,
+)
+from hera_k8s_utils.engines import CONFIRMING, SubmissionTarget, dry_run_result, submit_once
+from hera_k8s_utils.network import RetryPolicy
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment
 
-Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
 _LOGS: Final = "main-logs"
@@ -36,7 +45,7 @@ _TIMES: Final = "items.status.progress,items.status.startedAt,items.status.finis
 class ArgoEngine:
     """Runs workflows through the Argo server.
 
-    instance: of the controller, where there are several. confirming: seconds, as in `Desk`.
+    instance: of the controller, where there are several. confirming: seconds, as in `SubmissionTarget`.
     """
 
     argo: ArgoClient
@@ -47,15 +56,15 @@ class ArgoEngine:
     def submit(self, built: BuiltExperiment) -> Submission:
         """Exactly once; raises `SubmitError`."""
         workflow = prepared(built, self.argo.namespace, instance=self.instance)
-        desk = SubmissionTarget(
+        target = SubmissionTarget(
             self.argo.namespace,
             create=self.argo.create,
             read=partial(self.argo.get, fields=_IDENTITY),
             url=self.argo.url,
-            pause=self.patience.pause,
+            sleep=self.patience.sleep,
             confirming=self.confirming,
         )
-        return submit_once(workflow, desk)
+        return submit_once(workflow, target)
 
     def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
         """Let the server create it without keeping it: its rules, admission and the right to create are all tried."""
@@ -72,19 +81,19 @@ class ArgoEngine:
         return follow(Source(read=partial(self.argo.get, fields=fields), watch=watch), name, self.patience)
 
     def logs(self, name: str, *, pod: str = "", follow: bool = False) -> Iterator[LogLine]:
-        """What the tasks printed; with `follow` until the workflow ends, a cut stream being taken up where it was.
+        """The output of the tasks; with `follow` until the workflow ends, with interrupted streams resumed.
 
-        Of pods that are gone, what Argo archived (`archiveLogs`), where it did.
+        For pods that are gone, the logs that Argo archived (`archiveLogs`), if any.
         """
         stream = partial(self.argo.timed_logs, name, pod=pod, follow=follow, timestamps=True)
         missing: PlatformError | None = None
         heard = False
         try:
-            for line in resume_stream(stream, name, self.patience, follow=follow):
+            for line in resume_stream(stream, self.patience, follow=follow):
                 heard = True
                 yield line
         except PlatformError as error:
-            if error.trouble is not ErrorKind.MISSING:
+            if error.kind is not ErrorKind.MISSING:
                 raise
             missing = error
         if not heard:
@@ -105,11 +114,11 @@ class ArgoEngine:
                 yield from (LogLine(of, line) for line in self.argo.artifact(name, key, _LOGS))
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
-        """Let exit handlers run (stop) or not (terminate); raises `RunOver` for a workflow that has ended."""
+        """Stop with exit handlers, or terminate without; raises `RunAlreadyFinished` for a workflow that has ended."""
         try:
             self.argo.act(name, "terminate" if terminate else "stop")
         except PlatformError as error:
-            is_over = error.trouble is ErrorKind.INVALID  # 400: "cannot stop a completed workflow" (4.1)
+            is_over = error.kind is ErrorKind.INVALID  # 400: "cannot stop a completed workflow" (4.1)
             if error.conclusive and not is_over:
                 raise
             read = partial(self.argo.get, fields="status.phase,spec.shutdown")

@@ -10,9 +10,8 @@ from fractions import Fraction
 from typing import Any, Final
 
 from hera_k8s_argo.workflow.variables import REPEATS, Resolver, as_text, called_name, calls, uses
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.workload import PeakDemand
-from hera_k8s_utils.quantities import parse_quantity
+from hera_k8s_utils import Json, parse_quantity
+from hera_k8s_utils.experiment import Amount, PeakDemand, pod_request, stated_request
 
 _PODS: Final = ("container", "script", "containerSet", "resource", "data")
 """Templates that run as a pod; `http` and `plugin` share one agent, `suspend` needs none."""
@@ -20,7 +19,7 @@ _PODS: Final = ("container", "script", "containerSet", "resource", "data")
 _SPECIAL: Final = REPEATS | {"templateRef", "inline", "hooks", "onExit"}
 """What makes a call more than one run of one template."""
 
-Number = Fraction | float
+Number = Amount
 """Exact, or infinite where only the run will show it."""
 
 
@@ -28,8 +27,12 @@ Number = Fraction | float
 class Peak:
     """What may run at one time.
 
-    pods: of all templates. cpu: cores. memory: bytes. each: pods by template.
-    pod_cpu, pod_memory: of the largest single pod.
+    pods: of all templates.
+    cpu: cores.
+    memory: bytes.
+    pod_cpu: cores of the largest single pod.
+    pod_memory: bytes of the largest single pod.
+    each: pods by template.
     """
 
     pods: Number = 0
@@ -136,17 +139,11 @@ class _PeakCalculator:
         return Peak(1, cpu, memory, cpu, memory, {name: 1})
 
     def _requested(self, name: str, resource: str, running: Iterable[Json], starting: Iterable[Json]) -> Number:
-        """Containers run together; those that start a pod run one after another, before the others."""
-        total = sum((self._request(name, container, resource) for container in running), Fraction(0))
-        return max([total, *(self._request(name, container, resource) for container in starting)])
+        return pod_request(starting, running, lambda container: self._request(name, container, resource))
 
     def _request(self, name: str, container: Json, resource: str) -> Number:
-        """What a container requests; a limit alone is a request too (Kubernetes copies it)."""
-        resources = container.get("resources") or {}
-        for kind in ("requests", "limits"):
-            if resource in (resources.get(kind) or {}):
-                return self._largest(name, as_text(resources[kind][resource]))
-        return Fraction(0)
+        stated = stated_request(container, resource)
+        return Fraction(0) if stated is None else self._largest(name, as_text(stated))
 
     def _largest(self, name: str, text: str) -> Number:
         found = self._resolver.resolve(name, text)
@@ -165,7 +162,7 @@ def _of(body: Json, key: str) -> Json | None:
 
 
 def _parallelism(body: Mapping[str, Any]) -> Number:
-    """How many at once; a text is a variable, which bounds nothing that can be told."""
+    """How many at once; a text is a variable, whose bound is not known."""
     value = body.get("parallelism")
     return value if isinstance(value, int) and value > 0 else math.inf
 
@@ -233,5 +230,5 @@ def _product(one: Number, other: Number) -> Number:
 
 
 def _whole(count: Number) -> int:
-    """A number of pods; where it cannot be told, more than one."""
+    """A number of pods; where it is not known, more than one."""
     return int(count) if math.isfinite(count) else 2

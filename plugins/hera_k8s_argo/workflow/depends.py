@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_]*")
@@ -63,53 +64,50 @@ def well_formed(depends: str) -> bool:
 class Dag:
     """The tasks of a dag template.
 
-    graph: task -> what it waits for. order: tasks after all that they wait for, without those on or behind a cycle.
+    tasks: the tasks by name, as the manifest holds them.
+    graph: task -> what it waits for.
+    order: tasks after all that they wait for, without those on or behind a cycle.
+    cycle: one cycle, from a task to itself along what each waits for; empty without one.
     """
 
     tasks: Mapping[str, Mapping[str, Any]]
     graph: Mapping[str, Sequence[str]]
     order: Sequence[str]
+    cycle: Sequence[str] = ()
 
     @classmethod
     def of(cls, tasks: Iterable[Mapping[str, Any]]) -> Dag:
         """Read from tasks as the manifest holds them."""
         by_name = {str(task.get("name")): task for task in tasks}
         graph = {name: dependencies(task) for name, task in by_name.items()}
-        return cls(by_name, graph, in_order(graph))
+        return cls(by_name, graph, *sort_tasks(graph))
 
 
-def in_order(graph: Mapping[str, Iterable[str]]) -> list[str]:
-    """Tasks after all that they wait for; those on a cycle, or behind one, are left out. Unknown names are ignored.
+def sort_tasks(graph: Mapping[str, Iterable[str]]) -> tuple[list[str], list[str]]:
+    """Tasks after all that they wait for, and one cycle among them, if there is any.
+
+    Those on a cycle, or behind one, are left out of the order. The cycle is a path that ends where it began: each task
+    waits for the next. Unknown names are ignored.
 
     graph: task -> the tasks that it waits for.
     """
-    missing = dict.fromkeys(graph, 0)
-    followers: dict[str, list[str]] = {}
+    sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(graph, ()))
     for task, wanted in graph.items():
-        for name in wanted:
-            if name in graph:
-                followers.setdefault(name, []).append(task)
-                missing[task] += 1
-    order = [task for task, number in missing.items() if number == 0]
-    for task in order:  # grows while it is read
-        for follower in followers.get(task, ()):
-            missing[follower] -= 1
-            if missing[follower] == 0:
-                order.append(follower)
-    return order
+        sorter.add(task, *(name for name in wanted if name in graph))
+    cycle: list[str] = []
+    try:
+        sorter.prepare()
+    except CycleError as error:  # as much as possible can be sorted all the same
+        cycle = _from_first(graph, error.args[1][::-1])
+    order: list[str] = []
+    while ready := sorter.get_ready():
+        order.extend(ready)
+        sorter.done(*ready)
+    return order, cycle
 
 
-def cycle(graph: Mapping[str, Iterable[str]], order: Iterable[str]) -> list[str]:
-    """One cycle among the tasks that `in_order` left out, as a path that ends where it began; empty without one."""
-    left = dict.fromkeys(graph)
-    for task in order:
-        left.pop(task, None)
-    if not left:
-        return []
-    path: dict[str, None] = {}
-    task = next(iter(left))
-    while task not in path:
-        path[task] = None
-        task = next(name for name in graph[task] if name in left)
-    tasks = list(path)
-    return [*tasks[tasks.index(task) :], task]
+def _from_first(graph: Iterable[str], cycle: list[str]) -> list[str]:
+    """The same cycle from the task on it that is written first."""
+    tasks = cycle[:-1]
+    start = tasks.index(next(task for task in graph if task in tasks))
+    return [*tasks[start:], *tasks[:start], tasks[start]]

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hera_k8s_argo.workflow.depends import RESULTS, cycle, in_order, results, well_formed
+from hera_k8s_argo.workflow.analysis import RUNNABLE_KINDS, WorkflowAnalysis
+from hera_k8s_argo.workflow.depends import RESULTS, results, sort_tasks, well_formed
 from hera_k8s_argo.workflow.variables import REPEATS, calls, inline_name, tags, uses
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.lint.problems import Problem, lint_error, lint_suggestion, lint_warning
-from hera_k8s_utils.names import nearest
+from hera_k8s_utils import Json, nearest
+from hera_k8s_utils.lint import Problem, lint_error, lint_suggestion, lint_warning
 
 _OF_ITEMS: Final = ("AnySucceeded", "AllFailed")
 _SPECIAL: Final = frozenset((*REPEATS, "templateRef", "inline", "hooks", "onExit"))
@@ -50,12 +49,12 @@ class _Signature:
         )
 
 
-def call_problems(manifest: Manifest) -> Iterator[Problem]:
+def call_problems(workflow: WorkflowAnalysis) -> Iterator[Problem]:
     """Everything that is wrong with calls, arguments, order and variables."""
-    checker = _Calls(manifest)
+    checker = _Calls(workflow)
     yield from checker.roots()
     yield from checker.recursion()
-    for name, template in manifest.templates():
+    for name, template in workflow.templates():
         if "dag" in template:
             yield from checker.dag(name, template)
         elif "steps" in template:
@@ -64,12 +63,12 @@ def call_problems(manifest: Manifest) -> Iterator[Problem]:
 
 
 class _Calls:
-    """The calls of one workflow, looked at template by template."""
+    """The calls of one workflow, checked template by template."""
 
-    def __init__(self, manifest: Manifest) -> None:
-        self._manifest = manifest
-        self._spec = manifest.spec
-        self._templates = dict(manifest.templates())
+    def __init__(self, workflow: WorkflowAnalysis) -> None:
+        self._workflow = workflow
+        self._spec = workflow.spec
+        self._templates = dict(workflow.templates())
         self._signatures = {name: _Signature.of(template) for name, template in self._templates.items()}
         self._tags = {name: _all_tags(template) for name, template in self._templates.items()}
         self._outer = "workflowTemplateRef" in self._spec
@@ -80,12 +79,12 @@ class _Calls:
 
     def roots(self) -> Iterator[Problem]:
         """The entry point, exit handlers and hooks, and the values of the workflow's own parameters."""
-        if not self._spec.get("entrypoint") and not self._outer and self._manifest.kind in ("Workflow", "CronWorkflow"):
+        if not self._spec.get("entrypoint") and not self._outer and self._workflow.kind in RUNNABLE_KINDS:
             yield lint_error("the workflow has no entrypoint", hint=lint_suggestion("", self._templates))
         root = {"template": self._spec.get("entrypoint"), **self._spec}
         if not root["template"]:
             del root["template"]
-        fixed = self._manifest.kind in ("Workflow", "CronWorkflow") and not self._outer
+        fixed = self._workflow.kind in RUNNABLE_KINDS and not self._outer
         for holder, arguments in uses("", root):
             yield from self._use("the workflow", "", holder, arguments, whole=fixed, known=self._parameters)
         for parameter in (self._spec.get("arguments") or {}).get("parameters") or ():
@@ -100,17 +99,15 @@ class _Calls:
             for call in calls(template):
                 if "when" not in call:
                     called.add(inline_name(name, call) if "inline" in call else str(call.get("template")))
-        circle = _circle(graph)
-        if circle:
-            yield lint_error(
-                f"templates call each other without end: {' -> '.join(circle)}", hint="a step needs a `when`"
-            )
+        _, cycle = sort_tasks(graph)
+        if cycle:
+            yield lint_error(f"templates call each other endlessly: {' -> '.join(cycle)}", hint="a step needs a `when`")
 
     # --- one template ---
 
     def dag(self, name: str, template: Json) -> Iterator[Problem]:
         """Tasks: what they call, wait for and read."""
-        dag = self._manifest.resolver.dag(name)
+        dag = self._workflow.resolver.dag(name)
         tasks, graph = dag.tasks, dag.graph
         waits = any("depends" in body for body in tasks.values())
         for task, body in tasks.items():
@@ -121,15 +118,15 @@ class _Calls:
             for wanted in graph[task]:
                 if wanted not in tasks:
                     yield lint_error(
-                        f"{name}.{task} waits for {wanted}, which is no task", hint=lint_suggestion(wanted, tasks)
+                        f"{name}.{task} waits for {wanted}, which is not a task", hint=lint_suggestion(wanted, tasks)
                     )
             if body.get("depends"):
                 yield from _depends(name, body, tasks)
         if len(dag.order) < len(graph):
-            yield lint_error(f"tasks of {name} wait for each other: {' -> '.join(cycle(graph, dag.order))}")
+            yield lint_error(f"tasks of {name} wait for each other: {' -> '.join(dag.cycle)}")
         for target in str((template.get("dag") or {}).get("target") or "").split():
             if target not in tasks and "{{" not in target:
-                yield lint_error(f"target {target} of {name} is no task", hint=lint_suggestion(target, tasks))
+                yield lint_error(f"target {target} of {name} is not a task", hint=lint_suggestion(target, tasks))
         yield from _fail_fast(name, template)
         yield from self._reads(name, "tasks", tasks, graph)
 
@@ -197,15 +194,18 @@ class _Calls:
         given = {str(p.get("name")) for p in arguments.get("parameters") or () if _has_value(p)}
         if whole:
             for name in sorted(signature.needs - given):
-                yield lint_error(f"{where} gives {called} no {name}", hint=f"arguments={{{name!r}: ...}}, or a default")
+                yield lint_error(
+                    f"{where} calls {called} without {name}", hint=f"arguments={{{name!r}: ...}}, or a default"
+                )
         for name in sorted(given - signature.inputs - frozenset(known)):
             yield lint_warning(
-                f"{where} gives {called} {name}, which it does not take", hint=lint_suggestion(name, signature.inputs)
+                f"{where} passes {name} to {called}, which does not take it",
+                hint=lint_suggestion(name, signature.inputs),
             )
         if whole and signature.needs_artifacts:
             brought = frozenset(_names(arguments.get("artifacts") or ()))
             for name in sorted(signature.needs_artifacts - brought):
-                yield lint_error(f"{where} gives {called} no artifact {name}")
+                yield lint_error(f"{where} calls {called} without artifact {name}")
 
     # --- variables ---
 
@@ -220,17 +220,18 @@ class _Calls:
         root, kind, last = parts[0], ".".join(parts[:2]), ".".join(parts[2:])
         if kind == "inputs.parameters" and last and last not in signature.inputs:
             yield lint_error(
-                f"{name} reads {{{{{tag}}}}}, which is no input of it", hint=lint_suggestion(last, signature.inputs)
+                f"{name} reads {{{{{tag}}}}}, which is not one of its inputs",
+                hint=lint_suggestion(last, signature.inputs),
             )
         elif kind == "inputs.artifacts" and last and parts[2] not in signature.artifacts:
             hint = lint_suggestion(parts[2], signature.artifacts)
-            yield lint_error(f"{name} reads {{{{{tag}}}}}, which is no input of it", hint=hint)
+            yield lint_error(f"{name} reads {{{{{tag}}}}}, which is not one of its inputs", hint=hint)
         elif kind == "workflow.parameters" and last and last not in self._parameters and not self._outer:
             hint = lint_suggestion(last, self._parameters) or f"Workflow(arguments={{{last!r}: ...}})"
-            yield lint_error(f"{name} reads {{{{{tag}}}}}, which the workflow has not", hint=hint)
+            yield lint_error(f"{name} reads {{{{{tag}}}}}, which the workflow does not have", hint=hint)
         elif root not in _ROOTS and len(parts) > 1 and (near := nearest(root, _ROOTS)):
             yield lint_warning(
-                f"{name} holds {{{{{tag}}}}}, which is no variable of Argo's", hint=f"did you mean {near}?"
+                f"{name} holds {{{{{tag}}}}}, which is not an Argo variable", hint=f"did you mean {near}?"
             )
 
     def _reads(
@@ -281,7 +282,9 @@ class _Calls:
         kind, _, output = path.removeprefix("outputs.").partition(".")
         has = {"parameters": signature.outputs, "artifacts": signature.output_artifacts}.get(kind)
         if path.startswith("outputs.") and has is not None and output and output not in has:
-            yield lint_error(f"{where} reads {said}, which {template} does not give", hint=lint_suggestion(output, has))
+            yield lint_error(
+                f"{where} reads {said}, which is not an output of {template}", hint=lint_suggestion(output, has)
+            )
 
 
 # --- small parts -----------------------------------------------------------------------------------------------
@@ -307,11 +310,6 @@ def _own_tags(call: Mapping[str, Any]) -> Iterable[str]:
     if "inline" in call:
         call = {**call, "inline": None}
     return dict.fromkeys(tag for tag in tags(json.dumps(call)) if not tag.startswith("="))
-
-
-def _circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
-    known = {name: [called for called in wanted if called in graph] for name, wanted in graph.items()}
-    return cycle(known, in_order(known))
 
 
 def _waits(graph: Mapping[str, Sequence[str]], task: str, other: str) -> bool:
@@ -372,12 +370,12 @@ def _item(where: str, call: Mapping[str, Any], tag: str) -> Iterator[Problem]:
             shown = json.dumps(without[0], ensure_ascii=False)[:60]
             keys = without[0] if isinstance(without[0], dict) else ()
             yield lint_error(
-                f"{where} reads {{{{{tag}}}}}, which item {shown} has not", hint=lint_suggestion(key, keys)
+                f"{where} reads {{{{{tag}}}}}, which item {shown} does not have", hint=lint_suggestion(key, keys)
             )
 
 
 def _fail_fast(name: str, template: Json) -> Iterator[Problem]:
-    """Argo stops a dag at the first failure unless told otherwise."""
+    """Argo stops a dag at the first failure unless `failFast` is false."""
     repeated = [str(task.get("name")) for task in calls(template) if not REPEATS.isdisjoint(task)]
     if repeated and (template.get("dag") or {}).get("failFast") is not False:
         yield lint_warning(

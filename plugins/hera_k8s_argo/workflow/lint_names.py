@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from hera_k8s_argo.workflow.references import pod_parts
+from hera_k8s_argo.workflow.analysis import WorkflowAnalysis
+from hera_k8s_argo.workflow.references import containers
 from hera_k8s_argo.workflow.variables import calls
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.lint.problems import Problem, lint_error, lint_suggestion
-from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
+from hera_k8s_utils import Json, is_dns_label, is_dns_subdomain
+from hera_k8s_utils.lint import Problem, lint_error, lint_suggestion
 
 _FIELD: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}")
 _FIELD_RULE: Final = "letters, digits and dashes, at most 128, a letter or digit first"
@@ -42,42 +41,42 @@ _BODIES: Final = (
 )
 
 
-def name_problems(manifest: Manifest) -> Iterator[Problem]:
+def name_problems(workflow: WorkflowAnalysis) -> Iterator[Problem]:
     """Names that are refused, names that occur twice, and templates without a body or with two."""
-    yield from _object_name(manifest)
-    names = [name for name, _ in manifest.templates()]
+    yield from _object_name(workflow)
+    names = [name for name, _ in workflow.templates()]
     yield from _repeated("template", names, "the workflow")
-    yield from _parameters((manifest.spec.get("arguments") or {}).get("parameters"), "the workflow")
-    for name, template in manifest.templates():
+    yield from _parameters((workflow.spec.get("arguments") or {}).get("parameters"), "the workflow")
+    for name, template in workflow.templates():
         inline = "." in name
         if not inline and not _FIELD.fullmatch(name):
             yield lint_error(f"a template cannot be called {name!r}", hint=_FIELD_RULE)
         yield from _body(name, template)
         yield from _inputs_and_outputs(name, template)
         yield from _calls(name, template)
-    yield from _pods(manifest)
+    yield from _pods(workflow)
 
 
-def _object_name(manifest: Manifest) -> Iterator[Problem]:
-    metadata = manifest.metadata
-    longest = _LONGEST_NAME.get(manifest.kind, _LONGEST)
-    name, prefix = manifest.name, str(metadata.get("generateName") or "")
+def _object_name(workflow: WorkflowAnalysis) -> Iterator[Problem]:
+    metadata = workflow.metadata
+    longest = _LONGEST_NAME.get(workflow.kind, _LONGEST)
+    name, prefix = workflow.name, str(metadata.get("generateName") or "")
     if name and not is_dns_subdomain(name, longest=longest):
         rule = f"lower-case letters, digits, dashes and dots, at most {longest}"
-        yield lint_error(f"a {manifest.kind} cannot be called {name!r}", hint=rule)
+        yield lint_error(f"a {workflow.kind} cannot be called {name!r}", hint=rule)
     if prefix and not name and not is_dns_subdomain(prefix + "x" * _RANDOM, longest=longest):
         rule = f"lower-case letters, digits, dashes and dots, at most {longest - _RANDOM} before the random part"
         yield lint_error(f"generateName cannot be {prefix!r}", hint=rule)
     if not name and not prefix:
-        yield lint_error(f"the {manifest.kind} has no name", hint="name= or generate_name= of the Workflow")
-    if manifest.namespace and not is_dns_label(manifest.namespace):
-        yield lint_error(f"a namespace cannot be called {manifest.namespace!r}")
+        yield lint_error(f"the {workflow.kind} has no name", hint="name= or generate_name= of the Workflow")
+    if workflow.namespace and not is_dns_label(workflow.namespace):
+        yield lint_error(f"a namespace cannot be called {workflow.namespace!r}")
 
 
 def _body(name: str, template: Json) -> Iterator[Problem]:
     bodies = [kind for kind in _BODIES if kind in template]
     if not bodies:
-        yield lint_error(f"template {name} says nothing to run", hint=f"one of {', '.join(_BODIES)}")
+        yield lint_error(f"template {name} has no body", hint=f"one of {', '.join(_BODIES)}")
     if len(bodies) > 1:
         yield lint_error(f"template {name} has more than one body: {', '.join(bodies)}")
     for kind in ("dag", "steps"):
@@ -131,14 +130,14 @@ def _repeated(kind: str, names: list[str], where: str) -> Iterator[Problem]:
             yield lint_error(f"{where}: {number} {kind}s are called {name!r}", hint="give each a name of its own")
 
 
-def _pods(manifest: Manifest) -> Iterator[Problem]:
+def _pods(workflow: WorkflowAnalysis) -> Iterator[Problem]:
     """Containers that Kubernetes would refuse: no image, a mount of no volume, two mounts at one path."""
-    spec = manifest.spec
+    spec = workflow.spec
     claimed = [(claim.get("metadata") or {}).get("name") for claim in spec.get("volumeClaimTemplates") or ()]
     shared = {str(volume.get("name")) for volume in spec.get("volumes") or ()} | set(map(str, claimed))
     defaults = spec.get("templateDefaults") or {}
     shared |= {str(volume.get("name")) for volume in defaults.get("volumes") or ()}
-    for part in pod_parts(spec, manifest.templates()):
+    for part in containers(spec, workflow.templates()):
         if not part.container.get("image") and not (defaults.get(part.kind) or {}).get("image"):
             yield lint_error(f"{part.kind} of template {part.template} has no image", hint="image= of the experiment")
         volumes = shared | {str(volume.get("name")) for volume in part.volumes}
@@ -151,7 +150,8 @@ def _mounts(template: str, container: Json, volumes: set[str]) -> Iterator[Probl
         name, path = str(mount.get("name")), str(mount.get("mountPath"))
         if name not in volumes and "{{" not in name:
             yield lint_error(
-                f"template {template} mounts {name}, which is no volume of it", hint=lint_suggestion(name, volumes)
+                f"template {template} mounts {name}, which is not one of its volumes",
+                hint=lint_suggestion(name, volumes),
             )
         if path in paths:
             yield lint_error(f"template {template} mounts both {paths[path]} and {name} at {path}")

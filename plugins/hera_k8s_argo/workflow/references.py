@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hera_k8s_argo.workflow.variables import TAG, calls, uses
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.workload import ContainerUse, ObjectReference, ResourceAction
+from hera_k8s_utils import Json
+from hera_k8s_utils.experiment import ContainerUse, ObjectReference, ResourceAction
 from hera_k8s_utils.reading import parse_yaml
 
 
-def pod_parts(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) -> Iterator[ContainerUse]:
+def containers(spec: Mapping[str, Any], templates: Iterable[tuple[str, Json]]) -> Iterator[ContainerUse]:
     """The containers that the templates run."""
     shared = spec.get("volumes") or ()
     for name, template in templates:
@@ -74,7 +74,7 @@ def _template_reference(ref: Mapping[str, Any], scope: str, where: str) -> Objec
     return ObjectReference(name, scope, where, template, bool(ref.get("clusterScope")))
 
 
-def resource_parts(templates: Iterable[tuple[str, Json]]) -> Iterator[ResourceAction]:
+def resource_actions(templates: Iterable[tuple[str, Json]]) -> Iterator[ResourceAction]:
     """The objects that `resource` templates act upon, one each."""
     for name, template in templates:
         resource = template.get("resource")
@@ -86,7 +86,7 @@ def resource_parts(templates: Iterable[tuple[str, Json]]) -> Iterator[ResourceAc
 
 
 def _documents(text: Any) -> list[Json]:
-    """The objects in inline YAML. A bare `{{variable}}` is no YAML, so that each is a word while it is read."""
+    """The objects in inline YAML. A bare `{{variable}}` is not valid YAML, so a word stands for each in parsing."""
     if not isinstance(text, str):
         return []
     import yaml

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from hera_k8s_argo.workflow.depends import Dag
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.workload import UNKNOWN, Resolution
+from hera_k8s_utils import Json
+from hera_k8s_utils.experiment import UNKNOWN, Resolution
 from hera_k8s_utils.reading import parse_json
 
 TAG: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -22,7 +22,7 @@ REPEATS: Final = frozenset(("withItems", "withParam", "withSequence"))
 _NEVER_KNOWN: Final = "{{=unknown}}"
 _MOST_TEXTS: Final = 100_000
 _MOST_CHARACTERS: Final = 20_000_000
-"""What is looked at for one name before it is called unknown: a template that calls itself may add to it for ever."""
+"""Texts tried for one name before it counts as unknown: a template that calls itself may add to them endlessly."""
 
 
 class Call(NamedTuple):
@@ -110,7 +110,7 @@ def tags(text: str) -> list[str]:
 
 
 def parameter_texts(parameters: Iterable[Mapping[str, Any]] | None, key: str = "value") -> dict[str, str]:
-    """Text of each parameter that has one; a value that comes from elsewhere is a variable nobody knows."""
+    """Text of each parameter that has one; a value that comes from elsewhere is an unknown variable."""
     texts = {}
     for parameter in parameters or ():
         if parameter.get(key) is not None:

@@ -22,24 +22,25 @@ if TYPE_CHECKING:
 def arguments(parser: ArgumentParser) -> None:
     """What to check, and how patiently."""
     experiment_argument(parser)
-    parser.add_argument("--strict", action="store_true", help="what may not be looked at counts as failed")
+    parser.add_argument("--strict", action="store_true", help="treat unknown (forbidden) checks as failures")
     parser.add_argument(
-        "--wait", default="", metavar="TIME", help="check again until all is well, for so many seconds, or 5m"
+        "--wait", default="", metavar="TIME", help="retry until all checks pass or TIME elapses (90, 5m)"
     )
 
 
 def run(session: Session) -> int:
     """Check; the exit code is 0 only when a run may begin."""
+    from hera_k8s_cli.terminal.console import console_of
     from hera_k8s_utils.formatting import parse_duration
 
-    console = session.console()
+    console = console_of(session)
     patience = parse_duration(session.arguments.wait, "--wait") if session.arguments.wait else 0.0
     strict = session.arguments.strict
     with session.container(session.file) as container:
         built = container.experiment()
-        container.plugins().tell("built", workflow=built.name, experiment=built.experiment.name)
+        container.plugins().notify("built", workflow=built.name, experiment=built.experiment.name)
         report = with_typed_hints(_report(container, console, patience, strict=strict), session, container)
-        container.plugins().tell("checked", **report.to_json())
+        container.plugins().notify("checked", **report.to_json())
         failed = bool(report.failures(strict=strict))
         if console.json:
             console.document(
@@ -68,7 +69,7 @@ def _report(container: ExperimentContainer, console: Console, patience: float, *
         if not missing or left <= 0:
             return report
         if missing != told:
-            console.say(f"waiting for {missing}")
+            console.info(f"waiting for {missing}")
             told = missing
         time.sleep(min(pause, left))
         pause = min(5.0, pause * 1.5)
@@ -77,7 +78,7 @@ def _report(container: ExperimentContainer, console: Console, patience: float, *
 COMMAND = Command(
     name="check",
     run=run,
-    summary="look at everything that a run needs; submit nothing",
+    summary="check everything that a run needs, without submitting",
     example="hera-k8s check\nhera-k8s check script.py:w --strict --wait 5m",
     arguments=arguments,
 )

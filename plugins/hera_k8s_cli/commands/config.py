@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def arguments(parser: ArgumentParser) -> None:
     """FILE, for the options that an experiment declares."""
     experiment_argument(parser, default=None)
-    parser.add_argument("--set-only", action="store_true", help="leave out what is at its default")
+    parser.add_argument("--set-only", action="store_true", help="omit options at their default")
 
 
 def run(session: Session) -> int:
@@ -53,7 +53,7 @@ def _plain(row: OptionRow) -> dict[str, Any]:
 
 
 def _show(session: Session, resolved: ResolvedOptions, rows: list[OptionRow]) -> None:
-    from hera_k8s_cli.terminal.console import Span
+    from hera_k8s_cli.terminal.stream import Span
     from hera_k8s_utils.formatting import align_columns
 
     console = session.console()
@@ -79,7 +79,7 @@ def _text(value: Any) -> str:
 COMMAND = Command(
     name="config",
     run=run,
-    summary="show every option, its value and where it comes from; secrets stay hidden",
+    summary="show options, values and their sources; secrets are hidden",
     example="hera-k8s config --set-only\nHERA_K8S_REGISTRY=harbor.example hera-k8s config --output json",
     arguments=arguments,
 )

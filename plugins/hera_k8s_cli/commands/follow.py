@@ -1,4 +1,4 @@
-"""`hera-k8s follow`: come back to a run, see its progress, and end as it ends."""
+"""`hera-k8s follow`: attach to a run, show its progress, and exit with its status."""
 
 from __future__ import annotations
 
@@ -52,16 +52,17 @@ def timeout_argument(parser: ArgumentParser) -> None:
 
 
 def run(session: Session) -> int:
-    """Follow a run until it ends; what was recorded as ended is told at once, without a server.
+    """Follow a run until it ends; a recorded outcome is shown at once, without a server.
 
     A run that is not known to have been accepted is looked for first.
     """
     from hera_k8s_cli.runs.selection import explain_missing_run, select_run
     from hera_k8s_cli.runs.settling import settle
+    from hera_k8s_cli.terminal.console import console_of
     from hera_k8s_utils.engines.submission import SETTLED
     from hera_k8s_utils.formatting import parse_duration
 
-    console = session.console()
+    console = console_of(session)
     timeout = parse_duration(session.arguments.timeout, "--timeout") if session.arguments.timeout else None
     target = select_run(session, session.arguments.run)
     recorded = target.record.outcome if target.record else None
@@ -70,13 +71,13 @@ def run(session: Session) -> int:
     with session.container(None, **target.settings) as container, explain_missing_run(target):
         container.engine()
         settle(target, container, patience=min(SETTLED, timeout or SETTLED), say=console.warning)
-        console.say(f"following {target.name} on {whereabouts(container)}; Ctrl-C leaves it running")
+        console.info(f"following {target.name} on {whereabouts(container)}; Ctrl-C leaves it running")
         return see_through(target, console, container, timeout)
 
 
 def whereabouts(container: ExperimentContainer) -> str:
     """Where the engine in use is, and as whom: `argo.univ.example, namespace vcity, as jdoe`."""
-    from hera_k8s_cli.terminal.console import describe_platform
+    from hera_k8s_cli.terminal.report import describe_platform
     from hera_k8s_utils.checks.preflight import head
 
     lines = head(container.platforms(), container.context())
@@ -89,11 +90,12 @@ def see_through(
     """Follow a run to its end, record the outcome, and show it. Returns the exit code."""
     from hera_k8s_cli.runs.follower import Follower, elapsed_seconds
     from hera_k8s_cli.runs.outcome import show, summarize
-    from hera_k8s_cli.runs.pending import suspend_templates
-    from hera_k8s_cli.runs.progress import TaskProgress, plan
+    from hera_k8s_cli.runs.progress import TaskProgress
+    from hera_k8s_utils.experiment.workload_kinds import plan_of
 
-    tally = TaskProgress(plan(target.manifest))
-    tally.recall(target.record.nodes.values() if target.record else ())
+    plan = plan_of(target.manifest)
+    tally = TaskProgress(plan.tasks)
+    tally.restore(target.record.nodes.values() if target.record else ())
     began = time.monotonic()
     follower = Follower(
         engine=container.engine(),
@@ -107,24 +109,33 @@ def see_through(
         on_update=_observer(container, console, tally, target),
         come_back=target.come_back,
         stop=target.stop,
-        resume=f"argo resume {target.name} -n {container.context().namespace}",
-        gates=suspend_templates(target.manifest),
+        resume=_resume_command(target, container),
+        suspend_templates=plan.suspend_templates,
     )
     ended = follower.run()
     if ended.timed_out:
         return _gave_up(target, console, timeout or 0.0)
     if not ended.update.finished:
-        raise HeraK8sError(f"the news of {target.name} ended before it did", hint=follower.come_back)
-    points = int(target.record.about.get("points", 0)) if target.record else 0
+        raise HeraK8sError(f"the event stream ended before {target.name} finished", hint=follower.come_back)
+    points = int(target.record.metadata.get("points", 0)) if target.record else 0
     seconds = elapsed_seconds(ended.update, time.monotonic() - began)
     outcome = summarize(target.name, ended.update, tally, points=points, seconds=seconds)
     if target.record is not None:
         target.record.ended(outcome.to_json())
-    container.plugins().tell("finished", **outcome.to_json())
+    container.plugins().notify("finished", **outcome.to_json())
     if console.json:
         console.record({"event": "finished", **outcome.to_json(), **_where(target)})
     show(outcome, target, console)
     return outcome.exit_code
+
+
+def _resume_command(target: RunHandle, container: ExperimentContainer) -> str:
+    """What lets a suspended run go on; the engine names the kind, since a run need not be recorded here."""
+    from hera_k8s_utils.experiment.workload_kinds import workload_kind
+
+    namespace = container.context().namespace
+    kinds = map(workload_kind, container.running().declaration.runs)
+    return next(filter(None, (kind.resume_command(target.name, namespace) for kind in kinds)), "")
 
 
 def tell_recorded(recorded: dict[str, object], target: RunHandle, console: Console) -> int:
@@ -151,14 +162,18 @@ def _gave_up(target: RunHandle, console: Console, seconds: float) -> int:
 def _where(target: RunHandle) -> dict[str, object]:
     if target.record is None:
         return {}
-    return {"run": target.record.id, "record": str(target.record.path), "results": target.record.about.get("results")}
+    return {
+        "run": target.record.id,
+        "record": str(target.record.path),
+        "results": target.record.metadata.get("results"),
+    }
 
 
 def _explainer(container: ExperimentContainer) -> Callable[[str], str]:
     """Looks a pod up through Kubernetes, where there is a way to it."""
 
     def explain(pod: str) -> str:
-        from hera_k8s_kube.pod_status import describe_wait
+        from hera_k8s_utils.engines.pod_status import describe_wait
 
         return describe_wait(container.context().kubernetes.get("v1", "pods", pod))
 
@@ -166,7 +181,7 @@ def _explainer(container: ExperimentContainer) -> Callable[[str], str]:
 
 
 def _related(target: RunHandle) -> Callable[[str], str]:
-    """Finds what the checks before the run said of a thing that keeps tasks waiting."""
+    """Finds the check, made before the run, of the object that keeps tasks waiting."""
     report = (target.record.read("report") if target.record else None) or {}
 
     def related(text: str) -> str:
@@ -180,11 +195,11 @@ def _related(target: RunHandle) -> Callable[[str], str]:
 def _observer(
     container: ExperimentContainer, console: Console, tally: TaskProgress, target: RunHandle
 ) -> Callable[[RunUpdate], None]:
-    """Tells plugins of each update, and programs of some."""
+    """Notifies plugins of each update, and programs of some."""
     last: list[tuple[float, str]] = []
 
     def observe(update: RunUpdate) -> None:
-        container.plugins().tell("updated", workflow=target.name, phase=update.phase, tasks=tally.to_json())
+        container.plugins().notify("updated", workflow=target.name, phase=update.phase, tasks=tally.to_json())
         now = time.monotonic()
         if not console.json or (last and update.phase == last[-1][1] and now - last[-1][0] < _PAUSE):
             return
@@ -197,7 +212,7 @@ def _observer(
 COMMAND = Command(
     name="follow",
     run=run,
-    summary="come back to a run and end as it ends",
+    summary="attach to a run; exit with its status",
     example="hera-k8s follow\nhera-k8s follow k3f9 --timeout 10m",
     arguments=arguments,
 )

@@ -12,7 +12,8 @@ from hera_k8s_utils.plugins.records import Command
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from hera_k8s_cli.terminal.console import Console, Glyphs
+    from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_cli.terminal.stream import Glyphs
     from hera_k8s_utils.container.container import ExperimentContainer
 
 _MOST_POINTS: Final = 20_000
@@ -24,12 +25,14 @@ _HEAD, _TAIL = 3, 2
 def arguments(parser: ArgumentParser) -> None:
     """Which experiment."""
     experiment_argument(parser)
-    parser.add_argument("--all", action="store_true", help="every path, one a line, instead of the tree")
+    parser.add_argument("--all", action="store_true", help="list every path, one per line, instead of the tree")
 
 
 def run(session: Session) -> int:
     """Show what the experiment is made of and where each point would write."""
-    console = session.console()
+    from hera_k8s_cli.terminal.console import console_of
+
+    console = console_of(session)
     with session.container(session.file) as container:
         if console.json:
             _for_programs(container, console)
@@ -45,7 +48,7 @@ def _for_programs(container: ExperimentContainer, console: Console) -> None:
     from hera_k8s_utils.experiment.model import requirement_fields
 
     layout, inputs = container.layout(), container.inputs()
-    proof = layout.prove()
+    proof = layout.verify()
     console.document(
         {
             "experiment": container.described().name,
@@ -61,7 +64,7 @@ def _for_programs(container: ExperimentContainer, console: Console) -> None:
 
 def _for_people(container: ExperimentContainer, console: Console) -> None:
     from hera_k8s_cli.commands.run import requirement_line
-    from hera_k8s_cli.terminal.console import Span
+    from hera_k8s_cli.terminal.stream import Span
 
     inputs, experiment = container.inputs(), container.described()
     loaded = container.definition()
@@ -80,19 +83,19 @@ def _for_people(container: ExperimentContainer, console: Console) -> None:
 
 
 def _show_paths(container: ExperimentContainer, console: Console) -> None:
-    from hera_k8s_cli.terminal.console import Span
+    from hera_k8s_cli.terminal.stream import Span
 
     layout = container.layout()
     root = _root(container, layout) or "nothing is mounted, so there is no root"
     console.result()
     console.result(Span(f"Layout {layout.strategy}", "strong"), f"   {root}")
-    for line in tree_lines(tree(islice(layout.paths(), _MOST_POINTS)), console.out.signs):
+    for line in tree_lines(tree(islice(layout.paths(), _MOST_POINTS)), console.out.glyphs):
         console.result(f"  {line}")
     if len(layout.inputs) > _MOST_POINTS:
         console.result(f"  (the tree shows the first {_MOST_POINTS} points)")
     console.result()
-    detail = layout.prove().detail.replace(container.run_id(), _shown_run(container))
-    console.result(Span(console.out.signs.passed, "good"), f" {detail}")
+    detail = layout.verify().detail.replace(container.run_id(), _shown_run(container))
+    console.result(Span(console.out.glyphs.passed, "good"), f" {detail}")
 
 
 def _root(container: ExperimentContainer, layout: Any) -> str:
@@ -157,7 +160,7 @@ def tree_lines(children: dict[str, Any], signs: Glyphs) -> list[str]:
 COMMAND = Command(
     name="layout",
     run=run,
-    summary="show inputs, the tree of paths and its proof; asks no server",
+    summary="show inputs and the verified tree of paths, offline",
     example="hera-k8s layout\nhera-k8s layout --layout hashed --set seed=1,2,3 --output json",
     arguments=arguments,
 )

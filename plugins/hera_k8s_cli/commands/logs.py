@@ -31,10 +31,10 @@ def arguments(parser: ArgumentParser) -> None:
         nargs="?",
         default="",
         metavar="TASK",
-        help="a task, a template, a pod, or words of the point such as seed=2 (default: all)",
+        help="task, template, pod, or part of a point such as seed=2 (default: all)",
     )
     parser.add_argument("--failed", action="store_true", help="only tasks that failed")
-    parser.add_argument("--follow", "-f", action="store_true", help="go on as more is printed")
+    parser.add_argument("--follow", "-f", action="store_true", help="keep printing new lines")
     parser.add_argument(
         "--colour",
         "--color",
@@ -48,8 +48,9 @@ def run(session: Session) -> int:
     """Print the output of tasks; lines of several tasks carry the name of theirs."""
     from hera_k8s_cli.runs.selection import explain_missing_run
     from hera_k8s_cli.runs.settling import settle
+    from hera_k8s_cli.terminal.console import console_of
 
-    console = session.console()
+    console = console_of(session)
     target, task = _target(session)
     with session.container(None, **target.settings) as container, explain_missing_run(target):
         engine = container.engine()
@@ -128,10 +129,10 @@ def _print_one(
 
 def _tell_silence(chosen: Sequence[NodeState], console: Console) -> None:
     """Say that the tasks printed nothing, and how those that failed did: an empty answer says too little."""
-    console.say(f"{join_names([node.display_name or node.name for node in chosen])} printed nothing")
+    console.info(f"{join_names([node.display_name or node.name for node in chosen])} printed nothing")
     for node in chosen[:_MOST_MESSAGES]:
         if node.phase in _FAILED and node.message:
-            console.say(f"  {node.display_name or node.name}: {node.message}")
+            console.info(f"  {node.display_name or node.name}: {node.message}")
 
 
 def _print(console: Console, line: LogLine, task: str, *, named: bool, colours: bool) -> None:
@@ -144,7 +145,7 @@ def _print(console: Console, line: LogLine, task: str, *, named: bool, colours: 
 COMMAND = Command(
     name="logs",
     run=run,
-    summary="what the tasks of a run printed",
+    summary="print the logs of a run's tasks",
     example="hera-k8s logs\nhera-k8s logs k3f9 draw --follow\nhera-k8s logs k3f9 --failed",
     arguments=arguments,
 )

@@ -8,14 +8,17 @@ from hera_k8s_utils.container.session import Session
 from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
-    from hera_k8s_cli.terminal.console import Console, Style
+    from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_cli.terminal.stream import Style
     from hera_k8s_utils.plugins.manager import PluginInfo
 
 
 def run(session: Session) -> int:
     """List the plugins."""
+    from hera_k8s_cli.terminal.console import console_of
+
     listing = session.plugins.listing()
-    console = session.console()
+    console = console_of(session)
     if session.json:
         problems = list(session.plugins.problems)
         console.document({"plugins": [_plain(info) for info in listing], "problems": problems})
@@ -41,7 +44,7 @@ def _plain(info: PluginInfo) -> dict[str, Any]:
 
 
 def _show(console: Console, info: PluginInfo, widest: int) -> None:
-    from hera_k8s_cli.terminal.console import Span
+    from hera_k8s_cli.terminal.stream import Span
 
     style: Style = "good" if info.state == "loaded" else "warn" if info.state == "disabled" else "bad"
     console.result(Span(info.name.ljust(widest), "strong"), "  ", Span(info.state, style), f"  {info.distribution}")
@@ -55,7 +58,7 @@ def _show(console: Console, info: PluginInfo, widest: int) -> None:
 COMMAND = Command(
     name="plugins",
     run=run,
-    summary="list the plugins, what each declares, and why one is not used",
+    summary="list plugins, what they declare, and why one is unused",
     example="hera-k8s plugins\nhera-k8s plugins --output json",
     configures=False,
 )

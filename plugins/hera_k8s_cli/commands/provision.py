@@ -25,9 +25,10 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Show, ask, create. The exit code is 5 when something that is missing cannot be made."""
+    from hera_k8s_cli.terminal.console import console_of
     from hera_k8s_utils.checks.provisioning import plan
 
-    console = session.console()
+    console = console_of(session)
     with session.container(session.file) as container:
         container.running()
         planned = plan(container.requirements(), container.context(), container.platforms())
@@ -36,18 +37,19 @@ def run(session: Session) -> int:
         if console.json:
             steps = [step.to_json() for step in planned.steps]
             console.document({"namespace": planned.namespace, "done": [s.name for s in done], "steps": steps})
-        return ChecksFailed.exit_code if planned.impossible else 0
+        return ChecksFailed.exit_code if planned.blocked else 0
 
 
 def _show(planned: Plan, container: ExperimentContainer, console: Console) -> None:
-    from hera_k8s_cli.terminal.console import Span, identity_lines
+    from hera_k8s_cli.terminal.report import identity_lines
+    from hera_k8s_cli.terminal.stream import Span
     from hera_k8s_utils.checks.preflight import head
 
     console.head(
-        identity_lines(container.experiment(), None, head(container.platforms(), container.context())), talk=True
+        identity_lines(container.experiment(), None, head(container.platforms(), container.context())), stderr=True
     )
-    console.say()
-    signs = console.out.signs
+    console.info()
+    signs = console.out.glyphs
     for step in planned.steps:
         if step.action == "cannot":
             console.result("  ", Span(signs.failed, "bad"), f" {step.title}: {step.sentence()}")
@@ -63,20 +65,20 @@ def _create(planned: Plan, session: Session, container: ExperimentContainer, con
     from hera_k8s_utils.checks.provisioning import apply, auto_provisions
     from hera_k8s_utils.formatting import pluralize
 
-    todo = len(planned.todo)
+    todo = len(planned.changes)
     if not todo:
-        console.say("nothing to create")
+        console.info("nothing to create")
         return []
     if session.arguments.dry_run:
-        console.say("nothing was created: --dry-run")
+        console.info("nothing was created: --dry-run")
         return []
     agreed = session.arguments.yes or auto_provisions(container.platforms(), container.context())
     if not agreed and not _asked(console, f"create {pluralize(todo, 'object')} in {planned.namespace}?"):
-        console.say("nothing was created")
+        console.info("nothing was created")
         return []
     done = apply(planned, container.context())
-    container.plugins().tell("provisioned", steps=[step.to_json() for step in done])
-    console.passed(f"created {', '.join(step.title for step in done)} in {planned.namespace}")
+    container.plugins().notify("provisioned", steps=[step.to_json() for step in done])
+    console.success(f"created {', '.join(step.title for step in done)} in {planned.namespace}")
     return done
 
 
@@ -91,7 +93,7 @@ def _asked(console: Console, question: str) -> bool:
 COMMAND = Command(
     name="provision",
     run=run,
-    summary="create what an experiment declares and the cluster lacks",
+    summary="create missing resources of an experiment",
     example="hera-k8s provision\nhera-k8s provision --dry-run\nhera-k8s provision --yes --output json",
     arguments=arguments,
 )

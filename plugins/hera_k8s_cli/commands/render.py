@@ -16,7 +16,7 @@ def arguments(parser: ArgumentParser) -> None:
     """What to render, and how."""
     experiment_argument(parser)
     parser.add_argument(
-        "--format", choices=("yaml", "json"), default="yaml", help="of the manifest (default: %(default)s)"
+        "--format", choices=("yaml", "json"), default="yaml", help="format of the manifest (default: %(default)s)"
     )
 
 
@@ -26,10 +26,10 @@ def run(session: Session) -> int:
     with session.container(session.file) as container:
         manifest = container.manifest()
         if container.inputs().names:
-            container.layout().prove()  # what would overwrite itself is not written for another program to submit
+            container.layout().verify()  # what would overwrite itself is not written for another program to submit
         as_json = console.json or session.arguments.format == "json"
         text = manifest.to_json(indent=2) + "\n" if as_json else manifest.to_yaml()
-        console.raw(text)
+        console.write(text)
         if mask_known(text) != text:  # another program would submit the mask
             console.warning(
                 "the manifest holds a secret, written as <redacted>: refer to a Secret of the cluster instead"
@@ -40,7 +40,7 @@ def run(session: Session) -> int:
 COMMAND = Command(
     name="render",
     run=run,
-    summary="write the manifest that would be submitted; asks no server",
+    summary="print the manifest that would be submitted, offline",
     example="hera-k8s render > workflow.yaml\nhera-k8s render --run-id trial-7 --format json",
     arguments=arguments,
 )

@@ -26,14 +26,10 @@ if TYPE_CHECKING:
 def arguments(parser: ArgumentParser) -> None:
     """What to run, and how far to go."""
     experiment_argument(parser)
-    parser.add_argument("--detach", action="store_true", help="leave as soon as it is submitted")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="build and look through the workflow here; ask no server, submit nothing"
-    )
-    parser.add_argument(
-        "--provision", action="store_true", help="first create what the experiment declares and the cluster lacks"
-    )
-    parser.add_argument("--strict", action="store_true", help="what may not be looked at counts as failed")
+    parser.add_argument("--detach", action="store_true", help="submit and exit, without following")
+    parser.add_argument("--dry-run", action="store_true", help="build and lint locally; contact no server")
+    parser.add_argument("--provision", action="store_true", help="create missing resources of the experiment first")
+    parser.add_argument("--strict", action="store_true", help="treat unknown (forbidden) checks as failures")
     timeout_argument(parser)
 
 
@@ -41,14 +37,15 @@ def run(session: Session) -> int:
     """Run an experiment: its exit code is 0 only when its workflow succeeded."""
     from hera_k8s_cli.runs.follower import left_running
     from hera_k8s_cli.runs.selection import RunHandle
+    from hera_k8s_cli.terminal.console import console_of
     from hera_k8s_utils.formatting import parse_duration
 
-    console = session.console()
+    console = console_of(session)
     timeout = parse_duration(session.arguments.timeout, "--timeout") if session.arguments.timeout else None
     with session.container(session.file) as container:
         try:
             built = container.experiment()
-            container.plugins().tell("built", workflow=built.name, experiment=built.experiment.name)
+            container.plugins().notify("built", workflow=built.name, experiment=built.experiment.name)
             if session.arguments.dry_run:
                 return dry_run(built, container, console)
             report = _checked(session, container, console)
@@ -74,16 +71,16 @@ def _checked(session: Session, container: ExperimentContainer, console: Console)
     report = with_typed_hints(container.report(), session, container)
     strict = session.arguments.strict
     failures = report.failures(strict=strict)
-    container.plugins().tell("checked", **report.to_json())
+    container.plugins().notify("checked", **report.to_json())
     if console.json:
         console.record({"event": "checked", "passed": not failures, **report.to_json()})
     if failures:
         if not console.json:
-            show_report(container.experiment(), report, console, talk=True, closing="Nothing was submitted.")
+            show_report(container.experiment(), report, console, stderr=True, closing="Nothing was submitted.")
         return None
-    from hera_k8s_cli.terminal.console import report_brief
+    from hera_k8s_cli.terminal.report import report_brief
 
-    console.passed(report_brief(report))
+    console.success(report_brief(report))
     console.remarks(report)
     return report
 
@@ -105,23 +102,23 @@ def _provision(session: Session, container: ExperimentContainer, console: Consol
         return  # the checks will say what is wrong with the server
     if not done:
         return
-    container.plugins().tell("provisioned", steps=[step.to_json() for step in done])
+    container.plugins().notify("provisioned", steps=[step.to_json() for step in done])
     if console.json:
         console.record({"event": "provisioned", "steps": [step.to_json() for step in done]})
     else:
-        console.passed(f"created {', '.join(step.title for step in done)} in {planned.namespace}")
+        console.success(f"created {', '.join(step.title for step in done)} in {planned.namespace}")
 
 
 def show_report(
-    built: BuiltExperiment, report: Report, console: Console, *, talk: bool = False, closing: str = ""
+    built: BuiltExperiment, report: Report, console: Console, *, stderr: bool = False, closing: str = ""
 ) -> None:
     """The head, as whom and where, then the whole report."""
-    from hera_k8s_cli.terminal.console import identity_lines
+    from hera_k8s_cli.terminal.report import identity_lines
 
-    console.head(identity_lines(built, report), talk=talk)
+    console.head(identity_lines(built, report), stderr=stderr)
     if report.rows:
-        (console.say if talk else console.result)()
-    console.report(report, talk=talk, closing=closing)
+        (console.info if stderr else console.result)()
+    console.report(report, stderr=stderr, closing=closing)
 
 
 def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Console) -> int:
@@ -146,8 +143,9 @@ def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Con
 
 
 def _what(built: BuiltExperiment) -> str:
-    number = len(built.manifest.jobs)
-    return f"{number} Jobs of" if number > 1 else built.manifest.runs_as
+    kind = built.manifest.engine_kind
+    number = sum(each.get("kind") == kind for each in built.manifest.objects)
+    return f"{number} {kind}s of" if number > 1 else kind
 
 
 def requirement_line(requirement: Any) -> str:
@@ -227,18 +225,18 @@ def _after(
         "run": target.record.id,
         "record": str(target.record.path),
     }
-    container.plugins().tell("submitted", **data)
+    container.plugins().notify("submitted", **data)
     if console.json:
         console.record({"event": "submitted", **data})
     url = f"   {data['url']}" if data["url"] else ""
     said = f"{target.name} was submitted before" if data["existed"] else f"submitted {target.name}"
-    if session.arguments.detach or not built.manifest.ends:
-        console.result(console.out.signs.passed, f" {said}{url}")
+    if session.arguments.detach or not built.manifest.is_runnable:
+        console.result(console.out.glyphs.passed, f" {said}{url}")
         console.hint(target.come_back)
         return 0
-    console.passed(said + url)
-    console.say(f"  Ctrl-C leaves it running; `{target.come_back}` comes back.")
-    console.say()
+    console.success(said + url)
+    console.info(f"  Ctrl-C leaves it running; `{target.come_back}` comes back.")
+    console.info()
     return see_through(target, console, container, timeout)
 
 

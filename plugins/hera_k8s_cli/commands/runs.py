@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hera_k8s_cli.commands.follow import whereabouts
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.container.session import Session
+from hera_k8s_utils.labels import EXPERIMENT_LABEL, RUN_LABEL
 from hera_k8s_utils.plugins.records import Command
 from hera_k8s_utils.runs.records import Submitted
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from hera_k8s_cli.terminal.console import Console
     from hera_k8s_utils.runs.records import RunRecord
 
-_LABEL = "hera-k8s-utils/"
 _UNACCEPTED = {
     Submitted.REFUSED: "not submitted",
     Submitted.IN_PART: "submitted in part",
@@ -27,16 +27,18 @@ _UNACCEPTED = {
 
 def arguments(parser: ArgumentParser) -> None:
     """Where to look, and how far back."""
-    parser.add_argument("--server", action="store_true", help="ask the server instead of the records in --runs-dir")
+    parser.add_argument("--server", action="store_true", help="list runs on the server instead of those in --runs-dir")
     parser.add_argument("--experiment", default="", metavar="NAME", help="only runs of this experiment")
     parser.add_argument(
-        "--limit", type=int, default=20, metavar="N", help="at most so many, the newest first (default: %(default)s)"
+        "--limit", type=int, default=20, metavar="N", help="maximum number, newest first (default: %(default)s)"
     )
 
 
 def run(session: Session) -> int:
     """List runs."""
-    console = session.console()
+    from hera_k8s_cli.terminal.console import console_of
+
+    console = console_of(session)
     wanted, limit = session.arguments.experiment, max(1, session.arguments.limit)
     on_server = session.arguments.server
     rows = _on_server(session, wanted, limit, console) if on_server else _recorded(session, wanted, limit)
@@ -50,13 +52,13 @@ def run(session: Session) -> int:
 def _recorded(session: Session, experiment: str, limit: int) -> list[Json]:
     from hera_k8s_cli.runs.selection import runs_of
 
-    records = (r for r in runs_of(session).all() if not experiment or r.about.get("experiment") == experiment)
+    records = (r for r in runs_of(session).all() if not experiment or r.metadata.get("experiment") == experiment)
     return [row_of(record) for _, record in zip(range(limit), records, strict=False)]
 
 
 def row_of(record: RunRecord) -> Json:
     """A record as a listing shows it."""
-    about, outcome = record.about, record.outcome or {}
+    about, outcome = record.metadata, record.outcome or {}
     return {
         "run": record.id,
         "workflow": record.name,
@@ -84,16 +86,16 @@ def _last_heard(record: RunRecord) -> str:
 
 
 def _on_server(session: Session, experiment: str, limit: int, console: Console) -> list[Json]:
-    selector = f"{_LABEL}experiment={experiment}" if experiment else f"{_LABEL}run"
+    selector = f"{EXPERIMENT_LABEL}={experiment}" if experiment else RUN_LABEL
     with session.container(None) as container:
         container.engine()
-        console.say(whereabouts(container))
+        console.info(whereabouts(container))
         found = list(container.engine().runs(label_selector=selector, limit=limit))
     rows = [
         {
-            "run": summary.labels.get(f"{_LABEL}run", ""),
+            "run": summary.labels.get(RUN_LABEL, ""),
             "workflow": summary.name,
-            "experiment": summary.labels.get(f"{_LABEL}experiment", ""),
+            "experiment": summary.labels.get(EXPERIMENT_LABEL, ""),
             "phase": summary.phase,
             "progress": summary.progress,
             "created_at": summary.started_at,
@@ -108,7 +110,7 @@ def _table(rows: list[Json], console: Console, *, server: bool) -> None:
     from hera_k8s_utils.formatting import align_columns, parse_timestamp, run_time, time_ago
 
     if not rows:
-        console.say("no run" + (" on the server" if server else " is recorded here"))
+        console.info("no run" + (" on the server" if server else " is recorded here"))
         console.hint("hera-k8s runs --server" if not server else "hera-k8s run")
         return
     head = ("RUN", "EXPERIMENT", "PHASE", "DONE", "WHEN", "TOOK")
@@ -132,7 +134,7 @@ def _table(rows: list[Json], console: Console, *, server: bool) -> None:
 COMMAND = Command(
     name="runs",
     run=run,
-    summary="list the runs that are recorded here, or those on the server",
+    summary="list recorded runs, or those on the server",
     example="hera-k8s runs\nhera-k8s runs --server --experiment logistic-map",
     arguments=arguments,
 )

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_cli.commands.follow import run_argument, whereabouts
-from hera_k8s_kube.jobs.manifest import JOB
 from hera_k8s_utils.container.session import Session
 from hera_k8s_utils.errors import RunAlreadyFinished
+from hera_k8s_utils.experiment.workload_kinds import workload_kind
 from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ def run(session: Session) -> int:
     """Ask the server to end the run; its tasks are ended by the server, a moment later. One that is over stays so."""
     from hera_k8s_cli.runs.selection import explain_missing_run, select_run
     from hera_k8s_cli.runs.settling import require_same_run, settle
+    from hera_k8s_cli.terminal.console import console_of
 
-    console = session.console()
+    console = console_of(session)
     target = select_run(session, session.arguments.run)
     terminate = session.arguments.terminate
     try:
@@ -45,22 +46,22 @@ def run(session: Session) -> int:
         return _nothing_left(over.phase, target, console)
     if console.json:
         console.document({"workflow": target.name, "asked": "terminate" if terminate else "stop"})
-    console.result(console.out.signs.passed, f" asked {target.name} on {where} to stop: {consequence}")
+    console.result(console.out.glyphs.passed, f" asked {target.name} on {where} to stop{consequence}")
     console.hint(target.come_back)
     return 0
 
 
 def _consequence(runs: Sequence[str], *, terminate: bool) -> str:
-    """What becomes of the run; runs: the kinds of object that its engine runs."""
-    if JOB in runs:
-        return "its Jobs are deleted" if terminate else "its Jobs end as failed"
-    return "without its exit handlers" if terminate else "its exit handlers still run"
+    """What becomes of the run, as the end of a sentence; runs: the kinds of object that its engine runs."""
+    kinds = [workload_kind(name) for name in runs]
+    said = next(filter(None, (kind.when_terminated if terminate else kind.when_stopped for kind in kinds)), "")
+    return f": {said}" if said else ""
 
 
 def _nothing_left(phase: str, target: RunHandle, console: Console) -> int:
     if console.json:
         console.document({"workflow": target.name, "asked": "", "phase": phase})
-    console.say(f"{target.name} is over, it {_ENDED.get(phase, phase)}: nothing is left to stop")
+    console.info(f"{target.name} is over, it {_ENDED.get(phase, phase)}: nothing is left to stop")
     return 0
 
 

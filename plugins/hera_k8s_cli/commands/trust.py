@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 def arguments(parser: ArgumentParser) -> None:
     """The directory, and what to do with it."""
-    parser.add_argument("directory", nargs="?", default="", metavar="DIR", help="directory, with all below it")
+    parser.add_argument("directory", nargs="?", default="", metavar="DIR", help="directory, including subdirectories")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--remove", action="store_true", help="no longer trust it")
-    what.add_argument("--list", action="store_true", help="show the directories that are trusted")
+    what.add_argument("--remove", action="store_true", help="stop trusting it")
+    what.add_argument("--list", action="store_true", help="list trusted directories")
 
 
 def run(session: Session) -> int:
@@ -34,13 +34,13 @@ def run(session: Session) -> int:
         if session.json:
             console.document({"directory": str(directory), "trusted": False, "removed": removed})
         else:
-            console.passed(f"{directory} is {'no longer trusted' if removed else 'not in the list'}")
+            console.success(f"{directory} is {'no longer trusted' if removed else 'not in the list'}")
         return 0
     kept = allow(directory)
     if session.json:
         console.document({"directory": str(directory), "trusted": True, "list": str(kept)})
         return 0
-    console.passed(f"hera.config and experiment.py in {directory} and below are used")
+    console.success(f"hera.config and experiment.py in {directory} and below are used")
     console.hint(f"kept in {kept}; hera-k8s trust --remove {directory} takes it back")
     return 0
 
@@ -62,14 +62,14 @@ def _show(session: Session, directories: list[str]) -> int:
     for directory in directories:
         console.result(directory)
     if not directories:
-        console.say("no directory is trusted besides those that only you can write to")
+        console.info("no directory is trusted besides those that only you can write to")
     return 0
 
 
 COMMAND = Command(
     name="trust",
     run=run,
-    summary="use hera.config and experiment.py of a directory that others can write to",
+    summary="trust hera.config and experiment.py in a shared directory",
     example="hera-k8s trust .\nhera-k8s trust --list",
     arguments=arguments,
     configures=False,

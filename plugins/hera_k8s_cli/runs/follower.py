@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from hera_k8s_cli.runs.pending import ExplainPod, PendingTracker, Reason
 from hera_k8s_cli.runs.progress import LiveTable, ProgressLines, TaskProgress
 from hera_k8s_cli.terminal.console import Console
+from hera_k8s_utils.engines.pump import Pump
 from hera_k8s_utils.errors import ErrorKind, HeraK8sError, Interrupted, PlatformError
 from hera_k8s_utils.experiment.run_state import RunUpdate
 from hera_k8s_utils.formatting import format_duration, parse_timestamp
@@ -50,7 +50,7 @@ class Follower:
     related: what the checks before the run said of the thing that a reason names, empty for nothing.
     on_update: told of each update, after it was recorded and counted.
     come_back: what brings one back to this run; stop: what ends it; resume: what lets it go on when it is suspended.
-    gates: its suspend templates, as `waiting.gates_of` finds them.
+    suspend_templates: those of its plan, each with the time that it waits by itself.
     """
 
     engine: Engine
@@ -65,17 +65,15 @@ class Follower:
     come_back: str = ""
     stop: str = ""
     resume: str = ""
-    gates: Mapping[str, str] = field(default_factory=dict)
-    _arrivals: queue.Queue[RunUpdate | BaseException | Reason | None] = field(
-        default_factory=lambda: queue.Queue(_WAITING), init=False
-    )
+    suspend_templates: Mapping[str, str] = field(default_factory=dict)
+    _pump: Pump[RunUpdate | Reason] = field(default_factory=lambda: Pump(_WAITING), init=False)
 
     def run(self) -> FollowResult:
         """Follow until the run ends or the time is up.
 
         Raises `Interrupted` at Ctrl-C, and what the engine raises; in both cases the run itself goes on.
         """
-        threading.Thread(target=self._read, name="follow", daemon=True).start()
+        self._pump.start(self._read, name="follow")
         try:
             with ExitStack() as stack:
                 lines = None if self._goes_live(stack) else ProgressLines(self.tally)
@@ -90,37 +88,42 @@ class Follower:
         return True
 
     def _read(self) -> None:
-        try:
-            for update in self.engine.follow(self.name):
-                self._arrivals.put(update)
-                if update.finished:
-                    break
-            self._arrivals.put(None)
-        except BaseException as error:  # handed on to the main thread
-            self._arrivals.put(error)
+        for update in self.engine.follow(self.name):
+            if not self._pump.put(update) or update.finished:
+                return
 
     def _consume(self, lines: ProgressLines | None) -> FollowResult:
         deadline = None if self.timeout is None else time.monotonic() + self.timeout
-        waiting = PendingTracker(self.tally, self.explain, self._arrivals.put, resume=self.resume, gates=self.gates)
+        waiting = PendingTracker(
+            self.tally,
+            self.explain,
+            self._pump.put,
+            resume=self.resume,
+            suspend_templates=self.suspend_templates,
+        )
         last = RunUpdate(phase="")
-        while True:
-            arrived = self._next(deadline)
-            if isinstance(arrived, BaseException):
-                raise self._lost(arrived)
+        for arrived in self._arrivals(deadline):
             if isinstance(arrived, RunUpdate):
                 last = self._took(arrived, last)
             self._tell(waiting, arrived if isinstance(arrived, Reason) else None, lines)
-            if arrived is None or last.finished:
+            if last.finished:
                 return FollowResult(last)
             if deadline is not None and time.monotonic() >= deadline:
                 return FollowResult(last, timed_out=True)
+        self._tell(waiting, None, lines)
+        return FollowResult(last)
 
-    def _next(self, deadline: float | None) -> RunUpdate | BaseException | Reason | _Nothing | None:
-        left = _TICK if deadline is None else min(_TICK, max(0.0, deadline - time.monotonic()))
+    def _arrivals(self, deadline: float | None) -> Iterator[RunUpdate | Reason | None]:
+        """Updates and reasons as they come, and None at each tick without one."""
+
+        def tick() -> float:
+            return _TICK if deadline is None else min(_TICK, max(0.0, deadline - time.monotonic()))
+
         try:
-            return self._arrivals.get(timeout=left)
-        except queue.Empty:
-            return _NOTHING
+            yield from self._pump.poll(tick)
+        except HeraK8sError as error:
+            self._tell_loss(error)
+            raise
 
     def _took(self, update: RunUpdate, last: RunUpdate) -> RunUpdate:
         self.tally.apply(update)
@@ -133,30 +136,21 @@ class Follower:
         return update
 
     def _tell(self, waiting: PendingTracker, reason: Reason | None, lines: ProgressLines | None) -> None:
-        news = waiting.news(time.monotonic()) if reason is None else waiting.learned(reason)
+        news = waiting.new_messages(time.monotonic()) if reason is None else waiting.add_reason(reason)
         for text in news:
             self.console.warning(text)
             said_before = self.related(text) if self.related is not None else ""
             if said_before:
-                self.console.say(f"  {said_before}")
+                self.console.info(f"  {said_before}")
         line = lines.line(time.monotonic()) if lines is not None and not self.console.json else None
         if line is not None:
-            self.console.say(line)
+            self.console.info(line)
 
-    def _lost(self, error: BaseException) -> BaseException:
-        missing = isinstance(error, PlatformError) and error.trouble is ErrorKind.MISSING
-        if missing or not isinstance(error, HeraK8sError):
-            return error
+    def _tell_loss(self, error: HeraK8sError) -> None:
+        if isinstance(error, PlatformError) and error.kind is ErrorKind.MISSING:
+            return
         log.debug("following %s failed", self.name, exc_info=error)
-        self.console.warning(f"{self.name} is out of sight, and goes on; {self.come_back} comes back")
-        return error
-
-
-class _Nothing:
-    """Nothing came within a tick; None is the end of the stream."""
-
-
-_NOTHING: Final = _Nothing()
+        self.console.warning(f"lost connection to {self.name}; it is still running. Reattach: {self.come_back}")
 
 
 def left_running(name: str, come_back: str, stop: str) -> Interrupted:

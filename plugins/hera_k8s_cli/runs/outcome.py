@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_cli.runs.progress import TaskProgress
-from hera_k8s_cli.terminal.console import Console, Span
+from hera_k8s_cli.terminal.console import Console
+from hera_k8s_cli.terminal.stream import Span
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import WorkflowFailed
 from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
@@ -143,7 +144,7 @@ def from_json(data: Mapping[str, Any], name: str) -> Outcome:
 
 def show(outcome: Outcome, target: RunHandle, console: Console) -> None:
     """The end of a run: how it ended, which tasks failed and how to see what they printed, where things lie."""
-    signs = console.out.signs
+    signs = console.out.glyphs
     sign = Span(signs.passed, "good") if outcome.succeeded else Span(signs.failed, "bad")
     console.result(sign, " ", outcome.sentence())
     if not outcome.succeeded and outcome.message and not outcome.message.startswith("child '"):
@@ -177,7 +178,7 @@ def result_locations(target: RunHandle) -> list[str]:
     if target.record is None:
         return []
     lines = []
-    results: Mapping[str, Any] = target.record.about.get("results") or {}
+    results: Mapping[str, Any] = target.record.metadata.get("results") or {}
     if results.get("path"):
         lines.append(f"  results  {results.get('title', '')}: {results['path']}")
     if results.get("local"):

@@ -1,4 +1,4 @@
-"""Why tasks do not start: told once, from what the task says, else from its pod."""
+"""Why tasks do not start: each reason once, from the task's message, else from its pod."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hera_k8s_cli.runs.progress import TaskProgress
-from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.run_state import NodeState
 
 log = logging.getLogger(__name__)
 
 _PATIENCE: Final = 10.0
-"""Seconds that a task may be pending before somebody wants to know why."""
+"""Seconds that a task may be pending before its reason is looked up."""
 _PAUSE: Final = 1.0
-"""Seconds between two looks at what is pending."""
+"""Seconds between two checks of what is pending."""
 _MOST_REASONS: Final = 5
-"""Different reasons that are told of one template; a cluster under load has many."""
+"""Different reasons that are reported for one template; a cluster under load has many."""
 _USUAL: Final = ("", "ContainerCreating", "PodInitializing")
 _TELLING: Final = ("not found", "couldn't find", "Error", "BackOff", "forbidden", "exceeded")
 """Words of messages that name a fault rather than the usual steps of a start."""
 
 ExplainPod = Callable[[str], str]
-"""The name of a pod -> why it does not start, empty when it cannot be told. May ask a server."""
+"""The name of a pod -> why it does not start, empty when that is not known. May ask a server."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +40,23 @@ class Reason:
 class PendingTracker:
     """Finds out why tasks stay pending.
 
-    explain: asked about a pod whose task says nothing, in a thread of its own; what it says goes to `arrived`.
-    resume: what lets a suspended run go on, as a command. gates: as `gates_of` finds them.
+    explain: called, in a thread of its own, with a pod whose task has no message; its result goes to `arrived`.
+    resume: what lets a suspended run go on, as a command.
+    suspend_templates: each with the time that it waits by itself, as a `RunPlan` has them.
     """
 
     def __init__(
         self,
         tally: TaskProgress,
         explain: ExplainPod | None,
-        arrived: Callable[[Reason], None],
+        arrived: Callable[[Reason], object],
         *,
         resume: str = "",
-        gates: Mapping[str, str] | None = None,
+        suspend_templates: Mapping[str, str] | None = None,
     ) -> None:
         self._tally = tally
         self._resume = resume
-        self._gates = gates or {}
+        self._suspend_templates = suspend_templates or {}
         self._was_suspended = False
         self._explain = explain
         self._arrived = arrived
@@ -65,8 +65,8 @@ class PendingTracker:
         self._asked: set[str] = set()
         self._looked: float | None = None
 
-    def news(self, at: float) -> list[str]:
-        """Sentences about reasons that were not told yet, at this (monotonic) time in seconds."""
+    def new_messages(self, at: float) -> list[str]:
+        """Sentences about reasons that were not reported yet, at this (monotonic) time in seconds."""
         if self._looked is not None and at - self._looked < _PAUSE:
             return []
         self._looked = at
@@ -76,19 +76,19 @@ class PendingTracker:
         reasons = Counter(Reason(node.template, node.message) for node in late if node.message not in _USUAL)
         return suspended + [sentence for reason, many in reasons.items() for sentence in self._sentence(reason, many)]
 
-    def learned(self, reason: Reason) -> list[str]:
-        """The sentence about a reason that `explain` found, unless it was told already."""
+    def add_reason(self, reason: Reason) -> list[str]:
+        """The sentence about a reason that `explain` found, unless it was reported already."""
         return self._sentence(reason, 1)
 
     def _suspended(self) -> list[str]:
-        """Sentences about what waits for somebody: such a run does not end by itself."""
+        """Sentences about what waits to be resumed: such a run does not end by itself."""
         how = f" ({self._resume})" if self._resume else ""
         news = []
         if self._tally.is_suspended and not self._was_suspended:
-            news.append(f"the run is suspended, and starts no further task until it is resumed{how}")
+            news.append(f"the run is suspended: no further task starts until it is resumed{how}")
         self._was_suspended = self._tally.is_suspended
         for template, many in Counter(node.template for node in self._tally.suspended()).items():
-            news += self._sentence(Reason(template, f"{_gate(self._gates.get(template))}{how}"), many)
+            news += self._sentence(Reason(template, f"{_suspension(self._suspend_templates.get(template))}{how}"), many)
         return news
 
     def _late(self, at: float) -> list[NodeState]:
@@ -107,8 +107,8 @@ class PendingTracker:
     def _look(self, node: NodeState, explain: ExplainPod) -> None:
         try:
             text = explain(node.pod)
-        except Exception:  # a courtesy: what may not be looked at is not worth a word
-            log.debug("pod %s cannot be looked at", node.pod, exc_info=True)
+        except Exception:  # the reason is optional: a pod that may not be read is no error
+            log.debug("pod %s cannot be read", node.pod, exc_info=True)
             return
         if text:
             self._arrived(Reason(node.template, text))
@@ -122,22 +122,11 @@ class PendingTracker:
         return [f"{who}: {reason.text}"]
 
 
-def suspend_templates(manifest: Json) -> dict[str, str]:
-    """The suspend templates of a workflow, with the time that each waits by itself; empty: until it is resumed."""
-    spec = manifest.get("spec") or {}
-    templates = (spec.get("workflowSpec") or spec).get("templates") or ()
-    return {
-        str(each.get("name")): str((each["suspend"] or {}).get("duration") or "")
-        for each in templates
-        if isinstance(each, dict) and "suspend" in each
-    }
-
-
-def _gate(duration: str | None) -> str:
-    """What a suspended task waits for; duration: None where nobody knows."""
+def _suspension(duration: str | None) -> str:
+    """What a suspended task waits for; duration: None where it is not known."""
     if duration is None:
-        return "for somebody to resume it, or for its time to pass"
-    return f"for {duration} to pass, or for somebody to resume it" if duration else "for somebody to resume it"
+        return "to be resumed, or for its duration to pass"
+    return f"for {duration} to pass, or to be resumed" if duration else "to be resumed"
 
 
 def _is_telling(message: str) -> bool:
@@ -145,10 +134,10 @@ def _is_telling(message: str) -> bool:
 
 
 def related_check(report: Mapping[str, Any], text: str) -> str:
-    """What a recorded report said of the thing that a reason names, where it was not simply well."""
+    """The result of the recorded check of the object that a reason names, unless that check passed."""
     for check in report.get("checks") or ():
         role = str(check.get("title", "")).rpartition(" ")[2]
         named = role and re.search(rf"(?<![\w.-]){re.escape(role)}(?![\w.-])", text)
         if named and check.get("verdict") != "passed":
-            return f"the checks before the run said of {check['title']}: {check.get('verdict')}, {check.get('detail')}"
+            return f"before the run, the check of {check['title']} was {check.get('verdict')}, {check.get('detail')}"
     return ""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_kube.jobs import manifest as batch
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
+from hera_k8s_utils.experiment.workload import PlannedTasks
 from hera_k8s_utils.formatting import format_elapsed, now, parse_timestamp
 from hera_k8s_utils.sanitize import one_line
 
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
 _LEAVES: Final = frozenset({"", "Pod", "Retry", "Suspend", "HTTP", "Plugin", "Skipped"})
 """Types of Argo's nodes that stand for work; the others only hold them together."""
-_INNER: Final = ("dag", "steps")
 _ATTEMPT: Final = re.compile(r"(.+)\(\d+\)")
 """A pod under a Retry node is called `task(0)`, `task(1)`; a fan-out's always have a colon: `task(0:item)`."""
-_TASK_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _FAILED: Final = ("Failed", "Error")
 _SKIPPED: Final = ("Skipped", "Omitted")
 _BAR, _BESIDE_BAR = 34, 64
@@ -38,115 +36,12 @@ MOST_ROWS: Final = 8
 """A live table shows no more templates than these, those at work first."""
 
 
-# --- what is to come -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class PlannedTasks:
-    """The tasks of one template, as far as the manifest tells.
-
-    total: how many; None when that is known only at run time. after: templates that must end before.
-    """
-
-    template: str
-    total: int | None
-    after: tuple[str, ...] = ()
-
-
-def plan(manifest: Json) -> list[PlannedTasks]:
-    """The templates that a workflow runs, in the order of its text, with the number of tasks of each.
-
-    Of Jobs: what their work is called, and how many tasks (Jobs, or indexes of one) it has.
-    """
-    if manifest.get("kind") in (batch.JOB, batch.LIST):
-        return [PlannedTasks(name, total) for name, total in batch.task_counts(manifest).items()]
-    raw = manifest.get("spec") or {}
-    spec = raw.get("workflowSpec") or raw
-    templates = {t.get("name"): t for t in spec.get("templates") or () if isinstance(t, dict)}
-    planner = _Planner(templates)
-    planner.walk(str(spec.get("entrypoint") or ""), 1, ())
-    return [PlannedTasks(name, planner.totals[name], tuple(planner.after[name])) for name in planner.totals]
-
-
-class _Planner:
-    def __init__(self, templates: Mapping[Any, Json]) -> None:
-        self._templates = templates
-        self.totals: dict[str, int | None] = {}
-        self.after: dict[str, dict[str, None]] = {}
-
-    def walk(self, name: str, times: int | None, within: tuple[str, ...]) -> set[str]:
-        """Count the work below a template that runs so many times; returns the templates of that work."""
-        template = self._templates.get(name)
-        if template is None:
-            return set()
-        if name in within:  # it calls itself: only the run knows how often
-            self.totals.update(dict.fromkeys(self.totals, None))
-            return set()
-        if not any(template.get(inner) for inner in _INNER):
-            before = self.totals.get(name, 0)
-            self.totals[name] = None if times is None or before is None else before + times
-            self.after.setdefault(name, {})
-            return {name}
-        within = (*within, name)
-        if template.get("dag"):
-            return self._dag(template["dag"].get("tasks") or (), times, within)
-        return self._steps(template.get("steps") or (), times, within)
-
-    def _dag(self, tasks: Sequence[Json], times: int | None, within: tuple[str, ...]) -> set[str]:
-        below: dict[str, set[str]] = {}
-        for task in tasks:
-            below[str(task.get("name"))] = self._call(task, times, within)
-        for task in tasks:
-            names = task.get("dependencies") or _TASK_NAME.findall(re.sub(r"\.\w+", "", task.get("depends") or ""))
-            for dependency in names:
-                self._order(below[str(task.get("name"))], below.get(dependency, set()))
-        return set().union(*below.values()) if below else set()
-
-    def _steps(self, groups: Sequence[Any], times: int | None, within: tuple[str, ...]) -> set[str]:
-        everything: set[str] = set()
-        before: set[str] = set()
-        for group in groups:
-            steps = group if isinstance(group, list) else [group]
-            here = set().union(*(self._call(step, times, within) for step in steps))
-            self._order(here, before)
-            everything |= here
-            before = here
-        return everything
-
-    def _call(self, call: Json, times: int | None, within: tuple[str, ...]) -> set[str]:
-        many = _times(call)
-        return self.walk(
-            str(call.get("template") or ""), None if times is None or many is None else times * many, within
-        )
-
-    def _order(self, later: Iterable[str], earlier: Iterable[str]) -> None:
-        for name in later:
-            self.after[name].update(dict.fromkeys(sorted(set(earlier) - {name})))
-
-
-def _times(call: Json) -> int | None:
-    """How often a task runs; None when that is computed by the run."""
-    if isinstance(call.get("withItems"), list):
-        return len(call["withItems"])
-    if call.get("withParam"):
-        return None
-    sequence = call.get("withSequence")
-    if not sequence:
-        return 1
-    try:
-        if sequence.get("count") is not None:
-            return int(sequence["count"])
-        return abs(int(sequence["end"]) - int(sequence.get("start") or 0)) + 1
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
 # --- what has passed -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class TemplateProgress:
-    """How the tasks of one template stand. `total` is None when nobody knows it yet."""
+    """Progress of the tasks of one template. `total` is None while it is not known."""
 
     template: str
     total: int | None = None
@@ -165,21 +60,21 @@ class TemplateProgress:
         return self.succeeded + self.running + self.pending + self.failed + self.skipped
 
     @property
-    def over(self) -> int:
+    def done(self) -> int:
         """Tasks that need no more waiting."""
         return self.succeeded + self.failed + self.skipped
 
     @property
     def begun(self) -> bool:
         """Whether any task has started."""
-        return self.running + self.over > 0
+        return self.running + self.done > 0
 
     @property
     def complete(self) -> bool:
         """Whether no task is left."""
-        return self.seen > 0 and self.over >= max(self.seen, self.total or 0)
+        return self.seen > 0 and self.done >= max(self.seen, self.total or 0)
 
-    def amount(self) -> str:
+    def describe_amount(self) -> str:
         """`118 of 152`, or `118 so far`."""
         return (
             f"{self.succeeded} of {max(self.total, self.seen)}"
@@ -187,7 +82,7 @@ class TemplateProgress:
             else f"{self.succeeded} so far"
         )
 
-    def state(self) -> str:
+    def describe_state(self) -> str:
         """`20 running, 0 failed`, or what it waits for."""
         if not self.seen:
             return f"waits for {', '.join(self.waits_for)}" if self.waits_for else "not started"
@@ -201,7 +96,7 @@ class TemplateProgress:
 
 
 class TaskProgress:
-    """The tasks of a run, counted by template; `apply` is told of changes, from one thread, others may read."""
+    """The tasks of a run, counted by template; `apply` takes changes from one thread, others may read."""
 
     def __init__(self, planned: Sequence[PlannedTasks] = ()) -> None:
         self._planned = {each.template: each for each in planned}
@@ -222,7 +117,7 @@ class TaskProgress:
             for node in update.nodes:
                 self._take(node)
 
-    def recall(self, nodes: Iterable[NodeState]) -> None:
+    def restore(self, nodes: Iterable[NodeState]) -> None:
         """Take up what was recorded earlier."""
         with self._lock:
             for node in nodes:
@@ -291,7 +186,7 @@ class TaskProgress:
             return [node for node in self._nodes.values() if node.phase in ("Pending", "")]
 
     def suspended(self) -> list[NodeState]:
-        """The tasks that wait for somebody to resume them, or for a time to pass."""
+        """The tasks that wait to be resumed, or for a duration to pass."""
         with self._lock:
             return [node for node in self._nodes.values() if node.type == "Suspend" and node.phase == "Running"]
 
@@ -358,14 +253,14 @@ def _cells(row: TemplateProgress, bar: int) -> Iterator[Any]:
     if not row.seen:
         if not bar:
             yield ""
-        yield one_line(row.state())
+        yield one_line(row.describe_state())
         return
     if bar:
         total = max(row.total, row.seen) if row.total is not None else None
         style = "red" if row.failed else "green"
-        yield ProgressBar(total=total, completed=row.over, width=bar, complete_style=style, finished_style=style)
-    yield row.amount()
-    yield row.state()
+        yield ProgressBar(total=total, completed=row.done, width=bar, complete_style=style, finished_style=style)
+    yield row.describe_amount()
+    yield row.describe_state()
     yield format_elapsed(_elapsed(row))
 
 
@@ -413,4 +308,4 @@ class ProgressLines:
 
 
 def _sentence(row: TemplateProgress) -> str:
-    return f"{row.template} {row.amount()}, {row.state()}"
+    return f"{row.template} {row.describe_amount()}, {row.describe_state()}"

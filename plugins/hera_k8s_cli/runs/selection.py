@@ -16,8 +16,8 @@ from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, OptionsError, PlatformError, WorkflowFailed
 from hera_k8s_utils.experiment.run_ids import short_id
 from hera_k8s_utils.names import is_dns_label
-from hera_k8s_utils.network.addresses import secrets_in
 from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Platform
+from hera_k8s_utils.redaction import secrets_in
 from hera_k8s_utils.runs.records import RunRecord, RunStore
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _not_there(target: RunHandle) -> HeraK8sError:
     if target.record is None:
         found = "it is neither recorded here nor on the server"
         return OptionsError(f"no run is called {target.name}", found=found, hint="hera-k8s runs [--server]")
-    platforms = target.record.about.get("platforms")
+    platforms = target.record.metadata.get("platforms")
     first = platforms[0] if isinstance(platforms, list) and platforms else None
     server = first.get("server") if isinstance(first, dict) else None
     return WorkflowFailed(
@@ -122,7 +122,7 @@ def select_run(session: Session, text: str) -> RunHandle:
 
 def _settings(record: RunRecord, session: Session, *, own: bool) -> dict[str, Any]:
     """What leads to the server of a record, unless this command line says where to look."""
-    about, submission = record.about, record.submission or {}
+    about, submission = record.metadata, record.submission or {}
     back = about.get("back") or {}
     if any(each.origin.rank == SourcePriority.GIVEN for each in _connection_options(session.options, session.plugins)):
         engine = str(submission.get("engine") or _intended(about, "engine"))

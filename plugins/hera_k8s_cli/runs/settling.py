@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hera_k8s_kube.jobs.manifest import JOB, LIST
-from hera_k8s_utils.container.building import LABELS, label_of
+from hera_k8s_utils.container.building import label_of
 from hera_k8s_utils.engines.submission import SETTLED, spread, taken
 from hera_k8s_utils.errors import (
     ErrorKind,
@@ -21,8 +20,9 @@ from hera_k8s_utils.errors import (
 )
 from hera_k8s_utils.experiment.run_ids import short_id
 from hera_k8s_utils.experiment.run_state import RunSummary, Submission
+from hera_k8s_utils.experiment.workload_kinds import workload_kind
 from hera_k8s_utils.formatting import format_duration, now
-from hera_k8s_utils.labels import DIGEST_LABEL
+from hera_k8s_utils.labels import DIGEST_LABEL, RUN_LABEL
 from hera_k8s_utils.plugins.records import Engine
 from hera_k8s_utils.runs.records import Attempt, RunRecord, Submitted
 
@@ -46,7 +46,7 @@ def settle(
     """Find out whether a run was submitted, unless its record knows that it was; record it when it was.
 
     patience: seconds to wait for a submission that may arrive late. in_part: a run of which only a part is there will
-    do. say: told once when it is waited for.
+    do. say: called once when it has to wait.
 
     Raises `SubmissionUnknown` while it may arrive yet or the server cannot be asked, `SubmittedInPart`, and
     `SubmitError` when it was not submitted: the server knows no such run, `SETTLED` seconds after the last attempt.
@@ -85,9 +85,8 @@ class _Unsettled:
             if left <= 0:
                 raise self._verdict(unseen)
             if not told:
-                say(
-                    f"whether {self._target.name} was accepted is not known; looking for it for up to {format_duration(left)}"
-                )
+                time_left = format_duration(left)
+                say(f"whether {self._target.name} was accepted is not known; looking for it for up to {time_left}")
             told = True
             self._pause(min(left, next(pauses, left)))
 
@@ -188,38 +187,38 @@ def find(engine: Engine, record: RunRecord) -> RunSummary:
         if found.name == record.name:
             return found
         raise PlatformError(
-            f"looking for {record.name}", found="the server answered with another object", trouble=ErrorKind.PROTOCOL
+            f"looking for {record.name}", found="the server answered with another object", kind=ErrorKind.PROTOCOL
         )
     for run in engine.runs(label_selector=f"{DIGEST_LABEL}={_digest(record)}"):
         if run.name == record.name:
             return run
-    raise PlatformError(f"looking for {record.name}", found="it is not there", trouble=ErrorKind.MISSING, status=404)
+    raise PlatformError(f"looking for {record.name}", found="it is not there", kind=ErrorKind.MISSING, status=404)
 
 
 def require_same_run(target: RunHandle, engine: Engine) -> None:
     """Raise unless the object of a recorded run's name carries the run's label: a record may name any workflow.
 
-    Where reading is not permitted, the word of a record that this user wrote is enough.
+    Where reading is not permitted, a record that this user wrote is enough.
     """
     if target.record is None:
         return
     try:
         found = find(engine, target.record)
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN or not target.own:
+        if error.kind is not ErrorKind.FORBIDDEN or not target.own:
             raise
         return
     label = label_of(target.record.id)
-    if found.labels.get(f"{LABELS}run") != label:
+    if found.labels.get(RUN_LABEL) != label:
         raise WorkflowFailed(
             f"{target.name} of this run is not on the server, or no longer",
-            found=f"nothing of that name has the label {LABELS}run={label}",
+            found=f"nothing of that name has the label {RUN_LABEL}={label}",
             hint="hera-k8s runs --server",
         )
 
 
 def _digest(record: RunRecord) -> str:
-    return str(record.about.get("digest") or "")[:40]
+    return str(record.metadata.get("digest") or "")[:40]
 
 
 def _is_same(found: RunSummary, record: RunRecord) -> bool:
@@ -230,8 +229,8 @@ def _require_same(found: RunSummary, record: RunRecord, container: ExperimentCon
     if _is_same(found, record):
         return
     kind = (record.read("manifest") or {}).get("kind")  # it may be damaged
-    word = "Job" if kind in (JOB, LIST) else "workflow"
-    raise taken(record.name, container.context().namespace, found.labels, word=word, of_run=True)
+    noun = workload_kind(kind).noun or kind if isinstance(kind, str) else "workflow"
+    raise taken(record.name, container.context().namespace, found.labels, noun=noun, of_run=True)
 
 
 def _keep(found: RunSummary, record: RunRecord, container: ExperimentContainer) -> None:

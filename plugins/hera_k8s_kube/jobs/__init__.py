@@ -8,9 +8,9 @@ print(jobs.wait("hello", timeout=600).phase)
 """
 
 from hera_k8s_kube.jobs.builders import indexed_job, plain_job
-from hera_k8s_kube.jobs.client import Jobs, JobTimeout, JobUpdate, hand_in_all, map_concurrently, open_jobs
+from hera_k8s_kube.jobs.client import Jobs, JobTimeout, JobUpdate, map_concurrently, open_jobs, submit_all
 from hera_k8s_kube.jobs.job_status import Job
-from hera_k8s_kube.jobs.manifest import escape_dollars
+from hera_k8s_kube.jobs.manifest import escape_dollars, jobs_of
 from hera_k8s_utils._moved import forward
 
 __getattr__ = forward(__name__)
@@ -20,10 +20,11 @@ __all__ = [
     "JobTimeout",
     "JobUpdate",
     "Jobs",
-    "map_concurrently",
-    "hand_in_all",
-    "indexed_job",
     "escape_dollars",
+    "indexed_job",
+    "jobs_of",
+    "map_concurrently",
     "open_jobs",
     "plain_job",
+    "submit_all",
 ]

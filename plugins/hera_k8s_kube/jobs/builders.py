@@ -8,11 +8,9 @@ import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
-from hera_k8s_kube.jobs.manifest import TASK_LABEL, escape_dollars
+from hera_k8s_kube.jobs.manifest import escape_dollars
 from hera_k8s_kube.jobs.points import (
     DIRECTORY,
-    POINT,
-    POINTS_LABEL,
     PYTHON,
     SHELL,
     VARIABLE,
@@ -22,15 +20,12 @@ from hera_k8s_kube.jobs.points import (
     values_of,
     volume_of,
 )
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import BuildError, join_names
-from hera_k8s_utils.experiment.model import Environment
-from hera_k8s_utils.names import is_dns_label
-from hera_k8s_utils.sweep.inputs import Inputs, Point
-from hera_k8s_utils.sweep.values import dns_name
+from hera_k8s_utils import BuildError, Environment, Inputs, Json, Point, is_dns_label, join_names
+from hera_k8s_utils.labels import POINT_ANNOTATION, POINTS_LABEL, TASK_LABEL
+from hera_k8s_utils.sweep import dns_name
 
 Work = Callable[..., Any] | str
-"""What a task does: a Python function, sent as it is written, or a text for the shell."""
+"""What a task does: a Python function, whose source is sent, or a shell script."""
 
 _AS_JSON: Final = (int, float, bool, type(None))
 """Types whose texts are JSON; texts and dates are given as texts."""
@@ -49,11 +44,15 @@ def plain_job(
 ) -> Json:
     """A Job that does one task, such as one point of a sweep.
 
-    work: a function, which is called with the point and the arguments by name, or a text for `sh`, to which these are
-        variables. A function brings its own imports; it is sent as text, so that nothing around it is there.
-    name: of the task; the function's own if it is left out. arguments: values, or functions of the point such as
-        `layout.path`. retries: further tries after the first. deadline: seconds for all tries together.
-    container: further fields of the container, such as `resources`; `env` is added to what the task is given.
+    environment: the experiment's environment.
+    work: a function, called with the point and the arguments by name, or a script for `sh`, which gets them as
+        variables. Only the function's source is sent: it must import what it needs, and cannot use outer names.
+    name: name of the task; default: the function's name.
+    point: the point; default: none.
+    arguments: name -> value, or function of the point such as `layout.path`; default: none.
+    retries: further attempts after the first; default 0.
+    deadline: seconds for all attempts together; default: no limit.
+    container: further fields of the container, such as `resources`; `env` is added to the arguments.
     """
     _refuse_command(container)
     task = _task(name, work)
@@ -68,7 +67,9 @@ def plain_job(
         program = f"{_source(work)}\n\nimport json\n{work.__name__}(**json.loads({json.dumps(sent)!r}))\n"
         spec = environment.pod(command=["python", "-c", escape_dollars(program)], **container)
     own = task if point is None or not point.names else f"{task}-{dns_name(point)}"
-    annotations = {POINT: json.dumps(given), **_named(point.names)} if point is not None and point.names else {}
+    annotations = (
+        {POINT_ANNOTATION: json.dumps(given), **_named(point.names)} if point is not None and point.names else {}
+    )
     return _job(own, task, spec, annotations, {"backoffLimit": retries, **_deadline(deadline)})
 
 
@@ -84,20 +85,22 @@ def indexed_job(
     deadline: float | None = None,
     **container: Any,
 ) -> list[Json]:
-    """One Job for all points, up to 100,000, and the config maps in which each of its indexes finds its point.
+    """One indexed Job for all points (at most 100,000), and the config maps with the arguments of its indexes.
 
         def workflow(environment, inputs, layout):
             return indexed_job(environment, inputs, simulate, arguments={"output": layout.path}, parallelism=50)
 
-    parallelism: how many run at once; by default as many as the cluster lets. A point that fails `retries` times more
-    than once stops no other (`backoffLimitPerIndex`, Kubernetes 1.29). The other parameters are those of `plain_job`.
+    parallelism: maximum number of concurrent pods; default: as many as the cluster admits.
+
+    A point that fails after all its retries does not stop the others (`backoffLimitPerIndex`, Kubernetes 1.29). The
+    other parameters are those of `plain_job`.
     """
     _refuse_command(container)
     task = _task(name, work)
     maps, types = point_maps(task, task, inputs, arguments or {})
     volume, mount = volume_of(maps)
-    ours = {"env": [{"name": VARIABLE, "value": DIRECTORY}], "volumeMounts": [mount]}
-    merged = {field: [*values, *(container.get(field) or ())] for field, values in ours.items()}
+    own = {"env": [{"name": VARIABLE, "value": DIRECTORY}], "volumeMounts": [mount]}
+    merged = {field: [*values, *(container.get(field) or ())] for field, values in own.items()}
     spec = environment.pod(command=_indexed_command(work, types, arguments or ()), **{**container, **merged})
     spec["volumes"] = [*spec.get("volumes", ()), volume]
     fields = {
@@ -117,8 +120,8 @@ def _refuse_command(container: Mapping[str, Any]) -> None:
     if "command" in container:
         raise BuildError(
             f"command={container['command']!r} cannot be given",
-            found="command= is what the work becomes",
-            hint="pass it as work",
+            found="the command is made from the work",
+            hint="pass it as `work`",
         )
 
 
@@ -147,7 +150,7 @@ def _task(name: str, work: Work) -> str:
     task = task.lower() if not name else task
     if not is_dns_label(task):
         raise BuildError(
-            f"a task cannot be called {task!r}", hint="name='simulate': lower-case letters, digits, dashes"
+            f"{task!r} is not a valid task name", hint="name='simulate': lower-case letters, digits, dashes"
         )
     return task
 
@@ -158,12 +161,12 @@ def _source(work: Callable[..., Any]) -> str:
         text = textwrap.dedent(inspect.getsource(work))
     except (OSError, TypeError) as error:
         raise BuildError(
-            f"the source of {work!r} cannot be found", found=str(error), hint="def it in a file"
+            f"cannot find the source of {work!r}", found=str(error), hint="define it with def, in a file"
         ) from error
     if not text.startswith("def "):
         raise BuildError(
             f"{getattr(work, '__name__', work)} cannot be sent to a pod",
-            found=f"it begins with {text.split(chr(10))[0]!r}",
+            found=f"its source begins with {text.split(chr(10))[0]!r}",
             hint="a plain function, `def NAME(...)`, without decorators",
         )
     return text
@@ -197,8 +200,8 @@ def _as_json(types: Mapping[str, set[type]], arguments: Collection[str]) -> list
     if mixed:
         kinds = join_names(sorted(kind.__name__ for kind in types[mixed[0]]))
         raise BuildError(
-            f"{mixed[0]} cannot be given to a function",
-            found=f"its values are of several types: {kinds}",
-            hint="one type for a parameter of indexed_job",
+            f"{mixed[0]} cannot be passed to a function",
+            found=f"its values have several types: {kinds}",
+            hint="use one type per argument of indexed_job",
         )
     return found

@@ -1,4 +1,4 @@
-"""The Jobs of one namespace: submitted once each, followed by one watch, waited for, read, stopped."""
+"""The Jobs of one namespace: submit each exactly once, follow them by one watch, wait for them, read and stop them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from typing import Final, TypeVar
 from hera_k8s_kube.jobs.job_status import Job
 from hera_k8s_kube.jobs.pending_reasons import why_pods_wait
 from hera_k8s_kube.jobs.watch import ListWatch
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.config.settings import CoreSettings
-from hera_k8s_utils.engines.pod_logs import log_of_pod, stream_logs, tolerant
-from hera_k8s_utils.engines.submission import CONFIRMING, SubmissionTarget, submit_once
-from hera_k8s_utils.errors import (
+from hera_k8s_utils import (
+    Context,
+    CoreSettings,
     ErrorKind,
     HeraK8sError,
+    Json,
+    Kubernetes,
+    LogLine,
     PlatformError,
     RunAlreadyFinished,
+    Submission,
     SubmissionOutcomeUnknown,
     SubmitError,
     SubmittedInPart,
 )
-from hera_k8s_utils.experiment.run_state import LogLine, Submission
-from hera_k8s_utils.labels import DIGEST_LABEL
-from hera_k8s_utils.network.retry import RetryPolicy
-from hera_k8s_utils.plugins.clients import Kubernetes
-from hera_k8s_utils.plugins.context import Context
+from hera_k8s_utils._moved import forward, renamed
+from hera_k8s_utils.engines import CONFIRMING, SubmissionTarget, log_of_pod, skip_missing, stream_logs, submit_once
+from hera_k8s_utils.labels import DIGEST_LABEL, STOPPED_ANNOTATION
+from hera_k8s_utils.network import RetryPolicy
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,27 +40,30 @@ R = TypeVar("R")
 API: Final = "batch/v1"
 RESOURCE: Final = "jobs"
 JOB_LABEL: Final = "batch.kubernetes.io/job-name"
-"""The label by which pods name their Job (Kubernetes 1.27)."""
-STOPPED: Final = "hera-k8s-utils/stopped"
-"""Annotation of a Job that was stopped by hand: its missed deadline is none."""
+"""The label of a pod with the name of its Job (Kubernetes 1.27)."""
 _WIDTH: Final = 8
-"""Requests that are under way at once where many Jobs are changed."""
-_BEGUN: Final = ("Running", "Succeeded", "Failed")
+"""Concurrent requests when many Jobs are changed."""
+_STARTED: Final = ("Running", "Succeeded", "Failed")
 _DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 
 
 class JobTimeout(HeraK8sError, TimeoutError):
-    """A Job did not end in the time that it was waited for; it goes on."""
+    """A Job did not end within the timeout; it is still running."""
 
 
 @dataclass(frozen=True)
 class JobUpdate:
-    """One Job that came, changed or went. kind: `added`, `modified` or `deleted`; a deleted Job as it was last."""
+    """One change of a Job.
+
+    kind: `added`, `modified` or `deleted`.
+    job: the Job after the change; a deleted one in its last state.
+    """
 
     kind: str
     job: Job
 
 
+@renamed(hand_in="submit_raw", clean_up="delete_all")
 @dataclass(frozen=True)
 class Jobs:
     """The Jobs of one namespace. Safe to share between threads; calls block, each for a bounded time.
@@ -68,9 +72,11 @@ class Jobs:
         jobs.submit(manifest)
         job = jobs.wait("hello", timeout=600)
 
-    confirming: seconds for which a Job is looked for when the answer to its submission was lost.
+    kubernetes: the client of the API server; its namespace is used.
+    patience: retry policy of interrupted watches.
+    confirming: seconds to look for a Job when the answer to its submission was lost; default 60.
 
-    All but `submit` raise `PlatformError` for what the server refuses, 404 included.
+    All methods but `submit` raise `PlatformError` when the server refuses a request, with 404 for a missing Job.
     """
 
     kubernetes: Kubernetes
@@ -79,39 +85,41 @@ class Jobs:
 
     @property
     def namespace(self) -> str:
-        """Where they are."""
+        """The namespace of the Jobs."""
         return self.kubernetes.namespace
 
     # --- one Job -----------------------------------------------------------------------------------------------
 
     def submit(self, manifest: Json) -> Job:
-        """Create a Job exactly once, under its name: after a lost answer or a conflict, what is there is compared.
+        """Create a Job exactly once under its name; after a lost answer or a conflict, compare the existing one.
 
-        manifest: with `metadata.name`; a label with its digest is added, unless it has one. Raises `SubmitError` when
-        the name is taken by another Job, when the one that is there is being deleted, and for what is refused.
+        manifest: a Job with `metadata.name`; a label with its digest is added, unless it has one.
+
+        Raises `SubmitError` when another Job has the name, when the existing one is being deleted, and when the server
+        refuses the Job.
         """
-        submission = self.hand_in(manifest)
+        submission = self.submit_raw(manifest)
         if submission.existed:
             return self.get(submission.name)
         metadata = manifest["metadata"]
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
         return Job(name=submission.name, uid=submission.uid, labels=dict(labels), annotations=dict(annotations))
 
-    def hand_in(self, manifest: Json) -> Submission:
-        """What `submit` does, told in fewer words: whether an earlier try had arrived already."""
+    def submit_raw(self, manifest: Json) -> Submission:
+        """`submit` without reading the Job back: name, uid, and whether an earlier attempt had already created it."""
         wanted = self.prepared(manifest)
-        desk = SubmissionTarget(
+        target = SubmissionTarget(
             self.namespace,
             create=partial(self.kubernetes.create, API, RESOURCE),
-            read=self._read_lasting,
-            pause=self.patience.pause,
-            word="Job",
+            read=self._read_not_deleting,
+            sleep=self.patience.sleep,
+            noun="Job",
             confirming=self.confirming,
         )
-        return submit_once(wanted, desk)
+        return submit_once(wanted, target)
 
-    def _read_lasting(self, name: str) -> Json:
-        """A Job that will not be gone in a moment: it holds its name, and is not what was submitted."""
+    def _read_not_deleting(self, name: str) -> Json:
+        """A Job that is not being deleted: one that is still occupies the name, but is not the submitted one."""
         found = self.kubernetes.get(API, RESOURCE, name)
         if Job.of(found).deleting:
             raise SubmitError(
@@ -123,24 +131,24 @@ class Jobs:
 
     def prepared(self, manifest: Json) -> Json:
         """The object that `submit` creates: in this namespace, labelled with its digest."""
-        from hera_k8s_utils.experiment.manifest import Manifest
+        from hera_k8s_utils.experiment import Manifest
 
         known = Manifest.of(manifest)
         if known.kind != "Job" or not known.name:
             found = f"a {known.kind} called {known.name}" if known.name else f"a {known.kind} without a name"
-            raise SubmitError("only a Job with a name can be submitted", found=found, hint="metadata.name")
+            raise SubmitError("only a named Job can be submitted", found=found, hint="metadata.name")
         if known.namespace and known.namespace != self.namespace:
             raise SubmitError(
                 f"{known.name} was not submitted",
-                found=f"it names namespace {known.namespace}, and it would go to {self.namespace}",
-                hint=f"-n {known.namespace}, or leave the namespace out of the Job",
+                found=f"its namespace is {known.namespace}, but it would be created in {self.namespace}",
+                hint=f"-n {known.namespace}, or omit the namespace in the Job",
             )
         if DIGEST_LABEL not in (known.metadata.get("labels") or {}):
             known = known.labelled({DIGEST_LABEL: known.digest[:40]})
         return {"apiVersion": API, **known.in_namespace(self.namespace).body}
 
     def dry_run(self, manifest: Json) -> None:
-        """Let the server admit a Job without keeping it; raises `PlatformError` with what it says against it."""
+        """Let the server validate a Job without creating it; raises `PlatformError` with the reason of a refusal."""
         self.kubernetes.create(API, RESOURCE, self.prepared(manifest), dry_run=True)
 
     def get(self, name: str) -> Job:
@@ -148,7 +156,7 @@ class Jobs:
         return Job.of(self.kubernetes.get(API, RESOURCE, name))
 
     def wait(self, name: str, *, timeout: float | None = None) -> Job:
-        """The Job, once it is over. timeout: seconds; then `JobTimeout` is raised, and the Job goes on."""
+        """The Job once it has ended. timeout: seconds; `JobTimeout` is raised after it, and the Job keeps running."""
         until = None if timeout is None else time.monotonic() + timeout
         for update in self._followed(name, until):
             if update.kind == "deleted":
@@ -158,16 +166,16 @@ class Jobs:
         raise JobTimeout(
             f"{name} did not end within {timeout:g} s" if timeout is not None else f"{name} did not end",
             found=self.why_pending(name),
-            hint=f"it goes on: kubectl -n {self.namespace} get job {name}",
+            hint=f"it is still running: kubectl -n {self.namespace} get job {name}",
         )
 
     def wait_gone(self, name: str, *, timeout: float | None = None) -> None:
-        """Until a Job that is being deleted is no longer there, so that its name is free; else as `wait`."""
+        """Wait until a Job that is being deleted is gone, so that its name is free. timeout: as for `wait`."""
         until = None if timeout is None else time.monotonic() + timeout
         try:
             there = self.kubernetes.get(API, RESOURCE, name)
         except PlatformError as error:
-            if error.trouble is not ErrorKind.MISSING:
+            if error.kind is not ErrorKind.MISSING:
                 raise
             return
         for change in self._named(name).changes(self.patience, until=until, there=[there]):
@@ -176,69 +184,71 @@ class Jobs:
         raise JobTimeout(f"{name} is still there after {timeout:g} s" if timeout is not None else f"{name} stays")
 
     def why_pending(self, name: str) -> str:
-        """What keeps its pods from starting; empty when nothing stands in the way.
+        """Why its pods do not start; empty when nothing prevents it.
 
-        From the pods' conditions and containers, else the newest warning about them, or about the Job (a quota).
+        From the pods' conditions and containers, else the latest warning about them or the Job (such as a quota).
         """
         job = self.get(name)
         if job.over:
             return ""
         if job.phase == "Suspended":
-            return "Suspended: it was submitted so, or somebody suspended it"
+            return "Suspended: it was created suspended, or suspended later"
         return why_pods_wait(self.kubernetes, job.uid, self.pods(name))
 
     def pods(self, name: str) -> Iterator[Json]:
-        """Its pods, the newest last."""
+        """The pods of a Job, newest last."""
         return self.pods_with(f"{JOB_LABEL}={name}")
 
     def pods_with(self, label_selector: str) -> Iterator[Json]:
-        """The pods that carry the labels, the newest last."""
+        """The pods with the labels, newest last."""
         found = list(self.kubernetes.list("v1", "pods", label_selector=label_selector))
         yield from sorted(found, key=lambda pod: (str(pod["metadata"].get("creationTimestamp") or ""), _name(pod)))
 
     def logs(self, name: str, *, container: str = "", follow: bool = False) -> Iterator[LogLine]:
-        """What its pods printed, those of retries and indexes too, in the order of their start.
+        """The output of its pods, including those of retries and indexes, in the order of their start.
 
-        container: by default the pod's first, or the one that its annotation names. follow: side by side as lines come,
-        until the Job is over. Raises `PlatformError` when it has no pods (without `follow`).
+        container: default: the pod's first, or the one that its default-container annotation names.
+        follow: interleave the lines of all pods as they come, until the Job has ended.
+
+        Raises `PlatformError` when the Job has no pods, unless `follow` is set.
         """
         if follow:
-            yield from stream_logs(partial(self.log, container=container, follow=True), self._beginning(name))
+            yield from stream_logs(partial(self.log, container=container, follow=True), self._started_pods(name))
             return
         yield from self.logs_of(name, self.pods(name), container=container)
 
     def logs_of(self, name: str, pods: Iterable[Json], *, container: str = "") -> Iterator[LogLine]:
-        """What pods printed, one after another; raises `PlatformError` when there is none. name: whose they are."""
+        """The output of the pods of a Job, one after another; raises `PlatformError` when there are none."""
         none = True
         for pod in pods:
             none = False
             read = log_of_pod(self.kubernetes, _name(pod), follow=False, container=container or main_container(pod))
-            yield from tolerant(read)
+            yield from skip_missing(read)
         if none:
             raise PlatformError(
                 f"logs of {name}",
-                found="it has no pods: they were deleted, or none has begun",
+                found="it has no pods: they were deleted, or none has started",
                 hint=f"kubectl -n {self.namespace} describe job {name}",
-                trouble=ErrorKind.MISSING,
+                kind=ErrorKind.MISSING,
             )
 
     def log(self, pod: str, *, container: str = "", follow: bool = False) -> Iterator[LogLine]:
-        """What one pod printed."""
+        """The output of one pod."""
         container = container or main_container(self.kubernetes.get("v1", "pods", pod))
         return log_of_pod(self.kubernetes, pod, follow=follow, container=container)
 
     def suspend(self, name: str) -> None:
-        """Let no pod of it run; those that do are ended, and made anew by `resume`."""
+        """Suspend a Job: its running pods are deleted; `resume` creates them again."""
         self.kubernetes.patch(API, RESOURCE, name, {"spec": {"suspend": True}})
 
     def resume(self, name: str) -> None:
-        """Let a suspended Job start."""
+        """Resume a suspended Job."""
         self.kubernetes.patch(API, RESOURCE, name, {"spec": {"suspend": False}})
 
     def stop(self, name: str) -> None:
-        """End a Job and keep its object: its deadline is set to the past, so that it fails with DeadlineExceeded.
+        """Stop a Job and keep its object: a deadline in the past makes it fail with DeadlineExceeded.
 
-        A suspended one, which has no deadline, is deleted. Raises `RunOver` for one that has ended.
+        A suspended Job, which has no deadline, is deleted. Raises `RunAlreadyFinished` for one that has ended.
         """
         job = self.get(name)
         if job.over:
@@ -246,29 +256,29 @@ class Jobs:
         if job.phase == "Suspended":
             self.cancel(name)
             return
-        body = {"metadata": {"annotations": {STOPPED: "true"}}, "spec": {"activeDeadlineSeconds": 1}}
+        body = {"metadata": {"annotations": {STOPPED_ANNOTATION: "true"}}, "spec": {"activeDeadlineSeconds": 1}}
         self.kubernetes.patch(API, RESOURCE, name, body)
 
     def cancel(self, name: str) -> None:
-        """Delete it, and its pods a moment later. What is gone is gone."""
+        """Delete a Job, and in the background its pods; does nothing when it is already gone."""
         try:
             self.kubernetes.delete(API, RESOURCE, name, propagation="Background")
         except PlatformError as error:
-            if error.trouble is not ErrorKind.MISSING:
+            if error.kind is not ErrorKind.MISSING:
                 raise
 
     # --- many --------------------------------------------------------------------------------------------------
 
     def list(self, label_selector: str = "") -> Iterator[Job]:
-        """The Jobs that carry the labels, the oldest first."""
+        """The Jobs with the labels, oldest first."""
         found = [Job.of(each) for each in self.kubernetes.list(API, RESOURCE, label_selector=label_selector)]
         yield from sorted(found, key=lambda job: (job.created_at, job.name))
 
     def follow(self, label_selector: str = "", *, name: str = "") -> Iterator[JobUpdate]:
-        """One watch of all Jobs that carry the labels: first those that are there, then what changes, without end.
+        """Changes of all Jobs with the labels, from one watch: first the existing Jobs, then each change, endlessly.
 
-        A cut stream is taken up where it was, also after a token was renewed or the server forgot the place (410).
-        name: of the one Job to follow; ends when it is over or deleted, and raises 404 when it is not there.
+        An interrupted stream is resumed, also after a token was renewed or the resourceVersion expired (410).
+        name: follow this one Job, until it has ended or is deleted; raises 404 when it does not exist.
         """
         if name:
             yield from self._followed(name)
@@ -277,7 +287,7 @@ class Jobs:
             yield JobUpdate(change.kind, change.object)
 
     def watch(self, label_selector: str) -> tuple[Sequence[Job], Iterator[JobUpdate]]:
-        """The Jobs that carry the labels, and what changes from then on, without end: `follow`, told apart."""
+        """The Jobs with the labels, and an endless iterator of later changes: the two parts of `follow`."""
         there = tuple(self.kubernetes.list(API, RESOURCE, label_selector=label_selector))
 
         def later() -> Iterator[JobUpdate]:
@@ -290,11 +300,11 @@ class Jobs:
     def _with(self, label_selector: str) -> ListWatch[Job]:
         return ListWatch(self.kubernetes, API, RESOURCE, Job.of, label_selector=label_selector, what="Jobs")
 
-    def clean_up(self, label_selector: str) -> int:
-        """Delete all Jobs that carry the labels; returns how many there were. Some label must be named."""
+    def delete_all(self, label_selector: str) -> int:
+        """Delete all Jobs with the labels, which must not be empty; returns how many there were."""
         if not label_selector.strip():
             raise HeraK8sError(
-                "not every Job of the namespace is deleted at once", hint="name a label: clean_up('app=mine')"
+                "refusing to delete every Job of the namespace", hint="pass a label: delete_all('app=mine')"
             )
         names = [job.name for job in self.list(label_selector)]
         map_concurrently(self.cancel, names)
@@ -313,25 +323,25 @@ class Jobs:
         own = f"metadata.name={name}"
         return ListWatch(self.kubernetes, API, RESOURCE, Job.of, field_selector=own, what=f"Job {name}")
 
-    def _beginning(self, name: str) -> Iterator[str]:
-        """Each pod of the Job once it has begun, until the Job is over."""
+    def _started_pods(self, name: str) -> Iterator[str]:
+        """Each pod of the Job once it has started, until the Job has ended."""
         seen = set[str]()
         for update in self._followed(name):
             if update.kind == "deleted":
                 return
             for pod in self.pods(name):
-                if (pod.get("status") or {}).get("phase") in _BEGUN and _name(pod) not in seen:
+                if (pod.get("status") or {}).get("phase") in _STARTED and _name(pod) not in seen:
                     seen.add(_name(pod))
                     yield _name(pod)
 
 
-def map_concurrently(act: Callable[[T], R], things: Sequence[T]) -> list[R]:
-    """Do something about many things, a few at a time; after the first failure, or Ctrl-C, no further one is begun.
+def map_concurrently(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """Call a function for each item, a few at a time; after a failure or Ctrl-C no further call is started.
 
-    Raises the first failure, in the order of the things.
+    Raises the first failure, in the order of the items.
     """
     with ThreadPoolExecutor(_WIDTH, thread_name_prefix="jobs") as pool:
-        done = [pool.submit(act, thing) for thing in things]
+        done = [pool.submit(function, item) for item in items]
         try:
             return [each.result() for each in done]
         except BaseException:
@@ -340,26 +350,30 @@ def map_concurrently(act: Callable[[T], R], things: Sequence[T]) -> list[R]:
             raise
 
 
-def hand_in_all(jobs: Jobs, manifests: Sequence[Json], run: str, *, again: str, end: str) -> list[Submission]:
-    """Submit the Jobs of one run, a few at a time, each once; after the first failure no further one is begun.
+def submit_all(jobs: Jobs, manifests: Sequence[Json], run: str, *, again: str, end: str) -> list[Submission]:
+    """Submit the Jobs of one run, each once and a few at a time; after a failure no further one is submitted.
 
-    run: what messages call them together. again: what completes them. end: what ends those that were accepted.
+    jobs: the Jobs of the namespace.
+    manifests: the Jobs to create.
+    run: name of the run, for messages.
+    again: the command that completes an interrupted submission.
+    end: the command that stops the accepted Jobs.
 
-    Raises `SubmissionUnknown` when the outcome of any is unknown, else `SubmittedInPart` when some were accepted and
-    some were not, else the first error.
+    Raises `SubmissionOutcomeUnknown` when the outcome of any is unknown, else `SubmittedInPart` when only some were
+    accepted, else the first error.
     """
     failed = threading.Event()
 
-    def hand_in(manifest: Json) -> Submission | HeraK8sError | None:
+    def submit(manifest: Json) -> Submission | HeraK8sError | None:
         if failed.is_set():
             return None
         try:
-            return jobs.hand_in(manifest)
+            return jobs.submit_raw(manifest)
         except HeraK8sError as error:
             failed.set()
             return error
 
-    outcomes = map_concurrently(hand_in, manifests)
+    outcomes = map_concurrently(submit, manifests)
     accepted = [each for each in outcomes if isinstance(each, Submission)]
     errors = [each for each in outcomes if isinstance(each, HeraK8sError)]
     if not errors:
@@ -367,7 +381,7 @@ def hand_in_all(jobs: Jobs, manifests: Sequence[Json], run: str, *, again: str, 
     first = next((each for each in errors if isinstance(each, SubmissionOutcomeUnknown)), errors[0])
     if len(manifests) == 1 or (not accepted and not isinstance(first, SubmissionOutcomeUnknown)):
         raise first
-    said = f"of {len(manifests)} Jobs {len(accepted)} are known to be accepted; {first.wanted}: {first.found}"
+    said = f"{len(accepted)} of {len(manifests)} Jobs are known to be accepted; {first.wanted}: {first.found}"
     if isinstance(first, SubmissionOutcomeUnknown):
         raise SubmissionOutcomeUnknown(
             f"it is not known whether {run} was accepted",
@@ -375,7 +389,7 @@ def hand_in_all(jobs: Jobs, manifests: Sequence[Json], run: str, *, again: str, 
             hint=f"{again} finds out, and never makes a second one",
         ) from first
     raise SubmittedInPart(
-        f"{run} was submitted in part", found=said, hint=f"{again} completes it, {end} ends what was accepted"
+        f"{run} was submitted in part", found=said, hint=f"complete it: {again}; or stop it: {end}"
     ) from first
 
 
@@ -385,7 +399,7 @@ def open_jobs(context: Context) -> Jobs:
 
 
 def main_container(pod: Json) -> str:
-    """The container whose output is meant when none is named."""
+    """The container whose output is read by default."""
     annotated = ((pod.get("metadata") or {}).get("annotations") or {}).get(_DEFAULT_CONTAINER)
     containers = (pod.get("spec") or {}).get("containers") or [{}]
     return str(annotated or containers[0].get("name") or "main")
@@ -396,4 +410,7 @@ def _name(pod: Json) -> str:
 
 
 def _gone(name: str) -> PlatformError:
-    return PlatformError(f"waiting for {name}", found="the Job was deleted", trouble=ErrorKind.MISSING, status=404)
+    return PlatformError(f"waiting for {name}", found="the Job was deleted", kind=ErrorKind.MISSING, status=404)
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

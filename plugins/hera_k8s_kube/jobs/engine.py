@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_kube.jobs.client import API, JOB_LABEL, RESOURCE, Jobs, hand_in_all, map_concurrently, open_jobs
+from hera_k8s_kube.jobs.client import API, JOB_LABEL, RESOURCE, Jobs, map_concurrently, open_jobs, submit_all
 from hera_k8s_kube.jobs.job_status import FAILED, Job
-from hera_k8s_kube.jobs.manifest import JOB, JOBS_LABEL, TASK_LABEL
+from hera_k8s_kube.jobs.manifest import JOB
 from hera_k8s_kube.jobs.pending_reasons import latest_warning
-from hera_k8s_kube.jobs.points import POINT, POINTS_LABEL, lines_of, of_annotation, parsed
+from hera_k8s_kube.jobs.points import lines_of, of_annotation, parsed
 from hera_k8s_kube.jobs.run_state import Point, RunState, SeenPod, complete, missing, run_of
 from hera_k8s_kube.jobs.watch import ListWatch, WatchEvent
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.engines.pod_logs import started_pods, stream_logs
-from hera_k8s_utils.engines.submission import SubmissionTarget, dry_run_result, submit_once
-from hera_k8s_utils.errors import ErrorKind, PlatformError, RunAlreadyFinished, SubmitError
-from hera_k8s_utils.experiment.run_state import LogLine, RunSummary, RunUpdate, Submission
-from hera_k8s_utils.labels import DIGEST_LABEL
-from hera_k8s_utils.plugins.context import Context
-from hera_k8s_utils.results import Finding, Verdict, ok
+from hera_k8s_utils import (
+    Context,
+    ErrorKind,
+    Finding,
+    Json,
+    LogLine,
+    PlatformError,
+    RunAlreadyFinished,
+    RunSummary,
+    RunUpdate,
+    Submission,
+    SubmitError,
+    Verdict,
+    ok,
+)
+from hera_k8s_utils.engines import Pump, SubmissionTarget, dry_run_result, started_pods, stream_logs, submit_once
+from hera_k8s_utils.labels import DIGEST_LABEL, JOBS_LABEL, POINT_ANNOTATION, POINTS_LABEL, TASK_LABEL
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.experiment.model import BuiltExperiment
+    from hera_k8s_utils import BuiltExperiment
 
 log = logging.getLogger(__name__)
 
@@ -48,20 +55,20 @@ class JobsEngine:
     # --- before ------------------------------------------------------------------------------------------------
 
     def submit(self, built: BuiltExperiment) -> Submission:
-        """Each object exactly once, the config maps first; raises `SubmitError`. Interrupted, the same run goes on."""
+        """Submit each object exactly once, config maps first; raises `SubmitError`. Repeat it to complete the run."""
         objects = self._prepared(built)
         maps = [each for each in objects if each["kind"] != JOB]
         wanted = [each for each in objects if each["kind"] == JOB]
         for each in maps:
             self._submit_map(each, built.name)
         again = f"the same command with --run-id {built.run_id}"
-        handed_in = hand_in_all(self.jobs, wanted, built.name, again=again, end=f"hera-k8s stop {built.run_id}")
-        self._give_to(maps, list(zip(wanted, handed_in, strict=True)))
+        submitted = submit_all(self.jobs, wanted, built.name, again=again, end=f"hera-k8s stop {built.run_id}")
+        self._give_to(maps, list(zip(wanted, submitted, strict=True)))
         return Submission(
             name=built.name,
             namespace=self.jobs.namespace,
-            uid=handed_in[0].uid,
-            existed=all(each.existed for each in handed_in),
+            uid=submitted[0].uid,
+            existed=all(each.existed for each in submitted),
         )
 
     def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
@@ -85,8 +92,8 @@ class JobsEngine:
             other = sorted(elsewhere - {namespace})[0]
             raise SubmitError(
                 f"{built.name} was not submitted",
-                found=f"a Job names namespace {other}, and the run goes to {namespace}",
-                hint=f"-n {other}, or leave the namespace out of the Job",
+                found=f"a Job's namespace is {other}, but the run's is {namespace}",
+                hint=f"-n {other}, or omit the namespace in the Job",
             )
         digest = manifest.digest[:40]
         return [_labelled(each, {DIGEST_LABEL: digest}, namespace) for each in manifest.objects]
@@ -102,15 +109,15 @@ class JobsEngine:
             there.append(found)
             return found
 
-        desk = SubmissionTarget(
+        target = SubmissionTarget(
             self.jobs.namespace,
             create=partial(kubernetes.create, "v1", "configmaps"),
             read=read,
-            pause=self.jobs.patience.pause,
-            word="config map",
+            sleep=self.jobs.patience.sleep,
+            noun="config map",
             confirming=self.jobs.confirming,
         )
-        if submit_once(wanted, desk).existed:
+        if submit_once(wanted, target).existed:
             self._detach(there[-1], run)
 
     def _detach(self, found: Json, run: str) -> None:
@@ -121,11 +128,11 @@ class JobsEngine:
                 return
             self.jobs.kubernetes.patch("v1", "configmaps", name, {"metadata": {"ownerReferences": None}})
         except PlatformError as error:
-            if error.trouble is ErrorKind.MISSING:
+            if error.kind is ErrorKind.MISSING:
                 raise _being_deleted(name) from error
             raise SubmitError(
                 f"{name} was not submitted",
-                found=f"it may go with earlier Jobs of the run: {error.found or error.wanted}",
+                found=f"it may be deleted with earlier Jobs of the run: {error.found or error.wanted}",
                 hint=error.hint or "try again in a moment",
             ) from error
 
@@ -138,8 +145,8 @@ class JobsEngine:
         for each in maps:
             task = each["metadata"]["labels"].get(TASK_LABEL)
             owners = [
-                {"apiVersion": API, "kind": JOB, "name": handed_in.name, "uid": handed_in.uid}
-                for job, handed_in in jobs
+                {"apiVersion": API, "kind": JOB, "name": submitted.name, "uid": submitted.uid}
+                for job, submitted in jobs
                 if task in (None, job["metadata"]["labels"].get(TASK_LABEL))
             ]
             try:
@@ -155,7 +162,7 @@ class JobsEngine:
         there = self._jobs(name)
         alone = _is_alone(there, name)
         state = RunState(name, _Points(self.jobs).of, alone=alone, complete=complete(there))
-        for change in _Merged(self.jobs, name, alone=alone).changes():
+        for change in _RunWatch(self.jobs, name, alone=alone).events():
             for update in self._taken(state, change):
                 if update.finished:
                     yield self._last(name, state, update, alone=alone)
@@ -186,7 +193,7 @@ class JobsEngine:
                 for later in state.take_pod(SeenPod.of(pod)):
                     nodes.update({node.id: node for node in later.nodes})
         except PlatformError as error:
-            log.info("the pods of %s cannot be looked at: %s", name, error)
+            log.info("the pods of %s cannot be read: %s", name, error)
         return RunUpdate(
             phase=update.phase,
             message=update.message,
@@ -207,9 +214,9 @@ class JobsEngine:
         return self.jobs.logs_of(name, self.jobs.pods_with(_of_pods(name, alone=_is_alone(there, name))))
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
-        """End the Jobs that go on: they fail, and stay to be looked at. terminate: they are deleted.
+        """Stop the running Jobs: they fail, and their objects stay. terminate: delete them instead.
 
-        Raises `RunOver` for a run that has ended.
+        Raises `RunAlreadyFinished` for a run that has ended.
         """
         there = self._jobs(name)
         going = [job for job in there if not job.over]
@@ -246,66 +253,38 @@ class JobsEngine:
 
 
 @dataclass
-class _Merged:
-    """The Jobs of a run and their pods, each watched in a thread of its own. Pods that may not be watched are not."""
+class _RunWatch:
+    """The Jobs of a run and their pods, each watched in a thread. Pods that may not be watched are left out."""
 
     jobs: Jobs
     name: str
     alone: bool
-    _arrivals: queue.Queue[WatchEvent[Job] | WatchEvent[SeenPod] | BaseException] = field(
-        default_factory=lambda: queue.Queue(_WAITING)
-    )
-    _stopped: threading.Event = field(default_factory=threading.Event)
+    _pump: Pump[WatchEvent[Any]] = field(default_factory=lambda: Pump(_WAITING))
 
-    def changes(self) -> Iterator[WatchEvent[Any] | None]:
-        """What comes of both, and None after a silence; raises what keeps the Jobs from being followed."""
+    def events(self) -> Iterator[WatchEvent[Any] | None]:
+        """Events of both, and None after a silence; raises what keeps the Jobs from being followed."""
         kubernetes = self.jobs.kubernetes
         own = {"field_selector": f"metadata.name={self.name}"}
         run = {"label_selector": f"{JOBS_LABEL}={self.name}"}
-        what = f"{self.name} (hera-k8s follow {self.name} comes back)"
+        what = f"{self.name} (reattach: hera-k8s follow {self.name})"
         of_jobs = ListWatch(kubernetes, API, RESOURCE, Job.of, what=what, **(own if self.alone else run))
         of_pods = ListWatch(
             kubernetes, "v1", "pods", SeenPod.of, what=what, label_selector=_of_pods(self.name, alone=self.alone)
         )
-        watches: list[tuple[ListWatch[Any], bool]] = [(of_jobs, True), (of_pods, False)]
-        for watched, needed in watches:
-            work = partial(self._hand_over, watched, needed=needed)
-            threading.Thread(target=work, name=f"watch-{watched.resource}", daemon=True).start()
-        try:
-            while True:
-                try:
-                    arrived = self._arrivals.get(timeout=_SILENCE)
-                except queue.Empty:
-                    yield None
-                    continue
-                if isinstance(arrived, BaseException):
-                    raise arrived
-                yield arrived
-        finally:
-            self._stopped.set()
+        self._pump.start(partial(self._watch, of_jobs), name="watch-jobs")
+        self._pump.start(partial(self._watch_pods, of_pods), name="watch-pods")
+        yield from self._pump.poll(lambda: _SILENCE)
 
-    def _hand_over(self, watched: ListWatch[Any], *, needed: bool) -> None:
+    def _watch(self, watched: ListWatch[Any]) -> None:
+        for event in watched.changes(self.jobs.patience, stopped=lambda: self._pump.stopped):
+            if not self._pump.put(event):
+                return
+
+    def _watch_pods(self, watched: ListWatch[Any]) -> None:
         try:
-            for change in watched.changes(self.jobs.patience, stopped=self._stopped.is_set):
-                if not self._put(change):
-                    return
+            self._watch(watched)
         except PlatformError as error:
-            if needed:
-                self._put(error)
-            else:
-                log.info("the pods of %s cannot be watched: %s", self.name, error)
-        except BaseException as error:  # handed on to whoever follows
-            self._put(error)
-
-    def _put(self, item: WatchEvent[Any] | BaseException) -> bool:
-        """Whether the item found a place before the caller stopped."""
-        while not self._stopped.is_set():
-            try:
-                self._arrivals.put(item, timeout=0.5)
-            except queue.Full:
-                continue
-            return True
-        return False
+            log.info("the pods of %s cannot be watched: %s", self.name, error)
 
 
 def _is_alone(jobs: list[Job], name: str) -> bool:
@@ -327,7 +306,7 @@ class _Points:
     def of(self, job: Job, index: int | None) -> Point:
         """The texts that one task was given."""
         if index is None:
-            return of_annotation(job.annotations.get(POINT, ""))
+            return of_annotation(job.annotations.get(POINT_ANNOTATION, ""))
         if POINTS_LABEL not in job.annotations:
             return {}
         lines = self._of_run(run_of(job), job.labels.get(TASK_LABEL, ""))

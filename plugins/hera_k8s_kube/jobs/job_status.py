@@ -1,4 +1,4 @@
-"""What a Job object says: its phase, its counts, its indexes, why it failed. Any part of a status may be missing."""
+"""The status of a Job: phase, counts, indexes, reason of a failure. Any part of a status may be missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from hera_k8s_utils._types import Json
+from hera_k8s_utils import Json
 
 PENDING, RUNNING, SUSPENDED, SUCCEEDED, FAILED = "Pending", "Running", "Suspended", "Succeeded", "Failed"
 
@@ -19,14 +19,30 @@ _ENDED: Final = ("Failed", "Complete")
 
 @dataclass(frozen=True)
 class Job:
-    """What a Job object says, in words.
+    """A Job and its status.
 
-    phase: Pending (no pod has started), Running, Suspended, Succeeded or Failed. One whose pods fail and are tried
-        again is Running, and so is one that goes on beside an index that failed.
-    over: it has ended, and so have its pods. A phase of Succeeded or Failed may be decided a moment before that.
-    active, ready, succeeded, failed: pods; failed while it is not over: tried again.
-    completed_indexes, failed_indexes: of an indexed Job. completions: how many successes it wants, None for any one.
-    reason, message: of a failure: BackoffLimitExceeded, DeadlineExceeded, ...
+    name: name of the object.
+    uid: its uid; empty before the server has assigned one.
+    labels: its labels.
+    annotations: its annotations.
+    phase: `Pending` (no pod has started), `Running`, `Suspended`, `Succeeded` or `Failed`. A Job whose failed pods are
+        retried is Running, and so is an indexed one with failed indexes while others run.
+    over: whether the Job and all its pods have ended. Succeeded or Failed may be decided a moment before that.
+    active: number of pods that are pending or running.
+    ready: number of ready pods.
+    succeeded: number of pods that succeeded.
+    failed: number of pods that failed, including those that are retried.
+    completed_indexes: indexes of an indexed Job that succeeded.
+    failed_indexes: indexes of an indexed Job that failed.
+    indexed: whether it is an indexed Job.
+    completions: required number of successes; None: one success of any pod.
+    parallelism: maximum number of concurrent pods.
+    reason: why it failed: `BackoffLimitExceeded`, `DeadlineExceeded`, ...; else empty.
+    message: details of the failure; else empty.
+    created_at: RFC 3339 time.
+    started_at: RFC 3339 time; empty before the start.
+    finished_at: RFC 3339 time; empty before the end.
+    deleting: whether it is being deleted.
     """
 
     name: str
@@ -53,7 +69,7 @@ class Job:
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> Job:
-        """A Job as the API server gives it."""
+        """Read a Job object of the API server."""
         metadata, spec = manifest.get("metadata") or {}, manifest.get("spec") or {}
         status: Json = manifest.get("status") or {}
         conditions = _conditions(status)
@@ -95,8 +111,8 @@ def _phase(spec: Mapping[str, Any], status: Mapping[str, Any], conditions: Mappi
             return end
     if "Suspended" in conditions or spec.get("suspend"):
         return SUSPENDED
-    active, begun = _number(status, "active"), any(_number(status, key) for key in ("ready", "succeeded", "failed"))
-    if begun or (active and status.get("ready") is None):  # a server before 1.24 does not say how many are ready
+    active, started = _number(status, "active"), any(_number(status, key) for key in ("ready", "succeeded", "failed"))
+    if started or (active and status.get("ready") is None):  # a server before 1.24 does not say how many are ready
         return RUNNING
     return PENDING
 

@@ -11,12 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from hera_k8s_kube.jobs import manifest as batch
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.manifest import Manifest
-from hera_k8s_utils.lint.problems import Problem, lint_error, lint_suggestion, lint_warning
-from hera_k8s_utils.lint.python_source import source_problems
-from hera_k8s_utils.names import is_dns_label, is_dns_subdomain
-from hera_k8s_utils.quantities import parse_quantity
+from hera_k8s_utils import Json, is_dns_label, is_dns_subdomain, parse_quantity
+from hera_k8s_utils.lint import Problem, lint_error, lint_suggestion, lint_warning, source_problems
 
 MOST_INDEXES: Final = 100_000
 """Completions of an indexed Job whose pods may all run at once; nothing here asks for more."""
@@ -28,7 +24,7 @@ _LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])
 _LABEL_NAME: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _PYTHON: Final = re.compile(r"(.*/)?python[0-9.]*")
 _SOON: Final = 60
-"""Seconds after which a Job that ended may be gone, before anybody has looked at it."""
+"""Seconds after which a Job that ended may be deleted before its result has been read."""
 _NUMBERS: Final = (
     "completions",
     "parallelism",
@@ -40,10 +36,10 @@ _NUMBERS: Final = (
 )
 
 
-def job_problems(manifest: Manifest) -> Iterator[Problem]:
+def job_problems(objects: Iterable[Json]) -> Iterator[Problem]:
     """What is wrong with Jobs, and with the config maps beside them, before a server has seen them."""
     programs: set[str] = set()
-    for item in manifest.objects:
+    for item in objects:
         name = batch.name_of(item)
         what = f"{item.get('kind')} {name}"
         if not is_dns_subdomain(name):
@@ -94,7 +90,7 @@ def _job(what: str, name: str, job: Json) -> Iterator[Problem]:
         yield lint_error(f"{what} names a selector, which the cluster makes itself", hint="leave it out")
     if spec.get("ttlSecondsAfterFinished") is not None and spec["ttlSecondsAfterFinished"] < _SOON:
         seconds = spec["ttlSecondsAfterFinished"]
-        yield lint_warning(f"{what} is deleted {seconds} s after its end, perhaps before anybody saw how it ended")
+        yield lint_warning(f"{what} is deleted {seconds} s after its end, perhaps before its result has been read")
     template = spec.get("template") or {}
     yield from _labels(f"the pods of {what}", template.get("metadata") or {})
     yield from _pod(what, template.get("spec") or {})
@@ -167,7 +163,7 @@ def _container(what: str, container: Json, volumes: set[str]) -> Iterator[Proble
         name, path = str(mount.get("name")), str(mount.get("mountPath") or "")
         if name not in volumes:
             yield lint_error(
-                f"{what} mounts {name}, which is no volume of its pod", hint=lint_suggestion(name, volumes)
+                f"{what} mounts {name}, which is not a volume of its pod", hint=lint_suggestion(name, volumes)
             )
         if path in paths:
             yield lint_error(f"{what} mounts both {paths[path]} and {name} at {path}")

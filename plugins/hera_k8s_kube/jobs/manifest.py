@@ -13,19 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import BuildError, join_names
-from hera_k8s_utils.experiment.workload import PeakDemand
-from hera_k8s_utils.quantities import parse_quantity
+from hera_k8s_utils import BuildError, Json, join_names, parse_quantity
+from hera_k8s_utils.experiment import Amount, PeakDemand, pod_request, stated_request
+from hera_k8s_utils.labels import JOB_COUNT_ANNOTATION, JOBS_LABEL, TASK_LABEL
 
 JOB: Final = "Job"
 LIST: Final = "List"
-JOBS_LABEL: Final = "hera-k8s-utils/jobs"
-"""The name of the run that a Job, and a pod of it, belongs to."""
-TASK_LABEL: Final = "hera-k8s-utils/task"
-"""What people call the work that a Job does; Jobs of one task are one row of the progress."""
-JOB_COUNT: Final = "hera-k8s-utils/number-of-jobs"
-"""Annotation: how many Jobs the run has."""
 _LONGEST: Final = 63
 _HASH: Final = 8
 _API: Final[Mapping[str, str]] = {JOB: "batch/v1", "ConfigMap": "v1"}
@@ -47,8 +40,8 @@ def combine(objects: Iterable[Any], read: Callable[[Any], Mapping[str, Any]]) ->
     return items[0] if len(items) == 1 else {"apiVersion": "v1", "kind": LIST, "metadata": {}, "items": items}
 
 
-def validate_list(body: Mapping[str, Any]) -> Json:
-    """A List that was given as a mapping, its items with their API versions; refuses what `gathered` refuses."""
+def complete_list(body: Mapping[str, Any]) -> Json:
+    """A List that was given as a mapping, its items with their API versions; refuses what `combine` refuses."""
     return {"apiVersion": "v1", **body, "items": _checked([with_api_version(item) for item in members(body)])}
 
 
@@ -57,7 +50,9 @@ def _checked(items: list[Json]) -> list[Json]:
     if strange or not any(item["kind"] == JOB for item in items):
         raise BuildError(
             "the objects that were returned cannot be submitted",
-            found=f"among them: {join_names(strange)}" if strange else f"{len(items)} objects, and no Job among them",
+            found=f"not supported: {join_names(strange)}"
+            if strange
+            else f"{len(items)} objects, and no Job among them",
             hint="return one workflow, one Job, or several Jobs, with the config maps that they read",
         )
     twice = _twice(f"{item['kind']} {name_of(item)}" for item in items if name_of(item))
@@ -183,24 +178,20 @@ def _parallel(job: Mapping[str, Any]) -> int:
     return min(wanted, int(spec["completions"])) if spec.get("completions") is not None else wanted
 
 
-def _total(jobs: Sequence[Mapping[str, Any]], at_once: Sequence[int], resource: str) -> Fraction | None:
+def _total(jobs: Sequence[Mapping[str, Any]], at_once: Sequence[int], resource: str) -> Amount | None:
     try:
         return sum((_requested(job, resource) * pods for job, pods in zip(jobs, at_once, strict=True)), Fraction(0))
     except (ValueError, TypeError):
         return None
 
 
-def _requested(job: Mapping[str, Any], resource: str) -> Fraction:
-    """Containers run together; those that start a pod run one after another, before the others."""
-    running, starting = Fraction(0), [Fraction(0)]
-    for kind, container in containers(job):
-        resources = container.get("resources") or {}
-        asked = next((r[resource] for r in map(resources.get, ("requests", "limits")) if r and resource in r), 0)
-        if kind == "init" and container.get("restartPolicy") != "Always":
-            starting.append(running + parse_quantity(asked))
-        else:
-            running += parse_quantity(asked)
-    return max(running, *starting)
+def _requested(job: Mapping[str, Any], resource: str) -> Amount:
+    def amount(container: Json) -> Amount:
+        stated = stated_request(container, resource)
+        return parse_quantity(0 if stated is None else stated)
+
+    spec = pod_spec(job)
+    return pod_request(spec.get("initContainers") or (), spec.get("containers") or (), amount)
 
 
 def escape_dollars(text: str) -> str:
@@ -214,7 +205,7 @@ def escape_dollars(text: str) -> str:
 # --- as one run ------------------------------------------------------------------------------------------------
 
 
-def as_run(body: Mapping[str, Any], run: str, labels: Mapping[str, str]) -> Json:
+def for_run(body: Mapping[str, Any], run: str, labels: Mapping[str, str]) -> Json:
     """The Jobs of one run under its name: each object is called after it, and carries its labels.
 
     A single Job has the run's own name. Names of config maps are changed wherever the Jobs mention them.
@@ -259,7 +250,7 @@ def _in_run(item: Json, name: str, labels: Mapping[str, str], renamed: Mapping[s
     if item.get("kind") != JOB:
         return {**item, "metadata": metadata}
     metadata["labels"].setdefault(TASK_LABEL, shorten_name(task_name(item)) or "job")
-    metadata["annotations"] = {**(metadata.get("annotations") or {}), JOB_COUNT: str(number)}
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), JOB_COUNT_ANNOTATION: str(number)}
     spec = item.get("spec") or {}
     template = spec.get("template") or {}
     inner = template.get("metadata") or {}

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from hera_k8s_kube.pod_status import describe_wait
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.plugins.clients import Kubernetes
+from hera_k8s_utils import ErrorKind, Json, Kubernetes, PlatformError
+from hera_k8s_utils.engines import describe_wait
 
 _OVER: Final = ("Succeeded", "Failed")
 _MOST_PODS: Final = 20
-"""Pods that are looked at for a reason: those of one Job mostly wait for the same thing."""
+"""Pods that are examined for a reason: those of one Job mostly wait for the same thing."""
 
 
 def why_pods_wait(kubernetes: Kubernetes, job: str, pods: Iterable[Json]) -> str:
@@ -48,7 +46,7 @@ def latest_warning(kubernetes: Kubernetes, uid: str) -> str:
     try:
         found = list(kubernetes.list("v1", "events", field_selector=f"involvedObject.uid={uid},type=Warning"))
     except PlatformError as error:
-        if error.trouble in (ErrorKind.FORBIDDEN, ErrorKind.INVALID, ErrorKind.MISSING):
+        if error.kind in (ErrorKind.FORBIDDEN, ErrorKind.INVALID, ErrorKind.MISSING):
             return ""
         raise
     newest = max(found, key=_moment, default={})

@@ -11,12 +11,11 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from hera_k8s_kube.jobs.manifest import TASK_LABEL
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils import BuildError, Inputs, Json, Point
+from hera_k8s_utils._moved import forward
+from hera_k8s_utils.labels import POINTS_LABEL, TASK_LABEL
 from hera_k8s_utils.reading import parse_json
-from hera_k8s_utils.sweep.inputs import Inputs, Point
-from hera_k8s_utils.sweep.values import TYPES, short_repr, to_text
+from hera_k8s_utils.sweep import TYPES, short_repr, to_text
 
 LINES: Final = 1000
 """Lines of one key."""
@@ -24,10 +23,6 @@ MOST: Final = 100_000
 """Indexes of one Job."""
 ROOM: Final = 900_000
 """Bytes of the values of one config map, which may have 1 MiB in all."""
-POINTS_LABEL: Final = "hera-k8s-utils/points"
-"""Label of the config maps that hold points; annotation of the Jobs: the names of the sweep's parameters."""
-POINT: Final = "hera-k8s-utils/point"
-"""Annotation of a Job that does one point: what it was given, as JSON."""
 DIRECTORY: Final = "/hera-k8s/points"
 VARIABLE: Final = "HERA_K8S_POINTS"
 """The variable that names the directory in the pod."""
@@ -36,21 +31,21 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _QUOTING: Final = frozenset("'\"\\")
 
 Argument = Callable[[Point], Any] | Any
-"""What a task is given besides its point: a value, or a function of the point such as `layout.path`."""
+"""An argument of a task besides its point: a value, or a function of the point such as `layout.path`."""
 
 
 def values_of(point: Point, arguments: Mapping[str, Argument]) -> dict[str, Any]:
-    """What one task is given: its point, and what the arguments come to for it."""
+    """The arguments of one task: its point, and the values of the other arguments for it."""
     given = dict(zip(point.names, point.values_tuple, strict=True))
     for name, value in arguments.items():
         if name in given:
-            raise BuildError(f"arguments {{{name!r}: ...}}: {name} is a parameter already", hint="give it another name")
+            raise BuildError(f"arguments {{{name!r}: ...}}: {name} is already a parameter", hint="use another name")
         given[name] = value(point) if callable(value) else value
     return given
 
 
 def texts_of(values: Mapping[str, Any]) -> dict[str, str]:
-    """What one task is given, as texts. Raises `BuildError` for names and texts that no task can be given."""
+    """The arguments of one task as strings. Raises `BuildError` for names and values that cannot be passed."""
     return {_named(name): _text(name, value) for name, value in values.items()}
 
 
@@ -58,8 +53,8 @@ def _named(name: str) -> str:
     if _NAME.fullmatch(name):
         return name
     raise BuildError(
-        f"a task of a Job cannot be given {name!r}",
-        found="its name is no name of a variable",
+        f"{name!r} cannot be an argument of a Job's task",
+        found="it is not a valid variable name",
         hint=re.sub(r"\W", "_", name) or "letters, digits and underscores",
     )
 
@@ -67,9 +62,9 @@ def _named(name: str) -> str:
 def _text(name: str, value: Any) -> str:
     text = to_text(value) if type(value) in TYPES else value
     if not isinstance(text, str):
-        raise BuildError(f"{name}={short_repr(value)} cannot be given to a task", found=f"a {type(value).__name__}")
+        raise BuildError(f"{name}={short_repr(value)} cannot be passed to a task", found=f"a {type(value).__name__}")
     if "\n" in text or "\r" in text:
-        raise BuildError(f"{name}={short_repr(text)} cannot be given to a task", found="it holds a line break")
+        raise BuildError(f"{name}={short_repr(text)} cannot be passed to a task", found="it contains a line break")
     return text
 
 
@@ -83,7 +78,7 @@ def point_maps(
     if len(inputs) > MOST:
         raise BuildError(
             f"{len(inputs)} points are too many for one indexed Job",
-            found=f"{MOST} are the most",
+            found=f"the maximum is {MOST}",
             hint="split the sweep: --set, --points, or several Jobs",
         )
     types: dict[str, set[type]] = {}
@@ -108,7 +103,9 @@ def _shared_out(blocks: Mapping[str, str]) -> Iterator[dict[str, str]]:
         size = len(text.encode())
         if size > ROOM:
             raise BuildError(
-                f"what {LINES} tasks are given takes {size} bytes", found=f"{ROOM} are the most", hint="give them less"
+                f"the arguments of {LINES} tasks take {size} bytes",
+                found=f"the maximum is {ROOM}",
+                hint="pass shorter arguments",
             )
         if data and size > room:
             yield data
@@ -161,7 +158,7 @@ def lines_of(maps: Iterable[Json]) -> list[str]:
 
 
 def parsed(line: str) -> dict[str, str]:
-    """What a line gives; nothing for one that is none of ours."""
+    """The arguments on a line; none when it is not one of these lines."""
     try:
         words = line.split() if _QUOTING.isdisjoint(line) else shlex.split(line)  # the latter takes ten times as long
     except ValueError:
@@ -170,9 +167,12 @@ def parsed(line: str) -> dict[str, str]:
 
 
 def of_annotation(text: str) -> dict[str, str]:
-    """What the annotation of a Job says that it was given."""
+    """The arguments in the annotation of a Job."""
     try:
         found = parse_json(text) if text else {}
     except ValueError:
         return {}
     return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+
+
+globals()["__getattr__"] = forward(__name__)  # old names; not as a `def`, or type checkers would accept any name

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
-from hera_k8s_kube.jobs.client import JOB_LABEL, STOPPED
+from hera_k8s_kube.jobs.client import JOB_LABEL
 from hera_k8s_kube.jobs.job_status import FAILED, PENDING, RUNNING, SUCCEEDED, SUSPENDED, Job
-from hera_k8s_kube.jobs.manifest import JOB_COUNT, JOBS_LABEL, TASK_LABEL
-from hera_k8s_kube.jobs.points import POINTS_LABEL
-from hera_k8s_kube.pod_status import describe_wait
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
-from hera_k8s_utils.formatting import now, parse_timestamp
+from hera_k8s_utils import Json, NodeState, RunUpdate, parse_timestamp
+from hera_k8s_utils.engines import describe_wait
+from hera_k8s_utils.labels import JOB_COUNT_ANNOTATION, JOBS_LABEL, POINTS_LABEL, STOPPED_ANNOTATION, TASK_LABEL
 
 INDEX: Final = "batch.kubernetes.io/job-completion-index"
 """Annotation and label of a pod: its index."""
@@ -27,7 +24,7 @@ _ON_THEIR_WAY: Final = timedelta(minutes=10)
 
 Point = Mapping[str, str]
 FindPoint = Callable[[Job, int | None], Point]
-"""A Job, and an index of it -> the texts that this task was given; empty where that cannot be told."""
+"""A Job and one of its indexes -> the arguments of this task; empty where they are unknown."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,8 @@ class SeenPod:
 
 
 def _why_waiting(pod: Json, phase: str) -> str:
-    told = describe_wait(pod) if phase == PENDING else ""
-    return "" if told.startswith("ContainersNotReady") else told
+    reason = describe_wait(pod) if phase == PENDING else ""
+    return "" if reason.startswith("ContainersNotReady") else reason
 
 
 def _why_failed(status: Mapping[str, Any], ends: Iterable[Json]) -> str:
@@ -103,18 +100,18 @@ class _Totals:
         decided = job.phase in (SUCCEEDED, FAILED)
         phase = "lost" if lost else RUNNING if decided and not job.over else job.phase
         self.phases[phase] += sign
-        self.stopped += sign * (phase == FAILED and STOPPED in job.annotations)
+        self.stopped += sign * (phase == FAILED and STOPPED_ANNOTATION in job.annotations)
         self.done += sign * (len(job.completed_indexes) if job.indexed else phase == SUCCEEDED)
         self.wanted += sign * ((job.completions or 0) if job.indexed else 1)
-        told = job.annotations.get(JOB_COUNT, "")
-        self.announced = max(self.announced, int(told) if told.isdecimal() else 0)
+        count = job.annotations.get(JOB_COUNT_ANNOTATION, "")
+        self.announced = max(self.announced, int(count) if count.isdecimal() else 0)
         self.started = min(filter(None, (self.started, job.started_at)), default="")
         self.finished = max(self.finished, job.finished_at)
 
 
 @dataclass
 class RunState:
-    """What was heard so far of the Jobs of one run and their pods.
+    """The state of one run's Jobs and pods, from the events so far.
 
     find_point: what a task was given. alone: the run is one Job, whether or not it carries a run's labels.
     complete: how many Jobs it has where no further one will come; None while it may be that not all were created yet.
@@ -129,10 +126,10 @@ class RunState:
     _totals: _Totals = field(default_factory=lambda: _Totals())
     _pods: dict[tuple[str, int | None], dict[str, SeenPod]] = field(default_factory=dict)
     _reasons: dict[str, str] = field(default_factory=dict)
-    _told: dict[str, NodeState] = field(default_factory=dict)
+    _reported: dict[str, NodeState] = field(default_factory=dict)
     _summary: tuple[Any, ...] = ()
 
-    # --- what is heard -----------------------------------------------------------------------------------------
+    # --- events ------------------------------------------------------------------------------------------------
 
     def take_job(self, job: Job, *, deleted: bool = False) -> Iterator[RunUpdate]:
         """A Job that came, changed or went."""
@@ -184,15 +181,17 @@ class RunState:
             yield self._node(job, index)
 
     def _settled(self, job: Job) -> set[int]:
-        """The indexes whose end was told."""
-        told = ((index, self._told.get(_id(job, index))) for index in job.completed_indexes | job.failed_indexes)
-        return {index for index, node in told if node is not None and node.phase in (SUCCEEDED, FAILED)}
+        """The indexes whose end was reported."""
+        reported = (
+            (index, self._reported.get(_id(job, index))) for index in job.completed_indexes | job.failed_indexes
+        )
+        return {index for index, node in reported if node is not None and node.phase in (SUCCEEDED, FAILED)}
 
     def _news(self, nodes: Iterable[NodeState]) -> Iterator[RunUpdate]:
         changed = []
         for node in nodes:
-            if self._told.get(node.id) != node:
-                self._told[node.id] = node
+            if self._reported.get(node.id) != node:
+                self._reported[node.id] = node
                 changed.append(node)
         summary = self._summarised()
         if changed or summary != self._summary:
@@ -245,8 +244,8 @@ class RunState:
             (job,) = self._jobs.values()
             return ": ".join(filter(None, (job.reason, job.message)))
         failed = totals.phases[FAILED]
-        said = [f"{failed} failed" if failed else "", f"{len(self._lost)} were deleted" if self._lost else ""]
-        return f"of {len(self._jobs)} Jobs {', '.join(filter(None, said))}"
+        said = [f"{failed} failed" if failed else "", f"{len(self._lost)} deleted" if self._lost else ""]
+        return f"{', '.join(filter(None, said))} (of {len(self._jobs)} Jobs)"
 
     # --- one task ------------------------------------------------------------------------------------------------
 
@@ -297,7 +296,7 @@ class RunState:
             return "suspended" if job.phase == SUSPENDED else said
         if phase != FAILED:
             return ""
-        if STOPPED in job.annotations:
+        if STOPPED_ANNOTATION in job.annotations:
             return "stopped by hand"
         of_pod = next((pod.message for pod in reversed(pods) if pod.phase == "Failed" and pod.message), "")
         of_job = "" if job.reason in _USUAL and of_pod else ": ".join(filter(None, (job.reason, job.message)))
@@ -322,12 +321,12 @@ def complete(jobs: Sequence[Job]) -> int | None:
     Those of an old run that are not there were deleted: submitting one Job takes moments.
     """
     newest = parse_timestamp(max((job.created_at for job in jobs), default=""))
-    return len(jobs) if newest is not None and now() - newest > _ON_THEIR_WAY else None
+    return len(jobs) if newest is not None and datetime.now(timezone.utc) - newest > _ON_THEIR_WAY else None
 
 
 def missing(jobs: Sequence[Job]) -> int:
     """How many Jobs of the run of these are not there, by the number that each carries."""
-    numbers = [int(text) for job in jobs if (text := job.annotations.get(JOB_COUNT, "")).isdecimal()]
+    numbers = [int(text) for job in jobs if (text := job.annotations.get(JOB_COUNT_ANNOTATION, "")).isdecimal()]
     return max(0, max(numbers, default=0) - len(jobs))
 
 

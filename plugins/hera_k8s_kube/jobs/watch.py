@@ -1,4 +1,4 @@
-"""Watching all objects that carry some labels, over streams that may be cut: what came, changed and went, once each."""
+"""List and watch objects over streams that may be interrupted; each change is reported once."""
 
 from __future__ import annotations
 
@@ -8,31 +8,25 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
-from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ErrorKind, PlatformError
-from hera_k8s_utils.network.retry import FailureBudget, RetryPolicy
-from hera_k8s_utils.plugins.clients import Kubernetes
+from hera_k8s_utils import ErrorKind, Json, Kubernetes, PlatformError
+from hera_k8s_utils.engines import STREAM_SECONDS, UNANCHORED_STREAM_SECONDS, StreamAttempt, is_permanent
+from hera_k8s_utils.network import FailureBudget, RetryPolicy
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_STREAM: Final = 300.0
-"""Seconds until a stream is taken up again."""
-_UNSURE_STREAM: Final = 30.0
-"""The same for one that begins anywhere: a deletion just before would be noticed only by listing again."""
 _GONE: Final = 410
-"""The status that says that a resourceVersion is too old to begin with."""
-
-_REFUSALS: Final = frozenset({ErrorKind.FORBIDDEN, ErrorKind.UNTRUSTED, ErrorKind.INVALID})
-_HOPELESS: Final = _REFUSALS | {ErrorKind.UNAUTHORIZED, ErrorKind.MISSING, ErrorKind.CONFLICT}
-"""Troubles that waiting does not mend, where the server itself says so and not a gateway; an expired token has been
-renewed by the client before it tells."""
+"""The HTTP status of an expired resourceVersion."""
 
 
 @dataclass(frozen=True)
 class WatchEvent(Generic[T]):
-    """One object that came, changed or went. kind: `added`, `modified` or `deleted`; a deleted one as it was last."""
+    """One change of an object.
+
+    kind: `added`, `modified` or `deleted`.
+    object: the object after the change; a deleted one in its last state.
+    """
 
     kind: str
     object: T
@@ -42,8 +36,14 @@ class WatchEvent(Generic[T]):
 class ListWatch(Generic[T]):
     """Which objects are watched, and what is kept of each.
 
-    read: an object -> what is kept and told. label_selector, field_selector: as the API server takes them.
-    what: how messages name them. hint: what to do when nothing can be heard any more.
+    kubernetes: the client of the API server.
+    api_version: such as `batch/v1`.
+    resource: plural name, such as `jobs`.
+    read: object -> what is kept and reported of it.
+    label_selector: as the API server takes it; default: all.
+    field_selector: as the API server takes it; default: all.
+    what: name of the objects in messages; default: the resource.
+    hint: what to do after too many failures in a row.
     """
 
     kubernetes: Kubernetes
@@ -53,7 +53,7 @@ class ListWatch(Generic[T]):
     label_selector: str = ""
     field_selector: str = ""
     what: str = ""
-    hint: str = "the objects are as they were; the same command comes back"
+    hint: str = "nothing was changed. Reattach with the same command"
 
     def changes(
         self,
@@ -63,34 +63,34 @@ class ListWatch(Generic[T]):
         there: Iterable[Json] = (),
         stopped: Callable[[], bool] = lambda: False,
     ) -> Iterator[WatchEvent[T]]:
-        """First what is there, then what changes, without an end, or until that (monotonic) time, in seconds.
+        """First the existing objects, then each change.
 
-        stopped: asked between streams; once true, nothing more is asked of the server.
-        there: objects that were read already, and are told first; a deletion since then is noticed.
+        patience: retry policy of interrupted streams.
+        until: monotonic time in seconds at which to end; default: never.
+        there: objects that were already read; they are reported first, and later deletions of them are noticed.
+        stopped: called between streams; once true, no further request is sent.
 
-        A stream is taken up where it was; when the server no longer knows that place, all is listed and compared.
-        Raises `PlatformError` when the server says that it is not ours to watch, and when the connection failed too
-        often in a row.
+        An interrupted stream is resumed; when its resourceVersion has expired, all objects are listed and compared.
+        Raises `PlatformError` when the server does not permit it, and after too many failures in a row.
         """
-        view = _Cache(self.read)
-        strain = FailureBudget(self.what or self.resource, patience, self.hint)
+        cache = _Cache(self.read)
+        budget = FailureBudget(self.what or self.resource, patience, self.hint)
         stale = False
-        yield from view.listed(there)
+        yield from cache.listed(there)
         while not (_past(until) or stopped()):
             try:
                 found = list(self._list())
             except PlatformError as error:
-                hopeless = error.trouble in _HOPELESS and error.conclusive
-                if hopeless or (error.trouble is ErrorKind.PROTOCOL and not view.newest):
-                    raise  # what is no answer at the very beginning is another server, or one that never gives any
+                if is_permanent(error, first=not cache.newest):
+                    raise
                 if not stopped():
-                    strain.bear(error)
+                    budget.record_failure(error)
                 continue
-            yield from view.listed(found)
-            place = _ResumePoint("" if stale else view.newest, until)
-            while not (place.lost or place.over or stopped()):
-                yield from self._streamed(view, strain, place, stopped)
-            stale = place.stale
+            yield from cache.listed(found)
+            position = _ResumePoint("" if stale else cache.newest, until)
+            while not (position.lost or position.over or stopped()):
+                yield from self._streamed(cache, budget, position, stopped)
+            stale = position.stale
 
     def _list(self) -> Iterator[Json]:
         return self.kubernetes.list(
@@ -98,49 +98,47 @@ class ListWatch(Generic[T]):
         )
 
     def _streamed(
-        self, view: _Cache[T], strain: FailureBudget, place: _ResumePoint, stopped: Callable[[], bool]
+        self, cache: _Cache[T], budget: FailureBudget, position: _ResumePoint, stopped: Callable[[], bool]
     ) -> Iterator[WatchEvent[T]]:
-        """One stream, until it ends; one that ends at once, and so would be asked for without end, is a failure.
+        """One stream, until it ends. One that ends at once counts as a failure: it would be reopened forever.
 
-        After such a one all is listed: what changes is not heard.
+        After such a failure all objects are listed, because changes may have been missed.
         """
-        began, heard = time.monotonic(), False
-        error: PlatformError | None = None
-        try:
-            for kind, found in self._watch(place):
-                news = list(view.taken(found, deleted=kind == "DELETED"))
-                heard = heard or bool(news or place.since)  # a stream that begins anywhere repeats what is known
-                place.passed(found)
+        with StreamAttempt(budget.policy) as attempt:
+            for kind, found in self._watch(position):
+                news = list(cache.taken(found, deleted=kind == "DELETED"))
+                if news or position.since:  # a stream that begins anywhere repeats what is known
+                    attempt.heard = True
+                position.passed(found)
                 yield from news
-        except PlatformError as caught:
-            if caught.trouble in _REFUSALS and caught.conclusive:
-                raise
-            error = caught
-        place.ended(error, heard=heard)
-        if heard or place.over or stopped() or time.monotonic() - began >= strain.patience.healthy:
-            strain.relieve()
+        position.ended(attempt.error, heard=attempt.heard)
+        if attempt.succeeded or position.over or stopped():
+            budget.reset()
         else:
-            place.lost = True
+            position.lost = True
             what = f"watching {self.what or self.resource}"
-            strain.bear(error or PlatformError(what, found="the stream ended at once", trouble=ErrorKind.SERVER))
+            ended_at_once = PlatformError(what, found="the stream ended at once", kind=ErrorKind.SERVER)
+            budget.record_failure(attempt.error or ended_at_once)
 
-    def _watch(self, place: _ResumePoint) -> Iterator[tuple[str, Json]]:
+    def _watch(self, position: _ResumePoint) -> Iterator[tuple[str, Json]]:
         return self.kubernetes.watch(
             self.api_version,
             self.resource,
             label_selector=self.label_selector,
             field_selector=self.field_selector,
-            resource_version=place.since,
-            timeout=place.seconds(),
+            resource_version=position.since,
+            timeout=position.seconds(),
         )
 
 
 @dataclass
 class _ResumePoint:
-    """Where in the history of the objects the next stream begins; with "" it begins with all of them as they are.
+    """The resourceVersion at which the next stream starts.
 
-    lost: the place is not sure any more, so that all must be listed. stale: not even the newest version can be begun
-    with (410): that of objects that nobody has changed for minutes is, and stays so.
+    since: empty: the stream starts with all objects in their present state.
+    until: monotonic time in seconds at which to end; None: never.
+    lost: the version may be wrong, so that all objects must be listed.
+    stale: even the newest version has expired (410), as happens to objects that were not changed for minutes.
     """
 
     since: str
@@ -150,35 +148,35 @@ class _ResumePoint:
 
     @property
     def over(self) -> bool:
-        """Whether the time is up."""
+        """Whether `until` has passed."""
         return _past(self.until)
 
     def seconds(self) -> float:
         """How long the next stream may last."""
-        most = _STREAM if self.since else _UNSURE_STREAM
+        most = STREAM_SECONDS if self.since else UNANCHORED_STREAM_SECONDS
         return most if self.until is None else max(1.0, min(most, self.until - time.monotonic()))
 
     def passed(self, found: Json) -> None:
-        """An event was heard."""
+        """Advance past an event."""
         if self.since:
             self.since = _version(found) or self.since
 
     def ended(self, error: PlatformError | None, *, heard: bool) -> None:
-        """The stream is at its end."""
+        """Record how the stream ended."""
         self.stale = error is not None and error.status == _GONE and not heard
         self.lost = error is not None or not self.since
 
 
 @dataclass
 class _Cache(Generic[T]):
-    """The objects as they were heard of last."""
+    """The last known state of each object."""
 
     read: Callable[[Json], T]
     newest: str = ""
     _known: dict[str, tuple[str, str, T]] = field(default_factory=dict)
 
     def listed(self, found: Iterable[Json]) -> Iterator[WatchEvent[T]]:
-        """What a whole list changes."""
+        """Changes that a whole list shows."""
         present = {_name(each): each for each in found}
         for name in [name for name in self._known if name not in present]:
             yield WatchEvent("deleted", self._known.pop(name)[2])
@@ -187,7 +185,7 @@ class _Cache(Generic[T]):
         self.newest = max((_version(each) for each in present.values()), key=_age, default="")
 
     def taken(self, found: Json, *, deleted: bool = False) -> Iterator[WatchEvent[T]]:
-        """What one object changes; nothing when it was heard of before."""
+        """Changes that one object shows; none when its state is already known."""
         name, uid, version = _name(found), str(_metadata(found).get("uid") or ""), _version(found)
         before = self._known.get(name)
         if deleted:
@@ -218,7 +216,7 @@ def _version(found: Json) -> str:
 
 
 def _age(version: str) -> int:
-    """Versions of one resource are numbers that grow (they may be compared, says Kubernetes since 1.35)."""
+    """Resource versions of one resource are increasing numbers (Kubernetes documents so since 1.35)."""
     return int(version) if version.isdecimal() else 0
 
 

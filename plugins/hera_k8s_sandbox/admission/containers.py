@@ -6,19 +6,18 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.admission.services import PORT_RULE, target_causes
+from hera_k8s_sandbox.admission.services import PORT_RULE, validate_target
 from hera_k8s_sandbox.foundation.errors import Cause
 from hera_k8s_sandbox.foundation.field_errors import (
-    fixed,
-    repeated,
+    duplicate,
+    forbidden_field,
+    invalid_value,
     required,
     unknown_reference,
     unsupported_value,
-    wrong,
 )
 from hera_k8s_sandbox.foundation.metadata_validation import LABEL, LABEL_RULE
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 _DEFAULTS: Final = {
@@ -44,7 +43,7 @@ _REFERENCES: Final = (
 _NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 
 
-def complete_container(container: Json) -> None:
+def set_container_defaults(container: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     for field, value in _DEFAULTS.items():
         container.setdefault(field, dict(value) if isinstance(value, dict) else value)
@@ -62,44 +61,46 @@ def complete_container(container: Json) -> None:
             one["valueFrom"]["resourceFieldRef"].setdefault("divisor", "0")
     for name in PROBES:
         if container.get(name):
-            _complete_probe(container[name])
+            _set_probe_defaults(container[name])
     for hook in (container.get("lifecycle") or {}).values():
         if isinstance(hook, dict):
-            _complete_action(hook)
+            _set_action_defaults(hook)
 
 
-def _complete_probe(probe: Json) -> None:
+def _set_probe_defaults(probe: Json) -> None:
     for field, value in _PROBE.items():
         if not probe.get(field):
             probe[field] = value
-    _complete_action(probe)
+    _set_action_defaults(probe)
     if probe.get("grpc"):
         probe["grpc"].setdefault("service", "")
 
 
-def _complete_action(action: Json) -> None:
+def _set_action_defaults(action: Json) -> None:
     get = action.get("httpGet")
     if get is not None:
         get["path"] = get.get("path") or "/"
         get["scheme"] = get.get("scheme") or "HTTP"
 
 
-def container_causes(where: str, container: Json, volumes: set[Any], seen: set[str], *, init: bool) -> Iterator[Cause]:
+def validate_container(
+    where: str, container: Json, volumes: set[Any], seen: set[str], *, init: bool
+) -> Iterator[Cause]:
     """What is wrong with a container; volumes, seen: the names of the pod's volumes, and of its containers so far."""
     name = container.get("name")
     if not name:
         yield required(f"{where}.name")
     elif not re.fullmatch(LABEL, name):
-        yield wrong(f"{where}.name", name, LABEL_RULE)
+        yield invalid_value(f"{where}.name", name, LABEL_RULE)
     elif name in seen:
-        yield repeated(f"{where}.name", name)
+        yield duplicate(f"{where}.name", name)
     else:
         seen.add(name)
     if not container.get("image"):
         yield required(f"{where}.image")
-    yield from _port_causes(f"{where}.ports", container.get("ports") or [])
-    yield from _env_causes(f"{where}.env", container.get("env") or [])
-    yield from _mount_causes(f"{where}.volumeMounts", container.get("volumeMounts") or [], volumes)
+    yield from _validate_port(f"{where}.ports", container.get("ports") or [])
+    yield from _validate_env(f"{where}.env", container.get("env") or [])
+    yield from _validate_mount(f"{where}.volumeMounts", container.get("volumeMounts") or [], volumes)
     if container.get("imagePullPolicy") not in _PULLS:
         yield unsupported_value(f"{where}.imagePullPolicy", container.get("imagePullPolicy"), _PULLS)
     if container.get("terminationMessagePolicy") not in _MESSAGES:
@@ -107,42 +108,42 @@ def container_causes(where: str, container: Json, volumes: set[Any], seen: set[s
             f"{where}.terminationMessagePolicy", container.get("terminationMessagePolicy"), _MESSAGES
         )
     if init and container.get("restartPolicy") != "Always":
-        yield from _init_causes(where, container)
+        yield from _validate_init(where, container)
         return
     for hook, action in (container.get("lifecycle") or {}).items():
         if hook in ("postStart", "preStop"):
-            yield from _action_causes(f"{where}.lifecycle.{hook}", action or {}, _HOOK_ACTIONS)
+            yield from _validate_action(f"{where}.lifecycle.{hook}", action or {}, _HOOK_ACTIONS)
     for field in PROBES:
         if container.get(field):
-            yield from _probe_causes(f"{where}.{field}", container[field], once=field != "readinessProbe")
+            yield from _validate_probe(f"{where}.{field}", container[field], once=field != "readinessProbe")
 
 
-def _init_causes(where: str, container: Json) -> Iterator[Cause]:
+def _validate_init(where: str, container: Json) -> Iterator[Cause]:
     for field in ("lifecycle", *PROBES):
         if container.get(field):
-            yield fixed(f"{where}.{field}", "may not be set for init containers without restartPolicy=Always")
+            yield forbidden_field(f"{where}.{field}", "may not be set for init containers without restartPolicy=Always")
 
 
-def _port_causes(where: str, ports: list[Json]) -> Iterator[Cause]:
+def _validate_port(where: str, ports: list[Json]) -> Iterator[Cause]:
     names: set[str] = set()
     for index, port in enumerate(ports):
         at, name, number = f"{where}[{index}]", port.get("name"), port.get("containerPort")
         if name:
-            yield from target_causes(f"{at}.name", name)
+            yield from validate_target(f"{at}.name", name)
             if name in names:
-                yield repeated(f"{at}.name", name)
+                yield duplicate(f"{at}.name", name)
             names.add(name)
         if not number:
             yield required(f"{at}.containerPort")
         elif not 1 <= number <= _HIGHEST_PORT:
-            yield wrong(f"{at}.containerPort", number, PORT_RULE)
+            yield invalid_value(f"{at}.containerPort", number, PORT_RULE)
         if port.get("hostPort") and not 1 <= port["hostPort"] <= _HIGHEST_PORT:
-            yield wrong(f"{at}.hostPort", port["hostPort"], PORT_RULE)
+            yield invalid_value(f"{at}.hostPort", port["hostPort"], PORT_RULE)
         if port["protocol"] not in _PROTOCOLS:
             yield unsupported_value(f"{at}.protocol", port["protocol"], _PROTOCOLS)
 
 
-def _env_causes(where: str, env: list[Json]) -> Iterator[Cause]:
+def _validate_env(where: str, env: list[Json]) -> Iterator[Cause]:
     for index, one in enumerate(env):
         if not one.get("name"):
             yield required(f"{where}[{index}].name")
@@ -153,17 +154,19 @@ def _env_causes(where: str, env: list[Json]) -> Iterator[Cause]:
             if source.get(kind) is not None and not source[kind].get(field):
                 yield required(f"{where}[{index}].valueFrom.{kind}.{field}")
         if one.get("value"):
-            yield wrong(f"{where}[{index}].valueFrom", "", "may not be specified when `value` is not empty")
+            yield invalid_value(f"{where}[{index}].valueFrom", "", "may not be specified when `value` is not empty")
         elif len(source) > 1:
-            yield wrong(f"{where}[{index}].valueFrom", "", "may not have more than one field specified at a time")
+            yield invalid_value(
+                f"{where}[{index}].valueFrom", "", "may not have more than one field specified at a time"
+            )
         elif not source:
-            told = (
+            message = (
                 "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
             )
-            yield wrong(f"{where}[{index}].valueFrom", "", told)
+            yield invalid_value(f"{where}[{index}].valueFrom", "", message)
 
 
-def _mount_causes(where: str, mounts: list[Json], volumes: set[Any]) -> Iterator[Cause]:
+def _validate_mount(where: str, mounts: list[Json], volumes: set[Any]) -> Iterator[Cause]:
     seen: set[str] = set()
     for index, mount in enumerate(mounts):
         at, path = f"{where}[{index}]", mount.get("mountPath")
@@ -174,37 +177,37 @@ def _mount_causes(where: str, mounts: list[Json], volumes: set[Any]) -> Iterator
         if not path:
             yield required(f"{at}.mountPath")
         elif path in seen:
-            yield wrong(f"{at}.mountPath", path, "must be unique")
+            yield invalid_value(f"{at}.mountPath", path, "must be unique")
         seen.add(path or "")
         part = mount.get("subPath") or ""
         if part.startswith("/"):
-            yield wrong(f"{where}.subPath", part, "must be a relative path")
+            yield invalid_value(f"{where}.subPath", part, "must be a relative path")
         elif ".." in part.split("/"):
-            yield wrong(f"{where}.subPath", part, "must not contain '..'")
+            yield invalid_value(f"{where}.subPath", part, "must not contain '..'")
 
 
-def _probe_causes(where: str, probe: Json, *, once: bool) -> Iterator[Cause]:
+def _validate_probe(where: str, probe: Json, *, once: bool) -> Iterator[Cause]:
     """What is wrong with a probe; once: it has succeeded when it has once."""
-    yield from _action_causes(where, probe, _PROBE_ACTIONS)
+    yield from _validate_action(where, probe, _PROBE_ACTIONS)
     for field in _PROBE_COUNTS:
         if (probe.get(field) or 0) < 0:
-            yield wrong(f"{where}.{field}", probe[field], _NOT_NEGATIVE)
+            yield invalid_value(f"{where}.{field}", probe[field], _NOT_NEGATIVE)
     if once and probe.get("successThreshold") != 1:
-        yield wrong(f"{where}.successThreshold", probe.get("successThreshold"), "must be 1")
+        yield invalid_value(f"{where}.successThreshold", probe.get("successThreshold"), "must be 1")
 
 
-def _action_causes(where: str, action: Json, kinds: tuple[str, ...]) -> Iterator[Cause]:
+def _validate_action(where: str, action: Json, kinds: tuple[str, ...]) -> Iterator[Cause]:
     given = [kind for kind in kinds if action.get(kind) is not None]
     if not given:
         yield required(where, "must specify a handler type")
         return
     for kind in given[1:]:
-        yield fixed(f"{where}.{kind}", "may not specify more than 1 handler type")
+        yield forbidden_field(f"{where}.{kind}", "may not specify more than 1 handler type")
     kind, what = given[0], action[given[0]]
     at = f"{where}.{kind}"
     if kind == "exec" and not what.get("command"):
         yield required(f"{at}.command")
     if kind in ("httpGet", "tcpSocket"):
-        yield from target_causes(f"{at}.port", what.get("port", 0))
+        yield from validate_target(f"{at}.port", what.get("port", 0))
     if kind == "httpGet" and what["scheme"] not in _SCHEMES:
         yield unsupported_value(f"{at}.scheme", what["scheme"], _SCHEMES)

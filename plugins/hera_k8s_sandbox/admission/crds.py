@@ -7,17 +7,16 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.foundation.field_errors import fixed, required, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.field_errors import forbidden_field, invalid_value, required, unsupported_value
 from hera_k8s_sandbox.schema.structural_schema import (
     EMBEDDED,
     INT_OR_STRING,
     LIST_KEYS,
     LIST_TYPE,
     PRESERVE,
-    schema_causes,
+    validate_schema,
 )
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"  # finalizer while objects of the kind are removed
 _APPROVED: Final = "api-approved.kubernetes.io"
@@ -36,7 +35,7 @@ _VERSION_PARTS: Final = (
 )
 
 
-def complete_definition(obj: Json) -> None:
+def set_definition_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     spec = obj.setdefault("spec", {})
     names = spec.setdefault("names", {})
@@ -55,45 +54,47 @@ def complete_definition(obj: Json) -> None:
     obj.setdefault("status", begun)
 
 
-def new_definition_causes(obj: Json) -> Iterator[Cause]:
+def validate_new_definition(obj: Json) -> Iterator[Cause]:
     """What is wrong with a definition that is to be made, besides what is wrong with any."""
     spec, name = obj["spec"], obj["metadata"]["name"]
     if name != f"{spec['names'].get('plural', '')}.{spec.get('group') or ''}":
-        yield wrong("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
+        yield invalid_value("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
 
 
-def definition_causes(obj: Json) -> Iterator[Cause]:
+def validate_definition(obj: Json) -> Iterator[Cause]:
     """What is wrong with a definition."""
     spec = obj["spec"]
     names, versions, group = spec["names"], spec.get("versions"), spec.get("group") or ""
-    yield from _approval_causes(obj, group)
+    yield from _validate_approval(obj, group)
     if not group:
         yield required("spec.group")
     elif "." not in group:
-        yield wrong("spec.group", group, "should be a domain with at least one dot")
+        yield invalid_value("spec.group", group, "should be a domain with at least one dot")
     if not spec.get("scope"):
         yield required("spec.scope")
     elif spec["scope"] not in ("Cluster", "Namespaced"):
         yield unsupported_value("spec.scope", spec["scope"], ("Cluster", "Namespaced"))
-    yield from _versions_causes(versions)
-    yield from _names_causes(names)
-    yield from _content_causes(versions or [])
-    yield from _conversion_causes(spec["conversion"])
+    yield from _validate_versions(versions)
+    yield from _validate_names(names)
+    yield from _validate_content(versions or [])
+    yield from _validate_conversion(spec["conversion"])
     if spec.get("preserveUnknownFields"):
-        told = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
-        yield wrong("spec.preserveUnknownFields", True, told)
-    yield from _stored_causes(obj, versions or [])
+        message = (
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+        )
+        yield invalid_value("spec.preserveUnknownFields", True, message)
+    yield from _validate_stored(obj, versions or [])
 
 
-def definition_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+def validate_definition_update(old: Json, new: Json) -> Iterator[Cause]:
     """What is wrong with a change of a definition."""
     before, after = old["spec"], new["spec"]
     for field in ("group", "scope"):
         if before.get(field) != after.get(field):
-            yield wrong(f"spec.{field}", after.get(field), "field is immutable")
+            yield invalid_value(f"spec.{field}", after.get(field), "field is immutable")
     for field in ("plural", "kind"):
         if before["names"].get(field) != after["names"].get(field) and _is_established(old):
-            yield wrong(f"spec.names.{field}", after["names"].get(field), "field is immutable")
+            yield invalid_value(f"spec.names.{field}", after["names"].get(field), "field is immutable")
 
 
 def _is_established(obj: Json) -> bool:
@@ -101,43 +102,43 @@ def _is_established(obj: Json) -> bool:
     return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 
-def _approval_causes(obj: Json, group: str) -> Iterator[Cause]:
+def _validate_approval(obj: Json, group: str) -> Iterator[Cause]:
     annotations = obj["metadata"].get("annotations") or {}
     if re.search(r"(^|\.)(k8s\.io|kubernetes\.io)$", group) and not annotations.get(_APPROVED):
         see = "see https://github.com/kubernetes/enhancements/pull/1111"
-        told = f'protected groups must have approval annotation "{_APPROVED}", {see}'
-        yield required(f"metadata.annotations[{_APPROVED}]", told)
+        message = f'protected groups must have approval annotation "{_APPROVED}", {see}'
+        yield required(f"metadata.annotations[{_APPROVED}]", message)
 
 
-def _versions_causes(versions: list[Json] | None) -> Iterator[Cause]:
+def _validate_versions(versions: list[Json] | None) -> Iterator[Cause]:
     shown = None if versions is None else [_internal(one) for one in versions]
     names = [one.get("name") or "" for one in versions or ()]
     for index, name in enumerate(names):
         if not re.fullmatch(_LABEL, name) or len(name) > 63:
-            yield wrong(f"spec.versions[{index}].name", name, _LABEL_RULE)
+            yield invalid_value(f"spec.versions[{index}].name", name, _LABEL_RULE)
             if name and not index:
-                yield wrong("spec.version", name, _LABEL_RULE)
+                yield invalid_value("spec.version", name, _LABEL_RULE)
     if len(set(names)) < len(names):
-        yield wrong("spec.versions", shown, "must contain unique version names")
+        yield invalid_value("spec.versions", shown, "must contain unique version names")
     if sum(bool(one.get("storage")) for one in versions or ()) != 1:
-        yield wrong("spec.versions", shown, "must have exactly one version marked as storage version")
+        yield invalid_value("spec.versions", shown, "must have exactly one version marked as storage version")
 
 
-def _content_causes(versions: list[Json]) -> Iterator[Cause]:
+def _validate_content(versions: list[Json]) -> Iterator[Cause]:
     """What is wrong with the schemas, columns and subresources of versions."""
     alike = len({str(one.get("schema")) for one in versions}) == 1
     for index, one in enumerate(versions):
         where = f"spec.versions[{index}]"
-        above = "spec" if len(versions) == 1 else where  # what all versions have in common is looked at once
-        yield from _column_causes(one.get("additionalPrinterColumns") or (), f"{above}.additionalPrinterColumns")
-        yield from _scale_causes((one.get("subresources") or {}).get("scale"), f"{above}.subresources.scale")
+        above = "spec" if len(versions) == 1 else where  # what all versions have in common is checked once
+        yield from _validate_column(one.get("additionalPrinterColumns") or (), f"{above}.additionalPrinterColumns")
+        yield from _validate_scale((one.get("subresources") or {}).get("scale"), f"{above}.subresources.scale")
         schema = (one.get("schema") or {}).get("openAPIV3Schema")
         if schema is None:
             yield required(f"{where}.schema.openAPIV3Schema")
         elif not alike:
-            yield from _root_causes(schema, f"{where}.schema.openAPIV3Schema")
+            yield from _validate_root(schema, f"{where}.schema.openAPIV3Schema")
         elif not index:
-            yield from _root_causes(schema, "spec.validation.openAPIV3Schema")
+            yield from _validate_root(schema, "spec.validation.openAPIV3Schema")
 
 
 def _internal(version: Json) -> Json:
@@ -148,19 +149,19 @@ def _internal(version: Json) -> Json:
     return shown | dict.fromkeys(("Schema", "Subresources", "AdditionalPrinterColumns"))
 
 
-def _column_causes(columns: Any, where: str) -> Iterator[Cause]:
+def _validate_column(columns: Any, where: str) -> Iterator[Cause]:
     for index, column in enumerate(columns):
         if not column.get("name"):
             yield required(f"{where}[{index}].name")
         if not column.get("type"):
             yield required(f"{where}[{index}].type", f"must be one of {','.join(_COLUMN_TYPES)}")
         elif column["type"] not in _COLUMN_TYPES:
-            yield wrong(f"{where}[{index}].type", column["type"], f"must be one of {','.join(_COLUMN_TYPES)}")
+            yield invalid_value(f"{where}[{index}].type", column["type"], f"must be one of {','.join(_COLUMN_TYPES)}")
         if not column.get("jsonPath"):
             yield required(f"{where}[{index}].JSONPath")
 
 
-def _scale_causes(scale: Json | None, where: str) -> Iterator[Cause]:
+def _validate_scale(scale: Json | None, where: str) -> Iterator[Cause]:
     if scale is None:
         return
     for field, top in (("specReplicasPath", "spec"), ("statusReplicasPath", "status"), ("labelSelectorPath", "")):
@@ -170,28 +171,28 @@ def _scale_causes(scale: Json | None, where: str) -> Iterator[Cause]:
         if not path:
             yield required(f"{where}.{field}")
         elif not path.startswith("."):
-            yield wrong(f"{where}.{field}", path, "must be a simple json path starting with .")
+            yield invalid_value(f"{where}.{field}", path, "must be a simple json path starting with .")
         elif top and not path.startswith(f".{top}."):
-            yield wrong(f"{where}.{field}", path, f"should be a json path under .{top}")
+            yield invalid_value(f"{where}.{field}", path, f"should be a json path under .{top}")
 
 
-def _names_causes(names: Json) -> Iterator[Cause]:
+def _validate_names(names: Json) -> Iterator[Cause]:
     for field in ("plural", "singular", "kind", "listKind"):
         value = names.get(field) or ""
         if not value:
             yield required(f"spec.names.{field}")
         elif not re.fullmatch(_LABEL, value.lower() if field in ("kind", "listKind") else value):
             mixed = "may have mixed case, but should otherwise match: " if field in ("kind", "listKind") else ""
-            yield wrong(f"spec.names.{field}", value, f"{mixed}{_LABEL_RULE}")
+            yield invalid_value(f"spec.names.{field}", value, f"{mixed}{_LABEL_RULE}")
     for field in ("shortNames", "categories"):
         for index, value in enumerate(names.get(field) or ()):
             if not re.fullmatch(_LABEL, value):
-                yield wrong(f"spec.names.{field}[{index}]", value, _LABEL_RULE)
+                yield invalid_value(f"spec.names.{field}[{index}]", value, _LABEL_RULE)
     if names.get("kind") and names["kind"] == names.get("listKind"):
-        yield wrong("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
+        yield invalid_value("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
 
 
-def _conversion_causes(conversion: Json) -> Iterator[Cause]:
+def _validate_conversion(conversion: Json) -> Iterator[Cause]:
     strategy = conversion["strategy"]
     if strategy not in ("None", "Webhook"):
         yield unsupported_value("spec.conversion.strategy", strategy, ("None", "Webhook"))
@@ -202,19 +203,19 @@ def _conversion_causes(conversion: Json) -> Iterator[Cause]:
         yield required("spec.conversion.conversionReviewVersions")
 
 
-def _stored_causes(obj: Json, versions: list[Json]) -> Iterator[Cause]:
+def _validate_stored(obj: Json, versions: list[Json]) -> Iterator[Cause]:
     """What is wrong with the versions that objects have been stored in."""
     stored = (obj.get("status") or {}).get("storedVersions") or []
     marked = [one.get("name") for one in versions if one.get("storage")]
     if not stored:
-        yield wrong("status.storedVersions", None, "must have at least one stored version")
+        yield invalid_value("status.storedVersions", None, "must have at least one stored version")
     elif marked and marked[-1] not in stored:
-        yield wrong("status.storedVersions", stored, f"must have the storage version {marked[-1]}")
+        yield invalid_value("status.storedVersions", stored, f"must have the storage version {marked[-1]}")
     names = [one.get("name") for one in versions]
     for index, name in enumerate(stored):
         if name not in names:
-            told = "missing from spec.versions; " + _STORED_RULE.format(name=name)
-            yield wrong(f"status.storedVersions[{index}]", name, told)
+            message = "missing from spec.versions; " + _STORED_RULE.format(name=name)
+            yield invalid_value(f"status.storedVersions[{index}]", name, message)
 
 
 _STORED_RULE: Final = (
@@ -226,28 +227,28 @@ _STORED_RULE: Final = (
 # Schemas
 
 
-def _root_causes(schema: Json, where: str) -> Iterator[Cause]:
+def _validate_root(schema: Json, where: str) -> Iterator[Cause]:
     kind = schema.get("type")
     if not kind:
         yield required(f"{where}.type", "must not be empty at the root")
         return
     if kind != "object":
-        yield wrong(f"{where}.type", kind, "must be object at the root")
+        yield invalid_value(f"{where}.type", kind, "must be object at the root")
         return
     metadata = (schema.get("properties") or {}).get("metadata") or {}
     if (metadata.get("properties") or {}).keys() - {"name", "generateName"}:
-        told = "must not specify anything other than name and generateName, but metadata is implicitly specified"
-        yield fixed(f"{where}.properties[metadata]", told)
-    yield from _structure_causes(schema, where)
+        message = "must not specify anything other than name and generateName, but metadata is implicitly specified"
+        yield forbidden_field(f"{where}.properties[metadata]", message)
+    yield from _validate_structure(schema, where)
 
 
-def _structure_causes(schema: Json, where: str) -> Iterator[Cause]:
-    """Whether a schema says of each field which type it has."""
+def _validate_structure(schema: Json, where: str) -> Iterator[Cause]:
+    """Check that a schema gives the type of each field."""
     kind = schema.get("type")
     if "$ref" in schema:
-        yield fixed(f"{where}.$ref", "$ref is not supported")
+        yield forbidden_field(f"{where}.$ref", "$ref is not supported")
         return
-    yield from _combination_causes(schema, where)
+    yield from _validate_combination(schema, where)
     if not kind and not schema.get(INT_OR_STRING) and not schema.get(PRESERVE):
         yield required(f"{where}.type", "must not be empty for specified object fields")
     elif kind and kind not in _TYPES:
@@ -255,10 +256,12 @@ def _structure_causes(schema: Json, where: str) -> Iterator[Cause]:
     if schema.get(EMBEDDED) and not schema.get("properties") and not schema.get(PRESERVE):
         yield required(f"{where}.properties", f"must not be empty if {EMBEDDED} is true without {PRESERVE}")
     if schema.get("uniqueItems"):
-        told = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
-        yield fixed(f"{where}.uniqueItems", told)
+        message = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
+        yield forbidden_field(f"{where}.uniqueItems", message)
     if schema.get("properties") and schema.get("additionalProperties"):
-        yield fixed(f"{where}.additionalProperties", "additionalProperties and properties are mutual exclusive")
+        yield forbidden_field(
+            f"{where}.additionalProperties", "additionalProperties and properties are mutual exclusive"
+        )
     if kind == "array" and not isinstance(schema.get("items"), dict):
         yield required(f"{where}.items", "must be specified")
     if schema.get(LIST_TYPE) == "map" and not schema.get(LIST_KEYS):
@@ -267,21 +270,21 @@ def _structure_causes(schema: Json, where: str) -> Iterator[Cause]:
         try:
             re.compile(schema["pattern"])
         except re.error as error:
-            told = f"must be a valid regular expression, but isn't: error parsing regexp: {error}"
-            yield wrong(f"{where}.pattern", schema["pattern"], told)
+            message = f"must be a valid regular expression, but isn't: error parsing regexp: {error}"
+            yield invalid_value(f"{where}.pattern", schema["pattern"], message)
     if "default" in schema and kind in _TYPES:
-        for cause in schema_causes(schema, schema["default"]):
+        for cause in validate_schema(schema, schema["default"]):
             yield Cause(f"{where}.default", cause.message, cause.reason)
     for name, inner in (schema.get("properties") or {}).items():
         if where.endswith("openAPIV3Schema") and name in ("apiVersion", "kind", "metadata"):
             continue
-        yield from _structure_causes(inner, f"{where}.properties[{name}]")
+        yield from _validate_structure(inner, f"{where}.properties[{name}]")
     for field in ("items", "additionalProperties"):
         if isinstance(schema.get(field), dict):
-            yield from _structure_causes(schema[field], f"{where}.{field}")
+            yield from _validate_structure(schema[field], f"{where}.{field}")
 
 
-def _combination_causes(schema: Json, where: str) -> Iterator[Cause]:
+def _validate_combination(schema: Json, where: str) -> Iterator[Cause]:
     """What is tried on a value may ask for what is there, and not say what there is."""
     tried = [(f"{where}.{field}[{index}]", one) for field in _COMBINED for index, one in _numbered(schema, field)]
     if schema.get("not"):
@@ -289,7 +292,7 @@ def _combination_causes(schema: Json, where: str) -> Iterator[Cause]:
     for place, one in tried:
         for field in _SHAPING:
             if field in one and not (field == "type" and schema.get(INT_OR_STRING)):
-                yield fixed(f"{place}.{field}", "must be empty to be structural")
+                yield forbidden_field(f"{place}.{field}", "must be empty to be structural")
 
 
 def _numbered(schema: Json, field: str) -> Iterator[tuple[int, Json]]:

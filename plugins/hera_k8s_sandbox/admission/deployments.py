@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from hera_k8s_sandbox.admission.pods import complete_template, template_causes
+from hera_k8s_sandbox.admission.pods import set_template_defaults, validate_template
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.foundation.field_errors import fixed, required, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.field_errors import forbidden_field, invalid_value, required, unsupported_value
 from hera_k8s_sandbox.foundation.metadata_validation import LABEL_VALUE, LABEL_VALUE_RULE
 from hera_k8s_sandbox.foundation.selectors import labels_of
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 RECREATE: Final = "Recreate"
 ROLLING: Final = "RollingUpdate"
@@ -28,16 +27,16 @@ _PERCENT_RULE: Final = (
 _NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 
 
-def complete_replica_set(obj: Json) -> None:
+def set_replica_set_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     spec = obj.setdefault("spec", {})
     if spec.get("replicas") is None:
         spec["replicas"] = 1
-    complete_template(spec)
+    set_template_defaults(spec)
     obj.setdefault("status", {"replicas": 0})
 
 
-def complete_deployment(obj: Json) -> None:
+def set_deployment_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     spec = obj.setdefault("spec", {})
     defaults = {"replicas": 1, "revisionHistoryLimit": _HISTORY, "progressDeadlineSeconds": _DEADLINE}
@@ -55,76 +54,82 @@ def complete_deployment(obj: Json) -> None:
         for field in ("maxUnavailable", "maxSurge"):
             if rolling.get(field) is None:
                 rolling[field] = _SHARE
-    complete_template(spec)
+    set_template_defaults(spec)
     obj.setdefault("status", {})
 
 
-def replica_set_causes(obj: Json) -> Iterator[Cause]:
+def validate_replica_set(obj: Json) -> Iterator[Cause]:
     """What is wrong with a ReplicaSet."""
     spec = obj["spec"]
-    yield from _count_causes(spec, ("replicas", "minReadySeconds"))
-    yield from _selector_causes(spec)
-    yield from _template_causes(spec)
+    yield from _validate_count(spec, ("replicas", "minReadySeconds"))
+    yield from _validate_selector(spec)
+    yield from _validate_template(spec)
 
 
-def deployment_causes(obj: Json) -> Iterator[Cause]:
+def validate_deployment(obj: Json) -> Iterator[Cause]:
     """What is wrong with a Deployment."""
     spec = obj["spec"]
-    yield from _count_causes(spec, ("replicas",))
-    yield from _selector_causes(spec)
-    yield from _template_causes(spec)
-    yield from _strategy_causes(spec["strategy"])
-    yield from _count_causes(spec, ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"))
+    yield from _validate_count(spec, ("replicas",))
+    yield from _validate_selector(spec)
+    yield from _validate_template(spec)
+    yield from _validate_strategy(spec["strategy"])
+    yield from _validate_count(spec, ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"))
     if (spec.get("progressDeadlineSeconds") or 0) <= (spec.get("minReadySeconds") or 0):
-        told = "must be greater than minReadySeconds"
-        yield wrong("spec.progressDeadlineSeconds", spec.get("progressDeadlineSeconds"), told)
+        message = "must be greater than minReadySeconds"
+        yield invalid_value("spec.progressDeadlineSeconds", spec.get("progressDeadlineSeconds"), message)
 
 
-def selector_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+def validate_selector_update(old: Json, new: Json) -> Iterator[Cause]:
     """What is wrong with a change: the selector stays."""
     if old["spec"].get("selector") != new["spec"].get("selector"):
-        yield wrong("spec.selector", new["spec"].get("selector"), "field is immutable")
+        yield invalid_value("spec.selector", new["spec"].get("selector"), "field is immutable")
 
 
-def _count_causes(spec: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
+def _validate_count(spec: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
     for field in fields:
         value = spec.get(field)
         if value is not None and value < 0:
-            yield wrong(f"spec.{field}", value, _NOT_NEGATIVE)
+            yield invalid_value(f"spec.{field}", value, _NOT_NEGATIVE)
 
 
-def _selector_causes(spec: Json) -> Iterator[Cause]:
+def _validate_selector(spec: Json) -> Iterator[Cause]:
     selector = spec.get("selector")
     if selector is None:
         yield required("spec.selector")
         return
     for key, value in (selector.get("matchLabels") or {}).items():
         if not re.fullmatch(LABEL_VALUE, value or ""):
-            yield wrong("spec.selector.matchLabels", value, LABEL_VALUE_RULE) if key else required("spec.selector")
+            yield (
+                invalid_value("spec.selector.matchLabels", value, LABEL_VALUE_RULE)
+                if key
+                else required("spec.selector")
+            )
     if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-        yield wrong("spec.selector", selector, "empty selector is invalid for deployment")
+        yield invalid_value("spec.selector", selector, "empty selector is invalid for deployment")
 
 
-def _template_causes(spec: Json) -> Iterator[Cause]:
+def _validate_template(spec: Json) -> Iterator[Cause]:
     template = spec["template"]
     selector = labels_of(spec.get("selector") or {})
     labels = (template.get("metadata") or {}).get("labels") or {}
     is_given = spec.get("selector") is None or selector is not None
     if is_given and (selector is None or not selector.matches(labels.get)):
-        yield wrong("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
-    yield from template_causes(template)
+        yield invalid_value("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+    yield from validate_template(template)
     policy = template["spec"].get("restartPolicy")
     if policy != "Always" and policy in ("OnFailure", "Never"):
         yield unsupported_value("spec.template.spec.restartPolicy", policy, ("Always",))
     if template["spec"].get("activeDeadlineSeconds") is not None:
-        yield fixed("spec.template.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported")
+        yield forbidden_field(
+            "spec.template.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported"
+        )
 
 
-def _strategy_causes(strategy: Json) -> Iterator[Cause]:
+def _validate_strategy(strategy: Json) -> Iterator[Cause]:
     where, rolling = "spec.strategy", strategy.get("rollingUpdate")
     if strategy["type"] == RECREATE and rolling is not None:
-        told = "may not be specified when strategy `type` is 'Recreate'"
-        yield fixed(f"{where}.rollingUpdate", told)
+        message = "may not be specified when strategy `type` is 'Recreate'"
+        yield forbidden_field(f"{where}.rollingUpdate", message)
     if strategy["type"] not in _STRATEGIES:
         shown = {"Type": strategy["type"], "RollingUpdate": rolling}  # as the server's own form of it has them
         yield unsupported_value(where, shown, _STRATEGIES)
@@ -133,12 +138,12 @@ def _strategy_causes(strategy: Json) -> Iterator[Cause]:
     given = {field: (rolling or {}).get(field) for field in ("maxUnavailable", "maxSurge")}
     for field, value in given.items():
         if isinstance(value, str) and not _PERCENT.fullmatch(value):
-            yield wrong(f"{where}.rollingUpdate.{field}", value, _PERCENT_RULE)
+            yield invalid_value(f"{where}.rollingUpdate.{field}", value, _PERCENT_RULE)
         elif isinstance(value, int) and value < 0:
-            yield wrong(f"{where}.rollingUpdate.{field}", value, _NOT_NEGATIVE)
+            yield invalid_value(f"{where}.rollingUpdate.{field}", value, _NOT_NEGATIVE)
     if all(value in (0, "0%") for value in given.values()):
-        told = "may not be 0 when `maxSurge` is 0"
-        yield wrong(f"{where}.rollingUpdate.maxUnavailable", given["maxUnavailable"], told)
+        message = "may not be 0 when `maxSurge` is 0"
+        yield invalid_value(f"{where}.rollingUpdate.maxUnavailable", given["maxUnavailable"], message)
     share = str(given["maxUnavailable"])
     if _PERCENT.fullmatch(share) and int(share[:-1]) > 100:
-        yield wrong(f"{where}.rollingUpdate.maxUnavailable", share, "must not be greater than 100%")
+        yield invalid_value(f"{where}.rollingUpdate.maxUnavailable", share, "must not be greater than 100%")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 
-def read(text: str | None, completions: int) -> set[int]:
+def parse_indexes(text: str | None, completions: int) -> set[int]:
     """The indexes below `completions` that a text names; what cannot be read in it is left out."""
     found: set[int] = set()
     for part in (text or "").split(","):
@@ -15,7 +15,7 @@ def read(text: str | None, completions: int) -> set[int]:
     return found
 
 
-def written(indexes: Iterable[int]) -> str:
+def format_indexes(indexes: Iterable[int]) -> str:
     """The text of a set: three or more in a row are an interval."""
     return ",".join(_runs(sorted(indexes)))
 
@@ -44,7 +44,7 @@ def first_missing(taken: set[int], count: int, completions: int) -> list[int]:
     return found
 
 
-def count_of(text: str, completions: int) -> int:
+def count_indexes(text: str, completions: int) -> int:
     """How many indexes a text names that a user wrote. Raises ValueError in the API server's words."""
     total, previous = 0, None
     for part in text.split(",") if text else ():

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
-from hera_k8s_sandbox.admission.containers import complete_container, container_causes
+from hera_k8s_sandbox.admission.containers import set_container_defaults, validate_container
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.foundation.field_errors import fixed, repeated, required, unsupported_value, wrong
-from hera_k8s_sandbox.foundation.metadata_validation import LABEL, LABEL_RULE, labelled_causes
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.foundation.field_errors import (
+    duplicate,
+    forbidden_field,
+    invalid_value,
+    required,
+    unsupported_value,
+)
+from hera_k8s_sandbox.foundation.labels import NODE_NOT_READY
+from hera_k8s_sandbox.foundation.metadata_validation import LABEL, LABEL_RULE, validate_labels
+from hera_k8s_utils._types import Json
 
 _SPEC: Final = {
     "restartPolicy": "Always",
@@ -24,14 +30,14 @@ _SPEC: Final = {
     "preemptionPolicy": "PreemptLowerPriority",
 }
 _TEMPLATE: Final = ("restartPolicy", "terminationGracePeriodSeconds", "dnsPolicy", "securityContext", "schedulerName")
-_TOLERATED: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+_TOLERATED: Final = (NODE_NOT_READY, "node.kubernetes.io/unreachable")
 _VOLUMES_WITH_MODE: Final = ("configMap", "secret", "projected", "downwardAPI")
 _POLICIES: Final = ("Always", "OnFailure", "Never")
 _LONGEST: Final = (1 << 31) - 1  # seconds
 _TOKEN_SECONDS: Final = 3600
 
 
-def complete_pod(obj: Json) -> None:
+def set_pod_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server and its admission fill in."""
     obj["metadata"].setdefault("generation", 1)
     spec = obj.setdefault("spec", {})
@@ -40,13 +46,13 @@ def complete_pod(obj: Json) -> None:
     spec.setdefault("serviceAccountName", spec.get("serviceAccount") or "default")
     spec.setdefault("serviceAccount", spec["serviceAccountName"])
     for container in _containers(spec):
-        complete_container(container)
-    _complete_volumes(spec)
+        set_container_defaults(container)
+    _set_volumes_defaults(spec)
     _tolerate(spec)
     obj.setdefault("status", {"phase": "Pending"}).setdefault("qosClass", _quality(spec))
 
 
-def complete_template(owner: Json) -> None:
+def set_template_defaults(owner: Json) -> None:
     """Fill in, in place, the pod template in the specification of a Job or the like: less than in a pod itself."""
     template = owner.setdefault("template", {})
     if template.setdefault("metadata", {}).get("creationTimestamp", "") is None:
@@ -59,57 +65,57 @@ def complete_template(owner: Json) -> None:
     if account:
         spec["serviceAccountName"] = spec["serviceAccount"] = account
     for container in _containers(spec):
-        complete_container(container)
-    _complete_volumes(spec)
+        set_container_defaults(container)
+    _set_volumes_defaults(spec)
 
 
-def template_causes(template: Json) -> Iterator[Cause]:
+def validate_template(template: Json) -> Iterator[Cause]:
     """What is wrong with a pod template that stands at `spec.template`."""
     meta = template.get("metadata") or {}
     named = {key: meta.get(key) or {} for key in ("labels", "annotations")}
-    for cause in labelled_causes(named):  # which are named without what they stand in
+    for cause in validate_labels(named):  # which are named without what they stand in
         yield Cause(f"spec.template.{cause.field.removeprefix('metadata.')}", cause.message, cause.reason)
-    for cause in pod_causes(template):
+    for cause in validate_pod(template):
         yield Cause(f"spec.template.{cause.field}", cause.message, cause.reason)
 
 
-def pod_causes(obj: Json) -> Iterator[Cause]:
+def validate_pod(obj: Json) -> Iterator[Cause]:
     """What is wrong with a pod."""
     spec = obj["spec"]
     volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
-    yield from _volume_causes(spec.get("volumes") or ())
+    yield from _validate_volume(spec.get("volumes") or ())
     if not spec.get("containers"):
         yield required("spec.containers")
     seen: set[str] = set()
     for field in ("containers", "initContainers"):
         for index, container in enumerate(spec.get(field) or ()):
             where = f"spec.{field}[{index}]"
-            yield from container_causes(where, container, volumes, seen, init=field == "initContainers")
+            yield from validate_container(where, container, volumes, seen, init=field == "initContainers")
     if spec["restartPolicy"] not in _POLICIES:
         yield unsupported_value("spec.restartPolicy", spec["restartPolicy"], _POLICIES)
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and not 1 <= deadline <= _LONGEST:
-        yield wrong("spec.activeDeadlineSeconds", deadline, f"must be between 1 and {_LONGEST}, inclusive")
+        yield invalid_value("spec.activeDeadlineSeconds", deadline, f"must be between 1 and {_LONGEST}, inclusive")
 
 
-def pod_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+def validate_pod_update(old: Json, new: Json) -> Iterator[Cause]:
     """What is wrong with a change of a pod."""
     for field in ("containers", "initContainers"):
         if len(old["spec"].get(field) or ()) != len(new["spec"].get(field) or ()):
-            yield fixed(f"spec.{field}", "pod updates may not add or remove containers")
+            yield forbidden_field(f"spec.{field}", "pod updates may not add or remove containers")
             return
     if _fixed_part(old["spec"]) != _fixed_part(new["spec"]):
-        told = (
+        message = (
             "pod updates may not change fields other than `spec.containers[*].image`,"
             "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
             "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
             "previously negative)"
         )
-        yield fixed("spec", told)
+        yield forbidden_field("spec", message)
 
 
-def complete_pod_status(obj: Json) -> None:
-    """Fill in, in place, what the API server fills in when somebody writes a pod's status."""
+def set_pod_status_defaults(obj: Json) -> None:
+    """Set the API server's defaults of a pod's status, in place."""
     status = obj.get("status")
     if not isinstance(status, dict):
         return
@@ -134,7 +140,7 @@ def _containers(spec: Json) -> list[Json]:
     return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
 
 
-def _complete_volumes(spec: Json) -> None:
+def _set_volumes_defaults(spec: Json) -> None:
     for volume in spec.get("volumes") or ():
         if all(value is None for key, value in volume.items() if key != "name"):
             volume["emptyDir"] = {}
@@ -177,7 +183,7 @@ def _quality(spec: Json) -> str:
     return "Guaranteed" if whole else "Burstable"
 
 
-def _volume_causes(volumes: Iterable[Json]) -> Iterator[Cause]:
+def _validate_volume(volumes: Iterable[Json]) -> Iterator[Cause]:
     """Volumes become directories: their names may be nothing but names."""
     seen: set[str] = set()
     for index, volume in enumerate(volumes):
@@ -185,9 +191,9 @@ def _volume_causes(volumes: Iterable[Json]) -> Iterator[Cause]:
         if not name:
             yield required(where)
         elif len(name) > 63:
-            yield wrong(where, name, "must be no more than 63 bytes")
+            yield invalid_value(where, name, "must be no more than 63 bytes")
         elif not re.fullmatch(LABEL, name):
-            yield wrong(where, name, LABEL_RULE)
+            yield invalid_value(where, name, LABEL_RULE)
         elif name in seen:
-            yield repeated(where, name)
+            yield duplicate(where, name)
         seen.add(name)

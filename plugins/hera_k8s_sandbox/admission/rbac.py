@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.foundation.field_errors import required, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.field_errors import invalid_value, required, unsupported_value
 from hera_k8s_sandbox.foundation.resource_types import RBAC
 from hera_k8s_sandbox.foundation.selectors import labels_of
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 
-
-def role_causes(obj: Json) -> Iterator[Cause]:
+def validate_role(obj: Json) -> Iterator[Cause]:
     """What a role is refused for."""
     for selector in (obj.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
         labels_of(selector)
@@ -23,8 +21,8 @@ def role_causes(obj: Json) -> Iterator[Cause]:
         if not rule.get("verbs"):
             yield required(f"{where}.verbs", "verbs must contain at least one value")
         if rule.get("nonResourceURLs") and obj["metadata"].get("namespace"):
-            told = "namespaced rules cannot apply to non-resource URLs"
-            yield wrong(f"{where}.nonResourceURLs", rule["nonResourceURLs"], told)
+            message = "namespaced rules cannot apply to non-resource URLs"
+            yield invalid_value(f"{where}.nonResourceURLs", rule["nonResourceURLs"], message)
         if rule.get("nonResourceURLs"):
             continue
         if not rule.get("apiGroups"):
@@ -39,12 +37,12 @@ def _require_texts(rule: Json) -> None:
             raise TypeError(f"rules.{field} is a list of strings")
 
 
-def complete_role(obj: Json) -> None:
+def set_role_defaults(obj: Json) -> None:
     """A role without rules has null for them."""
     obj["rules"] = obj.get("rules") or None
 
 
-def complete_binding(obj: Json) -> None:
+def set_binding_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     if isinstance(obj.get("roleRef"), dict):
         obj["roleRef"].setdefault("apiGroup", RBAC)
@@ -53,7 +51,7 @@ def complete_binding(obj: Json) -> None:
             subject.setdefault("apiGroup", RBAC)
 
 
-def binding_causes(obj: Json) -> Iterator[Cause]:
+def validate_binding(obj: Json) -> Iterator[Cause]:
     """What a binding is refused for."""
     role = obj.get("roleRef") or {}
     kinds = ("ClusterRole",) if not obj["metadata"].get("namespace") else ("Role", "ClusterRole")
@@ -71,10 +69,10 @@ def binding_causes(obj: Json) -> Iterator[Cause]:
             yield required(f"{where}.namespace")
 
 
-def binding_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+def validate_binding_update(old: Json, new: Json) -> Iterator[Cause]:
     """What a change of a binding is refused for."""
     if old["roleRef"] != new.get("roleRef"):
         shown = {name[0].upper() + name[1:]: value for name, value in (new.get("roleRef") or {}).items()}
         if "ApiGroup" in shown:  # the message shows the server's own form of it
             shown = {"APIGroup": shown.pop("ApiGroup"), **shown}
-        yield wrong("roleRef", shown, "cannot change roleRef")
+        yield invalid_value("roleRef", shown, "cannot change roleRef")

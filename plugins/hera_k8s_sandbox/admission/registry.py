@@ -7,50 +7,51 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.admission.crds import (
-    complete_definition,
-    definition_causes,
-    definition_update_causes,
-    new_definition_causes,
+    set_definition_defaults,
+    validate_definition,
+    validate_definition_update,
+    validate_new_definition,
 )
 from hera_k8s_sandbox.admission.deployments import (
-    complete_deployment,
-    complete_replica_set,
-    deployment_causes,
-    replica_set_causes,
-    selector_update_causes,
+    set_deployment_defaults,
+    set_replica_set_defaults,
+    validate_deployment,
+    validate_replica_set,
+    validate_selector_update,
 )
-from hera_k8s_sandbox.admission.jobs import complete_job, job_causes, job_update_causes
-from hera_k8s_sandbox.admission.pods import complete_pod, pod_causes, pod_update_causes
+from hera_k8s_sandbox.admission.jobs import set_job_defaults, validate_job, validate_job_update
+from hera_k8s_sandbox.admission.pods import set_pod_defaults, validate_pod, validate_pod_update
 from hera_k8s_sandbox.admission.rbac import (
-    binding_causes,
-    binding_update_causes,
-    complete_binding,
-    complete_role,
-    role_causes,
+    set_binding_defaults,
+    set_role_defaults,
+    validate_binding,
+    validate_binding_update,
+    validate_role,
 )
 from hera_k8s_sandbox.admission.services import (
-    complete_endpoints,
-    complete_service,
-    complete_slice,
-    service_causes,
-    service_update_causes,
-    slice_causes,
+    set_endpoints_defaults,
+    set_service_defaults,
+    set_slice_defaults,
+    validate_service,
+    validate_service_update,
+    validate_slice,
 )
 from hera_k8s_sandbox.admission.storage import (
-    claim_causes,
-    claim_update_causes,
-    complete_claim,
-    complete_storage_class,
-    complete_volume,
-    storage_class_causes,
-    storage_class_update_causes,
+    set_claim_defaults,
+    set_storage_class_defaults,
+    set_volume_defaults,
+    validate_claim,
+    validate_claim_update,
+    validate_storage_class,
+    validate_storage_class_update,
 )
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.foundation.field_errors import fixed, required, wrong
-from hera_k8s_sandbox.foundation.metadata_validation import finalizer_causes, metadata_causes
+from hera_k8s_sandbox.foundation.field_errors import forbidden_field, invalid_value, required
+from hera_k8s_sandbox.foundation.labels import ACCOUNT_NAME
+from hera_k8s_sandbox.foundation.metadata_validation import validate_finalizers, validate_metadata
 from hera_k8s_sandbox.foundation.resource_types import (
     CLAIMS,
     CLUSTER_ROLE_BINDINGS,
@@ -75,16 +76,15 @@ from hera_k8s_sandbox.foundation.resource_types import (
     STORAGE_CLASSES,
     Resource,
 )
-from hera_k8s_sandbox.schema.structural_schema import fill_in, schema_causes
+from hera_k8s_sandbox.schema.structural_schema import set_schema_defaults, validate_schema
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Defaulter = Callable[[Json], None]
 Validator = Callable[[Json], Iterator[Cause]]
 UpdateValidator = Callable[[Json, Json], Iterator[Cause]]
 
 LARGEST_DATA: Final = 1 << 20  # bytes in a ConfigMap or Secret
 TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105  the name of a type
-ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
 
 _DATA_KEY: Final = r"[-._a-zA-Z0-9]+"
 
@@ -104,7 +104,7 @@ _WITHOUT_EMPTY: Final[Mapping[Resource, tuple[str, ...]]] = {
 }
 
 
-def complete(resource: Resource, obj: Json) -> None:
+def set_defaults(resource: Resource, obj: Json) -> None:
     """Fill in, in place, what the API server fills in, and drop what it does not write."""
     _drop_empty(obj["metadata"], ("labels", "annotations", "finalizers", "ownerReferences"))
     _drop_empty(obj, _WITHOUT_EMPTY.get(resource, ()))
@@ -114,7 +114,7 @@ def complete(resource: Resource, obj: Json) -> None:
     if default is not None:
         default(obj)
     if resource.schema is not None:
-        fill_in(dict(resource.schema), obj)
+        set_schema_defaults(dict(resource.schema), obj)
 
 
 def _drop_empty(obj: Json, fields: tuple[str, ...]) -> None:
@@ -132,70 +132,70 @@ def _fill_nulls(obj: Json) -> None:
 
 def validate_new(resource: Resource, obj: Json) -> list[Cause]:
     """What is wrong with an object that is to be made."""
-    named = new_definition_causes(obj) if resource is CUSTOM_RESOURCE_DEFINITIONS else ()
+    named = validate_new_definition(obj) if resource is CUSTOM_RESOURCE_DEFINITIONS else ()
     return [*named, *validate(resource, obj)]
 
 
 def validate_status(resource: Resource, obj: Json) -> list[Cause]:
-    """What is wrong with a new status of an object; it is looked at by itself, as messages tell."""
+    """The errors of a new status of an object, which is validated apart from the rest."""
     schema = ((resource.schema or {}).get("properties") or {}).get("status")
     if not isinstance(schema, dict) or obj.get("status") is None:
         return []
-    return [replace(cause, field=f"status.{cause.field}") for cause in schema_causes(schema, obj["status"])]
+    return [replace(cause, field=f"status.{cause.field}") for cause in validate_schema(schema, obj["status"])]
 
 
 def validate(resource: Resource, obj: Json) -> list[Cause]:
     """What is wrong with a new state of an object."""
-    causes = [*metadata_causes(resource, obj["metadata"])]
+    causes = [*validate_metadata(resource, obj["metadata"])]
     check = _VALIDATORS.get(resource)
     if resource.schema is not None:
-        causes += schema_causes(dict(resource.schema), obj)
+        causes += validate_schema(dict(resource.schema), obj)
     return causes if check is None else [*causes, *check(obj)]
 
 
 def validate_update(resource: Resource, old: Json, new: Json) -> list[Cause]:
     """What is wrong with a change of an object."""
     check = _UPDATE_VALIDATORS.get(resource)
-    meta = finalizer_causes(old["metadata"], new["metadata"])
+    meta = validate_finalizers(old["metadata"], new["metadata"])
     return [*meta, *validate(resource, new), *(check(old, new) if check else ())]
 
 
 # ConfigMaps and Secrets
 
 
-def _data_causes(obj: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
+def _validate_data(obj: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
     size = 0
     for field in fields:
         for key, value in (obj.get(field) or {}).items():
             size += len(value or "")
             if key in (".", ".."):
-                yield wrong(f"{field}[{key}]", key, f"must not be '{key}'")
+                yield invalid_value(f"{field}[{key}]", key, f"must not be '{key}'")
             elif not re.fullmatch(_DATA_KEY, key):
-                yield wrong(f"{field}[{key}]", key, _DATA_KEY_RULE)
+                yield invalid_value(f"{field}[{key}]", key, _DATA_KEY_RULE)
     if size > LARGEST_DATA:
         yield Cause("[]", f"Too long: may not be more than {LARGEST_DATA} bytes", "FieldValueTooLong")
 
 
-def _config_map_causes(obj: Json) -> Iterator[Cause]:
-    yield from _data_causes(obj, ("data", "binaryData"))
+def _validate_config_map(obj: Json) -> Iterator[Cause]:
+    yield from _validate_data(obj, ("data", "binaryData"))
     for key in (obj.get("data") or {}).keys() & (obj.get("binaryData") or {}).keys():
-        yield wrong(f"data[{key}]", key, "duplicate of key present in binaryData")
+        yield invalid_value(f"data[{key}]", key, "duplicate of key present in binaryData")
 
 
-def _immutable_causes(old: Json, new: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
+def _validate_immutable(old: Json, new: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
     if not old.get("immutable"):
         return
-    told = "field is immutable when `immutable` is set"
+    message = "field is immutable when `immutable` is set"
     for field in ("immutable", *fields):
         if old.get(field) != new.get(field):
-            yield fixed(field, told)
+            yield forbidden_field(field, message)
 
 
-def _config_map_update_causes(old: Json, new: Json) -> Iterator[Cause]:
-    return _immutable_causes(old, new, ("data", "binaryData"))
+def _validate_config_map_update(old: Json, new: Json) -> Iterator[Cause]:
+    return _validate_immutable(old, new, ("data", "binaryData"))
 
 
-def _complete_secret(obj: Json) -> None:
+def _set_secret_defaults(obj: Json) -> None:
     plain = obj.pop("stringData", None) or {}
     for key, value in (obj.get("data") or {}).items():
         if isinstance(value, str):  # kept as bytes, written anew
@@ -206,8 +206,8 @@ def _complete_secret(obj: Json) -> None:
     obj.setdefault("type", "Opaque")
 
 
-def _secret_causes(obj: Json) -> Iterator[Cause]:
-    yield from _data_causes(obj, ("data",))
+def _validate_secret(obj: Json) -> Iterator[Cause]:
+    yield from _validate_data(obj, ("data",))
     data, kind = obj.get("data") or {}, obj.get("type")
     if kind == TOKEN_SECRET and not (obj["metadata"].get("annotations") or {}).get(ACCOUNT_NAME):
         yield required(f"metadata.annotations[{ACCOUNT_NAME}]")
@@ -219,7 +219,7 @@ def _secret_causes(obj: Json) -> Iterator[Cause]:
             yield required(f"data[{key}]")
     for key in data.keys() & {".dockerconfigjson", ".dockercfg"}:
         if kind in _SECRET_KEYS and key in _SECRET_KEYS[kind] and _json_error(data[key]):
-            yield wrong(f"data[{key}]", "<secret contents redacted>", _json_error(data[key]))
+            yield invalid_value(f"data[{key}]", "<secret contents redacted>", _json_error(data[key]))
 
 
 _SECRET_KEYS: Final = {
@@ -241,10 +241,10 @@ def _json_error(coded: str) -> str:
     return ""
 
 
-def _secret_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+def _validate_secret_update(old: Json, new: Json) -> Iterator[Cause]:
     if old.get("type") != new.get("type"):
-        yield wrong("type", new.get("type"), "field is immutable")
-    yield from _immutable_causes(old, new, ("data",))
+        yield invalid_value("type", new.get("type"), "field is immutable")
+    yield from _validate_immutable(old, new, ("data",))
 
 
 # Nodes and namespaces
@@ -256,14 +256,14 @@ _NODE_INFO: Final = (
 )
 
 
-def _complete_node(obj: Json) -> None:
+def _set_node_defaults(obj: Json) -> None:
     obj.setdefault("spec", {})
     status = obj.setdefault("status", {})
     status.setdefault("daemonEndpoints", {"kubeletEndpoint": {"Port": 0}})
     status.setdefault("nodeInfo", dict.fromkeys(_NODE_INFO, ""))
 
 
-def _complete_namespace(obj: Json) -> None:
+def _set_namespace_defaults(obj: Json) -> None:
     meta = obj["metadata"]
     if meta.get("name"):
         meta["labels"] = (meta.get("labels") or {}) | {"kubernetes.io/metadata.name": meta["name"]}
@@ -274,13 +274,13 @@ def _complete_namespace(obj: Json) -> None:
 # Events
 
 
-def _event_causes(obj: Json) -> Iterator[Cause]:
-    told = (obj.get("involvedObject") or {}).get("namespace") or "default"
-    if told != obj["metadata"]["namespace"]:
-        yield wrong("involvedObject.namespace", told, "does not match event.namespace")
+def _validate_event(obj: Json) -> Iterator[Cause]:
+    namespace = (obj.get("involvedObject") or {}).get("namespace") or "default"
+    if namespace != obj["metadata"]["namespace"]:
+        yield invalid_value("involvedObject.namespace", namespace, "does not match event.namespace")
 
 
-def _complete_event(obj: Json) -> None:
+def _set_event_defaults(obj: Json) -> None:
     for field, value in (("source", {}), ("eventTime", None), ("reportingComponent", ""), ("reportingInstance", "")):
         obj.setdefault(field, value)
     for field in ("firstTimestamp", "lastTimestamp"):
@@ -290,55 +290,55 @@ def _complete_event(obj: Json) -> None:
 # The table
 
 _DEFAULTS: Final[Mapping[Resource, Defaulter]] = {
-    SECRETS: _complete_secret,
-    CLAIMS: complete_claim,
-    PERSISTENT_VOLUMES: complete_volume,
-    NODES: _complete_node,
-    EVENTS: _complete_event,
-    STORAGE_CLASSES: complete_storage_class,
-    PODS: complete_pod,
-    JOBS: complete_job,
-    REPLICA_SETS: complete_replica_set,
-    DEPLOYMENTS: complete_deployment,
-    SERVICES: complete_service,
-    ENDPOINTS: complete_endpoints,
-    ENDPOINT_SLICES: complete_slice,
-    CUSTOM_RESOURCE_DEFINITIONS: complete_definition,
-    NAMESPACES: _complete_namespace,
-    ROLES: complete_role,
-    CLUSTER_ROLES: complete_role,
-    ROLE_BINDINGS: complete_binding,
-    CLUSTER_ROLE_BINDINGS: complete_binding,
+    SECRETS: _set_secret_defaults,
+    CLAIMS: set_claim_defaults,
+    PERSISTENT_VOLUMES: set_volume_defaults,
+    NODES: _set_node_defaults,
+    EVENTS: _set_event_defaults,
+    STORAGE_CLASSES: set_storage_class_defaults,
+    PODS: set_pod_defaults,
+    JOBS: set_job_defaults,
+    REPLICA_SETS: set_replica_set_defaults,
+    DEPLOYMENTS: set_deployment_defaults,
+    SERVICES: set_service_defaults,
+    ENDPOINTS: set_endpoints_defaults,
+    ENDPOINT_SLICES: set_slice_defaults,
+    CUSTOM_RESOURCE_DEFINITIONS: set_definition_defaults,
+    NAMESPACES: _set_namespace_defaults,
+    ROLES: set_role_defaults,
+    CLUSTER_ROLES: set_role_defaults,
+    ROLE_BINDINGS: set_binding_defaults,
+    CLUSTER_ROLE_BINDINGS: set_binding_defaults,
 }
 _VALIDATORS: Final[Mapping[Resource, Validator]] = {
-    CONFIG_MAPS: _config_map_causes,
-    SECRETS: _secret_causes,
-    CLAIMS: claim_causes,
-    STORAGE_CLASSES: storage_class_causes,
-    PODS: pod_causes,
-    JOBS: job_causes,
-    REPLICA_SETS: replica_set_causes,
-    DEPLOYMENTS: deployment_causes,
-    SERVICES: service_causes,
-    ENDPOINT_SLICES: slice_causes,
-    CUSTOM_RESOURCE_DEFINITIONS: definition_causes,
-    EVENTS: _event_causes,
-    ROLES: role_causes,
-    CLUSTER_ROLES: role_causes,
-    ROLE_BINDINGS: binding_causes,
-    CLUSTER_ROLE_BINDINGS: binding_causes,
+    CONFIG_MAPS: _validate_config_map,
+    SECRETS: _validate_secret,
+    CLAIMS: validate_claim,
+    STORAGE_CLASSES: validate_storage_class,
+    PODS: validate_pod,
+    JOBS: validate_job,
+    REPLICA_SETS: validate_replica_set,
+    DEPLOYMENTS: validate_deployment,
+    SERVICES: validate_service,
+    ENDPOINT_SLICES: validate_slice,
+    CUSTOM_RESOURCE_DEFINITIONS: validate_definition,
+    EVENTS: _validate_event,
+    ROLES: validate_role,
+    CLUSTER_ROLES: validate_role,
+    ROLE_BINDINGS: validate_binding,
+    CLUSTER_ROLE_BINDINGS: validate_binding,
 }
 _UPDATE_VALIDATORS: Final[Mapping[Resource, UpdateValidator]] = {
-    CONFIG_MAPS: _config_map_update_causes,
-    SECRETS: _secret_update_causes,
-    CLAIMS: claim_update_causes,
-    PODS: pod_update_causes,
-    JOBS: job_update_causes,
-    REPLICA_SETS: selector_update_causes,
-    DEPLOYMENTS: selector_update_causes,
-    SERVICES: service_update_causes,
-    CUSTOM_RESOURCE_DEFINITIONS: definition_update_causes,
-    STORAGE_CLASSES: storage_class_update_causes,
-    ROLE_BINDINGS: binding_update_causes,
-    CLUSTER_ROLE_BINDINGS: binding_update_causes,
+    CONFIG_MAPS: _validate_config_map_update,
+    SECRETS: _validate_secret_update,
+    CLAIMS: validate_claim_update,
+    PODS: validate_pod_update,
+    JOBS: validate_job_update,
+    REPLICA_SETS: validate_selector_update,
+    DEPLOYMENTS: validate_selector_update,
+    SERVICES: validate_service_update,
+    CUSTOM_RESOURCE_DEFINITIONS: validate_definition_update,
+    STORAGE_CLASSES: validate_storage_class_update,
+    ROLE_BINDINGS: validate_binding_update,
+    CLUSTER_ROLE_BINDINGS: validate_binding_update,
 }

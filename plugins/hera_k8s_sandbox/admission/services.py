@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.foundation.field_errors import repeated, required, unsupported_value, wrong
-from hera_k8s_sandbox.foundation.metadata_validation import LABEL, LABEL_RULE, labelled_causes, subdomain_causes
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.foundation.field_errors import duplicate, invalid_value, required, unsupported_value
+from hera_k8s_sandbox.foundation.metadata_validation import LABEL, LABEL_RULE, validate_labels, validate_subdomain
+from hera_k8s_utils._types import Json
 
 _TYPES: Final = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
@@ -25,7 +24,7 @@ PORT_RULE: Final = f"must be between 1 and {_HIGHEST}, inclusive"
 _PORT_NAME: Final = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9]|-(?!-))*")
 
 
-def complete_service(obj: Json) -> None:
+def set_service_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server fills in; its addresses come after."""
     spec = obj.setdefault("spec", {})
     spec.setdefault("type", "ClusterIP")
@@ -45,7 +44,7 @@ def complete_service(obj: Json) -> None:
                 spec.pop(field, None)
     else:
         spec.setdefault("internalTrafficPolicy", "Cluster")
-        _complete_families(spec)
+        _set_families_defaults(spec)
     if spec["type"] in ("NodePort", "LoadBalancer"):
         spec.setdefault("externalTrafficPolicy", "Cluster")
     else:
@@ -58,7 +57,7 @@ def complete_service(obj: Json) -> None:
     obj.setdefault("status", {"loadBalancer": {}})
 
 
-def _complete_families(spec: Json) -> None:
+def _set_families_defaults(spec: Json) -> None:
     if not spec.get("clusterIP") and spec.get("clusterIPs"):
         spec["clusterIP"] = spec["clusterIPs"][0]
     if spec.get("clusterIP") and not spec.get("clusterIPs"):
@@ -70,14 +69,14 @@ def _complete_families(spec: Json) -> None:
     spec.setdefault("ipFamilyPolicy", "SingleStack")
 
 
-def complete_endpoints(obj: Json) -> None:
+def set_endpoints_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     for subset in obj.get("subsets") or ():
         for port in subset.get("ports") or ():
             port.setdefault("protocol", "TCP")
 
 
-def complete_slice(obj: Json) -> None:
+def set_slice_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     obj["endpoints"] = obj.get("endpoints") or []
     obj["ports"] = obj.get("ports") or None
@@ -88,7 +87,7 @@ def complete_slice(obj: Json) -> None:
         port.setdefault("protocol", "TCP")
 
 
-def slice_causes(obj: Json) -> Iterator[Cause]:
+def validate_slice(obj: Json) -> Iterator[Cause]:
     """What is wrong with a slice of endpoints."""
     if not obj.get("addressType"):
         yield required("addressType")
@@ -100,11 +99,11 @@ def slice_causes(obj: Json) -> Iterator[Cause]:
     seen: set[str] = set()
     for index, port in enumerate(obj["ports"] or ()):
         if port["name"] in seen:
-            yield repeated(f"ports[{index}].name", port["name"])
+            yield duplicate(f"ports[{index}].name", port["name"])
         seen.add(port["name"])
 
 
-def service_causes(obj: Json) -> Iterator[Cause]:
+def validate_service(obj: Json) -> Iterator[Cause]:
     """What is wrong with a service."""
     spec = obj["spec"]
     if spec["type"] not in _TYPES:
@@ -113,33 +112,33 @@ def service_causes(obj: Json) -> Iterator[Cause]:
     if not spec.get("ports") and not is_headless and spec["type"] != "ExternalName":
         yield required("spec.ports")
     if spec["type"] == "ExternalName":
-        yield from _external_causes(spec)
-    yield from _port_causes(spec.get("ports") or [])
-    for cause in labelled_causes({"labels": spec.get("selector") or {}}):
+        yield from _validate_external(spec)
+    yield from _validate_port(spec.get("ports") or [])
+    for cause in validate_labels({"labels": spec.get("selector") or {}}):
         yield Cause("spec.selector", cause.message, cause.reason)
     if spec["sessionAffinity"] not in _AFFINITIES:
         yield unsupported_value("spec.sessionAffinity", spec["sessionAffinity"], _AFFINITIES)
-    yield from _address_causes(spec)
+    yield from _validate_address(spec)
 
 
-def service_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+def validate_service_update(old: Json, new: Json) -> Iterator[Cause]:
     """What is wrong with a change: an address stays."""
     before, after = old["spec"], new["spec"]
     if "ExternalName" in (before.get("type"), after.get("type")):
         return
     if before.get("clusterIPs") and before["clusterIPs"] != after.get("clusterIPs"):
-        yield wrong("spec.clusterIPs[0]", after.get("clusterIPs"), "may not change once set")
+        yield invalid_value("spec.clusterIPs[0]", after.get("clusterIPs"), "may not change once set")
 
 
-def _external_causes(spec: Json) -> Iterator[Cause]:
+def _validate_external(spec: Json) -> Iterator[Cause]:
     name = spec.get("externalName")
     if not name:
         yield required("spec.externalName")
     else:
-        yield from subdomain_causes("spec.externalName", name.removesuffix("."))
+        yield from validate_subdomain("spec.externalName", name.removesuffix("."))
 
 
-def _port_causes(ports: list[Json]) -> Iterator[Cause]:
+def _validate_port(ports: list[Json]) -> Iterator[Cause]:
     names: set[str] = set()
     seen: set[tuple[Any, Any]] = set()
     for index, port in enumerate(ports):
@@ -147,17 +146,17 @@ def _port_causes(ports: list[Json]) -> Iterator[Cause]:
         if len(ports) > 1 and not name:
             yield required(f"{where}.name")
         elif name and not re.fullmatch(LABEL, name):
-            yield wrong(f"{where}.name", name, LABEL_RULE)
+            yield invalid_value(f"{where}.name", name, LABEL_RULE)
         elif name and name in names:
-            yield repeated(f"{where}.name", name)
+            yield duplicate(f"{where}.name", name)
         names.add(name or "")
         if not 1 <= int(port.get("port") or 0) <= _HIGHEST:
-            yield wrong(f"{where}.port", port.get("port") or 0, PORT_RULE)
+            yield invalid_value(f"{where}.port", port.get("port") or 0, PORT_RULE)
         if not port.get("protocol"):
             yield required(f"{where}.protocol")
         elif port["protocol"] not in _PROTOCOLS:
             yield unsupported_value(f"{where}.protocol", port["protocol"], _PROTOCOLS)
-        yield from target_causes(f"{where}.targetPort", port.get("targetPort"))
+        yield from validate_target(f"{where}.targetPort", port.get("targetPort"))
     for index, port in enumerate(ports):
         key = (port.get("protocol"), port.get("port"))
         if key in seen:
@@ -169,38 +168,38 @@ def _port_causes(ports: list[Json]) -> Iterator[Cause]:
                 "TargetPort": 0,
                 "NodePort": 0,
             }
-            yield Cause(f"spec.ports[{index}]", f"Duplicate value: {_compact(shown)}", repeated("", "").reason)
+            yield Cause(f"spec.ports[{index}]", f"Duplicate value: {_compact(shown)}", duplicate("", "").reason)
         seen.add(key)
 
 
-def target_causes(where: str, target: Any) -> Iterator[Cause]:
+def validate_target(where: str, target: Any) -> Iterator[Cause]:
     """What is wrong with a port that is given as a number or by its name."""
     if isinstance(target, int):
         if not 1 <= target <= _HIGHEST:
-            yield wrong(where, target, PORT_RULE)
+            yield invalid_value(where, target, PORT_RULE)
         return
     name = str(target or "")
     if len(name) > 15:
-        yield wrong(where, name, "must be no more than 15 characters")
+        yield invalid_value(where, name, "must be no more than 15 characters")
     elif not re.fullmatch(r"[-a-z0-9]+", name):
-        yield wrong(where, name, "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
+        yield invalid_value(where, name, "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     elif not re.search(r"[a-z]", name):
-        yield wrong(where, name, "must contain at least one letter (a-z)")
+        yield invalid_value(where, name, "must contain at least one letter (a-z)")
     elif "--" in name:
-        yield wrong(where, name, "must not contain consecutive hyphens")
+        yield invalid_value(where, name, "must not contain consecutive hyphens")
     elif not _PORT_NAME.fullmatch(name) or name.endswith("-"):
-        yield wrong(where, name, "must not begin or end with a hyphen")
+        yield invalid_value(where, name, "must not begin or end with a hyphen")
 
 
-def _address_causes(spec: Json) -> Iterator[Cause]:
+def _validate_address(spec: Json) -> Iterator[Cause]:
     address = spec.get("clusterIP")
     if not address or address == _HEADLESS:
         return
     try:
         ipaddress.ip_address(address)
     except ValueError:
-        told = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-        yield wrong("spec.clusterIPs[0]", address, told)
+        message = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        yield invalid_value("spec.clusterIPs[0]", address, message)
 
 
 def _compact(value: Json) -> str:

@@ -3,47 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation import quantities
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.foundation.field_errors import fixed, required, unsupported_value, wrong
-from hera_k8s_sandbox.foundation.metadata_validation import subdomain_causes
+from hera_k8s_sandbox.foundation.field_errors import forbidden_field, invalid_value, required, unsupported_value
+from hera_k8s_sandbox.foundation.metadata_validation import validate_subdomain
 from hera_k8s_sandbox.foundation.resource_types import CLAIMS
 from hera_k8s_sandbox.schema.decoding import cannot_be_handled, go_name
 from hera_k8s_sandbox.store.entries import now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 VOLUME_MODES: Final = ("Block", "Filesystem")
 ACCESS_MODES: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 
 
-def complete_claim(obj: Json) -> None:
+def set_claim_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     spec = obj.setdefault("spec", {})
     spec.setdefault("volumeMode", "Filesystem")
     requests = (spec.get("resources") or {}).get("requests") or {}
     for name, amount in requests.items():
-        requests[name] = quantities.written(str(amount)) or amount
+        requests[name] = quantities.format_quantity(str(amount)) or amount
     obj.setdefault("status", {"phase": "Pending"})
 
 
-def claim_causes(obj: Json) -> Iterator[Cause]:
+def validate_claim(obj: Json) -> Iterator[Cause]:
     """What a claim is refused for. Raises ApiError for what cannot be read."""
     spec = obj["spec"]
     modes = spec.get("accessModes") or []
     if not isinstance(modes, list):
-        told = f"json: cannot unmarshal {go_name(modes)} into Go struct field"
+        message = f"json: cannot unmarshal {go_name(modes)} into Go struct field"
         what = "PersistentVolumeClaimSpec.spec.accessModes of type []v1.PersistentVolumeAccessMode"
-        raise cannot_be_handled(CLAIMS, f"{told} {what}")
+        raise cannot_be_handled(CLAIMS, f"{message} {what}")
     if not modes:
         yield required("spec.accessModes", "at least 1 access mode is required")
     for mode in modes:
         if mode not in ACCESS_MODES:
             yield unsupported_value("spec.accessModes", mode, ACCESS_MODES)
     if "ReadWriteOncePod" in modes and len(modes) > 1:
-        yield fixed("spec.accessModes", "may not use ReadWriteOncePod with other access modes")
+        yield forbidden_field("spec.accessModes", "may not use ReadWriteOncePod with other access modes")
     size = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     if size is None:
         yield required("spec.resources[storage]")
@@ -51,15 +50,15 @@ def claim_causes(obj: Json) -> Iterator[Cause]:
         raise cannot_be_handled(
             CLAIMS, f"quantities must match the regular expression '{quantities.QUANTITIES.pattern}'"
         )
-    elif (quantities.value(str(size)) or 0) <= 0:
-        yield wrong("spec.resources[storage]", size, "must be greater than zero")
+    elif (quantities.read_quantity(str(size)) or 0) <= 0:
+        yield invalid_value("spec.resources[storage]", size, "must be greater than zero")
     if spec.get("storageClassName"):
-        yield from subdomain_causes("spec.storageClassName", spec["storageClassName"])
+        yield from validate_subdomain("spec.storageClassName", spec["storageClassName"])
     if spec["volumeMode"] not in VOLUME_MODES:
         yield unsupported_value("spec.volumeMode", spec["volumeMode"], VOLUME_MODES)
 
 
-def claim_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+def validate_claim_update(old: Json, new: Json) -> Iterator[Cause]:
     """What a change of a claim is refused for."""
     is_bound = (old.get("status") or {}).get("phase") == "Bound"
     free = ("resources",) if is_bound else ("volumeName",)
@@ -68,19 +67,19 @@ def claim_update_causes(old: Json, new: Json) -> Iterator[Cause]:
         return {key: value for key, value in obj["spec"].items() if key not in free}
 
     if kept(old) != kept(new):
-        told = (
+        message = (
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
         )
-        yield fixed("spec", told)
+        yield forbidden_field("spec", message)
 
 
-def complete_storage_class(obj: Json) -> None:
+def set_storage_class_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     obj.setdefault("reclaimPolicy", "Delete")
     obj.setdefault("volumeBindingMode", "Immediate")
 
 
-def storage_class_causes(obj: Json) -> Iterator[Cause]:
+def validate_storage_class(obj: Json) -> Iterator[Cause]:
     """What a storage class is refused for."""
     if not obj.get("provisioner"):
         yield required("provisioner")
@@ -91,14 +90,14 @@ def storage_class_causes(obj: Json) -> Iterator[Cause]:
         yield unsupported_value("reclaimPolicy", obj["reclaimPolicy"], ("Delete", "Retain"))
 
 
-def storage_class_update_causes(old: Json, new: Json) -> Iterator[Cause]:
+def validate_storage_class_update(old: Json, new: Json) -> Iterator[Cause]:
     """What a change of a storage class is refused for."""
     for field in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
         if (old.get(field) or None) != (new.get(field) or None):
-            yield wrong(field, new.get(field), "field is immutable")
+            yield invalid_value(field, new.get(field), "field is immutable")
 
 
-def complete_volume(obj: Json) -> None:
+def set_volume_defaults(obj: Json) -> None:
     """Fill in, in place, what the API server fills in."""
     spec = obj.setdefault("spec", {})
     spec.setdefault("persistentVolumeReclaimPolicy", "Retain")

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation import jwt
 from hera_k8s_sandbox.foundation.errors import ApiError, bad_request, invalid
-from hera_k8s_sandbox.foundation.field_errors import wrong
+from hera_k8s_sandbox.foundation.field_errors import invalid_value
 from hera_k8s_sandbox.foundation.resource_types import PODS, SECRETS, SERVICE_ACCOUNTS, Resource
+from hera_k8s_sandbox.foundation.review_types import (
+    AUTHENTICATION,
+    AUTHORIZATION,
+    LOCAL_SUBJECT_ACCESS_REVIEWS,
+    SELF_SUBJECT_ACCESS_REVIEWS,
+    SELF_SUBJECT_REVIEWS,
+    SELF_SUBJECT_RULES_REVIEWS,
+    SUBJECT_ACCESS_REVIEWS,
+    TOKEN_REQUESTS,
+    TOKEN_REVIEWS,
+)
 from hera_k8s_sandbox.rbac.authorizer import Identity
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import now_text, time_text
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Review = Callable[[SandboxState, Identity, str, Json], Json]  # state, who asks, namespace, question -> answer
-
-_AUTHORIZATION: Final = "authorization.k8s.io"
-_AUTHENTICATION: Final = "authentication.k8s.io"
-
-
-def _review(group: str, plural: str, kind: str, *, namespaced: bool = False) -> Resource:
-    return Resource(group, "v1", plural, kind.lower(), kind, namespaced=namespaced, verbs=("create",))
-
-
-TOKEN_REQUESTS: Final = _review(_AUTHENTICATION, "tokenrequests", "TokenRequest", namespaced=True)
 
 
 def answer(state: SandboxState, identity: Identity, resource: Resource, namespace: str, question: Json) -> Json:
     """The review with its status. Raises ApiError 422 when the question is incomplete."""
     head = {"kind": resource.kind, "apiVersion": resource.api_version}
-    meta = {"creationTimestamp": now_text()} if resource.group == _AUTHENTICATION else {}
+    meta = {"creationTimestamp": now_text()} if resource.group == AUTHENTICATION else {}
     question["metadata"] = (question.get("metadata") or {}) | meta
-    return head | question | {"status": REVIEWS[resource](state, identity, namespace, question)}
+    return head | question | {"status": _REVIEWERS[resource](state, identity, namespace, question)}
 
 
 def request_token(state: SandboxState, namespace: str, name: str, question: Json) -> Json:
@@ -42,16 +43,16 @@ def request_token(state: SandboxState, namespace: str, name: str, question: Json
     seconds = spec.get("expirationSeconds", 3600)
     if not isinstance(seconds, int) or seconds < jwt.SHORTEST:
         why = "may not specify a duration less than 10 minutes"
-        raise invalid(TOKEN_REQUESTS, "", [wrong("spec.expirationSeconds", seconds, why)])
+        raise invalid(TOKEN_REQUESTS, "", [invalid_value("spec.expirationSeconds", seconds, why)])
     if seconds > jwt.LONGEST:
         why = "may not specify a duration larger than 2^32 seconds"
-        raise invalid(TOKEN_REQUESTS, "", [wrong("spec.expirationSeconds", seconds, why)])
+        raise invalid(TOKEN_REQUESTS, "", [invalid_value("spec.expirationSeconds", seconds, why)])
     audiences = spec.get("audiences") or [jwt.AUDIENCE]
     bound = _bound_object(state, namespace, spec.get("boundObjectRef"))
     token, expires_at = state.access.issue(account, audiences, seconds, bound)
     return {
         "kind": "TokenRequest",
-        "apiVersion": f"{_AUTHENTICATION}/v1",
+        "apiVersion": f"{AUTHENTICATION}/v1",
         "metadata": {
             "name": name,
             "namespace": namespace,
@@ -89,11 +90,11 @@ def _decision(state: SandboxState, identity: Identity, spec: Json) -> Json:
     attributes, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if attributes is None and path is None:
         why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        raise invalid(_KINDLESS, "", [wrong("spec.resourceAttributes", None, why)])
+        raise invalid(_KINDLESS, "", [invalid_value("spec.resourceAttributes", None, why)])
     if attributes is not None and path is not None:
         shown = {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
         why = "cannot be specified in combination with resourceAttributes"
-        raise invalid(_KINDLESS, "", [wrong("spec.nonResourceAttributes", shown, why)])
+        raise invalid(_KINDLESS, "", [invalid_value("spec.nonResourceAttributes", shown, why)])
     if path is not None:
         allowed = state.access.allowed_path(identity, path.get("verb", ""), path.get("path", ""))
         return {"allowed": allowed}
@@ -114,7 +115,9 @@ def _review_self(state: SandboxState, identity: Identity, namespace: str, questi
 def _review_subject(state: SandboxState, identity: Identity, namespace: str, question: Json) -> Json:
     spec = question.get("spec") or {}
     if not spec.get("user") and not spec.get("groups"):
-        raise invalid(_KINDLESS, "", [wrong("spec.user", "", "at least one of user or group must be specified")])
+        raise invalid(
+            _KINDLESS, "", [invalid_value("spec.user", "", "at least one of user or group must be specified")]
+        )
     return _decision(state, _subject_of(spec), spec)
 
 
@@ -122,7 +125,9 @@ def _review_local_subject(state: SandboxState, identity: Identity, namespace: st
     attributes = (question.get("spec") or {}).get("resourceAttributes") or {}
     if attributes.get("namespace", "") != namespace:
         why = "must match metadata.namespace"
-        raise invalid(_KINDLESS, "", [wrong("spec.resourceAttributes.namespace", attributes.get("namespace", ""), why)])
+        raise invalid(
+            _KINDLESS, "", [invalid_value("spec.resourceAttributes.namespace", attributes.get("namespace", ""), why)]
+        )
     return _review_subject(state, identity, namespace, question)
 
 
@@ -167,24 +172,13 @@ def _user(identity: Identity) -> Json:
     return user
 
 
-_KINDLESS: Final = Resource(_AUTHORIZATION, "v1", "", "", "")  # how the API server names a review that it refuses
-_SELF_SUBJECT: Final = _review(_AUTHORIZATION, "selfsubjectaccessreviews", "SelfSubjectAccessReview")
-_SUBJECT: Final = _review(_AUTHORIZATION, "subjectaccessreviews", "SubjectAccessReview")
-_LOCAL_SUBJECT: Final = _review(
-    _AUTHORIZATION, "localsubjectaccessreviews", "LocalSubjectAccessReview", namespaced=True
-)
+_KINDLESS: Final = Resource(AUTHORIZATION, "v1", "", "", "")  # how the API server names a review that it refuses
 
-REVIEWS: Final[Mapping[Resource, Review]] = {
-    _SELF_SUBJECT: _review_self,
-    _SUBJECT: _review_subject,
-    _LOCAL_SUBJECT: _review_local_subject,
-    _review(_AUTHORIZATION, "selfsubjectrulesreviews", "SelfSubjectRulesReview"): _review_rules,
-    _review(_AUTHENTICATION, "selfsubjectreviews", "SelfSubjectReview"): _review_whoami,
-    _review(_AUTHENTICATION, "tokenreviews", "TokenReview"): _review_token,
+_REVIEWERS: Final[Mapping[Resource, Review]] = {
+    SELF_SUBJECT_ACCESS_REVIEWS: _review_self,
+    SUBJECT_ACCESS_REVIEWS: _review_subject,
+    LOCAL_SUBJECT_ACCESS_REVIEWS: _review_local_subject,
+    SELF_SUBJECT_RULES_REVIEWS: _review_rules,
+    SELF_SUBJECT_REVIEWS: _review_whoami,
+    TOKEN_REVIEWS: _review_token,
 }
-_BY_PLACE: Final = {(one.group, one.version, one.plural): one for one in REVIEWS}
-
-
-def find_review(group: str, version: str, plural: str) -> Resource | None:
-    """The review that is served at this place, or None."""
-    return _BY_PLACE.get((group, version, plural))

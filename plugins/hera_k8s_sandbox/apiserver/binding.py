@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.errors import conflict, invalid
 from hera_k8s_sandbox.foundation.field_errors import required
 from hera_k8s_sandbox.foundation.resource_types import CORE, PODS, Resource
 from hera_k8s_sandbox.store.entries import now_text
 from hera_k8s_sandbox.store.store import Store
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 BINDINGS: Final = Resource(CORE, "v1", "pods/binding", "binding", "Binding")
 
@@ -23,8 +22,8 @@ def bind(store: Store, namespace: str, name: str, binding: Json, *, dry_run: boo
 
     def assign(pod: Json) -> None:
         if pod["spec"].get("nodeName"):
-            told = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
-            raise conflict(BINDINGS, name, told)
+            message = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
+            raise conflict(BINDINGS, name, message)
         if "deletionTimestamp" in pod["metadata"]:
             raise conflict(BINDINGS, name, f"pod {name} is being deleted, cannot be assigned to a host")
         pod["spec"]["nodeName"] = node

@@ -17,11 +17,11 @@ from hera_k8s_sandbox.schema.openapi_validation import check_types, decode, unde
 from hera_k8s_sandbox.schema.patches import json_patch, merge_patch, strategic_merge
 from hera_k8s_sandbox.schema.structural_schema import prune
 from hera_k8s_sandbox.store.store import dumps
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-Json = dict[str, Any]
 
 APPLIES: Final = ("application/apply-patch+yaml", "application/apply-patch+cbor")
 _PATCHES: Final = (
@@ -39,11 +39,11 @@ def check_unknown(request: web.Request, resource: Resource, obj: Json) -> list[s
     unknown = _drop_unknown(resource, obj)
     if not unknown:
         return []
-    told = [f'unknown field "{name}"' for name in unknown]
-    wish = request.query.get("fieldValidation", "Warn") if request.query_string else "Warn"
-    if wish == "Strict":
-        raise cannot_be_handled(resource, f"strict decoding error: {', '.join(told)}")
-    return [text.replace('"', '\\"') for text in told] if wish == "Warn" else []
+    errors = [f'unknown field "{name}"' for name in unknown]
+    policy = request.query.get("fieldValidation", "Warn") if request.query_string else "Warn"
+    if policy == "Strict":
+        raise cannot_be_handled(resource, f"strict decoding error: {', '.join(errors)}")
+    return [text.replace('"', '\\"') for text in errors] if policy == "Warn" else []
 
 
 def _drop_unknown(resource: Resource, obj: Json) -> list[str]:
@@ -64,8 +64,8 @@ def require_version(resource: Resource, name: str, obj: Json) -> None:
         raise invalid(named, name, [cause])
 
 
-def patch_options(field: str, told: str, reason: str) -> ApiError:
-    return invalid(Resource("meta.k8s.io", "v1", "", "", "PatchOptions"), "", [Cause(field, told, reason)])
+def patch_options(field: str, message: str, reason: str) -> ApiError:
+    return invalid(Resource("meta.k8s.io", "v1", "", "", "PatchOptions"), "", [Cause(field, message, reason)])
 
 
 async def read_patch(request: web.Request, resource: Resource) -> Any:
@@ -76,8 +76,8 @@ async def read_patch(request: web.Request, resource: Resource) -> Any:
     try:
         patch = await read_body(request)
     except ApiError as error:
-        told = "error decoding YAML" if kind in APPLIES else "error decoding patch"
-        raise bad_request(f"{told}: {error.message}") from None
+        message = "error decoding YAML" if kind in APPLIES else "error decoding patch"
+        raise bad_request(f"{message}: {error.message}") from None
     if kind == "application/strategic-merge-patch+json" and not isinstance(patch, dict) and not resource.custom:
         found = go_name(patch)
         raise bad_request(f"json: cannot unmarshal {found} into Go value of type map[string]interface {{}}")
@@ -86,7 +86,7 @@ async def read_patch(request: web.Request, resource: Resource) -> Any:
 
 @contextlib.contextmanager
 def as_patch_error(resource: Resource, obj: Json) -> Iterator[None]:
-    """What a patch makes of an object is told as a fault of the patch, when it is no object of the kind any more."""
+    """Report a patched object that is no longer an object of its kind as an error of the patch."""
     try:
         yield
     except ApiError as error:

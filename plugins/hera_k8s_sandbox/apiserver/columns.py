@@ -8,8 +8,7 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from hera_k8s_sandbox.foundation.clock import CLOCK
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 @dataclass(frozen=True)

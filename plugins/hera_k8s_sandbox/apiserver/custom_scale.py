@@ -1,15 +1,14 @@
-"""Scale of custom kinds: the subresource that says how many replicas there are, whatever the kind calls that."""
+"""Scale of custom kinds: the subresource with the number of replicas, whatever the kind calls that."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from hera_k8s_sandbox.foundation.errors import bad_request, invalid
-from hera_k8s_sandbox.foundation.field_errors import wrong
+from hera_k8s_sandbox.foundation.field_errors import invalid_value
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.store.store import Entry
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 SCALES = Resource("autoscaling", "v1", "scales", "scale", "Scale")
 
@@ -41,7 +40,7 @@ def rescaled(entry: Entry, resource: Resource, scale: Json) -> Json:
         raise bad_request("spec.replicas is a whole number")
     path = (resource.scale or {})["specReplicasPath"]
     if replicas < 0:
-        raise invalid(resource, entry.meta["name"], [wrong(path, replicas, "should be a non-negative integer")])
+        raise invalid(resource, entry.meta["name"], [invalid_value(path, replicas, "should be a non-negative integer")])
     obj = entry.copy()
     *above, last = path.strip(".").split(".")
     place = obj

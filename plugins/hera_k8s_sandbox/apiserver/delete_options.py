@@ -1,18 +1,18 @@
-"""Deletion: what a client says, or leaves unsaid, about what a deleted object owns."""
+"""Delete options: propagation policy, grace period and their defaults."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hera_k8s_sandbox.apiserver.requests import bad_policy, number, read_body
 from hera_k8s_sandbox.foundation.errors import bad_request
 from hera_k8s_sandbox.foundation.resource_types import JOBS, Resource
 from hera_k8s_sandbox.operations import garbage
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-Json = dict[str, Any]
 
 PODS_KEPT: Final = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
@@ -50,6 +50,6 @@ def propagation(request: web.Request, resource: Resource, options: Json) -> str:
 
 
 def keeps_pods(request: web.Request, resource: Resource, options: Json) -> bool:
-    """Whether somebody deletes jobs without saying what becomes of their pods: for old clients' sake they stay."""
-    said = options.get("propagationPolicy") or request.query.get("propagationPolicy")
-    return resource is JOBS and not said and options.get("orphanDependents") is None
+    """Whether jobs are deleted without a propagation policy: for the sake of old clients their pods are kept."""
+    policy = options.get("propagationPolicy") or request.query.get("propagationPolicy")
+    return resource is JOBS and not policy and options.get("orphanDependents") is None

@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import time
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hera_k8s_sandbox.apiserver.requests import flag, number
 from hera_k8s_sandbox.foundation.errors import bad_request
 from hera_k8s_sandbox.foundation.resource_types import PODS
 from hera_k8s_sandbox.kubelet.logs import LogOptions, read_log, require_started
 from hera_k8s_sandbox.state import SandboxState
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from aiohttp import web
-
-Json = dict[str, Any]
 
 
 async def answer(request: web.Request, state: SandboxState, namespace: str, name: str) -> web.StreamResponse:
@@ -43,10 +42,10 @@ def _container(pod: Json, wanted: str) -> str:
         return wanted
     names = [one["name"] for one in pod["spec"]["containers"]]
     if len(names) > 1:
-        told = f"a container name must be specified for pod {pod['metadata']['name']}, choose one of: "
+        message = f"a container name must be specified for pod {pod['metadata']['name']}, choose one of: "
         init = " ".join(one["name"] for one in pod["spec"].get("initContainers") or ())
         others = f" or one of the init containers: [{init}]" if init else ""
-        raise bad_request(f"{told}[{' '.join(names)}]{others}")
+        raise bad_request(f"{message}[{' '.join(names)}]{others}")
     return str(names[0])
 
 

@@ -18,16 +18,16 @@ from hera_k8s_sandbox.foundation.errors import (
     too_large,
     too_new,
 )
-from hera_k8s_sandbox.foundation.field_errors import fixed, unsupported_value, wrong
+from hera_k8s_sandbox.foundation.field_errors import forbidden_field, invalid_value, unsupported_value
 from hera_k8s_sandbox.foundation.reading import LARGEST_BODY, read_json, read_yaml
 from hera_k8s_sandbox.foundation.resource_types import JOBS, Resource
 from hera_k8s_sandbox.foundation.selectors import Selector, parse_fields, parse_labels
 from hera_k8s_sandbox.operations import garbage
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-Json = dict[str, Any]
 
 _NAMESPACE_SUBRESOURCES: Final = ("status", "finalize")
 _OBJECT_VERBS: Final = {"GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -107,7 +107,7 @@ def _bad_dry_run(method: str, values: list[str]) -> ApiError:
 
 
 def bad_policy(policy: object) -> ApiError:
-    """422: a deletion says what is to become of what the object owns in words that do not exist."""
+    """422: a deletion has an unknown propagation policy."""
     cause = unsupported_value("propagationPolicy", policy, (*garbage.POLICIES, "nil"))
     return invalid(_options("DeleteOptions"), "", [cause])
 
@@ -123,14 +123,16 @@ def check_list_options(request: web.Request, *, watch: bool) -> None:
     initial = "sendInitialEvents" in query
     cause = None
     if match and not query.get("resourceVersion") and not (watch and initial):
-        cause = fixed("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")
+        cause = forbidden_field(
+            "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        )
     elif match and match not in ("Exact", "NotOlderThan"):
         cause = unsupported_value("resourceVersionMatch", match, ("Exact", "NotOlderThan", ""))
     elif initial and not watch:
-        cause = fixed("sendInitialEvents", "sendInitialEvents is forbidden for list")
+        cause = forbidden_field("sendInitialEvents", "sendInitialEvents is forbidden for list")
     elif initial and match != "NotOlderThan":
-        told = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        cause = fixed("resourceVersionMatch", told)
+        message = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        cause = forbidden_field("resourceVersionMatch", message)
     if cause is not None:
         raise invalid(_options("ListOptions"), "", [cause])
 
@@ -139,13 +141,13 @@ def check_fields(resource: Resource, selector: Selector | None) -> None:
     """Refuse a field selector that names what the kind cannot be selected by. Raises ApiError 400."""
     for condition in selector.conditions if selector else ():
         if condition.key not in ("metadata.name", "metadata.namespace", *resource.selectable):
-            told = f"field label not supported: {condition.key}"
+            message = f"field label not supported: {condition.key}"
             if not resource.custom:
-                told = f'"{condition.key}" is not a known field selector: only "metadata.name", "metadata.namespace"'
-                told = told if not resource.selectable else f"field label not supported: {condition.key}"
+                message = f'"{condition.key}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+                message = message if not resource.selectable else f"field label not supported: {condition.key}"
             if resource is JOBS:
-                told = f'field label "{condition.key}" not supported for Job'
-            raise bad_request(told)
+                message = f'field label "{condition.key}" not supported for Job'
+            raise bad_request(message)
 
 
 def read_version(text: str, current: int, *, watch: bool = False) -> int | None:
@@ -255,21 +257,21 @@ def as_object(body: Any, resource: Resource) -> Json:
         raise bad_request(f"the request body is not an object of kind {resource.kind}")
     kind, version = body.get("kind"), body.get("apiVersion")
     if resource.custom and not kind:
-        told = "Object 'Kind' is missing"
-        raise bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): {told}")
+        message = "Object 'Kind' is missing"
+        raise bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): {message}")
     if resource.custom and version != resource.api_version:
-        told = f"the API version in the data ({version or ''}) does not match the expected API version"
-        raise bad_request(f"{told} ({resource.api_version})")
+        message = f"the API version in the data ({version or ''}) does not match the expected API version"
+        raise bad_request(f"{message} ({resource.api_version})")
     if resource.custom and kind != resource.kind:
         named = Resource(resource.group, resource.version, "", "", str(kind))
         name = (body.get("metadata") or {}).get("name", "")
-        raise invalid(named, name, [wrong("kind", kind, f"must be {resource.kind}")])
+        raise invalid(named, name, [invalid_value("kind", kind, f"must be {resource.kind}")])
     if kind not in (None, "", resource.kind):
         raise bad_request(
             f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
             f'the body is of kind "{kind}"'
         )
     if version not in (None, "", resource.api_version):
-        told = f"the API version in the data ({version}) does not match the expected API version"
-        raise bad_request(f"{told} ({resource.api_version})")
+        message = f"the API version in the data ({version}) does not match the expected API version"
+        raise bad_request(f"{message} ({resource.api_version})")
     return body

@@ -15,8 +15,7 @@ from hera_k8s_sandbox.apiserver.requests import number
 from hera_k8s_sandbox.foundation.errors import ApiError, bad_request
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.store.store import Entry, Event, as_served, dumps
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def raw_answer(body: bytes, code: int = 200, headers: Any = None) -> web.Response:
@@ -99,8 +98,8 @@ def read_continue(token: str) -> ContinueToken:
         version, namespace, name = json.loads(base64.urlsafe_b64decode(token))
         return ContinueToken(int(version), (str(namespace), str(name)))
     except (TypeError, ValueError, binascii.Error):
-        told = "invalid continue token: continue key is not valid: it is not one of this server's"
-        raise bad_request(told) from None
+        message = "invalid continue token: continue key is not valid: it is not one of this server's"
+        raise bad_request(message) from None
 
 
 _OFFERED: Final = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
@@ -111,5 +110,5 @@ def check_acceptable(request: web.Request) -> None:
     accept = request.headers.get("Accept", "")
     kinds = [choice.partition(";")[0].strip() for choice in accept.split(",") if choice.strip()]
     if kinds and not any(kind in ("*/*", "application/*", *_OFFERED) or "json" in kind for kind in kinds):
-        told = f"406: Not Acceptable\n\nAvailable representations: {', '.join(_OFFERED)}"
-        raise ApiError(406, "NotAcceptable", told, details={})
+        message = f"406: Not Acceptable\n\nAvailable representations: {', '.join(_OFFERED)}"
+        raise ApiError(406, "NotAcceptable", message, details={})

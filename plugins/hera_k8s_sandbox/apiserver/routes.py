@@ -67,6 +67,7 @@ from hera_k8s_sandbox.foundation.resource_types import (
     STORAGE_CLASSES,
     Resource,
 )
+from hera_k8s_sandbox.foundation.review_types import REVIEWS, TOKEN_REQUESTS, find_review
 from hera_k8s_sandbox.foundation.selectors import parse_fields
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.operations.escalation import check_grant
@@ -145,7 +146,7 @@ class KubeApi:
             return json_answer(error.status(), error.code, error.headers)
         except web.HTTPException:
             raise
-        except Exception as error:  # a fault of ours is told as the API server tells its own
+        except Exception as error:  # reported as the API server reports its own internal errors
             log.exception("%s %s failed", request.method, _shown_path(request))
             fault = ApiError(500, "InternalError", f"Internal error occurred: {type(error).__name__}")
             return json_answer(fault.status(), fault.code)
@@ -175,7 +176,7 @@ class KubeApi:
         return await self._serve(request, identity, target)
 
     def _require_unknown(self, request: web.Request, identity: Identity, target: Target) -> None:
-        """Who may not ask is refused before it is told that there is nothing."""
+        """Refuse what the caller may not do before answering 404, as the API server does."""
         verb = target.verb(request.method, watch=request.method == "GET" and flag(request, "watch"))
         named = Resource(target.group, target.version, target.plural, "", "")
         self._state.access.require(identity, verb, named, target.namespace, target.name, target.subresource)
@@ -184,7 +185,7 @@ class KubeApi:
         watch = request.method == "GET" and flag(request, "watch")
         verb = target.verb(request.method, watch=watch)
         place = (target.group, target.version, target.plural)
-        resource = self._kinds.find(*place) or access_reviews.find_review(*place)
+        resource = self._kinds.find(*place) or find_review(*place)
         named = resource or Resource(target.group, target.version, target.plural, "", "")
         self._state.access.require(identity, verb, named, target.namespace, target.name, target.subresource)
         if resource is not None and target.subresource != "log":
@@ -196,7 +197,7 @@ class KubeApi:
             raise unsupported(".".join(filter(None, (target.plural, target.group))))
         if resource is None:
             raise no_such_resource()
-        if resource in access_reviews.REVIEWS:
+        if resource in REVIEWS:
             return await self._review(RequestContext(request, identity, resource, target))
         if target.subresource in _REFUSED_SUBRESOURCES and target.subresource not in resource.subresources:
             raise unsupported(f"{resource.plural}/{target.subresource}")
@@ -224,14 +225,14 @@ class KubeApi:
 
     async def _answer(self, verb: str, call: RequestContext) -> web.StreamResponse:
         """Do what is asked, and say if what it is asked of has had its day."""
-        told = dict(_warnings([call.resource.deprecated] if call.resource.deprecated else []))
+        headers = dict(_warnings([call.resource.deprecated] if call.resource.deprecated else []))
         try:
             answer = await self._verbs[verb](call)
         except ApiError as error:
-            error.headers |= told
+            error.headers |= headers
             raise
         if not answer.prepared:
-            answer.headers.extend(told)
+            answer.headers.extend(headers)
         return answer
 
     # Reading
@@ -264,10 +265,10 @@ class KubeApi:
             meta.setdefault("continue", "")
         form = wanted_form(request)
         if form == "PartialObjectMetadata":
-            told = (
+            message = (
                 f"you requested PartialObjectMetadata, but the requested object is a list (*core.{resource.kind}List)"
             )
-            raise ApiError(406, "NotAcceptable", told)
+            raise ApiError(406, "NotAcceptable", message)
         if form == "Table":
             shown = tables.table(resource, found, objects=row_objects(request), version=self._store.version)
             return json_answer(shown | {"metadata": meta})
@@ -309,7 +310,7 @@ class KubeApi:
                 labels=query.labels,
                 fields=fields,
             )
-        except ApiError as error:  # too old: told within the stream, as the API server does
+        except ApiError as error:  # too old: reported within the stream, as the API server does
             return raw_answer(watches.error_line(error))
         return await watches.serve(request, self._store, subscription, stream)
 
@@ -362,15 +363,15 @@ class KubeApi:
         request, resource, target = call.request, call.resource, call.target
         manager = request.query.get("fieldManager", "")
         if not manager:
-            told = "Required value: is required for apply patch"
-            raise patch_options("fieldManager", told, "FieldValueRequired")
+            message = "Required value: is required for apply patch"
+            raise patch_options("fieldManager", message, "FieldValueRequired")
         require_typed(resource, target, wanted)
         found = self._store.find(resource, target.namespace, target.name)
         old = None if found is None else self._store.entry(resource, target.namespace, target.name)
         meta = wanted.setdefault("metadata", {})
         if meta.setdefault("name", target.name) != target.name:
-            told = f"the name of the object ({meta['name']}) does not match the name on the URL ({target.name})"
-            raise bad_request(told)
+            message = f"the name of the object ({meta['name']}) does not match the name on the URL ({target.name})"
+            raise bad_request(message)
         live = None if old is None else as_served(old, resource).copy()
         obj = apply(resource, live, wanted, manager=manager, force=flag(request, "force"))
         before = None if old is None else old.object
@@ -399,9 +400,9 @@ class KubeApi:
             dry_run=query.dry_run or options.get("dryRun") == ["All"],
         )
         self._store.flush()
-        told = _warnings([PODS_KEPT] if keeps_pods(request, resource, options) else [])
+        headers = _warnings([PODS_KEPT] if keeps_pods(request, resource, options) else [])
         if not gone or resource in _RETURNS_DELETED:
-            return json_answer(last, headers=told)
+            return json_answer(last, headers=headers)
         details = {
             "name": target.name,
             "group": resource.group,
@@ -435,8 +436,8 @@ class KubeApi:
         head = {"kind": kind, "apiVersion": resource.api_version, "metadata": meta}
         unheaded = () if resource.custom else ("kind", "apiVersion")
         items = [{key: value for key, value in entry.object.items() if key not in unheaded} for entry in found]
-        told = _warnings([PODS_KEPT] if keeps_pods(request, resource, options) else [])
-        return json_answer(head | {"items": items}, headers=told)
+        headers = _warnings([PODS_KEPT] if keeps_pods(request, resource, options) else [])
+        return json_answer(head | {"items": items}, headers=headers)
 
     # Other resources
 
@@ -450,7 +451,7 @@ class KubeApi:
     async def _token(self, request: web.Request, target: Target) -> web.StreamResponse:
         if request.method != "POST":
             raise method_not_allowed()
-        question = await read_object(request, access_reviews.TOKEN_REQUESTS)
+        question = await read_object(request, TOKEN_REQUESTS)
         return json_answer(access_reviews.request_token(self._state, target.namespace, target.name, question), 201)
 
     async def _bind(self, request: web.Request, target: Target) -> web.StreamResponse:

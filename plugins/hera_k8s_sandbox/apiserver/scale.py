@@ -11,16 +11,16 @@ from hera_k8s_sandbox.apiserver.custom_scale import SCALES
 from hera_k8s_sandbox.apiserver.requests import Query, Target, read_object
 from hera_k8s_sandbox.apiserver.responses import json_answer
 from hera_k8s_sandbox.foundation.errors import conflict, invalid, method_not_allowed, unsupported
-from hera_k8s_sandbox.foundation.field_errors import wrong
+from hera_k8s_sandbox.foundation.field_errors import invalid_value
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import Entry
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-Json = dict[str, Any]
 
 _OPERATORS: Final = {"In": "in", "NotIn": "notin"}
 
@@ -54,7 +54,7 @@ def _scaled(entry: Entry, scale: Json) -> Json:
         raise conflict(entry.resource, name)
     replicas = int((scale.get("spec") or {}).get("replicas") or 0)
     if replicas < 0:
-        raise invalid(SCALES, name, [wrong("spec.replicas", replicas, "must be greater than or equal to 0")])
+        raise invalid(SCALES, name, [invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")])
     obj = entry.copy()
     obj["spec"]["replicas"] = replicas
     return obj

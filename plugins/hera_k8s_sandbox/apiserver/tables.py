@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.apiserver.columns import AGE, Column, age_of, path_of
 from hera_k8s_sandbox.apiserver.workload_columns import WORKLOADS
 from hera_k8s_sandbox.foundation.jsonpath import JsonPathError, found_at
+from hera_k8s_sandbox.foundation.labels import IS_DEFAULT_CLASS
 from hera_k8s_sandbox.foundation.resource_types import (
     CLAIMS,
     CLUSTER_ROLE_BINDINGS,
@@ -29,8 +30,7 @@ from hera_k8s_sandbox.foundation.resource_types import (
     Resource,
 )
 from hera_k8s_sandbox.store.store import Entry
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def table(resource: Resource, entries: Iterable[Entry], *, objects: str, version: int | None) -> Json:
@@ -54,9 +54,9 @@ def _defined_columns(resource: Resource) -> Iterator[Column]:
     """The columns that a definition asks for; the age, when it asks for none."""
     for column in resource.columns:
         path, kind = column["jsonPath"], column["type"]
-        told = column.get("description") or f"Custom resource definition column (in JSONPath format): {path}"
+        message = column.get("description") or f"Custom resource definition column (in JSONPath format): {path}"
         read = age_of(path.lstrip("."), None) if kind == "date" else _cell_of(path)
-        yield Column(column["name"], read, column.get("priority", 0), kind, column.get("format", ""), told)
+        yield Column(column["name"], read, column.get("priority", 0), kind, column.get("format", ""), message)
 
 
 def _cell_of(path: str) -> Callable[[Json], object]:
@@ -131,7 +131,7 @@ def _subjects(kind: str) -> Callable[[Json], object]:
 
 def _class_name(storage_class: Json) -> str:
     annotations = storage_class["metadata"].get("annotations") or {}
-    default = annotations.get("storageclass.kubernetes.io/is-default-class") == "true"
+    default = annotations.get(IS_DEFAULT_CLASS) == "true"
     return f"{storage_class['metadata']['name']}{' (default)' if default else ''}"
 
 

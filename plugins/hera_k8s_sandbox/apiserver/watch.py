@@ -26,8 +26,9 @@ _INITIAL_END: Final = "k8s.io/initial-events-end"
 class Stream:
     """How one watch is written.
 
-    initial: events of what was there already come first and are closed by a bookmark. bookmarks: whether the
-    client wants them. seconds: after which the stream ends.
+    initial: events of what was there already come first and are closed by a bookmark.
+    bookmarks: whether the client wants them.
+    seconds: after which the stream ends.
     """
 
     resource: Resource
@@ -85,7 +86,7 @@ async def _write(response: web.StreamResponse, store: Store, subscription: Subsc
 
 
 def error_line(error: ApiError) -> bytes:
-    """An ERROR event, by which a watch tells that it cannot go on."""
+    """An ERROR event, which ends a watch."""
     return json.dumps({"type": "ERROR", "object": error.status()}, separators=(",", ":")).encode() + b"\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.apiserver.columns import AGE, Column, age, duration, path_of, seconds_of
 from hera_k8s_sandbox.foundation.resource_types import (
@@ -16,8 +16,7 @@ from hera_k8s_sandbox.foundation.resource_types import (
     SERVICES,
     Resource,
 )
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def _ready(pod: Json) -> str:
@@ -43,9 +42,9 @@ def _pod_status(pod: Json) -> str:
 def _init_status(pod: Json) -> str:
     """How far the init containers are; empty when the others have their turn."""
     status, specs = pod.get("status") or {}, pod["spec"].get("initContainers") or ()
-    told = {one["name"]: one for one in status.get("initContainerStatuses") or ()}
-    for number, container in enumerate(specs if told else ()):
-        one = told.get(container["name"]) or {}
+    statuses = {one["name"]: one for one in status.get("initContainerStatuses") or ()}
+    for number, container in enumerate(specs if statuses else ()):
+        one = statuses.get(container["name"]) or {}
         state = one.get("state") or {}
         end, waiting = state.get("terminated"), (state.get("waiting") or {}).get("reason")
         if (end and end["exitCode"] == 0) or (container.get("restartPolicy") == "Always" and one.get("started")):
@@ -62,8 +61,8 @@ def _init_status(pod: Json) -> str:
 
 def _restarts(pod: Json) -> int:
     status = pod.get("status", {})
-    told = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    return sum(one.get("restartCount", 0) for one in told)
+    statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return sum(one.get("restartCount", 0) for one in statuses)
 
 
 def _job_status(job: Json) -> str:

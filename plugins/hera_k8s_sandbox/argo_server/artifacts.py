@@ -1,4 +1,4 @@
-"""Artifacts: the Argo server hands them out to whoever may read their workflow."""
+"""Artifacts, which the Argo server serves to everyone who may read their workflow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import mimetypes
 import posixpath
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
@@ -16,8 +15,7 @@ from hera_k8s_sandbox.argo_server.handlers import ArgoHandlers, Routes
 from hera_k8s_sandbox.artifacts.store import ArtifactMissing, ArtifactStore
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.resource_types import WORKFLOWS
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 class ArtifactHandlers(ArgoHandlers):

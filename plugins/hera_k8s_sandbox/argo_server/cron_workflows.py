@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from hera_k8s_sandbox.apiserver.bodies import require_version
@@ -21,8 +19,7 @@ from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.resource_types import CRON_WORKFLOWS
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.workflows.validation import validate_cron
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 class CronHandlers(ArgoHandlers):

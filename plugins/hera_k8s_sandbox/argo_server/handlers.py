@@ -13,6 +13,7 @@ from hera_k8s_sandbox.apiserver.requests import bytes_of
 from hera_k8s_sandbox.argo_server.streams import grpc_code, http_code
 from hera_k8s_sandbox.controllers.template_lookup import templates_of
 from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.labels import ARGO_PREFIX, CREATOR_LABEL
 from hera_k8s_sandbox.foundation.reading import read_json
 from hera_k8s_sandbox.foundation.resource_types import (
     CLUSTER_WORKFLOW_TEMPLATES,
@@ -23,17 +24,16 @@ from hera_k8s_sandbox.foundation.resource_types import (
 )
 from hera_k8s_sandbox.rbac.authorizer import Identity
 from hera_k8s_sandbox.state import SandboxState
-from hera_k8s_sandbox.workflows.model.pod_spec import CREATOR_LABEL, PREFIX
 from hera_k8s_sandbox.workflows.model.templates import Source
 from hera_k8s_sandbox.workflows.validation import TemplateNotFound, Unsupported, WorkflowInvalid, validate
+from hera_k8s_utils._types import Json
 
 log = logging.getLogger(__name__)
-Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Routes = list[tuple[str, str, Handler]]
 
-_ACTOR: Final = f"{PREFIX}actor"
-_ACTION: Final = f"{PREFIX}action"
+_ACTOR: Final = f"{ARGO_PREFIX}actor"
+_ACTION: Final = f"{ARGO_PREFIX}action"
 
 
 class ArgoHandlers:
@@ -44,11 +44,11 @@ class ArgoHandlers:
         self._store = state.store
 
     def _identify(self, request: web.Request) -> Identity:
-        """As whom the request is made; the Argo server of a cluster lets nobody in without a token."""
+        """The identity of a request; the Argo server of a cluster rejects requests without a token."""
         identity = self._state.access.authenticate(request, bare=True)
         if identity.anonymous:
-            told = "token not valid. see https://argo-workflows.readthedocs.io/en/latest/faq/"
-            raise ApiError(401, "Unauthorized", told)
+            message = "token not valid. see https://argo-workflows.readthedocs.io/en/latest/faq/"
+            raise ApiError(401, "Unauthorized", message)
         return identity
 
     def _require(self, request: web.Request, verb: str, resource: Resource, namespace: str, name: str) -> Identity:
@@ -89,9 +89,9 @@ def answering(handler: Handler, state: SandboxState) -> Handler:
             return answered
         except ApiError as error:
             return _error(error)
-        except (web.HTTPException, ConnectionError):  # the latter: whoever read a stream has left
+        except (web.HTTPException, ConnectionError):  # the latter: the reader of a stream has disconnected
             raise
-        except Exception as error:  # a fault of ours
+        except Exception as error:  # an internal error
             log.exception("%s %s failed", request.method, request.path)
             return _error(ApiError(500, "InternalError", f"the sandbox failed: {type(error).__name__}"))
 
@@ -153,7 +153,7 @@ def place_of(request: web.Request) -> tuple[str, str]:
 
 
 def label_creator(obj: Json, identity: Identity) -> None:
-    """Say on an object who made it, whatever it says itself."""
+    """Label an object with its creator, overwriting labels of the request."""
     obj["metadata"].setdefault("labels", {})[CREATOR_LABEL] = _label_of(identity)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -21,8 +21,7 @@ from hera_k8s_sandbox.foundation.resource_types import PODS, WORKFLOWS
 from hera_k8s_sandbox.foundation.selectors import Selector, parse_fields, parse_labels
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.state import SandboxState
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 VERSION: Final = "v4.1.2"
 _UNSERVED: Final = ("archived-workflows", "event-sources", "sensors", "sync")
@@ -197,7 +196,7 @@ class ArgoApi(ArgoHandlers):
         return stream.response
 
     def unimplemented(self, what: str) -> Handler:
-        """A handler that refuses by name."""
+        """A handler of an unsupported request, which rejects it by name."""
 
         async def refuse(request: web.Request) -> web.StreamResponse:
             self._identify(request)

@@ -13,15 +13,14 @@ from aiohttp import web
 from hera_k8s_sandbox.apiserver.requests import number
 from hera_k8s_sandbox.argo_server.field_mask import FieldFilter
 from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.labels import NODE_ID, WORKFLOW_LABEL
 from hera_k8s_sandbox.foundation.resource_types import PODS, WORKFLOWS
 from hera_k8s_sandbox.foundation.selectors import parse_labels
 from hera_k8s_sandbox.kubelet import logs
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.entries import Event, dumps
 from hera_k8s_sandbox.workflows.model.nodes import FULFILLED
-from hera_k8s_sandbox.workflows.model.pod_spec import NODE_ID, WORKFLOW_LABEL
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 KEEPALIVE: Final = 15.0  # seconds of silence after which an event stream shows that it is alive
 _TEXTS_KEPT: Final = 16
@@ -31,7 +30,7 @@ _STATUS: Final = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404
 
 
 def grpc_code(error: ApiError) -> int:
-    """The gRPC code by which the Argo server tells an error."""
+    """The gRPC code with which the Argo server reports an error."""
     return _GRPC.get(error.code, 13)
 
 
@@ -74,12 +73,12 @@ class Stream:
     async def fail(self, error: ApiError) -> None:
         """Send an error as the last frame."""
         code = http_code(grpc_code(error))
-        told = {"grpc_code": grpc_code(error), "http_code": code, "message": error.message}
+        message = {"grpc_code": grpc_code(error), "http_code": code, "message": error.message}
         with contextlib.suppress(ConnectionError):
-            await self._write(dumps(self._fields.apply({"error": told | {"http_status": _STATUS.get(code, "")}})))
+            await self._write(dumps(self._fields.apply({"error": message | {"http_status": _STATUS.get(code, "")}})))
 
     async def alive(self, waiting: Awaitable[Any]) -> Any:
-        """Wait, and meanwhile show the client that somebody is there."""
+        """Wait, and send keep-alives meanwhile."""
         task = asyncio.ensure_future(waiting)
         try:
             while True:

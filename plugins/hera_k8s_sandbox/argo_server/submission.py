@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
 from hera_k8s_sandbox.argo_server.handlers import ArgoHandlers, Routes, body_of, json_answer, label_creator, object_in
 from hera_k8s_sandbox.foundation.errors import ApiError, unsupported
+from hera_k8s_sandbox.foundation.labels import ARGO_PREFIX, COMPLETED_LABEL, PHASE_LABEL
 from hera_k8s_sandbox.foundation.resource_types import CRON_WORKFLOWS, WORKFLOWS
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.rbac.authorizer import Identity
 from hera_k8s_sandbox.workflows.actions.submit_options import SubmitOptionError, apply_options
 from hera_k8s_sandbox.workflows.cron.child_workflow import cron_workflow
-from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, PHASE_LABEL, PREFIX
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _CRON_KINDS: Final = ("CronWorkflow", "cronworkflow", "cronworkflows", "cronwf")
 _TEMPLATE_KINDS: Final = ("WorkflowTemplate", "workflowtemplate", "workflowtemplates", "wftmpl")
@@ -50,7 +49,7 @@ class Submission(ArgoHandlers):
         """Say what is wrong with a workflow."""
         namespace, identity = request.match_info["namespace"], self._identify(request)
         workflow = object_in(await body_of(request), "workflow")
-        self._state.access.require(identity, "get", WORKFLOWS, namespace)  # Argo lints for whoever may read
+        self._state.access.require(identity, "get", WORKFLOWS, namespace)  # Argo lints for everyone who may read
         self._check(workflow, identity, namespace, lint=True)
         workflow["metadata"].setdefault("namespace", namespace)
         return json_answer(workflow)
@@ -93,7 +92,7 @@ def _of_template(name: str, *, cluster: bool) -> Json:
     reference: Json = {"name": name}
     if cluster:
         reference["clusterScope"] = True
-    label = f"{PREFIX}{'cluster-' if cluster else ''}workflow-template"
+    label = f"{ARGO_PREFIX}{'cluster-' if cluster else ''}workflow-template"
     return {
         "apiVersion": WORKFLOWS.api_version,
         "kind": WORKFLOWS.kind,
@@ -110,7 +109,7 @@ def _prepare(workflow: Json, body: Json) -> None:
     meta.setdefault("labels", {}).pop(PHASE_LABEL, None)
     meta["labels"].pop(COMPLETED_LABEL, None)
     if body.get("instanceID"):
-        meta["labels"].setdefault(f"{PREFIX}controller-instanceid", body["instanceID"])
+        meta["labels"].setdefault(f"{ARGO_PREFIX}controller-instanceid", body["instanceID"])
 
 
 def _dry_run(body: Json) -> bool:

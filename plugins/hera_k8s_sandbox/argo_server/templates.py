@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from hera_k8s_sandbox.apiserver.bodies import require_version
@@ -20,8 +18,7 @@ from hera_k8s_sandbox.argo_server.handlers import (
 )
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.workflows.validation import validate_template
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 class TemplateHandlers(ArgoHandlers):

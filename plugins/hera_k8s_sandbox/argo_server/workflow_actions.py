@@ -24,13 +24,12 @@ from hera_k8s_sandbox.foundation.resource_types import PODS, WORKFLOWS
 from hera_k8s_sandbox.foundation.selectors import Selector, parse_fields
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.rbac.authorizer import Identity
-from hera_k8s_sandbox.workflows.actions.resubmit import ResubmitError, resubmitted
-from hera_k8s_sandbox.workflows.actions.retry import RetryError, retried
+from hera_k8s_sandbox.workflows.actions.resubmit import ResubmitError, resubmit_workflow
+from hera_k8s_sandbox.workflows.actions.retry import RetryError, retry_workflow
 from hera_k8s_sandbox.workflows.actions.submit_options import SubmitOptionError
 from hera_k8s_sandbox.workflows.engine.suspend import SuspensionError, resume, set_nodes
 from hera_k8s_sandbox.workflows.model.nodes import FULFILLED
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _PHASES_TO_SET: Final = ("Succeeded", "Failed", "Error", "")
 
@@ -99,7 +98,7 @@ class Control(ArgoHandlers):
         identity = self._require(request, "update", WORKFLOWS, namespace, name)
         workflow = self._store.get(WORKFLOWS, namespace, name)
         with _told():
-            new, pods = retried(
+            new, pods = retry_workflow(
                 workflow,
                 restart_successful=bool(body.get("restartSuccessful")),
                 selector=parse_fields(str(body.get("nodeFieldSelector") or "")),
@@ -117,7 +116,7 @@ class Control(ArgoHandlers):
         body = await body_of(request)
         identity = self._require(request, "get", WORKFLOWS, namespace, name)
         with _told():
-            new = resubmitted(
+            new = resubmit_workflow(
                 self._store.get(WORKFLOWS, namespace, name),
                 memoized=bool(body.get("memoized")),
                 parameters=body.get("parameters") or (),
@@ -183,11 +182,11 @@ def _phase(workflow: Json) -> str:
 def _outputs(text: str) -> dict[str, str]:
     if not text:
         return {}
-    told = "unable to parse output parameter set request"
+    message = "unable to parse output parameter set request"
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise ApiError(400, "BadRequest", f"{told}: {error}") from None
+        raise ApiError(400, "BadRequest", f"{message}: {error}") from None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise ApiError(400, "BadRequest", f"{told}: json: cannot unmarshal it into a map of strings")
+        raise ApiError(400, "BadRequest", f"{message}: json: cannot unmarshal it into a map of strings")
     return found

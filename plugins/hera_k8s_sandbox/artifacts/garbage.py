@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.artifacts.store import ArtifactMissing, ArtifactStore
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 COMPLETION: Final = "OnWorkflowCompletion"
 DELETION: Final = "OnWorkflowDeletion"

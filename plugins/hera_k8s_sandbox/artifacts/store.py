@@ -11,9 +11,9 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _WRITABLE: Final = 0o200
 
@@ -26,7 +26,10 @@ class ArtifactMissing(Exception):
 
 
 class ArtifactStore:
-    """The artifacts of all namespaces; root: the directory that holds them."""
+    """The artifacts of all namespaces.
+
+    root: the directory that holds them.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -40,7 +43,7 @@ class ArtifactStore:
         return found
 
     def save(self, namespace: str, key: str, source: Path, archive: Json) -> None:
-        """Keep a file or directory under a key, packed as `archive` says. Raises ArtifactMissing."""
+        """Store a file or directory under a key, packed according to `archive`. Raises ArtifactMissing."""
         if not source.exists():
             raise ArtifactMissing(f"{source.name}: no such file or directory")
         name, source = source.name, source.resolve()
@@ -231,4 +234,4 @@ def _settle(unpacked: Path, target: Path) -> None:
     else:
         shutil.move(source, target)
         if source == unpacked:
-            unpacked.mkdir()  # whoever made it removes it
+            unpacked.mkdir()  # the caller removes it

@@ -1,1 +1,1 @@
-"""Controllers: each brings objects of its kind to what their specification says."""
+"""Controllers: each brings the objects of its kind to the state that their spec asks for."""

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
+from hera_k8s_sandbox.foundation.labels import CRON_COMPLETED
 from hera_k8s_sandbox.workflows.cron.conditions import is_to_stop
 from hera_k8s_sandbox.workflows.model.nodes import FULFILLED
-
-Json = dict[str, Any]
-
-COMPLETED: Final = "cronworkflows.argoproj.io/completed"
-LAST_SCHEDULE: Final = "cronworkflows.argoproj.io/last-used-schedule"
+from hera_k8s_utils._types import Json
 
 
 def status_of(cron: Json) -> Json:
@@ -60,10 +55,10 @@ def add_active(status: Json, workflow: Json) -> None:
 
 
 def stop_if_due(cron: Json) -> None:
-    """Let there be no further runs when the stop strategy says so. Raises CronConditionError."""
+    """Stop further runs when the stop strategy is met. Raises CronConditionError."""
     if is_to_stop(cron):
         status_of(cron)["phase"] = "Stopped"
-        cron["metadata"].setdefault("labels", {})[COMPLETED] = "true"
+        cron["metadata"].setdefault("labels", {})[CRON_COMPLETED] = "true"
 
 
 def reconcile_active(cron: Json, children: list[Json]) -> None:

@@ -7,11 +7,9 @@ import contextlib
 import json
 import logging
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.controllers.cron_status import (
-    COMPLETED,
-    LAST_SCHEDULE,
     add_active,
     drop_condition,
     reconcile_active,
@@ -24,6 +22,7 @@ from hera_k8s_sandbox.controllers.template_lookup import templates_of
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.foundation.labels import CRON_COMPLETED, CRON_LABEL, LAST_USED_SCHEDULE
 from hera_k8s_sandbox.foundation.resource_types import CRON_WORKFLOWS, WORKFLOWS
 from hera_k8s_sandbox.foundation.selectors import parse_labels
 from hera_k8s_sandbox.operations import operations
@@ -31,14 +30,14 @@ from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.informer import reconcile
 from hera_k8s_sandbox.store.store import Event, time_text
-from hera_k8s_sandbox.workflows.cron.child_workflow import CRON_LABEL, scheduled_workflow
+from hera_k8s_sandbox.workflows.cron.child_workflow import scheduled_workflow
 from hera_k8s_sandbox.workflows.cron.conditions import CronConditionError, wants_to_run
 from hera_k8s_sandbox.workflows.cron.schedule import Schedule
 from hera_k8s_sandbox.workflows.model.nodes import FULFILLED
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate, validate_cron
+from hera_k8s_utils._types import Json
 
 log = logging.getLogger(__name__)
-Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
 
 _SPEC_ERROR: Final = "SpecError"
@@ -48,7 +47,11 @@ _KEPT: Final = (("successfulJobsHistoryLimit", ("Succeeded",), 3), ("failedJobsH
 
 @dataclass
 class _Plan:
-    """When a CronWorkflow is due next; spec: what it was made for; due: for each schedule, None for never again."""
+    """When a CronWorkflow is due next.
+
+    spec: what it was made for.
+    due: for each schedule, None for never again.
+    """
 
     spec: str
     schedules: list[Schedule]
@@ -80,7 +83,7 @@ class CronController:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Go on with what is there; what was missed meanwhile is made up for as its deadline allows."""
+        """Start to watch; runs that were missed meanwhile are made up for within their deadlines."""
         work = (
             reconcile(self._store, CRON_WORKFLOWS, self._take),
             reconcile(self._store, WORKFLOWS, self._take_child, labels=parse_labels(CRON_LABEL)),
@@ -123,7 +126,7 @@ class CronController:
 
     def _take(self, event: Event) -> None:
         cron, key = event.object, event.entry.key
-        if event.type == "DELETED" or (cron["metadata"].get("labels") or {}).get(COMPLETED) == "true":
+        if event.type == "DELETED" or (cron["metadata"].get("labels") or {}).get(CRON_COMPLETED) == "true":
             self._plans.pop(key, None)
         else:
             self._plan(key, cron)
@@ -170,7 +173,7 @@ class CronController:
         entry = self._store.entry(CRON_WORKFLOWS, *key)
         cron = entry.copy()
         annotations = cron["metadata"].setdefault("annotations", {})
-        annotations[LAST_SCHEDULE] = schedule_text(cron["spec"])
+        annotations[LAST_USED_SCHEDULE] = schedule_text(cron["spec"])
         self._submit(cron, due)
         if cron != entry.object:
             self._store.replace(CRON_WORKFLOWS, cron)
@@ -185,8 +188,8 @@ class CronController:
         try:
             stop_if_due(cron)
         except CronConditionError as error:
-            told = f"failed to check CronWorkflow '{meta['name']}' stopping condition: {error}"
-            set_condition(status, _SPEC_ERROR, told)
+            message = f"failed to check CronWorkflow '{meta['name']}' stopping condition: {error}"
+            set_condition(status, _SPEC_ERROR, message)
             return
         try:
             if not self._may_run(cron):
@@ -287,10 +290,10 @@ def _problem_of(cron: Json, state: SandboxState) -> str | None:
 
 
 def _missed(cron: Json, schedules: list[Schedule]) -> int | None:
-    """The last time that was missed while nobody looked, if its deadline has not passed yet."""
+    """The last time that was missed while the controller did not run, if its deadline has not passed."""
     spec, last = cron["spec"], (cron.get("status") or {}).get("lastScheduledTime")
     deadline = spec.get("startingDeadlineSeconds")
-    used = (cron["metadata"].get("annotations") or {}).get(LAST_SCHEDULE)
+    used = (cron["metadata"].get("annotations") or {}).get(LAST_USED_SCHEDULE)
     if last is None or not deadline or used != schedule_text(spec):
         return None
     now = CLOCK.now()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.controllers import rollouts
 from hera_k8s_sandbox.controllers.rollouts import replicas_of, told_of
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.json_values import seconds_of
 from hera_k8s_sandbox.store.store import now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 AVAILABLE: Final = "Available"
 PROGRESSING: Final = "Progressing"
@@ -22,7 +21,7 @@ _DONE: Final = "NewReplicaSetAvailable"
 
 @dataclass
 class RolloutProgress:
-    """What happened in one look: names of ReplicaSets, why one was refused, whether a name was taken."""
+    """What happened in one sync: names of ReplicaSets, why one was refused, whether a name was taken."""
 
     created: str = ""
     found: str = ""
@@ -30,7 +29,9 @@ class RolloutProgress:
     collided: bool = False
 
 
-def status_of(deployment: Json, new: Json | None, sets: list[Json], told: RolloutProgress) -> tuple[Json, float | None]:
+def status_of(
+    deployment: Json, new: Json | None, sets: list[Json], rollout: RolloutProgress
+) -> tuple[Json, float | None]:
     """The status of a Deployment, and the seconds until its deadline when it may pass."""
     before: Json = deployment.get("status") or {}
     total = sum(told_of(one, "replicas") for one in sets)
@@ -45,7 +46,7 @@ def status_of(deployment: Json, new: Json | None, sets: list[Json], told: Rollou
     }
     status = {key: value for key, value in status.items() if value}
     status["terminatingReplicas"] = sum(told_of(one, "terminatingReplicas") for one in sets)
-    collisions = int(before.get("collisionCount") or 0) + told.collided
+    collisions = int(before.get("collisionCount") or 0) + rollout.collided
     if collisions:
         status["collisionCount"] = collisions
     conditions = _Conditions(list(before.get("conditions") or ()))
@@ -55,16 +56,21 @@ def status_of(deployment: Json, new: Json | None, sets: list[Json], told: Rollou
     else:
         told_why = "Deployment does not have minimum availability."
         conditions.set(AVAILABLE, "False", "MinimumReplicasUnavailable", told_why)
-    wait = _progress(deployment, new, sets, told, status, conditions)
-    _failures(sets, told, conditions)
+    wait = _progress(deployment, new, sets, rollout, status, conditions)
+    _failures(sets, rollout, conditions)
     status["conditions"] = conditions.listed
     return status, wait
 
 
 def _progress(
-    deployment: Json, new: Json | None, sets: list[Json], told: RolloutProgress, status: Json, conditions: _Conditions
+    deployment: Json,
+    new: Json | None,
+    sets: list[Json],
+    rollout: RolloutProgress,
+    status: Json,
+    conditions: _Conditions,
 ) -> float | None:
-    """Say how the rollout goes on; the seconds until it takes too long."""
+    """Set the condition Progressing; the seconds until the deadline."""
     before: Json = deployment.get("status") or {}
     known = conditions.find(PROGRESSING)
     if deployment["spec"].get("paused"):
@@ -73,13 +79,13 @@ def _progress(
         return None
     if known is not None and known["reason"] == "DeploymentPaused":
         conditions.set(PROGRESSING, "Unknown", "DeploymentResumed", "Deployment is resumed")
-    if told.refused:
-        conditions.set(PROGRESSING, "False", "ReplicaSetCreateError", told.refused)
+    if rollout.refused:
+        conditions.set(PROGRESSING, "False", "ReplicaSetCreateError", rollout.refused)
         return None
-    if told.created:
-        conditions.set(PROGRESSING, "True", "NewReplicaSetCreated", f'Created new replica set "{told.created}"')
-    elif known is None and told.found:
-        conditions.set(PROGRESSING, "True", "FoundNewReplicaSet", f'Found new replica set "{told.found}"')
+    if rollout.created:
+        conditions.set(PROGRESSING, "True", "NewReplicaSetCreated", f'Created new replica set "{rollout.created}"')
+    elif known is None and rollout.found:
+        conditions.set(PROGRESSING, "True", "FoundNewReplicaSet", f'Found new replica set "{rollout.found}"')
     if new is None:
         return None
     which = f'ReplicaSet "{new["metadata"]["name"]}"'
@@ -115,7 +121,7 @@ def _has_progressed(before: Json, status: Json) -> bool:
     )
 
 
-def _failures(sets: list[Json], told: RolloutProgress, conditions: _Conditions) -> None:
+def _failures(sets: list[Json], rollout: RolloutProgress, conditions: _Conditions) -> None:
     """Hand on why a ReplicaSet cannot make its pods."""
     found = [
         one
@@ -123,7 +129,7 @@ def _failures(sets: list[Json], told: RolloutProgress, conditions: _Conditions) 
         for one in (each.get("status") or {}).get("conditions") or ()
         if one["type"] == FAILURE and one["status"] == "True"
     ]
-    if found and not told.refused:
+    if found and not rollout.refused:
         conditions.set(FAILURE, "True", found[-1]["reason"], found[-1]["message"])
     else:
         conditions.drop(FAILURE)

@@ -14,14 +14,20 @@ from hera_k8s_sandbox.controllers.owner_references import claim, concerned, cont
 from hera_k8s_sandbox.controllers.rollouts import replicas_of
 from hera_k8s_sandbox.controllers.work_queue import Key, WorkQueue
 from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.labels import (
+    DESIRED_REPLICAS,
+    MAX_REPLICAS,
+    POD_TEMPLATE_HASH,
+    REVISION,
+    REVISION_HISTORY,
+)
 from hera_k8s_sandbox.foundation.resource_types import DEPLOYMENTS, PODS, REPLICA_SETS
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.informer import reconcile
 from hera_k8s_sandbox.store.store import Event
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _COMPONENT: Final = "deployment-controller"
 
@@ -32,11 +38,11 @@ class DeploymentController:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
         self._store = state.store
-        self._looks = WorkQueue("deployment", self._look)
+        self._queue = WorkQueue("deployment", self._sync)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Go on with what is there."""
+        """Start to watch, beginning with the objects that exist."""
         work = (
             reconcile(self._store, DEPLOYMENTS, self._take),
             reconcile(self._store, REPLICA_SETS, self._take_set),
@@ -46,20 +52,20 @@ class DeploymentController:
 
     async def stop(self) -> None:
         """Look at nothing any more."""
-        self._looks.stop()
+        self._queue.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _take(self, event: Event) -> None:
         if event.type == "DELETED":
-            self._looks.forget(event.entry.key)
+            self._queue.forget(event.entry.key)
         else:
-            self._looks.plan(event.entry.key)
+            self._queue.enqueue(event.entry.key)
 
     def _take_set(self, event: Event) -> None:
         for key in concerned(self._store, DEPLOYMENTS, event.entry):
-            self._looks.plan(key)
+            self._queue.enqueue(key)
 
     def _take_pod(self, event: Event) -> None:
         """The end of a pod may be what a Deployment waits for that replaces all at once."""
@@ -70,16 +76,16 @@ class DeploymentController:
         found = self._store.find(REPLICA_SETS, namespace, owner["name"])
         above = None if found is None else controller_of(found)
         if above is not None:
-            self._looks.plan((namespace, above["name"]))
+            self._queue.enqueue((namespace, above["name"]))
 
-    def _look(self, key: Key) -> float | None:
+    def _sync(self, key: Key) -> float | None:
         deployment = self._store.get(DEPLOYMENTS, *key)
         sets = sorted(claim(self._store, DEPLOYMENTS, deployment, REPLICA_SETS), key=_age)
         return _Rollout(self._state, deployment, sets).run()
 
 
 class _Rollout:
-    """One look at a Deployment; `run` once."""
+    """One sync of a Deployment; `run` once."""
 
     def __init__(self, state: SandboxState, deployment: Json, sets: list[Json]) -> None:
         self._state = state
@@ -145,11 +151,11 @@ class _Rollout:
         return any(entry.resource is PODS and not has_ended(entry.object) for entry in dependents)
 
     def _is_scaled(self) -> bool:
-        """Whether another number is wanted than when the ReplicaSets were last told."""
+        """Whether the desired number has changed since the ReplicaSets were last annotated."""
         wanted = str(replicas_of(self._deployment))
         for one in self._sets:
-            told = (one["metadata"].get("annotations") or {}).get(rollouts.DESIRED)
-            if replicas_of(one) and told is not None and told != wanted:
+            annotated = (one["metadata"].get("annotations") or {}).get(DESIRED_REPLICAS)
+            if replicas_of(one) and annotated is not None and annotated != wanted:
                 return True
         return False
 
@@ -171,7 +177,7 @@ class _Rollout:
         value = rollouts.hash_of(spec["template"], collisions)
         template = rollouts.with_hash(spec["template"], value)
         selector = dict(spec["selector"])
-        selector["matchLabels"] = {**(selector.get("matchLabels") or {}), rollouts.HASH: value}
+        selector["matchLabels"] = {**(selector.get("matchLabels") or {}), POD_TEMPLATE_HASH: value}
         made: Json = {
             "metadata": {
                 "name": f"{meta['name']}-{value}",
@@ -209,39 +215,39 @@ class _Rollout:
         annotations = replica_set["metadata"].setdefault("annotations", {})
         annotations |= rollouts.copied_annotations(self._deployment)
         if before < revision:
-            annotations[rollouts.REVISION] = str(revision)
+            annotations[REVISION] = str(revision)
             if before:
-                history = annotations.get(rollouts.REVISIONS)
-                annotations[rollouts.REVISIONS] = f"{history},{before}" if history else str(before)
-        if before and rollouts.DESIRED in annotations:
+                history = annotations.get(REVISION_HISTORY)
+                annotations[REVISION_HISTORY] = f"{history},{before}" if history else str(before)
+        if before and DESIRED_REPLICAS in annotations:
             return
         surge, _ = rollouts.bounds(self._deployment)
         wanted = replicas_of(self._deployment)
-        annotations |= {rollouts.DESIRED: str(wanted), rollouts.MOST: str(wanted + surge)}
+        annotations |= {DESIRED_REPLICAS: str(wanted), MAX_REPLICAS: str(wanted + surge)}
 
     def _mark_revision(self, revision: int) -> None:
         if rollouts.revision_of(self._deployment) == revision:
             return
 
         def mark(found: Json) -> None:
-            found["metadata"].setdefault("annotations", {})[rollouts.REVISION] = str(revision)
+            found["metadata"].setdefault("annotations", {})[REVISION] = str(revision)
 
         self._deployment = self._store.change(DEPLOYMENTS, self._namespace, self._deployment["metadata"]["name"], mark)
 
     def _scale_all(self, sizes: dict[str, int]) -> None:
-        """Give ReplicaSets their sizes, and tell all that run what is wanted in the whole."""
+        """Give ReplicaSets their sizes, and annotate all that run with the desired total."""
         wanted = replicas_of(self._deployment)
         surge, _ = rollouts.bounds(self._deployment)
-        told = {rollouts.DESIRED: str(wanted), rollouts.MOST: str(wanted + surge)}
+        counts = {DESIRED_REPLICAS: str(wanted), MAX_REPLICAS: str(wanted + surge)}
         for one in self._sets:
             before, size = replicas_of(one), sizes.get(one["metadata"]["name"], replicas_of(one))
             annotations = one["metadata"].get("annotations") or {}
-            if size == before and (not before or told.items() <= annotations.items()):
+            if size == before and (not before or counts.items() <= annotations.items()):
                 continue
 
             def scale(found: Json, size: int = size) -> None:
                 found["spec"]["replicas"] = size
-                found["metadata"].setdefault("annotations", {}).update(told)
+                found["metadata"].setdefault("annotations", {}).update(counts)
 
             changed = self._change(one, scale)
             if size != before:

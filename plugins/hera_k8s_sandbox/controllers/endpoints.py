@@ -1,6 +1,6 @@
 """Endpoints: which ready pods stand behind a service, in the old form and in slices.
 
-Nobody carries what is sent to a service's address to them: all pods have this machine's loopback for an address.
+Traffic to a service's address is not forwarded: all pods have this machine's loopback for an address.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from hera_k8s_sandbox.controllers.jobs.pods import has_ended, is_ready
 from hera_k8s_sandbox.controllers.owner_references import controller_of, reference_to
 from hera_k8s_sandbox.controllers.work_queue import Key, WorkQueue
 from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.labels import SERVICE_NAME
 from hera_k8s_sandbox.foundation.resource_types import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES
 from hera_k8s_sandbox.foundation.selectors import labels_of
 from hera_k8s_sandbox.kubelet.pod_context import containers_of
@@ -21,10 +22,8 @@ from hera_k8s_sandbox.operations.service_addresses import HEADLESS
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.informer import reconcile
 from hera_k8s_sandbox.store.store import Event
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
-
-SERVICE_NAME: Final = "kubernetes.io/service-name"
 _SLICES_BY: Final = {"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}
 _ENDPOINTS_BY: Final = {"endpoints.kubernetes.io/managed-by": "endpoint-controller"}
 _HEADLESS_MARK: Final = "service.kubernetes.io/headless"
@@ -37,29 +36,29 @@ class EndpointsController:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
         self._store = state.store
-        self._looks = WorkQueue("service", self._look)
+        self._queue = WorkQueue("service", self._sync)
         self._triggers: dict[
             Key, dict[str, str]
         ] = {}  # when what is behind a service last became or ceased to be ready
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Go on with what is there."""
+        """Start to watch, beginning with the objects that exist."""
         work = (reconcile(self._store, SERVICES, self._take), reconcile(self._store, PODS, self._take_pod))
         self._tasks = [asyncio.create_task(each) for each in work]
 
     async def stop(self) -> None:
         """Look at nothing any more."""
-        self._looks.stop()
+        self._queue.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _take(self, event: Event) -> None:
         if event.type != "DELETED":
-            self._looks.plan(event.entry.key)
+            self._queue.enqueue(event.entry.key)
             return
-        self._looks.forget(event.entry.key)
+        self._queue.forget(event.entry.key)
         self._triggers.pop(event.entry.key, None)
         with contextlib.suppress(ApiError):  # it had no selector, and so none
             operations.delete(self._state, ENDPOINTS, *event.entry.key)
@@ -71,7 +70,7 @@ class EndpointsController:
             if selector is None:
                 continue
             if selector.matches(event.entry.label) or self._is_listed(entry.key, event.entry.meta["name"]):
-                self._looks.plan(entry.key)  # it is behind the service, or was
+                self._queue.enqueue(entry.key)  # it is behind the service, or was
 
     def _is_listed(self, key: Key, pod: str) -> bool:
         return any(
@@ -87,7 +86,7 @@ class EndpointsController:
         dependents = self._store.dependents(service["metadata"]["uid"])
         return [entry.object for entry in dependents if entry.resource is ENDPOINT_SLICES]
 
-    def _look(self, key: Key) -> float | None:
+    def _sync(self, key: Key) -> float | None:
         service = self._store.get(SERVICES, *key)
         selector = _selector_of(service)
         if selector is None or "deletionTimestamp" in service["metadata"]:
@@ -104,7 +103,7 @@ class EndpointsController:
         return None
 
     def _trigger(self, key: Key, service: Json, pods: list[Json]) -> Json:
-        """The annotation that says since when there is something to write, if anything of it has a time."""
+        """The annotation with the time of the change that triggered the write, if known."""
         now = {"": service["metadata"]["creationTimestamp"]} | {pod["metadata"]["name"]: _since(pod) for pod in pods}
         before = self._triggers.get(key, {})
         self._triggers[key] = now
@@ -264,7 +263,7 @@ def _endpoint(service: Json, pod: Json) -> Json:
 
 
 def _subset(service: Json, group: _Group) -> Json:
-    """The part of an Endpoints object that tells of these pods; empty for none."""
+    """The subset of an Endpoints object that lists these pods; empty for none."""
     ready: list[Json] = []
     others: list[Json] = []
     for pod in group.pods:

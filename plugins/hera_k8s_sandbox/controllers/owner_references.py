@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.foundation.selectors import labels_of
 from hera_k8s_sandbox.store.store import Entry, Store
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def reference_to(resource: Resource, owner: Json) -> Json:

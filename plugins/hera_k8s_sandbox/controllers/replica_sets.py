@@ -19,11 +19,10 @@ from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.informer import reconcile
 from hera_k8s_sandbox.store.store import Event, now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _COMPONENT: Final = "replicaset-controller"
-_MOST_AT_ONCE: Final = 100  # pods made or removed in one look; the loop has others to serve
+_MOST_AT_ONCE: Final = 100  # pods created or deleted in one sync; the loop has other work
 _AGAIN: Final = 1.0  # seconds until a pod that was refused is tried again
 
 
@@ -33,32 +32,32 @@ class ReplicaSetController:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
         self._store = state.store
-        self._looks = WorkQueue("replicaset", self._look)
+        self._queue = WorkQueue("replicaset", self._sync)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Go on with what is there."""
+        """Start to watch, beginning with the objects that exist."""
         work = (reconcile(self._store, REPLICA_SETS, self._take), reconcile(self._store, PODS, self._take_pod))
         self._tasks = [asyncio.create_task(each) for each in work]
 
     async def stop(self) -> None:
         """Look at nothing any more."""
-        self._looks.stop()
+        self._queue.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _take(self, event: Event) -> None:
         if event.type == "DELETED":
-            self._looks.forget(event.entry.key)
+            self._queue.forget(event.entry.key)
         else:
-            self._looks.plan(event.entry.key)
+            self._queue.enqueue(event.entry.key)
 
     def _take_pod(self, event: Event) -> None:
         for key in concerned(self._store, REPLICA_SETS, event.entry):
-            self._looks.plan(key)
+            self._queue.enqueue(key)
 
-    def _look(self, key: Key) -> float | None:
+    def _sync(self, key: Key) -> float | None:
         replica_set = self._store.get(REPLICA_SETS, *key)
         owned = claim(self._store, REPLICA_SETS, replica_set, PODS)
         pods = [pod for pod in owned if is_active(pod)]
@@ -75,13 +74,13 @@ class ReplicaSetController:
             try:
                 self._create(replica_set)
             except ApiError as error:
-                self._tell(replica_set, "FailedCreate", f"Error creating: {error.message}", "Warning")
+                self._record_event(replica_set, "FailedCreate", f"Error creating: {error.message}", "Warning")
                 return f"FailedCreate\n{error.message}"
         for pod in sorted(pods, key=order_of_removal)[: max(0, len(pods) - wanted)]:
             with contextlib.suppress(ApiError):  # gone already
                 name = pod["metadata"]["name"]
                 operations.delete(self._state, PODS, pod["metadata"]["namespace"], name)
-                self._tell(replica_set, "SuccessfulDelete", f"Deleted pod: {name}")
+                self._record_event(replica_set, "SuccessfulDelete", f"Deleted pod: {name}")
         return ""
 
     def _create(self, replica_set: Json) -> None:
@@ -97,7 +96,7 @@ class ReplicaSetController:
                 made[field] = copy.copy(given[field])
         pod = {"metadata": made, "spec": template["spec"]}
         entry = operations.create(self._state, PODS, meta["namespace"], pod)
-        self._tell(replica_set, "SuccessfulCreate", f"Created pod: {entry.meta['name']}")
+        self._record_event(replica_set, "SuccessfulCreate", f"Created pod: {entry.meta['name']}")
 
     def _write(self, replica_set: Json, pods: list[Json], leaving: int, problem: str) -> float | None:
         """Write the status; the seconds until a pod that is ready counts as available."""
@@ -123,7 +122,7 @@ class ReplicaSetController:
         self._store.change(REPLICA_SETS, meta["namespace"], meta["name"], write)
         return min((wait for wait in waits if wait > 0), default=None)
 
-    def _tell(self, replica_set: Json, reason: str, message: str, type: str = "Normal") -> None:
+    def _record_event(self, replica_set: Json, reason: str, message: str, type: str = "Normal") -> None:
         record_event(self._store, replica_set, reason=reason, message=message, component=_COMPONENT, type=type)
 
 

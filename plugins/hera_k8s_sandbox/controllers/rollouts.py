@@ -5,23 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from hera_k8s_sandbox.foundation.labels import (
+    DESIRED_REPLICAS,
+    LAST_APPLIED,
+    MAX_REPLICAS,
+    POD_TEMPLATE_HASH,
+    REVISION,
+    REVISION_HISTORY,
+    ROLLED_BACK_TO,
+)
+from hera_k8s_utils._types import Json
 
-HASH: Final = "pod-template-hash"
-REVISION: Final = "deployment.kubernetes.io/revision"
-REVISIONS: Final = "deployment.kubernetes.io/revision-history"
-DESIRED: Final = "deployment.kubernetes.io/desired-replicas"
-MOST: Final = "deployment.kubernetes.io/max-replicas"
-LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
-ROLLED_BACK_TO: Final = "deprecated.deployment.rollback.to"
-_OWN: Final = frozenset({LAST_APPLIED, REVISION, REVISIONS, DESIRED, MOST, ROLLED_BACK_TO})  # not copied to ReplicaSets
+_OWN: Final = frozenset(
+    {LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, MAX_REPLICAS, ROLLED_BACK_TO}
+)  # not copied to ReplicaSets
 _LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # which make no words
 
 
 def hash_of(template: Json, collisions: int) -> str:
-    """The label by which the pods of a template are told from those of others."""
+    """The label by which the pods of a template are distinguished from those of others."""
     text = json.dumps([template, collisions], sort_keys=True).encode()
     number = int.from_bytes(hashlib.sha256(text).digest()[:4], "big")
     return "".join(_LETTERS[ord(digit) % len(_LETTERS)] for digit in str(number))
@@ -34,14 +38,14 @@ def is_same_template(one: Json, other: Json) -> bool:
 
 def _without_hash(template: Json) -> Json:
     meta = dict(template.get("metadata") or {})
-    meta["labels"] = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH}
+    meta["labels"] = {key: value for key, value in (meta.get("labels") or {}).items() if key != POD_TEMPLATE_HASH}
     return {**template, "metadata": meta}
 
 
 def with_hash(template: Json, value: str) -> Json:
     """A template whose pods carry the hash."""
     meta = dict(template.get("metadata") or {})
-    meta["labels"] = {**(meta.get("labels") or {}), HASH: value}
+    meta["labels"] = {**(meta.get("labels") or {}), POD_TEMPLATE_HASH: value}
     return {**template, "metadata": meta}
 
 
@@ -156,7 +160,7 @@ def scaled_sizes(deployment: Json, new: Json | None, old: list[Json]) -> dict[st
     sizes: dict[str, int] = {}
     for one in sorted(sets, key=lambda one: (-replicas_of(one), one["metadata"]["creationTimestamp"])):
         own = replicas_of(one)
-        before = int((one["metadata"].get("annotations") or {}).get(MOST) or present)
+        before = int((one["metadata"].get("annotations") or {}).get(MAX_REPLICAS) or present)
         share = round(own * allowed / before) - own if before else 0
         share = max(min(share, left), 0) if left > 0 else min(max(share, left), 0)
         sizes[one["metadata"]["name"]] = own + share

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from hera_k8s_sandbox.foundation.resource_types import CLUSTER_WORKFLOW_TEMPLATES, WORKFLOW_TEMPLATES, Resource
 from hera_k8s_sandbox.store.store import Store
 from hera_k8s_sandbox.workflows.model.templates import Source
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Require = Callable[[Resource, str, str], None]
 """Raises ApiError unless a resource of a namespace (empty: of the cluster) and a name may be read."""
 

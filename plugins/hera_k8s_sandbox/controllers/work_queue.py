@@ -1,4 +1,4 @@
-"""Looks: what a controller has to look at again, and when; a look that takes long is not repeated at once."""
+"""Work queue of a controller: which keys to sync, and when. A sync that takes long is not repeated at once."""
 
 from __future__ import annotations
 
@@ -13,56 +13,58 @@ Key = tuple[str, str]  # namespace, name
 
 log = logging.getLogger(__name__)
 
-_SHARE: Final = 10  # a look that takes a second is followed by ten without one
+_SHARE: Final = 10  # seconds without a sync after a sync of one second
 
 
 class WorkQueue:
-    """The looks of one controller; look: does for a key what is to be done, and says in how many seconds again.
+    """The keys that one controller has to sync.
 
-    share: after a look that takes a second come so many without one.
+    what: the kind of the objects, for the log.
+    sync: brings the object of a key to its desired state; the seconds until its next sync, or None.
+    share: seconds without a sync of an object after a sync of one second.
     """
 
-    def __init__(self, what: str, look: Callable[[Key], float | None], *, share: float = _SHARE) -> None:
+    def __init__(self, what: str, sync: Callable[[Key], float | None], *, share: float = _SHARE) -> None:
         self._what = what
-        self._look = look
+        self._sync = sync
         self._share = share
-        self._planned: dict[Key, asyncio.TimerHandle] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._not_before: dict[Key, float] = {}
 
     @property
     def idle(self) -> bool:
-        """Whether no look is planned."""
-        return not self._planned
+        """Whether no sync is due."""
+        return not self._timers
 
-    def plan(self, key: Key, delay: float = 0.0) -> None:
-        """Look at an object after a delay in seconds, sooner if that was planned already."""
+    def enqueue(self, key: Key, delay: float = 0.0) -> None:
+        """Sync an object after a delay in seconds, or earlier if that is scheduled already."""
         loop = asyncio.get_running_loop()
         when = max(loop.time() + delay, self._not_before.get(key, 0.0))
-        planned = self._planned.get(key)
-        if planned is not None:
-            if planned.when() <= when:
+        timer = self._timers.get(key)
+        if timer is not None:
+            if timer.when() <= when:
                 return
-            planned.cancel()
-        self._planned[key] = loop.call_at(when, self._turn, key)
+            timer.cancel()
+        self._timers[key] = loop.call_at(when, self._run, key)
 
     def forget(self, key: Key) -> None:
-        """An object is gone."""
+        """Drop the key of an object that is gone."""
         self._not_before.pop(key, None)
-        if (planned := self._planned.pop(key, None)) is not None:
-            planned.cancel()
+        if (timer := self._timers.pop(key, None)) is not None:
+            timer.cancel()
 
     def stop(self) -> None:
-        """Look at nothing any more."""
-        for planned in self._planned.values():
-            planned.cancel()
-        self._planned.clear()
+        """Drop all keys."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
 
-    def _turn(self, key: Key) -> None:
-        del self._planned[key]
+    def _run(self, key: Key) -> None:
+        del self._timers[key]
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            again = self._look(key)
+            again = self._sync(key)
         except ApiError as error:
             if error.code != 404:  # deleted meanwhile
                 log.warning("%s %s/%s: %s", self._what, *key, error.message)
@@ -73,4 +75,4 @@ class WorkQueue:
         now = loop.time()
         self._not_before[key] = now + self._share * (now - began)
         if again is not None:
-            self.plan(key, again)
+            self.enqueue(key, again)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any
 
 from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.labels import CONFIG_MAP_TYPE
 from hera_k8s_sandbox.foundation.resource_types import CLAIMS, CONFIG_MAPS, PODS, Resource
 from hera_k8s_sandbox.kubelet.kubelet import Kubelet
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.workflows.engine.locks import Locks
-from hera_k8s_sandbox.workflows.model.cluster import TYPE_LABEL
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
-class WorkflowObjects:
+class WorkflowCluster:
     """What `workflows.objects.Objects` asks for."""
 
     def __init__(self, state: SandboxState, kubelet: Kubelet, locks: Locks, workflow: Json) -> None:
@@ -43,13 +41,13 @@ class WorkflowObjects:
         self._kubelet.stop(self._namespace, name)
 
     def config_map(self, name: str, namespace: str = "") -> Json | None:
-        """A config map, of the workflow's namespace unless another is said; None when it is not there."""
+        """A config map, by default of the workflow's namespace; None when it does not exist."""
         return self._state.store.find(CONFIG_MAPS, namespace or self._namespace, name)
 
     def keep(self, name: str, key: str, entry: str) -> None:
         """Write an entry of a cache, which is made when it is not there. Raises ApiError."""
         if self.config_map(name) is None:
-            made = {"metadata": {"name": name, "labels": {TYPE_LABEL: "Cache"}}, "data": {key: entry}}
+            made = {"metadata": {"name": name, "labels": {CONFIG_MAP_TYPE: "Cache"}}, "data": {key: entry}}
             operations.create(self._state, CONFIG_MAPS, self._namespace, made)
             return
 

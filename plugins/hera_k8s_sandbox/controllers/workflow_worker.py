@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import ApiError, not_found
+from hera_k8s_sandbox.foundation.labels import COMPLETED_LABEL, PHASE_LABEL
 from hera_k8s_sandbox.foundation.resource_types import PODS, WORKFLOWS
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import Event
 from hera_k8s_sandbox.workflows.engine.operation import Operation
-from hera_k8s_sandbox.workflows.model.limits import LARGEST, LimitError, require_size, size_of
-from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, PHASE_LABEL
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.workflows.limits import LARGEST, LimitError, require_size, size_of
+from hera_k8s_utils._types import Json
 
 COMPONENT: Final = "workflow-controller"
 _WRITE_INTERVAL: Final = 0.1  # seconds between two writes of one workflow, at least
@@ -66,7 +65,7 @@ class WorkflowWorker:
         self._unwritten = True
         self._wanted: float | None = 0.0  # when to advance, on the loop's clock; None: when something happens
         self._written = 0
-        self._measured = LARGEST  # bytes above which its size is looked at again
+        self._measured = LARGEST  # bytes above which its size is measured again
         self._exceeded = False
         self._finished_pods: dict[str, Json] = {}
 
@@ -76,7 +75,7 @@ class WorkflowWorker:
         return self._wanted is None and not self._unwritten
 
     def on_change(self, event: Event) -> None:
-        """Somebody wrote the workflow: they may want it stopped."""
+        """Process an update of the workflow by a client, such as a stop."""
         if event.version == self._written:
             return
         self.operation.take(event.object)
@@ -133,7 +132,7 @@ class WorkflowWorker:
         except ApiError:  # deleted meanwhile
             return
         if first:
-            self._tell("WorkflowRunning", "Workflow Running")
+            self._record_event("WorkflowRunning", "Workflow Running")
         if operation.finished:
             self._tell_end()
             self._on_end(operation)
@@ -194,7 +193,7 @@ class WorkflowWorker:
         return self._exceeded
 
     def _clean_up(self) -> None:
-        """Label and, as podGC says, delete pods whose end is written."""
+        """Label pods whose end is written, and delete them according to podGC."""
         finished, self._finished_pods = self._finished_pods, {}
         operation, store = self.operation, self._state.store
         namespace = operation.workflow["metadata"]["namespace"]
@@ -216,9 +215,11 @@ class WorkflowWorker:
     def _tell_end(self) -> None:
         phase, message = self.operation.phase, self.operation.status.get("message", "")
         reason = "WorkflowSucceeded" if phase == "Succeeded" else "WorkflowFailed"
-        self._tell(reason, message or "Workflow completed", type="Normal" if phase == "Succeeded" else "Warning")
+        self._record_event(
+            reason, message or "Workflow completed", type="Normal" if phase == "Succeeded" else "Warning"
+        )
 
-    def _tell(self, reason: str, message: str, type: str = "Normal") -> None:
+    def _record_event(self, reason: str, message: str, type: str = "Normal") -> None:
         record_event(
             self._state.store,
             self.operation.workflow,
@@ -230,7 +231,7 @@ class WorkflowWorker:
 
 
 def failed_on(error: Exception) -> str:
-    """What a workflow that cannot be driven says of it."""
+    """The message of a workflow that cannot be run."""
     return f"the sandbox failed on this workflow: {type(error).__name__}: {error}"
 
 

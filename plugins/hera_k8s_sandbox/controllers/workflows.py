@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.artifacts import garbage
 from hera_k8s_sandbox.artifacts.store import ArtifactStore
 from hera_k8s_sandbox.controllers.template_lookup import templates_of
-from hera_k8s_sandbox.controllers.workflow_client import WorkflowObjects, controller_of
+from hera_k8s_sandbox.controllers.workflow_client import WorkflowCluster, controller_of
 from hera_k8s_sandbox.controllers.workflow_worker import COMPONENT, WorkflowWorker, failed_on
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.foundation.labels import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
 from hera_k8s_sandbox.foundation.resource_types import CONFIG_MAPS, PODS, WORKFLOWS
 from hera_k8s_sandbox.foundation.selectors import parse_labels
 from hera_k8s_sandbox.kubelet.images import Images, Programs
@@ -33,12 +34,11 @@ from hera_k8s_sandbox.workflows.engine.locks import Locks
 from hera_k8s_sandbox.workflows.engine.operation import Operation
 from hera_k8s_sandbox.workflows.executor.hook import WorkflowHook, is_of_a_workflow
 from hera_k8s_sandbox.workflows.executor.rewritable import check_rewritable
-from hera_k8s_sandbox.workflows.model.limits import LimitError
-from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, NODE_ID, PHASE_LABEL, WORKFLOW_LABEL
+from hera_k8s_sandbox.workflows.limits import LimitError
 from hera_k8s_sandbox.workflows.model.templates import TemplateError
 from hera_k8s_sandbox.workflows.validation import Unsupported, WorkflowInvalid, validate
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
 
 _TTL: Final = {"Succeeded": "secondsAfterSuccess", "Failed": "secondsAfterFailure", "Error": "secondsAfterFailure"}
@@ -59,7 +59,7 @@ class Controller:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing runs, and nothing will unless somebody asks for something.
+        """Whether nothing runs, and nothing will before another request.
 
         A workflow whose pods wait for what is not there, such as a claim, does not count; the next start takes it up.
         """
@@ -67,7 +67,7 @@ class Controller:
         return not busy and all(driven.waits for driven in self._running.values())
 
     async def start(self) -> None:
-        """Choose how tasks see their mounts and go on with what is there. Raises ValueError for a bad option."""
+        """Choose how tasks see their mounts and resume the workflows. Raises ValueError for a bad option."""
         state = self._state
         view = await asyncio.to_thread(choose_view, state.runner_kind, state.directory)
         self.mounts = view.kind
@@ -107,7 +107,7 @@ class Controller:
         return WorkflowHook(pod, self._state.directory, self.mounts)
 
     async def stop(self) -> None:
-        """Write the last states and kill what runs; the next start goes on from there."""
+        """Write the last states and kill what runs; the next start continues from there."""
         for uid in list(self._removals):
             self._forget_removal(uid)
         for driven in self._running.values():
@@ -158,7 +158,7 @@ class Controller:
                 if self.mounts == REWRITE:
                     check_rewritable(workflow["spec"].get("templates") or [])
             operation = Operation(
-                workflow, WorkflowObjects(self._state, self._kubelet, self._locks, workflow), source=source
+                workflow, WorkflowCluster(self._state, self._kubelet, self._locks, workflow), source=source
             )
         except (Unsupported, Unrewritable) as error:
             _refuse(self._state, workflow, "Error", str(error))
@@ -215,7 +215,7 @@ class Controller:
         if driven is not None and NODE_ID in (event.entry.meta.get("annotations") or {}):
             driven.on_pod(event)
 
-    def look_again(self) -> None:
+    def resync(self) -> None:
         """The clock was advanced: what was planned for later may be due."""
         for driven in self._running.values():
             driven.advance_soon()
@@ -223,7 +223,7 @@ class Controller:
             self._plan_removal(workflow)
 
     def _plan_removal(self, workflow: Json) -> None:
-        """Delete a workflow that has ended when its ttlStrategy says."""
+        """Delete a workflow that has ended after its ttlStrategy."""
         due, meta = _removal_time(workflow), workflow["metadata"]
         self._forget_removal(meta["uid"])
         if due is None:
@@ -274,8 +274,8 @@ def _refuse(state: SandboxState, workflow: Json, phase: str, message: str) -> No
     def end(obj: Json) -> None:
         now, labels = now_text(), obj["metadata"].get("labels") or {}
         obj["metadata"]["labels"] = labels | {PHASE_LABEL: phase, COMPLETED_LABEL: "true"}
-        told = {"phase": phase, "startedAt": now, "finishedAt": now, "message": message}
-        obj["status"] = {"progress": "0/0"} | (obj.get("status") or {}) | told  # a retried one has run before
+        status = {"phase": phase, "startedAt": now, "finishedAt": now, "message": message}
+        obj["status"] = {"progress": "0/0"} | (obj.get("status") or {}) | status  # a retried one has run before
         obj["status"]["conditions"] = [{"type": "Completed", "status": "True"}]
 
     with contextlib.suppress(ApiError):

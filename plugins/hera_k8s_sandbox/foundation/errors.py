@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.foundation.resource_types import Resource
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,11 @@ class Cause:
 class ApiError(Exception):
     """A request is refused.
 
-    code: the HTTP status. reason: the machine's word for it, such as `NotFound`, or empty. message: the sentence.
-    details: the Status' details. headers: to be sent with the answer.
+    code: the HTTP status.
+    reason: the machine-readable reason, such as `NotFound`, or empty.
+    message: the readable message.
+    details: the Status' details.
+    headers: to be sent with the answer.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ def conflict(
     name: str,
     why: str = ("the object has been modified; please apply your changes to the latest version and try again"),
 ) -> ApiError:
-    """409: somebody else wrote in between, or a precondition does not hold."""
+    """409: the object was changed in between, or a precondition does not hold."""
     message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}'
     return ApiError(409, "Conflict", message, details=_details(resource, name))
 
@@ -101,13 +104,13 @@ def invalid(resource: Resource, name: str, causes: Iterable[Cause]) -> ApiError:
     """422: the object breaks its kind's rules; names the Kind, not the plural."""
     causes = list(causes)
     sentences = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
-    told = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
+    message = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
     kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     details = _details(resource, name)
     if resource.kind:
         details["kind"] = resource.kind
     details["causes"] = [cause.as_json() for cause in causes]
-    return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {told}', details=details)
+    return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {message}', details=details)
 
 
 def forbidden(resource: Resource, name: str, why: str) -> ApiError:
@@ -122,7 +125,7 @@ def bad_request(message: str) -> ApiError:
 
 
 def unauthorized() -> ApiError:
-    """401: the token is not one of ours, or has expired."""
+    """401: the token is not one of this sandbox, or has expired."""
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 

@@ -12,13 +12,13 @@ def required(field: str, why: str = "") -> Cause:
     return Cause(field, f"Required value: {why}" if why else "Required value", "FieldValueRequired")
 
 
-def wrong(field: str, value: object, why: str) -> Cause:
+def invalid_value(field: str, value: object, why: str) -> Cause:
     """A field's value breaks a rule."""
     shown = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return Cause(field, f"Invalid value: {shown}: {why}")
 
 
-def fixed(field: str, why: str) -> Cause:
+def forbidden_field(field: str, why: str) -> Cause:
     """A field may not be set or changed."""
     return Cause(field, f"Forbidden: {why}", "FieldValueForbidden")
 
@@ -31,7 +31,7 @@ def unsupported_value(field: str, value: object, supported: tuple[str, ...]) -> 
     return Cause(field, message, "FieldValueNotSupported")
 
 
-def repeated(field: str, value: object) -> Cause:
+def duplicate(field: str, value: object) -> Cause:
     """A value that must be unique occurs again."""
     return Cause(field, f"Duplicate value: {json.dumps(value)}", "FieldValueDuplicate")
 

@@ -1,4 +1,4 @@
-"""The files of a state directory that tell about its server; those that hold secrets are 0600."""
+"""The files of a state directory that describe its server; those that hold secrets are 0600."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def require_sealed(directory: Path) -> None:
         return
     try:
         token = _digest((directory / ADMIN_TOKEN).read_text(encoding="ascii").strip())
-        told = json.loads((directory / OWNER).read_text(encoding="utf-8"))
+        owner = json.loads((directory / OWNER).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        token, told = "", None
-    if not isinstance(told, dict) or told.get("token") != token or not is_sealed(told, of=_STATE):
+        token, owner = "", None
+    if not isinstance(owner, dict) or owner.get("token") != token or not is_sealed(owner, of=_STATE):
         found = "no sandbox of yours wrote what it holds, on this machine and with this version"
         raise ForeignStateError(f"{directory} is not used: {found}; remove it, or take another --sandbox-dir")
 
@@ -136,22 +136,22 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_server(directory: Path, url: str, mounts: str) -> None:
-    """Tell where the server is; comes last of all at a start."""
-    told = {"url": url, "pid": os.getpid(), "admin_token": str(directory / ADMIN_TOKEN), "mounts": mounts}
-    write_private(directory / SERVER, json.dumps(told) + "\n")
+    """Publish the address of the server; the last step of a start."""
+    server = {"url": url, "pid": os.getpid(), "admin_token": str(directory / ADMIN_TOKEN), "mounts": mounts}
+    write_private(directory / SERVER, json.dumps(server) + "\n")
 
 
 def read_server(directory: Path) -> ServerFile | None:
-    """What the last server told; None when there is nothing, or nothing legible."""
+    """The address that the last server published; None when there is none, or it cannot be read."""
     try:
-        told = json.loads((directory / SERVER).read_text(encoding="utf-8"))
-        return ServerFile(str(told["url"]), int(told["pid"]), str(told.get("mounts") or ""))
+        server = json.loads((directory / SERVER).read_text(encoding="utf-8"))
+        return ServerFile(str(server["url"]), int(server["pid"]), str(server.get("mounts") or ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def remove_server(directory: Path) -> None:
     """Take the word back, when it is ours."""
-    told = read_server(directory)
-    if told is not None and told.pid == os.getpid():
+    server = read_server(directory)
+    if server is not None and server.pid == os.getpid():
         (directory / SERVER).unlink(missing_ok=True)

@@ -9,9 +9,9 @@ import hmac
 import json
 import time
 import uuid
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 AUDIENCE: Final = "https://kubernetes.default.svc.cluster.local"
 SHORTEST: Final = 600  # seconds; the API server refuses to issue shorter ones
@@ -72,8 +72,8 @@ def about(claims: Json) -> TokenSubject | None:
     """Whose token it is by its claims; None when they are not those of an account's."""
     try:
         if claims["iss"] == AUDIENCE:
-            told = claims["kubernetes.io"]
-            return TokenSubject(told["namespace"], told["serviceaccount"]["name"], told["serviceaccount"]["uid"])
+            bound = claims["kubernetes.io"]
+            return TokenSubject(bound["namespace"], bound["serviceaccount"]["name"], bound["serviceaccount"]["uid"])
         prefix = f"{_SECRETS}/service-account"
         return TokenSubject(claims[f"{_SECRETS}/namespace"], claims[f"{prefix}.name"], claims[f"{prefix}.uid"])
     except (KeyError, TypeError):
@@ -88,7 +88,7 @@ def sign(claims: Json, key: bytes) -> str:
 
 
 def verify(token: str, key: bytes) -> Json | None:
-    """The claims of a token that we signed; None for any other text. Time is not looked at."""
+    """The claims of a token that this sandbox signed; None for any other text. Expiry is not checked."""
     signed, _, signature = token.rpartition(".")
     try:
         if signed.count(".") != 1 or not hmac.compare_digest(_decode(signature), _digest(signed, key)):

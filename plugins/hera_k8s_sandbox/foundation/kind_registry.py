@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.resource_types import RESOURCES, Resource
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _STABILITY: Final = {"alpha": 0, "beta": 1, "": 2}
 _FIXED: Final = {(one.group, one.version, one.plural): one for one in RESOURCES}

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.foundation.field_errors import fixed, wrong
+from hera_k8s_sandbox.foundation.field_errors import forbidden_field, invalid_value
 from hera_k8s_sandbox.foundation.resource_types import NAMESPACES, RBAC, SERVICES, Resource
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN: Final = rf"{LABEL}(\.{LABEL})*"
@@ -40,29 +39,29 @@ _QUALIFIED_NAME_RULE: Final = (
 )
 
 
-def metadata_causes(resource: Resource, meta: Json) -> Iterator[Cause]:
+def validate_metadata(resource: Resource, meta: Json) -> Iterator[Cause]:
     """What is wrong with an object's metadata."""
-    yield from _name_causes(resource, meta.get("name", ""))
-    yield from _owner_causes(meta.get("ownerReferences") or ())
+    yield from _validate_name(resource, meta.get("name", ""))
+    yield from _validate_owner(meta.get("ownerReferences") or ())
     for index, name in enumerate(meta.get("finalizers") or ()):
         if "/" not in name and name not in _STANDARD_FINALIZERS:
-            told = "name is neither a standard finalizer name nor is it fully qualified"
-            yield wrong(f"metadata.finalizers[{index}]", name, told)
-    yield from labelled_causes(meta)
+            message = "name is neither a standard finalizer name nor is it fully qualified"
+            yield invalid_value(f"metadata.finalizers[{index}]", name, message)
+    yield from validate_labels(meta)
 
 
-def labelled_causes(meta: Json) -> Iterator[Cause]:
+def validate_labels(meta: Json) -> Iterator[Cause]:
     """What is wrong with the labels and annotations of an object or of a template."""
     for key in meta.get("annotations") or ():
-        yield from _key_causes("metadata.annotations", key.lower())
-    yield from _label_causes(meta.get("labels") or {})
+        yield from _validate_key("metadata.annotations", key.lower())
+    yield from _validate_label(meta.get("labels") or {})
     size = sum(len(key) + len(value or "") for key, value in (meta.get("annotations") or {}).items())
     if size > _LARGEST_ANNOTATIONS:
-        told = f"Too long: may not be more than {_LARGEST_ANNOTATIONS} bytes"
-        yield Cause("metadata.annotations", told, "FieldValueTooLong")
+        message = f"Too long: may not be more than {_LARGEST_ANNOTATIONS} bytes"
+        yield Cause("metadata.annotations", message, "FieldValueTooLong")
 
 
-def finalizer_causes(old: Json, new: Json) -> Iterator[Cause]:
+def validate_finalizers(old: Json, new: Json) -> Iterator[Cause]:
     """What is wrong with a change of finalizers: what is being deleted takes no new ones."""
     if "deletionTimestamp" not in old:
         return
@@ -70,68 +69,68 @@ def finalizer_causes(old: Json, new: Json) -> Iterator[Cause]:
     added = [name for name in new.get("finalizers") or () if name not in known]
     if added:
         shown = ", ".join(json.dumps(name) for name in added)
-        told = (
+        message = (
             f"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{shown}}}"
         )
-        for _ in range(2):  # the API server looks twice, and lists what it finds twice
-            yield fixed("metadata.finalizers", told)
+        for _ in range(2):  # the API server validates twice, and lists each error twice
+            yield forbidden_field("metadata.finalizers", message)
 
 
-def subdomain_causes(field: str, name: str) -> Iterator[Cause]:
+def validate_subdomain(field: str, name: str) -> Iterator[Cause]:
     """What is wrong with a name that must be a DNS subdomain."""
     if len(name) > 253:
-        yield wrong(field, name, "must be no more than 253 characters")
+        yield invalid_value(field, name, "must be no more than 253 characters")
     if not re.fullmatch(SUBDOMAIN, name):
-        yield wrong(field, name, SUBDOMAIN_RULE)
+        yield invalid_value(field, name, SUBDOMAIN_RULE)
 
 
-def _name_causes(resource: Resource, name: str) -> Iterator[Cause]:
+def _validate_name(resource: Resource, name: str) -> Iterator[Cause]:
     if resource.group == RBAC:
         if "/" in name or "%" in name or name in (".", ".."):
-            yield wrong("metadata.name", name, "may not contain '/'")
+            yield invalid_value("metadata.name", name, "may not contain '/'")
     elif resource in (NAMESPACES, SERVICES):
-        yield from _label_name_causes(name)
+        yield from _validate_label_name(name)
     else:
-        yield from subdomain_causes("metadata.name", name)
+        yield from validate_subdomain("metadata.name", name)
 
 
-def _label_name_causes(name: str) -> Iterator[Cause]:
+def _validate_label_name(name: str) -> Iterator[Cause]:
     if len(name) > 63:
-        yield wrong("metadata.name", name, "must be no more than 63 characters")
+        yield invalid_value("metadata.name", name, "must be no more than 63 characters")
     if "." in name:
-        yield wrong("metadata.name", name, "must not contain dots")
+        yield invalid_value("metadata.name", name, "must not contain dots")
     elif not re.fullmatch(LABEL, name):
-        yield wrong("metadata.name", name, LABEL_RULE)
+        yield invalid_value("metadata.name", name, LABEL_RULE)
 
 
-def _owner_causes(owners: Any) -> Iterator[Cause]:
+def _validate_owner(owners: Any) -> Iterator[Cause]:
     for owner in owners:
         where = "metadata.ownerReferences"
         if not owner.get("apiVersion"):
-            yield wrong(f"{where}.apiVersion", "", "version must not be empty")
+            yield invalid_value(f"{where}.apiVersion", "", "version must not be empty")
         for field in ("kind", "name", "uid"):
             if not owner.get(field):
-                yield wrong(f"{where}.{field}", "", "must not be empty")
+                yield invalid_value(f"{where}.{field}", "", "must not be empty")
 
 
-def _label_causes(labels: Json) -> Iterator[Cause]:
+def _validate_label(labels: Json) -> Iterator[Cause]:
     for key, value in labels.items():
-        yield from _key_causes("metadata.labels", key)
+        yield from _validate_key("metadata.labels", key)
         if len(value or "") > 63:
-            yield wrong("metadata.labels", value, "must be no more than 63 bytes")
+            yield invalid_value("metadata.labels", value, "must be no more than 63 bytes")
         if not re.fullmatch(LABEL_VALUE, value or ""):
-            yield wrong("metadata.labels", value, LABEL_VALUE_RULE)
+            yield invalid_value("metadata.labels", value, LABEL_VALUE_RULE)
 
 
-def _key_causes(field: str, key: str) -> Iterator[Cause]:
+def _validate_key(field: str, key: str) -> Iterator[Cause]:
     prefix, slash, name = key.rpartition("/")
     if slash and not prefix:
-        yield wrong(field, key, "prefix part must be non-empty")
+        yield invalid_value(field, key, "prefix part must be non-empty")
     elif slash and not re.fullmatch(SUBDOMAIN, prefix):
-        yield wrong(field, key, f"prefix part {SUBDOMAIN_RULE}")
+        yield invalid_value(field, key, f"prefix part {SUBDOMAIN_RULE}")
     if len(name) > 63:
-        yield wrong(field, key, "name part must be no more than 63 bytes")
+        yield invalid_value(field, key, "name part must be no more than 63 bytes")
     if not name:
-        yield wrong(field, key, "name part must be non-empty")
+        yield invalid_value(field, key, "name part must be non-empty")
     elif not re.fullmatch(_QUALIFIED_NAME, name):
-        yield wrong(field, key, _QUALIFIED_NAME_RULE)
+        yield invalid_value(field, key, _QUALIFIED_NAME_RULE)

@@ -1,48 +1,44 @@
-"""Reading: JSON and YAML that others have written, within bounds; what exceeds them is a ValueError.
+"""JSON and YAML of requests, within the limits and with the error texts of the API server, which is written in Go.
 
-Python reads NaN, which is no JSON, and integers of any length; it gives up, or even crashes, on what is nested deeply.
-In YAML, a few lines of aliases can stand for gigabytes.
+Python's `json` accepts NaN, which is not JSON, and integers of any length. In YAML, a few lines of aliases can stand
+for gigabytes.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any, Final
 
+from hera_k8s_utils.reading import TooComplex, parse_json, parse_yaml
+
 LARGEST_BODY: Final = 3 << 20  # bytes of a request: the API server's limit
 DEEPEST: Final = 200  # objects and lists inside each other; Go reads 10000 of them
+_TOO_DEEP: Final = "exceeded max depth"
 _INT64: Final = 1 << 63
 _SAFE_DIGITS: Final = 18  # of an integer that surely has 64 bits
 
 
 def read_json(text: bytes | str) -> Any:
-    """A JSON value. Raises ValueError."""
+    """A JSON value, its numbers as Go reads them. Raises ValueError."""
     try:
-        value = json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_refuse)
-    except RecursionError:
-        raise ValueError("exceeded max depth") from None
-    _require_depth(value)
-    return value
+        return parse_json(text, deepest=DEEPEST, parse_int=_integer, parse_float=_float, parse_constant=_refuse)
+    except TooComplex:
+        raise ValueError(_TOO_DEEP) from None
 
 
 def read_yaml(text: bytes | str) -> list[Any]:
     """The documents of a YAML text. Raises ValueError, and yaml.YAMLError."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        _check_yaml(yaml.parse(text, Loader=loader))
-        return list(yaml.load_all(text, Loader=loader))  # both are safe
+        return parse_yaml(text, check=_check_yaml)
     except RecursionError:
-        raise ValueError("exceeded max depth") from None
+        raise ValueError(_TOO_DEEP) from None
 
 
 def _check_yaml(events: Any) -> None:
-    """Raises ValueError for what is nested too deeply, and for aliases that stand for more than a request may hold."""
+    """Raises ValueError for a text that is nested too deeply, or whose aliases expand to more than a request holds."""
     import yaml
 
-    sizes = [0]  # of what is open, with all that is in it
+    sizes = [0]  # of the open collections, with their content
     anchors: dict[str | None, int] = {}
     names: list[str | None] = [None]
     for event in events:
@@ -50,7 +46,7 @@ def _check_yaml(events: Any) -> None:
             sizes.append(1)
             names.append(event.anchor)
             if len(sizes) > DEEPEST + 1:
-                raise ValueError("exceeded max depth")
+                raise ValueError(_TOO_DEEP)
         elif isinstance(event, yaml.CollectionEndEvent):
             _close(sizes, names, anchors)
         elif isinstance(event, yaml.ScalarEvent):
@@ -70,18 +66,8 @@ def _close(sizes: list[int], names: list[str | None], anchors: dict[str | None, 
         anchors[name] = size
 
 
-def _require_depth(value: Any) -> None:
-    level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(DEEPEST):
-        inner = (child for each in level for child in (each.values() if isinstance(each, dict) else each))
-        level = [child for child in inner if isinstance(child, (dict, list))]
-        if not level:
-            return
-    raise ValueError("exceeded max depth")
-
-
 def _integer(text: str) -> int | float:
-    """As Go reads it: what does not fit into 64 bits is a float."""
+    """An integer as Go reads it: a float when it does not fit into 64 bits."""
     if len(text) <= _SAFE_DIGITS:
         return int(text)
     value = _float(text)

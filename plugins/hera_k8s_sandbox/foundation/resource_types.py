@@ -20,12 +20,15 @@ DISCOVERY = "discovery.k8s.io"
 class Resource:
     """One kind of object and where it is served.
 
-    group: empty for the core group. subresources: names below an object, such as `status`.
+    group: empty for the core group.
+    subresources: names below an object, such as `status`.
     generation: `metadata.generation` counts the changes of what is not metadata, and of what `counted` names of it.
-    deprecated: the warning that every answer carries. custom: defined by a
-    CustomResourceDefinition, which shows in lists. selectable: the fields, besides name and namespace,
-    that a fieldSelector may name. counts: for some of these, the path of the number that they stand for.
-    schema, columns, list_kind: of a defined kind, as its definition has them. scale: the paths of the subresource.
+    deprecated: the warning that every answer carries.
+    custom: defined by a CustomResourceDefinition, which shows in lists.
+    selectable: the fields, besides name and namespace, that a fieldSelector may name.
+    counts: for some of these, the path of the number that they stand for.
+    schema, columns, list_kind: of a defined kind, as its definition has them.
+    scale: the paths of the subresource.
     """
 
     group: str

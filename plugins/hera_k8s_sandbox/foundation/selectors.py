@@ -20,7 +20,10 @@ _FIELD = re.compile(r"^(?P<key>[A-Za-z0-9._/-]+)(?P<operator>==|=|!=)(?P<value>.
 
 @dataclass(frozen=True)
 class Condition:
-    """One term of a selector; operator: in, notin, exists, absent, > or <."""
+    """One term of a selector.
+
+    operator: in, notin, exists, absent, > or <.
+    """
 
     key: str
     operator: str
@@ -90,8 +93,8 @@ def _label_condition(term: str, whole: str) -> Condition:
         return Condition(found["key"], "absent" if found["not"] else "exists")
     if found := _EQUAL.match(term):
         if not re.fullmatch(LABEL_VALUE, found["value"]):
-            told = f'values[0][{found["key"]}]: Invalid value: "{found["value"]}": {LABEL_VALUE_RULE}'
-            raise bad_request(f"unable to parse requirement: {told}")
+            message = f'values[0][{found["key"]}]: Invalid value: "{found["value"]}": {LABEL_VALUE_RULE}'
+            raise bad_request(f"unable to parse requirement: {message}")
         operator = {"=": "in", "==": "in", "!=": "notin"}.get(found["operator"], found["operator"])
         if operator in "<>" and not found["value"].isdigit():
             raise bad_request(

@@ -1,4 +1,4 @@
-"""The trash: directories that are gone for everybody at once, and whose files are removed when nobody waits for it."""
+"""The trash: directories that are moved away at once, and whose files are deleted later, in the background."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Trash:
             self.sweep()
 
     def move(self, path: Path) -> bool:
-        """Only let it be gone: whoever calls has it swept; whether there is something to sweep."""
+        """Only move it away; the caller sweeps later. Whether there is something to sweep."""
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             path.rename(self._directory / uuid.uuid4().hex)
@@ -37,7 +37,7 @@ class Trash:
         return True
 
     def sweep(self) -> None:
-        """Begin to remove what lies here; the end of the program interrupts it, a later sweep goes on."""
+        """Begin to delete the files here; the end of the program interrupts it, a later sweep continues."""
         if self._directory.is_dir():
             threading.Thread(target=self.empty, name="sandbox-trash", daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""One container of a pod: started, looked at by its probes, and started again as its restart policy says."""
+"""One container of a pod: started, probed, and restarted according to its restart policy."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from hera_k8s_sandbox.kubelet.pod_context import PodBlocked
 from hera_k8s_sandbox.kubelet.probes import Prober, check_actions
 from hera_k8s_sandbox.kubelet.process_runner import Ended, Runner
 from hera_k8s_sandbox.store.entries import now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _AFTER_HOOK: Final = 2.0  # seconds that a container gets after its preStop hook, as the kubelet gives
 _LARGEST_MESSAGE: Final = 4096  # bytes of a termination message, and so many of the log in its place
@@ -53,9 +52,11 @@ class BackOff:
 class ContainerConfig:
     """What a container is run with.
 
-    prepare: makes the task of the container, raising Waits when that cannot be done yet. changed: called whenever
-    the status has changed. retried: waits until preparing may be worth another try. grace: seconds between asking
-    the container to end and killing it. separates: whether a container's standard error is kept apart.
+    prepare: makes the task of the container, raising PodBlocked when that cannot be done yet.
+    changed: called whenever the status has changed.
+    retried: waits until preparing may be worth another try.
+    grace: seconds between asking the container to end and killing it.
+    separates: whether a container's standard error is kept apart.
     """
 
     pod: Json
@@ -63,7 +64,7 @@ class ContainerConfig:
     runner: Runner
     prepare: Callable[[Json], Awaitable[Task]]
     changed: Callable[[], None]
-    tell: Callable[[str, str, str], None]
+    record_event: Callable[[str, str, str], None]
     retried: Callable[[], Awaitable[None]]
     grace: float
     separates: Callable[[Json], bool]
@@ -71,37 +72,37 @@ class ContainerConfig:
 
 
 class ContainerRun:
-    """One container; `status` is what the pod's status says of it."""
+    """One container; `status` is its entry in the pod's status."""
 
-    def __init__(self, place: ContainerConfig, container: Json, *, init: bool, before: Json | None) -> None:
+    def __init__(self, config: ContainerConfig, container: Json, *, init: bool, before: Json | None) -> None:
         """before: its status when an earlier server ran the pod, which is then its last state."""
         self.container = container
         self.name: str = container["name"]
-        self.policy = pod_status.policy_of(place.pod, container, init=init)
+        self.policy = pod_status.policy_of(config.pod, container, init=init)
         self._init = init
         self.sidecar = init and pod_status.is_sidecar(container)
         self.started = asyncio.Event()  # and through its startup probe
         self.ended: Ended | None = None
         self.over = False  # and not to be started again
         self.launch: Launch | None = None
-        self._place = place
+        self._config = config
         self._stopping = asyncio.Event()
         self._restarts, self._last = _resumed(before)
         self._ran = before is not None and before.get("restartCount") is not None and bool(self._last)
-        idle = "PodInitializing" if place.pod["spec"].get("initContainers") else "ContainerCreating"
+        idle = "PodInitializing" if config.pod["spec"].get("initContainers") else "ContainerCreating"
         self.status = self._made({"waiting": {"reason": idle}})
         self._jobs: set[asyncio.Task[Any]] = set()
-        self._back_off = place.back_off()
+        self._back_off = config.back_off()
 
     @property
     def directory(self) -> Path:
         """Its own files, which a restart removes."""
-        return self._place.directory / "containers" / self.name
+        return self._config.directory / "containers" / self.name
 
     @property
     def log_directory(self) -> Path:
         """Where the log of its current attempt is."""
-        return logs.log_directory(self._place.directory, self.name, self._restarts)
+        return logs.log_directory(self._config.directory, self.name, self._restarts)
 
     @property
     def runs(self) -> bool:
@@ -127,10 +128,10 @@ class ContainerRun:
         while not self._stopping.is_set():
             try:
                 check_actions(self.container)
-                task = await self._place.prepare(self.container)
+                task = await self._config.prepare(self.container)
             except PodBlocked as waits:
                 self.wait(waits)
-                await self._unless_stopped(self._place.retried())
+                await self._unless_stopped(self._config.retried())
                 continue
             if self._stopping.is_set():
                 return
@@ -148,42 +149,42 @@ class ContainerRun:
         state = {"reason": waits.reason} | ({"message": waits.message} if waits.message else {})
         if self.status["state"] != {"waiting": state}:
             self.status = self._made({"waiting": state})
-            self._place.tell(waits.event, waits.told, "Warning")
-            self._place.changed()
+            self._config.record_event(waits.event, waits.event_message, "Warning")
+            self._config.changed()
 
     def stop(self, grace: float) -> None:
         """Ask it to end and kill it after `grace` seconds; one that waits is not started any more."""
         first = not self._stopping.is_set()
         self._stopping.set()
         if not self.runs:
-            self._place.runner.stop(self.directory, grace)  # it may be about to start
+            self._config.runner.stop(self.directory, grace)  # it may be about to start
             return
         hook = (self.container.get("lifecycle") or {}).get("preStop")
         if first and hook and grace > 0:
             self._start(self._stop_after_hook(hook, grace))
         else:
-            self._place.runner.stop(self.directory, grace)
+            self._config.runner.stop(self.directory, grace)
 
     async def _stop_after_hook(self, hook: Json, grace: float) -> None:
         began = time.monotonic()
         why = await self._prober.attempt(hook, grace)
         if why:
-            self._place.tell("FailedPreStopHook", f"PreStopHook failed: {why}", "Warning")
+            self._config.record_event("FailedPreStopHook", f"PreStopHook failed: {why}", "Warning")
         left = grace - (time.monotonic() - began)
-        self._place.runner.stop(self.directory, max(left, _AFTER_HOOK))
+        self._config.runner.stop(self.directory, max(left, _AFTER_HOOK))
 
     async def _once(self, task: Task) -> Ended:
         directory = self.log_directory
         directory.mkdir(parents=True, exist_ok=True)
         forgotten = self._restarts - _LOGS_KEPT
         if forgotten >= 0:
-            shutil.rmtree(logs.log_directory(self._place.directory, self.name, forgotten), ignore_errors=True)
+            shutil.rmtree(logs.log_directory(self._config.directory, self.name, forgotten), ignore_errors=True)
         message = self._message_file(task)
         task = replace(task, mounts=(*task.mounts, Mount(message, self._message_path)))
         self._task = task
-        apart = self._place.separates(self.container)
+        apart = self._config.separates(self.container)
         errors = directory / logs.ERRORS if apart else None
-        ended, self.launch = await self._place.runner.run(
+        ended, self.launch = await self._config.runner.run(
             task, output=directory / logs.OUTPUT, errors=errors, on_start=self._on_start
         )
         for job in list(self._jobs):
@@ -194,7 +195,7 @@ class ContainerRun:
         self.status = self._made(state, ready=self._init and ended.exit_code == 0)
         self._last = self.status["state"]
         self.started.clear()
-        self._place.changed()
+        self._config.changed()
         return ended
 
     def _on_start(self, launch: Launch) -> None:
@@ -205,7 +206,7 @@ class ContainerRun:
         self.status = self._made(state, ready=ready, started=is_started)
         if is_started:
             self.started.set()
-        self._place.changed()
+        self._config.changed()
         hook = (self.container.get("lifecycle") or {}).get("postStart")
         if hook:
             self._start(self._after_start(hook))
@@ -213,9 +214,9 @@ class ContainerRun:
             self._start(self._probe())
 
     async def _after_start(self, hook: Json) -> None:
-        why = await self._prober.attempt(hook, self._place.grace or _AFTER_HOOK)
+        why = await self._prober.attempt(hook, self._config.grace or _AFTER_HOOK)
         if why:
-            self._place.tell("FailedPostStartHook", f"PostStartHook failed: {why}", "Warning")
+            self._config.record_event("FailedPostStartHook", f"PostStartHook failed: {why}", "Warning")
             self._kill("FailedPostStartHook")
 
     # Probes
@@ -229,7 +230,7 @@ class ContainerRun:
         readiness = self.container.get("readinessProbe")
         if startup:
             await asyncio.sleep(float(startup.get("initialDelaySeconds") or 0))
-            if not await self._prober.settles(startup, tell=self._unhealthy("Startup")):
+            if not await self._prober.settles(startup, record_event=self._unhealthy("Startup")):
                 self._kill("failed startup probe, will be restarted", startup)
                 return
             self._show(started=True, ready=not readiness)
@@ -238,33 +239,33 @@ class ContainerRun:
             self._start(self._watch_readiness(readiness))
         if liveness:
             await asyncio.sleep(float(liveness.get("initialDelaySeconds") or 0))
-            while await self._prober.settles(liveness, tell=self._unhealthy("Liveness")):
+            while await self._prober.settles(liveness, record_event=self._unhealthy("Liveness")):
                 await asyncio.sleep(float(liveness.get("periodSeconds") or 10))
             self._kill("failed liveness probe, will be restarted", liveness)
 
     async def _watch_readiness(self, probe: Json) -> None:
         await asyncio.sleep(float(probe.get("initialDelaySeconds") or 0))
         while True:
-            ready = await self._prober.settles(probe, tell=self._unhealthy("Readiness"))
+            ready = await self._prober.settles(probe, record_event=self._unhealthy("Readiness"))
             self._show(ready=ready, started=True)
             await asyncio.sleep(float(probe.get("periodSeconds") or 10))
 
     def _unhealthy(self, kind: str) -> Callable[[str], None]:
-        return lambda why: self._place.tell("Unhealthy", f"{kind} probe failed: {why}", "Warning")
+        return lambda why: self._config.record_event("Unhealthy", f"{kind} probe failed: {why}", "Warning")
 
     def _show(self, *, ready: bool, started: bool) -> None:
         if self.runs and (ready, started) != (self.status["ready"], self.status["started"]):
             self.status = self.status | {"ready": ready, "started": started}
-            self._place.changed()
+            self._config.changed()
 
     def _kill(self, why: str, probe: Json | None = None) -> None:
-        self._place.tell("Killing", f"Container {self.name} {why}", "Normal")
+        self._config.record_event("Killing", f"Container {self.name} {why}", "Normal")
         seconds = (probe or {}).get("terminationGracePeriodSeconds")
-        self._place.runner.stop(self.directory, self._place.grace if seconds is None else float(seconds))
+        self._config.runner.stop(self.directory, self._config.grace if seconds is None else float(seconds))
 
     async def _run_inside(self, command: list[str], seconds: float) -> tuple[int, str]:
         task = replace(self._task, command=tuple(command), script=None, outputs=())
-        return await self._place.runner.run_aside(task, seconds)
+        return await self._config.runner.run_aside(task, seconds)
 
     # Between two runs
 
@@ -276,17 +277,17 @@ class ContainerRun:
     async def _pause(self, seconds: float) -> None:
         if seconds <= 0:
             return
-        meta = self._place.pod["metadata"]
+        meta = self._config.pod["metadata"]
         which = f"{self.name} pod={meta['name']}_{meta['namespace']}({meta['uid']})"
-        told = f"back-off {seconds:g}s restarting failed container={which}"
+        message = f"back-off {seconds:g}s restarting failed container={which}"
         ended = self.status
-        self.status = self._made({"waiting": {"reason": "CrashLoopBackOff", "message": told}})
-        self._place.tell("BackOff", f"Back-off restarting failed container {which}", "Warning")
-        self._place.changed()
+        self.status = self._made({"waiting": {"reason": "CrashLoopBackOff", "message": message}})
+        self._config.record_event("BackOff", f"Back-off restarting failed container {which}", "Warning")
+        self._config.changed()
         await self._unless_stopped(asyncio.sleep(seconds))
         if self._stopping.is_set():
             self.status = ended
-            self._place.changed()
+            self._config.changed()
 
     async def admitted(self, admission: Awaitable[str | None]) -> bool:
         """Wait for leave to start, unless it is stopped; without leave, it has ended for the reason that is given."""
@@ -303,7 +304,7 @@ class ContainerRun:
             REFUSED, reason="Error", message=why, started=None, finished=self.ended.finished, id=self._id
         )
         self.status = self._made({"terminated": end})
-        self._place.changed()
+        self._config.changed()
         return False
 
     async def _unless_stopped(self, waiting: Awaitable[Any]) -> None:
@@ -325,7 +326,7 @@ class ContainerRun:
 
     @property
     def _id(self) -> str:
-        return f"processes://{self._place.pod['metadata']['uid']}/{self.name}/{self._restarts}"
+        return f"processes://{self._config.pod['metadata']['uid']}/{self.name}/{self._restarts}"
 
     @property
     def _message_path(self) -> str:
@@ -355,8 +356,8 @@ class ContainerRun:
                 return left.decode("utf-8", "replace")
         if self.container.get("terminationMessagePolicy") != "FallbackToLogsOnError" or ended.exit_code == 0:
             return ""
-        said = logs.read_result(self.log_directory / logs.OUTPUT, _LARGEST_MESSAGE)
-        return "\n".join(said.splitlines()[-_MESSAGE_LINES:])
+        output = logs.read_result(self.log_directory / logs.OUTPUT, _LARGEST_MESSAGE)
+        return "\n".join(output.splitlines()[-_MESSAGE_LINES:])
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         job = asyncio.ensure_future(work)

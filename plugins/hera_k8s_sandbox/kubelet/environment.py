@@ -13,8 +13,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.foundation import quantities
 from hera_k8s_sandbox.kubelet.pod_context import PodBlocked, Sources, containers_of
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 ADDRESS: Final = "127.0.0.1"  # of every pod and of the node: all share this machine's loopback
 _REFERENCE: Final = re.compile(r"\$(\$|\((?P<name>[^)]*)\))")
@@ -25,7 +24,7 @@ _KEYED: Final = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 
 def environment_of(pod: Json, container: Json, sources: Sources) -> dict[str, str]:
-    """The variables of a container, in their order. Raises Waits when one refers to what is not there."""
+    """The variables of a container, in their order. Raises PodBlocked when one refers to what is not there."""
     env: dict[str, str] = {}
     left = _MOST
     for source in container.get("envFrom") or ():
@@ -90,7 +89,7 @@ def _one_of(pod: Json, container: Json, source: Json, sources: Sources) -> str |
     for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
         if source.get(field):
             return _key(pod, kind, source[field], sources)
-    raise config_error(f"the sandbox does not support env from {', '.join(sorted(source))}", told=None)
+    raise config_error(f"the sandbox does not support env from {', '.join(sorted(source))}", event_message=None)
 
 
 def _key(pod: Json, kind: str, reference: Json, sources: Sources) -> str | None:
@@ -114,10 +113,10 @@ def _find(sources: Sources, kind: str, reference: Json) -> Json | None:
     return found
 
 
-def config_error(message: str, told: str | None = "Error: ") -> PodBlocked:
-    """What a container waits for whose configuration is not whole; told: how its event begins."""
-    event = f"{told}{message}" if told else ""
-    return PodBlocked("CreateContainerConfigError", message, event="Failed", told=event)
+def config_error(message: str, event_message: str | None = "Error: ") -> PodBlocked:
+    """The error of an incomplete container configuration; event_message: how its event begins, None: as the error."""
+    event = f"{event_message}{message}" if event_message else ""
+    return PodBlocked("CreateContainerConfigError", message, event="Failed", event_message=event)
 
 
 def _text(value: bytes) -> str:
@@ -143,7 +142,7 @@ _FIELDS: Final[Mapping[str, Callable[[Json], Any]]] = {
 
 
 def field_of(pod: Json, path: str) -> str:
-    """The text of a pod's field as `fieldRef` names it. Raises Waits for one that cannot be had."""
+    """The text of a pod's field as `fieldRef` names it. Raises PodBlocked for one that cannot be had."""
     if path in _FIELDS:
         return str(_FIELDS[path](pod))
     keyed = _KEYED.fullmatch(path)
@@ -155,7 +154,7 @@ def field_of(pod: Json, path: str) -> str:
 def resource_of(pod: Json, reference: Json, container: Json | None = None) -> str:
     """An amount as `resourceFieldRef` asks for it: in whole units of its divisor, rounded up.
 
-    Without a limit it is the node's amount; without a request it is nothing. Raises Waits.
+    Without a limit it is the node's amount; without a request it is nothing. Raises PodBlocked.
     """
     name = reference.get("containerName") or ""
     owner = container if not name else next((one for one in containers_of(pod) if one["name"] == name), None)
@@ -166,10 +165,10 @@ def resource_of(pod: Json, reference: Json, container: Json | None = None) -> st
         raise config_error(f"unsupported container resource : {reference.get('resource', '')}")
     resources = owner.get("resources") or {}
     given = (resources.get(kind) or {}).get(what)
-    amount = quantities.value(str(given)) if given is not None else None
+    amount = quantities.read_quantity(str(given)) if given is not None else None
     if amount is None:
         amount = _of_the_node(what) if kind == "limits" else Fraction(0)
-    divisor = quantities.value(str(reference.get("divisor") or "1")) or Fraction(1)  # 0: it was not said
+    divisor = quantities.read_quantity(str(reference.get("divisor") or "1")) or Fraction(1)  # 0: not set
     return str(math.ceil(amount / divisor))
 
 

@@ -11,9 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
-
-Json = dict[str, Any]
+from typing import Final
 
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _UNREACHABLE_HOST: Final = "unknown.invalid"
@@ -24,8 +22,9 @@ _MISSING_TAG: Final = "does-not-exist"
 class Image:
     """What stands for images.
 
-    pattern: of the repository without its tag, as a shell would match it. command: what runs when the template
-    gives no command. commands: names of programs and what is run in their place.
+    pattern: of the repository without its tag, as a shell would match it.
+    command: what runs when the template gives no command.
+    commands: names of programs and what is run in their place.
     """
 
     pattern: str

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation import quantities
 from hera_k8s_sandbox.foundation.errors import ApiError
@@ -30,14 +30,14 @@ from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.informer import reconcile
 from hera_k8s_sandbox.store.store import Event
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
 HookFor = Callable[[Json], "PodHook | None"]
 """What a controller does beside a pod of its own; None for a pod that is none of its."""
 
 SCHEDULER: Final = "default-scheduler"
-_SAMPLE: Final = 0.25  # seconds between looks at the logs of what runs
+_SAMPLE: Final = 0.25  # seconds between samples of the logs of running containers
 _ABANDONED: Final = "the sandbox was stopped while this pod ran"
 _KEPT: Final = ("qosClass", "nominatedNodeName", "resourceClaimStatuses")  # of a status, what is not the kubelet's
 
@@ -50,10 +50,10 @@ class Kubelet:
     the places of the other.
     """
 
-    def __init__(self, state: SandboxState, tools: NodeRuntime, hook_for: HookFor = lambda _: None) -> None:
+    def __init__(self, state: SandboxState, runtime: NodeRuntime, hook_for: HookFor = lambda _: None) -> None:
         self._state = state
         self._store = state.store
-        self._tools = tools
+        self._runtime = runtime
         self._hook_for = hook_for
         self._queue: asyncio.Queue[Key] = asyncio.Queue()
         self._waiting: set[Key] = set()
@@ -62,7 +62,7 @@ class Kubelet:
         self._tasks: list[asyncio.Task[None]] = []
         self._lasting: set[asyncio.Task[None]] = set()  # each has one of the node's places
         self._crowded: dict[Key, None] = {}  # those that wait for one, in their order
-        self._told_images: set[str] = set()
+        self._reported_images: set[str] = set()
         self._closing = False
         self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="sweep")  # removing directories can take long
 
@@ -88,7 +88,7 @@ class Kubelet:
         self._closing = True
         for run in self._runs.values():
             run.close()
-        await self._tools.runner.close()
+        await self._runtime.runner.close()
         for task in [*self._tasks, *self._lasting]:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._lasting, return_exceptions=True)
@@ -194,19 +194,19 @@ class Kubelet:
     def _has_place(self) -> bool:
         node = self._store.find(NODES, "", NODE) or {}
         allocatable = (node.get("status") or {}).get("allocatable") or {}
-        return len(self._lasting) < (quantities.value(str(allocatable.get("pods"))) or 0)
+        return len(self._lasting) < (quantities.read_quantity(str(allocatable.get("pods"))) or 0)
 
     def _crowd_out(self, key: Key, pod: Json) -> None:
         """Let a lasting pod wait for a place, and say so once."""
         self._crowded[key] = None
         self._waiting.add(key)
         waits = _unschedulable("1 Too many pods", "No preemption victims found for incoming pod")
-        told = (pod.get("status") or {}).get("conditions") or ()
-        if any(one.get("message") == waits.message for one in told):
+        conditions = (pod.get("status") or {}).get("conditions") or ()
+        if any(one.get("message") == waits.message for one in conditions):
             return
-        around = _NodePodContext(self._state, pod, hooked=False)
-        around.tell(waits.event, waits.told)
-        around.report(waiting_for_node(waits), {})
+        context = _NodePodContext(self._state, pod, hooked=False)
+        context.record_event(waits.event, waits.event_message)
+        context.report(waiting_for_node(waits), {})
 
     def _is_lasting(self, pod: Json) -> bool:
         hook = self._hook_for(pod)
@@ -229,15 +229,15 @@ class Kubelet:
             return
         pod["spec"]["nodeName"] = NODE
         hook = self._hook_for(pod)
-        around = _NodePodContext(self._state, pod, hooked=hook is not None)
-        run = self._runs[key] = PodRun(pod, self._directory(key), around, self._tools, hook)
+        context = _NodePodContext(self._state, pod, hooked=hook is not None)
+        run = self._runs[key] = PodRun(pod, self._directory(key), context, self._runtime, hook)
         try:
             await self._run(run)
         except PodBlocked:
             self._waiting.add(key)
         except ApiError:  # the pod was deleted meanwhile
             pass
-        except Exception as error:  # whatever happens, the pod ends and the worker goes on
+        except Exception as error:  # whatever happens, the pod ends and the worker continues
             self._fail(key, f"the sandbox could not run this pod: {error}")
         finally:
             del self._runs[key]
@@ -300,16 +300,16 @@ class Kubelet:
                 f"Unable to retrieve some image pull secrets ({', '.join(missing)}); "
                 "attempting to pull the image may not succeed."
             )
-            _tell(self._state, pod, "FailedToRetrieveImagePullSecret", message, "Warning")
+            _record_event(self._state, pod, "FailedToRetrieveImagePullSecret", message, "Warning")
 
     def _tell_unknown_images(self, pod: Json) -> None:
         """Say, once for each image, that nothing of it is here."""
         for image in images_of(pod):
-            if image in self._told_images or self._tools.images.find(image) is not None:
+            if image in self._reported_images or self._runtime.images.find(image) is not None:
                 continue
-            self._told_images.add(image)
+            self._reported_images.add(image)
             message = f'The sandbox pulls no images: the command of "{image}" runs with the programs of this machine'
-            _tell(self._state, pod, "ImageNotPulled", message, "Normal")
+            _record_event(self._state, pod, "ImageNotPulled", message, "Normal")
 
     # Inside
 
@@ -339,7 +339,7 @@ class Kubelet:
 
 
 class _NodePodContext:
-    """What a pod of the sandbox knows of it, and whom it tells: the store."""
+    """The context of a pod in the sandbox: look-ups in the store, and writes to it."""
 
     def __init__(self, state: SandboxState, pod: Json, *, hooked: bool) -> None:
         self._state = state
@@ -384,12 +384,14 @@ class _NodePodContext:
         with contextlib.suppress(ApiError):  # it was deleted meanwhile
             self._state.store.change(PODS, *self._key, write)
 
-    def tell(self, reason: str, message: str, type: str = "Warning") -> None:
+    def record_event(self, reason: str, message: str, type: str = "Warning") -> None:
         component = SCHEDULER if reason == "FailedScheduling" else "kubelet"
-        _tell(self._state, self._pod, reason, message, type, component)
+        _record_event(self._state, self._pod, reason, message, type, component)
 
 
-def _tell(state: SandboxState, pod: Json, reason: str, message: str, type: str, component: str = "kubelet") -> None:
+def _record_event(
+    state: SandboxState, pod: Json, reason: str, message: str, type: str, component: str = "kubelet"
+) -> None:
     record_event(state.store, pod, reason=reason, message=message, component=component, type=type)
 
 

@@ -1,6 +1,6 @@
 """Logs: what containers wrote, line by line with the time of each line.
 
-A container writes straight into files; nobody stands in between. What is kept beside them is how long they were at
+A container writes straight into files, without a process in between. What is kept beside them is how long they were at
 which time, noted by a sampler while the container runs and by every reader. So a line's time is known to a fraction
 of a second, and is the same whenever the line is read again.
 """
@@ -18,13 +18,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from hera_k8s_sandbox.foundation.errors import bad_request
 from hera_k8s_sandbox.foundation.resource_types import PODS
 from hera_k8s_sandbox.state import SandboxState
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 OUTPUT: Final = "output.log"  # standard output, and standard error too unless that is apart
 ERRORS: Final = "errors.log"  # standard error, when the standard output is an output of the workflow
@@ -44,8 +43,10 @@ _Line = tuple[float, bytes]
 class LogOptions:
     """Which part of a log is wanted, and how.
 
-    tail_lines: only the last lines. since: only lines since then, in seconds since the epoch. limit_bytes: stop
-    after this many. timestamps: each line begins with its time.
+    tail_lines: only the last lines.
+    since: only lines since then, in seconds since the epoch.
+    limit_bytes: stop after this many.
+    timestamps: each line begins with its time.
     """
 
     follow: bool = False
@@ -149,12 +150,12 @@ def require_started(pod: Json, container: str = "main", *, previous: bool = Fals
         return restarts
     waiting = state.get("waiting") or {}
     why = waiting.get("reason", "ContainerCreating")
-    told = why if why in ("ContainerCreating", "PodInitializing") else waiting.get("message") or why
-    raise bad_request(f'container "{shown}" in pod "{name}" is waiting to start: {told}')
+    message = why if why in ("ContainerCreating", "PodInitializing") else waiting.get("message") or why
+    raise bad_request(f'container "{shown}" in pod "{name}" is waiting to start: {message}')
 
 
 def is_running(pod: Json, container: str, attempt: int = 0) -> bool:
-    """Whether that run of a container goes on."""
+    """Whether that run of a container is still in progress."""
     phase = (pod.get("status") or {}).get("phase")
     status = _status_of(pod, container)
     if not status:
@@ -164,8 +165,8 @@ def is_running(pod: Json, container: str, attempt: int = 0) -> bool:
 
 def _status_of(pod: Json, container: str) -> Json:
     status = pod.get("status") or {}
-    told = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    return next((dict(one) for one in told if one["name"] == container), {})
+    statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return next((dict(one) for one in statuses if one["name"] == container), {})
 
 
 def read_result(path: Path, limit: int) -> str:

@@ -33,8 +33,11 @@ class Mount:
 class Task:
     """What is to be run.
 
-    directory: the container's own. command: program and arguments as the container gives them. script: the source that
-    the last argument names. outputs: paths of files that are read when it has ended; results: of files or directories.
+    directory: the container's own.
+    command: program and arguments as the container gives them.
+    script: the source that the last argument names.
+    outputs: paths of files that are read when it has ended.
+    results: of files or directories.
     programs: a directory for PATH.
     """
 
@@ -54,8 +57,9 @@ class Task:
 class Launch:
     """A process to start.
 
-    outputs: where on this machine each output will be found. wrappers: how many processes, each the child of the one
-    before, come before the task's own: the first of them is the one that is started.
+    outputs: where on this machine each output will be found.
+    wrappers: how many processes, each the child of the one before, come before the task's own: the first of them is
+        the one that is started.
     """
 
     argv: tuple[str, ...]

@@ -72,7 +72,7 @@ def enter() -> None:
 
 def serve(requests: socket.socket) -> None:
     """Fork a child for each request, until the other end is closed."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children here
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the children are not waited for here
     while True:
         message, descriptors, _, _ = socket.recv_fds(requests, 1, 3)
         if not message:

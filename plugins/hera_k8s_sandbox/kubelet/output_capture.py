@@ -19,8 +19,10 @@ ROOT: Final = "/"
 class OutputCapture:
     """Where the results of one task will be.
 
-    found: by the path that the task sees. root: a directory for `/` itself, where one of them is there. shown:
-    directories of this machine, and those that stand for them; without: names in them that the task is to make.
+    found: by the path that the task sees.
+    root: a directory for `/` itself, where one of them is there.
+    shown: directories of this machine, and those that stand for them.
+    without: names in them that the task is to make.
     added: directories for paths that this machine does not have.
     """
 

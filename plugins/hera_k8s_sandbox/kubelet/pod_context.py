@@ -1,40 +1,45 @@
-"""Surroundings: what a pod needs to know of its cluster, and whom it tells what becomes of it."""
+"""The context of a pod: look-ups in its cluster, and reports about the pod."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
-TOKEN_SECONDS = 3600  # what a projected token lives unless its volume says otherwise
+TOKEN_SECONDS = 3600  # default lifetime of a projected token
 
 
 class PodBlocked(Exception):
-    """A pod cannot start yet; reason and message as kubelet or scheduler give them."""
+    """A pod cannot start yet.
 
-    def __init__(self, reason: str, message: str, *, event: str = "", told: str = "") -> None:
+    reason, message: as kubelet or scheduler write them into the status.
+    event: reason of the event that reports it; by default `reason`.
+    event_message: message of that event; by default `message`.
+    """
+
+    def __init__(self, reason: str, message: str, *, event: str = "", event_message: str = "") -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.event = event or reason
-        self.told = told or message
+        self.event_message = event_message or message
 
 
 class PodContext(Protocol):
-    """The cluster around one pod, as the one who runs it sees it.
+    """The cluster around one pod, as its worker uses it.
 
-    Everything is called on the event loop. What looks something up may take its time; what reports must not: it
-    hands on, and what cannot be written any more, because the pod is gone, it drops.
+    All methods are called on the event loop. Look-ups may take time; `report` and `record_event` return at once, and
+    drop what cannot be written because the pod is gone.
     """
 
     async def find(self, kind: str, name: str) -> Json | None:
         """A `ConfigMap` or `Secret` of the pod's namespace, or None when it is not there."""
 
     async def claim(self, name: str) -> Path:
-        """The directory of a claim of the pod's namespace, bound now if it has waited for a pod. Raises Waits."""
+        """The directory of a claim of the namespace, bound now if it waits for a pod. Raises PodBlocked."""
 
     async def token(self, audience: str, seconds: int) -> str:
         """A token of the pod's account; audience: empty for the API server."""
@@ -42,15 +47,17 @@ class PodContext(Protocol):
     def report(self, status: Json, annotations: Mapping[str, str]) -> None:
         """Write the pod's status, whole but for what the API server owns of it, and add annotations."""
 
-    def tell(self, reason: str, message: str, type: str = "Warning") -> None:
+    def record_event(self, reason: str, message: str, type: str = "Warning") -> None:
         """Record an event about the pod."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What a pod's volumes and variables are made of, looked up before they are made.
+    """The objects that a pod's volumes and variables are made from.
 
-    objects: by kind and name. claims: directories by the claim's name. tokens: by audience and seconds of life.
+    objects: by kind and name; None: not found.
+    claims: directories by the claim's name.
+    tokens: by audience and lifetime in seconds.
     """
 
     objects: Mapping[tuple[str, str], Json | None] = field(default_factory=dict)
@@ -58,11 +65,11 @@ class Sources:
     tokens: Mapping[tuple[str, int], str] = field(default_factory=dict, repr=False)
 
 
-async def look_up(pod: Json, around: PodContext) -> Sources:
-    """Look up everything that a pod refers to. Raises Waits when it has a claim that cannot be used yet."""
-    claims = {name: await around.claim(name) for name in dict.fromkeys(_claims(pod))}
-    objects = {key: await around.find(*key) for key in dict.fromkeys(_objects(pod))}
-    tokens = {key: await around.token(*key) for key in dict.fromkeys(_tokens(pod))}
+async def look_up(pod: Json, context: PodContext) -> Sources:
+    """Look up everything that a pod refers to. Raises PodBlocked when it has a claim that cannot be used yet."""
+    claims = {name: await context.claim(name) for name in dict.fromkeys(_claims(pod))}
+    objects = {key: await context.find(*key) for key in dict.fromkeys(_objects(pod))}
+    tokens = {key: await context.token(*key) for key in dict.fromkeys(_tokens(pod))}
     return Sources(objects, claims, tokens)
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.store.entries import now_text, time_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 ALWAYS: Final = "Always"
 NEVER: Final = "Never"

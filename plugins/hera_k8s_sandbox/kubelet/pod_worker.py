@@ -1,18 +1,18 @@
 """One pod, from its first container to its end: what a kubelet does for it, with local processes for containers.
 
-Nothing here knows the sandbox's store: whoever runs a pod hands in its `Surroundings` (look-ups and reports) and what
-pods are run with (`Tools`). So the sandbox's kubelet and a test's kubelet for a real API server run pods alike:
+Nothing here knows the sandbox's store: the caller passes a `PodContext` (look-ups and reports) and what
+pods are run with (`NodeRuntime`). So the sandbox's kubelet and a test's kubelet for a real API server run pods alike:
 
-    run = PodRun(pod, directory, around, tools, hook)
+    run = PodRun(pod, directory, context, runtime, hook)
     try:
         await run.prepare()            # claims, volumes, the first containers; its status is reported
-    except Waits:
+    except PodBlocked:
         ...                            # nothing runs; try `prepare` again when something has changed
     await run.run()                    # to its end: Succeeded, Failed, or stopped
-    run.stop(seconds)                  # meanwhile, from the same loop: it is deleted, or somebody wants it to end
+    run.stop(seconds)                  # meanwhile, from the same loop: the pod is deleted, or must end
 
 The pod is the object as it is when it is bound: with `spec.nodeName`, uid and namespace. When a pod that is being
-deleted has ended, whoever runs it removes the object. Everything happens on one event loop; processes are waited
+deleted has ended, the caller removes the object. Everything happens on one event loop; processes are waited
 for by the runner's threads.
 """
 
@@ -34,13 +34,12 @@ from hera_k8s_sandbox.kubelet.pod_context import PodBlocked, PodContext, Sources
 from hera_k8s_sandbox.kubelet.process_runner import Ended, Runner
 from hera_k8s_sandbox.kubelet.volumes import Volume, mounts_of, write_volumes
 from hera_k8s_sandbox.store.entries import now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 SCRATCH: Final = ("containers", "volumes")  # what a pod's directory holds only while it runs
 DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
-_GRACE: Final = 30.0  # seconds, what Kubernetes gives unless a pod says otherwise
-_RETRY: Final = 2.0  # seconds until a container that waits for something looks again by itself
+_GRACE: Final = 30.0  # seconds, Kubernetes' default
+_RETRY: Final = 2.0  # seconds until a container that waits for something is tried again
 _REFUSED: Final = ("shareProcessNamespace", "hostPID")  # each container is a tree of processes of its own
 
 
@@ -57,9 +56,10 @@ class NodeRuntime:
 class PodHook:
     """What a controller does beside the containers of its own pods; this one does nothing.
 
-    lasting: the pod is to be started at once, for others wait for it while it runs. annotations, statuses: written
-    with the pod's next report; statuses of containers that its specification does not have. A failure among them makes
-    the pod fail.
+    lasting: the pod is to be started at once, for others wait for it while it runs.
+    annotations: written with the pod's next report.
+    statuses: of containers that the pod's specification does not have, written likewise. A failure among them makes
+        the pod fail.
     """
 
     def __init__(self, *, lasting: bool = False) -> None:
@@ -68,7 +68,7 @@ class PodHook:
         self.statuses: list[Json] = []
 
     async def prepare(self, run: PodRun) -> None:
-        """Before the first container starts. Raises Waits."""
+        """Before the first container starts. Raises PodBlocked."""
 
     def amend(self, container: Json, task: Task) -> Task:  # noqa: ARG002
         """The task of a container, with what is the hook's own."""
@@ -106,14 +106,14 @@ class PodRun:
     """Runs one pod. It is used once; see the module's docstring."""
 
     def __init__(
-        self, pod: Json, directory: Path, around: PodContext, tools: NodeRuntime, hook: PodHook | None = None
+        self, pod: Json, directory: Path, context: PodContext, runtime: NodeRuntime, hook: PodHook | None = None
     ) -> None:
         """directory: for the pod's files and logs; the caller removes it, or what `SCRATCH` names of it."""
         self.pod = pod
         self.directory = directory
         self.overdue = False
-        self._around = around
-        self._tools = tools
+        self._context = context
+        self._runtime = runtime
         self._hook = hook or PodHook()
         self._before: Json = pod.get("status") or {}
         self._volumes: dict[str, Volume] = {}
@@ -131,25 +131,25 @@ class PodRun:
 
     @property
     def stopping(self) -> bool:
-        """Whether it has been told to end."""
+        """Whether it was asked to stop."""
         return self._grace is not None
 
     @property
     def grace(self) -> float:
-        """Seconds that its containers get to end when nobody says otherwise."""
+        """Seconds that its containers get to end by default."""
         seconds = self.pod["spec"].get("terminationGracePeriodSeconds")
         return _GRACE if seconds is None else float(seconds)
 
     # Life
 
     async def prepare(self) -> None:
-        """Make everything ready for the first containers. Raises Waits, which is reported, when none can start."""
+        """Make everything ready for the first containers. Raises PodBlocked, which is reported, when none can start."""
         try:
             for name in _REFUSED:
                 if self.pod["spec"].get(name):
-                    raise config_error(f"the sandbox does not support {name}", told=None)
+                    raise config_error(f"the sandbox does not support {name}", event_message=None)
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._sources = await look_up(self.pod, self._around)
+            self._sources = await look_up(self.pod, self._context)
             self._volumes = write_volumes(self.pod, self._sources, self.directory / "volumes")
             await self._hook.prepare(self)
         except PodBlocked as waits:
@@ -192,7 +192,7 @@ class PodRun:
     def stop(self, grace: float | None = None) -> None:
         """End it: ask its containers, and kill them after some seconds (without: as the pod says).
 
-        May be repeated with less grace; otherwise nobody is asked twice.
+        May be repeated with less grace; otherwise each container is asked once.
         """
         wanted = self.grace if grace is None else grace
         if self._grace is not None and wanted >= self._grace:
@@ -210,7 +210,7 @@ class PodRun:
                 one.stop(0)
 
     def end_containers(self, names: Collection[str]) -> None:
-        """End some of its containers: nobody needs them any more."""
+        """End some of its containers, which are no longer needed."""
         for one in self._containers.regular:
             if one.name in names and one.ended is None:
                 one.stop(self.grace)
@@ -226,7 +226,7 @@ class PodRun:
 
     async def token(self, seconds: int) -> str:
         """A token of the pod's account for the API server."""
-        return await self._around.token("", seconds)
+        return await self._context.token("", seconds)
 
     def sample_logs(self) -> None:
         """Note the lengths of the logs that are being written."""
@@ -245,19 +245,19 @@ class PodRun:
         place = ContainerConfig(
             pod=self.pod,
             directory=self.directory,
-            runner=self._tools.runner,
+            runner=self._runtime.runner,
             prepare=self._prepare_one,
             changed=self._plan_report,
-            tell=self._tell,
+            record_event=self._record_event,
             retried=self._retried,
             grace=self.grace,
             separates=self._hook.separates,
-            back_off=self._tools.back_off,
+            back_off=self._runtime.back_off,
         )
         for field_name, into in (("initContainers", made.init), ("containers", made.regular)):
             init = field_name == "initContainers"
-            told = self._before.get("initContainerStatuses" if init else "containerStatuses") or ()
-            known = {one["name"]: one for one in told}
+            statuses = self._before.get("initContainerStatuses" if init else "containerStatuses") or ()
+            known = {one["name"]: one for one in statuses}
             for container in self.pod["spec"].get(field_name) or ():
                 into.append(ContainerRun(place, container, init=init, before=known.get(container["name"])))
         return made
@@ -307,26 +307,26 @@ class PodRun:
         task = self._tasks.pop(container["name"], None)
         if task is not None:
             return task
-        self._sources = await look_up(self.pod, self._around)
+        self._sources = await look_up(self.pod, self._context)
         return await self._hook.supply(container, self._task(container))
 
     def _task(self, container: Json) -> Task:
-        """What a container runs. Raises Waits."""
+        """What a container runs. Raises PodBlocked."""
         image = container["image"]
         problem = pull_error(image)
         if problem is not None:
-            self._tell("Failed", f'Failed to pull image "{image}": {problem}')
+            self._record_event("Failed", f'Failed to pull image "{image}": {problem}')
             message = f'Back-off pulling image "{image}": ErrImagePull: {problem}'
             raise PodBlocked("ImagePullBackOff", message, event="BackOff")
         if container.get("restartPolicyRules"):
-            raise config_error("the sandbox does not support restartPolicyRules", told=None)
+            raise config_error("the sandbox does not support restartPolicyRules", event_message=None)
         env = environment_of(self.pod, container, self._sources)
         words = [*self._command(container), *(container.get("args") or ())]
         task = Task(
             name=str(self.pod["spec"].get("hostname") or self.pod["metadata"]["name"]),
             directory=self.directory / "containers" / container["name"],
             command=tuple(expand_references(str(each), env) for each in words),
-            programs=self._tools.programs.of(image),
+            programs=self._runtime.programs.of(image),
             env=env,
             mounts=mounts_of(container, self._volumes, env),
             working_directory=container.get("workingDir") or "",
@@ -337,7 +337,7 @@ class PodRun:
         """What the container runs, without its arguments."""
         if container.get("command"):
             return [str(each) for each in container["command"]]
-        row = self._tools.images.find(container["image"])
+        row = self._runtime.images.find(container["image"])
         if row is not None and row.command:
             return list(row.command)
         message = (
@@ -357,12 +357,12 @@ class PodRun:
 
     # Reports
 
-    def _tell(self, reason: str, message: str, type: str = "Warning") -> None:
+    def _record_event(self, reason: str, message: str, type: str = "Warning") -> None:
         if not self._closed:
-            self._around.tell(reason, message, type)
+            self._context.record_event(reason, message, type)
 
     def _plan_report(self) -> None:
-        """Report soon: what changes at a time is told at once."""
+        """Report soon: changes of one moment are reported together."""
         if not self._report_planned and self._begun:
             self._report_planned = True
             asyncio.get_running_loop().call_soon(self._report_if_going)
@@ -373,14 +373,14 @@ class PodRun:
             self._report()
 
     def _is_over(self) -> bool:
-        """Whether the last report comes next: what there is to say is said then."""
+        """Whether the last report comes next, which then contains all changes."""
         return not self._containers.init and all(one.over for one in self._containers.regular)
 
     def _show_waiting(self, waits: PodBlocked) -> None:
         """Let the pod say for what it waits as a whole."""
-        self._tell(waits.event, waits.told)
+        self._record_event(waits.event, waits.event_message)
         if waits.reason == "Unschedulable":
-            self._around.report(waiting_for_node(waits), {})
+            self._context.report(waiting_for_node(waits), {})
             return
         state = {"reason": waits.reason} | ({"message": waits.message} if waits.message else {})
         for one in self._containers:
@@ -411,7 +411,7 @@ class PodRun:
         if init:
             status["initContainerStatuses"] = init
         status["containerStatuses"] = [*regular, *self._hook.statuses]
-        self._around.report(status, self._hook.annotations)
+        self._context.report(status, self._hook.annotations)
 
 
 def waiting_for_node(waits: PodBlocked) -> Json:

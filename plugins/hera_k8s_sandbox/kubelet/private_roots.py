@@ -34,7 +34,10 @@ _TRIAL: Final = 20.0  # seconds
 
 @dataclass(frozen=True)
 class PrivateRoot:
-    """A way to give tasks a root of their own; masked: a directory that they do not see."""
+    """A way to give tasks a root of their own.
+
+    masked: a directory that they do not see.
+    """
 
     masked: Path
     kind: ClassVar[str]
@@ -124,7 +127,10 @@ class PrivateRoot:
 
 @dataclass(frozen=True)
 class Bubblewrap(PrivateRoot):
-    """Roots made by the system's bubblewrap; program: its path."""
+    """Roots made by the system's bubblewrap.
+
+    program: its path.
+    """
 
     program: str
     kind: ClassVar[str] = BUBBLEWRAP
@@ -212,7 +218,7 @@ def _output_mounts(task: Task, mounts: list[Mount], outputs: dict[str, Path]) ->
         elif os.path.isdir(os.path.dirname(path)):
             caught = task.directory / "outputs" / str(number)
             caught.touch()
-            os.utime(caught, ns=(0, 0))  # by which a file that nobody wrote is told
+            os.utime(caught, ns=(0, 0))  # marks a file that was never written
             outputs[path] = caught
             yield Mount(caught, path)
         else:

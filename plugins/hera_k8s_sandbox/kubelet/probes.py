@@ -11,11 +11,11 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.kubelet.environment import ADDRESS, config_error
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 RunInside = Callable[[list[str], float], Awaitable[tuple[int, str]]]
 """Runs a command as the container would, for so many seconds at most: its exit code and output; TimeoutError."""
 
@@ -25,13 +25,17 @@ _LONGEST: Final = 365 * 24 * 3600.0  # seconds
 
 @dataclass(frozen=True)
 class Prober:
-    """What it takes to look at one container: its specification, and a way to run a command as it would."""
+    """Probes of one container.
+
+    container: its specification.
+    run_inside: runs a command as the container would.
+    """
 
     container: Json
     run_inside: RunInside
 
     async def attempt(self, action: Json, seconds: float) -> str:
-        """Do what a probe or a hook says, for so many seconds at most; what went wrong, or empty."""
+        """Perform the action of a probe or a hook, for so many seconds at most; the error, or empty."""
         try:
             return await asyncio.wait_for(self._act(action, seconds), seconds)
         except (asyncio.TimeoutError, TimeoutError):
@@ -39,14 +43,14 @@ class Prober:
         except (OSError, ValueError, OverflowError) as error:  # such as a line without end, a port that is none, a NUL
             return str(error) or type(error).__name__
 
-    async def settles(self, probe: Json, *, tell: Callable[[str], None]) -> bool:
+    async def settles(self, probe: Json, *, record_event: Callable[[str], None]) -> bool:
         """Probe until it is decided: True after enough successes, False after enough failures in a row."""
         good = bad = 0
         while True:
             why = await self.attempt(probe, float(probe.get("timeoutSeconds") or 1))
             good, bad = (good + 1, 0) if not why else (0, bad + 1)
             if why:
-                tell(why)
+                record_event(why)
             if good >= int(probe.get("successThreshold") or 1):
                 return True
             if bad >= int(probe.get("failureThreshold") or 3):
@@ -104,7 +108,7 @@ class Prober:
 
 
 def check_actions(container: Json) -> None:
-    """Refuse, by raising Waits, the probes and hooks of a container that the sandbox cannot do."""
+    """Check a container for probes and hooks that the sandbox does not support. Raises PodBlocked."""
     lifecycle = container.get("lifecycle") or {}
     for name in ("startupProbe", "livenessProbe", "readinessProbe"):
         _check(name, container.get(name) or {})
@@ -114,12 +118,12 @@ def check_actions(container: Json) -> None:
 
 def _check(name: str, action: Json) -> None:
     if action.get("grpc"):
-        raise config_error(f"the sandbox does not support grpc in a {name}", told=None)
+        raise config_error(f"the sandbox does not support grpc in a {name}", event_message=None)
     for kind in ("httpGet", "tcpSocket"):
         host = (action.get(kind) or {}).get("host") or ADDRESS
         if not _is_loopback(host):
-            told = f'the sandbox looks at nothing but this machine\'s loopback: {name} of host "{host}"'
-            raise config_error(told, told=None)
+            message = f'the sandbox looks at nothing but this machine\'s loopback: {name} of host "{host}"'
+            raise config_error(message, event_message=None)
 
 
 def _host(action: Json) -> str:

@@ -25,7 +25,7 @@ from hera_k8s_sandbox.kubelet.private_roots import UNSHARE
 from hera_k8s_sandbox.kubelet.spawning import Spawner, spawner_for
 
 _MOST: Final = 1 << 20  # threads: no process waits for the end of another, and who runs the pods bounds their number
-_LARGEST_OUTPUT: Final = 10 << 10  # bytes of what a probe's command says
+_LARGEST_OUTPUT: Final = 10 << 10  # bytes of the output of a probe's command
 _PIECE: Final = 64 << 10  # bytes that are read at a time
 _CANNOT_START: Final = 128  # the exit code that containerd reports for a command that cannot be started
 _UNTIL_STARTED: Final = 0.02  # seconds until a signal is tried again that came before the process it is meant for
@@ -33,7 +33,10 @@ _UNTIL_STARTED: Final = 0.02  # seconds until a signal is tried again that came 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a task ended; times in seconds since the epoch. started: None when it could not be started."""
+    """How a task ended; times in seconds since the epoch.
+
+    started: None when it could not be started.
+    """
 
     exit_code: int
     message: str = ""
@@ -44,8 +47,9 @@ class Ended:
 class Runner:
     """Runs tasks, each waited for by a thread of its own.
 
-    view: how they see their mounts. directory: holds those of all tasks; where it is not known, a bubblewrap that was
-    being started when this process was killed may stay.
+    view: how they see their mounts.
+    directory: holds those of all tasks; where it is not known, a bubblewrap that was being started when this process
+        was killed may stay.
     """
 
     def __init__(self, view: MountView, directory: Path | None = None) -> None:
@@ -108,13 +112,13 @@ class Runner:
         )
         self._tell_watchdog(f"+{process.pid}\n")
         try:
-            said = await asyncio.wait_for(_said_by(process), seconds)
+            output = await asyncio.wait_for(_output_of(process), seconds)
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             self._tell_watchdog(f"-{process.pid}\n")
         code = process.returncode or 0
-        return (code if code >= 0 else 128 - code), said.decode("utf-8", "replace")
+        return (code if code >= 0 else 128 - code), output.decode("utf-8", "replace")
 
     def stop(self, directory: Path, grace: float) -> bool:
         """Ask the task of a directory to end, and kill it after some seconds; whether it was running."""
@@ -216,14 +220,14 @@ class _Process:
         return True
 
 
-async def _said_by(process: asyncio.subprocess.Process) -> bytes:
+async def _output_of(process: asyncio.subprocess.Process) -> bytes:
     """The beginning of what a process writes until it ends; the rest is read and forgotten."""
     assert process.stdout is not None
-    said = b""
+    output = b""
     while piece := await process.stdout.read(_PIECE):
-        said += piece[: _LARGEST_OUTPUT - len(said)]
+        output += piece[: _LARGEST_OUTPUT - len(output)]
     await process.wait()
-    return said
+    return output
 
 
 def _oldest_child(process: int) -> int | None:

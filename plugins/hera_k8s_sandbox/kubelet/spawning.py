@@ -23,7 +23,10 @@ Errors = IO[bytes] | int
 
 
 class Child(Protocol):
-    """A process that was started; pid: of the leader of its group."""
+    """A process that was started.
+
+    pid: of the leader of its group.
+    """
 
     @property
     def pid(self) -> int:
@@ -126,10 +129,10 @@ class _Forked:
         request: dict[str, Any] = {"argv": _options_and_command(launch), "env": dict(launch.env)}
         self._stream = stream
         self._answers = stream.makefile("rb")
-        told = self._answers.readline()
-        if not told:
+        answer = self._answers.readline()
+        if not answer:
             raise OSError("the process that starts containers has ended")
-        self.pid = int(told)
+        self.pid = int(answer)
         try:
             stream.sendall(json.dumps(request).encode())
             stream.shutdown(socket.SHUT_WR)
@@ -140,10 +143,10 @@ class _Forked:
         """Wait for its end; its exit code, or minus the number of the signal that ended it."""
         with self._stream, self._answers:
             try:
-                told = self._answers.readline()
+                answer = self._answers.readline()
             except OSError:
-                told = b""
-        return int(told) if told else _KILLED
+                answer = b""
+        return int(answer) if answer else _KILLED
 
 
 def _options_and_command(launch: Launch) -> list[str]:

@@ -6,13 +6,12 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.kubelet.environment import config_error, data_of, expand_references, field_of, resource_of
 from hera_k8s_sandbox.kubelet.mounts import Mount
 from hera_k8s_sandbox.kubelet.pod_context import TOKEN_SECONDS, PodBlocked, Sources
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _DEFAULT_MODE: Final = 0o644
 _TOKEN_MODE: Final = 0o600  # the process that reads it is its owner
@@ -35,14 +34,14 @@ class _File:
 
 
 def write_volumes(pod: Json, sources: Sources, directory: Path) -> dict[str, Volume]:
-    """Write a pod's volumes below `directory`; by their names. Raises Waits."""
+    """Write a pod's volumes below `directory`; by their names. Raises PodBlocked."""
     return {volume["name"]: _volume(pod, volume, sources, directory) for volume in pod["spec"].get("volumes") or ()}
 
 
 def mounts_of(container: Json, volumes: Mapping[str, Volume], env: Mapping[str, str]) -> tuple[Mount, ...]:
-    """Where a container sees its volumes. Raises Waits."""
+    """Where a container sees its volumes. Raises PodBlocked."""
     if container.get("volumeDevices"):
-        raise config_error("the sandbox does not support volumeDevices", told=None)
+        raise config_error("the sandbox does not support volumeDevices", event_message=None)
     return tuple(_mount(mount, volumes[mount["name"]], env) for mount in container.get("volumeMounts") or ())
 
 
@@ -64,8 +63,8 @@ def _volume(pod: Json, volume: Json, sources: Sources, directory: Path) -> Volum
     elif kind == "projected":
         files = (file for part in source.get("sources") or () for file in _part_files(pod, name, part, sources))
     else:
-        told = f"the sandbox does not support volumes of {kind}"
-        raise PodBlocked("ContainerCreating", "", event="FailedMount", told=told)
+        message = f"the sandbox does not support volumes of {kind}"
+        raise PodBlocked("ContainerCreating", "", event="FailedMount", event_message=message)
     _write(target, list(files), int(source.get("defaultMode") or _DEFAULT_MODE), name)
     return Volume(target, read_only=True, given=True)
 
@@ -84,8 +83,8 @@ def _part_files(pod: Json, volume: str, part: Json, sources: Sources) -> Iterato
         key = (source.get("audience") or "", int(source.get("expirationSeconds") or TOKEN_SECONDS))
         yield _File(str(source["path"]), sources.tokens[key].encode(), _TOKEN_MODE)
     else:
-        told = f"the sandbox does not support projected volumes of {kind}"
-        raise PodBlocked("ContainerCreating", "", event="FailedMount", told=told)
+        message = f"the sandbox does not support projected volumes of {kind}"
+        raise PodBlocked("ContainerCreating", "", event="FailedMount", event_message=message)
 
 
 def _object_files(volume: str, kind: str, name: str, source: Json, sources: Sources) -> Iterator[_File]:
@@ -126,8 +125,8 @@ def _write(target: Path, files: list[_File], mode: int, volume: str) -> None:
 
 
 def _failed_mount(volume: str, why: str) -> PodBlocked:
-    told = f'MountVolume.SetUp failed for volume "{volume}" : {why}'
-    return PodBlocked("ContainerCreating", "", event="FailedMount", told=told)
+    message = f'MountVolume.SetUp failed for volume "{volume}" : {why}'
+    return PodBlocked("ContainerCreating", "", event="FailedMount", event_message=message)
 
 
 def _mount(mount: Json, volume: Volume, env: Mapping[str, str]) -> Mount:
@@ -135,11 +134,11 @@ def _mount(mount: Json, volume: Volume, env: Mapping[str, str]) -> Mount:
     part = mount.get("subPath") or expand_references(mount.get("subPathExpr") or "", env)
     if part:
         if Path(part).is_absolute() or ".." in Path(part).parts:
-            raise config_error(f"subPath {part} must be below the volume", told=None)
+            raise config_error(f"subPath {part} must be below the volume", event_message=None)
         source = source / part
         if not source.exists() and not volume.read_only:
             source.mkdir(parents=True, exist_ok=True)
         if not source.resolve().is_relative_to(volume.path.resolve()):
-            raise config_error(f"subPath {part} leads out of the volume by a link", told=None)
+            raise config_error(f"subPath {part} leads out of the volume by a link", event_message=None)
     target = "/" + mount["mountPath"].strip("/")
     return Mount(source, target, volume.read_only or bool(mount.get("readOnly")), volume.given)

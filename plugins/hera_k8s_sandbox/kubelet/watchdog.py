@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-ROUNDS = 10  # looks for processes without a parent; what was being started is found by a later one
+ROUNDS = 10  # searches for processes without a parent; one that is just being started is found by a later search
 PAUSE = 0.1  # seconds between them
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
+from hera_k8s_sandbox.foundation.labels import IS_DEFAULT_CLASS
 from hera_k8s_sandbox.foundation.resource_types import (
     CUSTOM_RESOURCE_DEFINITIONS,
     NAMESPACES,
@@ -16,20 +17,19 @@ from hera_k8s_sandbox.foundation.resource_types import (
     Resource,
 )
 from hera_k8s_sandbox.operations import operations
-from hera_k8s_sandbox.operations.volume_claims import DEFAULT_MARK, PROVISIONER
+from hera_k8s_sandbox.operations.volume_claims import PROVISIONER
 from hera_k8s_sandbox.rbac.default_roles import aggregate, default_roles, executor_role
 from hera_k8s_sandbox.schema.discovery import KUBERNETES_VERSION
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 NODE: Final = "sandbox"
 _NAMESPACES: Final = ("default", "kube-system", "kube-public", "argo")
 _RUN_WORKFLOWS: Final = ("default", "argo")  # namespaces whose account `default` may run workflows
 
 
-def furnish(state: SandboxState) -> None:
+def bootstrap(state: SandboxState) -> None:
     """Create what belongs to the server, and at the first start also what users may remove."""
     is_new = state.store.count(NAMESPACES) == 0
     for resource, obj in _furniture(is_new=is_new):
@@ -63,7 +63,7 @@ def _furniture(*, is_new: bool) -> Iterator[tuple[Resource, Json]]:
 def _storage_class(name: str, binding: str, *, default: bool = False) -> Json:
     meta: Json = {"name": name}
     if default:
-        meta["annotations"] = {DEFAULT_MARK: "true"}
+        meta["annotations"] = {IS_DEFAULT_CLASS: "true"}
     return {"metadata": meta, "provisioner": PROVISIONER, "volumeBindingMode": binding}
 
 
@@ -123,8 +123,8 @@ def _definition(resource: Resource) -> Json:
         "schema": {"openAPIV3Schema": schema},
     }
     conditions = [
-        {"type": kind, "status": "True", "reason": reason, "message": told, "lastTransitionTime": now_text()}
-        for kind, reason, told in (
+        {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": now_text()}
+        for kind, reason, message in (
             ("NamesAccepted", "NoConflicts", "no conflicts found"),
             ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
         )

@@ -1,11 +1,11 @@
-"""Escalation: nobody grants by a role or a binding what he may not do himself."""
+"""Escalation: a role or binding may only grant permissions that its author has."""
 
 from __future__ import annotations
 
 import itertools
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hera_k8s_sandbox.foundation.errors import forbidden
 from hera_k8s_sandbox.foundation.resource_types import (
@@ -16,12 +16,12 @@ from hera_k8s_sandbox.foundation.resource_types import (
     ROLES,
     Resource,
 )
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.rbac.authorizer import Identity
     from hera_k8s_sandbox.state import SandboxState
 
-Json = dict[str, Any]
 
 _ROLES: Final = frozenset({ROLES, CLUSTER_ROLES})
 _BINDINGS: Final = frozenset({ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS})
@@ -52,9 +52,9 @@ def check_grant(
     missing = [one for rule in granted for one in _single_rules(rule) if not _has(state, identity, namespace, one)]
     if missing:
         groups = ",".join(json.dumps(group) for group in identity.groups)
-        told = "\n".join(_shown(rule) for rule in missing)
+        message = "\n".join(_shown(rule) for rule in missing)
         why = f'user "{identity.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:'
-        raise forbidden(resource, name, f"{why}\n{told}")
+        raise forbidden(resource, name, f"{why}\n{message}")
 
 
 def _role(state: SandboxState, reference: Json, namespace: str) -> Json | None:

@@ -1,19 +1,16 @@
-"""Event objects: what controllers tell about an object, as `kubectl describe` shows it."""
+"""Event objects, which `kubectl describe` shows."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from hera_k8s_sandbox.foundation.resource_types import EVENTS
 from hera_k8s_sandbox.store.store import Store, now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def record_event(store: Store, about: Json, *, reason: str, message: str, component: str, type: str = "Normal") -> None:
-    """Tell something about an object; what was told before is counted up.
+    """Record an event about an object; a repeated event is counted up.
 
-    reason: one word in CamelCase. component: who tells, such as `kubelet`. type: Normal or Warning.
+    reason: one word in CamelCase. component: the reporter, such as `kubelet`. type: Normal or Warning.
     """
     meta = about["metadata"]
     namespace = meta.get("namespace", "default")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.store.store import Entry, Store
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Delete = Callable[[Entry, str], object]  # the object, and what is to become of what it owns
 Release = Callable[[Entry, str], object]  # the object, and the finalizer that it is to lose
 
@@ -56,7 +56,7 @@ def follow(store: Store, gone: Json, delete: Delete, release: Release) -> None:
 
 
 def _collect(store: Store, dependent: Entry, uid: str, delete: Delete, policy: str) -> None:
-    """Delete what an object owned, unless somebody else owns it, too."""
+    """Delete an object's dependent unless it has another owner."""
     others = [one for one in dependent.meta.get("ownerReferences") or () if one.get("uid") != uid]
     with contextlib.suppress(ApiError):  # gone already
         if any(_stays(_owner(store, dependent.object, one)) for one in others):

@@ -10,11 +10,11 @@ import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.admission.crds import CLEANUP
-from hera_k8s_sandbox.admission.pods import complete_pod_status
-from hera_k8s_sandbox.admission.registry import complete, validate_new, validate_status, validate_update
+from hera_k8s_sandbox.admission.pods import set_pod_status_defaults
+from hera_k8s_sandbox.admission.registry import set_defaults, validate_new, validate_status, validate_update
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import (
     ApiError,
@@ -28,6 +28,7 @@ from hera_k8s_sandbox.foundation.errors import (
 )
 from hera_k8s_sandbox.foundation.field_errors import required
 from hera_k8s_sandbox.foundation.kind_registry import is_fixed
+from hera_k8s_sandbox.foundation.labels import CLAIM_PROTECTION, NODE_NOT_READY, VOLUME_PROTECTION
 from hera_k8s_sandbox.foundation.resource_types import (
     CLAIMS,
     CLUSTER_ROLES,
@@ -48,15 +49,15 @@ from hera_k8s_sandbox.rbac.default_roles import aggregate
 from hera_k8s_sandbox.schema.decoding import cannot_be_handled, check_metadata_types, check_types, go_name
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import Entry, now_text, time_text
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Reaction = Callable[[SandboxState, Json], None]
 
 _PROTECTED: Final[Mapping[Resource, tuple[str, ...]]] = {
-    CLAIMS: (volume_claims.CLAIM_PROTECTION,),
-    PERSISTENT_VOLUMES: (volume_claims.VOLUME_PROTECTION,),
+    CLAIMS: (CLAIM_PROTECTION,),
+    PERSISTENT_VOLUMES: (VOLUME_PROTECTION,),
 }
-_NOT_READY: Final = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}  # of a node that is new
+_NOT_READY: Final = {"key": NODE_NOT_READY, "effect": "NoSchedule"}  # of a node that is new
 _SYSTEM_NAMESPACES: Final = frozenset({"default", "kube-system", "kube-public"})
 
 
@@ -112,12 +113,12 @@ def update(
     namespace, name = old.key
     meta = _own_metadata(resource, namespace, obj)
     if meta.setdefault("name", name) != name:
-        told = f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
-        raise bad_request(told)
+        message = f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
+        raise bad_request(message)
     if subresource == "status":
         obj = old.object | {"status": obj.get("status"), "metadata": old.meta | _preconditions(meta) | _labelled(meta)}
         if resource is PODS:
-            complete_pod_status(obj)
+            set_pod_status_defaults(obj)
         causes = validate_status(resource, obj)
         if causes:
             raise invalid(resource, name, causes)
@@ -166,8 +167,8 @@ def delete(
     for field, wanted in (preconditions or {}).items():
         found = entry.meta[field]
         if found != wanted:
-            told = {"uid": "UID", "resourceVersion": "ResourceVersion"}[field]
-            raise gone_and_back(resource, name, told, wanted, found)
+            message = {"uid": "UID", "resourceVersion": "ResourceVersion"}[field]
+            raise gone_and_back(resource, name, message, wanted, found)
     if resource is NAMESPACES and name in _SYSTEM_NAMESPACES:
         raise forbidden(resource, name, "this namespace may not be deleted")
     if dry_run:
@@ -195,8 +196,8 @@ def delete(
 def _own_metadata(resource: Resource, namespace: str, obj: Json) -> Json:
     meta = obj.setdefault("metadata", {})
     if not isinstance(meta, dict):
-        told = f"json: cannot unmarshal {go_name(meta)} into Go struct field"
-        raise cannot_be_handled(resource, f"{told} {resource.kind}.metadata of type v1.ObjectMeta")
+        message = f"json: cannot unmarshal {go_name(meta)} into Go struct field"
+        raise cannot_be_handled(resource, f"{message} {resource.kind}.metadata of type v1.ObjectMeta")
     check_metadata_types(resource, meta)
     if not resource.namespaced:
         meta.pop("namespace", None)
@@ -224,7 +225,7 @@ def _require_namespace(state: SandboxState, resource: Resource, namespace: str, 
 
 @contextlib.contextmanager
 def _decoding(resource: Resource) -> Iterator[None]:
-    """The API server decodes a body by the kind's schema before it looks into it; we find out by looking."""
+    """The API server decodes a body by the kind's schema first; the sandbox detects wrong types on access."""
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -233,7 +234,7 @@ def _decoding(resource: Resource) -> Iterator[None]:
 
 def _prepare(state: SandboxState, resource: Resource, obj: Json) -> None:
     check_types(resource, obj)
-    complete(resource, obj)
+    set_defaults(resource, obj)
     if resource is CLAIMS:
         volume_claims.choose_class(state, obj)
 
@@ -283,7 +284,7 @@ def _grace_of(pod: Entry, grace: int | None) -> int:
 
 
 def _ask_to_end(pod: Json, seconds: int) -> None:
-    """Mark a pod: whoever runs it ends it, and removes it then."""
+    """Mark a pod: the kubelet ends it and then removes it."""
     meta = pod["metadata"]
     if meta.get("deletionGracePeriodSeconds") == seconds:
         return
@@ -310,7 +311,7 @@ def _as_ended(pod: Json) -> Json:
 
 def _remove(state: SandboxState, resource: Resource, entry: Entry) -> Json:
     last = state.store.delete(resource, *entry.key, cascade=False)
-    _react(crds.after_object if resource.custom else _AFTER_DELETE.get(resource), state, last)
+    _react(_after_custom_object if resource.custom else _AFTER_DELETE.get(resource), state, last)
     _react(_follow_dependents, state, last)
     _finish_namespace(state, entry.key[0])
     return last
@@ -386,12 +387,12 @@ def _after_namespace(state: SandboxState, obj: Json) -> None:
 
 
 def _after_claim(state: SandboxState, claim: Json) -> None:
-    _release_protection(state, CLAIMS, claim, volume_claims.CLAIM_PROTECTION)
+    _release_protection(state, CLAIMS, claim, CLAIM_PROTECTION)
     volume_claims.settle(state, claim)
 
 
 def _after_volume(state: SandboxState, volume: Json) -> None:
-    _release_protection(state, PERSISTENT_VOLUMES, volume, volume_claims.VOLUME_PROTECTION)
+    _release_protection(state, PERSISTENT_VOLUMES, volume, VOLUME_PROTECTION)
     volume_claims.offer(state, volume)
 
 
@@ -417,6 +418,14 @@ def _release_protection(state: SandboxState, resource: Resource, obj: Json, fina
         update(state, resource, entry, changed)
 
 
+def _after_definition(state: SandboxState, definition: Json) -> None:
+    crds.settle(state, definition, partial(_collect, state), partial(_drop_finalizer, state))
+
+
+def _after_custom_object(state: SandboxState, gone: Json) -> None:
+    crds.after_object(state, gone, partial(_collect, state), partial(_drop_finalizer, state))
+
+
 def _after_account_deleted(state: SandboxState, obj: Json) -> None:
     service_accounts.drop_secrets(state, obj)
     if obj["metadata"]["name"] == "default":
@@ -430,7 +439,7 @@ _AFTER_WRITE: Final[Mapping[Resource, Reaction]] = {
     CLAIMS: _after_claim,
     PERSISTENT_VOLUMES: _after_volume,
     STORAGE_CLASSES: lambda state, _: volume_claims.settle_all(state),
-    CUSTOM_RESOURCE_DEFINITIONS: crds.settle,
+    CUSTOM_RESOURCE_DEFINITIONS: _after_definition,
     CLUSTER_ROLES: lambda state, _: aggregate(state.store),
 }
 _AFTER_DELETE: Final[Mapping[Resource, Reaction]] = {

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from typing import Any, Final
 
-from hera_k8s_sandbox.admission.registry import ACCOUNT_NAME, TOKEN_SECRET
+from hera_k8s_sandbox.admission.registry import TOKEN_SECRET
 from hera_k8s_sandbox.foundation.errors import ApiError
+from hera_k8s_sandbox.foundation.labels import ACCOUNT_NAME, ACCOUNT_UID
 from hera_k8s_sandbox.foundation.resource_types import NAMESPACES, SECRETS, SERVICE_ACCOUNTS
 from hera_k8s_sandbox.state import SandboxState
-
-Json = dict[str, Any]
-
-ACCOUNT_UID: Final = "kubernetes.io/service-account.uid"
+from hera_k8s_utils._types import Json
 
 
 def ensure_default(state: SandboxState, namespace: str) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.errors import invalid
-from hera_k8s_sandbox.foundation.field_errors import wrong
+from hera_k8s_sandbox.foundation.field_errors import invalid_value
 from hera_k8s_sandbox.foundation.resource_types import SERVICES
 from hera_k8s_sandbox.store.store import Store
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 HEADLESS: Final = "None"
 ADDRESSES: Final = ipaddress.ip_network("10.96.0.0/16")
@@ -55,8 +54,8 @@ def _give_address(name: str, spec: Json, taken: set[str]) -> None:
     if wanted and wanted != HEADLESS:
         why = _refusal(wanted, taken)
         if why:
-            told = f"failed to allocate IP {wanted}: {why}"
-            raise invalid(SERVICES, name, [wrong("spec.clusterIPs", [wanted], told)])
+            message = f"failed to allocate IP {wanted}: {why}"
+            raise invalid(SERVICES, name, [invalid_value("spec.clusterIPs", [wanted], message)])
     elif not wanted:
         first = int(ADDRESSES.network_address) + _RESERVED
         free = (str(ipaddress.ip_address(first + number)) for number in range(ADDRESSES.num_addresses - _RESERVED - 1))
@@ -77,7 +76,7 @@ def _give_ports(name: str, spec: Json, taken: set[int]) -> None:
             why = "provided port is already allocated"
             if port not in NODE_PORTS:
                 why = f"provided port is not in the valid range. The range of valid ports is {_shown(NODE_PORTS)}"
-            raise invalid(SERVICES, name, [wrong(f"spec.ports[{index}].nodePort", port, why)])
+            raise invalid(SERVICES, name, [invalid_value(f"spec.ports[{index}].nodePort", port, why)])
         one["nodePort"] = port or next(number for number in NODE_PORTS if number not in taken)
         taken.add(one["nodePort"])
 

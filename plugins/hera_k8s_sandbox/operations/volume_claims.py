@@ -1,27 +1,23 @@
-"""Persistent volume claims: bound to directories of this disk, as their storage class says."""
+"""Persistent volume claims, bound to directories of this disk according to their storage class."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation import quantities
+from hera_k8s_sandbox.foundation.labels import IS_DEFAULT_CLASS, STORAGE_PROVISIONER
 from hera_k8s_sandbox.foundation.resource_types import CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES
 from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import now_text
+from hera_k8s_utils._types import Json
+from hera_k8s_utils.labels import LOCAL_PATH_ANNOTATION
 
-Json = dict[str, Any]
-
-LOCAL_PATH: Final = "hera-k8s-utils/local-path"
-"""Annotation of a bound claim: its directory on this disk, for clients that want to say where results lie."""
 PROVISIONER: Final = "hera-k8s.sandbox/directory"
 _BIND_COMPLETED: Final = "pv.kubernetes.io/bind-completed"
 _BOUND_BY_CONTROLLER: Final = "pv.kubernetes.io/bound-by-controller"
-DEFAULT_MARK: Final = "storageclass.kubernetes.io/is-default-class"
-CLAIM_PROTECTION: Final = "kubernetes.io/pvc-protection"
-VOLUME_PROTECTION: Final = "kubernetes.io/pv-protection"
 _CONTROLLER: Final = "persistentvolume-controller"
 _CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"  # what came before spec.storageClassName
 
@@ -38,11 +34,11 @@ def choose_class(state: SandboxState, claim: Json) -> None:
 
 
 def _is_default(storage_class: Json) -> bool:
-    return (storage_class["metadata"].get("annotations") or {}).get(DEFAULT_MARK) == "true"
+    return (storage_class["metadata"].get("annotations") or {}).get(IS_DEFAULT_CLASS) == "true"
 
 
 def settle(state: SandboxState, claim: Json) -> None:
-    """Bind a new claim, or tell by an event why it stays Pending."""
+    """Bind a new claim, or record an event with the reason why it stays Pending."""
     if (claim.get("status") or {}).get("phase") == "Bound":
         return
     if "deletionTimestamp" in claim["metadata"]:
@@ -55,7 +51,7 @@ def settle(state: SandboxState, claim: Json) -> None:
     elif claim["spec"].get("volumeName"):
         return  # it waits for that volume and no other
     elif not name:
-        _tell(
+        _record_event(
             state,
             claim,
             "FailedBinding",
@@ -63,10 +59,10 @@ def settle(state: SandboxState, claim: Json) -> None:
         )
     elif storage_class is None:
         message = f'storageclass.storage.k8s.io "{name}" not found'
-        _tell(state, claim, "ProvisioningFailed", message, type="Warning")
+        _record_event(state, claim, "ProvisioningFailed", message, type="Warning")
     elif storage_class["volumeBindingMode"] == "WaitForFirstConsumer":
         message = "waiting for first consumer to be created before binding"
-        _tell(state, claim, "WaitForFirstConsumer", message)
+        _record_event(state, claim, "WaitForFirstConsumer", message)
     else:
         _provision(state, claim, storage_class)
 
@@ -78,7 +74,7 @@ def settle_all(state: SandboxState) -> None:
 
 
 def offer(state: SandboxState, volume: Json) -> None:
-    """Say that a new volume is there to be taken, and look whether a claim waits for it."""
+    """Make a new volume available, and bind a claim that waits for it."""
     if volume["status"].get("phase") != "Pending" or "deletionTimestamp" in volume["metadata"]:
         return
     changed = state.store.change(PERSISTENT_VOLUMES, "", volume["metadata"]["name"], _set_available)
@@ -109,16 +105,16 @@ def _fits(volume: Json, claim: Json, storage_class: str) -> bool:
     if owner.get("uid") not in (None, "", meta["uid"]) or volume["status"].get("phase") != "Available":
         return False
     modes = set(claim["spec"]["accessModes"]) <= set(spec.get("accessModes") or ())
-    asked = quantities.value(str(claim["spec"]["resources"]["requests"]["storage"])) or 0
+    asked = quantities.read_quantity(str(claim["spec"]["resources"]["requests"]["storage"])) or 0
     return modes and (spec.get("storageClassName") or "") == storage_class and _size(volume) >= asked
 
 
 def _size(volume: Json) -> Fraction:
-    return quantities.value(str((volume["spec"].get("capacity") or {}).get("storage", ""))) or Fraction(0)
+    return quantities.read_quantity(str((volume["spec"].get("capacity") or {}).get("storage", ""))) or Fraction(0)
 
 
 def _bind(state: SandboxState, claim: Json, volume: Json) -> None:
-    """Bind a claim to a volume that somebody made."""
+    """Bind a claim to a volume that was created by hand."""
     meta = claim["metadata"]
     reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "resourceVersion": meta["resourceVersion"]}
     reference |= {key: meta[key] for key in ("namespace", "name", "uid")}
@@ -178,7 +174,7 @@ def class_name(claim: Json) -> str:
 def release(state: SandboxState, claim: Json) -> None:
     """After a claim is gone: its volume and, when the class reclaims by deletion, its files go too.
 
-    Only what was made for the claim: a volume that somebody wrote may name any directory of this disk.
+    Only volumes that were made for the claim: one that was created by hand may name any directory of this disk.
     """
     name, meta = claim["spec"].get("volumeName", ""), claim["metadata"]
     volume = state.store.find(PERSISTENT_VOLUMES, "", name)
@@ -209,7 +205,7 @@ def _provision(state: SandboxState, claim: Json, storage_class: Json) -> None:
             "by the system administrator. If volume creation is delayed, please verify that the provisioner is "
             "running and correctly registered."
         )
-        _tell(state, claim, "ExternalProvisioning", message)
+        _record_event(state, claim, "ExternalProvisioning", message)
         return
     meta = claim["metadata"]
     directory = state.claim_directory(meta["namespace"], meta["name"])
@@ -221,8 +217,8 @@ def _provision(state: SandboxState, claim: Json, storage_class: Json) -> None:
     def bind(found: Json) -> None:
         annotations = found["metadata"].setdefault("annotations", {})
         annotations[_BIND_COMPLETED] = "yes"
-        annotations["volume.kubernetes.io/storage-provisioner"] = PROVISIONER
-        annotations[LOCAL_PATH] = str(directory)
+        annotations[STORAGE_PROVISIONER] = PROVISIONER
+        annotations[LOCAL_PATH_ANNOTATION] = str(directory)
         found["spec"]["volumeName"] = volume["metadata"]["name"]
         found["status"] = _bound_status(volume)
 
@@ -236,7 +232,7 @@ def _name_provisioner(state: SandboxState, claim: Json, provisioner: str) -> Non
 
     def mark(found: Json) -> None:
         annotations = found["metadata"].setdefault("annotations", {})
-        for name in ("volume.beta.kubernetes.io/storage-provisioner", "volume.kubernetes.io/storage-provisioner"):
+        for name in ("volume.beta.kubernetes.io/storage-provisioner", STORAGE_PROVISIONER):
             annotations[name] = provisioner
 
     meta = claim["metadata"]
@@ -269,5 +265,5 @@ def _volume(claim: Json, storage_class: Json, directory: Path) -> Json:
     }
 
 
-def _tell(state: SandboxState, claim: Json, reason: str, message: str, *, type: str = "Normal") -> None:
+def _record_event(state: SandboxState, claim: Json, reason: str, message: str, *, type: str = "Normal") -> None:
     record_event(state.store, claim, reason=reason, message=message, component=_CONTROLLER, type=type)

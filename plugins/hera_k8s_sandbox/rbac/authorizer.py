@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hera_k8s_sandbox.foundation import jwt
 from hera_k8s_sandbox.foundation.errors import ApiError, forbidden, unauthorized
@@ -22,13 +22,13 @@ from hera_k8s_sandbox.foundation.resource_types import (
     SERVICE_ACCOUNTS,
     Resource,
 )
+from hera_k8s_utils._types import Json
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from hera_k8s_sandbox.store.store import Store
 
-Json = dict[str, Any]
 
 ADMIN: Final = "sandbox-admin"
 MASTERS: Final = "system:masters"
@@ -38,7 +38,10 @@ UNAUTHENTICATED: Final = "system:unauthenticated"
 
 @dataclass(frozen=True)
 class Identity:
-    """As whom a request is made; expires_at: seconds since the epoch, None for never."""
+    """As whom a request is made.
+
+    expires_at: seconds since the epoch, None for never.
+    """
 
     name: str
     uid: str = ""
@@ -59,17 +62,21 @@ ANONYMOUS: Final = Identity("system:anonymous", groups=(UNAUTHENTICATED,))
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule that applies to an identity; namespace: where (None: everywhere)."""
+    """One rule that applies to an identity.
+
+    namespace: where (None: everywhere).
+    """
 
     namespace: str | None
     rule: Json
 
 
-class Access:
+class Authorizer:
     """Authentication by token and authorization by the served roles and bindings.
 
-    users: identities by their fixed tokens. key: signs service account tokens. longest_token: seconds that a
-    requested token lives at most, whatever was asked for; None leaves it to the request.
+    users: identities by their fixed tokens.
+    key: signs service account tokens.
+    longest_token: seconds that a requested token lives at most, whatever was asked for; None leaves it to the request.
     """
 
     def __init__(
@@ -183,7 +190,7 @@ class Access:
         return name is None or self._store.find(SECRETS, namespace, name) is not None
 
     def impersonated(self, request: web.Request, identity: Identity) -> Identity:
-        """As whom the identity wishes to act (`kubectl --as`), if at all. Raises ApiError 403."""
+        """The identity that is impersonated (`kubectl --as`), if any. Raises ApiError 403."""
         headers = request.headers
         name = headers.get("Impersonate-User", "")
         if not name:
@@ -288,7 +295,7 @@ def audiences_of(claims: Json, wanted: Sequence[str]) -> list[str]:
 def refusal(
     identity: Identity, verb: str, group: str, plural: str, namespace: str | None, subresource: str = ""
 ) -> str:
-    """The API server's sentence about what somebody may not do."""
+    """The API server's message for a denied request."""
     what = f"{plural}/{subresource}" if subresource else plural
     where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
     return f'User "{identity.name}" cannot {verb} resource "{what}" in API group "{group}" {where}'

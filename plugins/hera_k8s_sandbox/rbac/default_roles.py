@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.resource_types import (
     ARGO,
@@ -18,8 +18,7 @@ from hera_k8s_sandbox.foundation.resource_types import (
 )
 from hera_k8s_sandbox.foundation.selectors import labels_of
 from hera_k8s_sandbox.store.store import Store
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _READ: Final = ["get", "list", "watch"]
 _WRITE: Final = ["create", "delete", "deletecollection", "patch", "update"]

@@ -1,4 +1,4 @@
-"""Decoding: what cannot be read as an object of its kind at all, told as Go's JSON decoder tells it."""
+"""Decoding errors of objects that are not of their kind, with the texts of Go's JSON decoder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.errors import bad_request
 from hera_k8s_sandbox.foundation.resource_types import (
@@ -28,10 +28,9 @@ from hera_k8s_sandbox.foundation.resource_types import (
     SERVICES,
     Resource,
 )
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
-
-# The fields of an object besides apiVersion, kind and metadata; kinds that are not here are not looked at.
+# The fields of an object besides apiVersion, kind and metadata; kinds that are not listed are not checked.
 FIELDS: Final[Mapping[Resource, frozenset[str]]] = {
     CONFIG_MAPS: frozenset({"data", "binaryData", "immutable"}),
     SECRETS: frozenset({"data", "stringData", "type", "immutable"}),
@@ -75,10 +74,10 @@ _GO_NAMES: Final = {bool: "bool", int: "number", float: "number", str: "string",
 
 def check_types(resource: Resource, obj: Json) -> None:
     """Refuse what could not be decoded into the kind at all. Raises ApiError 400."""
-    for field, types, told in _TYPES:
+    for field, types, message in _TYPES:
         value = obj.get(field)
         if resource in FIELDS and value is not None and field in FIELDS[resource] and not isinstance(value, types):
-            raise _undecodable(resource, field, value, told)
+            raise _undecodable(resource, field, value, message)
     if resource in (CONFIG_MAPS, SECRETS):
         _check_data(resource, obj)
 
@@ -86,13 +85,13 @@ def check_types(resource: Resource, obj: Json) -> None:
 def check_metadata_types(resource: Resource, meta: Json) -> None:
     """Refuse metadata that could not be decoded. Raises ApiError 400."""
     prefix = "" if resource.custom else "metadata."
-    for field, types, told in _METADATA_TYPES:
+    for field, types, message in _METADATA_TYPES:
         value = meta.get(field)
         where = f"ObjectMeta.{prefix}{field}"
         if value is None:
             continue
         if not isinstance(value, types):
-            raise _unmarshalled(resource, value, where, told)
+            raise _unmarshalled(resource, value, where, message)
         parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         for part in parts:
             wanted: type = dict if field == "ownerReferences" else str

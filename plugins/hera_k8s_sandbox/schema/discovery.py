@@ -1,16 +1,15 @@
-"""Discovery: what the server says about itself: version, groups, resources."""
+"""Discovery: the server's version, groups and resources."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from hera_k8s_sandbox.apiserver.access_reviews import REVIEWS
 from hera_k8s_sandbox.foundation.kind_registry import Kinds, precedence
 from hera_k8s_sandbox.foundation.resource_types import Resource
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.foundation.review_types import REVIEWS
+from hera_k8s_utils._types import Json
 
 KUBERNETES_VERSION: Final = "v1.36.2"  # the server that the answers were compared with
 

@@ -1,14 +1,11 @@
-"""What the API tells of itself: its version, its groups, their resources, and the schemas of those."""
+"""The API's description of itself: version, groups, resources and their schemas."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from hera_k8s_sandbox.foundation.kind_registry import Kinds
 from hera_k8s_sandbox.schema import discovery, openapi_documents
 from hera_k8s_sandbox.schema.discovery import known_group_version as knows
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def document(kinds: Kinds, segments: list[str], host: str) -> Json | None:

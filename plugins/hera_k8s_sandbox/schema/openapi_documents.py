@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.kind_registry import Kinds
 from hera_k8s_sandbox.foundation.resource_types import Resource
@@ -26,8 +26,7 @@ from hera_k8s_sandbox.schema.openapi_fields import (
     struct_name,
 )
 from hera_k8s_sandbox.schema.patches import MERGE_KEYS, SET_FIELDS
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _PREFIX: Final = "io.k8s."
 _SCALARS: Final[dict[str, Json]] = {
@@ -115,8 +114,8 @@ def _schemas_below(model: Model) -> Json:
 
 def _schema(model: Model) -> Json:
     fields = fields_of(model)
-    told = (model.__doc__ or "").partition("Attributes:")[0].strip()
-    schema: Json = {"type": "object", "description": " ".join(told.split())}
+    message = (model.__doc__ or "").partition("Attributes:")[0].strip()
+    schema: Json = {"type": "object", "description": " ".join(message.split())}
     required = [field.name for field in fields.values() if field.required]
     if required:
         schema["required"] = required
@@ -124,15 +123,15 @@ def _schema(model: Model) -> Json:
 
 
 def _property(field: Field) -> Json:
-    told = {"description": field.description} if field.description else {}
+    message = {"description": field.description} if field.description else {}
     inner: Json = _reference(field.model) if field.model is not None else dict(_SCALARS[field.type])
     if field.container == "list":
-        return {"type": "array", "items": inner, **told, **_merging(field)}
+        return {"type": "array", "items": inner, **message, **_merging(field)}
     if field.container == "map":
-        return {"type": "object", "additionalProperties": inner, **told}
+        return {"type": "object", "additionalProperties": inner, **message}
     if field.model is not None:
-        return {"allOf": [inner], **told}
-    return {**inner, **told}
+        return {"allOf": [inner], **message}
+    return {**inner, **message}
 
 
 def _merging(field: Field) -> Json:

@@ -33,7 +33,8 @@ Model = Any  # a class of the client's: mypy does not take one for hashable
 class Field:
     """One field of a model.
 
-    type: one of the words above. container: `list` or `map` when it holds several of that type, else empty.
+    type: one of the words above.
+    container: `list` or `map` when it holds several of that type, else empty.
     model: of an object whose fields are known.
     """
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from hera_k8s_sandbox.foundation.quantities import QUANTITIES, written
+from hera_k8s_sandbox.foundation.quantities import QUANTITIES, format_quantity
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.schema.decoding import cannot_be_handled, go_name
 from hera_k8s_sandbox.schema.openapi_fields import (
@@ -26,8 +26,7 @@ from hera_k8s_sandbox.schema.openapi_fields import (
     struct_name,
 )
 from hera_k8s_sandbox.schema.patches import MERGE_KEYS
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _INT64: Final = frozenset(
     {
@@ -60,7 +59,7 @@ _NAMED: Final = {
 
 def decode(model: Model, value: Json, path: str = "") -> Iterator[str]:
     """Make of a value, in place, what the API server reads: without nulls, amounts as texts, and without what the model
-    does not have, whose paths are told in the order in which they stand.
+    does not have, whose paths are listed in the order of the document.
     """
     fields = fields_of(model)
     for name in list(value):
@@ -69,7 +68,7 @@ def decode(model: Model, value: Json, path: str = "") -> Iterator[str]:
             del value[name]
             yield where
         elif value[name] is None:
-            if field.type != TIME or path == "metadata":  # elsewhere a time that is not said is written as null
+            if field.type != TIME or path == "metadata":  # elsewhere an absent time is written as null
                 del value[name]
         elif field.type == QUANTITY:
             value[name] = _amounts(value[name])
@@ -83,7 +82,7 @@ def _amounts(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _amounts(one) for key, one in value.items()}
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return written(str(value)) or value if is_number else value
+    return format_quantity(str(value)) or value if is_number else value
 
 
 def _parts(field: Field, value: Any, where: str) -> Iterator[tuple[Any, str]]:

@@ -9,8 +9,7 @@ from typing import Any, Final
 from hera_k8s_sandbox.foundation.errors import ApiError, bad_request, too_large
 from hera_k8s_sandbox.foundation.reading import LARGEST_BODY
 from hera_k8s_sandbox.store.entries import dumps
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 # Lists of objects that are merged by a key, wherever the field occurs in the kinds that are served. Not the
 # imagePullSecrets: a service account's are replaced as a whole, and a pod's cannot be changed.
@@ -38,8 +37,8 @@ def json_patch(obj: Json, operations: object) -> Json:
     if not isinstance(operations, list):
         raise bad_request("error decoding patch: a JSON patch is a list of operations")
     if len(operations) > _MOST_OPERATIONS:
-        told = f"The allowed maximum operations in a JSON patch is {_MOST_OPERATIONS}, got {len(operations)}"
-        raise too_large(told)
+        message = f"The allowed maximum operations in a JSON patch is {_MOST_OPERATIONS}, got {len(operations)}"
+        raise too_large(message)
     copied = 0
     for operation in operations:
         if not isinstance(operation, dict) or "op" not in operation or "path" not in operation:
@@ -53,8 +52,8 @@ def json_patch(obj: Json, operations: object) -> Json:
 
 def _require_copyable(size: int) -> None:
     if size > LARGEST_BODY:
-        told = "Unable to complete the copy, the accumulated size increase of copy is"
-        raise _unfit(f"{told} {size}, exceeding the limit {LARGEST_BODY}")
+        message = "Unable to complete the copy, the accumulated size increase of copy is"
+        raise _unfit(f"{message} {size}, exceeding the limit {LARGEST_BODY}")
 
 
 def merge_patch(obj: Any, patch: Any) -> Any:

@@ -1,6 +1,6 @@
-"""Server-side apply: who owns which fields, so that what an applier drops is removed and nobody is overwritten.
+"""Server-side apply: field managers, so that fields that an applier drops are removed and others' are kept.
 
-Owners are recorded for appliers only; what is written by other verbs belongs to nobody, so that it never conflicts.
+Managers are recorded for appliers only: fields that other verbs wrote have no manager, and never conflict.
 Fields are sets of paths, a path being the keys of `fieldsV1` from the top: ("f:data", "f:colour").
 """
 
@@ -14,8 +14,8 @@ from hera_k8s_sandbox.foundation.errors import ApiError, bad_request
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.schema.patches import MERGE_KEYS, SET_FIELDS, is_keyed_list
 from hera_k8s_sandbox.store.store import now_text
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Path = tuple[str, ...]
 
 _IDENTITY: Final = frozenset({("f:apiVersion",), ("f:kind",), ("f:metadata", "f:name"), ("f:metadata", "f:namespace")})
@@ -121,13 +121,13 @@ def _conflict(resource: Resource, clashes: dict[tuple[str, str], set[Path]]) -> 
         for path in sorted(paths)
     ]
     if len(causes) == 1:
-        told = f"1 conflict: {causes[0]['message']}: {causes[0]['field']}"
+        message = f"1 conflict: {causes[0]['message']}: {causes[0]['field']}"
     else:
-        told = f"{len(causes)} conflicts: " + "\n".join(
+        message = f"{len(causes)} conflicts: " + "\n".join(
             "\n- ".join([f'conflicts with "{owner[0]}":', *(_shown(path) for path in sorted(paths))])
             for owner, paths in clashes.items()
         )
-    return ApiError(409, "Conflict", f"Apply failed with {told}", details={"causes": causes})
+    return ApiError(409, "Conflict", f"Apply failed with {message}", details={"causes": causes})
 
 
 def _shown(path: Path) -> str:
@@ -172,7 +172,7 @@ def _merged(live: Any, wanted: Any, field: str = "") -> Any:
 
 
 def _drop(obj: Json, path: Path, kept: set[Path]) -> None:
-    """Remove a field that nobody declares any more, and what is left empty above it."""
+    """Remove a field that no applier declares any more, and its parents that become empty."""
     parent, step = _at(obj, path[:-1]), path[-1]
     if isinstance(parent, dict):
         if isinstance(parent.get(step[2:]), dict) and parent[step[2:]]:

@@ -16,10 +16,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from hera_k8s_sandbox.foundation.errors import Cause
-from hera_k8s_sandbox.workflows.expressions import ExpressionError
-from hera_k8s_sandbox.workflows.expressions.patterns import compiled
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.foundation.patterns import PatternError, compile_pattern
+from hera_k8s_utils._types import Json
 
 PRESERVE: Final = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING: Final = "x-kubernetes-int-or-string"
@@ -83,11 +81,11 @@ def _schema_of(schema: Json, name: str) -> Json | None:
 # Filling in
 
 
-def fill_in(schema: Json, value: Any) -> None:
+def set_schema_defaults(schema: Json, value: Any) -> None:
     """Write, in place, the defaults of a schema; a null that may not be is the same as nothing."""
     if isinstance(value, list):
         for one in value if schema.get("items") else ():
-            fill_in(schema["items"], one)
+            set_schema_defaults(schema["items"], one)
         return
     if not isinstance(value, dict):
         return
@@ -99,7 +97,7 @@ def fill_in(schema: Json, value: Any) -> None:
     for name, one in value.items():
         inner = _schema_of(schema, name)
         if inner is not None:
-            fill_in(inner, one)
+            set_schema_defaults(inner, one)
 
 
 _ABSENT: Final = object()
@@ -108,7 +106,7 @@ _ABSENT: Final = object()
 # Refusing
 
 
-def schema_causes(schema: Json, value: Any, path: str = "") -> Iterator[Cause]:
+def validate_schema(schema: Json, value: Any, path: str = "") -> Iterator[Cause]:
     """What is wrong with a value, in the words of the API server; path: where it stands."""
     if value is None and schema.get("nullable"):
         return
@@ -116,19 +114,19 @@ def schema_causes(schema: Json, value: Any, path: str = "") -> Iterator[Cause]:
     if wrong_type is not None:
         yield wrong_type
         if schema.get("type") == "integer" and isinstance(value, float):
-            told = f"Checked value must be of type integer (default format) in {path}"
-            yield Cause(_NIL, f'Invalid value: "": {told}')
+            message = f"Checked value must be of type integer (default format) in {path}"
+            yield Cause(_NIL, f'Invalid value: "": {message}')
         return
-    yield from _enum_causes(schema, value, path)
+    yield from _validate_enum(schema, value, path)
     if isinstance(value, dict):
-        yield from _object_causes(schema, value, path)
+        yield from _validate_object(schema, value, path)
     elif isinstance(value, list):
-        yield from _list_causes(schema, value, path)
+        yield from _validate_list(schema, value, path)
     elif isinstance(value, str):
-        yield from _text_causes(schema, value, path)
+        yield from _validate_text(schema, value, path)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield from _number_causes(schema, value, path)
-    yield from _combined_causes(schema, value, path)
+        yield from _validate_number(schema, value, path)
+    yield from _validate_combined(schema, value, path)
 
 
 def _type_cause(schema: Json, value: Any, path: str) -> Cause | None:
@@ -137,8 +135,8 @@ def _type_cause(schema: Json, value: Any, path: str) -> Cause | None:
     whole = isinstance(value, float) and value == math.floor(value)
     if not wanted or found in wanted or (found == "integer" and "number" in wanted) or (whole and "integer" in wanted):
         return None
-    told = f"{path} in body must be of type {','.join(wanted)}: {json.dumps(found)}"
-    return Cause(path, f"Invalid value: {json.dumps(found)}: {told}", "FieldValueTypeInvalid")
+    message = f"{path} in body must be of type {','.join(wanted)}: {json.dumps(found)}"
+    return Cause(path, f"Invalid value: {json.dumps(found)}: {message}", "FieldValueTypeInvalid")
 
 
 def type_name(value: Any) -> str:
@@ -156,14 +154,14 @@ def _too_many(path: str, count: int, most: int) -> Cause:
     return Cause(path, f"Too many: {count}: must have at most {most} items", "FieldValueTooMany")
 
 
-def _enum_causes(schema: Json, value: Any, path: str) -> Iterator[Cause]:
+def _validate_enum(schema: Json, value: Any, path: str) -> Iterator[Cause]:
     if schema.get("enum") and value not in schema["enum"]:
         supported = ", ".join(json.dumps(one if isinstance(one, str) else json.dumps(one)) for one in schema["enum"])
-        told = f"Unsupported value: {json.dumps(value)}: supported values: {supported}"
-        yield Cause(path, told, "FieldValueNotSupported")
+        message = f"Unsupported value: {json.dumps(value)}: supported values: {supported}"
+        yield Cause(path, message, "FieldValueNotSupported")
 
 
-def _object_causes(schema: Json, value: Json, path: str) -> Iterator[Cause]:
+def _validate_object(schema: Json, value: Json, path: str) -> Iterator[Cause]:
     least, most = schema.get("minProperties"), schema.get("maxProperties")
     if least is not None and len(value) < least:
         yield _invalid(path, len(value), f"should have at least {least} properties")
@@ -176,10 +174,10 @@ def _object_causes(schema: Json, value: Json, path: str) -> Iterator[Cause]:
     for name, one in value.items():
         inner = _schema_of(schema, name)
         if inner is not None and not (not path and name in _HEAD):
-            yield from schema_causes(inner, one, f"{path}.{name}" if path else name)
+            yield from validate_schema(inner, one, f"{path}.{name}" if path else name)
 
 
-def _list_causes(schema: Json, value: list[Any], path: str) -> Iterator[Cause]:
+def _validate_list(schema: Json, value: list[Any], path: str) -> Iterator[Cause]:
     least, most = schema.get("minItems"), schema.get("maxItems")
     if least is not None and len(value) < least:
         yield _invalid(path, len(value), f"should have at least {least} items")
@@ -187,7 +185,7 @@ def _list_causes(schema: Json, value: list[Any], path: str) -> Iterator[Cause]:
         yield _too_many(path, len(value), most)
     for index, one in enumerate(value):
         if isinstance(schema.get("items"), dict):
-            yield from schema_causes(schema["items"], one, f"{path}[{index}]")
+            yield from validate_schema(schema["items"], one, f"{path}[{index}]")
     keys = schema.get(LIST_KEYS) or ()
     seen: list[Any] = []
     for index, one in enumerate(value) if schema.get(LIST_TYPE) in ("set", "map") else ():
@@ -198,7 +196,7 @@ def _list_causes(schema: Json, value: list[Any], path: str) -> Iterator[Cause]:
         seen.append(key)
 
 
-def _text_causes(schema: Json, value: str, path: str) -> Iterator[Cause]:
+def _validate_text(schema: Json, value: str, path: str) -> Iterator[Cause]:
     least, most, pattern = schema.get("minLength"), schema.get("maxLength"), schema.get("pattern")
     if most is not None and len(value) > most:
         yield Cause(path, f"Too long: may not be more than {most} bytes", "FieldValueTooLong")
@@ -208,18 +206,18 @@ def _text_causes(schema: Json, value: str, path: str) -> Iterator[Cause]:
         yield _invalid(path, value, f"should match '{pattern}'")
     check = _FORMATS.get(schema.get("format", ""))
     if check is not None and not check(value):
-        told = f"{path} in body must be of type {schema['format']}: {json.dumps(value)}"
-        yield Cause(path, f"Invalid value: {json.dumps(value)}: {told}", "FieldValueTypeInvalid")
+        message = f"{path} in body must be of type {schema['format']}: {json.dumps(value)}"
+        yield Cause(path, f"Invalid value: {json.dumps(value)}: {message}", "FieldValueTypeInvalid")
 
 
 def _matches(pattern: str, value: str) -> bool:
     """Whether a text matches; a pattern that only Go understands, or matches in time, matches everything."""
-    with contextlib.suppress(ExpressionError, re.error):
-        return compiled(pattern, value).search(value) is not None
+    with contextlib.suppress(PatternError, re.error):
+        return compile_pattern(pattern, value).search(value) is not None
     return True
 
 
-def _number_causes(schema: Json, value: float, path: str) -> Iterator[Cause]:
+def _validate_number(schema: Json, value: float, path: str) -> Iterator[Cause]:
     least, most, step = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
     if least is not None and (value <= least if schema.get("exclusiveMinimum") else value < least):
         than = "greater than" if schema.get("exclusiveMinimum") else "greater than or equal to"
@@ -230,29 +228,29 @@ def _number_causes(schema: Json, value: float, path: str) -> Iterator[Cause]:
     if step and value % step:
         yield _invalid(path, value, f"should be a multiple of {step}")
     if schema.get("format") == "int32" and not -_INT32 <= value < _INT32:
-        told = f"Checked value must be of type {schema.get('type')} with format int32 in {path}"
-        yield Cause(_NIL, f'Invalid value: "": {told}')
+        message = f"Checked value must be of type {schema.get('type')} with format int32 in {path}"
+        yield Cause(_NIL, f'Invalid value: "": {message}')
 
 
-def _combined_causes(schema: Json, value: Any, path: str) -> Iterator[Cause]:
+def _validate_combined(schema: Json, value: Any, path: str) -> Iterator[Cause]:
     """allOf, anyOf, oneOf, not."""
     shown = json.dumps(path)
-    tried = [list(schema_causes(one, value, path)) for one in schema.get("allOf") or ()]
+    tried = [list(validate_schema(one, value, path)) for one in schema.get("allOf") or ()]
     if any(tried):
         yield from (cause for causes in tried for cause in causes)
         none = ". None validated" if all(tried) else ""
         yield Cause(_NIL, f'Invalid value: "": {shown} must validate all the schemas (allOf){none}')
-    tried = [list(schema_causes(one, value, path)) for one in schema.get("anyOf") or ()]
+    tried = [list(validate_schema(one, value, path)) for one in schema.get("anyOf") or ()]
     if tried and all(tried):
         yield Cause(_NIL, f'Invalid value: "": {shown} must validate at least one schema (anyOf)')
         yield from min(tried, key=len)
-    tried = [list(schema_causes(one, value, path)) for one in schema.get("oneOf") or ()]
+    tried = [list(validate_schema(one, value, path)) for one in schema.get("oneOf") or ()]
     valid = sum(not causes for causes in tried)
     if tried and valid != 1:
         what = "Found none valid" if not valid else f"Found {valid} valid alternatives"
         yield Cause(_NIL, f'Invalid value: "": {shown} must validate one and only one schema (oneOf). {what}')
         yield from (() if valid else min(tried, key=len))
-    if schema.get("not") and not list(schema_causes(schema["not"], value, path)):
+    if schema.get("not") and not list(validate_schema(schema["not"], value, path)):
         yield Cause(_NIL, f'Invalid value: "": {shown} must not validate the schema (not)')
 
 
@@ -277,7 +275,7 @@ def _read_url(text: str) -> None:
 
 
 _UUID: Final = r"[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{12}"
-# Formats that are not here are not looked at.
+# Formats that are not listed are not checked.
 _FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
     "date-time": lambda text: "T" in text.upper() and _read_by(_read_time)(text),
     "date": _read_by(date.fromisoformat),

@@ -26,10 +26,10 @@ from hera_k8s_sandbox.foundation import files
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.reading import LARGEST_BODY
 from hera_k8s_sandbox.foundation.resource_types import EVENTS
-from hera_k8s_sandbox.operations.bootstrap import furnish
-from hera_k8s_sandbox.rbac.authorizer import Access, admin, read_users
+from hera_k8s_sandbox.operations.bootstrap import bootstrap
+from hera_k8s_sandbox.rbac.authorizer import Authorizer, admin, read_users
 from hera_k8s_sandbox.server.clock_routes import ClockApi
-from hera_k8s_sandbox.server.shutdown import told_to_end
+from hera_k8s_sandbox.server.shutdown import stop_event
 from hera_k8s_sandbox.state import SandboxState, two_for_each_processor
 from hera_k8s_sandbox.store.store import Store, time_text
 
@@ -52,9 +52,11 @@ class SandboxBusyError(Exception):
 class Options:
     """How a sandbox is started.
 
-    port: 0 for any free one. until_idle: end after so many seconds without an open request and without a running
-    workflow. lifetime: end after so many seconds in any case. users: a file with fixed tokens, one
-    `token,user,uid,"group1,group2"` a line. longest_token: seconds that issued tokens live at most.
+    port: 0 for any free one.
+    until_idle: end after so many seconds without an open request and without a running workflow.
+    lifetime: end after so many seconds in any case.
+    users: a file with fixed tokens, one `token,user,uid,"group1,group2"` a line.
+    longest_token: seconds that issued tokens live at most.
     """
 
     directory: Path
@@ -97,7 +99,7 @@ def open_state(options: Options) -> SandboxState:
     if options.users is not None:
         users |= read_users(options.users)
     store = Store(directory / files.DATABASE)
-    access = Access(store, users=users, key=key.encode(), longest_token=options.longest_token)
+    access = Authorizer(store, users=users, key=key.encode(), longest_token=options.longest_token)
     state = SandboxState(
         directory=directory,
         store=store,
@@ -106,7 +108,7 @@ def open_state(options: Options) -> SandboxState:
         concurrency=options.concurrency,
         images=options.images,
     )
-    furnish(state)
+    bootstrap(state)
     store.forget()
     state.trash.sweep()
     return state
@@ -127,11 +129,11 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
     cron = CronController(state)
     kept = (ReplicaSetController(state), DeploymentController(state), EndpointsController(state))
 
-    def look_again() -> None:
-        controller.look_again()
-        jobs.look_again()
+    def resync() -> None:
+        controller.resync()
+        jobs.resync()
 
-    ClockApi(state, cron, look_again).add_routes(app)
+    ClockApi(state, cron, resync).add_routes(app)
     argo_routes.add_routes(app, state)
     kubernetes_routes.add_routes(app, state)
 
@@ -170,11 +172,11 @@ JOB_CONTROLLER: Final = web.AppKey("job_controller", JobController)
 
 
 async def serve(options: Options, ready: Callable[[str], None] | None = None) -> None:
-    """Serve until a signal, idleness or the end of the lifetime; `ready` is told the URL.
+    """Serve until a signal, idleness or the end of the lifetime; `ready` is called with the URL.
 
     Raises SandboxBusyError when the directory is served already.
     """
-    with _lock(options.directory), told_to_end() as told:
+    with _lock(options.directory), stop_event() as stopping:
         (options.directory / files.SERVER).unlink(missing_ok=True)  # of a server that was killed
         state = open_state(options)
         activity = Activity(last=time.monotonic())
@@ -191,7 +193,7 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
             files.write_server(options.directory, url, app[CONTROLLER].mounts)
             if ready is not None:
                 ready(url)
-            await _until_over(options, activity, app, told)
+            await _until_over(options, activity, app, stopping)
         finally:
             files.remove_server(options.directory)
             await runner.cleanup()
@@ -208,9 +210,9 @@ async def _expire_events(store: Store) -> None:
         await asyncio.sleep(_EVENTS_CHECK)
 
 
-async def _until_over(options: Options, activity: Activity, app: web.Application, told: asyncio.Event) -> None:
+async def _until_over(options: Options, activity: Activity, app: web.Application, stopping: asyncio.Event) -> None:
     ends_at = None if options.lifetime is None else time.monotonic() + options.lifetime
-    while not told.is_set():
+    while not stopping.is_set():
         now = time.monotonic()
         if ends_at is not None and now >= ends_at:
             return
@@ -218,7 +220,7 @@ async def _until_over(options: Options, activity: Activity, app: web.Application
             return
         pause = None if ends_at is None and options.until_idle is None else _IDLE_CHECK
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(told.wait(), pause)
+            await asyncio.wait_for(stopping.wait(), pause)
 
 
 def _idle_since(activity: Activity, app: web.Application, now: float) -> float:

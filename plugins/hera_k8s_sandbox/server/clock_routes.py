@@ -1,11 +1,11 @@
-"""The clock's API: whoever administers the sandbox may read and advance what it takes for now."""
+"""The clock's API: administrators can read and advance the sandbox clock."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -17,8 +17,7 @@ from hera_k8s_sandbox.foundation.files import CLOCK_PATH
 from hera_k8s_sandbox.rbac.authorizer import MASTERS
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import time_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 MOST_RUNS: Final = 1000  # scheduled times that one advance may meet
 LONGEST: Final = 10 * 366 * 24 * 3600.0  # seconds
@@ -27,13 +26,13 @@ LONGEST: Final = 10 * 366 * 24 * 3600.0  # seconds
 class ClockApi:
     """Reads and advances the clock.
 
-    look_again: told once the time has passed, for those who wait for one.
+    resync: called after the clock was advanced.
     """
 
-    def __init__(self, state: SandboxState, cron: CronController, look_again: Callable[[], None]) -> None:
+    def __init__(self, state: SandboxState, cron: CronController, resync: Callable[[], None]) -> None:
         self._state = state
         self._cron = cron
-        self._look_again = look_again
+        self._resync = resync
         self._lock = asyncio.Lock()
 
     def add_routes(self, app: web.Application) -> None:
@@ -63,8 +62,8 @@ class ClockApi:
         try:
             while (due := self._cron.next_due()) is not None and due <= target:
                 if met >= MOST_RUNS:
-                    told = f"the clock stands at {time_text(CLOCK.now())}: {met} scheduled times were met until then"
-                    raise ApiError(400, "BadRequest", f"{told}; advance it again to go on")
+                    message = f"the clock stands at {time_text(CLOCK.now())}: {met} scheduled times were met until then"
+                    raise ApiError(400, "BadRequest", f"{message}; advance it again to go on")
                 CLOCK.move_to(due)
                 met += self._cron.fire()
                 await asyncio.sleep(0)  # what was made is seen by who runs it
@@ -72,7 +71,7 @@ class ClockApi:
             self._cron.fire()
         finally:
             CLOCK.keep()
-            self._look_again()
+            self._resync()
 
     def _require_administrator(self, request: web.Request) -> None:
         identity = self._state.access.authenticate(request, bare=True)

@@ -41,7 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(session: Any) -> int:
-    """Serve in the foreground, or tell about or end the server of the directory."""
+    """Serve in the foreground, or show or stop the server of the directory."""
     settings = session.options.of(SandboxSettings)
     directory = Path(settings.sandbox_dir)
     address = _find(directory)
@@ -50,7 +50,7 @@ def run(session: Any) -> int:
     if session.arguments.advance is not None:
         return _advance(session, address, session.arguments.advance)
     if address is not None:
-        _tell(session, address, directory)
+        _print_address(session, address, directory)
         return 0
     if session.arguments.status:
         return _tell_nothing(session, directory)
@@ -112,7 +112,7 @@ def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
 
     def ready(url: str) -> None:
         address = launch.Address(url, launch.read_token(directory), directory.resolve())
-        _tell(session, address, directory)
+        _print_address(session, address, directory)
         if not session.json:
             session.console().say()
             session.console().say("  Ctrl-C ends it; what it holds is there again at the next start.")
@@ -137,7 +137,7 @@ def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
     return 0
 
 
-def _tell(session: Any, address: Address, directory: Path) -> None:
+def _print_address(session: Any, address: Address, directory: Path) -> None:
     import shlex
 
     from hera_k8s_sandbox.foundation import files
@@ -147,8 +147,8 @@ def _tell(session: Any, address: Address, directory: Path) -> None:
     kubeconfig = launch.write_kubeconfig(directory, address)
     host = urlsplit(address.url).netloc
     token_file = directory.resolve() / files.ADMIN_TOKEN
-    told = files.read_server(directory)
-    mounts = told.mounts if told is not None else ""
+    server = files.read_server(directory)
+    mounts = server.mounts if server is not None else ""
     ahead = kept(directory / files.CLOCK)
     console = session.console()
     if session.json:

@@ -57,13 +57,13 @@ class Address:
 
 def find(directory: Path) -> Address | None:
     """The live server of a state directory, or None; a file left by a killed server is not believed."""
-    told = files.read_server(directory)
-    if told is None:
+    server = files.read_server(directory)
+    if server is None:
         return None
     files.require_own(directory)
-    if not _answers(told):
+    if not _answers(server):
         return None
-    return Address(told.url, read_token(directory), directory.resolve())
+    return Address(server.url, read_token(directory), directory.resolve())
 
 
 def read_token(directory: Path) -> str:
@@ -90,7 +90,7 @@ def ensure_running(directory: Path, *, timeout: float = START_TIMEOUT, **options
             return address
         if child is None:
             child = _start(directory, options)
-        elif child.poll() == BUSY:  # somebody else was quicker, or is just ending
+        elif child.poll() == BUSY:  # another server was quicker, or is just ending
             child = None
             strange += _is_illegible(directory)
             if strange >= _STRANGE:
@@ -102,9 +102,9 @@ def ensure_running(directory: Path, *, timeout: float = START_TIMEOUT, **options
 
 
 def _drop(child: subprocess.Popen[bytes], directory: Path) -> None:
-    """End a child that came second: it would serve the directory later, when the first one has been told to end."""
-    told = files.read_server(directory)
-    if told is not None and told.pid != child.pid:
+    """End a child that came second: it would serve the directory later, when the first one is asked to end."""
+    server = files.read_server(directory)
+    if server is not None and server.pid != child.pid:
         child.kill()
         child.wait()
 
@@ -118,19 +118,19 @@ def stop(directory: Path, *, timeout: float = STOP_TIMEOUT) -> bool:
 
     Raises LaunchError for one that has not ended in time.
     """
-    told = files.read_server(directory)
-    if told is None:
+    server = files.read_server(directory)
+    if server is None:
         return False
     files.require_own(directory)
     if not _is_served(directory):
         return False
     with contextlib.suppress(ProcessLookupError):  # it has just ended
-        os.kill(told.pid, signal.SIGTERM)
+        os.kill(server.pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
     while _is_served(directory):
         if time.monotonic() > deadline:
-            told_how = f"kill -9 {told.pid} ends it, and loses nothing that was answered"
-            raise LaunchError(f"the sandbox (process {told.pid}) has not ended after {timeout:g} s: {told_how}")
+            hint = f"kill -9 {server.pid} ends it, and loses nothing that was answered"
+            raise LaunchError(f"the sandbox (process {server.pid}) has not ended after {timeout:g} s: {hint}")
         time.sleep(0.02)
     return True
 
@@ -175,8 +175,8 @@ def running(directory: Path, *, timeout: float = START_TIMEOUT, **options: objec
 def _wait_for(child: subprocess.Popen[bytes], directory: Path, timeout: float) -> Address:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        told = files.read_server(directory)
-        if told is not None and told.pid == child.pid and (address := find(directory)) is not None:
+        server = files.read_server(directory)
+        if server is not None and server.pid == child.pid and (address := find(directory)) is not None:
             write_kubeconfig(directory, address)
             return address
         if child.poll() is not None:
@@ -222,25 +222,25 @@ def _ask_clock(address: Address, method: str, body: str | None = None) -> dict[s
     try:
         connection.request(method, files.CLOCK_PATH, body, {"Authorization": f"Bearer {address.token}"})
         answer = connection.getresponse()
-        told: dict[str, Any] = json.loads(answer.read())
+        answered: dict[str, Any] = json.loads(answer.read())
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise LaunchError(f"the sandbox's clock cannot be reached: {error}") from error
     finally:
         connection.close()
     if answer.status != 200:
-        raise LaunchError(str(told.get("message", f"HTTP {answer.status}")))
-    return told
+        raise LaunchError(str(answered.get("message", f"HTTP {answer.status}")))
+    return answered
 
 
-def _answers(told: files.ServerFile) -> bool:
-    if not _is_alive(told.pid):
+def _answers(server: files.ServerFile) -> bool:
+    if not _is_alive(server.pid):
         return False
-    place = urlsplit(told.url)
+    place = urlsplit(server.url)
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=_PROBE_TIMEOUT)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
-        return answer.status == 200 and answer.getheader(files.PID_HEADER) == str(told.pid)
+        return answer.status == 200 and answer.getheader(files.PID_HEADER) == str(server.pid)
     except (OSError, http.client.HTTPException):
         return False
     finally:
@@ -248,7 +248,7 @@ def _answers(told: files.ServerFile) -> bool:
 
 
 def _is_served(directory: Path) -> bool:
-    """Whether a server holds the lock; that it is free is the last that a server does, even when nobody reaps it.
+    """Whether a server holds the lock; releasing it is the last step of a server, even when its process is not reaped.
 
     Who holds it has written server.json, or is about to: the first that a server does is to remove an old one.
     """

@@ -24,25 +24,25 @@ _BY_SIGNAL: Final = 128  # added to its number, the exit code of what a signal e
 
 
 @contextlib.contextmanager
-def told_to_end() -> Iterator[asyncio.Event]:
+def stop_event() -> Iterator[asyncio.Event]:
     """An event that SIGTERM and SIGINT set; a second signal ends the process at once.
 
     Once the signal has come, the process has to end, also when the block has been left.
     """
-    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     received: list[int] = []
 
     def receive(number: int, _: FrameType | None) -> None:
         received.append(number)
         if len(received) > 1:
             os._exit(_BY_SIGNAL + number)
-        loop.call_soon_threadsafe(told.set)
+        loop.call_soon_threadsafe(stopping.set)
 
     before = {name: signal.signal(name, receive) for name in SIGNALS}
     line = _start_guard()
     wakeup = signal.set_wakeup_fd(line, warn_on_full_buffer=False)
     try:
-        yield told
+        yield stopping
     finally:
         if not received:
             signal.set_wakeup_fd(wakeup)

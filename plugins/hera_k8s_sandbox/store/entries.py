@@ -1,4 +1,4 @@
-"""Entries: one version of one object each, kept as JSON text and parsed when somebody looks into it."""
+"""Entries: one version of one object each, kept as JSON text and parsed when it is read."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.resource_types import Resource
 from hera_k8s_sandbox.foundation.selectors import Selector
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 LARGEST_OBJECT: Final = 3 << 19  # bytes, 1.5 MiB: what etcd takes in one request
 TOO_LARGE_FOR_ETCD: Final = "etcdserver: request is too large"
 Key = tuple[str, str]  # namespace ("" for what is cluster-scoped), name
@@ -108,7 +108,10 @@ def as_served(entry: Entry, resource: Resource) -> Entry:
 
 @dataclass(frozen=True)
 class Event:
-    """A change as a watcher sees it; type: ADDED, MODIFIED or DELETED."""
+    """A change as a watcher sees it.
+
+    type: ADDED, MODIFIED or DELETED.
+    """
 
     type: str
     entry: Entry
@@ -130,7 +133,11 @@ class Event:
 
 
 class Change(NamedTuple):
-    """What happened at one version; before: None for a creation; deleted: `after` is the last state."""
+    """What happened at one version.
+
+    before: None for a creation.
+    deleted: `after` is the last state.
+    """
 
     before: Entry | None
     after: Entry

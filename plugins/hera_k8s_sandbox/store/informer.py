@@ -22,10 +22,10 @@ _LONGEST_TURN: Final = 0.05  # seconds
 async def reconcile(
     store: Store, resource: Resource, take: Callable[[Event], None], *, labels: Selector | None = None
 ) -> None:
-    """Hand every change of a resource to `take`, beginning with what is there, until the store ends its watches.
+    """Call `take` with every change of a resource, beginning with the objects that exist, until the watches end.
 
     An event that cannot be dealt with is logged: custom objects may hold anything, and one must not stop the others.
-    Who fell too far behind begins anew with what is there.
+    A watch that falls too far behind starts over with the objects that exist.
     """
     while True:
         try:

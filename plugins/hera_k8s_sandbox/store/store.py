@@ -28,7 +28,6 @@ from hera_k8s_sandbox.store.entries import (
     Change,
     Entry,
     Event,
-    Json,
     Key,
     as_served,
     body_of,
@@ -37,6 +36,7 @@ from hera_k8s_sandbox.store.entries import (
     time_text,
 )
 from hera_k8s_sandbox.store.subscriptions import Subscription, Table
+from hera_k8s_utils._types import Json
 
 __all__ = ["Entry", "Event", "Json", "Store", "Subscription", "as_served", "dumps", "now_text", "time_text"]
 
@@ -75,7 +75,7 @@ class Store:
     # Kinds
 
     def define(self, definition: Json) -> tuple[Resource, ...]:
-        """Serve what a CustomResourceDefinition defines; what is there of it is kept. Returns its rows."""
+        """Serve the kinds of a CustomResourceDefinition; existing objects are kept. Returns its rows."""
         rows = self.kinds.define(definition)
         if rows:
             table = self._table(rows[0])
@@ -434,7 +434,7 @@ def _is_small_beside(grown: int, entry: Entry) -> bool:
 
 
 def _wish_changed(entry: Entry, obj: Json, body: bytes) -> bool:
-    """Whether a new state is a new wish: a status with a subresource of its own tells what is, not what is wanted."""
+    """Whether a change counts for `metadata.generation`: changes of a status subresource do not."""
     if "status" not in entry.resource.subresources and body != entry.body:
         return True
     if _wished(obj) != _wished(entry.object):

@@ -1,4 +1,4 @@
-"""Subscriptions: the changes of one resource, remembered for a while and handed to those who watch."""
+"""Subscriptions: the changes of one resource, kept for a while and delivered to watches."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Subscription:
             self._put(Event("MODIFIED" if before else "ADDED", change.after))
         elif change.deleted or change.before is None:
             self._put(Event("DELETED", change.after))
-        else:  # it left the selection: told as it was in it, at the version of the change
+        else:  # it left the selection: sent as it last matched, at the version of the change
             meta = change.before.meta | {"resourceVersion": change.after.meta["resourceVersion"]}
             self._put(Event("DELETED", Entry(change.before.resource, meta, change.before.body)))
 

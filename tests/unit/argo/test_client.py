@@ -80,7 +80,7 @@ def test_a_namespace_that_would_lead_elsewhere_is_not_asked_for(
         partial(argo.logs, "hello"),
         partial(argo.artifact, "hello", "node", "main-logs"),
     ):
-        with pytest.raises(OptionsError, match="names no namespace"):
+        with pytest.raises(OptionsError, match="is not the name of a namespace"):
             list(ask(namespace=namespace))
     assert peer.requests == []
 
@@ -135,7 +135,7 @@ def test_an_error_is_told_in_the_servers_words(
 ) -> None:
     peer.on("GET", "/api/v1/version", refusal(status, "the reason", code, headers={"Retry-After": "0"}))
     error = failure(context)
-    assert (error.trouble, error.status) == (trouble, status)
+    assert (error.kind, error.status) == (trouble, status)
     assert "the reason" in error.found
 
 
@@ -147,19 +147,19 @@ def test_a_refused_token_says_how_to_log_in(peer: ArgoPeer, context: Context) ->
 def test_a_login_page_is_told_as_such(peer: ArgoPeer, context: Context) -> None:
     peer.on("GET", "/api/v1/version", html_login())
     error = failure(context)
-    assert error.trouble is ErrorKind.PROTOCOL
+    assert error.kind is ErrorKind.PROTOCOL
     assert "web page" in error.found
 
 
 def test_a_server_that_is_down_is_unreachable() -> None:
     with argo_context(f"http://localhost:{refused_port()}") as context:
-        assert failure(context).trouble is ErrorKind.UNREACHABLE
+        assert failure(context).kind is ErrorKind.UNREACHABLE
 
 
 def test_a_server_without_tls_is_told_as_such(peer: ArgoPeer) -> None:
     with argo_context(f"localhost:{peer.port}") as context:
         error = failure(context)
-    assert error.trouble is ErrorKind.PROTOCOL
+    assert error.kind is ErrorKind.PROTOCOL
     assert peer.url in error.hint
 
 
@@ -169,7 +169,7 @@ def test_a_certificate_is_verified_unless_told_otherwise(tmp_path: Path) -> None
     authority.cert_pem.write_to_path(str(pem))
     with ArgoPeer(tls=tls_context(authority)) as peer:
         with argo_context(f"localhost:{peer.port}") as context:
-            assert failure(context).trouble is ErrorKind.UNTRUSTED
+            assert failure(context).kind is ErrorKind.UNTRUSTED
         with argo_context(f"localhost:{peer.port}", ca_file=str(pem)) as context:
             assert context.argo.version() == "v4.1.2"
         with argo_context(f"localhost:{peer.port}", argo_insecure_skip_verify=True) as context:
@@ -275,14 +275,14 @@ def test_an_error_frame_is_an_error(peer: ArgoPeer, context: Context) -> None:
     peer.on("GET", EVENTS, sse([FRAMES[0], frame]))
     with pytest.raises(PlatformError, match="not yours") as caught:
         events(context)
-    assert caught.value.trouble is ErrorKind.FORBIDDEN
+    assert caught.value.kind is ErrorKind.FORBIDDEN
 
 
 def test_a_page_instead_of_events_is_told_as_such(peer: ArgoPeer, context: Context) -> None:
     peer.on("GET", EVENTS, html_login())
     with pytest.raises(PlatformError) as caught:
         events(context)
-    assert caught.value.trouble is ErrorKind.PROTOCOL
+    assert caught.value.kind is ErrorKind.PROTOCOL
 
 
 def test_log_lines_carry_the_name_of_their_pod(peer: ArgoPeer, context: Context) -> None:

@@ -128,7 +128,7 @@ def test_silence_is_taken_for_a_dead_stream(peer: ArgoPeer) -> None:
         return (("MODIFIED", json.loads(line)) for line in client.stream(EVENTS, silence=0.2))
 
     source = Source(read=lambda name: client.get(HELLO).json(), watch=watch)
-    updates = list(follow(source, "hello", RetryPolicy(healthy=0, pause=lambda seconds: None)))
+    updates = list(follow(source, "hello", RetryPolicy(reset_after=0, sleep=lambda seconds: None)))
     assert phases(updates) == ["Running", "Succeeded"]
 
 
@@ -142,7 +142,7 @@ def test_too_many_failures_in_a_row_are_told(peer: ArgoPeer, engine: ArgoEngine)
     with pytest.raises(PlatformError, match="4 times in a row") as caught:
         list(engine.follow("hello"))
     assert str(caught.value).count("in a row") == 1
-    assert "goes on" in caught.value.hint
+    assert "is still running" in caught.value.hint
     assert "hera-k8s follow hello" in caught.value.hint
 
 
@@ -159,14 +159,14 @@ def test_what_waiting_does_not_mend_is_told_at_once(
     peer.on("GET", EVENTS, refusal(status, "no"))
     with pytest.raises(PlatformError) as caught:
         list(engine.follow("hello"))
-    assert caught.value.trouble is trouble
+    assert caught.value.kind is trouble
     assert len(peer.asked("GET", EVENTS)) == 1
 
 
 def test_a_workflow_that_is_not_there_is_told(peer: ArgoPeer, engine: ArgoEngine) -> None:
     with pytest.raises(PlatformError) as caught:
         list(engine.follow("other"))
-    assert caught.value.trouble is ErrorKind.MISSING
+    assert caught.value.kind is ErrorKind.MISSING
 
 
 def test_a_workflow_that_is_deleted_is_gone(peer: ArgoPeer, engine: ArgoEngine) -> None:
@@ -223,7 +223,7 @@ def test_a_token_that_stays_refused_ends_the_following(peer: ArgoPeer, engine: A
     peer.on("GET", EVENTS, refusal(401, "token not valid", 16))
     with pytest.raises(PlatformError) as caught:
         list(engine.follow("hello"))
-    assert caught.value.trouble is ErrorKind.UNAUTHORIZED
+    assert caught.value.kind is ErrorKind.UNAUTHORIZED
     assert "hera-k8s login" in caught.value.hint
 
 

@@ -69,7 +69,7 @@ def test_a_log_that_cannot_be_read_is_told(peer: ArgoPeer, engine: ArgoEngine) -
     peer.on("GET", LOG, refusal(404, 'pods "x" not found', 5))
     with pytest.raises(PlatformError) as caught:
         texts(engine, pod="x")
-    assert caught.value.trouble is ErrorKind.MISSING
+    assert caught.value.kind is ErrorKind.MISSING
 
 
 def test_a_log_that_is_cut_again_and_again_is_given_up(peer: ArgoPeer, engine: ArgoEngine) -> None:

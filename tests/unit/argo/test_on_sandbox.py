@@ -154,7 +154,7 @@ def test_a_workflow_that_is_not_there_is_told(opened: Open) -> None:
         for ask in (engine.follow, engine.logs):
             with pytest.raises(PlatformError) as caught:
                 list(ask("nobody"))
-            assert caught.value.trouble is ErrorKind.MISSING
+            assert caught.value.kind is ErrorKind.MISSING
 
 
 def test_a_dry_run_is_accepted_and_leaves_nothing(opened: Open) -> None:
@@ -179,5 +179,5 @@ def test_a_token_that_the_server_does_not_know_is_refused(sandbox: Any) -> None:
         context = container.context()
         with pytest.raises(PlatformError) as caught:
             list(probe_argo(context.options.of(ArgoSettings), context))
-    assert caught.value.trouble is ErrorKind.UNAUTHORIZED
+    assert caught.value.kind is ErrorKind.UNAUTHORIZED
     assert "made-up" not in str(caught.value)

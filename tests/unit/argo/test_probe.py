@@ -61,7 +61,7 @@ def test_another_refused_token_is_the_servers_to_explain(peer: ArgoPeer) -> None
     peer.on("GET", WORKFLOWS, refusal(401, "token not valid", 16))
     with pytest.raises(PlatformError) as caught:
         probed(peer)
-    assert caught.value.trouble is ErrorKind.UNAUTHORIZED
+    assert caught.value.kind is ErrorKind.UNAUTHORIZED
 
 
 def test_a_server_for_another_namespace_fails(peer: ArgoPeer) -> None:

@@ -222,4 +222,4 @@ def test_trouble_of_the_server_is_not_blamed_on_the_workflow(peer: ArgoPeer, run
     peer.on("POST", WORKFLOWS, reply(500, {"message": "broken"}))
     with pytest.raises(PlatformError) as caught:
         list(run.engine.preflight(run.built))
-    assert caught.value.trouble is ErrorKind.SERVER
+    assert caught.value.kind is ErrorKind.SERVER

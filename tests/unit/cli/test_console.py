@@ -9,7 +9,9 @@ import sys
 
 import pytest
 
-from hera_k8s_cli.terminal.console import Console, Span, describe_platform, report_brief, report_summary
+from hera_k8s_cli.terminal.console import Console
+from hera_k8s_cli.terminal.report import describe_platform, report_brief, report_summary
+from hera_k8s_cli.terminal.stream import Span
 from hera_k8s_utils import fail, ok, unknown, warn
 from hera_k8s_utils.checks.runner import ACCESS, ENVIRONMENT, WORKFLOW, Report, Row
 
@@ -42,7 +44,7 @@ REPORT = Report(
         Row(WORKFLOW, "names", ok("2 templates")),
     ],
     seconds=0.31,
-    head=[
+    identities=[
         {
             "platform": "kubernetes",
             "server": "https://rancher.univ.example",
@@ -62,7 +64,7 @@ def test_results_go_to_stdout_and_talk_to_stderr() -> None:
     out, err = io.StringIO(), io.StringIO()
     console = console_with(out, err)
     console.result("a result")
-    console.say("some talk")
+    console.info("some talk")
     assert out.getvalue() == "a result\n"
     assert err.getvalue() == "some talk\n"
 
@@ -162,7 +164,7 @@ def test_long_details_wrap_below_themselves_on_a_terminal(monkeypatch: pytest.Mo
 
 
 def test_the_head_says_as_whom_and_where() -> None:
-    assert describe_platform(REPORT.head[0]) == "rancher.univ.example, namespace vcity, as u-x7k2"
+    assert describe_platform(REPORT.identities[0]) == "rancher.univ.example, namespace vcity, as u-x7k2"
     assert report_brief(REPORT) == "5 checks in 0.31 s   rancher.univ.example, namespace vcity, as u-x7k2"
 
 
@@ -179,7 +181,19 @@ def test_only_what_is_not_well_is_remarked_on() -> None:
 
 def test_a_console_without_a_terminal_does_not_import_rich() -> None:
     code = (
-        "import sys; from hera_k8s_cli.terminal.console import Console; c = Console(); c.result('x'); c.say('y');"
+        "import sys; from hera_k8s_cli.terminal.console import Console; c = Console(); c.result('x'); c.info('y');"
         "sys.exit('rich' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_the_names_of_0_2_work_with_a_warning() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    console = console_with(out, err)
+    for old, text in ((console.say, "some talk"), (console.passed, "done"), (console.raw, "a: 1\n")):
+        with pytest.warns(DeprecationWarning, match="until version 0.3"):
+            old(text)
+    with pytest.warns(DeprecationWarning, match="talk= is now stderr="):
+        console.report(REPORT, talk=True)
+    assert out.getvalue() == "a: 1\n"
+    assert err.getvalue().startswith("some talk\n✔ done\nAccess\n")

@@ -287,7 +287,7 @@ def test_a_command_gets_its_own_arguments_and_the_options(run: Run, acme: Path) 
         (["--times", VALUE], "not a valid int"),
         (["--colour", VALUE], "not one of"),
         ([f"--tims={VALUE}"], "did you mean --times?"),
-        (["--config"], "--config lacks its value"),
+        (["--config"], "--config requires a value"),
         (["--output", "yaml"], "not one of text, json"),
         (["--acme-limit", VALUE], "not a whole number"),
     ],

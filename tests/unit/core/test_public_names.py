@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -25,3 +26,9 @@ def test_importing_the_framework_imports_nothing_heavy() -> None:
     code = f"import sys, hera_k8s_utils; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("package", ["checks", "engines", "network", "plugins", "redaction", "trust"])
+def test_every_public_name_of_a_package_is_there(package: str) -> None:
+    face = importlib.import_module(f"hera_k8s_utils.{package}")
+    assert [name for name in face.__all__ if getattr(face, name, None) is None] == []

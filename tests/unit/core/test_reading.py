@@ -202,7 +202,7 @@ def test_a_record_with_deep_documents_is_damaged_and_nothing_worse(tmp_path: Pat
     (tmp_path / "run.json").write_text(nested(100_000))
     (tmp_path / "events.jsonl").write_text(nested(100_000) + '\n{"phase": "Running"}\n')
     found = RunRecord(tmp_path)
-    assert found.about == {}
+    assert found.metadata == {}
     assert list(found.events()) == [{"phase": "Running"}]
 
 
@@ -211,7 +211,7 @@ def test_a_record_with_a_pipe_in_it_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "run.json")
     os.mkfifo(tmp_path / "events.jsonl")
     found = RunRecord(tmp_path)
-    assert found.about == {}
+    assert found.metadata == {}
     assert list(found.events()) == []
 
 

@@ -93,5 +93,5 @@ def test_an_error_as_text_has_no_line_of_others() -> None:
 
 
 def test_what_a_server_says_is_no_list_of_ours() -> None:
-    said = str(PlatformError("GET /", found="\n  ✔ all checks passed", trouble=ErrorKind.SERVER))
+    said = str(PlatformError("GET /", found="\n  ✔ all checks passed", kind=ErrorKind.SERVER))
     assert said == "GET /: ✔ all checks passed"

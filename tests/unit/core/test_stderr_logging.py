@@ -9,8 +9,8 @@ import warnings
 
 import pytest
 
+from hera_k8s_utils.output.stderr_logging import RedactingFormatter, logging_to_stderr
 from hera_k8s_utils.redaction import isolated_secrets, redact, register_secrets
-from hera_k8s_utils.stderr_logging import RedactingFormatter, logging_to_stderr
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJlLW9mLWl0"
 

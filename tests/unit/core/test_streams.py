@@ -19,10 +19,11 @@ FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk is
 WRITING = 11
 ROOT = Path(__file__).resolve().parents[3]
 PLACES = {
-    "core/hera_k8s_utils/streams.py": {"sys.stdout", "sys.stderr"},
+    "core/hera_k8s_utils/output/streams.py": {"sys.stdout", "sys.stderr"},
     "plugins/hera_k8s_cli/terminal/console.py": {"sys.stdout", "sys.stderr", "rich"},
+    "plugins/hera_k8s_cli/terminal/stream.py": {"rich"},
     "plugins/hera_k8s_cli/main.py": {"sys.stdout", "sys.stderr"},
-    "core/hera_k8s_utils/stderr_logging.py": {"sys.stderr", "StreamHandler"},
+    "core/hera_k8s_utils/output/stderr_logging.py": {"sys.stderr", "StreamHandler"},
     "plugins/hera_k8s_cli/runs/progress.py": {"rich"},
     "plugins/hera_k8s_argo/login.py": {"getpass"},
     "plugins/hera_k8s_kube/exec_plugin.py": {"sys.stderr"},

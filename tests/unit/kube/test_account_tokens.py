@@ -110,7 +110,7 @@ def test_a_secret_of_another_type_is_refused(sandbox: Address, config: Path) -> 
     ("options", "words"),
     [
         ({"argo_token_account": "nobody"}, "no token for service account nobody"),
-        ({"argo_token_secret": "gone"}, "the token in Secret gone cannot be read"),
+        ({"argo_token_secret": "gone"}, "cannot read the token in Secret gone"),
         ({"argo_token_account": "bot", "argo_token_lifetime": 5}, "10 minutes"),
     ],
 )
@@ -151,8 +151,8 @@ def test_where_nothing_is_allowed_the_refusal_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "no service account is named"),
-        ({"argo_token_account": "bot", "argo_server": ""}, "no Argo server is named"),
+        ({}, "no service account is configured"),
+        ({"argo_token_account": "bot", "argo_server": ""}, "no Argo server is configured"),
     ],
 )
 def test_it_does_not_apply_where_nothing_was_said(
@@ -170,10 +170,10 @@ def test_whoever_names_an_account_does_not_go_on_as_somebody_else_for_want_of_a_
     settings = {"argo_server": "https://argo.example", "k8s_config_file": "/dev/null", **options}
     with (
         build_container(environ={"ARGO_TOKEN": "of-jane"}, **settings) as container,
-        pytest.raises(CredentialError, match="no cluster to ask for the token of") as caught,
+        pytest.raises(CredentialError, match="no cluster is configured to request the token of") as caught,
     ):
         container.context().platforms.credential("argo")
-    assert "which means none" in str(caught.value)
+    assert "which means no kubeconfig" in str(caught.value)
     assert "KUBECONFIG" in caught.value.hint
 
 
@@ -210,5 +210,5 @@ def test_a_provider_that_was_asked_for_by_name_and_has_none_ends_the_command(
     assert main(["check", *flags, "--credentials", PROVIDER]) == 4
     said = capsys.readouterr().err
     assert "no credential for argo from the provider that was asked for" in said
-    assert "no service account is named" in said
+    assert "no service account is configured" in said
     assert f"--credentials {PROVIDER}" in said

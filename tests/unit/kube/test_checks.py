@@ -137,7 +137,7 @@ def test_a_claim_that_is_too_small_fails(admin: Context) -> None:
     claim(admin, "rwx")
     result = look(admin, PersistentVolumeClaim("rwx", size="10Gi"))
     assert result.verdict is Verdict.FAILED
-    assert "holds 5Gi, 10Gi are wanted" in result.detail
+    assert "capacity 5Gi, needs 10Gi" in result.detail
 
 
 def test_read_write_once_under_a_fan_out_is_a_warning(admin: Context) -> None:
@@ -170,7 +170,7 @@ def test_a_missing_storage_class_is_named(admin: Context) -> None:
     claim(admin, "nowhere", storageClassName="nfs-fast")
     result = look(admin, PersistentVolumeClaim("nowhere"))
     assert result.verdict is Verdict.FAILED
-    assert "Pending: there is no storage class nfs-fast" in result.detail
+    assert "Pending: storage class nfs-fast does not exist" in result.detail
 
 
 def test_a_claim_without_a_volume_of_an_immediate_class_fails(admin: Context) -> None:
@@ -218,7 +218,7 @@ def test_a_claim_whose_volume_is_just_being_made_is_waited_for(admin: Context) -
 
 def test_a_claim_without_a_class_fails(admin: Context) -> None:
     claim(admin, "classless", storageClassName="")
-    assert "names no storage class" in look(admin, PersistentVolumeClaim("classless")).detail
+    assert "has no storage class" in look(admin, PersistentVolumeClaim("classless")).detail
 
 
 def test_a_claim_of_the_sandbox_says_where_it_lies(admin: Context) -> None:
@@ -257,7 +257,7 @@ def test_the_type_of_a_secret_counts_when_it_is_said(admin: Context) -> None:
     assert look(admin, Secret("opaque")).verdict is Verdict.PASSED
     result = look(admin, Secret("opaque", type="kubernetes.io/tls"))
     assert result.verdict is Verdict.FAILED
-    assert "is of type Opaque, kubernetes.io/tls is wanted" in result.detail
+    assert "has type Opaque, needs kubernetes.io/tls" in result.detail
 
 
 def pull_secret(context: Context, name: str, *hosts: str) -> None:
@@ -288,7 +288,7 @@ def test_a_pull_secret_must_cover_the_registry(
 
 def test_a_pull_secret_of_another_type_fails(admin: Context) -> None:
     make(admin, "v1", "secrets", {"metadata": {"name": "opaque"}, "stringData": {"A": PASSWORD}})
-    assert "holds no login of a registry" in look(admin, PullSecret("opaque")).detail
+    assert "is not a registry login" in look(admin, PullSecret("opaque")).detail
 
 
 # --- objects of the cluster ------------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def test_an_account_that_can_passes(admin: Context) -> None:
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reporter"}
     make(admin, api, "rolebindings", {"metadata": {"name": "reporter"}, "roleRef": role, "subjects": [subject]})
     assert look(admin, ServiceAccount("runner")).verdict is Verdict.PASSED
-    result = look(admin, ServiceAccount("runner", may=(Rule("pods/log", ("get",)),)))
+    result = look(admin, ServiceAccount("runner", permissions=(Rule("pods/log", ("get",)),)))
     assert result.detail == "may not get pods/log"
 
 
@@ -342,13 +342,13 @@ def test_what_is_not_ours_to_ask_is_unknown(server: Address, admin: Context, tmp
     with connected(server, tmp_path, "token-of-jane") as jane:
         result = look(jane, ServiceAccount("weak"))
         assert result.verdict is Verdict.UNKNOWN
-        assert "may it create, patch workflowtaskresults? not ours to ask (403)" in result.detail
+        assert "cannot check permission to create, patch workflowtaskresults (403)" in result.detail
         assert "auth can-i create workflowtaskresults.argoproj.io --as system:serviceaccount:vcity:weak" in result.hint
         assert look(jane, Namespace(NAMESPACE)).verdict in (Verdict.PASSED, Verdict.UNKNOWN)
         claim(admin, "waits", storageClassName="wait")
         result = look(jane, PersistentVolumeClaim("waits"))
         assert result.verdict is Verdict.UNKNOWN
-        assert "storage class wait may not be looked at" in result.detail
+        assert "not permitted to read its storage class wait" in result.detail
 
 
 def test_what_may_not_be_looked_at_is_unknown_and_says_what_to_ask(server: Address, tmp_path: Path) -> None:
@@ -360,7 +360,7 @@ def test_what_may_not_be_looked_at_is_unknown_and_says_what_to_ask(server: Addre
 
 def test_our_own_rights_can_be_asked_for(server: Address, admin: Context, tmp_path: Path) -> None:
     wanted = Permission("workflows.argoproj.io", verbs=("create", "get"))
-    assert wanted.title == "right to create, get workflows.argoproj.io"
+    assert wanted.title == "permission to create, get workflows.argoproj.io"
     with connected(server, tmp_path, "token-of-jane") as jane:
         assert look(jane, wanted).detail == "may create, get workflows"
         result = look(jane, Permission("roles.rbac.authorization.k8s.io", verbs=("create",)))
@@ -383,7 +383,7 @@ def test_the_probe_says_the_version_and_whom_the_server_takes_us_for(
 def test_a_token_that_the_server_does_not_know_is_refused(server: Address, tmp_path: Path) -> None:
     with connected(server, tmp_path, "token-of-stranger") as stranger, pytest.raises(PlatformError) as caught:
         list(probe(None, stranger))
-    assert caught.value.trouble.value == "unauthorized"
+    assert caught.value.kind.value == "unauthorized"
     assert "token-of-stranger" not in str(caught.value)
 
 

@@ -46,7 +46,7 @@ def failure(client: KubernetesClient, ask: Callable[[KubernetesClient], Any] | N
 def test_a_refused_connection_is_unreachable() -> None:
     port = refused_port()
     error = failure(connect(f"http://127.0.0.1:{port}"))
-    assert error.trouble is ErrorKind.UNREACHABLE
+    assert error.kind is ErrorKind.UNREACHABLE
     assert f"127.0.0.1:{port} refused the connection" in str(error)
     assert "get configmaps x in default" in str(error)
 
@@ -54,20 +54,20 @@ def test_a_refused_connection_is_unreachable() -> None:
 def test_a_slow_server_is_a_timeout(server: FaultServer) -> None:
     server.on("GET", MAP, hang())
     error = failure(connect(server.url, timeout=0.2))
-    assert error.trouble is ErrorKind.TIMEOUT
+    assert error.kind is ErrorKind.TIMEOUT
     assert len(server.asked("GET")) == 1, "what took too long is not asked again"
 
 
 def test_a_server_without_tls_is_a_protocol_error(server: FaultServer) -> None:
     error = failure(connect(server.url.replace("http:", "https:")))
-    assert error.trouble is ErrorKind.PROTOCOL
+    assert error.kind is ErrorKind.PROTOCOL
     assert "does not speak TLS" in str(error)
 
 
 def test_an_untrusted_certificate_is_not_called_unreachable() -> None:
     with FaultServer(tls=tls_context(trustme.CA())) as server:
         error = failure(connect(server.url))
-    assert error.trouble is ErrorKind.UNTRUSTED
+    assert error.kind is ErrorKind.UNTRUSTED
     assert "--ca-file" in error.hint
 
 
@@ -83,7 +83,7 @@ def test_the_ca_file_makes_a_certificate_trusted(tmp_path: Any) -> None:
 
 def test_a_lost_connection_is_unreachable(server: FaultServer) -> None:
     server.on("GET", MAP, cut())
-    assert failure(connect(server.url)).trouble is ErrorKind.UNREACHABLE
+    assert failure(connect(server.url)).kind is ErrorKind.UNREACHABLE
 
 
 # --- answers that are none -------------------------------------------------------------------------------------
@@ -102,14 +102,19 @@ def test_a_lost_connection_is_unreachable(server: FaultServer) -> None:
 )
 def test_what_is_no_object_is_a_protocol_error(server: FaultServer, answer: Any) -> None:
     server.on("GET", MAP, answer)
-    assert failure(connect(server.url)).trouble is ErrorKind.PROTOCOL
+    assert failure(connect(server.url)).kind is ErrorKind.PROTOCOL
 
 
 @pytest.mark.parametrize(
     ("status", "body", "trouble", "words"),
     [
         (400, {"message": "bad selector", "reason": "BadRequest"}, ErrorKind.INVALID, "bad selector"),
-        (401, {"message": "Unauthorized", "reason": "Unauthorized"}, ErrorKind.UNAUTHORIZED, "log in again"),
+        (
+            401,
+            {"message": "Unauthorized", "reason": "Unauthorized"},
+            ErrorKind.UNAUTHORIZED,
+            "log in to your cluster again",
+        ),
         (
             403,
             {"message": 'User "jane" cannot get', "reason": "Forbidden"},
@@ -135,7 +140,7 @@ def test_each_status_has_its_trouble(
 ) -> None:
     server.on("GET", MAP, reply(status, body))
     error = failure(connect(server.url))
-    assert (error.trouble, error.status) == (trouble, status)
+    assert (error.kind, error.status) == (trouble, status)
     assert words in str(error)
     assert error.reason == (body.get("reason", "") if isinstance(body, dict) else "")
 
@@ -156,14 +161,14 @@ def test_a_throttled_request_is_repeated_after_the_time_that_the_server_asks_for
     assert connect(server.url).create("v1", "pods", {"kind": "Pod"}) == {"kind": "Pod"}
     server.on("GET", MAP, slow_down)
     error = failure(connect(server.url))
-    assert error.trouble is ErrorKind.THROTTLED
+    assert error.kind is ErrorKind.THROTTLED
     assert len(server.asked("GET", MAP)) == 3
 
 
 def test_a_lost_answer_to_a_create_is_never_repeated(server: FaultServer) -> None:
     server.on("POST", PODS, cut())
     error = failure(connect(server.url), lambda c: c.create("v1", "pods", {"kind": "Pod"}))
-    assert error.trouble is ErrorKind.UNREACHABLE
+    assert error.kind is ErrorKind.UNREACHABLE
     assert len(server.asked("POST")) == 1
 
 
@@ -197,7 +202,7 @@ def test_requests_carry_the_token_and_go_where_kubernetes_wants_them(server: Fau
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b"])
 def test_a_name_that_would_lead_elsewhere_is_not_asked_for(server: FaultServer, name: str) -> None:
     error = failure(connect(server.url), lambda c: c.get("v1", "pods", name))
-    assert error.trouble is ErrorKind.INVALID
+    assert error.kind is ErrorKind.INVALID
     assert server.requests == []
 
 
@@ -205,7 +210,7 @@ def test_a_name_that_would_lead_elsewhere_is_not_asked_for(server: FaultServer, 
 def test_a_namespace_that_would_lead_elsewhere_is_not_asked_for(server: FaultServer, namespace: str) -> None:
     """A kubeconfig's context may hold any text: `..` would ask for the objects of the whole cluster."""
     error = failure(connect(server.url, namespace=namespace))
-    assert error.trouble is ErrorKind.INVALID
+    assert error.kind is ErrorKind.INVALID
     assert repr(namespace) in error.found
     assert server.requests == []
 
@@ -258,7 +263,7 @@ def test_a_broken_watch_gives_what_came_and_then_an_error(server: FaultServer, e
     assert next(events) == ("ADDED", {})
     with pytest.raises(PlatformError) as caught:
         next(events)
-    assert caught.value.trouble is trouble
+    assert caught.value.kind is trouble
 
 
 def test_logs_come_line_by_line_as_they_are_written(server: FaultServer) -> None:
@@ -307,7 +312,7 @@ def test_a_token_that_stays_refused_is_not_renewed_for_ever(server: FaultServer)
     renewals = Renewals(server.url, *(f"fresh-{n}" for n in range(20)))
     client = connect(server.url, renew=renewals)
     for _ in range(5):
-        assert failure(client).trouble is ErrorKind.UNAUTHORIZED
+        assert failure(client).kind is ErrorKind.UNAUTHORIZED
     assert len(renewals.refused) == 1
 
 
@@ -316,7 +321,7 @@ def test_where_no_token_can_be_had_the_refusal_stands(server: FaultServer) -> No
     renewals = Renewals(server.url)
     client = connect(server.url, renew=renewals)
     for _ in range(3):
-        assert failure(client).trouble is ErrorKind.UNAUTHORIZED
+        assert failure(client).kind is ErrorKind.UNAUTHORIZED
     assert len(renewals.refused) == 1
 
 
@@ -362,7 +367,7 @@ def test_a_line_that_has_no_end_ends_the_stream(server: FaultServer, monkeypatch
     assert len(next(lines)) == 90_000
     with pytest.raises(PlatformError, match="one line has no end") as caught:
         next(lines)
-    assert caught.value.trouble is ErrorKind.PROTOCOL
+    assert caught.value.kind is ErrorKind.PROTOCOL
 
 
 # --- requests that may have been carried out -------------------------------------------------------------------------
@@ -377,7 +382,7 @@ def test_a_deletion_whose_answer_was_lost_has_succeeded(server: FaultServer, los
     server.on("DELETE", MAP, lost, status(404, "NotFound"))
     connect(server.url).delete("v1", "configmaps", "x")
     server.on("DELETE", MAP, status(404, "NotFound"))
-    assert failure(connect(server.url), lambda c: c.delete("v1", "configmaps", "x")).trouble is ErrorKind.MISSING
+    assert failure(connect(server.url), lambda c: c.delete("v1", "configmaps", "x")).kind is ErrorKind.MISSING
 
 
 @pytest.mark.parametrize("lost", [cut(), reply(502, "")])

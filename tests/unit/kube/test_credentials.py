@@ -16,11 +16,12 @@ import pytest
 import trustme
 from fault_server import FaultServer, Request, reply, tls_context
 
+from hera_k8s_kube.certificates import read_certificate
 from hera_k8s_kube.credentials import from_kubeconfig, from_pod
-from hera_k8s_kube.platform import probe
+from hera_k8s_kube.platform import credential_result, probe
 from hera_k8s_kube.settings import InClusterSettings, KubeSettings
-from hera_k8s_kube.tokens import parse_time, read_certificate
 from hera_k8s_utils import Credential, CredentialError, NoCredential, NotApplicable, build_container
+from hera_k8s_utils.formatting import parse_timestamp
 
 TOKEN = "tok-5d2e88aa"
 NO_CONTEXT: Any = None
@@ -136,12 +137,12 @@ def test_a_missing_file_that_was_asked_for_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stated", ["/dev/null", "/dev/null:/dev/null"])
 def test_dev_null_means_none(stated: str) -> None:
-    with pytest.raises(NotApplicable, match="means none"):
+    with pytest.raises(NotApplicable, match="means no kubeconfig"):
         load(stated)
 
 
 def test_without_any_file_the_reason_is_told() -> None:
-    with pytest.raises(NotApplicable, match=r"no ~/\.kube/config"):
+    with pytest.raises(NotApplicable, match=r"~/\.kube/config does not exist"):
         load("")
     assert "no kubeconfig" in refused("", context="lyon"), "a context was asked for: nothing else may take its place"
 
@@ -160,12 +161,12 @@ def test_the_file_in_the_home_directory_is_found_and_may_be_empty() -> None:
     [
         (b"", "it is empty"),
         (b"   \n", "it is empty"),
-        (b"apiVersion: v1\nkind: Config\n", "it holds no context"),
+        (b"apiVersion: v1\nkind: Config\n", "it has no contexts"),
         (b"\x00\x01\x02\xff" * 20, "binary"),
-        (b"\xff\xfe\xfa token", "no UTF-8"),
+        (b"\xff\xfe\xfa token", "not UTF-8"),
         (f"users:\n - token: {TOKEN}\n  bad: [".encode(), "not YAML, line 3"),
-        (b"- just\n- a list\n", "no kubeconfig"),
-        (b"contexts: 5\n", "are no list"),
+        (b"- just\n- a list\n", "not a kubeconfig"),
+        (b"contexts: 5\n", "are not a list"),
         (b"contexts: [{context: {}}]\n", "has no name or no body"),
     ],
 )
@@ -192,13 +193,13 @@ def test_an_absent_context_is_told_with_the_nearest(tmp_path: Path) -> None:
     ("change", "words"),
     [
         (lambda body: body.pop("current-context"), "no current context"),
-        (lambda body: body.pop("clusters"), "names the cluster c, which is not there"),
-        (lambda body: body.pop("users"), "names the user jane, which is not there"),
+        (lambda body: body.pop("clusters"), "refers to the cluster c, which does not exist"),
+        (lambda body: body.pop("users"), "refers to the user jane, which does not exist"),
         (lambda body: body["clusters"][0].update(cluster={}), "has no server"),
-        (lambda body: body["contexts"][0].update(context={"user": "jane"}), "names no cluster"),
+        (lambda body: body["contexts"][0].update(context={"user": "jane"}), "has no cluster"),
         (lambda body: body["clusters"][0]["cluster"].update({"certificate-authority": "gone.pem"}), "gone.pem"),
         (lambda body: body["clusters"][0]["cluster"].update({"certificate-authority-data": "%%%"}), "authority"),
-        (lambda body: body["clusters"][0]["cluster"].update({"certificate-authority-data": "a"}), "not base64"),
+        (lambda body: body["clusters"][0]["cluster"].update({"certificate-authority-data": "a"}), "not valid base64"),
         (lambda body: body["users"][0].update(user={"tokenFile": "gone"}), "gone: no such file"),
     ],
 )
@@ -234,6 +235,14 @@ def test_a_client_certificate_says_whose_it_is_and_until_when(tmp_path: Path) ->
     assert (found.identity, found.expires_at, found.secret) == ("jane-of-lyon", end, "")
 
 
+def test_without_the_extra_a_client_certificate_is_used_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = datetime.datetime(2055, 5, 6, tzinfo=datetime.timezone.utc)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    found = load(certified(tmp_path, end, inline=True))
+    assert (found.identity, found.expires_at) == ("jane", None)
+    assert "pip install 'hera-k8s-utils[certificates]'" in credential_result("1.34", found).detail
+
+
 def certified(tmp_path: Path, end: datetime.datetime, inline: bool) -> Path:
     issued = trustme.CA().issue_cert("127.0.0.1", common_name="jane-of-lyon", not_after=end)
     certificate, key = issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes()
@@ -255,7 +264,7 @@ def certified(tmp_path: Path, end: datetime.datetime, inline: bool) -> Path:
 def test_what_is_no_certificate_is_not_read(tmp_path: Path, content: bytes) -> None:
     assert read_certificate(content) is None
     user = {"client-certificate-data": base64.b64encode(content or b" ").decode(), "client-key-data": "eA=="}
-    assert "no certificate in PEM form" in refused(write(tmp_path / "config", config(user=user)))
+    assert "not a PEM certificate" in refused(write(tmp_path / "config", config(user=user)))
 
 
 @pytest.mark.parametrize(
@@ -269,8 +278,8 @@ def test_what_is_no_certificate_is_not_read(tmp_path: Path, content: bytes) -> N
 )
 def test_times_of_kubernetes_are_read(text: str, seconds: float) -> None:
     expected = datetime.datetime(2026, 11, 20, 10, 42, tzinfo=datetime.timezone.utc)
-    assert parse_time(text) == expected + datetime.timedelta(seconds=seconds)
-    assert parse_time("soon") is None
+    assert parse_timestamp(text) == expected + datetime.timedelta(seconds=seconds)
+    assert parse_timestamp("soon") is None
 
 
 # --- exec plugins ----------------------------------------------------------------------------------------------
@@ -314,12 +323,12 @@ def test_an_exec_plugin_may_give_a_certificate(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("program", "words"),
     [
-        ("sys.exit('please log in: acme login')", "it ended with 1: please log in: acme login"),
+        ("sys.exit('please log in: acme login')", "exit status 1: please log in: acme login"),
         (f"print('{TOKEN}')", "not JSON"),
-        ("print('[]')", "no ExecCredential"),
+        ("print('[]')", "not an ExecCredential"),
         (answer(), "neither a token nor a certificate"),
         (answer(clientCertificateData="x"), "neither a token nor a certificate"),
-        (answer(token=TOKEN).replace("/v1'", "/v1beta1'"), "it speaks client.authentication.k8s.io/v1beta1"),
+        (answer(token=TOKEN).replace("/v1'", "/v1beta1'"), "its apiVersion is client.authentication.k8s.io/v1beta1"),
         (answer(token=TOKEN, expirationTimestamp="2020-01-01T00:00:00Z"), "has expired"),
     ],
 )
@@ -336,7 +345,7 @@ def test_an_exec_plugin_that_hangs_is_given_up(tmp_path: Path) -> None:
 def test_a_missing_exec_plugin_is_told_with_how_to_install_it(tmp_path: Path) -> None:
     path = with_plugin(tmp_path, "", command="acme-login-x", installHint="pipx install acme-login")
     said = refused(path)
-    assert "acme-login-x failed: there is no such command" in said
+    assert "acme-login-x failed: command not found" in said
     assert "pipx install acme-login" in said
 
 
@@ -426,7 +435,7 @@ def test_a_pod_finds_its_own_account(tmp_path: Path) -> None:
 def test_outside_a_pod_the_reason_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotApplicable, match="not in a pod"):
         from_pod(InClusterSettings(), NO_CONTEXT)
-    with pytest.raises(NotApplicable, match="has no account"):
+    with pytest.raises(NotApplicable, match="has no service account"):
         from_pod(InClusterSettings(host="10.0.0.1", directory=tmp_path), NO_CONTEXT)
 
 

@@ -77,7 +77,7 @@ def test_an_exec_plugin_that_prints_without_an_end_is_named(tmp_path: Path, stre
 
 def test_an_exec_plugin_with_deep_output_is_named(tmp_path: Path) -> None:
     assert "not JSON" in refused(plugin(tmp_path, "print('[' * 100_000)"))
-    assert "it ended with 3" in refused(plugin(tmp_path, "print('[' * 100_000); raise SystemExit(3)"))
+    assert "exit status 3" in refused(plugin(tmp_path, "print('[' * 100_000); raise SystemExit(3)"))
 
 
 def test_the_child_of_an_exec_plugin_that_keeps_its_output_open_is_not_waited_for(tmp_path: Path) -> None:

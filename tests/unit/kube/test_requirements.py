@@ -13,6 +13,7 @@ from hera_k8s_kube import (
     Permission,
     PersistentVolumeClaim,
     PullSecret,
+    Rule,
     Secret,
     ServiceAccount,
     StorageClass,
@@ -122,7 +123,7 @@ def test_the_old_names_bind_the_only_claim_and_config_map() -> None:
 def test_a_requirement_that_makes_no_sense_is_refused_with_what_it_takes(wrong: Any) -> None:
     with pytest.raises(BuildError) as caught:
         wrong()
-    assert "it takes" in caught.value.hint
+    assert "use " in caught.value.hint
 
 
 def test_values_are_not_shown() -> None:
@@ -295,3 +296,12 @@ def test_generated_values_are_random_and_long() -> None:
     assert first["data"]["A"] != second["data"]["A"]
     assert len(values["A"]) == 32
     assert made(Secret("s", keys=["A"])) is None
+
+
+def test_the_old_name_of_a_field_still_works() -> None:
+    rules = (Rule("pods/log", ("get",)),)
+    with pytest.warns(DeprecationWarning, match="permissions"):
+        account = ServiceAccount("runner", may=rules)  # type: ignore[call-arg]
+    assert account == ServiceAccount("runner", permissions=rules)
+    with pytest.warns(DeprecationWarning, match="until version 0.3"):
+        assert account.may == rules  # type: ignore[attr-defined]

@@ -94,7 +94,7 @@ def check_prometheus(settings: None, context: Context, wanted: PrometheusSelecti
     try:
         found = list(context.kubernetes.list(_MONITORING, "prometheuses", scope="cluster"))
     except PlatformError as error:
-        if error.trouble is not ErrorKind.MISSING:
+        if error.kind is not ErrorKind.MISSING:
             raise
         return unknown("this cluster does not have the kind Prometheus")
     here = context.kubernetes.namespace
@@ -129,7 +129,7 @@ def _covers_namespace(context: Context, prometheus: Json, namespace: str) -> boo
     try:
         found = context.kubernetes.get("v1", "namespaces", namespace, scope="cluster")
     except PlatformError as error:
-        if error.trouble is ErrorKind.FORBIDDEN:
+        if error.kind is ErrorKind.FORBIDDEN:
             return None
         raise
     return matches(selector, {"kubernetes.io/metadata.name": namespace, **(found["metadata"].get("labels") or {})})

@@ -99,5 +99,5 @@ def _delete(context: Context, api_version: str, resource: str, name: str) -> Non
     try:
         context.kubernetes.delete(api_version, resource, name)
     except PlatformError as error:
-        if error.trouble is not ErrorKind.MISSING:
+        if error.kind is not ErrorKind.MISSING:
             raise

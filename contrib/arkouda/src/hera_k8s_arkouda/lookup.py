@@ -10,6 +10,6 @@ def find_object(context: Context, api_version: str, resource: str, name: str) ->
     try:
         return context.kubernetes.get(api_version, resource, name)
     except PlatformError as error:
-        if error.trouble is ErrorKind.MISSING:
+        if error.kind is ErrorKind.MISSING:
             return None
         raise

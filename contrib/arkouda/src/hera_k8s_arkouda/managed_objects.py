@@ -76,9 +76,9 @@ def is_kind_known(context: Context, item: ManagedObject) -> bool:
     try:
         context.kubernetes.get(item.api_version, item.resource, item.name)
     except PlatformError as error:
-        if error.trouble not in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
+        if error.kind not in (ErrorKind.MISSING, ErrorKind.FORBIDDEN):
             raise
-        return error.trouble is ErrorKind.FORBIDDEN or error.reason == "NotFound"  # an unknown kind gives no reason
+        return error.kind is ErrorKind.FORBIDDEN or error.reason == "NotFound"  # an unknown kind gives no reason
     return True
 
 
@@ -87,7 +87,7 @@ def exists(context: Context, item: ManagedObject) -> bool | None:
     try:
         return read(context, item) is not None
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise
         return None
 
@@ -117,7 +117,7 @@ def pods_of(context: Context, app: str) -> list[PodState]:
     try:
         return sorted((_state(pod) for pod in found), key=lambda state: state.name)
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise
         return []
 

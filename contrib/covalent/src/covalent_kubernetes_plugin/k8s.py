@@ -245,7 +245,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
                 reason = await cluster.call(cluster.jobs.why_pending, name)
                 pending_limit.consider(reason, asyncio.get_running_loop().time())
         except PlatformError as error:
-            if error.trouble is ErrorKind.MISSING:
+            if error.kind is ErrorKind.MISSING:
                 raise TaskCancelledError from None
             log.warning("the task %s cannot be read: %s", name, error)
             return None
@@ -274,7 +274,7 @@ class KubernetesExecutor(AsyncBaseExecutor):  # type: ignore[misc]
                 log.warning("the outcome of the finished task %s is read again: %s", run.spec.name, error)
                 continue
             except PlatformError as error:  # a restarting server must not lose the result of a task
-                if error.trouble not in _TRANSIENT or attempt == _OUTCOME_ATTEMPTS - 1:
+                if error.kind not in _TRANSIENT or attempt == _OUTCOME_ATTEMPTS - 1:
                     raise
                 continue
             if outcome is not None:

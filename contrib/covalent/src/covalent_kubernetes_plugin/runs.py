@@ -81,7 +81,7 @@ class Run:
             kubernetes.namespace,
             create=partial(kubernetes.create, "v1", "secrets"),
             read=partial(kubernetes.get, "v1", "secrets"),
-            word="Secret",
+            noun="Secret",
         )
         submit_once(secret, target)
 
@@ -96,7 +96,7 @@ class Run:
             for line in self.cluster.jobs.logs(self.spec.name, container=CONTAINER):
                 yield line.text
         except PlatformError as error:
-            if error.trouble not in (ErrorKind.MISSING, ErrorKind.INVALID):
+            if error.kind not in (ErrorKind.MISSING, ErrorKind.INVALID):
                 raise
 
     def pods(self) -> list[Json]:
@@ -119,7 +119,7 @@ class Run:
         try:
             found = self.cluster.jobs.get(self.spec.name)
         except PlatformError as error:
-            if error.trouble is not ErrorKind.MISSING:
+            if error.kind is not ErrorKind.MISSING:
                 raise
             return
         if found.labels.get(manifests.ATTEMPT) == self.spec.attempt:
@@ -129,7 +129,7 @@ class Run:
         try:
             self.cluster.kubernetes.delete("v1", "secrets", name)
         except PlatformError as error:
-            if error.trouble is not ErrorKind.MISSING:
+            if error.kind is not ErrorKind.MISSING:
                 raise
 
     @staticmethod

@@ -23,7 +23,7 @@ def clear_workflow_template(cluster: Any, name: str) -> None:
         try:
             _delete(cluster, name)
         except PlatformError as error:
-            if error.trouble is not ErrorKind.MISSING:
+            if error.kind is not ErrorKind.MISSING:
                 raise
 
 

@@ -221,14 +221,14 @@ class Driver:
             try:
                 self.jobs.resume(name)
             except PlatformError as error:
-                if error.trouble is ErrorKind.MISSING:
+                if error.kind is ErrorKind.MISSING:
                     continue  # just deleted: the event follows
-                if error.trouble not in _TRANSIENT:
+                if error.kind not in _TRANSIENT:
                     raise
                 insort(self._waiting, name)
-                self._failures.bear(error)
+                self._failures.record_failure(error)
                 continue
-            self._failures.relieve()
+            self._failures.reset()
             self._resumed.add(name)
             self._active.add(name)
 
@@ -311,7 +311,7 @@ def _write_log(jobs: Jobs, job: Job, directory: Path) -> bool:
         os.utime(partial, (_end_time(job), _end_time(job)))
         os.replace(partial, directory / f"{name}.log")
     except PlatformError as error:
-        if error.trouble is not ErrorKind.MISSING:
+        if error.kind is not ErrorKind.MISSING:
             raise
         return False
     finally:

@@ -70,7 +70,7 @@ def _reasons(jobs: Jobs, found: Sequence[Job]) -> dict[str, str]:
         try:
             reasons[name] = jobs.why_pending(name)
         except PlatformError as error:
-            if error.trouble is not ErrorKind.MISSING:
+            if error.kind is not ErrorKind.MISSING:
                 raise
     return reasons
 
@@ -87,7 +87,7 @@ def pods(session: Session) -> int:
     cells = [(row["name"], row["job"], row["phase"], row["restarts"], row["node"]) for row in rows]
     table(("NAME", "JOB", "PHASE", "RESTARTS", "NODE"), cells, console)
     if not rows:
-        console.say("no pods")
+        console.info("no pods")
     return 0
 
 
@@ -147,9 +147,9 @@ def _print(jobs: Jobs, job: Job, console: Console, *, named: bool, follow: bool)
             else:
                 console.log_line(line, by=job.name if named else "")
     except PlatformError as error:
-        if error.trouble is not ErrorKind.MISSING:
+        if error.kind is not ErrorKind.MISSING:
             raise
-        console.say(
+        console.info(
             f"{job.name} has no pod: {'it is waiting' if job.phase == 'Suspended' else 'not started yet, or removed'}"
         )
 

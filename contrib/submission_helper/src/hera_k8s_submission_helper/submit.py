@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_kube import PersistentVolumeClaim, PullSecret
-from hera_k8s_kube.jobs import Jobs, hand_in_all, open_jobs
+from hera_k8s_kube.jobs import Jobs, jobs_of, open_jobs, submit_all
 from hera_k8s_submission_helper import flags
 from hera_k8s_submission_helper.command_lines import Batch, read_batch
 from hera_k8s_submission_helper.driver import Collected, Collector, Counts, Driver
@@ -53,7 +53,7 @@ def run(session: Session) -> int:
         return _dry_run(session, settings, batch, options, console)
     secret = _secret(session, settings, console)
     with session.container(_experiment(settings, options, secret)) as container:
-        if arguments.provision or container.context().platforms.credential("kubernetes").provisions:
+        if arguments.provision or container.context().platforms.credential("kubernetes").auto_provision:
             provision(container)
         if not _checks_pass(container, console):
             return ChecksFailed.exit_code
@@ -93,10 +93,10 @@ def _secret(session: Session, settings: PodSettings, console: Console) -> str:
         try:
             container.context().kubernetes.get("v1", "secrets", DEFAULT_SECRET)
         except PlatformError as error:
-            if error.trouble is ErrorKind.MISSING:
-                console.say(f"no secret {DEFAULT_SECRET}: pulling the image without one")
+            if error.kind is ErrorKind.MISSING:
+                console.info(f"no secret {DEFAULT_SECRET}: pulling the image without one")
                 return ""
-            if error.trouble is not ErrorKind.FORBIDDEN:
+            if error.kind is not ErrorKind.FORBIDDEN:
                 raise
     return DEFAULT_SECRET
 
@@ -107,7 +107,7 @@ def _checks_pass(container: Any, console: Console) -> bool:
         if console.json:
             console.record({"event": "checked", "passed": False, **report.to_json()})
         else:
-            console.report(report, talk=True, closing="Nothing was submitted.")
+            console.report(report, stderr=True, closing="Nothing was submitted.")
         return False
     for row in report.rows:
         if row.result.verdict is Verdict.WARNING:
@@ -117,7 +117,7 @@ def _checks_pass(container: Any, console: Console) -> bool:
 
 def _pod(container: Any) -> Any:
     """The pod of the single job, as the framework built it."""
-    return container.manifest().jobs[0]["spec"]["template"]["spec"]
+    return jobs_of(container.manifest().body)[0]["spec"]["template"]["spec"]
 
 
 # --- submission ----------------------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def _submit(session: Session, jobs: Jobs, factory: JobFactory, console: Console)
     numbers: Sequence[int] = range(len(batch.lines))
     if session.arguments.checkmissing:
         outputs = find_existing(jobs, factory)
-        console.say(outputs.describe())
+        console.info(outputs.describe())
         existing = {job.name: job for job in jobs.list(selector(batch.label))}
         numbers = clear_finished(jobs, batch, outputs.missing, existing)
     created = _create(jobs, factory, numbers)
@@ -141,7 +141,7 @@ def _submit(session: Session, jobs: Jobs, factory: JobFactory, console: Console)
     message = f"{summary}{f', {before} already existed' if before else ''}"
     if console.json:
         console.record({"event": "submitted", "identifier": batch.label, "submitted": created, "existed": before})
-    console.passed(message)
+    console.success(message)
     if not numbers and not session.arguments.wait:
         return 0
     return _drive_batch(session, jobs, batch, factory.options, console)
@@ -152,7 +152,7 @@ def _create(jobs: Jobs, factory: JobFactory, numbers: Sequence[int]) -> int:
     batch = factory.batch
     again, end = "the same command", f"hera-k8s jobs cancel --identifier {shlex.quote(batch.identifier)}"
     manifests = [factory.job(number) for number in numbers]
-    return sum(not each.existed for each in hand_in_all(jobs, manifests, batch.label, again=again, end=end))
+    return sum(not each.existed for each in submit_all(jobs, manifests, batch.label, again=again, end=end))
 
 
 def _drive_batch(session: Session, jobs: Jobs, batch: Batch, options: JobOptions, console: Console) -> int:
@@ -161,7 +161,7 @@ def _drive_batch(session: Session, jobs: Jobs, batch: Batch, options: JobOptions
     if not wait and not options.max_concurrent:
         console.hint(again)
         return 0
-    console.say(f"  Ctrl-C leaves them running; `{again}` continues from here.")
+    console.info(f"  Ctrl-C leaves them running; `{again}` continues from here.")
     directory = Path(session.arguments.logpath) if wait else None
     return drive(jobs, selector(batch.label), options.max_concurrent, console, logs=directory, until_over=wait)
 
@@ -202,7 +202,7 @@ def _report_end(counts: Counts, console: Console, *, until_over: bool) -> None:
         sign = console.out.signs.passed if _all_succeeded(counts) else console.out.signs.failed
         console.result(sign, f" {counts.describe()}")
     else:
-        console.passed(f"every job was started: {counts.describe()}")
+        console.success(f"every job was started: {counts.describe()}")
 
 
 def _report_logs(collected: Collected, directory: Path | None, console: Console) -> None:
@@ -234,7 +234,7 @@ class _ProgressReporter:
         if self._console.json:
             self._console.record({"event": "updated", **vars(counts)})
         else:
-            self._console.say(f"  {counts.describe()}")
+            self._console.info(f"  {counts.describe()}")
 
 
 # --- a dry run -------------------------------------------------------------------------------------------------------

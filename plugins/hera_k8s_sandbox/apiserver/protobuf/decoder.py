@@ -1,4 +1,4 @@
-"""Protobuf bodies: kubectl writes its small requests so, and cannot be told to write JSON.
+"""Protobuf bodies: kubectl sends its small requests in this form and has no option for JSON.
 
 A table names the fields of the messages that it sends, after the `generated.proto` files of Kubernetes' API; answers
 are always JSON, which every client accepts.
@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.apiserver.protobuf.fields import Field, kind, texts
 from hera_k8s_sandbox.apiserver.protobuf.workloads import STRICT
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
 _MAGIC: Final = b"k8s\x00"
@@ -131,7 +130,7 @@ def _message(name: str, raw: bytes) -> Json:
             found.setdefault(field.name, {}).update(_pair(field.type, _as_bytes(value)))
         elif field.repeated:
             found.setdefault(field.name, []).append(_value(field.type, value))
-        elif value != b"" and (value != 0 or field.zero):  # what is empty was not said
+        elif value != b"" and (value != 0 or field.zero):  # an empty value was not set
             found[field.name] = _value(field.type, value)
     return found
 

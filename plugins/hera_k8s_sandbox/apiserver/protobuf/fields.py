@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Field:
     """One field of a message.
 
-    type: string, bytes, int, bool, map, bytesmap, int-or-string, or another message's name. zero: whether a zero or a
-    false was said; without, it is what every message holds that does not say anything.
+    type: string, bytes, int, bool, map, bytesmap, int-or-string, or another message's name.
+    zero: whether a zero or a false was set; without, every message that does not set it has it.
     """
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.admission.jobs import MANAGER
 from hera_k8s_sandbox.controllers.jobs.pods import is_tracked, pods_of
@@ -20,11 +20,11 @@ from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.informer import reconcile
 from hera_k8s_sandbox.store.store import Event
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
 
-_SHARE: Final = 2  # a look that takes a second is followed by two without one
+_SHARE: Final = 2  # seconds without a sync after a sync of one second
 _ENDS: Final = ("Complete", "Failed")
 
 
@@ -35,33 +35,33 @@ class JobController:
         self._state = state
         self._store = state.store
         self._memories: dict[str, JobMemory] = {}  # by uid
-        self._looks = WorkQueue("job", self._look, share=_SHARE)
+        self._queue = WorkQueue("job", self._sync, share=_SHARE)
         self._removals: dict[str, asyncio.TimerHandle] = {}  # by uid
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def idle(self) -> bool:
         """Whether no job wants anything before something happens to its pods; they keep the server up themselves."""
-        return self._looks.idle
+        return self._queue.idle
 
     def start(self) -> None:
-        """Go on with what is there."""
+        """Start to watch, beginning with the objects that exist."""
         work = (reconcile(self._store, JOBS, self._take_job), reconcile(self._store, PODS, self._take_pod))
         self._tasks = [asyncio.create_task(each) for each in work]
 
     async def stop(self) -> None:
-        """Look at no job any more; the next start goes on from there."""
-        self._looks.stop()
+        """Stop to sync jobs; the next start continues from there."""
+        self._queue.stop()
         for timer in self._removals.values():
             timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def look_again(self) -> None:
+    def resync(self) -> None:
         """The clock was advanced: what was planned for later may be due."""
         for entry in self._store.entries(JOBS):
-            self._looks.plan(entry.key)
+            self._queue.enqueue(entry.key)
 
     def _take_job(self, event: Event) -> None:
         job, key = event.object, event.entry.key
@@ -70,21 +70,21 @@ class JobController:
             for pod in pods_of(self._store, job):
                 release(self._state, pod)
             return
-        self._looks.plan(key)
+        self._queue.enqueue(key)
 
     def _take_pod(self, event: Event) -> None:
         owner = controller_of(event.object)
         namespace = event.entry.meta["namespace"]
         if owner is not None and (owner.get("kind"), owner.get("apiVersion")) == (JOBS.kind, JOBS.api_version):
             if self._store.find(JOBS, namespace, owner["name"]) is not None:
-                self._looks.plan((namespace, owner["name"]))
+                self._queue.enqueue((namespace, owner["name"]))
                 return
         elif owner is not None:
             return
         if event.type != "DELETED" and is_tracked(event.object):  # its job is gone, or has let it go
             release(self._state, event.object)
 
-    def _look(self, key: Key) -> float | None:
+    def _sync(self, key: Key) -> float | None:
         job = self._store.find(JOBS, *key)
         if job is None or job["spec"].get("managedBy") not in (None, MANAGER):
             return None
@@ -99,7 +99,7 @@ class JobController:
         return JobSync(self._state, job, memory).run()
 
     def _plan_removal(self, job: Json, ended_at: str) -> None:
-        """Delete a job that has ended when its ttlSecondsAfterFinished says."""
+        """Delete a job that has ended after its ttlSecondsAfterFinished."""
         seconds, meta = job["spec"].get("ttlSecondsAfterFinished"), job["metadata"]
         planned = self._removals.pop(meta["uid"], None)
         if planned is not None:
@@ -117,7 +117,7 @@ class JobController:
 
     def _forget(self, key: Key, uid: str) -> None:
         self._memories.pop(uid, None)
-        self._looks.forget(key)
+        self._queue.forget(key)
         if (removal := self._removals.pop(uid, None)) is not None:
             removal.cancel()
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from hera_k8s_sandbox.controllers.jobs.policies import judge
+from hera_k8s_sandbox.controllers.jobs.policies import apply_failure_policy
 from hera_k8s_sandbox.controllers.owner_references import controller_of, reference_to
+from hera_k8s_sandbox.foundation.labels import COMPLETION_INDEX, IGNORED_INDEX_FAILURES, INDEX_FAILURES, JOB_TRACKING
 from hera_k8s_sandbox.foundation.resource_types import JOBS, PODS
 from hera_k8s_sandbox.foundation.selectors import labels_of
 from hera_k8s_sandbox.store.store import Store
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
-
-TRACKED: Final = "batch.kubernetes.io/job-tracking"  # finalizer of a pod that its job has not counted yet
-COMPLETION_INDEX: Final = "batch.kubernetes.io/job-completion-index"
-FAILURES: Final = "batch.kubernetes.io/job-index-failure-count"
-IGNORED_FAILURES: Final = "batch.kubernetes.io/job-index-ignored-failure-count"
 _INDEX_VARIABLE: Final = "JOB_COMPLETION_INDEX"
 _LONGEST_BASE: Final = 58  # characters of a generated name before its five random ones
 _FIRST: Final = ("Pending", "Running")  # a pod that has not started is the first to go
@@ -44,14 +40,14 @@ def is_active(pod: Json) -> bool:
 
 
 def is_ready(pod: Json) -> bool:
-    """Whether a pod says that it is ready."""
+    """Whether a pod has the condition Ready."""
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def is_tracked(pod: Json) -> bool:
     """Whether a pod is still to be counted."""
-    return TRACKED in (pod["metadata"].get("finalizers") or ())
+    return JOB_TRACKING in (pod["metadata"].get("finalizers") or ())
 
 
 def index_of(pod: Json) -> int | None:
@@ -60,7 +56,7 @@ def index_of(pod: Json) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def failures_of(pod: Json, annotation: str = FAILURES) -> int:
+def failures_of(pod: Json, annotation: str = INDEX_FAILURES) -> int:
     """How many pods of this index had failed before this one."""
     text = (pod["metadata"].get("annotations") or {}).get(annotation, "")
     return int(text) if text.isdigit() else 0
@@ -96,7 +92,7 @@ def _adopted(store: Store, job: Json, namespace: str) -> Iterator[Json]:
     def adopt(pod: Json) -> None:
         meta = pod["metadata"]
         meta["ownerReferences"] = [*(meta.get("ownerReferences") or ()), reference_to(JOBS, job)]
-        meta["finalizers"] = [*(meta.get("finalizers") or ()), TRACKED]
+        meta["finalizers"] = [*(meta.get("finalizers") or ()), JOB_TRACKING]
 
     for pod in store.list(PODS, namespace, labels=labels_of(job["spec"]["selector"])):
         if controller_of(pod) is None and "deletionTimestamp" not in pod["metadata"]:
@@ -117,12 +113,12 @@ def new_pod(job: Json, index: int | None, replaced: Json | None) -> Json:
     """A pod after the job's template; index: of an indexed job, replaced: the failed one before it."""
     template, name = copy.deepcopy(job["spec"]["template"]), job["metadata"]["name"]
     given, spec = template.get("metadata") or {}, template["spec"]
-    finalizers = [one for one in given.get("finalizers") or () if one != TRACKED]
+    finalizers = [one for one in given.get("finalizers") or () if one != JOB_TRACKING]
     meta: Json = {
         "generateName": f"{name}-",
         "labels": dict(given.get("labels") or {}),
         "annotations": dict(given.get("annotations") or {}),
-        "finalizers": [*finalizers, TRACKED],
+        "finalizers": [*finalizers, JOB_TRACKING],
         "ownerReferences": [reference_to(JOBS, job)],
     }
     if index is not None:
@@ -140,10 +136,12 @@ def _failure_counts(job: Json, replaced: Json | None) -> Json:
     if job["spec"].get("backoffLimitPerIndex") is None:
         return {}
     if replaced is None:
-        return {FAILURES: "0"}
-    counts = judge(job, replaced).counts
-    ignored = failures_of(replaced, IGNORED_FAILURES) + (not counts)
-    return {FAILURES: str(failures_of(replaced) + counts)} | ({IGNORED_FAILURES: str(ignored)} if ignored else {})
+        return {INDEX_FAILURES: "0"}
+    counts = apply_failure_policy(job, replaced).counts
+    ignored = failures_of(replaced, IGNORED_INDEX_FAILURES) + (not counts)
+    return {INDEX_FAILURES: str(failures_of(replaced) + counts)} | (
+        {IGNORED_INDEX_FAILURES: str(ignored)} if ignored else {}
+    )
 
 
 def _tell_index(container: Json) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from hera_k8s_sandbox.admission import job_indexes
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 FAIL_JOB: Final = "FailJob"
 FAIL_INDEX: Final = "FailIndex"
 _IGNORE: Final = "Ignore"
 
 
-class Verdict(NamedTuple):
-    """What a podFailurePolicy says of a failed pod; action: empty when no rule matches. message: why the job fails."""
+class PolicyDecision(NamedTuple):
+    """The decision of a podFailurePolicy.
+
+    action: empty when no rule matches.
+    message: why the job fails.
+    """
 
     action: str = ""
     message: str = ""
@@ -25,13 +28,13 @@ class Verdict(NamedTuple):
         return self.action != _IGNORE
 
 
-def judge(job: Json, pod: Json) -> Verdict:
-    """What the job's podFailurePolicy says of a failed pod: the first rule that matches decides."""
+def apply_failure_policy(job: Json, pod: Json) -> PolicyDecision:
+    """Apply the job's podFailurePolicy to a failed pod: the first matching rule decides."""
     for number, rule in enumerate((job["spec"].get("podFailurePolicy") or {}).get("rules") or ()):
-        told = _why(rule, pod)
-        if told:
-            return Verdict(rule["action"], f"{told} matching {rule['action']} rule at index {number}")
-    return Verdict()
+        message = _why(rule, pod)
+        if message:
+            return PolicyDecision(rule["action"], f"{message} matching {rule['action']} rule at index {number}")
+    return PolicyDecision()
 
 
 def _why(rule: Json, pod: Json) -> str:
@@ -56,7 +59,7 @@ def _covers(codes: Json, code: int) -> bool:
     return (code in (codes.get("values") or ())) == (codes.get("operator") == "In")
 
 
-def enough(job: Json, succeeded: set[int]) -> str:
+def success_policy_message(job: Json, succeeded: set[int]) -> str:
     """Which rule of the job's successPolicy is met by the indexes that have succeeded; empty when none is."""
     completions = job["spec"].get("completions") or 0
     for number, rule in enumerate((job["spec"].get("successPolicy") or {}).get("rules") or ()):
@@ -69,6 +72,6 @@ def _is_met(rule: Json, succeeded: set[int], completions: int) -> bool:
     count = rule.get("succeededCount")
     if rule.get("succeededIndexes") is None:
         return count is not None and len(succeeded) >= count
-    wanted = job_indexes.read(rule["succeededIndexes"], completions)
+    wanted = job_indexes.parse_indexes(rule["succeededIndexes"], completions)
     there = len(wanted & succeeded)
     return bool(wanted) and (there == len(wanted) or (count is not None and there >= count))

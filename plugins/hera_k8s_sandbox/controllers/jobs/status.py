@@ -1,15 +1,13 @@
-"""The tally of a job: which of its pods and indexes have succeeded, failed, or wait to be tried again."""
+"""The counters of a job: which of its pods and indexes have succeeded, failed, or wait to be tried again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from hera_k8s_sandbox.admission import job_indexes
 from hera_k8s_sandbox.admission.jobs import INDEXED
 from hera_k8s_sandbox.controllers.jobs.pods import (
-    IGNORED_FAILURES,
     failures_of,
     has_failed,
     index_of,
@@ -18,19 +16,21 @@ from hera_k8s_sandbox.controllers.jobs.pods import (
     phase_of,
     pods_of,
 )
-from hera_k8s_sandbox.controllers.jobs.policies import FAIL_INDEX, judge
+from hera_k8s_sandbox.controllers.jobs.policies import FAIL_INDEX, apply_failure_policy
 from hera_k8s_sandbox.foundation.clock import CLOCK
+from hera_k8s_sandbox.foundation.labels import IGNORED_INDEX_FAILURES
 from hera_k8s_sandbox.store.store import Store
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 @dataclass
 class JobMemory:
     """What the controller knows of a job besides its objects; it is forgotten with the server, as in a cluster.
 
-    failures: how many pods failed since the last success. failed_at: when the last did. ended_at: when a failed pod
-    was first seen to have, by uid. refused: how often in a row a pod could not be made.
+    failures: how many pods failed since the last success.
+    failed_at: when the last did.
+    ended_at: when a failed pod was first seen to have, by uid.
+    refused: how often in a row a pod could not be made.
     """
 
     failures: int = 0
@@ -40,10 +40,12 @@ class JobMemory:
 
 
 class JobCounters:
-    """What is to be said of an unfinished job at this moment.
+    """The counters of an unfinished job at this moment.
 
-    succeeded, failed: how many pods have, or indexes. done, lost: the indexes that have succeeded and failed. failing:
-    the uids of failed pods. delayed: by index, the failed pods that stay until they are replaced.
+    succeeded, failed: number of pods, or of indexes.
+    done, lost: the indexes that have succeeded and failed.
+    failing: the uids of failed pods.
+    delayed: by index, the failed pods that stay until they are replaced.
     """
 
     def __init__(self, store: Store, job: Json, memory: JobMemory) -> None:
@@ -80,18 +82,18 @@ class JobCounters:
         self._new_successes = [pod for pod in counted if phase_of(pod) == "Succeeded"]
         self._new_failures = [pod for pod in counted if has_failed(self.job, pod)]
         self.failing = {pod["metadata"]["uid"] for pod in self.pods if has_failed(self.job, pod)}
-        counting = [pod for pod in self._new_failures if judge(self.job, pod).counts]
+        counting = [pod for pod in self._new_failures if apply_failure_policy(self.job, pod).counts]
         self._remember()
         self.succeeded = self.status.get("succeeded", 0) + len(self._new_successes)
         self.failed = self.status.get("failed", 0) + len(counting)
         if not self.indexed:
             return
         completions = self.spec["completions"]
-        self.done = job_indexes.read(self.status.get("completedIndexes"), completions)
+        self.done = job_indexes.parse_indexes(self.status.get("completedIndexes"), completions)
         self.done |= {index for pod in self._new_successes if (index := index_of(pod)) is not None}
         self.succeeded = len(self.done)
         if self.per_index is not None:
-            self.lost = job_indexes.read(self.status.get("failedIndexes"), completions)
+            self.lost = job_indexes.parse_indexes(self.status.get("failedIndexes"), completions)
             lost = [pod for pod in self._new_failures if self._loses_index(pod)]
             self.lost |= {index for pod in lost if (index := index_of(pod)) is not None}
             self.delayed = self._find_delayed()
@@ -102,7 +104,7 @@ class JobCounters:
         return not self.indexed or (index is not None and index < self.spec["completions"])
 
     def _loses_index(self, pod: Json) -> bool:
-        verdict = judge(self.job, pod)
+        verdict = apply_failure_policy(self.job, pod)
         return verdict.action == FAIL_INDEX or (verdict.counts and failures_of(pod) >= (self.per_index or 0))
 
     def _remember(self) -> None:
@@ -134,4 +136,4 @@ class JobCounters:
 
 def all_failures(pod: Json) -> int:
     """How many pods of this index had failed before this one, those that were ignored included."""
-    return failures_of(pod) + failures_of(pod, IGNORED_FAILURES)
+    return failures_of(pod) + failures_of(pod, IGNORED_INDEX_FAILURES)

@@ -1,14 +1,13 @@
-"""One look at a job: its pods are counted, some are made or removed, and what came of it is written to its status."""
+"""Sync one Job: count pods, create or delete some, write the status."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.admission import job_indexes
 from hera_k8s_sandbox.controllers.jobs.pods import (
-    TRACKED,
     has_failed,
     index_of,
     is_active,
@@ -21,42 +20,42 @@ from hera_k8s_sandbox.controllers.jobs.pods import (
     restarts_of,
     waits_for_end,
 )
-from hera_k8s_sandbox.controllers.jobs.policies import FAIL_JOB, enough, judge
+from hera_k8s_sandbox.controllers.jobs.policies import FAIL_JOB, apply_failure_policy, success_policy_message
 from hera_k8s_sandbox.controllers.jobs.status import JobCounters, JobMemory, all_failures
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.foundation.labels import JOB_TRACKING
 from hera_k8s_sandbox.foundation.resource_types import JOBS, PODS
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.operations.events import record_event
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import now_text
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 COMPONENT: Final = "job-controller"
 FIRST_BACK_OFF: Final = 0.5  # seconds until a failed pod is replaced, doubled with each failure; a cluster's is 10
 LONGEST_BACK_OFF: Final = 10.0  # a cluster's is 600
 _REFUSED_BACK_OFF: Final = 1.0  # seconds until a pod that could not be made is tried again, doubled likewise
-_MOST_AT_ONCE: Final = 100  # pods made in one look; the loop has others to serve
+_MOST_AT_ONCE: Final = 100  # pods created in one sync; the loop has other work
 
 
 class JobSync(JobCounters):
-    """One look at an unfinished job; `run` once."""
+    """One sync of an unfinished job; `run` once."""
 
     def __init__(self, state: SandboxState, job: Json, memory: JobMemory) -> None:
         super().__init__(state.store, job, memory)
         self._state = state
-        self._again: float | None = None  # seconds until the next look
+        self._again: float | None = None  # seconds until the next sync
 
     def run(self) -> float | None:
-        """Do what is to be done. Returns the seconds until the next look, None: when something happens."""
+        """Sync. Returns the seconds until the next sync, None: at the next change."""
         if not self.status.get("startTime") and not self.suspended:
             self.status["startTime"] = now_text()
         finished = self._finished() or self._failed()
         if self.indexed and finished is None:
             finished = self._failed_by_index() or self._succeeded_by_policy()
         if finished is not None:
-            self._delete([pod for pod in self.pods if is_active(pod)], tell=True)
+            self._delete([pod for pod in self.pods if is_active(pod)], record_events=True)
         else:
             if "deletionTimestamp" not in self.job["metadata"]:
                 self._manage()
@@ -69,12 +68,12 @@ class JobSync(JobCounters):
     # How it ends
 
     def _finished(self) -> Json | None:
-        """What an earlier look has found already."""
+        """The result that an earlier sync has found."""
         return self._condition("SuccessCriteriaMet") or self._condition("FailureTarget")
 
     def _failed(self) -> Json | None:
         for pod in self.pods:
-            if has_failed(self.job, pod) and (verdict := judge(self.job, pod)).action == FAIL_JOB:
+            if has_failed(self.job, pod) and (verdict := apply_failure_policy(self.job, pod)).action == FAIL_JOB:
                 return _condition("FailureTarget", "PodFailurePolicy", verdict.message)
         if self.failed > self.spec["backoffLimit"] or self._restarted_too_often():
             return _condition("FailureTarget", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
@@ -82,7 +81,7 @@ class JobSync(JobCounters):
         if left is not None and left <= 0:
             return _condition("FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline")
         if left is not None:
-            self._look_again(left)
+            self._requeue_after(left)
         return None
 
     def _restarted_too_often(self) -> bool:
@@ -102,15 +101,15 @@ class JobSync(JobCounters):
             return None
         most = self.spec.get("maxFailedIndexes")
         if most is not None and len(self.lost) > most:
-            told = "Job has exceeded the specified maximal number of failed indexes"
-            return _condition("FailureTarget", "MaxFailedIndexesExceeded", told)
+            message = "Job has exceeded the specified maximal number of failed indexes"
+            return _condition("FailureTarget", "MaxFailedIndexesExceeded", message)
         if len(self.lost) + len(self.done) >= self.spec["completions"]:
             return _condition("FailureTarget", "FailedIndexes", "Job has failed indexes")
         return None
 
     def _succeeded_by_policy(self) -> Json | None:
-        told = enough(self.job, self.done)
-        return _condition("SuccessCriteriaMet", "SuccessPolicy", told) if told else None
+        message = success_policy_message(self.job, self.done)
+        return _condition("SuccessCriteriaMet", "SuccessPolicy", message) if message else None
 
     def _completed(self) -> Json | None:
         wanted = self.spec.get("completions")
@@ -126,7 +125,7 @@ class JobSync(JobCounters):
         wanted = 0 if self.suspended else self._wanted(len(active))
         surplus = self._surplus(active, len(active) - wanted)
         if surplus or self.suspended:
-            self._delete(surplus, tell=True, untrack=True)
+            self._delete(surplus, record_events=True, untrack=True)
             return
         leaving = sum(is_leaving(pod) for pod in self.pods) if waits_for_end(self.job) else 0
         missing = wanted - leaving - len(active)
@@ -135,7 +134,7 @@ class JobSync(JobCounters):
         if self.per_index is None and self._holds_back(self.memory.failures, self.memory.failed_at):
             return
         if missing > _MOST_AT_ONCE:
-            self._look_again(0)
+            self._requeue_after(0)
         self._create(self._places(min(missing, _MOST_AT_ONCE), active))
 
     def _wanted(self, active: int) -> int:
@@ -159,7 +158,7 @@ class JobSync(JobCounters):
         pause = min(FIRST_BACK_OFF * 2 ** min(failures - 1, 16), LONGEST_BACK_OFF)
         left = since + pause - self.now
         if left > 0:
-            self._look_again(left)
+            self._requeue_after(left)
         return bool(left > 0)
 
     def _places(self, count: int, active: list[Json]) -> Iterable[int | None]:
@@ -189,26 +188,26 @@ class JobSync(JobCounters):
             self.pods.append(made)
             if index is not None:
                 self.delayed.pop(index, None)
-            self._tell("SuccessfulCreate", f"Created pod: {made['metadata']['name']}")
+            self._record_event("SuccessfulCreate", f"Created pod: {made['metadata']['name']}")
         self.memory.refused = 0
 
     def _tell_refusal(self, error: ApiError) -> None:
         causes = (error.details or {}).get("causes") or ()
         if any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
             return
-        self._tell("FailedCreate", f"Error creating: {error.message}", type="Warning")
-        self._look_again(min(_REFUSED_BACK_OFF * 2 ** min(self.memory.refused, 16), LONGEST_BACK_OFF))
+        self._record_event("FailedCreate", f"Error creating: {error.message}", type="Warning")
+        self._requeue_after(min(_REFUSED_BACK_OFF * 2 ** min(self.memory.refused, 16), LONGEST_BACK_OFF))
         self.memory.refused += 1
 
-    def _delete(self, pods: Iterable[Json], *, tell: bool, untrack: bool = False) -> None:
+    def _delete(self, pods: Iterable[Json], *, record_events: bool, untrack: bool = False) -> None:
         for pod in pods:
             key = pod["metadata"]["namespace"], pod["metadata"]["name"]
             with contextlib.suppress(ApiError):
                 if untrack:
                     release(self._state, pod)
                 operations.delete(self._state, PODS, *key)
-                if tell:
-                    self._tell("SuccessfulDelete", f"Deleted pod: {key[1]}")
+                if record_events:
+                    self._record_event("SuccessfulDelete", f"Deleted pod: {key[1]}")
         self._refresh()
 
     def _refresh(self) -> None:
@@ -248,9 +247,9 @@ class JobSync(JobCounters):
         status["terminating"] = sum(is_leaving(pod) for pod in self.pods)
         if self.indexed:
             status["succeeded"] = len(self.done)
-            status["completedIndexes"] = job_indexes.written(self.done)
+            status["completedIndexes"] = job_indexes.format_indexes(self.done)
             if self.per_index is not None:
-                status["failedIndexes"] = job_indexes.written(self.lost)
+                status["failedIndexes"] = job_indexes.format_indexes(self.lost)
 
     def _to_release(self, finished: bool) -> list[Json]:
         everyone = finished or "deletionTimestamp" in self.job["metadata"]
@@ -271,7 +270,7 @@ class JobSync(JobCounters):
                 continue
             if phase_of(pod) == "Succeeded":
                 succeeded.append(uid)
-            elif (uid in self.failing or fails) and judge(self.job, pod).counts:
+            elif (uid in self.failing or fails) and apply_failure_policy(self.job, pod).counts:
                 failed.append(uid)
         if self.indexed:
             succeeded = []  # their index says it
@@ -295,7 +294,7 @@ class JobSync(JobCounters):
         changed = _condition("Suspended", f"Job{word.capitalize()}", f"Job {word}", truth)
         others = [one if one is not found else changed for one in conditions]
         self.status["conditions"] = others if found is not None else [*others, changed]
-        self._tell(word.capitalize(), f"Job {word}")
+        self._record_event(word.capitalize(), f"Job {word}")
         if self.suspended:
             self.status.pop("startTime", None)
         else:
@@ -305,11 +304,11 @@ class JobSync(JobCounters):
         if finished["type"] == "SuccessCriteriaMet":
             wanted = self.spec.get("completions")
             if wanted is not None and self.status["succeeded"] > wanted:
-                told = "Too many succeeded pods running after completion count reached"
-                self._tell("TooManySucceededPods", told, type="Warning")
-            self._tell("Completed", "Job completed")
+                message = "Too many succeeded pods running after completion count reached"
+                self._record_event("TooManySucceededPods", message, type="Warning")
+            self._record_event("Completed", "Job completed")
         else:
-            self._tell(finished["reason"], finished["message"], type="Warning")
+            self._record_event(finished["reason"], finished["message"], type="Warning")
 
     def _save(self, status: Json) -> None:
         meta = self.job["metadata"]
@@ -328,10 +327,10 @@ class JobSync(JobCounters):
         conditions: list[Json] = self.status.get("conditions") or []
         return next((one for one in conditions if one["type"] == kind and one["status"] == "True"), None)
 
-    def _look_again(self, seconds: float) -> None:
+    def _requeue_after(self, seconds: float) -> None:
         self._again = seconds if self._again is None else min(self._again, seconds)
 
-    def _tell(self, reason: str, message: str, type: str = "Normal") -> None:
+    def _record_event(self, reason: str, message: str, type: str = "Normal") -> None:
         record_event(self.store, self.job, reason=reason, message=message, component=COMPONENT, type=type)
 
 
@@ -343,7 +342,7 @@ def release(state: SandboxState, pod: Json) -> None:
         return
     entry = state.store.entry(PODS, meta["namespace"], meta["name"])
     obj = entry.copy()
-    obj["metadata"]["finalizers"] = [one for one in obj["metadata"]["finalizers"] if one != TRACKED]
+    obj["metadata"]["finalizers"] = [one for one in obj["metadata"]["finalizers"] if one != JOB_TRACKING]
     with contextlib.suppress(ApiError):
         operations.update(state, PODS, entry, obj)
 

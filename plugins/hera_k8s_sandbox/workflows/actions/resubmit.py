@@ -6,24 +6,26 @@ import copy
 import random
 import string
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
+from hera_k8s_sandbox.foundation.labels import (
+    ARCHIVING_LABEL,
+    COMPLETED_LABEL,
+    CREATOR_LABELS,
+    PHASE_LABEL,
+    RESUBMITTED_FROM,
+)
 from hera_k8s_sandbox.store.entries import now_text
 from hera_k8s_sandbox.workflows.actions.submit_options import override_parameters
 from hera_k8s_sandbox.workflows.model.naming import node_id
 from hera_k8s_sandbox.workflows.model.nodes import FAILED
-from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, CREATOR_LABEL, PHASE_LABEL, PREFIX
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
-
-FROM_LABEL: Final = f"{PREFIX}resubmitted-from-workflow"
 _NOT_CARRIED: Final = (
-    CREATOR_LABEL,
-    f"{CREATOR_LABEL}-email",
-    f"{CREATOR_LABEL}-preferred-username",
+    *CREATOR_LABELS,
     PHASE_LABEL,
     COMPLETED_LABEL,
-    f"{PREFIX}workflow-archiving-status",
+    ARCHIVING_LABEL,
 )
 _LETTERS: Final = string.ascii_lowercase + string.digits
 
@@ -32,7 +34,7 @@ class ResubmitError(ValueError):
     """The workflow cannot be resubmitted so; the message is Argo's."""
 
 
-def resubmitted(workflow: Json, *, memoized: bool, parameters: Iterable[str] = ()) -> Json:
+def resubmit_workflow(workflow: Json, *, memoized: bool, parameters: Iterable[str] = ()) -> Json:
     """The new workflow; memoized: what succeeded is not run again. Raises ResubmitError and SubmitOptionError."""
     meta = workflow["metadata"]
     new: Json = {
@@ -58,7 +60,7 @@ def _metadata(meta: Json) -> Json:
     labels = {key: value for key, value in (meta.get("labels") or {}).items() if key not in _NOT_CARRIED}
     made: Json = {
         "generateName": meta.get("generateName") or f"{meta['name']}-",
-        "labels": labels | {FROM_LABEL: meta["name"]},
+        "labels": labels | {RESUBMITTED_FROM: meta["name"]},
     }
     for field in ("annotations", "ownerReferences"):
         if meta.get(field):

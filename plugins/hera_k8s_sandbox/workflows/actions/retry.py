@@ -10,8 +10,9 @@ import copy
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
+from hera_k8s_sandbox.foundation.labels import ARCHIVING_LABEL, COMPLETED_LABEL
 from hera_k8s_sandbox.foundation.selectors import Selector
 from hera_k8s_sandbox.store.entries import now_text
 from hera_k8s_sandbox.workflows.actions.submit_options import override_parameters
@@ -19,10 +20,8 @@ from hera_k8s_sandbox.workflows.engine.hooks import is_of_hook
 from hera_k8s_sandbox.workflows.engine.suspend import node_fields
 from hera_k8s_sandbox.workflows.model.naming import pod_name
 from hera_k8s_sandbox.workflows.model.nodes import FAILED
-from hera_k8s_sandbox.workflows.model.pod_spec import COMPLETED_LABEL, PREFIX
 from hera_k8s_sandbox.workflows.model.templates import caller_of, template_name
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _GROUPS: Final = frozenset({"DAG", "TaskGroup", "StepGroup", "Steps"})
 _EXECUTING: Final = frozenset({"Pod", "Container", "HTTP", "Plugin"})
@@ -71,7 +70,7 @@ class _Tree:
         return order
 
 
-def retried(
+def retry_workflow(
     workflow: Json,
     *,
     restart_successful: bool = False,
@@ -96,7 +95,7 @@ def retried(
     wanted = chosen | _failed(tree, chosen)
     reset: set[str] = set()
     removed: set[str] = set()
-    for key in tree.in_order(name):  # what is above is looked at first: what it removes needs no look
+    for key in tree.in_order(name):  # parents first: nodes that they remove need no check
         if key in wanted and key not in removed:
             _reset_path(tree, name, key, reset, removed)
     if given:  # groups are expanded again with the new values
@@ -118,7 +117,7 @@ def _require_retryable(phase: str, *, selected: bool) -> None:
 def _begun_again(workflow: Json, parameters: list[str]) -> Json:
     new = copy.deepcopy(workflow)
     labels = new["metadata"].get("labels") or {}
-    for label in (COMPLETED_LABEL, f"{PREFIX}workflow-archiving-status"):
+    for label in (COMPLETED_LABEL, ARCHIVING_LABEL):
         labels.pop(label, None)
     spec, status = new["spec"], new["status"]
     spec.pop("shutdown", None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _SPEC: Final = {
     "entryPoint": "entrypoint",
@@ -20,7 +20,7 @@ class SubmitOptionError(ValueError):
 
 
 def apply_options(workflow: Json, options: Json) -> None:
-    """Change a workflow as its submitter wishes. Raises SubmitOptionError."""
+    """Change a workflow according to submit options. Raises SubmitOptionError."""
     meta, spec = workflow["metadata"], workflow["spec"]
     for option, field in _SPEC.items():
         if options.get(option) not in (None, ""):
@@ -57,7 +57,9 @@ def _pairs(text: str, field: str) -> dict[str, str]:
     for pair in str(text).split(","):
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            told = f"expected {field if field == 'labels' else 'Annotations'} of the form: NAME1=VALUE2,NAME2=VALUE2."
-            raise SubmitOptionError(f"{told} Received: {text}")
+            message = (
+                f"expected {field if field == 'labels' else 'Annotations'} of the form: NAME1=VALUE2,NAME2=VALUE2."
+            )
+            raise SubmitOptionError(f"{message} Received: {text}")
         found[key] = value
     return found

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Final
 
+from hera_k8s_sandbox.foundation.labels import CREATOR_LABELS, CRON_LABEL, SCHEDULED_TIME
 from hera_k8s_sandbox.store.entries import now_text
-from hera_k8s_sandbox.workflows.model.pod_spec import CREATOR_LABEL, PREFIX
-
-Json = dict[str, Any]
-
-CRON_LABEL: Final = f"{PREFIX}cron-workflow"
-SCHEDULED_TIME: Final = f"{PREFIX}scheduled-time"
-_PASSED_ON: Final = (CREATOR_LABEL, f"{CREATOR_LABEL}-email", f"{CREATOR_LABEL}-preferred-username")
+from hera_k8s_utils._types import Json
 
 
 def cron_workflow(cron: Json) -> Json:
-    """A workflow of a CronWorkflow that somebody wants now."""
+    """A workflow of a CronWorkflow that is submitted now, apart from its schedule."""
     meta = cron["metadata"]
     return _child(cron, {"generateName": f"{meta.get('name', '')}-", "labels": {}}, now_text())
 
@@ -25,7 +19,7 @@ def scheduled_workflow(cron: Json, seconds: int, scheduled: str) -> Json:
     """The workflow of one scheduled time, in seconds since the epoch and as text."""
     meta = cron["metadata"]
     labels = meta.get("labels") or {}
-    kept = {key: labels[key] for key in _PASSED_ON if key in labels}
+    kept = {key: labels[key] for key in CREATOR_LABELS if key in labels}
     return _child(cron, {"name": f"{meta['name']}-{seconds}", "labels": kept}, scheduled)
 
 

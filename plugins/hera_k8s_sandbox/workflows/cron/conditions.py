@@ -12,8 +12,7 @@ from hera_k8s_sandbox.workflows.expressions import ExpressionError
 from hera_k8s_sandbox.workflows.expressions.times import Moment
 from hera_k8s_sandbox.workflows.expressions.values import formatted
 from hera_k8s_sandbox.workflows.language.when import ConditionError, holds
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _TAG: Final = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 
@@ -33,7 +32,7 @@ def wants_to_run(cron: Json) -> bool:
 
 
 def is_to_stop(cron: Json) -> bool:
-    """Whether `spec.stopStrategy` says that there are to be no further runs. Raises CronConditionError."""
+    """Whether `spec.stopStrategy` ends further runs. Raises CronConditionError."""
     strategy = (cron.get("spec") or {}).get("stopStrategy")
     if not strategy:
         return False

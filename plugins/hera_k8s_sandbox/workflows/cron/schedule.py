@@ -45,7 +45,10 @@ class ScheduleError(ValueError):
 
 @dataclass(frozen=True)
 class _Field:
-    """The values that one field allows; any: it was a star, which matters for days."""
+    """The values that one field allows.
+
+    any: it was a star, which matters for days.
+    """
 
     values: frozenset[int]
     any: bool
@@ -53,7 +56,10 @@ class _Field:
 
 @dataclass(frozen=True)
 class Schedule:
-    """When something is to happen; every: seconds between two times, None for a schedule of fields."""
+    """When something is to happen.
+
+    every: seconds between two times, None for a schedule of fields.
+    """
 
     fields: dict[str, _Field]
     zone: tzinfo

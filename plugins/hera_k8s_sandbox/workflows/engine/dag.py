@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from hera_k8s_sandbox.workflows.engine import hooks
-from hera_k8s_sandbox.workflows.engine.expansion import ExpansionError, expand, expands
-from hera_k8s_sandbox.workflows.engine.hooks import has_hooks
+from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.engine.scope import (
     ScopeError,
     template_outputs,
@@ -20,6 +18,7 @@ from hera_k8s_sandbox.workflows.language.depends import Depends, depends_of
 from hera_k8s_sandbox.workflows.language.substitution import substitute
 from hera_k8s_sandbox.workflows.language.when import ConditionError, holds
 from hera_k8s_sandbox.workflows.model.artifacts import ArtifactError, resolved
+from hera_k8s_sandbox.workflows.model.expansion import ExpansionError, expand, expands
 from hera_k8s_sandbox.workflows.model.nodes import (
     COMPLETED,
     FAILED,
@@ -30,11 +29,8 @@ from hera_k8s_sandbox.workflows.model.nodes import (
     fulfilled,
     is_daemoned,
 )
-
-if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.engine.operation import Operation
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.workflows.model.spec_fields import has_hooks
+from hera_k8s_utils._types import Json
 
 
 @dataclass
@@ -59,33 +55,36 @@ class _Plan:
     hooked: frozenset[str] = frozenset()
 
 
-def execute(operation: Operation, node: Json, template: Json) -> None:
+def execute(run: RunContext, node: Json, template: Json) -> None:
     """Advance a DAG: start what can start, and end it when nothing is left."""
-    plan = operation.memory.get(node["id"])
+    plan = run.plans.get(node["id"])
     if plan is None:
-        plan = operation.memory[node["id"]] = _plan(template)
+        plan = run.plans[node["id"]] = _plan(template)
     for name in plan.order:
         if name not in plan.settled:
-            _advance_task(operation, node, plan, name)
-    phase = _phase(operation.nodes, node, plan, template)
-    if phase == "Running" or any(_has_open_hooks(operation.nodes, node, plan, name) for name in plan.hooked):
+            _advance_task(run, node, plan, name)
+    phase = _phase(run.nodes, node, plan, template)
+    if phase == "Running" or any(_has_open_hooks(run.nodes, node, plan, name) for name in plan.hooked):
         return
     if phase == "Succeeded":
         try:
-            values = operation.values() | values_of_inputs(node) | _scope(operation, node, plan, list(plan.tasks))
-            operation.take_outputs(node, template_outputs(template, values))
+            values = run.values() | values_of_inputs(node) | _scope(run, node, plan, list(plan.tasks))
+            run.take_outputs(node, template_outputs(template, values))
         except (ArtifactError, ScopeError) as error:
-            operation.nodes.mark(node, "Error", str(error))
+            run.nodes.mark(node, "Error", str(error))
             return
-    leaving = [target for name in plan.targets if (target := operation.nodes.get(f"{node['name']}.{name}"))]
-    outbound = [key for target in leaving for key in operation.nodes.outbound(target)]
-    operation.nodes.set(node, outboundNodes=outbound or None)
-    operation.nodes.mark(node, phase)
-    del operation.memory[node["id"]]
+    leaving = [target for name in plan.targets if (target := run.nodes.get(f"{node['name']}.{name}"))]
+    outbound = [key for target in leaving for key in run.nodes.outbound(target)]
+    run.nodes.set(node, outboundNodes=outbound or None)
+    run.nodes.mark(node, phase)
+    del run.plans[node["id"]]
 
 
 def task_order(tasks: dict[str, Json], depends: dict[str, Depends], targets: list[str]) -> list[str]:
-    """The tasks that the targets need, each after what it depends on; no recursion, so chains may be long."""
+    """The tasks that the targets need, each after what it depends on.
+
+    Depth first as in Argo: `graphlib` would start the tasks in another order. No recursion, so chains may be long.
+    """
     order: list[str] = []
     seen: set[str] = set()
     for target in targets:
@@ -112,12 +111,12 @@ def _plan(template: Json) -> _Plan:
     return _Plan(tasks, depends, wanted, task_order(tasks, depends, wanted), hooked=hooked)
 
 
-def _advance_task(operation: Operation, boundary: Json, plan: _Plan, name: str) -> None:
-    nodes, node_name = operation.nodes, f"{boundary['name']}.{name}"
+def _advance_task(run: RunContext, boundary: Json, plan: _Plan, name: str) -> None:
+    nodes, node_name = run.nodes, f"{boundary['name']}.{name}"
     node = nodes.get(node_name)
     if node is not None and name in plan.hooked and not expands(plan.tasks[name]):
-        task = _resolve(operation, boundary, plan, name)
-        if not _advance_hooks(operation, boundary, plan, task, name, node):
+        task = _resolve(run, boundary, plan, name)
+        if not _advance_hooks(run, boundary, plan, task, name, node):
             return
     if fulfilled(node):
         plan.settled.add(name)
@@ -127,45 +126,45 @@ def _advance_task(operation: Operation, boundary: Json, plan: _Plan, name: str) 
         if ready is None:
             return
         if not ready:
-            _skip(operation, boundary, plan, name, "Omitted", "omitted: depends condition not met")
+            _skip(run, boundary, plan, name, "Omitted", "omitted: depends condition not met")
             return
     if name not in plan.groups:
         try:
-            task = _resolve(operation, boundary, plan, name)
+            task = _resolve(run, boundary, plan, name)
             members = expand(task)
         except (ArtifactError, ScopeError, ConditionError, ExpansionError) as error:
-            _skip(operation, boundary, plan, name, "Error", str(error))
+            _skip(run, boundary, plan, name, "Error", str(error))
             return
         if not expands(plan.tasks[name]):
-            _start(operation, boundary, plan, task, name, node_name, "")
+            _start(run, boundary, plan, task, name, node_name, "")
             return
         if not members.count:
-            _skip(operation, boundary, plan, name, "Skipped", "Skipped, empty params")
+            _skip(run, boundary, plan, name, "Skipped", "Skipped, empty params")
             return
-        operation.require_room(boundary, f"{boundary['name']}.", task, members)
+        run.require_room(boundary, f"{boundary['name']}.", task, members)
         plan.groups[name] = _Waiting([(member, f"{boundary['name']}.{member['name']}") for member in members])
-    _advance_group(operation, boundary, plan, name, node_name)
+    _advance_group(run, boundary, plan, name, node_name)
 
 
-def _advance_group(operation: Operation, boundary: Json, plan: _Plan, name: str, node_name: str) -> None:
-    nodes, waiting = operation.nodes, plan.groups[name]
+def _advance_group(run: RunContext, boundary: Json, plan: _Plan, name: str, node_name: str) -> None:
+    nodes, waiting = run.nodes, plan.groups[name]
     group = nodes.get(node_name)
     if group is None:
         group = nodes.add(
-            node_name, "TaskGroup", phase="Running", **operation.caller_fields(plan.tasks[name], boundary["id"])
+            node_name, "TaskGroup", phase="Running", **run.caller_fields(plan.tasks[name], boundary["id"])
         )
         _connect(nodes, boundary, plan, name, group)
     left: list[tuple[Json, str]] = []
     for position, (member, member_name) in enumerate(waiting.members):
         try:
-            _start(operation, boundary, plan, member, name, member_name, group["id"])
+            _start(run, boundary, plan, member, name, member_name, group["id"])
         except ParallelismReached:
             left.extend(waiting.members[position:])  # the same template: the rest has no room either
             break
         node = nodes.get(member_name)
         done = name not in plan.hooked or node is None
         if not done and node is not None:
-            done = _advance_hooks(operation, boundary, plan, member, name, node)
+            done = _advance_hooks(run, boundary, plan, member, name, node)
         if node is None or not fulfilled(node) or not done:
             left.append((member, member_name))
         elif failed(node):
@@ -176,13 +175,11 @@ def _advance_group(operation: Operation, boundary: Json, plan: _Plan, name: str,
         plan.settled.add(name)
 
 
-def _start(
-    operation: Operation, boundary: Json, plan: _Plan, task: Json, name: str, node_name: str, group: str
-) -> None:
-    """Execute one task, or one member of a group, unless its `when` says no."""
-    nodes = operation.nodes
+def _start(run: RunContext, boundary: Json, plan: _Plan, task: Json, name: str, node_name: str, group: str) -> None:
+    """Execute one task, or one member of a group, unless its `when` is false."""
+    nodes = run.nodes
     if nodes.get(node_name) is None and task.get("when"):
-        more = {**operation.caller_fields(task, boundary["id"]), "owner": group}
+        more = {**run.caller_fields(task, boundary["id"]), "owner": group}
         try:
             wanted = holds(str(task["when"]))
         except ConditionError as error:
@@ -194,15 +191,15 @@ def _start(
             node = nodes.add(node_name, "Skipped", phase="Skipped", message=message, **more)
             _connect(nodes, boundary, plan, name, node, group)
             return
-    _run(operation, boundary, plan, task, name, node_name, group)
+    _run(run, boundary, plan, task, name, node_name, group)
 
 
-def _run(operation: Operation, boundary: Json, plan: _Plan, task: Json, name: str, node_name: str, group: str) -> None:
-    nodes = operation.nodes
+def _run(run: RunContext, boundary: Json, plan: _Plan, task: Json, name: str, node_name: str, group: str) -> None:
+    nodes = run.nodes
     known = nodes.get(node_name)
     try:
         arguments = task.get("arguments") or {}
-        node = operation.execute(node_name, task, arguments, boundary["id"], group)
+        node = run.execute(node_name, task, arguments, boundary["id"], group)
     except NodeError as error:
         node = nodes.get(node_name)
         if node is not None:
@@ -215,14 +212,14 @@ def _run(operation: Operation, boundary: Json, plan: _Plan, task: Json, name: st
         _connect(nodes, boundary, plan, name, node, group)
 
 
-def _advance_hooks(operation: Operation, boundary: Json, plan: _Plan, task: Json, name: str, node: Json) -> bool:
+def _advance_hooks(run: RunContext, boundary: Json, plan: _Plan, task: Json, name: str, node: Json) -> bool:
     """Run what hooks of a task its state wants; whether none of them is under way."""
-    values = operation.values() | values_of_inputs(boundary) | _scope(operation, boundary, plan, plan.order)
+    values = run.values() | values_of_inputs(boundary) | _scope(run, boundary, plan, plan.order)
     values |= values_of_node(f"tasks.{name}", node)
     try:
-        return hooks.advance_task(operation, boundary, task, node, f"tasks.{name}", values)
+        return hooks.advance_task(run, boundary, task, node, f"tasks.{name}", values)
     except NodeError as error:
-        operation.nodes.mark(node, "Error", f"task '{node['name']}' errored: {error}")
+        run.nodes.mark(node, "Error", f"task '{node['name']}' errored: {error}")
         plan.settled.add(name)
         return True
 
@@ -234,9 +231,9 @@ def _has_open_hooks(nodes: Nodes, boundary: Json, plan: _Plan, name: str) -> boo
     return fulfilled(nodes.get(f"{boundary['name']}.{name}"))
 
 
-def _skip(operation: Operation, boundary: Json, plan: _Plan, name: str, phase: str, message: str) -> None:
-    nodes, node_name = operation.nodes, f"{boundary['name']}.{name}"
-    more = operation.caller_fields(plan.tasks[name], boundary["id"])
+def _skip(run: RunContext, boundary: Json, plan: _Plan, name: str, phase: str, message: str) -> None:
+    nodes, node_name = run.nodes, f"{boundary['name']}.{name}"
+    more = run.caller_fields(plan.tasks[name], boundary["id"])
     node = nodes.add(node_name, "Skipped", phase=phase, message=message, **more)
     _connect(nodes, boundary, plan, name, node)
     plan.settled.add(name)
@@ -279,12 +276,12 @@ def _has(nodes: Nodes, node: Json, result: str) -> bool:
     return bool(node["phase"] == {"Errored": "Error"}.get(result, result))
 
 
-def _resolve(operation: Operation, boundary: Json, plan: _Plan, name: str) -> Json:
+def _resolve(run: RunContext, boundary: Json, plan: _Plan, name: str) -> Json:
     """The task with the outputs of its ancestors put in; derived once."""
     if name in plan.resolved:
         return plan.resolved[name]
     ancestors = task_order(plan.tasks, plan.depends, [name])[:-1]
-    values = operation.values() | values_of_inputs(boundary) | _scope(operation, boundary, plan, ancestors)
+    values = run.values() | values_of_inputs(boundary) | _scope(run, boundary, plan, ancestors)
     task: Json = substitute(plan.tasks[name], values)
     if "arguments" in task:
         task["arguments"] = resolved(task["arguments"], values)
@@ -294,14 +291,14 @@ def _resolve(operation: Operation, boundary: Json, plan: _Plan, name: str) -> Js
     return task
 
 
-def _scope(operation: Operation, boundary: Json, plan: _Plan, names: list[str]) -> dict[str, str]:
+def _scope(run: RunContext, boundary: Json, plan: _Plan, names: list[str]) -> dict[str, str]:
     values: dict[str, str] = {}
     for name in names:
-        node = operation.nodes.get(f"{boundary['name']}.{name}")
+        node = run.nodes.get(f"{boundary['name']}.{name}")
         if node is None:
             continue
         if node["type"] == "TaskGroup":
-            values |= values_of_group(f"tasks.{name}", node, _members(operation.nodes, node))
+            values |= values_of_group(f"tasks.{name}", node, _members(run.nodes, node))
         else:
             values |= values_of_node(f"tasks.{name}", node)
     return values

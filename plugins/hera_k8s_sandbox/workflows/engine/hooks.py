@@ -8,43 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, holds
 from hera_k8s_sandbox.workflows.language.substitution import substitute
 from hera_k8s_sandbox.workflows.model.artifacts import ArtifactError, resolved
 from hera_k8s_sandbox.workflows.model.nodes import COMPLETED, NodeError, ParallelismReached, failed, fulfilled
+from hera_k8s_sandbox.workflows.model.spec_fields import exit_hook, lifecycle_hooks
+from hera_k8s_utils._types import Json
 
-if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.engine.operation import Operation
-
-Json = dict[str, Any]
-
-EXIT: Final = "exit"
 _HOOK_NODE: Final = re.compile(r"\.onExit(?=$|[.(\[])|\.hooks\.")
 _EXIT_NODE: Final = re.compile(r"\.onExit(?=$|[.(\[])")
-
-
-def has_hooks(holder: Json) -> bool:
-    """Whether a task, a step or a spec has any."""
-    return bool(holder.get("hooks") or holder.get("onExit"))
-
-
-def exit_hook(holder: Json) -> Json | None:
-    """The hook that runs at the end; the older way to write it is heard first, as in Argo."""
-    if holder.get("onExit"):
-        return {"template": holder["onExit"], "arguments": holder.get("arguments") or {}}
-    found: Json | None = (holder.get("hooks") or {}).get(EXIT)
-    return found
-
-
-def lifecycle_hooks(holder: Json) -> Iterator[tuple[str, Json]]:
-    """The hooks with an expression, by name."""
-    for name, hook in (holder.get("hooks") or {}).items():
-        if name != EXIT:
-            yield name, hook
 
 
 def is_of_exit(node: Json) -> bool:
@@ -58,7 +35,7 @@ def is_of_hook(node: Json) -> bool:
 
 
 def advance_task(
-    operation: Operation, boundary: Json, task: Json, node: Json, prefix: str, values: Mapping[str, str]
+    run: RunContext, boundary: Json, task: Json, node: Json, prefix: str, values: Mapping[str, str]
 ) -> bool:
     """Run the hooks of a task or step as its state wants; whether nothing more is to be waited for.
 
@@ -69,37 +46,37 @@ def advance_task(
     known = {**values, f"{prefix}.status": node["phase"]}
     done = True
     for name, hook in lifecycle_hooks(task):
-        done = _advance(operation, f"{node['name']}.hooks.{name}", hook, node, boundary["id"], known) and done
+        done = _advance(run, f"{node['name']}.hooks.{name}", hook, node, boundary["id"], known) and done
     if not done or not fulfilled(node):
         return done
     at_exit = exit_hook(task)
-    if at_exit is None or operation.shutdown == "Terminate":
+    if at_exit is None or run.shutdown == "Terminate":
         return True
-    return _advance(operation, f"{node['name']}.onExit", at_exit, node, boundary["id"], known, at_exit=True)
+    return _advance(run, f"{node['name']}.onExit", at_exit, node, boundary["id"], known, at_exit=True)
 
 
-def advance_workflow(operation: Operation, root: Json) -> bool:
+def advance_workflow(run: RunContext, root: Json) -> bool:
     """Run the hooks of the workflow as its state wants; whether nothing more is to be waited for. Raises NodeError."""
-    operation.globals["workflow.status"] = _workflow_status(root["phase"])
-    operation.globals["workflow.failures"] = json.dumps(_failures(operation), ensure_ascii=False)
+    run.globals["workflow.status"] = _workflow_status(root["phase"])
+    run.globals["workflow.failures"] = json.dumps(_failures(run), ensure_ascii=False)
     done = True
-    for name, hook in lifecycle_hooks(operation.spec):
-        done = _advance(operation, f"{operation.name}.hooks.{name}", hook, root, "", operation.values()) and done
+    for name, hook in lifecycle_hooks(run.spec):
+        done = _advance(run, f"{run.name}.hooks.{name}", hook, root, "", run.values()) and done
     return done
 
 
-def advance_exit(operation: Operation) -> tuple[Json | None, bool]:
+def advance_exit(run: RunContext) -> tuple[Json | None, bool]:
     """Run the workflow's exit handler; its node, and whether it is over. Raises NodeError."""
-    name, hook = f"{operation.name}.onExit", exit_hook(operation.spec)
-    node = operation.nodes.get(name)
-    if hook is None or (node is None and operation.shutdown == "Terminate"):
+    name, hook = f"{run.name}.onExit", exit_hook(run.spec)
+    node = run.nodes.get(name)
+    if hook is None or (node is None and run.shutdown == "Terminate"):
         return None, True
-    now = operation.now() - seconds_of(operation.status["startedAt"])
-    operation.globals["workflow.duration"] = f"{now:f}"
+    now = run.now() - seconds_of(run.status["startedAt"])
+    run.globals["workflow.duration"] = f"{now:f}"
     try:
-        node = operation.execute(name, _holder(hook), hook.get("arguments") or {}, "")
+        node = run.execute(name, _holder(hook), hook.get("arguments") or {}, "")
     except ParallelismReached:
-        return operation.nodes.get(name), False
+        return run.nodes.get(name), False
     return node, fulfilled(node)
 
 
@@ -112,7 +89,7 @@ def ending(root: Json, at_exit: Json | None) -> tuple[str, str]:
 
 
 def _advance(
-    operation: Operation,
+    run: RunContext,
     name: str,
     hook: Json,
     parent: Json,
@@ -122,10 +99,10 @@ def _advance(
     at_exit: bool = False,
 ) -> bool:
     """Start or go on with one hook's node; whether it is over, or not wanted."""
-    node = operation.nodes.get(name)
+    node = run.nodes.get(name)
     if node is None and not _is_wanted(name, hook, values, at_exit=at_exit):
         return True
-    if node is None and operation.shutdown and not at_exit:
+    if node is None and run.shutdown and not at_exit:
         return True
     arguments = hook.get("arguments") or {}
     if node is None or not fulfilled(node):
@@ -134,16 +111,16 @@ def _advance(
         except ArtifactError as error:
             raise NodeError(str(error)) from None
     try:
-        node = operation.execute(name, _holder(hook), arguments, boundary)
+        node = run.execute(name, _holder(hook), arguments, boundary)
     except ParallelismReached:
-        node = operation.nodes.get(name)
+        node = run.nodes.get(name)
     except NodeError as error:
-        if (made := operation.nodes.get(name)) is not None:
-            operation.nodes.connect(parent, made)
+        if (made := run.nodes.get(name)) is not None:
+            run.nodes.connect(parent, made)
         raise NodeError(f"{name} error: {error}") from None
     if node is None:
         return False
-    operation.nodes.connect(parent, node)
+    run.nodes.connect(parent, node)
     return fulfilled(node)
 
 
@@ -169,17 +146,17 @@ def _workflow_status(phase: str) -> str:
     return "Succeeded" if phase in ("Skipped", "Omitted") else phase
 
 
-def _failures(operation: Operation) -> str:
+def _failures(run: RunContext) -> str:
     found = [
         {
             "displayName": node["displayName"],
             "message": node.get("message", ""),
             "templateName": node.get("templateName", ""),
             "phase": node["phase"],
-            "podName": operation.pod_name(node),
+            "podName": run.pod_name(node),
             "finishedAt": node.get("finishedAt"),
         }
-        for node in operation.nodes
+        for node in run.nodes
         if failed(node)
     ]
     return json.dumps(found or None, separators=(",", ":"), ensure_ascii=False)

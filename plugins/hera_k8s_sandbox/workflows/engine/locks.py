@@ -18,7 +18,10 @@ class _Lock:
 
 
 class Locks:
-    """All locks of a sandbox; wake: called with the namespace and name of a workflow that may try again."""
+    """All locks of a sandbox.
+
+    wake: called with the namespace and name of a workflow that may try again.
+    """
 
     def __init__(self, wake: Callable[[str, str], None]) -> None:
         self._wake = wake

@@ -14,17 +14,18 @@ from typing import Any, Final
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.foundation.labels import NODE_ID
 from hera_k8s_sandbox.store.store import now_text
 from hera_k8s_sandbox.workflows.engine import dag, global_outputs, hooks, retry_nodes, steps, suspend, volume_claims
 from hera_k8s_sandbox.workflows.engine.admission import NodeAdmission
-from hera_k8s_sandbox.workflows.engine.expansion import Expansion
-from hera_k8s_sandbox.workflows.engine.pod_manager import PodControl
+from hera_k8s_sandbox.workflows.engine.pod_manager import PodManager
 from hera_k8s_sandbox.workflows.engine.scope import ScopeError, bind_inputs, global_values
 from hera_k8s_sandbox.workflows.engine.synchronization import LockError
 from hera_k8s_sandbox.workflows.language.substitution import substitute
-from hera_k8s_sandbox.workflows.model.cluster import Objects, parameter
+from hera_k8s_sandbox.workflows.limits import DEEPEST, TOO_DEEP, LimitError, require_room_for
+from hera_k8s_sandbox.workflows.model.cluster import Cluster, parameter
+from hera_k8s_sandbox.workflows.model.expansion import Expansion
 from hera_k8s_sandbox.workflows.model.fan_out import FanOut
-from hera_k8s_sandbox.workflows.model.limits import DEEPEST, TOO_DEEP, LimitError, require_room_for
 from hera_k8s_sandbox.workflows.model.metadata import MetadataError, workflow_metadata
 from hera_k8s_sandbox.workflows.model.naming import pod_name
 from hera_k8s_sandbox.workflows.model.nodes import (
@@ -36,7 +37,7 @@ from hera_k8s_sandbox.workflows.model.nodes import (
     fulfilled,
     is_to_come,
 )
-from hera_k8s_sandbox.workflows.model.pod_spec import NODE_ID
+from hera_k8s_sandbox.workflows.model.spec_fields import exit_hook, has_hooks
 from hera_k8s_sandbox.workflows.model.templates import (
     Source,
     TemplateError,
@@ -47,11 +48,10 @@ from hera_k8s_sandbox.workflows.model.templates import (
     no_source,
     template_name,
 )
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _LONGEST_TURN: Final = 0.5  # seconds of one advance in which new nodes are made; Argo gives 30 (MAX_OPERATION_TIME)
-_REQUEUE: Final = 10.0  # seconds until a workflow looks again for room in the quota, Argo's DEFAULT_REQUEUE_TIME
+_REQUEUE: Final = 10.0  # seconds until a workflow checks the quota again, Argo's DEFAULT_REQUEUE_TIME
 _MANY: Final = 2_000  # members of a fan-out that is measured before it is expanded
 _SAMPLE: Final = 1_000
 
@@ -59,17 +59,20 @@ _SAMPLE: Final = 1_000
 class Operation:
     """One workflow while it runs.
 
-    workflow: the object as stored; objects: the cluster around it; clock: seconds since the epoch; source: finds the
-    templates that it refers to. Raises TemplateError when its own is not there, or
-    an argument's config map.
+    workflow: the object as stored.
+    cluster: the cluster around it.
+    clock: seconds since the epoch.
+    source: finds the templates that it refers to.
+
+    Raises TemplateError when its own is not there, or an argument's config map.
     """
 
     def __init__(
-        self, workflow: Json, objects: Objects, clock: Callable[[], float] = CLOCK.now, source: Source = no_source
+        self, workflow: Json, cluster: Cluster, clock: Callable[[], float] = CLOCK.now, source: Source = no_source
     ) -> None:
         self.status: Json = json.loads(json.dumps(workflow.get("status") or {}))
         self.workflow = workflow
-        self.objects = objects
+        self.cluster = cluster
         self.spec = self._executed_spec(source)
         nodes = self.status.setdefault("nodes", {})
         self.nodes = Nodes(workflow["metadata"]["name"], nodes, base=_size_without_nodes(workflow))
@@ -86,12 +89,12 @@ class Operation:
         self.wake_at: float | None = None
         self.now = clock
         self.interrupted = False  # the last advance left something to be done at once
-        self.memory: dict[str, Any] = {}  # what dag and steps keep of a node between advances
+        self.plans: dict[str, Any] = {}  # what dag and steps keep of a node between advances
         self._processed: dict[str, Json] = {}
         self._turn_ends: float | None = None  # monotonic; what is to be made after that is made in the next advance
         self._depth = 0
-        self.pods = PodControl(self)
-        self.gates = NodeAdmission(self)
+        self.pods = PodManager(self)
+        self.admission = NodeAdmission(self)
         global_outputs.restore(self)
 
     def _executed_spec(self, source: Source = no_source) -> Json:
@@ -131,7 +134,7 @@ class Operation:
 
     @property
     def shutdown(self) -> str:
-        """`Stop`, `Terminate`, or empty while nobody has asked for either."""
+        """`Stop`, `Terminate`, or empty while neither was requested."""
         return str(self.spec.get("shutdown") or "")
 
     @property
@@ -147,7 +150,7 @@ class Operation:
         return None if seconds is None or not started else seconds_of(started) + float(seconds)
 
     def take(self, workflow: Json) -> None:
-        """Take note that somebody else wrote the workflow: they may want it stopped."""
+        """Take over a client's update of the workflow, such as a stop."""
         self.workflow = workflow
         self.spec = self._executed_spec()
         suspend.adopt(self, workflow)
@@ -206,15 +209,15 @@ class Operation:
         if self.pods.assess() or "conditions" not in self.status:
             self._set_condition("PodRunning", "True" if self.nodes.active_pods else "False")
         self.pods.control()
-        if self.spec.get("suspend") and not self.shutdown:  # whoever resumes it writes it
+        if self.spec.get("suspend") and not self.shutdown:  # resuming it is an update
             return
         self._execute_tree(entry)
-        self.gates.settle()
+        self.admission.settle()
 
     def _is_admitted(self) -> bool:
         """Whether the workflow may start: it waits for its locks, if it wants any."""
         try:
-            message = self.gates.admit_workflow()
+            message = self.admission.admit_workflow()
         except LockError as error:
             self.end("Failed", f"Failed to acquire the synchronization lock. {error}")
             return False
@@ -248,8 +251,8 @@ class Operation:
         if message:
             self.status["message"] = message
         self.pods.end_daemons()
-        self.gates.settle()
-        self.gates.close()
+        self.admission.settle()
+        self.admission.close()
         volume_claims.remove(self, phase)
         self._set_condition("PodRunning", "False")
         self._set_condition("Completed", "True")
@@ -288,7 +291,7 @@ class Operation:
         except TemplateError as error:
             self.error_node(name, holder, boundary, owner, str(error))
             raise NodeError(str(error)) from None
-        stopped = self.gates.pass_through(name, template, holder, arguments, boundary, owner)
+        stopped = self.admission.pass_through(name, template, holder, arguments, boundary, owner)
         if stopped is not None:
             return stopped
         if self.retry_strategy(template) is not None:
@@ -306,17 +309,17 @@ class Operation:
         *,
         local: Mapping[str, str] | None = None,
     ) -> Json | None:
-        """As `execute`, without looking at the retry strategy; local: further values for tags."""
+        """Execute a template as `execute` does, ignoring its retry strategy; local: further values for tags."""
         node = self.nodes.get(name)
         if node is None:
-            self.gates.require_room(template, boundary)
+            self.admission.require_room(template, boundary)
         processed = self.processed(name, template, holder, arguments, boundary, owner, local or {})
         flags = _flags(holder, retried=bool(local))
         if "dag" in processed or "steps" in processed:
             if node is None:
                 kind = "DAG" if "dag" in processed else "Steps"
                 node = self.add_node(name, kind, processed, holder, boundary, owner, "Running", **flags)
-            if processed.get("failFast") and self.gates.fails_fast(node):
+            if processed.get("failFast") and self.admission.fails_fast(node):
                 return node
             (dag if "dag" in processed else steps).execute(self, node, processed)
             if fulfilled(node):
@@ -346,7 +349,7 @@ class Operation:
             self.interrupted = True
             self.wake(self.now())
             raise ParallelismReached
-        if pod and not self.objects.has_room():
+        if pod and not self.cluster.has_room():
             self.wake(self.now() + _REQUEUE)
             raise ParallelismReached
 
@@ -363,7 +366,7 @@ class Operation:
 
     def _require_room_for_all(self, entry: Json) -> None:
         """Check what can be known of the whole workflow before anything of it is made. Raises LimitError."""
-        callers = (entry, exit_handler) if (exit_handler := hooks.exit_hook(self.spec)) else (entry,)
+        callers = (entry, exit_handler) if (exit_handler := exit_hook(self.spec)) else (entry,)
         for caller in callers:
             require_room_for(template_name(caller), self._fan_out.of(caller, self.templates.root))
 
@@ -404,7 +407,7 @@ class Operation:
 
     def parameter(self, reference: Json) -> str:
         """The value that `configMapKeyRef` names, its tags replaced. Raises ValueError."""
-        return parameter(self.objects, substitute(reference, self.globals))
+        return parameter(self.cluster, substitute(reference, self.globals))
 
     def kind_of(self, template: Json) -> str:
         """The type of a template's node."""
@@ -424,7 +427,7 @@ class Operation:
             global_outputs.add(self, outputs)
 
     def _describe(self) -> None:
-        """Give the workflow the labels and annotations that its spec wishes."""
+        """Give the workflow the labels and annotations of its spec's workflowMetadata."""
         self.metadata = workflow_metadata(self.spec, self.globals)
         for field, given in self.metadata.items():
             self.globals |= {f"workflow.{field}.{key}": value for key, value in given.items()}
@@ -446,7 +449,7 @@ class Operation:
         return self.templates.root if around is None else self.templates.inside(around)
 
     def caller_fields(self, holder: Json, boundary: str) -> Json:
-        """How the node of a task or step says which template it calls; as keywords of `Nodes.add`."""
+        """The fields of a node that name its template; keywords of `Nodes.add`."""
         return {**caller_fields(holder, self.scope_inside(boundary)), "boundary": boundary}
 
     def add_node(
@@ -457,7 +460,7 @@ class Operation:
         shown = {key: inputs[key] for key in ("parameters", "artifacts") if inputs.get(key)}
         if shown:
             more["inputs"] = shown
-        more |= {**self.gates.fields(name), **self.caller_fields(holder, boundary)}
+        more |= {**self.admission.fields(name), **self.caller_fields(holder, boundary)}
         return self.nodes.add(name, kind, owner=owner, phase=phase, **more)
 
     def error_node(self, name: str, holder: Json, boundary: str, owner: str, message: str) -> None:
@@ -471,7 +474,7 @@ class Operation:
     def _go_on_after(self, root: Json) -> None:
         """Run the hooks of the workflow, when its tree has ended the exit handler too, and then finish."""
         at_exit: Json | None = None
-        if hooks.has_hooks(self.spec):
+        if has_hooks(self.spec):
             try:
                 if not hooks.advance_workflow(self, root) or not fulfilled(root):
                     return
@@ -503,6 +506,6 @@ def _size_without_nodes(workflow: Json) -> int:
 
 
 def _flags(holder: Json, *, retried: bool = False) -> Json:
-    """How a node says that it is a hook, or an attempt."""
+    """The flags of a node of a hook, or of an attempt."""
     flags = ({"hooked": True} if holder.get("hooked") else {}) | ({"retried": True} if retried else {})
     return {"nodeFlag": flags} if flags else {}

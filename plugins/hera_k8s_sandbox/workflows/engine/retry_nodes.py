@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.durations import duration_of
 from hera_k8s_sandbox.foundation.json_values import seconds_of
+from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, holds
 from hera_k8s_sandbox.workflows.model.nodes import NodeError, failed, fulfilled
-
-if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.engine.operation import Operation
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _TRANSIENT: Final = re.compile(
     r"exceeded quota|i/o timeout|TLS handshake timeout|connection (?:refused|reset)|connection timed out"
@@ -23,22 +20,22 @@ _TRANSIENT: Final = re.compile(
 
 
 def execute(
-    operation: Operation, name: str, template: Json, holder: Json, arguments: Json, boundary: str, owner: str
+    run: RunContext, name: str, template: Json, holder: Json, arguments: Json, boundary: str, owner: str
 ) -> Json:
     """Execute a template again until it succeeds or its strategy is exhausted; the Retry node.
 
     Raises ParallelismReached and NodeError.
     """
-    nodes, strategy = operation.nodes, operation.retry_strategy(template) or {}
+    nodes, strategy = run.nodes, run.retry_strategy(template) or {}
     parent = nodes.get(name)
     if parent is None:
-        operation.gates.require_room(template, boundary)
-        parent = operation.add_retry_node(name, template, holder, arguments, boundary, owner)
+        run.admission.require_room(template, boundary)
+        parent = run.add_retry_node(name, template, holder, arguments, boundary, owner)
     while not fulfilled(parent):
-        attempts = _attempts(operation, parent)
+        attempts = _attempts(run, parent)
         last = attempts[-1] if attempts else None
         try:
-            if last is not None and fulfilled(last) and not _goes_on(operation, parent, strategy, attempts):
+            if last is not None and fulfilled(last) and not _goes_on(run, parent, strategy, attempts):
                 break
         except ExpressionError as error:
             nodes.mark(parent, "Error", str(error))
@@ -47,9 +44,7 @@ def execute(
         number = int(attempt_name.rpartition("(")[2][:-1])
         local = {"retries": str(number)} | _last_values(attempts[:number])
         try:
-            attempt = operation.execute_once(
-                attempt_name, template, holder, arguments, boundary, parent["id"], local=local
-            )
+            attempt = run.execute_once(attempt_name, template, holder, arguments, boundary, parent["id"], local=local)
         except NodeError:
             attempt = nodes.get(attempt_name)  # in error; the strategy decides
         if attempt is None:
@@ -60,8 +55,8 @@ def execute(
     return parent
 
 
-def _attempts(operation: Operation, parent: Json) -> list[Json]:
-    return operation.nodes.attempts(parent)
+def _attempts(run: RunContext, parent: Json) -> list[Json]:
+    return run.nodes.attempts(parent)
 
 
 def _last_values(attempts: list[Json]) -> dict[str, str]:
@@ -76,42 +71,42 @@ def _last_values(attempts: list[Json]) -> dict[str, str]:
     }
 
 
-def _goes_on(operation: Operation, parent: Json, strategy: Json, attempts: list[Json]) -> bool:
+def _goes_on(run: RunContext, parent: Json, strategy: Json, attempts: list[Json]) -> bool:
     """Whether another attempt is due now; otherwise the Retry node has ended or waits."""
-    nodes, last = operation.nodes, attempts[-1]
+    nodes, last = run.nodes, attempts[-1]
     if not failed(last):
-        operation.take_outputs(parent, last.get("outputs"))
+        run.take_outputs(parent, last.get("outputs"))
         nodes.mark(parent, "Succeeded", "")
         return False
-    why = _gives_up(operation, strategy, attempts)
+    why = _gives_up(run, strategy, attempts)
     if why is not None:
-        operation.take_outputs(parent, last.get("outputs"))
+        run.take_outputs(parent, last.get("outputs"))
         nodes.mark(parent, last["phase"], why)
         return False
     wait = _wait(strategy, attempts)
     if wait is None:
         return True
     due = seconds_of(last["finishedAt"]) + wait
-    if operation.now() >= due:
+    if run.now() >= due:
         nodes.mark(parent, parent["phase"], "")
         return True
-    operation.wake(due)
+    run.wake(due)
     nodes.mark(parent, parent["phase"], f"Backoff for {_humanized(wait)}")
     return False
 
 
-def _gives_up(operation: Operation, strategy: Json, attempts: list[Json]) -> str | None:
+def _gives_up(run: RunContext, strategy: Json, attempts: list[Json]) -> str | None:
     """Why there is no further attempt, or None."""
     last = attempts[-1]
-    deadline = operation.deadline
-    if operation.shutdown:
-        return f"Stopped with strategy '{operation.shutdown}'"
-    if deadline is not None and operation.now() > deadline:
+    deadline = run.deadline
+    if run.shutdown:
+        return f"Stopped with strategy '{run.shutdown}'"
+    if deadline is not None and run.now() > deadline:
         return "retry exceeded workflow deadline"
     longest = (strategy.get("backoff") or {}).get("maxDuration")
     if longest:
         end = seconds_of(attempts[0]["startedAt"]) + duration_of(longest)
-        if operation.now() > end:
+        if run.now() > end:
             return "Max duration limit exceeded"
         if seconds_of(last["finishedAt"]) + (_wait(strategy, attempts) or 0) > end:
             return "Backoff would exceed max duration limit"
@@ -126,7 +121,7 @@ def _gives_up(operation: Operation, strategy: Json, attempts: list[Json]) -> str
 
 
 def _is_retried(strategy: Json, last: Json) -> bool:
-    """Whether the policy retries what the last attempt ended as; with an expression, it is `Always` unless said."""
+    """Whether the policy retries what the last attempt ended as; with an expression, the default is `Always`."""
     policy = strategy.get("retryPolicy") or ("Always" if strategy.get("expression") else "OnFailure")
     if policy == "OnTransientError":
         return _TRANSIENT.search(str(last.get("message", ""))) is not None
@@ -146,7 +141,7 @@ def _wait(strategy: Json, attempts: list[Json]) -> float | None:
 
 
 def _humanized(seconds: float) -> str:
-    """As Argo's controller says it: `1 minutes 5 seconds`."""
+    """In the format of Argo's controller: `1 minutes 5 seconds`."""
     whole = int(seconds)
     if whole < 60:
         return f"{whole} seconds"

@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from hera_k8s_sandbox.foundation.json_values import go_json, text_of
-from hera_k8s_sandbox.workflows.cron.child_workflow import SCHEDULED_TIME
+from hera_k8s_sandbox.foundation.labels import SCHEDULED_TIME
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, evaluate
 from hera_k8s_sandbox.workflows.language.substitution import substitute, substitute_text
 from hera_k8s_sandbox.workflows.model import artifacts
 from hera_k8s_sandbox.workflows.model.cluster import NotThere
 from hera_k8s_sandbox.workflows.model.pod_spec import account_of
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
 Lookup = Callable[[Json], str]
 
 _INDEX: Final = re.compile(r"\((\d+)[:)]")

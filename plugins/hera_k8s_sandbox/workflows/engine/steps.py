@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from hera_k8s_sandbox.workflows.engine import hooks
-from hera_k8s_sandbox.workflows.engine.expansion import ExpansionError, expand, expands
+from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.engine.scope import (
     ScopeError,
     template_outputs,
@@ -16,23 +14,21 @@ from hera_k8s_sandbox.workflows.engine.scope import (
 from hera_k8s_sandbox.workflows.language.substitution import substitute
 from hera_k8s_sandbox.workflows.language.when import ConditionError, holds
 from hera_k8s_sandbox.workflows.model.artifacts import ArtifactError, resolved
+from hera_k8s_sandbox.workflows.model.expansion import ExpansionError, expand, expands
 from hera_k8s_sandbox.workflows.model.nodes import NodeError, Nodes, ParallelismReached, failed, fulfilled
-
-if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.engine.operation import Operation
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.workflows.model.spec_fields import has_hooks
+from hera_k8s_utils._types import Json
 
 
-def execute(operation: Operation, node: Json, template: Json) -> None:
+def execute(run: RunContext, node: Json, template: Json) -> None:
     """Advance a Steps node: run its groups in order until one has not ended, or failed."""
-    nodes = operation.nodes
+    nodes = run.nodes
     groups = template["steps"]
     scope: dict[str, str] = {}
     for index, group_steps in enumerate(groups):
-        group = _group_node(operation, node, index)
+        group = _group_node(run, node, index)
         if not fulfilled(group):
-            _execute_group(operation, node, group, group_steps, scope)
+            _execute_group(run, node, group, group_steps, scope)
         if not fulfilled(group):
             return
         if failed(group):
@@ -43,22 +39,22 @@ def execute(operation: Operation, node: Json, template: Json) -> None:
             scope |= _values_of_step(nodes, group, step)
     _leave(nodes, node, nodes.get(f"{node['name']}[{len(groups) - 1}]") or node)
     try:
-        values = operation.values() | values_of_inputs(node) | scope
-        operation.take_outputs(node, template_outputs(template, values))
+        values = run.values() | values_of_inputs(node) | scope
+        run.take_outputs(node, template_outputs(template, values))
     except (ArtifactError, ScopeError) as error:
         nodes.mark(node, "Error", str(error))
         return
     nodes.mark(node, "Succeeded")
 
 
-def _group_node(operation: Operation, boundary: Json, index: int) -> Json:
-    nodes = operation.nodes
+def _group_node(run: RunContext, boundary: Json, index: int) -> Json:
+    nodes = run.nodes
     name = f"{boundary['name']}[{index}]"
     group = nodes.get(name)
     if group is not None:
         return group
     before = nodes.get(f"{boundary['name']}[{index - 1}]") if index else None
-    group = nodes.add(name, "StepGroup", phase="Running", **operation.caller_fields({}, boundary["id"]))
+    group = nodes.add(name, "StepGroup", phase="Running", **run.caller_fields({}, boundary["id"]))
     if before is None:
         nodes.connect(boundary, group)
     elif not before.get("children"):
@@ -70,12 +66,12 @@ def _group_node(operation: Operation, boundary: Json, index: int) -> Json:
     return group
 
 
-def _execute_group(operation: Operation, boundary: Json, group: Json, steps: list[Json], scope: dict[str, str]) -> None:
-    nodes = operation.nodes
+def _execute_group(run: RunContext, boundary: Json, group: Json, steps: list[Json], scope: dict[str, str]) -> None:
+    nodes = run.nodes
     try:
-        members = _members(operation, group, steps, scope)
+        members = _members(run, group, steps, scope)
         for step in members:
-            _start(operation, boundary, group, step)
+            _start(run, boundary, group, step)
     except (ArtifactError, ConditionError, ExpansionError, ScopeError) as error:
         nodes.mark(group, "Error", str(error))
         return
@@ -86,7 +82,7 @@ def _execute_group(operation: Operation, boundary: Json, group: Json, steps: lis
         return
     children = nodes.children(group)
     by_name = {f"{group['name']}.{step['name']}": step for step in members}
-    done = [_advance_hooks(operation, boundary, by_name.get(child["name"], {}), child, scope) for child in children]
+    done = [_advance_hooks(run, boundary, by_name.get(child["name"], {}), child, scope) for child in children]
     if not all(done) or any(not fulfilled(child) for child in children):
         return
     for child in children:
@@ -96,33 +92,33 @@ def _execute_group(operation: Operation, boundary: Json, group: Json, steps: lis
     nodes.mark(group, "Succeeded")
 
 
-def _members(operation: Operation, group: Json, steps: list[Json], scope: dict[str, str]) -> list[Json]:
+def _members(run: RunContext, group: Json, steps: list[Json], scope: dict[str, str]) -> list[Json]:
     """The steps of a group with outputs put in and items expanded; derived once."""
-    found: list[Json] | None = operation.memory.get(group["id"])
+    found: list[Json] | None = run.plans.get(group["id"])
     if found is not None:
         return found
-    found, nodes = [], operation.nodes
-    values = operation.values() | values_of_inputs(operation.nodes.by_id[group["boundaryID"]]) | scope
+    found, nodes = [], run.nodes
+    values = run.values() | values_of_inputs(run.nodes.by_id[group["boundaryID"]]) | scope
     for step in steps:
         called = substitute(step, values)
         if "arguments" in called and not _is_not_wanted(called):
             called["arguments"] = resolved(called["arguments"], values)
         expanded = expand(called)
         if not expanded.count:
-            more = {**operation.caller_fields(step, group["boundaryID"]), "owner": group["id"]}
+            more = {**run.caller_fields(step, group["boundaryID"]), "owner": group["id"]}
             name = f"{group['name']}.{step['name']}"
             node = nodes.get(name) or nodes.add(
                 name, "Skipped", phase="Skipped", message="Skipped, empty params", **more
             )
             nodes.connect(group, node)
-        operation.require_room(nodes.by_id[group["boundaryID"]], f"{group['name']}.", called, expanded)
+        run.require_room(nodes.by_id[group["boundaryID"]], f"{group['name']}.", called, expanded)
         found.extend(expanded)
-    operation.memory[group["id"]] = found
+    run.plans[group["id"]] = found
     return found
 
 
 def _is_not_wanted(step: Json) -> bool:
-    """Whether a step's `when` says no already: then what it is passed need not be there."""
+    """Whether a step's `when` is already false: its arguments need not exist then."""
     if not step.get("when") or expands(step):
         return False
     try:
@@ -131,9 +127,9 @@ def _is_not_wanted(step: Json) -> bool:
         return False
 
 
-def _start(operation: Operation, boundary: Json, group: Json, step: Json) -> None:
-    nodes, name = operation.nodes, f"{group['name']}.{step['name']}"
-    more = {**operation.caller_fields(step, boundary["id"]), "owner": group["id"]}
+def _start(run: RunContext, boundary: Json, group: Json, step: Json) -> None:
+    nodes, name = run.nodes, f"{group['name']}.{step['name']}"
+    more = {**run.caller_fields(step, boundary["id"]), "owner": group["id"]}
     known = nodes.get(name)
     if known is None and step.get("when"):
         try:
@@ -146,7 +142,7 @@ def _start(operation: Operation, boundary: Json, group: Json, step: Json) -> Non
             nodes.connect(group, nodes.add(name, "Skipped", phase="Skipped", message=message, **more))
             return
     try:
-        node = operation.execute(name, step, step.get("arguments") or {}, boundary["id"], group["id"])
+        node = run.execute(name, step, step.get("arguments") or {}, boundary["id"], group["id"])
     except NodeError as error:
         if (node := nodes.get(name)) is not None:
             nodes.connect(group, node)
@@ -155,16 +151,16 @@ def _start(operation: Operation, boundary: Json, group: Json, step: Json) -> Non
         nodes.connect(group, node)
 
 
-def _advance_hooks(operation: Operation, boundary: Json, step: Json, node: Json, scope: dict[str, str]) -> bool:
+def _advance_hooks(run: RunContext, boundary: Json, step: Json, node: Json, scope: dict[str, str]) -> bool:
     """Run what hooks of a step its state wants; whether none of them is under way."""
-    if not hooks.has_hooks(step):
+    if not has_hooks(step):
         return True
     prefix = f"steps.{step['name'].partition('(')[0]}"
-    values = operation.values() | values_of_inputs(boundary) | scope | values_of_node(prefix, node)
+    values = run.values() | values_of_inputs(boundary) | scope | values_of_node(prefix, node)
     try:
-        return hooks.advance_task(operation, boundary, step, node, prefix, values)
+        return hooks.advance_task(run, boundary, step, node, prefix, values)
     except NodeError as error:
-        operation.nodes.mark(node, "Error", str(error))
+        run.nodes.mark(node, "Error", str(error))
         return True
 
 

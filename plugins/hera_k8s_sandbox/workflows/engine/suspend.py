@@ -1,32 +1,29 @@
-"""Suspension: nodes that wait for somebody, and what may be done with them."""
+"""Suspend nodes: waiting, resuming, and setting their outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hera_k8s_sandbox.foundation.durations import duration_of
 from hera_k8s_sandbox.foundation.json_values import seconds_of, text_of
 from hera_k8s_sandbox.foundation.selectors import Selector
 from hera_k8s_sandbox.store.entries import now_text
+from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.model.nodes import FULFILLED, NodeError
 from hera_k8s_sandbox.workflows.model.templates import caller_of, template_name
-
-if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.engine.operation import Operation
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 class SuspensionError(ValueError):
     """What is asked of suspended nodes cannot be done; the message is Argo's."""
 
 
-def execute(operation: Operation, node: Json, template: Json) -> None:
-    """Let a node wait until somebody resumes it or its time is over. Raises NodeError."""
-    nodes = operation.nodes
-    if operation.shutdown:
-        nodes.mark(node, "Failed", f"Stopped with strategy '{operation.shutdown}'")
+def execute(run: RunContext, node: Json, template: Json) -> None:
+    """Let a node wait until it is resumed or its duration is over. Raises NodeError."""
+    nodes = run.nodes
+    if run.shutdown:
+        nodes.mark(node, "Failed", f"Stopped with strategy '{run.shutdown}'")
         return
     duration = (template.get("suspend") or {}).get("duration")
     if duration not in (None, ""):
@@ -34,33 +31,33 @@ def execute(operation: Operation, node: Json, template: Json) -> None:
             end = seconds_of(node["startedAt"]) + duration_of(duration)
         except ValueError:
             raise NodeError(f'unable to parse "{duration}" as a duration') from None
-        if operation.now() >= end:
+        if run.now() >= end:
             try:
                 outputs = _with_defaults(node.get("outputs"))
             except SuspensionError as error:
                 raise NodeError(str(error)) from None
             nodes.mark(node, "Succeeded")
             nodes.set(node, outputs=outputs)
-            operation.take_outputs(node, outputs)
+            run.take_outputs(node, outputs)
             return
-        operation.wake(end)
+        run.wake(end)
     nodes.mark(node, "Running")
 
 
 def supplied_outputs(template: Json) -> Json | None:
-    """The outputs of a suspend template that somebody is to supply, without values yet."""
+    """The outputs of a suspend template that are to be supplied, without values yet."""
     declared = (template.get("outputs") or {}).get("parameters") or ()
     waiting = [one for one in declared if "supplied" in (one.get("valueFrom") or {})]
     return {"parameters": waiting} if waiting else None
 
 
 def waits(node: Json) -> bool:
-    """Whether a node waits for somebody."""
+    """Whether a node waits to be resumed."""
     return bool(node["type"] == "Suspend" and node["phase"] == "Running")
 
 
 def waiting_nodes(workflow: Json) -> Iterator[Json]:
-    """The nodes of a workflow that wait for somebody."""
+    """The nodes of a workflow that wait to be resumed."""
     yield from (node for node in ((workflow.get("status") or {}).get("nodes") or {}).values() if waits(node))
 
 
@@ -95,8 +92,8 @@ def set_nodes(
                     node["finishedAt"] = now_text()
             found = bool(found or phase or message or outputs)
     if not found:
-        told = "currently, set only targets suspend nodes: no suspend nodes matching nodeFieldSelector"
-        raise SuspensionError(f"{told}: {text}")
+        error = "currently, set only targets suspend nodes: no suspend nodes matching nodeFieldSelector"
+        raise SuspensionError(f"{error}: {text}")
 
 
 def node_fields(node: Json) -> dict[str, str]:
@@ -116,30 +113,30 @@ def node_fields(node: Json) -> dict[str, str]:
     return fields
 
 
-def adopt(operation: Operation, workflow: Json) -> None:
-    """Take over what somebody wrote about the nodes that wait into an operation's own."""
+def adopt(run: RunContext, workflow: Json) -> None:
+    """Take over a client's changes of waiting nodes into the run's own nodes."""
     theirs = (workflow.get("status") or {}).get("nodes") or {}
-    for node in operation.nodes:
+    for node in run.nodes:
         other = theirs.get(node["id"])
         if other is None or not waits(node) or other == node:
             continue
         if other.get("outputs") != node.get("outputs"):
-            operation.nodes.set(node, outputs=other.get("outputs"))
-            operation.take_outputs(node, other.get("outputs"))
+            run.nodes.set(node, outputs=other.get("outputs"))
+            run.take_outputs(node, other.get("outputs"))
         if other["phase"] in FULFILLED:
-            operation.nodes.set(node, finishedAt=other.get("finishedAt"))
-        operation.nodes.mark(node, other["phase"], other.get("message", ""))
+            run.nodes.set(node, finishedAt=other.get("finishedAt"))
+        run.nodes.mark(node, other["phase"], other.get("message", ""))
 
 
-def fail_waiting(operation: Operation, message: str, is_spared: Callable[[Json], bool]) -> None:
+def fail_waiting(run: RunContext, message: str, is_spared: Callable[[Json], bool]) -> None:
     """End nodes that wait when the workflow is to end, but for those that are spared."""
-    for node in operation.nodes:
+    for node in run.nodes:
         if waits(node) and not is_spared(node):
-            operation.nodes.mark(node, "Failed", message)
+            run.nodes.mark(node, "Failed", message)
 
 
 def _with_defaults(outputs: Json | None) -> Json | None:
-    """Outputs that nobody supplied get their defaults. Raises SuspensionError where there is none."""
+    """Give outputs that were not supplied their defaults. Raises SuspensionError where there is none."""
     if outputs is None:
         return None
     return outputs | {"parameters": [_with_default(one) for one in outputs.get("parameters") or ()]}
@@ -150,8 +147,8 @@ def _with_default(one: Json) -> Json:
     if "supplied" not in source:
         return one
     if source.get("default") is None:
-        told = f"raw output parameter '{one['name']}' has not been set and does not have a default value"
-        raise SuspensionError(told)
+        message = f"raw output parameter '{one['name']}' has not been set and does not have a default value"
+        raise SuspensionError(message)
     return _valued(one, source["default"])
 
 
@@ -166,8 +163,8 @@ def _supply(workflow: Json, node: Json, values: Mapping[str, str]) -> None:
         if place is None:
             raise SuspensionError(f"node is not expecting output parameter '{name}'")
         if "supplied" not in (parameters[place].get("valueFrom") or {}):
-            told = "because it does not use valueFrom.raw or it was already set"
-            raise SuspensionError(f"cannot set output parameter '{name}' {told}")
+            message = "because it does not use valueFrom.raw or it was already set"
+            raise SuspensionError(f"cannot set output parameter '{name}' {message}")
         parameters[place] = _valued(parameters[place], value)
 
 

@@ -1,74 +1,64 @@
-"""Synchronization: which locks a spec or a template wants, and what the workflow's status says of them."""
+"""Synchronization: the locks of a spec or a template, and their state in the workflow's status."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
-from hera_k8s_sandbox.workflows.model.cluster import Objects
-
-if TYPE_CHECKING:
-    from hera_k8s_sandbox.workflows.engine.operation import Operation
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.workflows.engine.run_context import RunContext
+from hera_k8s_sandbox.workflows.model.cluster import Cluster
+from hera_k8s_sandbox.workflows.model.spec_fields import lock_references
+from hera_k8s_utils._types import Json
 
 
 class LockError(ValueError):
     """A lock cannot be had at all; the message is Argo's."""
 
 
-def references(wanted: Json) -> Iterator[tuple[str, Json]]:
-    """The locks of a `synchronization`: `mutex` or `semaphore`, and what it says; also as Argo 3 wrote them."""
-    for kind, many in (("mutex", "mutexes"), ("semaphore", "semaphores")):
-        for one in (*(wanted.get(many) or ()), *((wanted[kind],) if wanted.get(kind) else ())):
-            yield kind, one
-
-
-def locks_of(wanted: Json, namespace: str, objects: Objects) -> dict[str, int]:
+def locks_of(wanted: Json, namespace: str, cluster: Cluster) -> dict[str, int]:
     """The names of the locks, and how many may hold each. Raises LockError."""
     found = {}
-    for kind, one in references(wanted):
+    for kind, one in lock_references(wanted):
         where = one.get("namespace") or namespace
         if kind == "mutex":
             found[f"{where}/Mutex/{one.get('name', '')}"] = 1
         else:
             reference = one.get("configMapKeyRef") or {}
             name, key = reference.get("name", ""), reference.get("key", "")
-            found[f"{where}/ConfigMap/{name}/{key}"] = _limit(objects, where, name, key)
+            found[f"{where}/ConfigMap/{name}/{key}"] = _limit(cluster, where, name, key)
     return found
 
 
-def acquire(operation: Operation, wanted: Json, node: str = "") -> tuple[str, str] | None:
+def acquire(run: RunContext, wanted: Json, node: str = "") -> tuple[str, str] | None:
     """Take locks for a node, or for the workflow; else the name of one that is not free, and a message.
 
     Raises LockError.
     """
-    meta = operation.workflow["metadata"]
-    locks = locks_of(wanted, meta["namespace"], operation.objects)
-    waits = operation.objects.acquire(node, locks, int(operation.spec.get("priority") or 0))
+    meta = run.workflow["metadata"]
+    locks = locks_of(wanted, meta["namespace"], run.cluster)
+    waits = run.cluster.acquire(node, locks, int(run.spec.get("priority") or 0))
     holder = "/".join(part for part in (meta["namespace"], meta["name"], node) if part)
     for name in locks:
-        _forget(operation, holder, name)
+        _forget(run, holder, name)
     if waits is not None:
-        _note(operation, "waiting", waits[0], holder)
+        _note(run, "waiting", waits[0], holder)
         return waits
     for name in locks:
-        _note(operation, "holding", name, holder)
+        _note(run, "holding", name, holder)
     return None
 
 
-def release(operation: Operation, node: str = "") -> None:
+def release(run: RunContext, node: str = "") -> None:
     """Give back what a node holds, or all that the workflow and its nodes do."""
-    operation.objects.release(node)
+    run.cluster.release(node)
     if not node:
-        operation.status.pop("synchronization", None)
+        run.status.pop("synchronization", None)
         return
-    meta = operation.workflow["metadata"]
-    _forget(operation, f"{meta['namespace']}/{meta['name']}/{node}")
+    meta = run.workflow["metadata"]
+    _forget(run, f"{meta['namespace']}/{meta['name']}/{node}")
 
 
 def held(status: Json) -> Iterator[tuple[str, str]]:
-    """What a workflow's status says that it holds: the node, empty for the whole workflow, and the lock's name."""
+    """The locks that a workflow holds by its status: the node, empty for the whole workflow, and the lock's name."""
     found = status.get("synchronization") or {}
     for one in (found.get("mutex") or {}).get("holding") or ():
         yield _node_of(one["holder"]), one["mutex"]
@@ -81,8 +71,8 @@ def _node_of(holder: str) -> str:
     return holder.split("/", 2)[2] if holder.count("/") > 1 else ""
 
 
-def _limit(objects: Objects, namespace: str, name: str, key: str) -> int:
-    found = objects.config_map(name, namespace)
+def _limit(cluster: Cluster, namespace: str, name: str, key: str) -> int:
+    found = cluster.config_map(name, namespace)
     if found is None:
         raise LockError(f'configmaps "{name}" not found')
     value = (found.get("data") or {}).get(key)
@@ -98,9 +88,9 @@ def _kind(name: str) -> str:
     return "mutex" if "/Mutex/" in name else "semaphore"
 
 
-def _note(operation: Operation, state: str, name: str, holder: str) -> None:
+def _note(run: RunContext, state: str, name: str, holder: str) -> None:
     kind = _kind(name)
-    listed = operation.status.setdefault("synchronization", {}).setdefault(kind, {}).setdefault(state, [])
+    listed = run.status.setdefault("synchronization", {}).setdefault(kind, {}).setdefault(state, [])
     if kind == "mutex":
         listed.append({"mutex": name, "holder": holder})
         return
@@ -111,9 +101,9 @@ def _note(operation: Operation, state: str, name: str, holder: str) -> None:
     listed.append({"semaphore": name, "holders": [holder]})
 
 
-def _forget(operation: Operation, holder: str, name: str = "") -> None:
+def _forget(run: RunContext, holder: str, name: str = "") -> None:
     """Take a holder out of the status, of one lock or of all; what is left empty goes."""
-    found = operation.status.get("synchronization") or {}
+    found = run.status.get("synchronization") or {}
     for kind in list(found):
         for state in list(found[kind]):
             kept = [one for one in (_without(each, holder, name) for each in found[kind][state]) if one is not None]
@@ -123,7 +113,7 @@ def _forget(operation: Operation, holder: str, name: str = "") -> None:
         if not found[kind]:
             del found[kind]
     if not found:
-        operation.status.pop("synchronization", None)
+        run.status.pop("synchronization", None)
 
 
 def _without(entry: Json, holder: str, name: str) -> Json | None:

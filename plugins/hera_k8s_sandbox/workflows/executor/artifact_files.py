@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.artifacts.store import ArtifactMissing, ArtifactStore, set_mode
 from hera_k8s_sandbox.kubelet.mounts import Mount, holder, through
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 LOGS: Final = "main-logs"
 _UNKEPT: Final = (ArtifactMissing, OSError, ValueError, tarfile.TarError)
@@ -23,7 +22,11 @@ class ArtifactRefused(Exception):
 
 
 class ArtifactFiles:
-    """The artifacts of one pod; store: where they are kept; template: what the pod's annotation says of it."""
+    """The artifacts of one pod.
+
+    store: where they are kept.
+    template: the pod's annotation.
+    """
 
     def __init__(self, store: ArtifactStore, pod: Json, template: Json) -> None:
         self._store = store
@@ -91,7 +94,7 @@ class ArtifactFiles:
         return found, problem
 
     async def keep_logs(self, parts: list[Path]) -> tuple[list[Json], str]:
-        """Keep what the container has written, when the workflow wishes so; the artifact, and what is wrong with it."""
+        """Keep the container's log if archiveLogs is set; the artifact, and what is wrong with it."""
         if not self._archives_logs:
             return [], ""
         key = f"{self._prefix}/main.log"

@@ -15,9 +15,10 @@ import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.artifacts.store import ArtifactStore
+from hera_k8s_sandbox.foundation.labels import NODE_ID, OUTPUTS_ANNOTATION, TEMPLATE_ANNOTATION
 from hera_k8s_sandbox.kubelet import logs
 from hera_k8s_sandbox.kubelet.mounts import Launch, Task
 from hera_k8s_sandbox.kubelet.pod_worker import PodHook, PodRun
@@ -25,9 +26,8 @@ from hera_k8s_sandbox.kubelet.process_runner import Ended
 from hera_k8s_sandbox.store.entries import LARGEST_OBJECT, TOO_LARGE_FOR_ETCD, now_text
 from hera_k8s_sandbox.workflows.executor.artifact_files import ArtifactFiles
 from hera_k8s_sandbox.workflows.executor.kubectl.pod import as_executor, outputs_of, write_task
-from hera_k8s_sandbox.workflows.model.pod_spec import MAIN, NODE_ID, OUTPUTS, TEMPLATE
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.workflows.model.pod_spec import MAIN
+from hera_k8s_utils._types import Json
 
 MOUNTS_ANNOTATION: Final = "hera-k8s-utils/sandbox-mounts"  # how the pod saw its mounts
 LARGEST_RESULT: Final = 256 * 1024  # bytes, Argo's own limit
@@ -42,10 +42,14 @@ def is_of_a_workflow(pod: Json) -> bool:
 
 
 class WorkflowHook(PodHook):
-    """What is Argo's about one pod; sandbox: the state directory; view: how the pod sees its mounts."""
+    """What is Argo's about one pod.
+
+    sandbox: the state directory.
+    view: how the pod sees its mounts.
+    """
 
     def __init__(self, pod: Json, sandbox: Path, view: str) -> None:
-        self._template: Json = json.loads((pod["metadata"].get("annotations") or {}).get(TEMPLATE) or "{}")
+        self._template: Json = json.loads((pod["metadata"].get("annotations") or {}).get(TEMPLATE_ANNOTATION) or "{}")
         super().__init__(lasting=bool(self._template.get("daemon")))
         self._sandbox = sandbox
         self._outputs: Json = {}
@@ -141,7 +145,7 @@ class WorkflowHook(PodHook):
     async def finish(self, run: PodRun) -> None:  # noqa: ARG002
         """Write down what was found."""
         if self._outputs:
-            self.annotations[OUTPUTS] = json.dumps(self._outputs, ensure_ascii=False)
+            self.annotations[OUTPUTS_ANNOTATION] = json.dumps(self._outputs, ensure_ascii=False)
 
 
 def _file_outputs(template: Json) -> list[Json]:
@@ -194,7 +198,7 @@ class _Unreadable(Exception):
 
 
 def _read_output(path: Path) -> str | None:
-    """The text of a file; None when nobody wrote it. A pipe would never end, nor would some devices."""
+    """The text of a file; None when it was not written. A pipe would never end, nor would some devices."""
     try:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode) or found.st_mtime_ns == 0:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.kubelet.mounts import Mount, Task, holder
 from hera_k8s_sandbox.kubelet.path_rewriting import Unrewritable, check
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _NOWHERE: Final = Path("/nonexistent")
 _TAG: Final = "{{"

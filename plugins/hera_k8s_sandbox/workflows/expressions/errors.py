@@ -8,7 +8,10 @@ class ExpressionError(ValueError):
 
 
 class UnknownFunction(ExpressionError):
-    """An expression calls a function that is not there; name: which."""
+    """An expression calls a function that is not there.
+
+    name: which.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__(f"unknown name {name}")

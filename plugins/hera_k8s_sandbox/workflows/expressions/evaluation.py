@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cmp_to_key
 from typing import Any, Final
 
+from hera_k8s_sandbox.foundation.patterns import compile_pattern, search_cost
 from hera_k8s_sandbox.workflows.expressions import times
 from hera_k8s_sandbox.workflows.expressions.bounds import EXCEEDED, Budget, bounded, cost_of
 from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError, UnknownFunction
 from hera_k8s_sandbox.workflows.expressions.functions import FUNCTIONS
-from hera_k8s_sandbox.workflows.expressions.patterns import compiled, steps_of
 from hera_k8s_sandbox.workflows.expressions.syntax import PREDICATES, TOO_DEEP, Tree
 from hera_k8s_sandbox.workflows.expressions.values import compare, is_number, kind_of
 
@@ -192,7 +192,7 @@ class _Evaluator:
 
     def _pay_for_search(self, *pattern_and_text: Any) -> None:
         if len(pattern_and_text) == 2 and all(isinstance(one, str) for one in pattern_and_text):
-            self._budget.spend(steps_of(*pattern_and_text))
+            self._budget.spend(search_cost(*pattern_and_text))
 
     def _method(self, tree: Tree) -> Any:
         if len(tree.parts) > 1:
@@ -377,7 +377,7 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     ">": _ordered(">", lambda found: found > 0),
     ">=": _ordered(">=", lambda found: found >= 0),
     "in": _in,
-    "matches": _on_texts("matches", lambda left, right: compiled(right, left).search(left) is not None),
+    "matches": _on_texts("matches", lambda left, right: compile_pattern(right, left).search(left) is not None),
     "contains": _on_texts("contains", lambda left, right: right in left),
     "startsWith": _on_texts("startsWith", str.startswith),
     "endsWith": _on_texts("endsWith", str.endswith),

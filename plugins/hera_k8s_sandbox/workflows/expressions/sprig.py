@@ -16,9 +16,9 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from hera_k8s_sandbox.foundation.patterns import compile_pattern
 from hera_k8s_sandbox.workflows.expressions.bounds import bounded, joined, replaced, unique
 from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError
-from hera_k8s_sandbox.workflows.expressions.patterns import compiled
 from hera_k8s_sandbox.workflows.expressions.values import formatted, is_number, kind_of
 
 _LONGEST: Final = 1_000_000  # characters or items that a function may make
@@ -35,7 +35,7 @@ def _text(value: Any) -> str:
 
 
 def _integer(value: Any) -> int:
-    """sprig's numbers come from what has the looks of one; of anything else, nought."""
+    """A number as sprig reads it: 0 for anything that is not one."""
     if is_number(value):
         return int(value)
     try:
@@ -133,7 +133,7 @@ def _replaced(pattern: str, text: str, template: str) -> str:
     """What `re.sub` returns, as long as that is not too long."""
     found: list[str] = []
     total = place = 0
-    for each in compiled(pattern, text).finditer(text):
+    for each in compile_pattern(pattern, text).finditer(text):
         parts = text[place : each.start()], each.expand(template)
         place = each.end()
         total += len(parts[0]) + len(parts[1])
@@ -143,18 +143,18 @@ def _replaced(pattern: str, text: str, template: str) -> str:
 
 
 def _find_all(pattern: str, text: str, count: int) -> list[str]:
-    found = [each[0] for each in compiled(pattern, text).finditer(text)]
+    found = [each[0] for each in compile_pattern(pattern, text).finditer(text)]
     return found if count < 0 else found[:count]
 
 
 def _regex_split(pattern: str, text: str, count: int) -> list[str]:
     if count == 0:
         return []
-    return compiled(pattern, text).split(text, maxsplit=count - 1 if count > 0 else 0)
+    return compile_pattern(pattern, text).split(text, maxsplit=count - 1 if count > 0 else 0)
 
 
 def _find(pattern: str, text: str) -> str:
-    found = compiled(pattern, text).search(text)
+    found = compile_pattern(pattern, text).search(text)
     return found[0] if found else ""
 
 
@@ -241,7 +241,7 @@ SPRIG: Final[Mapping[str, Callable[..., Any]]] = {
     "camelcase": lambda text: "".join(word[:1].upper() + word[1:] for word in _words(text)),
     "toString": _text,
     "toStrings": lambda items: [_text(item) for item in items],
-    "regexMatch": lambda pattern, text: compiled(pattern, text).search(text) is not None,
+    "regexMatch": lambda pattern, text: compile_pattern(pattern, text).search(text) is not None,
     "regexFind": _find,
     "regexFindAll": _find_all,
     "regexReplaceAll": lambda pattern, text, by: _replaced(pattern, text, _go_template(by)),

@@ -13,7 +13,12 @@ from hera_k8s_sandbox.workflows.expressions.values import LARGEST_INTEGER
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One node of a tree; kind: which; parts: trees below; value: a literal, a name or an operator."""
+    """One node of a tree.
+
+    kind: which.
+    parts: trees below.
+    value: a literal, a name or an operator.
+    """
 
     kind: str
     parts: tuple[Tree, ...] = ()
@@ -95,7 +100,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _blank_from(text: str, position: int) -> int:
-    """Where a text goes on after spaces."""
+    """The position after spaces."""
     while position < len(text) and text[position].isspace():
         position += 1
     return position

@@ -100,5 +100,5 @@ def calculate(operator: str, left: Any, right: Any) -> Any:
         return type(left)(left.seconds + right.seconds)
     if operator == "-" and isinstance(left, Moment) and isinstance(right, Duration):
         return Moment(left.seconds - right.seconds)
-    told = f"{type(left).__name__.lower()} and {type(right).__name__.lower()}"
-    raise ExpressionError(f"invalid operation: {operator} (mismatched types {told})")
+    message = f"{type(left).__name__.lower()} and {type(right).__name__.lower()}"
+    raise ExpressionError(f"invalid operation: {operator} (mismatched types {message})")

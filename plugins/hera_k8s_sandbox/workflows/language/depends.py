@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
+
 Lookup = Callable[[str, str], bool]  # whether a task has a result
 Expression = Callable[[Lookup], bool]
 
@@ -25,7 +26,10 @@ class DependsError(ValueError):
 
 @dataclass(frozen=True)
 class Depends:
-    """What a task waits for; tasks: in the order in which they are named; holds: whether it should run.
+    """What a task waits for.
+
+    tasks: in the order in which they are named.
+    holds: whether it should run.
 
     items: tasks of which AnySucceeded or AllFailed is asked, which only a fanned-out task has.
     """
@@ -36,7 +40,7 @@ class Depends:
 
 
 def depends_of(task: Json, tasks: Mapping[str, Json]) -> Depends:
-    """What one task of a DAG waits for; `tasks`: all of the DAG by name. Raises DependsError."""
+    """The dependencies of one task of a DAG; `tasks`: all of the DAG by name. Raises DependsError."""
     text = task.get("depends") or " && ".join(task.get("dependencies") or ())
     if not text.strip():
         return Depends((), lambda _: True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.expressions import shown
-from hera_k8s_sandbox.workflows.model.limits import LARGEST_TEXT, LimitError
+from hera_k8s_sandbox.workflows.limits import LARGEST_TEXT, LimitError
 
 _TAG: Final = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 

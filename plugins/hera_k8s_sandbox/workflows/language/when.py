@@ -11,8 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError
-from hera_k8s_sandbox.workflows.expressions.patterns import compiled
+from hera_k8s_sandbox.foundation.patterns import PatternError, compile_pattern
 
 
 class ConditionError(ValueError):
@@ -194,8 +193,8 @@ def _same(left: Any, right: Any) -> bool:
 
 def _matches(value: Any, pattern: Any) -> bool:
     try:
-        return compiled(str(pattern), str(value)).search(str(value)) is not None
-    except (ExpressionError, re.error) as error:
+        return compile_pattern(str(pattern), str(value)).search(str(value)) is not None
+    except (PatternError, re.error) as error:
         raise _Unusable(f"Unable to compile regexp pattern '{pattern}': {error}") from None
 
 

@@ -1,4 +1,4 @@
-"""Artifacts: which file of which task a template's input is, and what of it a node says.
+"""Artifacts: which file of which task a template's input is, and what a node shows of it.
 
 A scope holds an artifact as its JSON, so that `from: "{{tasks.a.outputs.artifacts.x}}"` is resolved as any tag is.
 """
@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, evaluate
 from hera_k8s_sandbox.workflows.language.substitution import substitute
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 LOCATIONS: Final = ("s3", "raw")  # an object of the repository by its key, or a text
 FOREIGN: Final = ("artifactory", "azure", "gcs", "git", "hdfs", "http", "oss", "plugin")
@@ -25,12 +24,12 @@ class ArtifactError(ValueError):
 
 
 def location_of(artifact: Json) -> Json:
-    """Where an artifact is: the part of it that says so; empty for nowhere."""
+    """The location of an artifact; empty for none."""
     return {key: artifact[key] for key in LOCATIONS if artifact.get(key)}
 
 
 def has_place(artifact: Json) -> bool:
-    """Whether an artifact says where it is, be it where the sandbox cannot look."""
+    """Whether an artifact has a location, even one that the sandbox does not support."""
     return any(artifact.get(kind) for kind in (*LOCATIONS, *FOREIGN))
 
 

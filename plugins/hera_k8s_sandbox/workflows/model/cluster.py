@@ -1,22 +1,19 @@
-"""Objects: what a running workflow asks of the cluster around it."""
+"""The cluster as a running workflow uses it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Protocol
 
-from hera_k8s_sandbox.workflows.model.pod_spec import PREFIX
-
-Json = dict[str, Any]
-
-TYPE_LABEL: Final = f"{PREFIX}configmap-type"
+from hera_k8s_sandbox.foundation.labels import CONFIG_MAP_TYPE
+from hera_k8s_utils._types import Json
 
 
 class NotThere(ValueError):
     """A config map, or a key of one, is not there; the message is Argo's."""
 
 
-class Objects(Protocol):
+class Cluster(Protocol):
     """The pods, claims and config maps of one workflow, and the locks that it shares with others."""
 
     def create(self, pod: Json) -> Json:
@@ -29,7 +26,7 @@ class Objects(Protocol):
         """End a pod's processes, or keep them from starting."""
 
     def config_map(self, name: str, namespace: str = "") -> Json | None:
-        """A config map, of the workflow's namespace unless another is said; None when it is not there."""
+        """A config map, by default of the workflow's namespace; None when it does not exist."""
 
     def keep(self, name: str, key: str, entry: str) -> None:
         """Write an entry of a cache, which is made when it is not there. Raises ApiError."""
@@ -50,15 +47,15 @@ class Objects(Protocol):
         """Give back what a holder has, and take it from the queues."""
 
 
-def parameter(objects: Objects, reference: Json) -> str:
+def parameter(cluster: Cluster, reference: Json) -> str:
     """The value that `configMapKeyRef` names. Raises NotThere, and ValueError for a map that is not for this."""
     name, key = str(reference.get("name", "")), str(reference.get("key", ""))
-    found = objects.config_map(name)
+    found = cluster.config_map(name)
     if found is None:
-        told = f"Please make sure it has the label {TYPE_LABEL}: Parameter to be detectable by the controller"
-        raise NotThere(f"ConfigMap '{name}' does not exist. {told}")
-    if (found["metadata"].get("labels") or {}).get(TYPE_LABEL) != "Parameter":
-        raise ValueError(f"ConfigMap '{name}' needs to have the label {TYPE_LABEL}: Parameter to load parameters")
+        message = f"Please make sure it has the label {CONFIG_MAP_TYPE}: Parameter to be detectable by the controller"
+        raise NotThere(f"ConfigMap '{name}' does not exist. {message}")
+    if (found["metadata"].get("labels") or {}).get(CONFIG_MAP_TYPE) != "Parameter":
+        raise ValueError(f"ConfigMap '{name}' needs to have the label {CONFIG_MAP_TYPE}: Parameter to load parameters")
     if key not in (found.get("data") or {}):
         raise NotThere(f"ConfigMap '{name}' does not have the key '{key}'")
     return str(found["data"][key])

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from hera_k8s_sandbox.workflows.engine.expansion import ExpansionError, expand
-from hera_k8s_sandbox.workflows.model.limits import DEEPEST
+from hera_k8s_sandbox.workflows.limits import DEEPEST
+from hera_k8s_sandbox.workflows.model.expansion import ExpansionError, expand
 from hera_k8s_sandbox.workflows.model.templates import TemplateError, Templates, calls, scope_inside, template_name
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 class FanOut:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from hera_k8s_sandbox.foundation.metadata_validation import LABEL_VALUE, LABEL_VALUE_RULE
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, evaluate
 from hera_k8s_sandbox.workflows.expressions.values import kind_of
 from hera_k8s_sandbox.workflows.language.substitution import substitute
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 class MetadataError(ValueError):
@@ -38,6 +36,6 @@ def _evaluated(name: str, expression: str, values: Mapping[str, str]) -> str:
     except ExpressionError as error:
         raise MetadataError(f'failed to evaluate label "{name}" expression "{expression}": {error}') from None
     if not isinstance(found, str):
-        told = f"evaluted to {kind_of(found)} but must be a string"  # so it is spelt in Argo
-        raise MetadataError(f'failed to evaluate label "{name}" expression "{expression}" {told}')
+        message = f"evaluted to {kind_of(found)} but must be a string"  # so it is spelt in Argo
+        raise MetadataError(f'failed to evaluate label "{name}" expression "{expression}" {message}')
     return found

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from hera_k8s_sandbox.store.store import now_text
-from hera_k8s_sandbox.workflows.model.limits import Size
+from hera_k8s_sandbox.workflows.limits import Size
 from hera_k8s_sandbox.workflows.model.naming import node_id
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 COMPLETED: Final = frozenset({"Succeeded", "Failed", "Error"})
 FULFILLED: Final = COMPLETED | {"Skipped", "Omitted"}
@@ -53,7 +52,10 @@ class NodeError(Exception):
 
 
 class Nodes:
-    """The nodes of one workflow; those given are taken over, not copied. base: bytes of the workflow without them."""
+    """The nodes of one workflow; those given are taken over, not copied.
+
+    base: bytes of the workflow without them.
+    """
 
     def __init__(self, workflow: str, nodes: dict[str, Json] | None = None, *, base: int = 0) -> None:
         self.workflow = workflow

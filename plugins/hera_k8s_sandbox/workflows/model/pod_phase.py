@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from hera_k8s_sandbox.workflows.model.pod_spec import MAIN, OUTPUTS, TEMPLATE
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.foundation.labels import OUTPUTS_ANNOTATION, TEMPLATE_ANNOTATION
+from hera_k8s_sandbox.workflows.model.pod_spec import MAIN
+from hera_k8s_utils._types import Json
 
 _KILLED: Final = (137, 143)  # ended by SIGKILL, by SIGTERM
 _EMISSARY: Final = 64  # what Argo's own process in a container exits with
 
 
 class PodAssessment(NamedTuple):
-    """The phase of a node and why; outputs: None while the pod has not ended."""
+    """The phase of a node and why.
+
+    outputs: None while the pod has not ended.
+    """
 
     phase: str
     message: str
@@ -41,7 +44,7 @@ def assess(pod: Json) -> PodAssessment:
 
 def is_daemon(pod: Json) -> bool:
     """Whether a pod is to run beside what comes after it."""
-    return '"daemon":true' in ((pod["metadata"].get("annotations") or {}).get(TEMPLATE) or "")
+    return '"daemon":true' in ((pod["metadata"].get("annotations") or {}).get(TEMPLATE_ANNOTATION) or "")
 
 
 def is_ready(pod: Json) -> bool:
@@ -109,7 +112,7 @@ def _failure(pod: Json) -> tuple[str, str]:
 
 def _mains(pod: Json) -> set[str]:
     """The containers that are the template's own; the others are sidecars."""
-    text = (pod["metadata"].get("annotations") or {}).get(TEMPLATE) or "{}"
+    text = (pod["metadata"].get("annotations") or {}).get(TEMPLATE_ANNOTATION) or "{}"
     return set(json.loads(text).get("graph") or ()) or {MAIN}
 
 
@@ -118,7 +121,7 @@ def _with(message: str, ended: Json) -> str:
 
 
 def _outputs(pod: Json) -> Json:
-    outputs: Json = json.loads((pod["metadata"].get("annotations") or {}).get(OUTPUTS) or "{}")
+    outputs: Json = json.loads((pod["metadata"].get("annotations") or {}).get(OUTPUTS_ANNOTATION) or "{}")
     for container in pod["status"].get("containerStatuses") or ():
         ended = container["state"].get("terminated")
         if container["name"] == MAIN and ended is not None:

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
+from hera_k8s_sandbox.foundation.labels import COMPLETED_LABEL, NODE_ID, NODE_NAME, TEMPLATE_ANNOTATION, WORKFLOW_LABEL
 from hera_k8s_sandbox.foundation.reading import read_yaml
 from hera_k8s_sandbox.schema.patches import strategic_merge
 from hera_k8s_sandbox.workflows.language.substitution import substitute
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
-
-PREFIX: Final = "workflows.argoproj.io/"
-WORKFLOW_LABEL: Final = f"{PREFIX}workflow"
-COMPLETED_LABEL: Final = f"{PREFIX}completed"
-PHASE_LABEL: Final = f"{PREFIX}phase"
-CREATOR_LABEL: Final = f"{PREFIX}creator"
-NODE_ID: Final = f"{PREFIX}node-id"
-NODE_NAME: Final = f"{PREFIX}node-name"
-TEMPLATE: Final = f"{PREFIX}template"  # where Argo before 3.4 kept it: what the runner needs beyond the container
-OUTPUTS: Final = f"{PREFIX}outputs"  # likewise: what the runner found when the container had ended
 SCRIPT_PATH: Final = "/argo/staging/script"
 MAIN: Final = "main"
 EXECUTOR_IMAGE: Final = "quay.io/argoproj/argoexec:v4.1.2"
@@ -82,7 +73,7 @@ def build_pod(
                 "kubectl.kubernetes.io/default-container": mains[0]["name"],
                 NODE_ID: node["id"],
                 NODE_NAME: node["name"],
-                TEMPLATE: json.dumps(
+                TEMPLATE_ANNOTATION: json.dumps(
                     _for_runner(
                         template, workflow=meta["name"], pod=name, archives_logs=_archives_logs(spec, template)
                     ),
@@ -97,7 +88,7 @@ def build_pod(
 
 
 def owner_reference(workflow: Json) -> Json:
-    """How what a workflow has made says whose it is."""
+    """The owner reference of objects that a workflow creates."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
+
 Source = Callable[[str, bool], "Json | None"]
 """Finds a WorkflowTemplate by its name, or a ClusterWorkflowTemplate where the second argument is true."""
 
@@ -23,7 +24,7 @@ _MERGED_BY: Final = {
     "hostAliases": "ip",
     "tolerations": "key",
 }
-_OF_WORKFLOW: Final = ("suspend", "shutdown")  # these are what the workflow itself says, whatever its template does
+_OF_WORKFLOW: Final = ("suspend", "shutdown")  # taken from the workflow itself, never from its template
 
 
 class TemplateError(ValueError):
@@ -37,8 +38,9 @@ def no_source(name: str, cluster: bool) -> None:
 class Templates:
     """The templates that one workflow calls.
 
-    spec: as it is executed. name: the workflow's, empty when its spec is another object's. stored:
-    `status.storedTemplates`, which is added to.
+    spec: as it is executed.
+    name: the workflow's, empty when its spec is another object's.
+    stored: `status.storedTemplates`, which is added to.
     """
 
     def __init__(self, spec: Json, name: str, stored: dict[str, Json], source: Source = no_source) -> None:
@@ -122,14 +124,14 @@ def hook_calls(holder: Json) -> Iterator[Json]:
 
 
 def caller_of(node: Json) -> Json:
-    """What of a node says which template it called."""
+    """The fields of a node that name the template that it called."""
     if node.get("templateRef"):
         return {"templateRef": node["templateRef"]}
     return {"template": node.get("templateName", "")}
 
 
 def caller_fields(holder: Json, scope: str) -> Json:
-    """How the node of a task or step says which template it calls; as keywords of `Nodes.add`."""
+    """The fields of a node that name its template; keywords of `Nodes.add`."""
     return {"template": holder.get("template") or "", "scope": scope, "templateRef": holder.get("templateRef") or None}
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.expressions import ExpressionError
 from hera_k8s_sandbox.workflows.model.artifacts import FOREIGN, location_of
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.names import check_parameter
 from hera_k8s_sandbox.workflows.validation.references import check_expression
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _S3: Final = ("key", "keyFormat")  # a place of its own has more: a bucket, an endpoint, keys to it
 _GARBAGE: Final = ("OnWorkflowCompletion", "OnWorkflowDeletion", "Never")
@@ -60,7 +59,7 @@ def check_passed_artifacts(where: str, arguments: Json) -> None:
 
 
 def check_artifact_gc(at: str, garbage: Json) -> None:
-    """Whether it is said when artifacts are removed; the account and labels of Argo's pods for it change nothing."""
+    """Check the strategy of artifactGC; the account and labels of Argo's pods for it are ignored."""
     strategy = garbage.get("strategy") or "Never"
     if strategy not in _GARBAGE:
         raise WorkflowInvalid(f"{at}.artifactGC.strategy unknown strategy '{strategy}'".removeprefix("."))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.model.artifacts import has_place
 from hera_k8s_sandbox.workflows.validation.artifacts import check_passed_artifacts
@@ -11,14 +11,13 @@ from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupp
 from hera_k8s_sandbox.workflows.validation.features import check_config_map_source
 from hera_k8s_sandbox.workflows.validation.names import NAME_RULE, check_parameter, is_name
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _UNSUPPORTED_STEP: Final = ("inline",)
 
 
 def check_step(at: str, step: Json, seen: Mapping[str, Json]) -> None:
-    """Whether a task or step may be called and expanded as it says."""
+    """Check that a task or step can be called and expanded."""
     name = step.get("name", "")
     if not name:
         raise WorkflowInvalid(f"{at}.name is required")

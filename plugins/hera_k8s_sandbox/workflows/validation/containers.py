@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.model.pod_spec import MAIN
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.names import is_name
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _RESERVED: Final = ("init", "wait")
 _VOLUMES: Final = {"name", "persistentVolumeClaim", "configMap", "secret", "emptyDir", "projected", "downwardAPI"}

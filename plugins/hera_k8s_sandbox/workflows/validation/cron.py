@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.cron.child_workflow import cron_workflow
 from hera_k8s_sandbox.workflows.cron.schedule import Schedule, ScheduleError
 from hera_k8s_sandbox.workflows.model.templates import Source, no_source
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, fields_of_wrong_type, unsupported
 from hera_k8s_sandbox.workflows.validation.specs import validate
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _LONGEST_NAME: Final = 52  # its workflows' names end on a time
 _MOST_SCHEDULES: Final = 1_000
@@ -28,8 +27,8 @@ def _validate(cron: Json, source: Source) -> None:
     if not isinstance(spec, dict):
         raise WorkflowInvalid("spec is required")
     if len(name) > _LONGEST_NAME:
-        told = f'cron workflow name "{name}" must not be more than {_LONGEST_NAME} characters long'
-        raise WorkflowInvalid(f"{told} (currently {len(name)})")
+        message = f'cron workflow name "{name}" must not be more than {_LONGEST_NAME} characters long'
+        raise WorkflowInvalid(f"{message} (currently {len(name)})")
     _check_schedules(spec)
     policy = spec.get("concurrencyPolicy") or ""
     if policy not in _POLICIES:
@@ -44,8 +43,8 @@ def _validate(cron: Json, source: Source) -> None:
 
 def _check_schedules(spec: Json) -> None:
     if spec.get("schedule"):
-        told = "spec.schedule is not a field of Argo 4.0 and later"
-        raise WorkflowInvalid(f'{told}: write it as a list, spec.schedules: ["{spec["schedule"]}"]')
+        message = "spec.schedule is not a field of Argo 4.0 and later"
+        raise WorkflowInvalid(f'{message}: write it as a list, spec.schedules: ["{spec["schedule"]}"]')
     if not spec.get("schedules"):
         raise WorkflowInvalid("cron workflow must have at least one schedule")
     if len(spec["schedules"]) > _MOST_SCHEDULES:

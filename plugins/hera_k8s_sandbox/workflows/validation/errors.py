@@ -15,7 +15,10 @@ class WorkflowInvalid(ValueError):
 
 
 class TemplateNotFound(WorkflowInvalid):
-    """The template that the whole workflow refers to is not there; name, cluster: which."""
+    """The template that the whole workflow refers to is not there.
+
+    name, cluster: which.
+    """
 
     def __init__(self, name: str, *, cluster: bool) -> None:
         plural = "clusterworkflowtemplates" if cluster else "workflowtemplates"

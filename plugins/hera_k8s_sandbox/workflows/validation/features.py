@@ -1,21 +1,22 @@
-"""Features: locks, caches, claims, time limits and values from config maps, each by itself."""
+"""Features: locks, caches, claims, time limits and values from config maps."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from hera_k8s_sandbox.foundation.durations import duration_of
-from hera_k8s_sandbox.workflows.engine.memoization import cache_name
-from hera_k8s_sandbox.workflows.engine.synchronization import references
-from hera_k8s_sandbox.workflows.engine.volume_claims import STRATEGIES
+from hera_k8s_sandbox.workflows.model.spec_fields import (
+    VOLUME_CLAIM_GC_STRATEGIES,
+    lock_references,
+    memoization_config_map,
+)
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def check_synchronization(where: str, wanted: Json) -> None:
     """Whether locks have names."""
-    for kind, one in references(wanted):
+    for kind, one in lock_references(wanted):
         if one.get("database"):
             raise unsupported(f"{where}.synchronization.{kind} in a database")
         if kind == "mutex" and not one.get("name"):
@@ -29,7 +30,7 @@ def check_memoize(where: str, memoize: Json) -> None:
     """Whether a cache has a key and a config map."""
     if not memoize.get("key"):
         raise WorkflowInvalid(f"{where}.memoize.key is required")
-    if not cache_name(memoize):
+    if not memoization_config_map(memoize):
         raise WorkflowInvalid(f"{where}.memoize.cache.configMap.name is required")
     if memoize.get("maxAge"):
         _duration(f"{where}.memoize.maxAge", memoize["maxAge"])
@@ -57,7 +58,7 @@ def check_claims(spec: Json) -> None:
             raise WorkflowInvalid(f"spec.volumeClaimTemplates[{index}].metadata.name '{name}' is not unique")
         seen.add(name)
     strategy = (spec.get("volumeClaimGC") or {}).get("strategy")
-    if strategy and strategy not in STRATEGIES:
+    if strategy and strategy not in VOLUME_CLAIM_GC_STRATEGIES:
         raise WorkflowInvalid(f"volumeClaimGC.strategy unknown strategy '{strategy}'")
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 
-from hera_k8s_sandbox.workflows.engine.expansion import expands
 from hera_k8s_sandbox.workflows.language.depends import Depends, DependsError, depends_of
+from hera_k8s_sandbox.workflows.model.expansion import expands
 from hera_k8s_sandbox.workflows.validation.calls import check_call, check_step
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
 from hera_k8s_sandbox.workflows.validation.hooks import check_hooks, without_hooks
 from hera_k8s_sandbox.workflows.validation.references import check_references
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def check_dag(where: str, template: Json, scope: Scope, inputs: set[str]) -> None:
@@ -26,7 +25,7 @@ def check_dag(where: str, template: Json, scope: Scope, inputs: set[str]) -> Non
         check_step(f"{where}.tasks[{index}]", task, tasks)
         tasks[task["name"]] = task
     depends = {name: _depends(where, task, tasks) for name, task in tasks.items()}
-    _acyclic(where, depends)
+    _check_acyclic(where, depends)
     for target in str(template["dag"].get("target") or "").split():
         if target not in tasks and "{{" not in target:
             raise WorkflowInvalid(f"{where}.targets target '{target}' is not defined")
@@ -63,26 +62,16 @@ def _depends(where: str, task: Json, tasks: Mapping[str, Json]) -> Depends:
     return depends
 
 
-def _acyclic(where: str, depends: Mapping[str, Depends]) -> None:
-    state: dict[str, int] = {}
-    for start in depends:
-        stack: list[tuple[str, Iterator[str]]] = []
-        if not state.get(start):
-            state[start] = 1
-            stack.append((start, iter(depends[start].tasks)))
-        while stack:
-            name, rest = stack[-1]
-            following = next(rest, None)
-            if following is None:
-                state[name] = 2
-                stack.pop()
-            elif state.get(following) == 1:
-                path = [each for each, _ in stack]
-                cycle = "->".join([*path[path.index(following) :], following])
-                raise WorkflowInvalid(f"{where} dependency cycle detected: {cycle}")
-            elif not state.get(following):
-                state[following] = 1
-                stack.append((following, iter(depends[following].tasks)))
+def _check_acyclic(where: str, depends: Mapping[str, Depends]) -> None:
+    # against the direction of the dependencies, so that a cycle reads as Argo writes it: each task before what it needs
+    graph = TopologicalSorter[str](dict.fromkeys(depends, ()))
+    for name, found in depends.items():
+        for dependency in found.tasks:
+            graph.add(dependency, name)
+    try:
+        graph.prepare()
+    except CycleError as error:
+        raise WorkflowInvalid(f"{where} dependency cycle detected: {'->'.join(error.args[1])}") from None
 
 
 def _ancestors(name: str, depends: Mapping[str, Depends]) -> set[str]:

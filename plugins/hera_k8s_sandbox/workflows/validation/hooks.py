@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from hera_k8s_sandbox.workflows.engine.hooks import EXIT
+from hera_k8s_sandbox.workflows.model.spec_fields import EXIT_HOOK
 from hera_k8s_sandbox.workflows.validation.calls import check_call
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
 from hera_k8s_sandbox.workflows.validation.references import check_expression
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 def check_hooks(where: str, holder: Json, scope: Scope) -> None:
@@ -20,7 +17,7 @@ def check_hooks(where: str, holder: Json, scope: Scope) -> None:
         check_call(f"{where}.onExit".removeprefix("."), call, scope, entry=not where)
     for name, hook in (holder.get("hooks") or {}).items():
         at = f"{where}.hooks.{name}".removeprefix(".")
-        if name != EXIT and not hook.get("expression"):
+        if name != EXIT_HOOK and not hook.get("expression"):
             raise WorkflowInvalid(f"{at}.expression is required: only the exit hook may do without")
         if hook.get("expression"):
             check_expression(f"{at}.expression", str(hook["expression"]))

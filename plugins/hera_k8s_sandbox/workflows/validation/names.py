@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
 _PARAMETER: Final = re.compile(r"[-a-zA-Z0-9_]+")

@@ -1,15 +1,14 @@
-"""Outputs: the parameters that a template hands on, by its kind."""
+"""Output parameters of a template, by its kind."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.jsonpath import JsonPathError, check_jq
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.names import check_parameter
 from hera_k8s_sandbox.workflows.validation.references import check_expression
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _NAMES: Final = {
     "dag": "DAG",
@@ -26,7 +25,7 @@ _SOURCES: Final = ("path", "jqFilter", "jsonPath", "parameter", "expression", "s
 
 
 def check_output_parameters(where: str, template: Json, kind: str) -> None:
-    """Whether each output parameter of a template says what it is."""
+    """Check that each output parameter of a template has a source."""
     seen: set[str] = set()
     for index, one in enumerate((template.get("outputs") or {}).get("parameters") or ()):
         check_parameter(f"{where}.outputs.parameters[{index}]", one.get("name", ""), seen)
@@ -51,8 +50,8 @@ def _check_source(at: str, source: Json, kind: str) -> None:
     if not any(source.get(field) for field in wanted):
         raise WorkflowInvalid(f"{at}.{' or '.join(wanted)} must be specified for {_NAMES[kind]} templates")
     if sum(1 for field in _SOURCES if source.get(field)) > 1:
-        told = "choose one of: path, jqFilter, jsonPath, parameter, raw, expression"
-        raise WorkflowInvalid(f"{at} has multiple valueFrom types specified. {told}")
+        message = "choose one of: path, jqFilter, jsonPath, parameter, raw, expression"
+        raise WorkflowInvalid(f"{at} has multiple valueFrom types specified. {message}")
     if source.get("expression"):
         check_expression(f"{at}.valueFrom.expression", str(source["expression"]))
     if source.get("jqFilter"):

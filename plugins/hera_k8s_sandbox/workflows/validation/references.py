@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, UnknownFunction, check
 from hera_k8s_sandbox.workflows.language.substitution import tags
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _STEP_TAGS: Final = ("tasks.", "steps.")
 _ANYWHERE: Final = ("workflow.", "node.", "pod.", "retries", "lastRetry.", "item", "outputs.", "inputs.artifacts")
@@ -51,7 +50,7 @@ def check_references(
 def check_expression(where: str, text: str) -> None:
     """Whether an expression can be read and calls only functions that are there.
 
-    Argo leaves it unread until it is evaluated; what it would then fail on is told before the first task.
+    Argo leaves it unread until it is evaluated; the sandbox reports such an error before the first task.
     """
     try:
         check(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.reading import read_yaml
 from hera_k8s_sandbox.workflows.executor.kubectl.actions import ACTIONS
@@ -10,8 +10,7 @@ from hera_k8s_sandbox.workflows.executor.kubectl.conditions import parse_conditi
 from hera_k8s_sandbox.workflows.executor.kubectl.flags import read_flags
 from hera_k8s_sandbox.workflows.language.substitution import tags
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid, unsupported
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _NEEDS_MANIFEST: Final = ("create", "apply", "replace")
 _STRATEGIES: Final = ("strategic", "merge", "json")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.foundation.durations import duration_of
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
 from hera_k8s_sandbox.workflows.validation.references import check_expression
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _POLICIES: Final = ("Always", "OnFailure", "OnError", "OnTransientError")
 

@@ -9,17 +9,17 @@ from typing import Any
 from hera_k8s_sandbox.workflows.language.substitution import tags
 from hera_k8s_sandbox.workflows.model.templates import Source, TemplateError, no_source, referred, scope_inside
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 @dataclass(frozen=True)
 class Scope:
     """The spec around a template.
 
-    templates: those of the spec, by name; None within another object, whose templates `source` finds. parameters:
-    the names of the workflow's parameters; None when whoever refers to the template may have any. place: as in
-    `templateScope`. checked: the templates of other objects that were checked already, or are about to be.
+    templates: those of the spec, by name; None within another object, whose templates `source` finds.
+    parameters: the names of the workflow's parameters; None when the referring workflow may have any.
+    place: as in `templateScope`.
+    checked: the templates of other objects that were checked already, or are about to be.
     """
 
     spec: Json
@@ -30,7 +30,7 @@ class Scope:
     checked: set[str] = field(default_factory=set)
 
     def called(self, where: str, step: Json) -> Json | None:
-        """The template that a task or step calls; None when only the run can tell. Raises WorkflowInvalid."""
+        """The template that a task or step calls; None when it is known only at run time. Raises WorkflowInvalid."""
         reference = step.get("templateRef")
         if reference:
             return self._referred(where, step, reference)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.model.templates import Source, merged_spec, no_source
 from hera_k8s_sandbox.workflows.validation.artifacts import check_artifact_gc, check_passed_artifacts
@@ -22,13 +22,12 @@ from hera_k8s_sandbox.workflows.validation.hooks import check_hooks
 from hera_k8s_sandbox.workflows.validation.names import NAME_RULE, check_enum, check_parameter, is_name
 from hera_k8s_sandbox.workflows.validation.scopes import Scope, find
 from hera_k8s_sandbox.workflows.validation.templates import check_template
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _POD_GC: Final = ("OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess")
 _LONGEST_NAME: Final = 63  # it becomes a label's value
 
-# What would change how a workflow runs, and is not done: refused by name. Further fields are harmless here.
+# Unsupported fields that would change how a workflow runs; rejected by name. Other fields are harmless here.
 _UNSUPPORTED_SPEC: Final = (
     "templateDefaults",
     "executor",
@@ -48,8 +47,8 @@ def validate(workflow: Json, *, lint: bool = False, source: Source = no_source) 
 def _validate(workflow: Json, *, lint: bool, source: Source) -> None:
     name = (workflow.get("metadata") or {}).get("name") or ""
     if len(name) > _LONGEST_NAME:
-        told = f'workflow name "{name}" must not be more than {_LONGEST_NAME} characters long'
-        raise WorkflowInvalid(f"{told} (currently {len(name)})")
+        message = f'workflow name "{name}" must not be more than {_LONGEST_NAME} characters long'
+        raise WorkflowInvalid(f"{message} (currently {len(name)})")
     spec = workflow.get("spec")
     if not isinstance(spec, dict):
         raise WorkflowInvalid("spec is required")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from hera_k8s_sandbox.workflows.model.templates import calls
 from hera_k8s_sandbox.workflows.validation.artifacts import check_input_artifacts, check_output_artifacts
@@ -21,12 +21,11 @@ from hera_k8s_sandbox.workflows.validation.references import check_references
 from hera_k8s_sandbox.workflows.validation.resources import check_resource
 from hera_k8s_sandbox.workflows.validation.retry_strategies import check_retries
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _KINDS: Final = ("container", "script", "containerSet", "dag", "steps", "suspend", "resource")
 
-# What would change how a template runs, and is not done: refused by name. Further fields are harmless here.
+# Unsupported fields that would change how a template runs; rejected by name. Other fields are harmless here.
 _UNSUPPORTED_TEMPLATE: Final = (
     "http",
     "plugin",
@@ -42,8 +41,8 @@ def check_template(template: Json, scope: Scope) -> None:
             raise unsupported(f"{where}.{field}")
     kinds = [kind for kind in _KINDS if template.get(kind) is not None]
     if len(kinds) != 1:
-        told = "multiple template types specified" if kinds else "template type unspecified"
-        raise WorkflowInvalid(f"{where} {told}. choose one of: {', '.join(_KINDS)}")
+        message = "multiple template types specified" if kinds else "template type unspecified"
+        raise WorkflowInvalid(f"{where} {message}. choose one of: {', '.join(_KINDS)}")
     leaf = kinds[0] in ("container", "script", "containerSet")
     _inputs(where, template)
     check_input_artifacts(where, template, leaf=leaf)

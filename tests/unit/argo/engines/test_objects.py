@@ -169,7 +169,7 @@ def test_a_right_to_watch_that_is_missing_is_told_at_once(api: FaultServer, engi
     api.on("GET", WORKFLOWS, reply(403, status(403, "Forbidden", "cannot watch resource")))
     with pytest.raises(PlatformError) as caught:
         list(engine.follow("hello-r1"))
-    assert caught.value.trouble is ErrorKind.FORBIDDEN
+    assert caught.value.kind is ErrorKind.FORBIDDEN
     assert len(api.asked("GET", WORKFLOWS)) == 1
 
 

@@ -81,14 +81,14 @@ def test_a_fan_out_asks_for_all_its_points_at_once() -> None:
         pod("draw", cpu="2"),
     )
     demand = manifest.demand()
-    assert (demand.pods, demand.fan_out, manifest.fan_out) == (152, 152, 152)
+    assert (demand.pods, demand.fan_out, manifest.max_parallel_pods) == (152, 152, 152)
     assert demand.cpu == 15.2
     assert demand.memory == 152 * 64 * 1024**2
 
 
 def test_parallelism_of_the_workflow_bounds_it() -> None:
     manifest = workflow(dag(task("p", "point", withItems=list(range(100)))), pod("point"), parallelism=20)
-    assert (manifest.demand().pods, manifest.demand().cpu, manifest.fan_out) == (20, 2.0, 20)
+    assert (manifest.demand().pods, manifest.demand().cpu, manifest.max_parallel_pods) == (20, 2.0, 20)
 
 
 def test_parallelism_of_a_template_bounds_what_it_calls() -> None:
@@ -97,7 +97,7 @@ def test_parallelism_of_a_template_bounds_what_it_calls() -> None:
         dag(task("p", "point", withItems=list(range(100))), name="inner", parallelism=5),
         pod("point"),
     )
-    assert (manifest.demand().pods, manifest.fan_out) == (6, 6)
+    assert (manifest.demand().pods, manifest.max_parallel_pods) == (6, 6)
 
 
 def test_tasks_in_a_row_do_not_add_up_and_tasks_side_by_side_do() -> None:
@@ -116,8 +116,8 @@ def test_groups_of_steps_run_one_after_another() -> None:
 def test_what_only_the_run_will_show_is_none_unless_parallelism_bounds_it() -> None:
     open_ended = dag(task("p", "point", withParam="{{inputs.parameters.list}}"))
     free, bound = workflow(open_ended, pod("point")), workflow(open_ended, pod("point"), parallelism=4)
-    assert (free.demand().pods, free.demand().cpu, free.fan_out) == (None, None, 2)
-    assert (bound.demand().pods, bound.demand().cpu, bound.fan_out) == (4, 0.4, 4)
+    assert (free.demand().pods, free.demand().cpu, free.max_parallel_pods) == (None, None, 2)
+    assert (bound.demand().pods, bound.demand().cpu, bound.max_parallel_pods) == (4, 0.4, 4)
 
 
 def test_templates_of_the_cluster_are_unknown() -> None:
@@ -140,6 +140,20 @@ def test_limits_stand_for_requests_and_starting_containers_do_not_add_up() -> No
     assert (demand.cpu, demand.memory, demand.pods) == (1.5, 4 * 1024**3, 1)
 
 
+def test_a_native_sidecar_counts_beside_what_starts_after_it_and_what_runs() -> None:
+    template = {
+        "name": "main",
+        "container": {"image": "x", "resources": {"requests": {"cpu": "1"}}},
+        "initContainers": [
+            {"name": "before", "resources": {"requests": {"memory": "2Gi"}}},
+            {"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}},
+            {"name": "after", "resources": {"requests": {"memory": "4Gi"}}},
+        ],
+    }
+    demand = workflow(template).demand()
+    assert (demand.cpu, demand.memory, demand.pods) == (1.5, 5 * 1024**3, 1)
+
+
 def test_requests_are_followed_through_parameters() -> None:
     template = pod("point", cpu="{{inputs.parameters.cpu}}", inputs={"parameters": [{"name": "cpu", "default": "1"}]})
     big = task("big", "point", arguments={"parameters": [{"name": "cpu", "value": "3"}]})
@@ -154,5 +168,5 @@ def test_the_exit_handler_runs_after_the_tasks() -> None:
 
 def test_no_pods_no_fan_out() -> None:
     manifest = workflow({"name": "main", "suspend": {}})
-    assert (manifest.demand().pods, manifest.fan_out) == (0, 1)
-    assert Manifest.of({"kind": "ConfigMap", "metadata": {"name": "c"}}).fan_out == 1
+    assert (manifest.demand().pods, manifest.max_parallel_pods) == (0, 1)
+    assert Manifest.of({"kind": "ConfigMap", "metadata": {"name": "c"}}).max_parallel_pods == 1

@@ -212,7 +212,7 @@ def test_pod_parts_are_every_container_with_the_volumes_of_its_pod() -> None:
         "sidecars": [{"name": "s", "image": "s"}],
     }
     manifest = workflow(pod, leaf("unused"), volumes=[{"name": "shared"}, {"name": "elsewhere"}])
-    parts = list(manifest.pod_parts())
+    parts = list(manifest.containers())
     assert [(part.template, part.kind, part.container["image"]) for part in parts] == [
         ("main", "container", "m"),
         ("main", "init", "i"),
@@ -223,7 +223,7 @@ def test_pod_parts_are_every_container_with_the_volumes_of_its_pod() -> None:
 
 def test_container_sets_share_their_mounts() -> None:
     together = {"containers": [{"name": "a", "image": "a"}], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
-    part = next(workflow({"name": "main", "containerSet": together}, volumes=[{"name": "v"}]).pod_parts())
+    part = next(workflow({"name": "main", "containerSet": together}, volumes=[{"name": "v"}]).containers())
     assert part.container["volumeMounts"] == [{"name": "v", "mountPath": "/v"}]
     assert part.volumes == [{"name": "v"}]
 

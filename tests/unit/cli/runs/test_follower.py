@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from hera_k8s_argo.workflow.plan import suspend_templates
 from hera_k8s_cli.runs.follower import Follower, FollowResult
-from hera_k8s_cli.runs.pending import PendingTracker, Reason, related_check, suspend_templates
+from hera_k8s_cli.runs.pending import PendingTracker, Reason, related_check
 from hera_k8s_cli.runs.progress import TaskProgress
 from hera_k8s_cli.terminal.console import Console
-from hera_k8s_kube.pod_status import describe_wait
 from hera_k8s_utils import ErrorKind, NodeState, PlatformError, RunUpdate
+from hera_k8s_utils.engines.pod_status import describe_wait
 
 
 class Script:
@@ -60,14 +61,14 @@ def test_patience_ends_and_says_so() -> None:
 
 def test_a_lost_server_is_said_with_the_way_back() -> None:
     def fail() -> None:
-        raise PlatformError("following", trouble=ErrorKind.UNREACHABLE)
+        raise PlatformError("following", kind=ErrorKind.UNREACHABLE)
 
     err = io.StringIO()
     console = Console(out=io.StringIO(), err=err, environ={})
     follower = Follower(Script(then=fail), "trial-k3f9", console, TaskProgress(), come_back="hera-k8s follow k3f9")  # type: ignore[arg-type]
     with pytest.raises(PlatformError):
         follower.run()
-    assert "goes on; hera-k8s follow k3f9 comes back" in err.getvalue()
+    assert "it is still running. Reattach: hera-k8s follow k3f9" in err.getvalue()
 
 
 def test_a_deleted_run_keeps_its_last_phase() -> None:
@@ -100,14 +101,14 @@ def waiting_with(*nodes: NodeState, explain: Callable[[str], str] | None = None)
 
 def test_one_reason_of_many_tasks_is_told_once() -> None:
     waiting, _ = waiting_with(*(node("Pending", 'secret "salt" not found', f"w.{i}") for i in range(20)))
-    assert waiting.news(0.0) == ['20 tasks of simulate wait: secret "salt" not found']
-    assert waiting.news(5.0) == []
+    assert waiting.new_messages(0.0) == ['20 tasks of simulate wait: secret "salt" not found']
+    assert waiting.new_messages(5.0) == []
 
 
 def test_an_ordinary_start_is_not_worth_a_word() -> None:
     waiting, _ = waiting_with(node("Pending", "ContainerCreating"), node("Pending", "Unschedulable: no room", "w.b"))
-    assert waiting.news(0.0) == []
-    assert waiting.news(11.0) == ["simulate waits: Unschedulable: no room"]
+    assert waiting.new_messages(0.0) == []
+    assert waiting.new_messages(11.0) == ["simulate waits: Unschedulable: no room"]
 
 
 def gate(template: str, name: str, phase: str = "Running") -> NodeState:
@@ -121,15 +122,15 @@ def test_tasks_that_wait_for_somebody_are_told_once_with_what_to_type() -> None:
         "spec": {"templates": [{"name": "ask", "suspend": {}}, {"name": "pause", "suspend": {"duration": "10m"}}]}
     }
     waiting = PendingTracker(
-        tally, None, lambda reason: None, resume="argo resume w -n n", gates=suspend_templates(manifest)
+        tally, None, lambda reason: None, resume="argo resume w -n n", suspend_templates=suspend_templates(manifest)
     )
-    assert waiting.news(0.0) == [
-        "ask waits: for somebody to resume it (argo resume w -n n)",
-        "pause waits: for 10m to pass, or for somebody to resume it (argo resume w -n n)",
-        "far waits: for somebody to resume it, or for its time to pass (argo resume w -n n)",
+    assert waiting.new_messages(0.0) == [
+        "ask waits: to be resumed (argo resume w -n n)",
+        "pause waits: for 10m to pass, or to be resumed (argo resume w -n n)",
+        "far waits: to be resumed, or for its duration to pass (argo resume w -n n)",
     ]
     tally.apply(RunUpdate(phase="Running", nodes=[gate("ask", "w.a", "Succeeded")]))
-    assert waiting.news(5.0) == []
+    assert waiting.new_messages(5.0) == []
 
 
 def test_a_suspended_run_is_told_each_time_that_it_becomes_one() -> None:
@@ -138,7 +139,7 @@ def test_a_suspended_run_is_told_each_time_that_it_becomes_one() -> None:
     told = []
     for at, suspended in enumerate([False, True, True, False, True]):
         tally.apply(RunUpdate(phase="Running", suspended=suspended))
-        told.append(bool(waiting.news(at * 2.0)))
+        told.append(bool(waiting.new_messages(at * 2.0)))
     assert told == [False, True, False, False, True]
 
 
@@ -155,10 +156,10 @@ def test_a_silent_task_is_looked_up_by_its_pod() -> None:
     learned = threading.Event()
     arrived: list[Reason] = []
     waiting = PendingTracker(tally, explain, lambda reason: (arrived.append(reason), learned.set())[0])
-    waiting.news(0.0)
-    waiting.news(11.0)
+    waiting.new_messages(0.0)
+    waiting.new_messages(11.0)
     assert learned.wait(10)
-    assert waiting.learned(arrived[0]) == ["simulate waits: Unschedulable: 0/3 nodes are available"]
+    assert waiting.add_reason(arrived[0]) == ["simulate waits: Unschedulable: 0/3 nodes are available"]
 
 
 def test_a_pods_status_says_why_it_waits() -> None:
@@ -175,7 +176,7 @@ def test_the_check_that_covers_a_waiting_task_is_recalled() -> None:
     fine = {"title": "config map sa", "verdict": "passed", "detail": "2 of 2 keys"}
     report = {"checks": [fine, check]}
     said = related_check(report, 'simulate waits: secret "salt" not found')
-    assert said == "the checks before the run said of secret salt: unknown, not ours to look at (403)"
+    assert said == "before the run, the check of secret salt was unknown, not ours to look at (403)"
     assert related_check(report, 'secret "salt-2" not found') == ""
     assert related_check({}, "anything") == ""
 
@@ -193,7 +194,9 @@ class Endless:
         yield RunUpdate(phase="Running")
         threading.Event().wait()
 
-follower = Follower(Endless(), "trial-k3f9", Console(), TaskProgress(), on_update=lambda update: print("ready", flush=True))
+follower = Follower(
+    Endless(), "trial-k3f9", Console(), TaskProgress(), on_update=lambda update: print("ready", flush=True)
+)
 follower.come_back, follower.stop = "hera-k8s follow k3f9", "hera-k8s stop k3f9"
 try:
     follower.run()

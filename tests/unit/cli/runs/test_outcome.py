@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from hera_k8s_cli.runs.outcome import failure_lines, from_json, summarize
-from hera_k8s_cli.runs.progress import PlannedTasks, TaskProgress
-from hera_k8s_utils import NodeState, RunUpdate
+from hera_k8s_cli.runs.progress import TaskProgress
+from hera_k8s_utils import NodeState, PlannedTasks, RunUpdate
 from hera_k8s_utils.checks.provisioning import plural
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from hera_k8s_cli.runs.progress import LiveTable, ProgressLines, TaskProgress, plan
+from hera_k8s_argo.workflow.plan import planned_tasks
+from hera_k8s_cli.runs.progress import LiveTable, ProgressLines, TaskProgress
 from hera_k8s_utils import NodeState, RunUpdate
 
 SWEEP: dict[str, Any] = {
@@ -36,13 +37,13 @@ def pod(name: str, phase: str, template: str = "simulate", **more: Any) -> NodeS
 
 
 def tally_of(*nodes: NodeState, phase: str = "Running") -> TaskProgress:
-    tally = TaskProgress(plan(SWEEP))
+    tally = TaskProgress(planned_tasks(SWEEP))
     tally.apply(RunUpdate(phase=phase, nodes=nodes))
     return tally
 
 
 def test_the_manifest_tells_what_is_to_come() -> None:
-    planned = {each.template: (each.total, each.after) for each in plan(SWEEP)}
+    planned = {each.template: (each.total, each.after) for each in planned_tasks(SWEEP)}
     assert planned == {"simulate": (3, ()), "draw": (1, ("simulate",))}
 
 
@@ -57,7 +58,7 @@ def test_nested_fan_outs_multiply() -> None:
             ],
         }
     }
-    assert [(each.template, each.total) for each in plan(nested)] == [("work", 8)]
+    assert [(each.template, each.total) for each in planned_tasks(nested)] == [("work", 8)]
 
 
 def test_what_only_the_run_knows_has_no_total() -> None:
@@ -71,7 +72,7 @@ def test_what_only_the_run_knows_has_no_total() -> None:
                 ],
             }
         }
-        assert [each.total for each in plan(body)] == [None]
+        assert [each.total for each in planned_tasks(body)] == [None]
 
 
 def test_a_template_that_calls_itself_ends_the_count() -> None:
@@ -87,14 +88,14 @@ def test_a_template_that_calls_itself_ends_the_count() -> None:
             ],
         }
     }
-    assert [(each.template, each.total) for each in plan(body)] == [("toss", None)]
+    assert [(each.template, each.total) for each in planned_tasks(body)] == [("toss", None)]
 
 
 def test_tasks_are_counted_by_template_and_phase() -> None:
     tally = tally_of(pod("w.a", "Succeeded"), pod("w.b", "Running"), pod("w.c", "Pending"))
     simulate, draw = tally.rows()
-    assert (simulate.amount(), simulate.state()) == ("1 of 3", "1 running, 1 pending, 0 failed")
-    assert draw.state() == "waits for simulate"
+    assert (simulate.describe_amount(), simulate.describe_state()) == ("1 of 3", "1 running, 1 pending, 0 failed")
+    assert draw.describe_state() == "waits for simulate"
 
 
 def test_a_changed_task_is_counted_once() -> None:
@@ -123,12 +124,12 @@ def test_nodes_that_only_hold_others_are_not_work() -> None:
 def test_without_a_manifest_templates_appear_as_they_come() -> None:
     tally = TaskProgress()
     tally.apply(RunUpdate(phase="Running", nodes=[pod("w.a", "Succeeded", "surprise")]))
-    assert [(row.template, row.amount()) for row in tally.rows()] == [("surprise", "1 so far")]
+    assert [(row.template, row.describe_amount()) for row in tally.rows()] == [("surprise", "1 so far")]
 
 
 def test_a_finished_template_is_no_longer_waited_for() -> None:
     tally = tally_of(*(pod(f"w.{n}", "Succeeded") for n in "abc"))
-    assert tally.rows()[1].state() == "not started"
+    assert tally.rows()[1].describe_state() == "not started"
 
 
 def test_lines_come_at_changes_of_stage_and_else_rarely() -> None:

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hera_k8s_utils.checks.lint import NAMES, SCRIPTS, SIZE, lint
+from hera_k8s_argo.workflow.lint import SCRIPTS, SIZE
+from hera_k8s_utils.checks.lint import lint
 from hera_k8s_utils.errors import BuildError
 from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.lint.problems import NAMES
 from hera_k8s_utils.results import Finding, Verdict
 
 
@@ -100,7 +102,7 @@ def test_names_of_objects(metadata: dict[str, str], kind: str, said: str) -> Non
         (workflow(leaf("main"), leaf("a_b")), "template cannot be called 'a_b'", "letters, digits"),
         (workflow(leaf("main"), leaf("x" * 129)), "template cannot be called", "at most 128"),
         (workflow(leaf("main"), leaf("twice"), leaf("twice")), "2 templates are called 'twice'", ""),
-        (workflow({"name": "main"}), "says nothing to run", "container"),
+        (workflow({"name": "main"}), "has no body", "container"),
         (workflow(leaf("main", script={"image": "x", "source": ""})), "more than one body: container, script", ""),
         (workflow(dag()), "dag main has no tasks", ""),
         (workflow(dag(task("1st"), task("b", depends="1st")), leaf()), "begins with a digit", ""),
@@ -111,7 +113,7 @@ def test_names_of_objects(metadata: dict[str, str], kind: str, said: str) -> Non
         (
             workflow(leaf("main", container={"image": "x", "volumeMounts": [{"name": "date", "mountPath": "/d"}]}),
                      volumes=[{"name": "data"}]),
-            "mounts date, which is no volume",
+            "mounts date, which is not one of its volumes",
             "did you mean data?",
         ),
     ],
@@ -128,8 +130,8 @@ def test_names_and_shapes_that_are_refused(body: dict[str, Any], said: str, hint
     [
         (dag(task("a", "laef")), "main.a calls template laef", "did you mean leaf?"),
         (dag({"name": "a"}), "main.a calls no template", "template="),
-        (dag(task("a", depends="bb"), task("bbb")), "waits for bb, which is no task", "did you mean bbb?"),
-        (dag(task("a", dependencies=["z"])), "waits for z, which is no task", ""),
+        (dag(task("a", depends="bb"), task("bbb")), "waits for bb, which is not a task", "did you mean bbb?"),
+        (dag(task("a", dependencies=["z"])), "waits for z, which is not a task", ""),
         (dag(task("a", depends="b"), task("b", depends="c"), task("c", depends="a")), "a -> b -> c -> a", ""),
         (dag(task("a"), task("b", depends="a &&")), "depends of main.b cannot be read", "&&"),
         (dag(task("a"), task("b", depends="a.Success")), "waits for a.Success", "did you mean Succeeded?"),
@@ -137,8 +139,8 @@ def test_names_and_shapes_that_are_refused(body: dict[str, Any], said: str, hint
         (dag(task("a"), task("b", depends="a"), task("c", dependencies=["a"])), "dependencies where", ""),
         (dag(task("a"), task("b", depends="a", continueOn={"failed": True})), "continueOn", "a.Failed"),
         (dag(task("a", withItems=[1], withParam="[]")), "withItems and withParam", ""),
-        (dag(task("a", "main")), "without end: main -> main", "when"),
-        ({"name": "main", "dag": {"tasks": [task()], "target": "b"}}, "target b of main is no task", ""),
+        (dag(task("a", "main")), "endlessly: main -> main", "when"),
+        ({"name": "main", "dag": {"tasks": [task()], "target": "b"}}, "target b of main is not a task", ""),
     ],
 )
 def test_calls_and_their_order(main: dict[str, Any], said: str, hint: str) -> None:
@@ -166,11 +168,11 @@ def test_what_the_workflow_itself_calls(spec: dict[str, Any], said: str) -> None
 
 def test_a_missing_argument_is_named() -> None:
     verdict, detail, _ = only(workflow(dag(task(arguments={"x": "1"})), leaf("leaf", "x", "y")))
-    assert (verdict, detail) == (Verdict.FAILED, "main.a gives leaf no y")
+    assert (verdict, detail) == (Verdict.FAILED, "main.a calls leaf without y")
 
 
 def test_an_argument_without_a_value_is_missing() -> None:
-    assert "gives leaf no x" in only(workflow(dag(task(arguments={"x": None})), leaf("leaf", "x")))[1]
+    assert "calls leaf without x" in only(workflow(dag(task(arguments={"x": None})), leaf("leaf", "x")))[1]
 
 
 def test_a_default_is_enough() -> None:
@@ -179,7 +181,7 @@ def test_a_default_is_enough() -> None:
 
 
 def test_arguments_of_the_workflow_are_the_entry_points() -> None:
-    assert "the workflow gives main no x" in only(workflow(leaf("main", "x")))[1]
+    assert "the workflow calls main without x" in only(workflow(leaf("main", "x")))[1]
     given = {"parameters": [{"name": "x", "value": "1"}, {"name": "global", "value": "2"}]}
     assert only(workflow(leaf("main", "x"), arguments=given))[0] is Verdict.PASSED
 
@@ -192,14 +194,14 @@ def test_a_parameter_of_the_workflow_needs_a_value_unless_others_submit_it() -> 
 
 def test_an_argument_that_is_not_taken_is_a_warning() -> None:
     body = workflow(dag(task(arguments={"rate": "1", "rat": "2"})), leaf("leaf", "rate"))
-    assert only(body) == (Verdict.WARNING, "main.a gives leaf rat, which it does not take", "did you mean rate?")
+    assert only(body) == (Verdict.WARNING, "main.a passes rat to leaf, which does not take it", "did you mean rate?")
 
 
 def test_a_missing_artifact_is_named() -> None:
     template = leaf(
         inputs={"artifacts": [{"name": "data", "path": "/d"}, {"name": "o", "path": "/o", "optional": True}]}
     )
-    assert only(workflow(dag(task()), template))[1] == "main.a gives leaf no artifact data"
+    assert only(workflow(dag(task()), template))[1] == "main.a calls leaf without artifact data"
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ def test_a_missing_artifact_is_named() -> None:
         ),
         (
             [task("a"), task("b", arguments={"x": "{{tasks.a.outputs.parameters.q}}"}, depends="a")],
-            "which leaf does not give",
+            "which is not an output of leaf",
             "there is y",
         ),
         ([task("b", arguments={"x": "{{item}}"})], "reads {{item}} and is not repeated", "with_items"),
@@ -228,10 +230,14 @@ def test_a_missing_artifact_is_named() -> None:
         ),
         (
             [task("b", arguments={"x": "{{inputs.parameters.z}}"})],
-            "reads {{inputs.parameters.z}}, which is no input",
+            "reads {{inputs.parameters.z}}, which is not one of its inputs",
             "",
         ),
-        ([task("b", arguments={"x": "{{workflow.parameters.z}}"})], "which the workflow has not", "arguments={'z'"),
+        (
+            [task("b", arguments={"x": "{{workflow.parameters.z}}"})],
+            "which the workflow does not have",
+            "arguments={'z'",
+        ),
     ],
 )
 def test_variables_that_stand_for_nothing(tasks: list[dict[str, Any]], said: str, hint: str) -> None:
@@ -375,4 +381,4 @@ def test_a_damaged_workflow_is_refused_or_linted(place: list[int], junk: Any) ->
     assert lint(manifest)
     assert manifest.demand()
     assert manifest.to_yaml()
-    assert list(manifest.pod_parts()) is not None
+    assert list(manifest.containers()) is not None

@@ -45,7 +45,7 @@ def test_all_checks_run_after_a_failure_and_the_report_keeps_their_order() -> No
 
 def test_checks_run_at_the_same_time() -> None:
     meeting = threading.Barrier(8, timeout=20)
-    report = run_checks([check(str(n), lambda: ok(str(meeting.wait()))) for n in range(8)], width=8, timeout=30)
+    report = run_checks([check(str(n), lambda: ok(str(meeting.wait()))) for n in range(8)], max_workers=8, timeout=30)
     assert set(verdicts(report).values()) == {Verdict.PASSED}
 
 
@@ -61,7 +61,7 @@ def test_width_bounds_how_many_run_at_once() -> None:
             running.discard(name)
         return ok("")
 
-    run_checks([check(str(n), lambda n=n: look(n)) for n in range(40)], width=4)
+    run_checks([check(str(n), lambda n=n: look(n)) for n in range(40)], max_workers=4)
     assert max(most) <= 4
     assert len(most) == 40
 
@@ -70,14 +70,14 @@ def test_width_bounds_how_many_run_at_once() -> None:
     ("error", "verdict", "word"),
     [
         (
-            PlatformError("get x", trouble=ErrorKind.MISSING, found='configmaps "x" not found'),
+            PlatformError("get x", kind=ErrorKind.MISSING, found='configmaps "x" not found'),
             Verdict.FAILED,
             "not found",
         ),
-        (PlatformError("get x", trouble=ErrorKind.FORBIDDEN), Verdict.UNKNOWN, "403"),
-        (PlatformError("get x", trouble=ErrorKind.UNAUTHORIZED, found="401"), Verdict.FAILED, "401"),
-        (PlatformError("get x", trouble=ErrorKind.TIMEOUT, found="no answer"), Verdict.FAILED, "no answer"),
-        (PlatformError("get x", trouble=ErrorKind.UNREACHABLE, found="refused"), Verdict.FAILED, "refused"),
+        (PlatformError("get x", kind=ErrorKind.FORBIDDEN), Verdict.UNKNOWN, "403"),
+        (PlatformError("get x", kind=ErrorKind.UNAUTHORIZED, found="401"), Verdict.FAILED, "401"),
+        (PlatformError("get x", kind=ErrorKind.TIMEOUT, found="no answer"), Verdict.FAILED, "no answer"),
+        (PlatformError("get x", kind=ErrorKind.UNREACHABLE, found="refused"), Verdict.FAILED, "refused"),
         (RuntimeError("a bug"), Verdict.ERROR, "RuntimeError: a bug"),
     ],
 )
@@ -114,7 +114,7 @@ def test_no_further_check_begins_once_the_report_was_given_up() -> None:
 
     later = [check(str(n), lambda n=n: begun.append(n) or ok("")) for n in range(5)]
     with pytest.raises(KeyboardInterrupt):
-        run_checks([check("first", first), check("second", second), *later], width=1, on_row=give_up)
+        run_checks([check("first", first), check("second", second), *later], max_workers=1, on_row=give_up)
     workers = [thread for thread in threading.enumerate() if thread.name == "check"]
     given_up.set()
     for worker in workers:
@@ -126,7 +126,7 @@ def test_a_check_that_hangs_is_named_and_the_others_are_answered() -> None:
     for_ever = threading.Event()
     report = run_checks(
         [check("hung", lambda: ok(str(for_ever.wait()))), *(check(str(n), lambda: ok("")) for n in range(5))],
-        width=1,
+        max_workers=1,
         timeout=0.2,
     )
     for_ever.set()

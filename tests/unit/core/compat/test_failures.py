@@ -80,7 +80,7 @@ def told(make: Callable[[], Any]) -> ScriptExit:
 def test_no_server_at_all_is_told_with_every_way_to_name_one() -> None:
     error = told(lambda: argo_server(arguments()))
     assert error.wanted == "no credential for argo"
-    assert "no Argo server is named" in error.found
+    assert "no Argo server is configured" in error.found
     assert all(name in error.hint for name in ("--argo_server", "ARGO_SERVER", "hera.config", "HERA_K8S_SANDBOX"))
 
 
@@ -147,7 +147,7 @@ def test_flags_that_scripts_lack_are_keys_of_the_file_in_every_part_of_a_message
     assert "--sandbox" not in str(error)
     cluster.on("POST", REVIEW, reply(401, {"kind": "Status", "code": 401, "message": "Unauthorized"}))
     error = told(lambda: k8s_cluster(arguments(kubernetes=cluster.url)))
-    assert error.hint.endswith("NAME as k8s_context in hera.config takes another identity")
+    assert error.hint.endswith("use another identity: NAME as k8s_context in hera.config")
 
 
 def test_causes_are_told_of_the_cluster_as_well(cluster: FaultServer) -> None:

@@ -20,12 +20,12 @@ class Server:
     prefix: ClassVar[str] = "argo"
 
     server: str = option("", help="address", env="ARGO_SERVER")
-    token: str = option("", help="bearer token", env="ARGO_TOKEN", secret=True, selects=True)
+    token: str = option("", help="bearer token", env="ARGO_TOKEN", secret=True, selects_provider=True)
     secure: bool = option(True, help="use TLS", env="ARGO_SECURE")
     retries: int = option(3, help="tries", short="r")
     wait: float | None = option(None, help="seconds")
     cache: Path = option(Path("cache"), help="directory")
-    bind: tuple[str, ...] = option((), help="role", keyed=True)
+    bind: tuple[str, ...] = option((), help="role", mapping=True)
     label: tuple[str, ...] = option((), help="label", aliases=("my_label",))
     mode: str = option("fast", help="how", choices=("fast", "safe"))
 

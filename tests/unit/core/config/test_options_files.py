@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hera_k8s_utils import OptionsError, option
-from hera_k8s_utils.config.files import Entry, parse_config, read_config_files
-from hera_k8s_utils.config.options import SettingsOwner
+from hera_k8s_utils.config.arguments import OptionParser
+from hera_k8s_utils.config.files import Entry, find_config_files, parse_config, read_config_files
+from hera_k8s_utils.config.options import SettingsOwner, specs_of
 from hera_k8s_utils.config.resolution import resolve
 
 
@@ -153,3 +154,50 @@ def test_without_a_home_none_is_looked_at(work: Path) -> None:
 
 def test_an_empty_variable_names_no_file(work: Path) -> None:
     assert who(ARGOCONFIG="") == ("nobody", "default")
+
+
+# --- what ConfigArgParse reads ---------------------------------------------------------------------------------
+
+
+def test_configargparse_tells_what_each_source_holds(work: Path) -> None:
+    @dataclass(frozen=True)
+    class Two:
+        who: str = option("nobody", help="x")
+        tags: tuple[str, ...] = option((), help="x", aliases=("labels",))
+
+    Path("hera.config").write_text("who = here\nlabels = [a]\ntags = b\nother = c", encoding="utf-8")
+    parser = OptionParser(specs_of(SettingsOwner(Two)))
+    files = find_config_files(None, {})
+    read = parser.read_sources({"HERA_K8S_WHO": "me", "HERA_K8S_TAGS": "", "HERA_K8S_OTHER": "x"}, files)
+    assert read.variables == {"HERA_K8S_WHO": "me"}
+    assert [keys for _, keys in read.files] == [
+        {"who": [Entry("who", "here", 1)], "labels": [Entry("labels", ("a",), 2)], "tags": [Entry("tags", "b", 3)]}
+    ]
+    assert set(parser.get_source_to_settings_dict()) == {"environment_variables", f"config_file|{files[0].path}"}  # type: ignore[attr-defined]
+
+
+def test_of_two_commands_with_one_flag_each_has_its_own_variable(work: Path) -> None:
+    @dataclass(frozen=True)
+    class Deploy:
+        name: str = option("", help="x", env="DEPLOY_NAME")
+
+    @dataclass(frozen=True)
+    class Delete:
+        name: str = option("", help="x", env="DELETE_NAME")
+
+    owners = [SettingsOwner(Deploy, command="deploy"), SettingsOwner(Delete, command="delete")]
+    found = resolve(owners, environ={"DEPLOY_NAME": "a", "DELETE_NAME": "b"})
+    assert (found.of(Deploy).name, found.of(Delete).name) == ("a", "b")
+
+
+def test_a_command_line_that_was_parsed_is_taken_as_it_is(work: Path) -> None:
+    @dataclass(frozen=True)
+    class Own:
+        steps: int = option(1, help="x")
+
+    line = OptionParser(specs_of(SettingsOwner(Mine))).read(["--who", "me", "--steps", "3"])
+    assert line.flags.unknown == ("--steps", "3")
+    found = resolve([SettingsOwner(Mine), SettingsOwner(Own)], argv=line.flags, environ={})
+    assert (found.of(Mine).who, found.of(Own).steps) == ("me", 3)
+    with pytest.raises(OptionsError, match="--steps is unknown"):
+        resolve([SettingsOwner(Mine)], argv=line.flags, environ={})

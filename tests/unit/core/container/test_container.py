@@ -204,10 +204,10 @@ def test_the_report_says_whence_credentials_come_and_who_was_passed_over(example
     kubeconfig = write_kubeconfig(work, sandbox)
     options = {"argo_server": sandbox.url, "argo_anonymous": True, "k8s_config_file": str(kubeconfig)}
     with build_container(example, environ={}, **options) as container:
-        lines = {line["platform"]: line for line in container.report().head}
+        lines = {line["platform"]: line for line in container.report().identities}
     assert lines["kubernetes"]["source"] == "kubeconfig, context sandbox"
     assert lines["kubernetes"]["passed_over"] == ""
-    assert lines["argo"]["passed_over"] == "argo-token: no token is to be sent (--argo-anonymous)"
+    assert lines["argo"]["passed_over"] == "argo-token: --argo-anonymous: send no token"
     assert sandbox.token not in str(lines)
 
 

@@ -160,11 +160,11 @@ def test_a_plugin_that_ends_the_program_is_named(
 def build_all(plugins: PluginManager) -> None:
     with build_container(sweep(), plugins=plugins, environ={}) as container:
         container.manifest()
-        container.layout().prove()
+        container.layout().verify()
 
 
 def test_an_observer_that_ends_the_program_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    acme("event").tell("built")
+    acme("event").notify("built")
     assert "plugin acme failed on the event built" in caplog.text
 
 
@@ -281,7 +281,7 @@ def test_an_object_that_is_no_list_is_not_taken_for_no_run(
             monkeypatch.setenv(name, value)
         told = hera("runs", "--server")
         assert told.code == 9
-        assert "no list of workflows" in told.err
+        assert "not a list of workflows" in told.err
         monkeypatch.delenv("ARGO_SERVER")
         user = {"token": SECRET}
         from command_line import kubeconfig
@@ -290,7 +290,7 @@ def test_an_object_that_is_no_list_is_not_taken_for_no_run(
         for engine in ("kubernetes", "jobs"):
             told = hera("runs", "--server", "--engine", engine)
             assert told.code == 9, engine
-            assert "no list" in told.err
+            assert "not a list" in told.err
 
 
 def test_a_server_without_runs_has_none(hera: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

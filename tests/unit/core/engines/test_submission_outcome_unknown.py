@@ -241,7 +241,7 @@ def test_a_gateways_404_to_a_request_to_stop_is_no_missing_run(hera: CommandLine
     peer.on("PUT", f"{HELLO}/stop", reply(404, "default backend - 404"))
     told = hera("stop", "r1")
     assert told.code == 9
-    assert "it is not known whether hello-r1 was asked to stop" in told.err
+    assert "unknown whether hello-r1 is being stopped" in told.err
 
 
 def test_a_request_to_stop_whose_answer_was_lost_is_read_back(hera: CommandLine, peer: ArgoPeer) -> None:
@@ -262,7 +262,7 @@ def test_a_workflow_is_looked_for_as_long_as_was_said(peer: ArgoPeer) -> None:
     peer.on("POST", WORKFLOWS, reply(502, ""))
     waited: list[float] = []
     with connected(peer.url, hello(), run_id="r1") as container:
-        engine = ArgoEngine(container.context().argo, "", RetryPolicy(pause=waited.append), confirming=45.0)
+        engine = ArgoEngine(container.context().argo, "", RetryPolicy(sleep=waited.append), confirming=45.0)
         with pytest.raises(SubmissionOutcomeUnknown):
             engine.submit(container.experiment())
     assert sum(waited) == 7.0 + 45.0
@@ -279,7 +279,7 @@ def test_a_workflow_that_arrives_after_the_last_try_is_seen(peer: ArgoPeer) -> N
             peer.keep(peer.asked("POST")[-1])
 
     with connected(peer.url, hello(), run_id="r1") as container:
-        engine = ArgoEngine(container.context().argo, "", RetryPolicy(pause=pause))
+        engine = ArgoEngine(container.context().argo, "", RetryPolicy(sleep=pause))
         assert engine.submit(container.experiment()).existed
 
 
@@ -293,7 +293,7 @@ def test_what_was_never_sent_is_surely_not_accepted() -> None:
 
 def test_a_token_that_ends_after_a_lost_answer_leaves_the_outcome_unknown() -> None:
     answers: list[HeraK8sError] = [
-        PlatformError("POST", found="bad gateway", trouble=ErrorKind.SERVER, status=502),
+        PlatformError("POST", found="bad gateway", kind=ErrorKind.SERVER, status=502),
         CredentialError("the token has expired"),
     ]
 
@@ -301,11 +301,11 @@ def test_a_token_that_ends_after_a_lost_answer_leaves_the_outcome_unknown() -> N
         raise answers.pop(0)
 
     def read(name: str) -> Any:
-        raise PlatformError("GET", trouble=ErrorKind.MISSING, status=404)
+        raise PlatformError("GET", kind=ErrorKind.MISSING, status=404)
 
     wanted = {"metadata": {"name": "hello-r1", "labels": {DIGEST_LABEL: "abc"}}}
     with pytest.raises(SubmissionOutcomeUnknown, match=r"bad gateway.*the token has expired"):
-        submit_once(wanted, SubmissionTarget(NAMESPACE, create=create, read=read, pause=lambda _: None))
+        submit_once(wanted, SubmissionTarget(NAMESPACE, create=create, read=read, sleep=lambda _: None))
 
 
 def test_an_attempt_without_a_credential_does_not_deny_an_earlier_one(hera: CommandLine, peer: ArgoPeer) -> None:
@@ -346,4 +346,4 @@ def test_a_deletion_whose_answer_was_lost_has_succeeded(peer: ArgoPeer) -> None:
         peer.on("DELETE", HELLO, refusal(404, "not found", 5))
         with pytest.raises(PlatformError) as caught:
             container.context().argo.delete("hello-r1")
-    assert caught.value.trouble is ErrorKind.MISSING
+    assert caught.value.kind is ErrorKind.MISSING

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import pytest
 from hera.workflows import DAG, Parameter, Steps, Workflow, script
 
-from hera_k8s_utils.checks.lint import SCRIPTS, lint
+from hera_k8s_argo.workflow.lint import SCRIPTS
+from hera_k8s_utils.checks.lint import lint
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.results import Verdict
 
@@ -71,7 +72,7 @@ def returns(x: int) -> int:
 def test_return_is_named() -> None:
     verdict, detail, hint = only(built(returns, {"x": 1}))
     assert verdict is Verdict.FAILED
-    assert detail == "script returns returns, and there is no function around it in the pod"
+    assert detail == "script returns uses `return`, but in the pod it is not inside a function"
     assert "sys.exit(0)" in hint
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hera_k8s_utils.errors import PlatformError
-from hera_k8s_utils.network.addresses import remember_address, secrets_in, shown_address
 from hera_k8s_utils.network.http import HttpClient, NetworkSettings
 from hera_k8s_utils.redaction import isolated_secrets, redact
+from hera_k8s_utils.redaction.addresses import remember_address, secrets_in, shown_address
 
 TOKEN = "S3CRETtokenABCDEF0123456789"
 

@@ -72,7 +72,7 @@ RARER: Mapping[str, Case] = {
     "dripping refusal": Case(lambda: drip(500), "(500)", timeout=2),
     "bomb of a refusal": Case(lambda: bomb(500), "(500)"),
     "endless busy": Case(lambda: endless(503), TOO_LARGE),
-    "bomb of a redirect": Case(lambda: redirect(bomb(302)), "sends elsewhere"),
+    "bomb of a redirect": Case(lambda: redirect(bomb(302)), "redirects"),
 }
 """Each for one command."""
 BORNE = ("drip", "slow headers", "endless refusal")

@@ -102,7 +102,7 @@ def test_a_status_becomes_its_trouble_with_the_servers_words(
     body = {"message": f"because of {TOKEN}", "reason": "SomeReason"}
     server.on("POST", "/x", reply(status, body, headers={"Retry-After": "0"}))
     error = failure(HttpClient(server.url, PATIENT, token=lambda: TOKEN), "POST")
-    assert (error.trouble, error.status) == (trouble, status)
+    assert (error.kind, error.status) == (trouble, status)
     assert TOKEN not in str(error)
     if status != 302:
         assert error.reason == "SomeReason"
@@ -118,13 +118,13 @@ def test_what_is_safe_is_repeated_when_the_server_is_busy(server: FaultServer) -
 
 def test_a_post_is_not_repeated_when_the_server_fails(server: FaultServer) -> None:
     server.on("POST", "/x", reply(503, "", headers={"Retry-After": "0"}), reply(200, {}))
-    assert failure(HttpClient(server.url, PATIENT), "POST").trouble is ErrorKind.SERVER
+    assert failure(HttpClient(server.url, PATIENT), "POST").kind is ErrorKind.SERVER
     assert len(server.requests) == 1
 
 
 def test_a_post_is_not_repeated_when_its_answer_is_lost(server: FaultServer) -> None:
     server.on("POST", "/x", cut())
-    assert failure(HttpClient(server.url, PATIENT), "POST").trouble is ErrorKind.UNREACHABLE
+    assert failure(HttpClient(server.url, PATIENT), "POST").kind is ErrorKind.UNREACHABLE
     assert len(server.requests) == 1
 
 
@@ -136,7 +136,7 @@ def test_a_throttled_post_is_repeated_for_it_had_no_effect(server: FaultServer) 
 def test_throttling_without_end_is_told(server: FaultServer) -> None:
     server.on("GET", "/x", reply(429, "slow down", headers={"Retry-After": "0"}))
     error = failure(HttpClient(server.url, PATIENT))
-    assert error.trouble is ErrorKind.THROTTLED
+    assert error.kind is ErrorKind.THROTTLED
     assert "slow down" in error.found
     assert len(server.requests) == 1 + PATIENT.http_retries
 
@@ -167,7 +167,7 @@ def test_a_401_that_renewal_does_not_mend_is_told(server: FaultServer) -> None:
 
     server.on("GET", "/x", reply(401, {"message": "token not valid"}))
     error = failure(HttpClient(server.url, PATIENT, token=lambda: "old", renew=renew))
-    assert error.trouble is ErrorKind.UNAUTHORIZED
+    assert error.kind is ErrorKind.UNAUTHORIZED
     assert len(server.requests) == 1
 
 
@@ -200,25 +200,25 @@ def test_a_login_page_is_no_json(server: FaultServer) -> None:
     server.on("GET", "/x", html_login())
     with pytest.raises(PlatformError) as caught:
         HttpClient(server.url, PATIENT).get("x").json()
-    assert caught.value.trouble is ErrorKind.PROTOCOL
+    assert caught.value.kind is ErrorKind.PROTOCOL
     assert "Sign in" in caught.value.found
 
 
 def test_a_refused_connection_is_unreachable() -> None:
     error = failure(HttpClient(f"http://localhost:{refused_port()}", QUICK))
-    assert error.trouble is ErrorKind.UNREACHABLE
+    assert error.kind is ErrorKind.UNREACHABLE
     assert "refused" in error.found
 
 
 def test_an_unknown_name_is_unreachable() -> None:
     error = failure(HttpClient("https://argo.invalid", QUICK, environ={}))
-    assert error.trouble is ErrorKind.UNREACHABLE
+    assert error.kind is ErrorKind.UNREACHABLE
 
 
 def test_silence_is_a_timeout_and_is_waited_for_once(server: FaultServer) -> None:
     server.on("GET", "/x", hang())
     error = failure(HttpClient(server.url, QUICK))
-    assert error.trouble is ErrorKind.TIMEOUT
+    assert error.kind is ErrorKind.TIMEOUT
     assert "0.3 s" in error.found
     assert len(server.requests) == 1
 
@@ -226,21 +226,21 @@ def test_silence_is_a_timeout_and_is_waited_for_once(server: FaultServer) -> Non
 def test_https_to_a_plain_server_says_so(server: FaultServer) -> None:
     url = server.url.replace("http://", "https://")
     error = failure(HttpClient(url, PATIENT))
-    assert error.trouble is ErrorKind.PROTOCOL
+    assert error.kind is ErrorKind.PROTOCOL
     assert server.url in error.hint
 
 
 def test_plain_http_to_a_go_tls_server_says_so(server: FaultServer) -> None:
     server.on("GET", "/x", reply(400, "Client sent an HTTP request to an HTTPS server.\n"))
     error = failure(HttpClient(server.url, PATIENT))
-    assert error.trouble is ErrorKind.PROTOCOL
+    assert error.kind is ErrorKind.PROTOCOL
     assert "https://" in error.hint
 
 
 def test_an_unknown_authority_is_untrusted(authority: trustme.CA) -> None:
     with FaultServer(tls=tls_context(authority)) as server:
         error = failure(HttpClient(server.url, PATIENT))
-    assert error.trouble is ErrorKind.UNTRUSTED
+    assert error.kind is ErrorKind.UNTRUSTED
     assert "--ca-file" in error.hint
 
 
@@ -255,7 +255,7 @@ def test_the_ca_file_makes_it_trusted(authority: trustme.CA, ca_file: Path) -> N
 def test_a_certificate_for_another_name_is_untrusted(authority: trustme.CA, ca_file: Path) -> None:
     with FaultServer(tls=tls_context(authority, "other.example")) as server:
         error = failure(HttpClient(server.url, NetworkSettings(ca_file=ca_file)))
-    assert error.trouble is ErrorKind.UNTRUSTED
+    assert error.kind is ErrorKind.UNTRUSTED
     assert "name" in error.hint
 
 
@@ -277,7 +277,7 @@ def test_a_ca_file_that_cannot_be_used_is_named(tmp_path: Path, content: str | N
 def test_a_dead_proxy_is_named_without_its_password() -> None:
     proxy = f"http://me:hunter2@localhost:{refused_port()}"
     error = failure(HttpClient("https://argo.example", QUICK, environ={"HTTPS_PROXY": proxy}))
-    assert error.trouble is ErrorKind.UNREACHABLE
+    assert error.kind is ErrorKind.UNREACHABLE
     assert "proxy" in error.found
     assert "hunter2" not in str(error)
 
@@ -356,7 +356,7 @@ def test_a_stream_that_is_cut_is_not_taken_for_one_that_ended(server: FaultServe
     assert next(lines) == "one"
     with pytest.raises(PlatformError) as caught:
         next(lines)
-    assert caught.value.trouble is ErrorKind.UNREACHABLE
+    assert caught.value.kind is ErrorKind.UNREACHABLE
 
 
 def test_a_stream_that_falls_silent_is_a_timeout(server: FaultServer) -> None:
@@ -365,7 +365,7 @@ def test_a_stream_that_falls_silent_is_a_timeout(server: FaultServer) -> None:
     assert next(lines) == "one"
     with pytest.raises(PlatformError) as caught:
         next(lines)
-    assert caught.value.trouble is ErrorKind.TIMEOUT
+    assert caught.value.kind is ErrorKind.TIMEOUT
 
 
 def test_no_log_line_holds_the_token(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
@@ -384,4 +384,4 @@ def test_a_line_that_has_no_end_ends_the_stream(server: FaultServer, monkeypatch
     assert len(next(lines)) == 90_000
     with pytest.raises(PlatformError, match="one line has no end") as caught:
         next(lines)
-    assert caught.value.trouble is ErrorKind.PROTOCOL
+    assert caught.value.kind is ErrorKind.PROTOCOL

@@ -578,7 +578,7 @@ def built(plugins: PluginManager | None = None, **more: Any) -> Any:
     with build_container(experiment, plugins=plugins, environ={}) as container:
         container.requirements()
         list(container.layout().paths())
-        container.layout().prove()
+        container.layout().verify()
         return container.manifest()
 
 

@@ -13,7 +13,13 @@ import pytest
 from hera_k8s_kube import ConfigMap, PersistentVolumeClaim, ServiceAccount
 from hera_k8s_utils import Context, build_container
 from hera_k8s_utils.plugins.manager import PluginManager
-from hera_k8s_utils.testing import CheckerContract, CredentialProviderContract, LayoutContract, PluginContract
+from hera_k8s_utils.testing import (
+    CheckerContract,
+    CredentialProviderContract,
+    LayoutContract,
+    PluginContract,
+    WorkloadKindContract,
+)
 
 
 def declared(hook: str, name: str) -> Any:
@@ -95,6 +101,41 @@ class TestCredentialProviders(CredentialProviderContract):
     @pytest.fixture
     def context(self, context: Context) -> Context:
         return context
+
+
+SPEC = {"entrypoint": "main", "templates": [{"name": "main", "container": {"image": "busybox"}}]}
+JOB = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"name": "one"},
+    "spec": {
+        "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox"}]}},
+    },
+}
+
+
+class TestWorkloadKinds(WorkloadKindContract):
+    @pytest.fixture(
+        params=[
+            {"kind": "Workflow", "metadata": {"name": "w"}, "spec": SPEC},
+            {"kind": "WorkflowTemplate", "metadata": {"name": "w"}, "spec": SPEC},
+            {"kind": "ClusterWorkflowTemplate", "metadata": {"name": "w"}, "spec": SPEC},
+            {
+                "kind": "CronWorkflow",
+                "metadata": {"name": "w"},
+                "spec": {"schedules": ["@daily"], "workflowSpec": SPEC},
+            },
+            JOB,
+            {"kind": "List", "metadata": {}, "items": [JOB, {**JOB, "metadata": {"name": "two"}}]},
+        ],
+        ids=lambda body: body["kind"],
+    )
+    def body(self, request: pytest.FixtureRequest) -> Any:
+        return request.param
+
+    @pytest.fixture
+    def kind(self, body: Any) -> Any:
+        return declared("workload_kinds", body["kind"])
 
 
 LEAKY = """

@@ -49,7 +49,7 @@ def test_a_plugin_that_is_imported_too_late_takes_no_part(gate: Gate) -> None:
     gate.opened.set()
     for thread in left_behind:
         thread.join(60)
-    plugins.tell("built")
+    plugins.notify("built")
     late = next(info for info in plugins.listing() if info.name == "late")
     assert (late.state, gate.heard) == ("broken", [])
     assert "still loading after 1 s" in late.reason

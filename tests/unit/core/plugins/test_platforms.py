@@ -120,3 +120,14 @@ def test_a_provider_that_hangs_does_not_keep_the_rest_from_being_closed() -> Non
     finally:
         release.set()
         thread.join(30)
+
+
+def test_a_platform_that_replaces_another_keeps_its_activation_unless_it_declares_its_own() -> None:
+    activated: list[str] = []
+    argo = Platform(name="argo", open=lambda *_: object(), activate=lambda *_: activated.append("argo"))
+    gateway = Platform(name="acme", open=lambda *_: object(), replaces="argo")
+    own = Platform(name="acme", open=lambda *_: object(), replaces="argo", activate=lambda *_: activated.append("acme"))
+    for platforms in ([argo], [argo, gateway], [argo, own]):
+        context = made([], platforms)
+        context.registry.activate("argo", context)
+    assert activated == ["argo", "argo", "acme"]

@@ -69,10 +69,10 @@ def test_a_record_holds_what_was_submitted_and_where_it_came_from(runs: RunStore
     assert record.read("manifest") == built("20261120-1042-k3f9").manifest.body
     assert (record.read("inputs") or {})["parameters"] == {"seed": [1, 2]}
     assert (record.read("report") or {})["counts"]["passed"] == 1
-    assert record.about["workflow"] == "trial-k3f9"
-    assert record.about["points"] == 2
-    assert record.about["engine"] == "argo"
-    assert "hera" in record.about["versions"]
+    assert record.metadata["workflow"] == "trial-k3f9"
+    assert record.metadata["points"] == 2
+    assert record.metadata["engine"] == "argo"
+    assert "hera" in record.metadata["versions"]
     assert record.outcome is None
     assert sorted(p.name for p in record.path.iterdir()) == ["inputs.json", "manifest.json", "report.json", "run.json"]
 
@@ -210,7 +210,7 @@ def test_what_is_no_record_is_passed_over(runs: RunStore) -> None:
     damaged.mkdir()
     (damaged / "run.json").write_text("{ half")
     assert {record.id for record in runs.all()} == {"good", "damaged"}
-    assert runs.find("good").about["experiment"] == "trial"
+    assert runs.find("good").metadata["experiment"] == "trial"
 
 
 def test_records_that_cannot_be_read_are_told_with_their_place(tmp_path: Path) -> None:
@@ -248,9 +248,9 @@ def test_the_git_commit_is_recorded_with_a_flag_for_changes(tmp_path: Path, runs
     git("init", "-q")
     git("add", "experiment.py")
     git("commit", "-q", "-m", "first")
-    clean = runs.start(built("clean", source=str(source))).about["git"]
+    clean = runs.start(built("clean", source=str(source))).metadata["git"]
     source.write_text("x = 2\n")
-    dirty = runs.start(built("dirty", source=str(source))).about["git"]
+    dirty = runs.start(built("dirty", source=str(source))).metadata["git"]
     git("config", "core.quotePath", "false")
     latin = os.fsencode(tmp_path) + b"/r\xe9sum\xe9"
     with open(latin, "wb"):

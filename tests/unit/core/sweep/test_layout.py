@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from hera_k8s_layouts import plugin
 from hera_k8s_utils.errors import BuildError
-from hera_k8s_utils.plugins.records import LayoutStrategy
 from hera_k8s_utils.sweep.inputs import Inputs, Point, linspace
-from hera_k8s_utils.sweep.layout import Layout, Proof, open_layout
+from hera_k8s_utils.sweep.layout import Layout, LayoutVerification, open_layout
+from hera_k8s_utils.sweep.path_encoder import LayoutStrategy
 from hera_k8s_utils.sweep.values import Value, value_key
 
 STRATEGIES = {strategy.name: strategy for strategy in plugin.layout_strategies()}
@@ -92,21 +92,21 @@ def test_a_directory_without_a_sidecar_is_named(tmp_path: Any) -> None:
 
 def test_names_and_labels_are_the_codec_s() -> None:
     layout = layout_of(sweep(vintage=[2012], borough=[3]))
-    assert layout.name({"vintage": 2012, "borough": 3}) == "vintage-2012-borough-3"
-    assert layout.label({"vintage": 2012, "borough": 3}) == "vintage_2012_borough_3"
+    assert layout.dns_name({"vintage": 2012, "borough": 3}) == "vintage-2012-borough-3"
+    assert layout.label_value({"vintage": 2012, "borough": 3}) == "vintage_2012_borough_3"
 
 
 def test_without_parameters_the_point_s_place_is_the_root() -> None:
     layout = layout_of(Inputs())
     assert layout.path({}) == layout.root == ROOT
     assert layout.point(ROOT) == {}
-    assert layout.prove().points == 1
+    assert layout.verify().points == 1
 
 
 def test_a_root_is_needed_for_absolute_paths_only() -> None:
     layout = layout_of(sweep(a=[1]), root=None)
     assert layout.relative({"a": 1}) == "a=1"
-    assert layout.prove() == Proof(1, 1, "1 point")
+    assert layout.verify() == LayoutVerification(1, 1, "1 point")
     with pytest.raises(BuildError, match="nothing that the experiment requires is mounted"):
         layout.path({"a": 1})
 
@@ -137,7 +137,7 @@ def test_a_path_of_another_layout_is_refused(path: str) -> None:
 def test_awkward_values_keep_a_place_of_their_own(name: str, argument: str) -> None:
     inputs = sweep(a=TROUBLE, b=[0.0, -0.0, 1, True, 1e300, float("-inf"), None, date(2012, 7, 1)])
     layout = layout_of(inputs, name, argument)
-    assert layout.prove() == Proof(128, 128, f"128 points, 128 paths below {ROOT}")
+    assert layout.verify() == LayoutVerification(128, 128, f"128 points, 128 paths below {ROOT}")
     for point in inputs:
         assert layout.path(point).startswith(f"{ROOT}/")
         assert layout.point(layout.path(point)) == point
@@ -166,7 +166,7 @@ def test_every_sweep_fits_or_is_refused_by_name(parameters: dict[str, list[Value
     try:
         inputs = Inputs(parameters=parameters)
         layout = layout_of(inputs, name)
-        proof = layout.prove()
+        proof = layout.verify()
     except BuildError as error:
         refused = str(error)
     else:
@@ -193,9 +193,9 @@ def test_a_template_is_refused_exactly_when_two_points_meet(rows: list[tuple[str
     paths = [layout.relative(point) for point in inputs]
     if len(set(paths)) < len(paths):
         with pytest.raises(BuildError):
-            layout.prove()
+            layout.verify()
         return
-    assert layout.prove().paths == len(rows)
+    assert layout.verify().paths == len(rows)
     assert [layout.point(path) for path in paths] == list(inputs)
 
 
@@ -204,7 +204,7 @@ def test_equal_values_of_different_types_do_not_share_a_path() -> None:
     layout = layout_of(inputs)
     assert [layout.relative(point) for point in inputs] == ["a=1", "a=1.0", "a=true"]
     assert [layout.relative({"a": value}) for value in (True, 1.0, 1)] == ["a=true", "a=1.0", "a=1"]
-    layout.prove()
+    layout.verify()
 
 
 # --- the proof -------------------------------------------------------------------------------------------------
@@ -213,55 +213,55 @@ def test_equal_values_of_different_types_do_not_share_a_path() -> None:
 def test_two_points_with_one_path_are_both_named() -> None:
     inputs = sweep(a=[1, 11], b=[1, 11, 111])
     with pytest.raises(BuildError, match=r"\(a=1, b=11\) and \(a=11, b=1\) both have '111'"):
-        layout_of(inputs, "template", "{a}{b}").prove()
+        layout_of(inputs, "template", "{a}{b}").verify()
 
 
 def test_a_parameter_that_is_left_out_is_named() -> None:
     with pytest.raises(BuildError, match=r"\(a=1, b=1\) and \(a=1, b=2\) both have 'r1'\n  -> the points differ in b"):
-        layout_of(sweep(a=[1, 2], b=[1, 2]), "template", "r{a}").prove()
+        layout_of(sweep(a=[1, 2], b=[1, 2]), "template", "r{a}").verify()
 
 
 def test_a_parameter_of_one_value_may_be_left_out() -> None:
     inputs = sweep(a=[1, 2], b=["only"])
     layout = layout_of(inputs, "template", "r{a}")
-    layout.prove()
+    layout.verify()
     assert layout.point("r2") == {"a": 2, "b": "only"}
 
 
 def test_equal_points_are_named_by_their_positions() -> None:
     with pytest.raises(BuildError, match="points 1 and 3 of the sweep are the same"):
-        layout_of(Inputs(points=[{"a": 1}, {"a": 2}, {"a": 1}])).prove()
+        layout_of(Inputs(points=[{"a": 1}, {"a": 2}, {"a": 1}])).verify()
     with pytest.raises(BuildError, match="points 1 and 2 of the sweep are the same"):
-        layout_of(sweep(a=[1.5, 1.5])).prove()
+        layout_of(sweep(a=[1.5, 1.5])).verify()
 
 
 def test_a_collision_is_found_among_many_points() -> None:
     points = [{"a": number} for number in range(50_000)] + [{"a": 31_234}]
     with pytest.raises(BuildError, match="points 31235 and 50001"):
-        layout_of(Inputs(points=points)).prove()
+        layout_of(Inputs(points=points)).verify()
 
 
 def test_a_long_sweep_is_read_back_in_part_and_says_so() -> None:
-    proof = layout_of(sweep(a=range(30_000))).prove()
+    proof = layout_of(sweep(a=range(30_000))).verify()
     assert (proof.points, proof.paths) == (30_000, 30_000)
     assert re.search(r"15001 of them, evenly spread, read back", proof.detail)
 
 
 def test_a_name_longer_than_file_systems_take_is_refused() -> None:
-    layout_of(sweep(a=["x" * 253])).prove()
+    layout_of(sweep(a=["x" * 253])).verify()
     with pytest.raises(BuildError, match="a name of 256 bytes"):
-        layout_of(sweep(a=["x", "x" * 254])).prove()
+        layout_of(sweep(a=["x", "x" * 254])).verify()
     with pytest.raises(BuildError, match="a name of 302 bytes"):
-        layout_of(sweep(a=["é" * 50])).prove()
-    layout_of(sweep(a=["x" * 5000]), "hashed").prove()
+        layout_of(sweep(a=["é" * 50])).verify()
+    layout_of(sweep(a=["x" * 5000]), "hashed").verify()
 
 
 def test_a_path_longer_than_systems_take_is_refused() -> None:
     inputs = Inputs(parameters={f"p{number}": ["x" * 240] for number in range(17)})
     with pytest.raises(BuildError, match=r"needs a path of \d+ bytes below the root"):
-        layout_of(inputs).prove()
+        layout_of(inputs).verify()
     with pytest.raises(BuildError, match="bytes below the root"):
-        layout_of(sweep(a=["x"]), root="/" + "/".join(["r" * 250] * 16) + "/" + "r" * 76).prove()
+        layout_of(sweep(a=["x"]), root="/" + "/".join(["r" * 250] * 16) + "/" + "r" * 76).verify()
 
 
 class Broken:
@@ -288,7 +288,7 @@ def broken(path: Any, values: Any = lambda path: {"a": int(path)}) -> Layout:
 )
 def test_a_strategy_that_leaves_the_root_is_found_out(path: str) -> None:
     with pytest.raises(BuildError, match="broken leads out of its root"):
-        broken(lambda point: path.format(point.a)).prove()
+        broken(lambda point: path.format(point.a)).verify()
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_strategy_that_leaves_the_root_is_found_out(path: str) -> None:
 )
 def test_a_strategy_that_misreads_its_paths_is_found_out(values: Any, says: str) -> None:
     with pytest.raises(BuildError, match=says):
-        broken(lambda point: str(point.a), values).prove()
+        broken(lambda point: str(point.a), values).verify()
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_a_strategy_that_misreads_its_paths_is_found_out(values: Any, says: str)
 )
 def test_a_strategy_that_gives_no_path_is_found_out(path: Any, says: str) -> None:
     with pytest.raises(BuildError, match=says):
-        broken(path).prove()
+        broken(path).verify()
 
 
 # --- arguments of strategies -----------------------------------------------------------------------------------

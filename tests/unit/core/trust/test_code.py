@@ -178,7 +178,7 @@ def test_without_a_home_directory_a_login_says_what_to_type(work: Path) -> None:
     before = [*as_user(12345), "env", "-u", "HOME", "-u", "XDG_CONFIG_HOME"]
     told = program("login", "--argo-server", "argo.example", cwd=work, before=before)
     assert told.code == 4
-    assert "there is no home directory to keep tokens in" in told.err
+    assert "no home directory to store tokens in" in told.err
     assert "XDG_CONFIG_HOME" in told.err
 
 

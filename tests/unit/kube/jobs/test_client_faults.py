@@ -108,13 +108,13 @@ def test_what_cannot_be_found_out_is_said_to_be_unknown(peer: JobsPeer, jobs: Jo
 
 @pytest.mark.parametrize("manifest", [{**job(), "metadata": {}}, {**job(), "kind": "CronJob"}])
 def test_only_a_job_with_a_name_is_submitted(peer: JobsPeer, jobs: Jobs, manifest: Any) -> None:
-    with pytest.raises(SubmitError, match="only a Job with a name"):
+    with pytest.raises(SubmitError, match="only a named Job"):
         jobs.submit(manifest)
     assert peer.requests == []
 
 
 def test_a_job_of_another_namespace_is_refused(peer: JobsPeer, jobs: Jobs) -> None:
-    with pytest.raises(SubmitError, match="it names namespace lyon"):
+    with pytest.raises(SubmitError, match="its namespace is lyon"):
         jobs.submit({**job(), "metadata": {"name": "hello", "namespace": "lyon"}})
     assert peer.requests == []
 
@@ -257,7 +257,7 @@ def test_what_is_not_ours_to_watch_is_said_at_once(peer: JobsPeer, jobs: Jobs) -
     peer.on("GET", JOBS, reply(403, status(403, "Forbidden", "cannot list resource")))
     with pytest.raises(PlatformError) as caught:
         told(jobs)
-    assert caught.value.trouble is ErrorKind.FORBIDDEN
+    assert caught.value.kind is ErrorKind.FORBIDDEN
 
 
 def test_waiting_has_an_end(peer: JobsPeer, jobs: Jobs) -> None:
@@ -284,8 +284,8 @@ def test_what_is_gone_is_cancelled_without_a_word(jobs: Jobs) -> None:
 
 
 def test_not_every_job_of_a_namespace_is_deleted_at_once(peer: JobsPeer, jobs: Jobs) -> None:
-    with pytest.raises(HeraK8sError, match="name a label"):
-        jobs.clean_up(" ")
+    with pytest.raises(HeraK8sError, match="pass a label"):
+        jobs.delete_all(" ")
     assert peer.requests == []
 
 

@@ -69,8 +69,8 @@ def test_a_run_that_was_handed_in_by_halves_is_completed(peer: JobsPeer, tmp_pat
         peer.on("POST", JOBS, only_a)
         with pytest.raises(SubmittedInPart, match="exceeded quota") as caught:
             engine.submit(built)
-        assert "of 2 Jobs 1 are known to be accepted" in caught.value.found
-        assert "hera-k8s stop r1 ends what was accepted" in caught.value.hint
+        assert "1 of 2 Jobs are known to be accepted" in caught.value.found
+        assert "or stop it: hera-k8s stop r1" in caught.value.hint
         assert engine.find("sweep-r1").missing == 1
         first = peer.kept["sweep-r1-a"]["metadata"]["uid"]
         peer.on("POST", JOBS, peer.accept)
@@ -217,7 +217,7 @@ def test_a_run_ends_when_all_its_jobs_have(peer: JobsPeer, tmp_path: Path) -> No
     )
     last = updates[-1]
     assert [update.phase for update in updates if not update.finished][-1] == "Running"
-    assert (last.phase, last.message, last.progress) == ("Failed", "of 2 Jobs 1 failed", "1/2")
+    assert (last.phase, last.message, last.progress) == ("Failed", "1 failed (of 2 Jobs)", "1/2")
     nodes = {node.name: (node.phase, node.message) for update in updates for node in update.nodes}
     assert nodes == {
         NAMES[0]: ("Succeeded", ""),
@@ -227,7 +227,7 @@ def test_a_run_ends_when_all_its_jobs_have(peer: JobsPeer, tmp_path: Path) -> No
 
 def test_a_job_that_was_deleted_is_an_error_of_the_run(peer: JobsPeer, tmp_path: Path) -> None:
     updates = followed(peer, tmp_path, ("MODIFIED", NAMES[0], ended()), ("DELETED", NAMES[1], None))
-    assert (updates[-1].phase, updates[-1].message) == ("Failed", "of 2 Jobs 1 were deleted")
+    assert (updates[-1].phase, updates[-1].message) == ("Failed", "1 deleted (of 2 Jobs)")
     assert updates[-1].nodes[-1].phase == "Error"
 
 

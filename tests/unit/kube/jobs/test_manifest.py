@@ -19,7 +19,7 @@ from jobs_peer import job
 from kubernetes.client import V1Container, V1Job, V1JobSpec, V1ObjectMeta, V1PodSpec, V1PodTemplateSpec
 
 from hera_k8s_kube import ConfigMap, PersistentVolumeClaim, PullSecret, Secret
-from hera_k8s_kube.jobs import indexed_job, plain_job
+from hera_k8s_kube.jobs import indexed_job, jobs_of, plain_job
 from hera_k8s_kube.jobs.points import lines_of, parsed
 from hera_k8s_utils import BuildError, Experiment, Inputs, Manifest, OptionsError, Requirement, build_container
 from hera_k8s_utils.checks.lint import lint
@@ -80,7 +80,7 @@ CLAIM = PersistentVolumeClaim("results", mount_path="/results")
 
 def test_a_job_gets_the_name_and_the_labels_of_its_run() -> None:
     manifest = built(job("anything")).manifest
-    assert (manifest.kind, manifest.runs_as, manifest.name) == ("Job", "Job", "sweep-r1")
+    assert (manifest.kind, manifest.engine_kind, manifest.name) == ("Job", "Job", "sweep-r1")
     for holder in (manifest.body, manifest.body["spec"]["template"]):
         labels = holder["metadata"]["labels"]
         assert labels["app"] == "try"
@@ -104,9 +104,11 @@ def test_a_job_of_the_official_client_is_a_job() -> None:
 @pytest.mark.parametrize("several", [lambda: [job("a"), job("b")], lambda: (job(name) for name in "ab")])
 def test_several_jobs_are_one_run(several: Any) -> None:
     manifest = built(lambda *_: several()).manifest
-    assert (manifest.kind, manifest.runs_as, manifest.name) == ("List", "Job", "sweep-r1")
-    assert [each["metadata"]["name"] for each in manifest.jobs] == ["sweep-r1-a", "sweep-r1-b"]
-    assert {each["metadata"]["annotations"]["hera-k8s-utils/number-of-jobs"] for each in manifest.jobs} == {"2"}
+    assert (manifest.kind, manifest.engine_kind, manifest.name) == ("List", "Job", "sweep-r1")
+    assert [each["metadata"]["name"] for each in jobs_of(manifest.body)] == ["sweep-r1-a", "sweep-r1-b"]
+    assert {each["metadata"]["annotations"]["hera-k8s-utils/number-of-jobs"] for each in jobs_of(manifest.body)} == {
+        "2"
+    }
 
 
 def test_a_model_of_hera_is_one_workflow_although_it_can_be_iterated_over() -> None:
@@ -117,7 +119,7 @@ def test_a_model_of_hera_is_one_workflow_although_it_can_be_iterated_over() -> N
 
 def test_names_that_are_too_long_are_cut_and_stay_different() -> None:
     manifest = built([job("a" * 60 + "1"), job("a" * 60 + "2")]).manifest
-    names = [each["metadata"]["name"] for each in manifest.jobs]
+    names = [each["metadata"]["name"] for each in jobs_of(manifest.body)]
     assert len(set(names)) == 2
     assert max(map(len, names)) <= 63
     assert problems([job("a" * 60 + "1"), job("a" * 60 + "2")]) == []
@@ -134,7 +136,7 @@ def test_names_that_are_too_long_are_cut_and_stay_different() -> None:
         ([job(), changed("spec.template", [], job("b"))], r"items\[1\].spec.template is a list"),
         (a_list(), "0 objects, and no Job among them"),
         (a_list({"kind": "ConfigMap", "metadata": {"name": "m"}}), "1 objects, and no Job among them"),
-        (a_list(job(), {"kind": "Secret", "metadata": {"name": "s"}}), "among them: Secret"),
+        (a_list(job(), {"kind": "Secret", "metadata": {"name": "s"}}), "not supported: Secret"),
         (a_list(job(), {"metadata": {"name": "s"}}), "something without a kind"),
         (a_list(job("x"), job("x")), "the same name: Job x"),
         (a_list(job("x"), job("x-")), "would have the same name: Job sweep-r1-x"),
@@ -165,7 +167,7 @@ def test_config_maps_beside_jobs_are_named_after_the_run_wherever_they_are_menti
     wanted = changed("spec.template.spec.volumes", [volume])
     manifest = built([own, wanted]).manifest
     assert [each["metadata"]["name"] for each in manifest.objects] == ["sweep-r1-mine", "sweep-r1"]
-    sources = manifest.jobs[0]["spec"]["template"]["spec"]["volumes"][0]["projected"]["sources"]
+    sources = jobs_of(manifest.body)[0]["spec"]["template"]["spec"]["volumes"][0]["projected"]["sources"]
     assert [each["configMap"]["name"] for each in sources] == ["sweep-r1-mine", "other"]
     assert requirements([own, wanted]) == ["config map other"]
 
@@ -178,7 +180,7 @@ def test_the_digest_tells_other_jobs_from_the_same_ones() -> None:
 def test_configuration_reaches_the_pods() -> None:
     settings = {"service_account": "runner"}
     manifest = built([job("a"), job("b")], settings, requires=[PullSecret("pull")]).manifest
-    for each in manifest.jobs:
+    for each in jobs_of(manifest.body):
         pod = each["spec"]["template"]["spec"]
         assert (pod["serviceAccountName"], pod["imagePullSecrets"]) == ("runner", [{"name": "pull"}])
 
@@ -281,7 +283,11 @@ POD = "spec.template.spec"
         (f"{POD}.containers", [], "has no container"),
         (f"{POD}.containers.0.image", None, "has no image"),
         (f"{POD}.containers.0.name", "Main", "a container cannot be called 'Main'"),
-        (f"{POD}.containers.0.volumeMounts", [{"name": "v", "mountPath": "/v"}], "mounts v, which is no volume"),
+        (
+            f"{POD}.containers.0.volumeMounts",
+            [{"name": "v", "mountPath": "/v"}],
+            "mounts v, which is not a volume of its pod",
+        ),
         (f"{POD}.containers.0.resources", {"requests": {"cpu": "1 core"}}, "'1 core' is no quantity"),
         (
             f"{POD}.containers.0.resources",
@@ -328,7 +334,7 @@ def sweep(environment: Any, inputs: Any, layout: Any) -> Any:
 
 def test_an_indexed_job_has_an_index_for_each_point() -> None:
     manifest = built(sweep, inputs=SWEEP, requires=[CLAIM]).manifest
-    spec = manifest.jobs[0]["spec"]
+    spec = jobs_of(manifest.body)[0]["spec"]
     assert (spec["completions"], spec["parallelism"], spec["completionMode"]) == (4, 3, "Indexed")
     lines = manifest.objects[0]["data"]["00000"].splitlines()
     assert lines[1] == "rate=0.5 seed=2 name='a b' output=/results/sweep/r1/rate=0.5/seed=2"
@@ -339,7 +345,7 @@ def test_an_indexed_job_has_an_index_for_each_point() -> None:
 def shell(work: str, directory: Path, *, index: int = 0, inputs: Inputs = SEEDS) -> subprocess.CompletedProcess[str]:
     """What a task for the shell does at its index, its points being the files of a directory."""
     manifest = built(lambda e, i, y: indexed_job(e, i, work), inputs=inputs).manifest
-    sh, flags, text = manifest.jobs[0]["spec"]["template"]["spec"]["containers"][0]["command"]
+    sh, flags, text = jobs_of(manifest.body)[0]["spec"]["template"]["spec"]["containers"][0]["command"]
     environ = {**os.environ, "HERA_K8S_POINTS": str(directory), "JOB_COMPLETION_INDEX": str(index), "TOKEN": "s3cret"}
     command = [sh, flags, text.replace("$$", "$")]
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
@@ -383,10 +389,10 @@ def test_a_hundred_thousand_points_are_one_job() -> None:
     ("inputs", "arguments", "said"),
     [
         (Inputs(parameters={"seed": range(100_001)}), {}, "100001 points are too many for one indexed Job"),
-        (Inputs(parameters={"a-b": [1]}), {}, "cannot be given 'a-b'"),
-        (Inputs(parameters={"a": ["x\ny"]}), {}, "it holds a line break"),
-        (Inputs(parameters={"a": [1]}), {"a": 2}, "a is a parameter already"),
-        (Inputs(parameters={"a": [1]}), {"b": object()}, "cannot be given to a task"),
+        (Inputs(parameters={"a-b": [1]}), {}, "'a-b' cannot be an argument"),
+        (Inputs(parameters={"a": ["x\ny"]}), {}, "it contains a line break"),
+        (Inputs(parameters={"a": [1]}), {"a": 2}, "a is already a parameter"),
+        (Inputs(parameters={"a": [1]}), {"b": object()}, "cannot be passed to a task"),
     ],
 )
 def test_what_an_index_cannot_be_given_is_refused(inputs: Inputs, arguments: Json, said: str) -> None:
@@ -400,12 +406,12 @@ def test_further_fields_of_the_container_are_added(build: Any, work: Any) -> Non
     env = [{"name": "HOME", "value": "/scratch"}]
     mounts = [{"name": "scratch", "mountPath": "/scratch"}]
     manifest = built(lambda e, i, y: build(e, work, env=env, volumeMounts=mounts), requires=[CLAIM]).manifest
-    container = manifest.jobs[0]["spec"]["template"]["spec"]["containers"][0]
+    container = jobs_of(manifest.body)[0]["spec"]["template"]["spec"]["containers"][0]
     assert container["env"][-1] == env[0]
     places = [mount["mountPath"] for mount in container["volumeMounts"]]
     assert (places[0], places[-1]) == ("/results", "/scratch")
 
-    with pytest.raises(BuildError, match="command= is what the work becomes\n  -> pass it as work"):
+    with pytest.raises(BuildError, match="the command is made from the work\n  -> pass it as `work`"):
         built(lambda e, i, y: build(e, work, command=["true"]))
 
 
@@ -425,7 +431,7 @@ GIVEN: Json = {
 
 def told_by(manifest: Manifest, **environ: str) -> str:
     """What the first Job's program prints, run here as a pod would run it."""
-    _, flag, text = manifest.jobs[0]["spec"]["template"]["spec"]["containers"][0]["command"]
+    _, flag, text = jobs_of(manifest.body)[0]["spec"]["template"]["spec"]["containers"][0]["command"]
     command = [sys.executable, flag, text.replace("$$", "$")]
     return subprocess.run(
         command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=60, check=True
@@ -445,9 +451,9 @@ def test_a_function_is_given_what_functions_of_the_point_return_with_its_type(tm
 
 def test_a_function_is_not_given_numbers_and_texts_under_one_name() -> None:
     arguments = {"mixed": lambda point: point["seed"] if point["seed"] == 1 else "2"}
-    with pytest.raises(BuildError, match=r"mixed cannot be given .* of several types: int, str\n") as caught:
+    with pytest.raises(BuildError, match=r"mixed cannot be passed .* several types: int, str\n") as caught:
         built(lambda e, i, y: indexed_job(e, i, tell, arguments=arguments), inputs=SEEDS)
-    assert caught.value.hint == "one type for a parameter of indexed_job"
+    assert caught.value.hint == "use one type per argument of indexed_job"
     built(lambda e, i, y: indexed_job(e, i, "true", arguments=arguments), inputs=SEEDS)
 
 

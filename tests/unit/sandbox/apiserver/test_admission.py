@@ -26,8 +26,8 @@ from hera_k8s_sandbox.foundation.resource_types import (
     STORAGE_CLASSES,
 )
 from hera_k8s_sandbox.operations import operations
-from hera_k8s_sandbox.operations.bootstrap import furnish
-from hera_k8s_sandbox.rbac.authorizer import Access
+from hera_k8s_sandbox.operations.bootstrap import bootstrap
+from hera_k8s_sandbox.rbac.authorizer import Authorizer
 from hera_k8s_sandbox.schema.patches import json_patch, merge_patch, strategic_merge
 from hera_k8s_sandbox.schema.server_side_apply import apply
 from hera_k8s_sandbox.state import SandboxState
@@ -53,9 +53,9 @@ texts = st.dictionaries(st.sampled_from("abcd"), st.sampled_from("123"), max_siz
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> SandboxState:
     store = Store(None)
-    access = Access(store, users={}, key=b"key")
+    access = Authorizer(store, users={}, key=b"key")
     state = SandboxState(Path(tmp_path_factory.mktemp("state")), store, access)
-    furnish(state)
+    bootstrap(state)
     return state
 
 

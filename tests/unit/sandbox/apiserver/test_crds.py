@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sandbox_api import Api
 
 from hera_k8s_sandbox.foundation.kind_registry import precedence
-from hera_k8s_sandbox.schema.structural_schema import fill_in, prune, schema_causes
+from hera_k8s_sandbox.schema.structural_schema import prune, set_schema_defaults, validate_schema
 from hera_k8s_sandbox.server import launch
 
 Json = dict[str, Any]
@@ -155,8 +155,8 @@ schemas = st.recursive(
 def test_any_value_is_kept_or_refused_and_pruned_once(schema: Json, value: Any) -> None:
     prune(schema, value, root=False)
     assert prune(schema, value, root=False) == []
-    fill_in(schema, value)
-    for cause in schema_causes(schema, value, "spec"):
+    set_schema_defaults(schema, value)
+    for cause in validate_schema(schema, value, "spec"):
         assert cause.message
 
 

@@ -236,8 +236,8 @@ indexes = st.sets(st.integers(min_value=0, max_value=60))
 
 @given(indexes)
 def test_indexes_are_written_and_read(wanted: set[int]) -> None:
-    assert job_indexes.read(job_indexes.written(wanted), 100) == wanted
-    assert job_indexes.count_of(job_indexes.written(wanted), 100) == len(wanted)
+    assert job_indexes.parse_indexes(job_indexes.format_indexes(wanted), 100) == wanted
+    assert job_indexes.count_indexes(job_indexes.format_indexes(wanted), 100) == len(wanted)
 
 
 @given(indexes, st.integers(min_value=0, max_value=20))
@@ -249,4 +249,4 @@ def test_free_indexes_are_the_first_that_are_not_taken(taken: set[int], count: i
 @pytest.mark.parametrize("text", ["1,0", "3-1", "1-2-3", "a", "100", "0,,1", "-1"])
 def test_indexes_that_cannot_be_read_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"order|index|fragment"):
-        job_indexes.count_of(text, 100)
+        job_indexes.count_indexes(text, 100)

@@ -17,8 +17,8 @@ from sandbox_pods import LOOP, Pods
 from sandbox_pods import container as pod_container
 from sandbox_workflows import Workflows, container, nodes, workflow
 
+from hera_k8s_sandbox.foundation.labels import NODE_ID, TEMPLATE_ANNOTATION
 from hera_k8s_sandbox.server.launch import running
-from hera_k8s_sandbox.workflows.model.pod_spec import NODE_ID, TEMPLATE
 
 SHARED: dict[str, Any] = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
 
@@ -46,7 +46,7 @@ def with_template(**template: Any) -> dict[str, Any]:
     """The metadata of a pod that says of itself what it likes."""
     return {
         "name": f"p-{uuid.uuid4().hex[:8]}",
-        "annotations": {NODE_ID: "none", TEMPLATE: json.dumps({"name": "main", **template})},
+        "annotations": {NODE_ID: "none", TEMPLATE_ANNOTATION: json.dumps({"name": "main", **template})},
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from hera_k8s_sandbox.foundation.resource_types import PODS
 from hera_k8s_sandbox.kubelet.logs import ERRORS, OUTPUT, LogOptions, log_directory, read_log, sample
-from hera_k8s_sandbox.rbac.authorizer import Access
+from hera_k8s_sandbox.rbac.authorizer import Authorizer
 from hera_k8s_sandbox.state import SandboxState
 from hera_k8s_sandbox.store.store import Store
 
@@ -25,7 +25,7 @@ def state(tmp_path: Path) -> SandboxState:
     store.create(
         PODS, {"metadata": {"name": "p", "namespace": "default"}, "spec": spec, "status": {"phase": "Running"}}
     )
-    state = SandboxState(directory=tmp_path, store=store, access=Access(store, users={}, key=b"key"))
+    state = SandboxState(directory=tmp_path, store=store, access=Authorizer(store, users={}, key=b"key"))
     logs_of(state).mkdir(parents=True)
     return state
 

@@ -44,7 +44,7 @@ def test_the_flag_opens_both_platforms_on_one_server_that_is_started(directory: 
     assert found["kubernetes"] == found["argo"]
     credential = found["argo"]
     assert credential.server == launch.find(directory).url
-    assert (credential.identity, credential.namespace, credential.provisions) == ("sandbox-admin", "default", True)
+    assert (credential.identity, credential.namespace, credential.auto_provision) == ("sandbox-admin", "default", True)
     assert credential.source == "sandbox .hera-k8s/sandbox"
     assert credential.secret not in repr(credential)
 

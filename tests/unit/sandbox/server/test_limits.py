@@ -28,7 +28,7 @@ from hera_k8s_sandbox.foundation import files
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.resource_types import CONFIG_MAPS, PODS
 from hera_k8s_sandbox.kubelet import logs
-from hera_k8s_sandbox.operations.pod_quota import MOST_PODS, PodQuota
+from hera_k8s_sandbox.store.pod_quota import MOST_PODS, PodQuota
 from hera_k8s_sandbox.store.store import Store
 
 TOO_LARGE = "workflow is longer than maximum allowed size. compressed size "

@@ -23,10 +23,10 @@ DEAF = "trap '' TERM INT HUP; while :; do sleep 1; done"
 STUCK = """
 import asyncio
 import subprocess
-from hera_k8s_sandbox.server.shutdown import told_to_end
+from hera_k8s_sandbox.server.shutdown import stop_event
 
 async def main():
-    with told_to_end():
+    with stop_event():
         subprocess.Popen(["sh", "-c", "sleep 0.5; echo up"])
         sum(range(10**18))  # one step of the interpreter: no handler runs before it is over
 
@@ -34,12 +34,12 @@ asyncio.run(main())
 """
 SLOW_TO_END = """
 import asyncio
-from hera_k8s_sandbox.server.shutdown import told_to_end
+from hera_k8s_sandbox.server.shutdown import stop_event
 
 async def main():
-    with told_to_end() as told:
+    with stop_event() as stopping:
         print("up", flush=True)
-        await told.wait()
+        await stopping.wait()
         print("told", flush=True)
         await asyncio.sleep(600)
 

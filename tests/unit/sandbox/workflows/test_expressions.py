@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hera_k8s_sandbox.argo_server.field_mask import FieldFilter
 from hera_k8s_sandbox.foundation.durations import duration_of
 from hera_k8s_sandbox.foundation.json_values import go_json, text_of
-from hera_k8s_sandbox.workflows.engine.expansion import ExpansionError, expand
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, UnknownFunction, evaluate, shown
 from hera_k8s_sandbox.workflows.expressions import check as check_expression
 from hera_k8s_sandbox.workflows.expressions import holds as expression_holds
 from hera_k8s_sandbox.workflows.language.depends import DependsError, depends_of
 from hera_k8s_sandbox.workflows.language.substitution import substitute, tags
 from hera_k8s_sandbox.workflows.language.when import ConditionError, holds
+from hera_k8s_sandbox.workflows.model.expansion import ExpansionError, expand
 from hera_k8s_sandbox.workflows.model.naming import fnv1a, node_id, pod_name
 
 # when

@@ -374,7 +374,7 @@ def test_who_follows_a_waiting_run_is_told_what_to_type(sandbox, api: Api, work:
             line = process.stderr.readline()
             assert line, said
             said += line
-        words = r"ask waits: for somebody to resume it \(argo resume (\S+) -n default\)"
+        words = r"ask waits: to be resumed \(argo resume (\S+) -n default\)"
         told = re.search(words, " ".join(said.split()))
         assert told, said
         done(put(Workflows(api), told[1], "resume"))

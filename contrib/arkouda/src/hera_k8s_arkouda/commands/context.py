@@ -75,7 +75,7 @@ def find_cluster_context(session: Session, *, exporter: bool = False) -> Cluster
     with session.container(None) as container:
         context = container.context()
         try:
-            is_sandbox = context.platforms.credential("kubernetes").provisions
+            is_sandbox = context.platforms.credential("kubernetes").auto_provision
             server = context.kubernetes.server if is_sandbox else IN_CLUSTER_URL
         except NoCredential:
             server = IN_CLUSTER_URL

@@ -56,16 +56,16 @@ def delete(session: Session, cluster: ClusterContext, wanted: Deletion) -> int:
     with session.container(experiment_for(wanted, account_of(session)), **settings_for(session, cluster)) as container:
         can_read = can_read_cluster(container)
         found = workflow_run.find_existing(container, managed_objects_of(wanted), can_read_cluster=can_read)
-        console.say(f"delete {title}")
+        console.info(f"delete {title}")
         workflow_run.show_objects(found, console, deleting=True)
         if session.arguments.dry_run:
-            console.say("--dry-run: nothing was changed")
+            console.info("--dry-run: nothing was changed")
             return 0
         initial = [item for item, there in found.items() if there]
         if can_read and not initial and not _pods(container, wanted):
             return _report([], found, console, title)
         if not confirm(session, f"delete {title}?", action="before deleting", hint="--yes"):
-            console.say("nothing was deleted")
+            console.info("nothing was deleted")
             return 0
         workflow_run.check(container, console, strict=session.arguments.strict, install=session.arguments.install)
         name = workflow_run.submit(container, wanted, console)

@@ -38,7 +38,7 @@ def run(session: Session) -> int:
     experiment = experiment_for(wanted, account_of(session))
     with session.container(experiment, **settings_for(session, cluster)) as container:
         can_read = can_read_cluster(container)
-        console.say(f"deploy Arkouda {wanted.instance_name} in {cluster.namespace}")
+        console.info(f"deploy Arkouda {wanted.instance_name} in {cluster.namespace}")
         workflow_run.show_parameters(wanted, console)
         workflow_run.show_objects(
             workflow_run.find_existing(container, managed_objects_of(wanted), can_read_cluster=can_read),
@@ -46,14 +46,14 @@ def run(session: Session) -> int:
             deleting=False,
         )
         if session.arguments.dry_run:
-            console.say("--dry-run: nothing was changed")
+            console.info("--dry-run: nothing was changed")
             return 0
         workflow_run.check(container, console, strict=session.arguments.strict, install=session.arguments.install)
         name = workflow_run.submit(container, wanted, console)
         if session.arguments.detach:
             console.hint(f"hera-k8s arkouda status, or hera-k8s follow {name}")
             return 0
-        console.say(f"  waiting for {wanted.number_of_locales} locales, at most {wanted.ready_timeout} s")
+        console.info(f"  waiting for {wanted.number_of_locales} locales, at most {wanted.ready_timeout} s")
         ended = workflow_run.follow(container, wanted, name, console)
         if ended.phase != "Succeeded":
             raise _failed(container, wanted, name, ended.message or ended.phase, console, can_read=can_read)
@@ -84,7 +84,7 @@ def _failed(
     locales = pods_of(container.context(), f"{wanted.instance_name}-locale") if can_read else []
     not_ready = [pod for pod in locales if not pod.ready]
     for line in workflow_run.task_log(container, name, VERIFY_TASK):
-        console.say(f"  {line}")
+        console.info(f"  {line}")
     workflow_run.show_pods(not_ready, console)
     found = f"{reason}; not ready: {', '.join(pod.name for pod in not_ready)}" if not_ready else reason
     return WorkflowFailed(

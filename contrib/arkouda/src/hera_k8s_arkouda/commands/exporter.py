@@ -27,7 +27,7 @@ def run_deploy(session: Session) -> int:
     wanted = settings_of(session).exporter()
     with session.container(experiment_for(wanted, account_of(session)), **settings_for(session, cluster)) as container:
         can_read = can_read_cluster(container)
-        console.say(f"deploy the exporter {wanted.app_name} in {cluster.namespace}")
+        console.info(f"deploy the exporter {wanted.app_name} in {cluster.namespace}")
         workflow_run.show_parameters(wanted, console)
         workflow_run.show_objects(
             workflow_run.find_existing(container, managed_objects_of(wanted), can_read_cluster=can_read),
@@ -35,7 +35,7 @@ def run_deploy(session: Session) -> int:
             deleting=False,
         )
         if session.arguments.dry_run:
-            console.say("--dry-run: nothing was changed")
+            console.info("--dry-run: nothing was changed")
             return 0
         workflow_run.check(container, console, strict=session.arguments.strict, install=session.arguments.install)
         name = workflow_run.submit(container, wanted, console)

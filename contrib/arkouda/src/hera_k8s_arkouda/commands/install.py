@@ -32,18 +32,18 @@ def run(session: Session) -> int:
         context = container.context()
         wanted = installation(account_of(session) or WORKFLOWS_ACCOUNT, rbac=not given.no_rbac)
         changes = plan(wanted, context, removing=given.remove)
-        console.say(f"{'remove from' if given.remove else 'install in'} {context.kubernetes.namespace}")
+        console.info(f"{'remove from' if given.remove else 'install in'} {context.kubernetes.namespace}")
         for change in changes:
             console.result(f"  {change.describe()}")
         pending = [change for change in changes if change.action not in (PRESENT, ABSENT)]
         applied = []
         if given.dry_run:
-            console.say("--dry-run: nothing was changed")
-        elif pending and not (context.platforms.credential("kubernetes").provisions or _confirmed(session)):
-            console.say("nothing was changed")
+            console.info("--dry-run: nothing was changed")
+        elif pending and not (context.platforms.credential("kubernetes").auto_provision or _confirmed(session)):
+            console.info("nothing was changed")
         else:
             applied = apply_changes(pending, context, force=given.force)
-            console.passed(
+            console.success(
                 f"{pluralize(len(applied), 'object')} changed, {len(changes) - len(pending)} were up to date"
             )
         if console.json:

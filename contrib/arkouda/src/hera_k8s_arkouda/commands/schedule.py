@@ -76,7 +76,7 @@ def _apply(made: list[Json], context: Context, session: Session, console: Consol
         return 0
     for body in made:
         context.kubernetes.apply(_API, _RESOURCE, body["metadata"]["name"], body, force=True)
-    console.passed(f"{pluralize(len(made), 'schedule')} in {context.kubernetes.namespace}")
+    console.success(f"{pluralize(len(made), 'schedule')} in {context.kubernetes.namespace}")
     if console.json:
         console.document({"namespace": context.kubernetes.namespace, "schedules": made})
     return 0
@@ -93,7 +93,7 @@ def _remove(names: list[str], context: Context, session: Session, console: Conso
         return 0
     for name in existing:
         context.kubernetes.delete(_API, _RESOURCE, name)
-    console.passed(f"removed {pluralize(len(existing), 'schedule')}")
+    console.success(f"removed {pluralize(len(existing), 'schedule')}")
     if console.json:
         console.document({"namespace": context.kubernetes.namespace, "removed": existing})
     return 0
@@ -103,7 +103,7 @@ def _read(context: Context, name: str) -> Json | None:
     try:
         return context.kubernetes.get(_API, _RESOURCE, name)
     except PlatformError as error:
-        if error.trouble is ErrorKind.MISSING and error.reason == "NotFound":
+        if error.kind is ErrorKind.MISSING and error.reason == "NotFound":
             return None
         raise
 
@@ -127,8 +127,8 @@ def _check_owner(body: Json, found: Json | None) -> None:
 
 def _confirmed(session: Session, context: Context, console: Console) -> bool:
     if session.arguments.dry_run:
-        console.say("--dry-run: nothing was changed")
+        console.info("--dry-run: nothing was changed")
         return False
-    if context.platforms.credential("kubernetes").provisions:
+    if context.platforms.credential("kubernetes").auto_provision:
         return True
     return confirm(session, "apply these changes?", action="before changing the cluster", hint="--yes, or --dry-run")

@@ -32,7 +32,7 @@ def run(session: Session) -> int:
             document = _document(wanted.instance_name, found, locales, server, replicas, ready)
             console.document(document | _workflows(context, wanted.instance_name))
         else:
-            console.say(f"Arkouda {wanted.instance_name} in {cluster.namespace}")
+            console.info(f"Arkouda {wanted.instance_name} in {cluster.namespace}")
             _show(found, locales, server, replicas, console)
             _show_workflows(_workflows(context, wanted.instance_name), console)
         return 0 if ready else ChecksFailed.exit_code
@@ -70,7 +70,7 @@ def _workflows(context: Context, instance: str) -> dict[str, list[Json] | None]:
         try:
             bodies = list(context.kubernetes.list(_ARGO, resource, label_selector=f"{INSTANCE_LABEL}={instance}"))
         except PlatformError as error:
-            if error.trouble not in (ErrorKind.FORBIDDEN, ErrorKind.MISSING):
+            if error.kind not in (ErrorKind.FORBIDDEN, ErrorKind.MISSING):
                 raise
             found[resource] = None
         else:

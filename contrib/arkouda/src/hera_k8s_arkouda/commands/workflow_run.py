@@ -33,7 +33,7 @@ def show_parameters(subject: Subject, console: Console) -> None:
     """Show the parameters of the workflow."""
     width = max(map(len, subject.parameters()))
     for name, value in subject.parameters().items():
-        console.say(f"  {name.ljust(width)}  {value}")
+        console.info(f"  {name.ljust(width)}  {value}")
 
 
 def show_objects(found: dict[ManagedObject, bool | None], console: Console, *, deleting: bool) -> None:
@@ -62,18 +62,18 @@ def check(container: ExperimentContainer, console: Console, *, strict: bool, ins
     if install or _provisions_automatically(container):
         created = provision(container)
         if created:
-            console.passed(f"installed {', '.join(f'{step.kind} {step.name}' for step in created)}")
+            console.success(f"installed {', '.join(f'{step.kind} {step.name}' for step in created)}")
     report = container.report()
     if console.json:
         console.record({"event": "checked", "passed": not report.failures(strict=strict), **report.to_json()})
     failures = report.failures(strict=strict)
     if failures:
         if not console.json:
-            console.report(report, talk=True, closing="Nothing was submitted.")
+            console.report(report, stderr=True, closing="Nothing was submitted.")
         names = ", ".join(row.title for row in failures)
         raise ChecksFailed(f"requirements are not met in {context.namespace}", found=names, hint="see the report above")
     console.remarks(report)
-    console.passed(f"{len(report.rows)} checks{''.join(map(_describe_access, report.head[:1]))}")
+    console.success(f"{len(report.rows)} checks{''.join(map(_describe_access, report.identities[:1]))}")
 
 
 def _describe_access(line: Mapping[str, str]) -> str:
@@ -92,7 +92,7 @@ def find_running(container: ExperimentContainer, subject: Subject, console: Cons
     try:
         found = list(container.engine().runs(label_selector=f"{INSTANCE_LABEL}={instance_of(subject)}"))
     except PlatformError as error:
-        if error.trouble is not ErrorKind.FORBIDDEN:
+        if error.kind is not ErrorKind.FORBIDDEN:
             raise
         console.warning("not permitted to see whether another workflow is running for it (403)")
         return ""
@@ -115,13 +115,13 @@ def submit(container: ExperimentContainer, subject: Subject, console: Console) -
     """The name of the workflow: of a running one that does the same, or of a new one."""
     name = find_running(container, subject, console)
     if name:
-        console.say(f"{name} already does the same: following it")
+        console.info(f"{name} already does the same: following it")
         return name
     built = container.experiment()
     submission = container.engine().submit(built)
     if console.json:
         console.record({"event": "submitted", "workflow": submission.name, "namespace": submission.namespace})
-    console.passed(f"submitted {submission.name}{f'   {submission.url}' if submission.url else ''}")
+    console.success(f"submitted {submission.name}{f'   {submission.url}' if submission.url else ''}")
     return submission.name
 
 
@@ -154,9 +154,9 @@ def _report_task(node: NodeState, reported: set[str], total: int, console: Conso
     if console.json:
         console.record({"event": "task", "task": title, "phase": node.phase, "message": node.message})
     elif node.phase == "Succeeded":
-        console.passed(f"{title}   {len(reported)} of {total}")
+        console.success(f"{title}   {len(reported)} of {total}")
     elif node.phase in ("Skipped", "Omitted"):
-        console.say(f"- {title}: skipped")
+        console.info(f"- {title}: skipped")
     else:
         console.warning(f"{title}: {node.phase}{f': {node.message}' if node.message else ''}")
 
@@ -174,7 +174,7 @@ def show_pods(pods: Iterable[PodState], console: Console) -> None:
     """Show a line for each pod."""
     for pod in pods:
         if pod.ready:
-            console.passed(f"{pod.name} is ready")
+            console.success(f"{pod.name} is ready")
         else:
             console.warning(f"{pod.name} is not ready: {pod.reason}")
 
@@ -182,7 +182,7 @@ def show_pods(pods: Iterable[PodState], console: Console) -> None:
 def _provisions_automatically(container: ExperimentContainer) -> bool:
     """Whether missing objects are installed without asking, as in the sandbox."""
     try:
-        return bool(container.context().platforms.credential("kubernetes").provisions)
+        return bool(container.context().platforms.credential("kubernetes").auto_provision)
     except HeraK8sError:
         return False
 

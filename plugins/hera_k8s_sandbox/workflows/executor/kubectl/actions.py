@@ -8,12 +8,11 @@ import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from hera_k8s_sandbox.foundation.labels import LAST_APPLIED
 from hera_k8s_sandbox.workflows.executor.kubectl.client import Client, Refused
 from hera_k8s_sandbox.workflows.executor.kubectl.flags import Flags
+from hera_k8s_utils._types import Json
 
-Json = dict[str, Any]
-
-_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _MANIFEST: Final = "/tmp/manifest.yaml"  # noqa: S108  where Argo has the manifest, and messages name it
 _PATCHES: Final = {
     "strategic": "application/strategic-merge-patch+json",
@@ -22,7 +21,7 @@ _PATCHES: Final = {
 }
 _MADE_ANEW: Final = ("Invalid", "Conflict")
 """Refusals of a patch after which `apply --force` deletes the object and creates it anew."""
-_PAUSE: Final = 0.2  # seconds between two looks at what is being deleted
+_PAUSE: Final = 0.2  # seconds between two checks of objects that are being deleted
 
 
 class ActionFailed(Exception):
@@ -30,7 +29,7 @@ class ActionFailed(Exception):
 
 
 def perform(client: Client, action: str, documents: list[Any], flags: Flags, strategy: str) -> list[Json]:
-    """Do what a template says to its objects; the objects afterwards, none after a deletion.
+    """Perform a template's action on its objects; the objects afterwards, none after a deletion.
 
     documents: those of the manifest, each an object. strategy: `strategic`, `merge` or `json`, for a patch.
     Raises ActionFailed.
@@ -67,7 +66,7 @@ def _apply(client: Client, obj: Json, flags: Flags) -> Json:
     declared = _without_note(obj)
     note = json.dumps(declared, separators=(",", ":")) + "\n"
     noted = declared | {
-        "metadata": declared["metadata"] | {"annotations": _annotations(declared) | {_LAST_APPLIED: note}}
+        "metadata": declared["metadata"] | {"annotations": _annotations(declared) | {LAST_APPLIED: note}}
     }
     try:
         live = client.send("GET", where)
@@ -75,7 +74,7 @@ def _apply(client: Client, obj: Json, flags: Flags) -> Json:
         if refused.reason != "NotFound":
             raise ActionFailed(_told(refused, "retrieving current configuration of")) from None
         return _send(client, "creating", "POST", client.place_of(obj), noted)
-    before = json.loads(_annotations(live).get(_LAST_APPLIED) or "{}")
+    before = json.loads(_annotations(live).get(LAST_APPLIED) or "{}")
     kind = "strategic" if client.is_own(obj) else "merge"
     try:
         return client.send("PATCH", where, _difference(before, noted), _PATCHES[kind])
@@ -212,7 +211,7 @@ def _told(refused: Refused, doing: str) -> str:
 
 
 def _without_note(obj: Json) -> Json:
-    kept = {key: value for key, value in _annotations(obj).items() if key != _LAST_APPLIED}
+    kept = {key: value for key, value in _annotations(obj).items() if key != LAST_APPLIED}
     meta = {key: value for key, value in obj["metadata"].items() if key != "annotations"}
     return obj | {"metadata": meta | {"annotations": kept}}
 

@@ -8,14 +8,17 @@ import urllib.parse
 import urllib.request
 from typing import Any, Final
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _TIMEOUT: Final = 60.0  # seconds, for one request
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Refused(Exception):
-    """The API server refuses a request; status: its Status object."""
+    """The API server refuses a request.
+
+    status: its Status object.
+    """
 
     def __init__(self, status: Json) -> None:
         super().__init__(status.get("message", ""))
@@ -28,7 +31,10 @@ class Refused(Exception):
 
 
 class Client:
-    """The API at a URL, under a token; namespace: where objects are that do not say it."""
+    """The API at a URL, under a token.
+
+    namespace: of objects that do not name one.
+    """
 
     def __init__(self, url: str, token: str, namespace: str) -> None:
         self.namespace = namespace

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 from hera_k8s_sandbox.foundation.errors import ApiError
 from hera_k8s_sandbox.foundation.jsonpath import dotted
 from hera_k8s_sandbox.foundation.selectors import Condition, Selector, parse_labels
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 
 class ConditionFailed(Exception):

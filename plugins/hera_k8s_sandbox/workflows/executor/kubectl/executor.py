@@ -1,4 +1,4 @@
-"""Executor: the process of a resource template's pod; it is handed one directory, and nothing on its command line.
+"""Executor: the process of a resource template's pod; its input is one directory, nothing on its command line.
 
 The directory holds `task.json`: `url`, `token`, `namespace`, `resource` (the template's), `outputs` (its parameters)
 and `owner` (a reference to the workflow, or null). What it finds goes to `outputs.json`; why it fails, to the file that
@@ -20,15 +20,14 @@ from hera_k8s_sandbox.workflows.executor.kubectl.actions import ActionFailed, pe
 from hera_k8s_sandbox.workflows.executor.kubectl.client import Client, Refused
 from hera_k8s_sandbox.workflows.executor.kubectl.conditions import ConditionFailed, is_met, parse_condition
 from hera_k8s_sandbox.workflows.executor.kubectl.flags import read_flags
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 FAILED: Final = 64  # what argoexec exits with
-_PAUSE: Final = 0.5  # seconds between two looks; Argo waits five
+_PAUSE: Final = 0.5  # seconds between two checks; Argo waits five
 
 
 def main(directory: str) -> int:
-    """Do what `task.json` says; the status to exit with."""
+    """Execute `task.json`; the exit status."""
     place = Path(directory)
     task = json.loads((place / "task.json").read_text(encoding="utf-8"))
     try:
@@ -90,8 +89,8 @@ def _await(client: Client, resource: Json, template: Json) -> Json:
         except Refused as refused:
             if refused.reason != "NotFound":
                 raise
-            told = "The resource has been deleted while its status was still being checked. Will not be retried"
-            raise ActionFailed(f"{told}: {refused}") from None
+            message = "The resource has been deleted while its status was still being checked. Will not be retried"
+            raise ActionFailed(f"{message}: {refused}") from None
         if is_met(resource, success, failure):
             return resource
         time.sleep(_PAUSE)

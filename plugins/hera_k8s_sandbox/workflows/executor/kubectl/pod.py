@@ -1,4 +1,4 @@
-"""The pod of a resource template: what its one process is handed, and what it leaves."""
+"""The pod of a resource template: input and outputs of its one process."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import hera_k8s_sandbox
+import hera_k8s_utils
 from hera_k8s_sandbox.foundation import files
 from hera_k8s_sandbox.kubelet.mounts import Mount, Task
 from hera_k8s_sandbox.kubelet.pod_worker import PodRun
-
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 _PROGRAM: Final = "/argo/program"
 _TASK: Final = "/argo/resource"
@@ -42,9 +42,10 @@ async def write_task(run: PodRun, template: Json, sandbox: Path) -> Path:
 
 
 def as_executor(task: Task, directory: Path) -> Task:
-    """The task of the main container: our executor in place of Argo's."""
-    package = Path(hera_k8s_sandbox.__file__).parent
-    mounts = (Mount(package, f"{_PROGRAM}/{package.name}", read_only=True), Mount(directory, _TASK))
+    """The task of the main container: this package's executor in place of Argo's."""
+    packages = [Path(file).parent for file in (hera_k8s_sandbox.__file__, hera_k8s_utils.__file__)]
+    programs = [Mount(package, f"{_PROGRAM}/{package.name}", read_only=True) for package in packages]
+    mounts = (*programs, Mount(directory, _TASK))
     command = ("python3", "-m", "hera_k8s_sandbox.workflows.executor.kubectl.executor", _TASK)
     env = {**task.env, "PYTHONPATH": _PROGRAM, "PYTHONDONTWRITEBYTECODE": "1", "TERMINATION_LOG": _LOG}
     return replace(task, command=command, env=env, mounts=(*task.mounts, *mounts))

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from hera_k8s_kube.jobs.manifest import is_client_model
 from hera_k8s_utils.errors import BuildError, join_names
 from hera_k8s_utils.experiment.model import Environment, Experiment, slugify
+from hera_k8s_utils.experiment.workload_kinds import recognise
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
@@ -28,8 +28,13 @@ _APPENDED: Final[set[str]] = set()
 
 @dataclass(frozen=True)
 class LoadedExperiment:
-    """An experiment, and the file that it came from. `future_annotations`: the file has `from __future__ import
-    annotations`, which breaks Hera's typed `@script` (7.1). directory: where the file's neighbours are."""
+    """An experiment, and the file that it came from.
+
+    experiment: the experiment itself, or one made of a workflow.
+    source: FILE[:NAME]; empty for an object that a program passed.
+    future_annotations: the file has `from __future__ import annotations`, which breaks Hera's typed `@script` (7.1).
+    directory: where the file's neighbours are; None without a file.
+    """
 
     experiment: Experiment
     source: str
@@ -66,10 +71,10 @@ def as_experiment(found: Any, *, fallback: str = "workflow") -> Experiment:
         return found
     name = slugify(_workflow_name(found) or fallback)
 
-    def just_that(environment: Environment, inputs: Inputs, layout: Layout) -> Any:
+    def _constant_workflow(environment: Environment, inputs: Inputs, layout: Layout) -> Any:
         return found
 
-    return Experiment(name=name, workflow=just_that)
+    return Experiment(name=name, workflow=_constant_workflow)
 
 
 def is_workflow(value: Any) -> bool:
@@ -214,10 +219,11 @@ def _named(module: ModuleType, name: str, path: Path) -> Any:
             found=f"experiments and workflows in it: {join_names(names) or 'none'}",
             hint=f"did you mean {path}:{near}?" if near else "",
         ) from None
-    if not _is_candidate(found) and not is_client_model(found) and not (isinstance(found, Mapping) and "spec" in found):
+    if not _is_candidate(found) and not _is_one_object(found):
         raise BuildError(
             f"{path}:{name} is not an experiment",
-            found=f"it is a {type(found).__name__}; experiments and workflows in the file: {join_names(names) or 'none'}",
+            found=f"it is a {type(found).__name__}; "
+            f"experiments and workflows in the file: {join_names(names) or 'none'}",
         )
     return found
 
@@ -247,3 +253,14 @@ def _is_experiment(value: Any) -> bool:
 
 def _is_candidate(value: Any) -> bool:
     return isinstance(value, Experiment) or is_workflow(value)
+
+
+def _is_one_object(value: Any) -> bool:
+    """Whether a value is a workload without being Hera's: the dict of one, or a model that a workload kind reads.
+
+    Several objects are what a builder returns; a file names them through an `Experiment`.
+    """
+    if isinstance(value, Mapping):
+        return "spec" in value
+    kind = recognise(value)
+    return kind is not None and not kind.engine_kind

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from hera_k8s_utils.redaction import REDACTED, looks_secret, redact, register_secrets
+from hera_k8s_utils.redaction.patterns import looks_secret, redact
+from hera_k8s_utils.redaction.registry import REDACTED, register_secrets
 
 _BEFORE_SECRETS: Final = frozenset(
     ["access_token", "access-token", "api-key", "api_key", "apikey", "bearer", "key", "password", "secret", "token"]

@@ -47,7 +47,7 @@ class _Terse(logging.Formatter):
 
 _SAID_ONCE: Final = (
     "hera_k8s_utils.config.resolution",
-    "hera_k8s_utils.trust.consequences",
+    "hera_k8s_utils.plugins.option_admission",
     "hera_k8s_utils.trust.seals",
 )
 

@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.foundation.json_values import go_json, text_of
 from hera_k8s_sandbox.workflows.language.substitution import Budget, substitute
-from hera_k8s_sandbox.workflows.model.limits import LARGEST_PLAIN
-
-Json = dict[str, Any]
+from hera_k8s_sandbox.workflows.limits import LARGEST_PLAIN
+from hera_k8s_utils._types import Json
 
 _EXPANDING: Final = ("withItems", "withParam", "withSequence")
 _INTEGER: Final = re.compile(r"\s*[-+]?\d+\s*")
@@ -61,7 +60,7 @@ class Expansion:
 
 
 class _Sequence:
-    """The items of withSequence: numbers, written as a format says."""
+    """The items of withSequence: numbers in a format."""
 
     def __init__(self, start: int, step: int, count: int, form: str) -> None:
         self.count = count

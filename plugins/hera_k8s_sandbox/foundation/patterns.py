@@ -1,7 +1,7 @@
 """Patterns: regular expressions as Go's regexp takes them, refused where matching them could take ever longer.
 
-Go matches in time that grows with the text alone; Python tries one way after another. So a pattern is looked at before
-it is used: how many ways there are to match a text of some length must stay within bounds.
+Go matches in time that grows with the text alone; Python tries one way after another. A pattern is therefore analysed
+before it is used: the number of ways to match a text of some length must stay within bounds.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
-
-from hera_k8s_sandbox.workflows.expressions.errors import ExpressionError
 
 try:
     from re import _parser as _syntax  # type: ignore[attr-defined]
@@ -24,22 +22,26 @@ _WAYS_OF_STEP: Final = 2.0  # powers of ten
 _LONGEST: Final = 1_000_000  # characters of a text
 _LONGEST_PATTERN: Final = 10_000  # characters
 _REPEATS: Final = ("MAX_REPEAT", "MIN_REPEAT")
-_NOT_OF_GO: Final = ("ASSERT", "ASSERT_NOT", "GROUPREF", "GROUPREF_EXISTS", "ATOMIC_GROUP", "POSSESSIVE_REPEAT")
+_NOT_IN_GO: Final = ("ASSERT", "ASSERT_NOT", "GROUPREF", "GROUPREF_EXISTS", "ATOMIC_GROUP", "POSSESSIVE_REPEAT")
 
 
-def compiled(pattern: str, text: str) -> re.Pattern[str]:
-    """The pattern, for a search in the text. Raises ExpressionError for what could take too long, re.error."""
-    found, power, ways = _looked_at(pattern)
+class PatternError(ValueError):
+    """Matching the regular expression could take too long, or Go does not know it."""
+
+
+def compile_pattern(pattern: str, text: str) -> re.Pattern[str]:
+    """The compiled pattern, for a search in the text. Raises PatternError where it could take long, re.error."""
+    found, power, ways = _analyse(pattern)
     longest = _longest(power, ways)
     if len(text) > longest:
-        raise ExpressionError(f"the text is too long for the regular expression {pattern!r}: {longest} at most")
+        raise PatternError(f"the text is too long for the regular expression {pattern!r}: {longest} at most")
     return found
 
 
-def steps_of(pattern: str, text: str) -> int:
-    """What a search costs of the steps that an evaluation has; at most as many as there are. Raises as `compiled`."""
-    compiled(pattern, text)
-    _, power, ways = _looked_at(pattern)
+def search_cost(pattern: str, text: str) -> int:
+    """The steps of an evaluation that a search costs. Raises as `compile_pattern` does."""
+    compile_pattern(pattern, text)
+    _, power, ways = _analyse(pattern)
     tried = power * math.log10(max(len(text), 1)) - math.log10(math.factorial(power)) + ways
     return int(10 ** (tried - _WAYS_OF_STEP))
 
@@ -51,10 +53,10 @@ def _longest(power: int, ways: float) -> int:
 
 
 @lru_cache(maxsize=512)
-def _looked_at(pattern: str) -> tuple[re.Pattern[str], int, float]:
-    """A pattern; the power of a text's length with which the ways grow, and their factor in powers of ten."""
+def _analyse(pattern: str) -> tuple[re.Pattern[str], int, float]:
+    """The compiled pattern, the power of a text's length with which the ways grow, their factor in powers of ten."""
     if len(pattern) > _LONGEST_PATTERN:
-        raise ExpressionError("the regular expression is too long")
+        raise PatternError("the regular expression is too long")
     tree = _syntax.parse(pattern)
     nodes = list(tree)
     while nodes and str(nodes[-1][0]) in _REPEATS and _is_plain(nodes[-1][1]):
@@ -64,7 +66,7 @@ def _looked_at(pattern: str) -> tuple[re.Pattern[str], int, float]:
     endless, ways = _measure(nodes, pattern)
     power = endless + (0 if anchored else 1)
     if _WAYS - ways < power:
-        raise ExpressionError(f"there are too many ways to match the regular expression {pattern!r}")
+        raise PatternError(f"there are too many ways to match the regular expression {pattern!r}")
     return re.compile(pattern), power, ways
 
 
@@ -77,8 +79,8 @@ def _measure(nodes: Iterable[Any], pattern: str) -> tuple[int, float]:
     endless, ways = 0, 0.0
     for operator, argument in nodes:
         name = str(operator)
-        if name in _NOT_OF_GO:
-            raise ExpressionError(f"error parsing regexp: invalid or unsupported Perl syntax in {pattern!r}")
+        if name in _NOT_IN_GO:
+            raise PatternError(f"error parsing regexp: invalid or unsupported Perl syntax in {pattern!r}")
         if name in _REPEATS:
             more, other = _of_repeat(argument, pattern)
         elif name == "BRANCH":
@@ -96,7 +98,7 @@ def _of_repeat(repeat: tuple[Any, ...], pattern: str) -> tuple[int, float]:
     endless, ways = _measure(body, pattern)
     if most == _syntax.MAXREPEAT:
         if endless or ways:
-            raise ExpressionError(f"the sandbox does not support nested quantifiers: {pattern!r}")
+            raise PatternError(f"the sandbox does not support nested quantifiers: {pattern!r}")
         return 1, 0.0
     return endless * int(most), ways * int(most) + math.log10(int(most) - int(least) + 1)
 

@@ -8,9 +8,9 @@ import pytest
 from fault_server import FaultServer
 
 from hera_k8s_utils import RequestGuard
-from hera_k8s_utils.container import loading
-from hera_k8s_utils.container.loading import LoadedExperiment
 from hera_k8s_utils.errors import BuildError
+from hera_k8s_utils.experiment import loading
+from hera_k8s_utils.experiment.loading import LoadedExperiment
 from hera_k8s_utils.plugins.manager import PluginManager
 
 GOOD = "from hera_k8s_utils import Experiment\nexperiment = Experiment(name='one', workflow=lambda e, i, l: {})\n"

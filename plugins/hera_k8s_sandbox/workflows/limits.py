@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Any, Final
 
-Json = dict[str, Any]
+from hera_k8s_utils._types import Json
 
 LARGEST: Final = 1 << 20  # bytes of a workflow as Argo stores it: MAX_WORKFLOW_SIZE
 LARGEST_PLAIN: Final = 64 << 20  # bytes of its nodes before compression; the sandbox's own limit
@@ -56,8 +56,10 @@ class Size:
         if self._base + self._plain > LARGEST:
             _require(self._base + self._compressed * _IN_BASE64)
         if self._plain > LARGEST_PLAIN:
-            told = f"{_TOO_LARGE} uncompressed nodes have {self._plain} bytes > {LARGEST_PLAIN}, a limit of the sandbox"
-            raise LimitError(told)
+            message = (
+                f"{_TOO_LARGE} uncompressed nodes have {self._plain} bytes > {LARGEST_PLAIN}, a limit of the sandbox"
+            )
+            raise LimitError(message)
 
     def require_room(self, what: str, count: int, sample: list[Json]) -> None:
         """Check that so many nodes fit in before the first is made. Raises LimitError.
@@ -98,8 +100,8 @@ def require_size(workflow: Json, nodes: Json) -> None:
 
 def _require(size: float, why: str = "") -> None:
     if size > LARGEST:
-        told = f"{_TOO_LARGE} compressed size at least {int(size)} > maxSize {LARGEST}"
-        raise LimitError(f"{told} ({why})" if why else told)
+        message = f"{_TOO_LARGE} compressed size at least {int(size)} > maxSize {LARGEST}"
+        raise LimitError(f"{message} ({why})" if why else message)
 
 
 def _dumps(value: Any) -> bytes:

@@ -1,0 +1,48 @@
+"""What the framework asks of the kinds `Workflow`, `WorkflowTemplate`, `ClusterWorkflowTemplate`, `CronWorkflow`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from hera_k8s_argo.workflow.lint import lint_workflow
+from hera_k8s_argo.workflow.plan import planned_tasks, suspend_templates
+from hera_k8s_utils import Finding, Json
+from hera_k8s_utils.experiment import RunPlan, Source, Workload, merge_fields, with_labels, with_name
+
+
+def script_sources(built: Any) -> dict[str, Source]:
+    """The functions behind script templates, as Hera's objects hold them (`.templates[].name`, `.source`)."""
+    found: dict[str, Source] = {}
+    templates = () if isinstance(built, Mapping) else getattr(built, "templates", ())
+    for template in templates if isinstance(templates, Sequence) else ():
+        name, source = getattr(template, "name", None), getattr(template, "source", None)
+        if isinstance(name, str) and callable(source):
+            found[name] = source
+    return found
+
+
+def name_run(body: Json, name: str, labels: Mapping[str, str]) -> Json:
+    """A Workflow as the run of this name, with labels."""
+    return with_labels(with_name(body, name), labels)
+
+
+def with_cron_spec(body: Json, fields: Json) -> Json:
+    """A CronWorkflow with further fields in the spec of the workflows that it makes."""
+    spec = body.get("spec") or {}
+    return {**body, "spec": {**spec, "workflowSpec": merge_fields(spec.get("workflowSpec") or {}, fields)}}
+
+
+def plan(body: Mapping[str, Any]) -> RunPlan:
+    """The tasks of each template, and the templates that suspend the run."""
+    return RunPlan(planned_tasks(body), suspend_templates(body))
+
+
+def lint(workflow: Workload) -> Iterable[Finding]:
+    """What is wrong with the workflow."""
+    return lint_workflow(workflow.analysis, workflow.sources, workflow.size)
+
+
+def resume_command(name: str, namespace: str) -> str:
+    """What a user types to resume a suspended workflow."""
+    return f"argo resume {name} -n {namespace}"
