@@ -258,7 +258,7 @@ def test_a_pull_secret_must_fit_the_image(helper: Helper, api: Api) -> None:
     file = helper.lines("echo a")
     image = ("--k8s-image", "other.example/group/image:1")
     assert "no login for other.example" in helper("submit", file, *image, "--k8s-registry-secret", "mine", code=5).err
-    assert "is of type Opaque" in helper("submit", file, "--k8s-registry-secret", "opaque", code=5).err
+    assert "has type Opaque" in helper("submit", file, "--k8s-registry-secret", "opaque", code=5).err
     assert "not found" in helper("submit", file, "--k8s-registry-secret", "nowhere", code=5).err
     assert jobs_of(api, helper) == []
 

@@ -199,7 +199,7 @@ def _report_end(counts: Counts, console: Console, *, until_over: bool) -> None:
     if console.json:
         console.record({"event": "ended" if until_over else "started", **vars(counts)})
     if until_over:
-        sign = console.out.signs.passed if _all_succeeded(counts) else console.out.signs.failed
+        sign = console.out.glyphs.passed if _all_succeeded(counts) else console.out.glyphs.failed
         console.result(sign, f" {counts.describe()}")
     else:
         console.success(f"every job was started: {counts.describe()}")

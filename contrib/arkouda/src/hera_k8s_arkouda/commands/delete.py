@@ -44,7 +44,7 @@ def run(session: Session) -> int:
     cluster = find_cluster_context(session)
     wanted = settings_of(session).deletion(cluster.url)
     if wanted.collect_metrics and not _has_monitor_kind(session, cluster, wanted):
-        session.console().say("no ServiceMonitor is deleted: the cluster does not have this kind")
+        session.console().info("no ServiceMonitor is deleted: the cluster does not have this kind")
         wanted = replace(wanted, collect_metrics=False)
     return delete(session, cluster, wanted)
 

@@ -41,7 +41,7 @@ def run(session: Session) -> int:
     if console.json:
         console.document([dict(body) for body in bodies])
     else:
-        console.raw("---\n".join(Manifest.of(body).to_yaml() for body in bodies))
+        console.write("---\n".join(Manifest.of(body).to_yaml() for body in bodies))
     return 0
 
 
