@@ -28,7 +28,7 @@ def report(namespace: str, image: str, registry: str) -> None:
 
 
 def workflow(environment, inputs, layout):
-    """One task, told by its arguments what the environment of the experiment holds."""
+    """One task whose arguments are values of the experiment's environment."""
     run_report = script(**environment.task)(report)
     with Workflow(entrypoint="main") as w:
         with Steps(name="main"):

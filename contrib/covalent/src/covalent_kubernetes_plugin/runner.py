@@ -155,7 +155,7 @@ def request(method: str, url: str, body: bytes | None = None) -> bytes:
 
 
 def in_child(task: bytes, keep: int) -> tuple[Json, bytes]:
-    """Run the task in a process of its own: what it prints is kept apart, and its crash is told."""
+    """Run the task in a process of its own: what it prints is kept apart, and its crash is reported."""
     reading, writing = os.pipe()
     child = subprocess.Popen(
         [sys.executable, os.path.abspath(__file__), "--task", str(writing)],
@@ -170,21 +170,21 @@ def in_child(task: bytes, keep: int) -> tuple[Json, bytes]:
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: end(child, ending))
     outputs = [Copied(child.stdout, 1, keep), Copied(child.stderr, 2, keep)]
-    told = Reported(reading)
+    reported = Reported(reading)
     with contextlib.suppress(OSError):  # when it is gone, its status says how
         send(child.stdin, task)
     status = child.wait()
-    if ending.is_set():  # whoever ended the pod wants no outcome
+    if ending.is_set():  # the pod is being deleted, so no outcome is needed
         os._exit(128 + signal.SIGTERM)
-    for thread in [*outputs, told]:
+    for thread in [*outputs, reported]:
         thread.join(ORPHANS)
     for output in outputs:
         output.close()
-    if told.header is None:
+    if reported.header is None:
         header = {"state": "crashed", "found": ended_by(status)}
         result = b""
     else:
-        header, result = told.header, told.result
+        header, result = reported.header, reported.result
     header.update(stdout=outputs[0].text(), stderr=outputs[1].text(), python=sys.version.split()[0])
     return header, result
 
@@ -301,7 +301,7 @@ def run_task(writing: int) -> None:
 
 
 def outcome_of(task: Json) -> tuple[Json, bytes]:
-    """Unpickle, run, pickle; what fails is told apart."""
+    """Unpickle, run, pickle; the stage that failed is recorded."""
     sys.path[0] = os.getcwd()  # and not the directory of this file
     sys.path.insert(0, os.path.join(HERE, "cloudpickle.zip"))
     import cloudpickle
