@@ -130,7 +130,10 @@ class _OldModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name != "__all__":
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        return _attribute(self.__name__, name)[0]
+        found, now = _attribute(self.__name__, name)
+        if f"{self.__name__}.{name}" in _NAMES:  # the module's own new path does not lead to it
+            warnings.warn(_message(f"{self.__name__}.{name}", now), DeprecationWarning, stacklevel=2)
+        return found
 
     def __dir__(self) -> list[str]:
         return dir(import_module(_MODULES[self.__name__]))

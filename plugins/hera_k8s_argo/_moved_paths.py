@@ -22,5 +22,6 @@ NAMES: Final = {
     "hera_k8s_argo.logs.continued": "hera_k8s_argo.logs.resume_stream",
     "hera_k8s_argo.renewal.RenewedToken": "hera_k8s_argo.token_refresh.RefreshingToken",
     "hera_k8s_argo.tokens.TokenFacts": "hera_k8s_utils.network.jwt.TokenClaims",
+    "hera_k8s_argo.tokens.bare_token": "hera_k8s_utils.network.headers.bearer_token",
     "hera_k8s_argo.tokens.facts_of": "hera_k8s_utils.network.jwt.read_claims",
 }

@@ -10,7 +10,7 @@ from hera_k8s_utils.plugins.records import Command
 
 @hookimpl
 def commands() -> Iterator[Command]:
-    """The built-in commands, in the order of the help.
+    """The built-in commands.
 
     Their modules are imported for the summaries that `--help` prints: what is heavy they import inside `run`.
     """

@@ -29,10 +29,12 @@ class Certificate:
 
 
 def can_read_certificates() -> bool:
-    """Whether the extra `certificates` is installed."""
-    from importlib.util import find_spec
-
-    return find_spec("cryptography") is not None
+    """Whether the extra `certificates` is installed; an older cryptography than it asks for is not enough."""
+    try:
+        from cryptography import x509
+    except Exception:  # a broken installation fails otherwise than with an ImportError
+        return False
+    return hasattr(x509.Certificate, "not_valid_after_utc")
 
 
 def has_certificate(pem: bytes) -> bool:
@@ -47,7 +49,7 @@ def read_certificate(pem: bytes) -> Certificate | None:
     try:
         found = x509.load_pem_x509_certificate(pem)
         return Certificate(_common_name(found.subject), found.not_valid_before_utc, found.not_valid_after_utc)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return None
 
 

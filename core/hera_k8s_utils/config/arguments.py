@@ -81,9 +81,10 @@ class CommandParser(ArgumentParser):
     def __init__(self, program: str, description: str = "", epilog: str = "") -> None:
         self._files: dict[str, ConfigFile] = {}
         self._paths: list[str] = []
+        self._opened: set[str] = set()
         ours: dict[str, Any] = {
             "default_config_files": self._paths,  # filled in by `OptionParser.read_sources`
-            "config_file_open_func": lambda path: self._files[path],
+            "config_file_open_func": self._open,
             "config_file_parser_class": ConfigFormat,
             "ignore_unknown_config_file_keys": True,  # `resolve` reports them
             "add_config_file_help": False,
@@ -101,6 +102,10 @@ class CommandParser(ArgumentParser):
         )
         self._positionals.title = "arguments"
         self._optionals.title = "flags of this command"
+
+    def _open(self, path: str) -> ConfigFile:
+        self._opened.add(path)
+        return self._files[path]
 
     def error(self, message: str) -> NoReturn:
         raise OptionsError(without_values(message), hint=f"{self.prog} --help")
@@ -226,6 +231,9 @@ class OptionParser(CommandParser):
         self._files = {file.name: file for file in reversed(files)}
         self._paths[:] = map(glob.escape, self._files)
         self._parse([], environ)
+        for file in files:  # ConfigArgParse finds paths with `[`, `*` or `?` by listing their directories
+            if file.name not in self._opened:
+                raise OptionsError(f"{file.shown} cannot be read", found="its directory cannot be listed")
         parser: Any = self  # to mypy it is one of argparse's
         found = parser.get_source_to_settings_dict()
         variables = {name: text for name, (_, text) in found.get("environment_variables", {}).items()}

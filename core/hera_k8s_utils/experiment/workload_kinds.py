@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -207,6 +208,19 @@ class WorkloadKind:
     when_terminated: str = ""
 
 
+_LOADING: Final = threading.local()
+
+
+@contextmanager
+def loading_a_plugin() -> Iterator[None]:
+    """In this thread a plugin is being loaded: a manifest that it makes meanwhile finds the kinds that there are."""
+    _LOADING.here = True
+    try:
+        yield
+    finally:
+        _LOADING.here = False
+
+
 class _Registry:
     """The kinds of this process: manifests are made without a container too.
 
@@ -222,11 +236,16 @@ class _Registry:
 
     def known(self) -> Mapping[str, WorkloadKind]:
         """The kinds by name; loads the installed plugins when nothing has loaded any."""
-        if not self._loaded:
-            with self._lock:
-                load, self.load = self.load, None  # a plugin that makes a manifest while it loads finds what there is
-                if load is not None:
+        if self._loaded or getattr(_LOADING, "here", False):
+            return self._kinds
+        with self._lock:
+            load, self.load = self.load, None
+            if load is not None:
+                try:
                     load()
+                except BaseException:
+                    self.load = load  # the next manifest fails with the same error
+                    raise
         return self._kinds
 
     def add(self, kinds: Iterable[WorkloadKind]) -> None:

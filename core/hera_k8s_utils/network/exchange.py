@@ -87,6 +87,7 @@ def send_with_renewal(
     content = read_beginning(answer.response, answer.limits)
     error = refusal(answer, content)
     if method == "DELETE" and error.says_absent and was_in_doubt(answer.response):
+        answer.close()
         return replace(answer, content=content)
     answer.close()
     raise error

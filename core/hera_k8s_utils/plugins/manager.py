@@ -17,7 +17,7 @@ import pluggy
 from hera_k8s_utils._moved import renamed
 from hera_k8s_utils.config.environment_variables import DISABLE_VARIABLE, TIMEOUT_VARIABLE
 from hera_k8s_utils.errors import HeraK8sError, PluginError, attribute_errors_to, join_names
-from hera_k8s_utils.experiment.workload_kinds import register_kinds
+from hera_k8s_utils.experiment.workload_kinds import loading_a_plugin, register_kinds
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
@@ -396,7 +396,8 @@ def _within(timeout: float, work: Callable[[], T]) -> T:
 
     def run() -> None:
         try:
-            outcome.append(work())
+            with loading_a_plugin():
+                outcome.append(work())
         except BaseException as error:  # handed on to the caller's thread
             failure.append(error)
 

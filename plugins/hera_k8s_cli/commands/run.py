@@ -247,7 +247,7 @@ COMMAND = Command(
     example=(
         "hera-k8s run --sandbox\n"
         "hera-k8s run experiment.py --set seed=1,2 --bind results=my-claim --detach\n"
-        "hera-k8s run --output json        one event a line: checked, submitted, updated, finished"
+        "hera-k8s run --output json        one event a line"
     ),
     arguments=arguments,
 )

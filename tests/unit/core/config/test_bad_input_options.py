@@ -73,7 +73,7 @@ VALUES: dict[str, tuple[str, str]] = {
     "--timeout": (SECRET, "not a duration"),
     "--namespace": (f"../{SECRET}", "lower-case letters"),
     "--output": (SECRET, "one of text, json"),
-    "--argo-server": (f"https://jane:{SECRET}@argo.example", "a user or a password"),
+    "--argo-server": (f"https://jane:{SECRET}@argo.example", "a user or password"),
     "--set": ("seed", "NAME=VALUE"),
     "--bind": ("results", "ROLE=NAME"),
 }
