@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(REPOSITORY / "tests" / "support"))
+sys.path[:0] = [str(REPOSITORY / "tests" / folder) for folder in ("support", "clusters")]
 
 import controlplane  # noqa: E402
 

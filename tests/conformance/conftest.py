@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 from cluster_access import access_of
-from clusters import is_sandbox, require_controlplane, wants_real
 from conformance_limits import LIMITS
 from dialogue import Cluster, Dialogue, differences, golden_path, until
 
 import controlplane
+from clusters import is_sandbox, require_controlplane, wants_real
 
 Json = dict[str, Any]
 GOLDEN = Path(__file__).resolve().parent / "golden"

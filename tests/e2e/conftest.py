@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from clusters import ClusterSpace
 from command_line import CommandLine, Told
+
+from clusters import ClusterSpace
 
 TRIAL = """
 from hera.workflows import DAG, Workflow, script

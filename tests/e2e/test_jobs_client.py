@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from argo_peer import loaded
 from cluster_access import wait_until
-from clusters import ClusterSpace
 from jobs_peer import job
 
+from clusters import ClusterSpace
 from hera_k8s_kube.jobs import Jobs, open_jobs
 from hera_k8s_utils import RunAlreadyFinished, build_container
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clusters import ClusterSpace
 from command_line import Told, record
+
+from clusters import ClusterSpace
 
 Hera = Callable[..., Told]
 POINTS = """

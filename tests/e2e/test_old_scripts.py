@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from cluster_access import write_kubeconfig
-from clusters import ClusterSpace
 from command_line import SECRET
 from old_scripts import run_python, run_script, write_config
+
+from clusters import ClusterSpace
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 BOTH_STYLES = ("boroughs", "coin_flip", "hello_world_container", "simple", "volumes")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from cluster_access import Kube, access_of
+
 from clusters import ClusterSpace, is_sandbox
 
 Json = dict[str, Any]

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cluster_access import Kube, access_of, wait_until
-from clusters import ClusterSpace, provision
 from command_line import Told
+
+from clusters import ClusterSpace, provision
 
 Json = dict[str, Any]
 Hera = Callable[..., Told]

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 from cluster_access import Kube, access_of
-from clusters import ClusterSpace, provision
 from command_line import Told, record
+
+from clusters import ClusterSpace, provision
 
 Json = dict[str, Any]
 Hera = Callable[..., Told]

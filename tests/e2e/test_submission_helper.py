@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clusters import ClusterSpace
 from command_line import Told
 from sandbox_api import claim
 from strangers import Site
+
+from clusters import ClusterSpace
 
 Hera = Callable[..., Told]
 PROJECT = Path(__file__).resolve().parents[2] / "contrib" / "submission_helper"

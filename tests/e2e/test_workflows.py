@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clusters import ClusterSpace, provision
 from command_line import Told, record
+
+from clusters import ClusterSpace, provision
 
 Json = dict[str, Any]
 Hera = Callable[..., Told]

@@ -33,7 +33,7 @@ READY_TIMEOUT: Final = 60.0  # seconds; 3 to 8 are usual
 _END_TIMEOUT: Final = 10.0  # seconds for the kubelet to end what it runs
 _LOG_TAIL: Final = 3000  # characters
 _PAUSE: Final = 0.05  # seconds between two looks at a condition
-_KUBELET: Final = Path(__file__).with_name("kubelet.py")
+_KUBELET: Final = Path(__file__).resolve().parents[1] / "kubelet" / "kubelet.py"
 
 
 # Running
