@@ -181,7 +181,7 @@ def test_a_context_that_is_not_there_is_named_with_those_that_are(
 ) -> None:
     with pytest.raises(CredentialError, match="has no context minikub") as told:
         asyncio.run(dispatcher.run(executor(k8s_context="minikub"), pow, 2, 2))
-    assert "there are" in told.value.found
+    assert told.value.found == "available: here"
 
 
 def test_a_pickle_of_another_python_is_refused_before_it_is_read(
