@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from hera_k8s_utils.config.settings import CoreSettings
     from hera_k8s_utils.container.console import Console
     from hera_k8s_utils.container.container import Connection, ExperimentContainer, build_container, connect, provision
-    from hera_k8s_utils.container.session import Session
+    from hera_k8s_utils.container.session import Session, experiment_argument
     from hera_k8s_utils.engines.submission import SubmissionTarget, submit_once
     from hera_k8s_utils.experiment.manifest import Manifest
     from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Requirement
@@ -85,6 +85,7 @@ if TYPE_CHECKING:
 
 _LATER = {
     "Session": "hera_k8s_utils.container.session",
+    "experiment_argument": "hera_k8s_utils.container.session",
     "Console": "hera_k8s_utils.container.console",
     "Connection": "hera_k8s_utils.container.container",
     "ExperimentContainer": "hera_k8s_utils.container.container",
@@ -234,6 +235,7 @@ __all__ = [
     "build_container",
     "cluster",
     "connect",
+    "experiment_argument",
     "fail",
     "hookimpl",
     "is_dns_label",

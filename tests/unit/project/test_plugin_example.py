@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sandbox_api import Api
 
 from hera_k8s_sandbox.server import launch
 
@@ -43,3 +45,28 @@ def test_the_plugin_passes_its_own_tests(installed: Path) -> None:
     done = subprocess.run(words, cwd=installed, env=environ, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^[1-9]\d* passed", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_the_command_prints_what_is_left(installed: Path) -> None:
+    module = installed / "acme_hera_k8s" / "plugin.py"
+    module.write_text(example('name="acme quota"'))
+    environ = {**os.environ, "PYTHONPATH": str(installed), "HOME": str(installed)}
+
+    def hera(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "hera_k8s_utils", "acme", "quota", "--sandbox", *words],
+            cwd=installed,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+
+    assert "configmaps" in hera().stderr
+    home = launch.ensure_running(installed / ".hera-k8s" / "sandbox")
+    body = {"metadata": {"name": "quota"}, "data": {"pods": "7"}}
+    Api(home.url, home.token).create("/api/v1/namespaces/default/configmaps", body)
+    assert hera().stdout == "7 pods left\n"
+    assert json.loads(hera("--output", "json").stdout) == {"pods": 7}
+    assert hera("--minimum", "8").returncode == 5
+    assert "Show what is left of the quota" in hera("--help").stdout
