@@ -1,5 +1,6 @@
 """Development sessions: `nox -s lint tests`; `nox -s bench` measures speed."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports")
+    contrib = os.pathsep.join(map(str, sorted(Path("contrib").resolve().glob("*/src"))))
+    session.run("lint-imports", "--config", "contrib/importlinter.toml", env={"PYTHONPATH": contrib})
 
 
 @nox.session
