@@ -50,7 +50,7 @@ def test_a_batch_runs_in_waves_and_again_only_where_it_has_not_ended(
     _until_gone(each_cluster, told["kept"])
     again = helper(*batch, "--wait")
     assert again.code == 8, again.text
-    assert "8 jobs: 4 succeeded, 4 failed; 4 were tried again" in again.out
+    assert "8 jobs: 4 succeeded, 4 failed; 4 were retried" in again.out
     assert len(list(Path("logs").glob("*.log"))) == 8
     found = each_cluster.kube.get("{ns}/pods?labelSelector=app%3Dsubmission-helper")["items"]
     assert {pod["metadata"]["labels"]["identifier"] for pod in found} == {"lines"}
@@ -66,7 +66,7 @@ def test_only_missing_outputs_are_made_again(each_cluster: ClusterSpace, helper:
     assert first.code == 8, first.text
     again = helper(*words, "--checkmissing", "--wait")
     assert again.code == 8, again.text
-    assert "1 of 2 outputs are there (50 %), 1 is missing" in again.text
+    assert "1 of 2 outputs exist (50 %), 1 is missing" in again.text
     assert "1 of 1 jobs submitted" in again.text
 
 
