@@ -367,7 +367,7 @@ class Permission(KubeRequirement):
 
     @property
     def identity(self) -> str:
-        """Who may do what on which resource."""
+        """The verbs, the resource, and the account that needs them."""
         return " ".join((self.account, ",".join(self.verbs), self.name, self.only))
 
     @property

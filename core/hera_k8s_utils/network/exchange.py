@@ -86,10 +86,9 @@ def send_with_renewal(
         return answer
     content = read_beginning(answer.response, answer.limits)
     error = refusal(answer, content)
-    if method == "DELETE" and error.says_absent and was_in_doubt(answer.response):
-        answer.close()
-        return replace(answer, content=content)
     answer.close()
+    if method == "DELETE" and error.says_absent and was_in_doubt(answer.response):
+        return replace(answer, content=content)
     raise error
 
 

@@ -1,4 +1,4 @@
-"""Artifacts, which the Argo server serves to everyone who may read their workflow."""
+"""Artifacts, served to users who may read the workflow."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Submission(ArgoHandlers):
         """Say what is wrong with a workflow."""
         namespace, identity = request.match_info["namespace"], self._identify(request)
         workflow = object_in(await body_of(request), "workflow")
-        self._state.access.require(identity, "get", WORKFLOWS, namespace)  # Argo lints for everyone who may read
+        self._state.access.require(identity, "get", WORKFLOWS, namespace)  # to lint, Argo asks for no more
         self._check(workflow, identity, namespace, lint=True)
         workflow["metadata"].setdefault("namespace", namespace)
         return json_answer(workflow)

@@ -37,9 +37,9 @@ def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
     monkeypatch.setitem(sys.modules, gate.__name__, gate)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "late_plugin.py").write_text(LATE)
-    about = tmp_path / "late_stranger-1.0.dist-info"
+    about = tmp_path / "late_plugin-1.0.dist-info"
     about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: late-stranger\nVersion: 1.0\n")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: late-plugin\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[hera_k8s_utils]\nlate = late_plugin\n")
     return gate
 
@@ -73,9 +73,9 @@ def on_event(event):
 )
 def test_a_plugin_may_make_a_manifest_while_it_is_loaded(tmp_path: Path, first: str) -> None:
     (tmp_path / "early_plugin.py").write_text(MAKES_A_MANIFEST)
-    about = tmp_path / "early_stranger-1.0.dist-info"
+    about = tmp_path / "early_plugin-1.0.dist-info"
     about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: early-stranger\nVersion: 1.0\n")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: early-plugin\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[hera_k8s_utils]\nearly = early_plugin\n")
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
