@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from hera_k8s_utils.network.http import HttpClient, NetworkSettings
     from hera_k8s_utils.network.retry import FailureBudget
     from hera_k8s_utils.offline.phase import HeldRequest, OfflineError, OfflinePhase, offline_phase
+    from hera_k8s_utils.paths import expand_path
     from hera_k8s_utils.quantities import parse_quantity
     from hera_k8s_utils.reading import LARGEST_DOCUMENT, MIB, parse_json, read_file, read_text
     from hera_k8s_utils.sanitize import one_line
@@ -118,6 +119,7 @@ _LATER = {
     "FailureBudget": "hera_k8s_utils.network.retry",
     "provision": "hera_k8s_utils.container.container",
     "parse_quantity": "hera_k8s_utils.quantities",
+    "expand_path": "hera_k8s_utils.paths",
     "LARGEST_DOCUMENT": "hera_k8s_utils.reading",
     "MIB": "hera_k8s_utils.reading",
     "parse_json": "hera_k8s_utils.reading",
@@ -235,6 +237,7 @@ __all__ = [
     "build_container",
     "cluster",
     "connect",
+    "expand_path",
     "experiment_argument",
     "fail",
     "hookimpl",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import json
 import os
+import re
 import stat
 import threading
 import time
@@ -54,12 +56,75 @@ def read_file(path: str | os.PathLike[str], *, most: int, pipe: bool = False) ->
 
 
 def read_text(
-    path: str | os.PathLike[str], *, most: int = LARGEST_DOCUMENT, pipe: bool = False, encoding: str = "utf-8"
+    path: str | os.PathLike[str], *, most: int = LARGEST_DOCUMENT, pipe: bool = False, keep_line_ends: bool = False
 ) -> str:
-    """The content of a text file, as `read_file` reads it, with every line's end as `\\n`."""
-    content = read_file(path, most=most, pipe=pipe)
-    with io.TextIOWrapper(io.BytesIO(content), encoding=encoding) as text:
-        return text.read()
+    """The content of a text file, by `read_file` and `decode_text`. Raises `OSError`, whose `strerror` explains.
+
+    keep_line_ends: leave `\\r\\n` and `\\r` as they are, as the `csv` module needs it, instead of writing `\\n`.
+    """
+    text = decode_text(read_file(path, most=most, pipe=pipe), path)
+    return text if keep_line_ends else text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decode_text(content: bytes, path: str | os.PathLike[str] = "") -> str:
+    """The text of a file in UTF-8, with or without a byte order mark, or in UTF-16 or UTF-32 with one.
+
+    Only these lead to one text for certain; Windows programs write all of them. Raises `FileRefused` for anything else
+    and for text with NUL characters: its `strerror` names the line and says what to do.
+    """
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise _not_in(encoding, error, _line_of(content[: error.start].decode(encoding, "ignore")), path) from None
+    if "\0" in text:
+        line = _line_of(text[: text.index("\0")])
+        raise FileRefused(errno.EILSEQ, f"it is not a text file: line {line} has a null byte", os.fspath(path))
+    return text
+
+
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like that of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def _not_in(
+    encoding: str,
+    error: UnicodeDecodeError,
+    line: int,
+    path: str | os.PathLike[str],
+    way: str = "save it as UTF-8",
+) -> FileRefused:
+    name = encoding.removesuffix("-sig").upper()
+    found = f"it is not text in {name}: byte 0x{error.object[error.start]:02x} in line {line}"
+    return FileRefused(errno.EILSEQ, f"{found}; {way}", os.fspath(path))
+
+
+def _line_of(before: str) -> int:
+    return len(re.findall(r"\r\n|\r|\n", before)) + 1
+
+
+def read_python(path: str | os.PathLike[str]) -> str:
+    """The text of a Python file, in the encoding that the interpreter would use (PEP 263), lines ended by `\\n`.
+
+    Raises `OSError`, whose `strerror` explains.
+    """
+    import importlib.util
+
+    content = read_file(path, most=LARGEST_DOCUMENT)
+    try:
+        return importlib.util.decode_source(content)
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("latin-1")
+        way = "save it as UTF-8, or begin it with # coding: ENCODING"
+        raise _not_in(error.encoding, error, _line_of(before), path, way) from None
+    except SyntaxError as error:
+        found = f"it is not text in UTF-8: {error.msg} in its first two lines"
+        raise FileRefused(errno.EILSEQ, found, os.fspath(path)) from None
 
 
 def require_file(path: str | os.PathLike[str], *, most: int | None = None, pipe: bool = False) -> None:

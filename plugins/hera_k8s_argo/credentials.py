@@ -10,7 +10,7 @@ from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.token_store import StoredToken, user_logins
 from hera_k8s_utils import Context, CoreSettings, Credential, CredentialError, NotApplicable
 from hera_k8s_utils.network import bearer_token, read_claims
-from hera_k8s_utils.reading import LARGEST_TOKEN, read_file
+from hera_k8s_utils.reading import LARGEST_TOKEN, read_text
 
 
 def load_token(settings: ArgoSettings, context: Context) -> Credential:
@@ -69,11 +69,11 @@ def _login(server: Address) -> StoredToken | None:
 
 def _read(file: Path) -> str:
     try:
-        return read_file(file.expanduser(), most=LARGEST_TOKEN, pipe=True).decode("utf-8")
+        return read_text(file, most=LARGEST_TOKEN, pipe=True)
     except OSError as error:
         found = error.strerror or "it cannot be read"
     except ValueError:
-        found = "it is not UTF-8 text"
+        found = "its name has a null byte"
     raise CredentialError(f"cannot read the token file {file}", found=found, hint="--argo-token-file FILE")
 
 

@@ -20,7 +20,7 @@ from hera_k8s_kube.settings import InClusterSettings, KubeSettings
 from hera_k8s_utils import Context, Credential, CredentialError, HeraK8sError, Json, NotApplicable, parse_timestamp
 from hera_k8s_utils.network import bearer_token, expires_within, read_claims, require_basic_auth
 from hera_k8s_utils.plugins import admit
-from hera_k8s_utils.reading import LARGEST_AUTHORITIES, LARGEST_TOKEN, read_file, require_file
+from hera_k8s_utils.reading import LARGEST_AUTHORITIES, LARGEST_TOKEN, read_file, read_text, require_file
 from hera_k8s_utils.redaction import remember_address, shown_address, without_query
 from hera_k8s_utils.trust import Consequence, sends
 
@@ -283,6 +283,6 @@ def from_pod(settings: InClusterSettings, context: Context) -> Credential:
 
 def _read(file: Path) -> str:
     try:
-        return read_file(file, most=LARGEST_TOKEN).decode("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        return read_text(file, most=LARGEST_TOKEN).strip()
+    except OSError:
         return ""

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from hera_k8s_utils import CredentialError, Json, NotApplicable, join_names, nearest
 from hera_k8s_utils._moved import forward
-from hera_k8s_utils.reading import TooComplex, parse_yaml, read_file
+from hera_k8s_utils.paths import expand_path, expand_paths, home_directory
+from hera_k8s_utils.reading import FileRefused, TooComplex, parse_yaml, read_text
 
 _GET_AGAIN: Final = "ask the cluster's administrators for a new one"
 _LARGEST: Final = 16 * 1024 * 1024
@@ -79,8 +80,7 @@ def find_files(stated: str, *, asked: bool) -> list[Path]:
         if not default.exists():
             raise NotApplicable("no kubeconfig file: KUBECONFIG is not set, and ~/.kube/config does not exist")
         return [default]
-    names = [name for name in stated.split(os.pathsep) if name.strip()]
-    paths = [Path(name).expanduser() for name in names if not _is_nothing(name)]
+    paths = [path for path in expand_paths(stated) if not _is_nothing(path)]
     if not paths:
         raise NotApplicable(f"the kubeconfig is {os.devnull}, which means no kubeconfig")
     present = [path for path in paths if path.exists()]  # as kubectl does, a list may name files that are not there
@@ -100,14 +100,11 @@ def is_kubectls(file: Path) -> bool:
 
 
 def _kubectls_directory() -> Path:
-    try:
-        return Path.home() / ".kube"
-    except RuntimeError:  # no home directory, as for the random uid of a pod: kubectl looks below the root then
-        return Path("/.kube")
+    return (home_directory() or Path("/")) / ".kube"  # kubectl looks below the root if there is no home
 
 
-def _is_nothing(name: str) -> bool:
-    return name.strip() in ("/dev/null", os.devnull)
+def _is_nothing(path: Path) -> bool:
+    return str(path) in ("/dev/null", os.devnull)
 
 
 def read(files: Sequence[Path]) -> Kubeconfig:
@@ -160,21 +157,12 @@ def _load(file: Path) -> Json:
 
 def _text(file: Path) -> str:
     try:
-        content = read_file(file, most=_LARGEST, pipe=True)
+        return read_text(file, most=_LARGEST, pipe=True)
+    except FileRefused as error:
+        found, hint = error.strerror or "", _GET_AGAIN
     except OSError as error:
-        raise CredentialError(
-            f"cannot read the kubeconfig {file}",
-            found=(error.strerror or type(error).__name__).lower(),
-            hint="is the path right, and may you read it?",
-        ) from error
-    if b"\0" in content:
-        raise CredentialError(f"cannot read the kubeconfig {file}", found="it is binary data", hint=_GET_AGAIN)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise CredentialError(
-            f"cannot read the kubeconfig {file}", found="it is not UTF-8 text", hint=_GET_AGAIN
-        ) from None
+        found, hint = (error.strerror or type(error).__name__).lower(), "is the path right, and may you read it?"
+    raise CredentialError(f"cannot read the kubeconfig {file}", found=found, hint=hint)
 
 
 def _named(listing: Any, key: str, file: Path) -> list[tuple[str, Json]]:
@@ -237,7 +225,7 @@ def _absolute(entry: Entry, key: str) -> Entry:
     body = dict(entry.body)
     for each in FILES[key]:
         if isinstance(body.get(each), str) and body[each]:
-            body[each] = str(entry.file.absolute().parent / Path(body[each]).expanduser())
+            body[each] = str(entry.file.absolute().parent / expand_path(body[each]))
     return Entry(body, entry.file)
 
 

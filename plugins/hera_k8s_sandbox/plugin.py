@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_sandbox.server.command import COMMAND
@@ -55,10 +54,10 @@ def _running(settings: SandboxSettings) -> Address:
         )
     try:
         return ensure_running(
-            Path(settings.sandbox_dir),
+            settings.sandbox_dir,
             until_idle=UNTIL_IDLE,
             concurrency=settings.sandbox_tasks,
-            images=Path(settings.sandbox_images).resolve() if settings.sandbox_images else None,
+            images=settings.sandbox_images.resolve() if settings.sandbox_images else None,
             runner=settings.sandbox_mounts,
         )
     except (LaunchError, OSError) as error:

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import argparse
 import glob
+import io
 import logging
 import os
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TextIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TextIO
 
 from hera_k8s_utils.compat.known_options import KnownOption
 from hera_k8s_utils.compat.servers import exiting_on_error
 from hera_k8s_utils.config.arguments import unknown_words, without_values
 from hera_k8s_utils.config.conversion import switch
-from hera_k8s_utils.config.files import Entry, parse_config, read_config_files
+from hera_k8s_utils.config.files import Entry, parse_config, read_config, read_config_files
 from hera_k8s_utils.config.global_flags import dashed, is_flag
 from hera_k8s_utils.config.options import canonical
 from hera_k8s_utils.config.resolution import nearest_key
 from hera_k8s_utils.errors import OptionsError, ScriptExit, join_names
+from hera_k8s_utils.paths import expand_path
 from hera_k8s_utils.redaction import redact, register_secrets
 from hera_k8s_utils.sanitize import visible
 
@@ -66,7 +68,7 @@ class ScriptParser(ArgumentParser):
                 "config_file_parser_class": type(
                     "HeraConfig", (ConfigFormat,), {"parser": self, "logger": self._logger}
                 ),
-                "config_file_open_func": partial(open, encoding="utf-8-sig"),
+                "config_file_open_func": _opened,
                 "add_config_file_help": False,
             }
         super().__init__(conflict_handler="resolve", **settings)
@@ -268,6 +270,15 @@ def _add(parser: Any, option: KnownOption) -> None:
     parser.add_argument(flag, env_var=option.variable, default=None, help=option.help, metavar=option.metavar)
 
 
+def _opened(path: str, mode: str = "r") -> IO[str]:
+    """A configuration file as a stream; ConfigArgParse also opens the file that it is asked to write."""
+    if mode != "r":
+        return open(path, mode, encoding="utf-8")
+    stream = io.StringIO(read_config(Path(path), path, pipe=True))
+    stream.name = path
+    return stream
+
+
 def _words(args: Any) -> list[str]:
     import sys
 
@@ -282,7 +293,7 @@ def _asks_for_help(args: Any) -> bool:
 
 def expanded(paths: str) -> str:
     """A list of paths with `~` expanded in each."""
-    return os.pathsep.join(os.path.expanduser(path) for path in paths.split(os.pathsep))
+    return os.pathsep.join(str(expand_path(path)) if path else path for path in paths.split(os.pathsep))
 
 
 def _written(value: Any) -> str:

@@ -6,12 +6,12 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from hera_k8s_utils.config.files import split_list
 from hera_k8s_utils.config.options import OptionSpec, OptionType, ValueSource
 from hera_k8s_utils.errors import OptionsError
+from hera_k8s_utils.paths import expand_path
 
 _YES: Final = frozenset({"true", "yes", "on", "1", "y"})
 _NO: Final = frozenset({"false", "no", "off", "0", "n"})
@@ -47,6 +47,9 @@ def converted(spec: OptionSpec, candidate: Candidate) -> Any:
         value = _convert(spec, candidate.value)
         if spec.info.choices and any(str(each) not in spec.info.choices for each in texts_of(value)):
             raise ValueError(f"not one of {', '.join(spec.info.choices)}")
+    except OptionsError as error:
+        where = candidate.location or candidate.origin.where
+        raise OptionsError(f"{where} cannot be used", found=error.found, hint=error.hint) from None
     except (ValueError, OverflowError) as error:
         raise OptionsError(
             f"{candidate.location or candidate.origin.where} cannot be used",
@@ -111,7 +114,7 @@ _FROM_TEXT: Final[Mapping[OptionType, Callable[[str], Any]]] = {
     OptionType.WHOLE: _whole,
     OptionType.NUMBER: _number,
     OptionType.SWITCH: switch,
-    OptionType.PATH: lambda text: Path(text).expanduser(),
+    OptionType.PATH: expand_path,
 }
 
 
@@ -122,7 +125,7 @@ def _of_type(kind: OptionType, value: Any) -> Any:
     if kind is OptionType.SWITCH and isinstance(value, bool):
         return value
     if kind is OptionType.PATH and isinstance(value, os.PathLike):
-        return Path(value)
+        return expand_path(value)
     if kind is OptionType.NUMBER and isinstance(value, (int, float)) and not isinstance(value, bool):
         return _number(str(value))
     if kind is OptionType.WHOLE and isinstance(value, int) and not isinstance(value, bool):

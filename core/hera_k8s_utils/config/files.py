@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from hera_k8s_utils.errors import OptionsError
-from hera_k8s_utils.reading import FileRefused, read_file
+from hera_k8s_utils.paths import expand_path
+from hera_k8s_utils.reading import FileRefused, read_text
 from hera_k8s_utils.trust.directories import refuse_foreign_config
 from hera_k8s_utils.trust.git import tracked_by_git
 
@@ -59,7 +60,7 @@ class ConfigFile:
     @cached_property
     def entries(self) -> Sequence[Entry]:
         """Its keys. Raises `OptionsError` when it cannot be read."""
-        return tuple(parse_config(_text(self.path, self.shown, pipe=self.named), self.shown))
+        return tuple(parse_config(read_config(self.path, self.shown, pipe=self.named), self.shown))
 
     @property
     def name(self) -> str:
@@ -124,28 +125,22 @@ def _candidates(
 
 
 def _expanded(text: str, home: str | None, directory: Path) -> Path:
-    if home and (text == "~" or text.startswith("~/")):
-        return Path(home, text[2:])
-    return directory / Path(text).expanduser()
+    return directory / expand_path(text, home=home)
 
 
-def _text(path: Path, shown: str, *, pipe: bool) -> str:
+def read_config(path: Path, shown: str, *, pipe: bool) -> str:
+    """The text of a configuration file. Raises `OptionsError` when it cannot be read."""
     wanted = f"the configuration file {shown} cannot be read"
     try:
-        text = read_file(path, most=_LARGEST, pipe=pipe).decode("utf-8-sig")
+        return read_text(path, most=_LARGEST, pipe=pipe)
     except FileNotFoundError:
         raise OptionsError(wanted, found="there is no such file") from None
     except IsADirectoryError:
         raise OptionsError(wanted, found="it is a directory", hint=f"name the file: {path / FILE_NAME}") from None
     except FileRefused as error:
         raise OptionsError(wanted, found=str(error.strerror)) from None
-    except UnicodeDecodeError:
-        raise OptionsError(wanted, found="it is not text in UTF-8") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise OptionsError(wanted, found=getattr(error, "strerror", None) or type(error).__name__) from None
-    if "\0" in text:
-        raise OptionsError(wanted, found="it is not a text file")
-    return text
 
 
 # --- the format ------------------------------------------------------------------------------------------------
@@ -160,7 +155,7 @@ def parse_config(text: str, shown: str) -> Iterator[Entry]:
     Section heads (`[name]`) and lines of dashes are ignored. Raises `OptionsError` with the number of the line, but
     never its content, which may be a secret.
     """
-    lines = text.splitlines()
+    lines = text.split("\n")  # splitlines() also splits at form feeds and U+2028
     number = 0
     while number < len(lines):
         start, line = number, lines[number].strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from hera_k8s_utils.config.options import option
@@ -43,7 +44,7 @@ class CoreSettings:
         metavar="NAME=V1[,V2...]",
         mapping=True,
     )
-    points: str = option("", help="CSV or JSON file with one sweep point per row", metavar="FILE")
+    points: Path | None = option(None, help="CSV, JSON or JSON lines file with one sweep point per row", metavar="FILE")
     credentials: tuple[str, ...] = option(
         (), help="credential provider to use for a platform", metavar="PLATFORM=PROVIDER", mapping=True
     )
@@ -52,7 +53,7 @@ class CoreSettings:
     confirm_timeout: float = option(
         60.0, help="how long to look for a submission whose response was lost, in seconds", metavar="SECONDS"
     )
-    runs_dir: str = option("runs", help="directory of run records", metavar="DIR")
+    runs_dir: Path = option(Path("runs"), help="directory of run records", metavar="DIR")
     concurrency: int = option(32, help="maximum number of concurrent checks", metavar="N")
     check_timeout: float = option(10.0, help="timeout per check, in seconds", metavar="SECONDS")
 

@@ -74,7 +74,7 @@ class ExperimentContainer(containers.DeclarativeContainer):
     core: providers.Singleton[CoreSettings] = providers.Singleton(lambda s: s.of(CoreSettings), settings)
     sites: providers.Singleton[list[Site]] = providers.Singleton(lambda p: p.records("sites", Site), plugins)
     runs: providers.Singleton[RunStore] = providers.Singleton(
-        lambda core, settings: RunStore(Path(core.runs_dir), settings.secrets), core, settings
+        lambda core, settings: RunStore(core.runs_dir, settings.secrets), core, settings
     )
     run_id: providers.Singleton[str] = providers.Singleton(lambda core: core.run_id or new_run_id(), core)
 

@@ -18,7 +18,8 @@ from hera_k8s_utils.experiment.workload_kinds import recognise
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
-from hera_k8s_utils.reading import read_text
+from hera_k8s_utils.paths import expand_path
+from hera_k8s_utils.reading import read_python
 from hera_k8s_utils.sweep.inputs import Inputs
 from hera_k8s_utils.sweep.layout import Layout
 
@@ -97,13 +98,13 @@ def _split(target: str) -> tuple[Path, str]:
     """FILE[:NAME]; the colon of a Windows drive is not one of ours."""
     head, colon, name = target.rpartition(":")
     if colon and name.isidentifier() and len(head) > 1:
-        return Path(head).expanduser(), name
-    return Path(target).expanduser(), ""
+        return expand_path(head), name
+    return expand_path(target), ""
 
 
 def _read(path: Path) -> str:
     try:
-        return read_text(path)
+        return read_python(path)
     except FileNotFoundError:
         here = sorted(str(p) for p in Path().glob("*.py")) if path.parent == Path() else []
         near = nearest(path.stem, [name.removesuffix(".py") for name in here])
@@ -114,8 +115,6 @@ def _read(path: Path) -> str:
         ) from None
     except IsADirectoryError:
         raise BuildError(f"{path} is a directory", hint=f"name the file: {path / 'experiment.py'}") from None
-    except UnicodeDecodeError:
-        raise BuildError(f"{path} is not a Python file", found="it is not text in UTF-8") from None
     except OSError as error:
         raise BuildError(f"{path} cannot be read", found=error.strerror or str(error)) from None
 

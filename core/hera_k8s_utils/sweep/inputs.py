@@ -14,6 +14,7 @@ from typing import Any, Final, overload
 
 from hera_k8s_utils.errors import BuildError, OptionsError, join_names
 from hera_k8s_utils.names import nearest
+from hera_k8s_utils.paths import expand_path
 from hera_k8s_utils.sweep.points import AttributeMapping, Point
 from hera_k8s_utils.sweep.values import TYPES, ParameterType, Value, coerce, short_repr, to_json_value, value_key
 
@@ -208,17 +209,29 @@ class Inputs(Sequence[Point]):
         )
 
     @classmethod
-    def from_file(cls, path: str | Path, *, constants: Mapping[str, Any] | None = None) -> Inputs:
-        """Points from a CSV file (a header, then a point a row) or a JSON file (a list of objects).
+    def from_file(
+        cls,
+        path: str | Path,
+        *,
+        constants: Mapping[str, Any] | None = None,
+        types: Mapping[str, type] | None = None,
+    ) -> Inputs:
+        """Points from a file, whose suffix says what it holds.
+
+        `.csv`, `.tsv`, `.txt`: a header, then a point a row; `.json`: a list of objects, or an object with
+        `parameters` or `points`, and `constants`; `.jsonl`, `.ndjson`: an object a line.
 
         The cells of a CSV column are integers, numbers, booleans, dates or times where all of them look so, an empty
         one among those is None; else they are texts. `with_points` takes the types that were declared instead.
-        A JSON file may also be an object with `parameters` or `points`, and `constants`.
-        Raises `BuildError` with the line or point that cannot be used.
+
+        types: of columns, where they are not to be told from the cells: `{"code": str}`.
+
+        Raises `BuildError` with the line or point that cannot be used, also for numbers in another notation, such as
+        `1,5` and Fortran's `1.5D-3`, which would become texts.
         """
         from hera_k8s_utils.sweep.point_files import read_inputs
 
-        found = read_inputs(Path(path))
+        found = read_inputs(expand_path(path), types)
         return cls(found.parameters, {**(found.constants or {}), **(constants or {})}, found.points)
 
     def with_points(self, path: str | Path) -> Inputs:
@@ -230,7 +243,7 @@ class Inputs(Sequence[Point]):
 
         if not self.names:
             return Inputs.from_file(path, constants=self.constants)
-        return Inputs(constants=self.constants, points=read_typed_points(Path(path), self._columns))
+        return Inputs(constants=self.constants, points=read_typed_points(expand_path(path), self._columns))
 
     # --- in a workflow -----------------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
-"""Files of points: CSV, with a header, and JSON."""
+"""Files of points: CSV, with a header, JSON, and JSON lines."""
 
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 from hera_k8s_utils.errors import BuildError, join_names
 from hera_k8s_utils.reading import parse_json, read_text
-from hera_k8s_utils.sweep.values import ParameterType, Value, short_repr
+from hera_k8s_utils.sweep.values import TYPES, ParameterType, Value, short_repr
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,26 @@ class FileInputs:
     points: Sequence[Mapping[str, Any]] | None = None
 
 
-def read_inputs(path: Path) -> FileInputs:
-    """The inputs that a file holds; types are told from the texts of a CSV file, and are JSON's own in a JSON file."""
-    if path.suffix.lower() == ".json":
-        return _of_json(path)
-    names, rows = _table(path)
-    columns = [_guessed([row.cells[at] for row in rows]) for at in range(len(names))]
-    return FileInputs(points=[dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)])
+def read_inputs(path: Path, types: Mapping[str, type] | None = None) -> FileInputs:
+    """The inputs that a file holds; types are told from the texts of a CSV file, and are JSON's own in a JSON file.
+
+    types: of columns whose types are not to be told from the file.
+    """
+    declared = {name: _declared(path, name, kind) for name, kind in (types or {}).items()}
+    if _format(path) == "csv":
+        return FileInputs(points=_of_csv(path, declared))
+    found = _of_json(path)
+    if not declared:
+        return found
+    if not isinstance(found.points, list):
+        _refuse(path, "types are for points", "write a list of objects")
+    points = [_as_declared(path, number, point, declared) for number, point in enumerate(found.points, 1)]
+    return FileInputs(constants=found.constants, points=points)
 
 
 def read_typed_points(path: Path, columns: Mapping[str, ParameterType]) -> list[Mapping[str, Any]]:
     """The points of a file, typed like the declared parameters, which must be its columns."""
-    if path.suffix.lower() == ".json":
+    if _format(path) == "json":
         points = _of_json(path).points
         if points is None:
             _refuse(path, "it holds parameters; points are wanted", "write a list of objects")
@@ -48,27 +57,49 @@ def read_typed_points(path: Path, columns: Mapping[str, ParameterType]) -> list[
     ]
 
 
+_FORMATS: Final[Mapping[str, str]] = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", "": "csv",
+    ".json": "json", ".jsonl": "json", ".ndjson": "json",
+}  # fmt: skip
+"""What a file of each suffix holds; a pipe has none."""
+_LINES: Final = (".jsonl", ".ndjson")
+
+
+def _format(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in _FORMATS:
+        hint = "save it as CSV (.csv, .tsv, .txt), JSON (.json) or JSON lines (.jsonl, .ndjson)"
+        _refuse(path, f"files of type {suffix} are not read", hint)
+    return _FORMATS[suffix]
+
+
+def _declared(path: Path, name: str, kind: type) -> ParameterType:
+    if kind not in TYPES:
+        _refuse(path, f"types: {name} cannot be {short_repr(kind)}", "str, int, float, bool, date or datetime")
+    return ParameterType(name, frozenset({kind}))
+
+
 def _refuse(path: Path, found: str, hint: str = "") -> NoReturn:
     raise BuildError(f"cannot read points from {path}", found=found, hint=hint)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, *, keep_line_ends: bool = False) -> str:
     try:
-        return read_text(path, pipe=True, encoding="utf-8-sig")  # spreadsheets write a byte order mark
+        return read_text(path, pipe=True, keep_line_ends=keep_line_ends)
     except OSError as error:
         _refuse(path, error.strerror or str(error))
-    except UnicodeDecodeError:
-        _refuse(path, "it is not UTF-8 text")
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------
 
 
 def _of_json(path: Path) -> FileInputs:
-    try:
-        found = parse_json(_text(path))
-    except ValueError as error:
-        _refuse(path, f"not JSON: {error}")
+    found: Any
+    if path.suffix.lower() in _LINES:
+        lines = enumerate(_text(path).split("\n"), 1)
+        found = [_json(path, line, f"line {number} is not JSON") for number, line in lines if line.strip()]
+    else:
+        found = _json(path, _text(path), "not JSON")
     if isinstance(found, list):
         return FileInputs(points=found)
     if not isinstance(found, dict):
@@ -77,6 +108,23 @@ def _of_json(path: Path) -> FileInputs:
     if unknown:
         _refuse(path, f"unknown keys: {join_names(unknown)}", "an object has parameters or points, and constants")
     return FileInputs(found.get("parameters"), found.get("constants"), found.get("points"))
+
+
+def _json(path: Path, text: str, otherwise: str) -> Any:
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        _refuse(path, f"{otherwise}: {error}")
+
+
+def _as_declared(path: Path, number: int, point: Any, declared: Mapping[str, ParameterType]) -> dict[str, Any]:
+    if not isinstance(point, Mapping):
+        _refuse(path, f"point {number} is no object")
+    _refuse_unknown(path, declared, list(point))
+    return {
+        name: _from_json(declared[name], value) if name in declared and value is not None else value
+        for name, value in point.items()
+    }
 
 
 def _accepted(path: Path, number: int, point: Any, columns: Mapping[str, ParameterType]) -> dict[str, Value]:
@@ -106,10 +154,11 @@ class _Row:
 
 
 def _table(path: Path) -> tuple[list[str], list[_Row]]:
-    lines = _text(path).splitlines(keepends=True)
-    if not lines:
+    text = _text(path, keep_line_ends=True)
+    if not text:
         _refuse(path, "it is empty", "the first line names the parameters")
-    reader = csv.reader(lines, delimiter=_delimiter(lines[0]), strict=True)
+    lines = io.StringIO(text, newline="")  # splitlines() also splits at form feeds and U+2028
+    reader = csv.reader(lines, delimiter=_delimiter(path, re.split(r"[\r\n]", text, maxsplit=1)[0]), strict=True)
     try:
         names = [name.strip() for name in next(reader)]
         rows = [_Row(reader.line_num, row) for row in reader if row]
@@ -126,13 +175,27 @@ def _table(path: Path) -> tuple[list[str], list[_Row]]:
     return names, rows
 
 
-def _delimiter(header: str) -> str:
+def _delimiter(path: Path, header: str) -> str:
     """Names of parameters hold neither commas, semicolons nor tabs, so the header tells which one separates."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
     return next((each for each in (",", ";", "\t") if each in header), ",")
 
 
-_INTEGER: Final = r"-?(0|[1-9][0-9]*)"
-_NUMBER: Final = rf"{_INTEGER}(\.[0-9]*)?([eE][+-]?[0-9]+)?|-?\.[0-9]+([eE][+-]?[0-9]+)?|[+-]?(nan|NaN|inf|Infinity)"
+def _of_csv(path: Path, declared: Mapping[str, ParameterType]) -> list[Mapping[str, Any]]:
+    names, rows = _table(path)
+    _refuse_unknown(path, declared, names)
+    columns = [
+        [_read_if_filled(path, row, declared[name], row.cells[at]) for row in rows]
+        if name in declared
+        else _guessed(path, name, at, rows)
+        for at, name in enumerate(names)
+    ]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+_INTEGER: Final = r"[+-]?(0|[1-9][0-9]*)"
+_NUMBER: Final = rf"{_INTEGER}(\.[0-9]*)?([eE][+-]?[0-9]+)?|[+-]?\.[0-9]+([eE][+-]?[0-9]+)?|[+-]?(nan|NaN|inf|Infinity)"
 _TIME: Final = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{3,6})?)?([zZ]|[+-][0-9]{2}:[0-9]{2})?"
 )
@@ -144,10 +207,23 @@ _GUESSES: Final[Sequence[tuple[str, type]]] = (
     (_TIME, datetime),
 )
 """What all cells of a column look like, and their type then. `007` is no integer: codes of places begin with zeros."""
+_FOREIGN_NUMBERS: Final[Sequence[tuple[str, str]]] = (
+    (r"[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?|[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+", "a decimal comma"),
+    (r"[+-]?[0-9]{1,3}([,' \u2019\u00a0\u202f][0-9]{3})+(\.[0-9]+)?", "a separator of thousands"),
+    (r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[dDqQ][+-]?[0-9]+", "Fortran's exponent"),
+    (r"[+-]?[0-9]+(_[0-9]+)+(\.[0-9_]*)?", "underscores"),
+    (rf"\u2212({_NUMBER})", "a minus sign that is not ASCII (U+2212)"),
+)
+"""Numbers of other notations, which `float` does not read, and what tells them apart."""
+_NOTHING: Final = r"(?i:n/?a|null|none|-)"
 
 
-def _guessed(texts: Sequence[str]) -> Sequence[Value]:
-    """The values of a column, of the first type that all its cells look like; an empty cell among those is None."""
+def _guessed(path: Path, name: str, at: int, rows: Sequence[_Row]) -> Sequence[Value]:
+    """The values of a column, of the first type that all its cells look like; an empty cell among those is None.
+
+    Raises `BuildError` for a column of numbers in another notation: as texts they would go unnoticed.
+    """
+    texts = [row.cells[at] for row in rows]
     filled = [text.strip() for text in texts if text.strip()]
     for shape, kind in _GUESSES:
         if filled and all(re.fullmatch(shape, text) for text in filled):
@@ -155,11 +231,40 @@ def _guessed(texts: Sequence[str]) -> Sequence[Value]:
                 return _values(ParameterType("", frozenset({kind})), texts)
             except ValueError:  # looks like a date and is none: 2012-02-30
                 continue
+    _refuse_foreign_numbers(path, name, at, rows)
     return texts
+
+
+def _refuse_foreign_numbers(path: Path, name: str, at: int, rows: Sequence[_Row]) -> None:
+    found: list[tuple[_Row, str]] = []
+    for row in rows:
+        text = row.cells[at].strip()
+        notation = next((what for shape, what in _FOREIGN_NUMBERS if re.fullmatch(shape, text)), "")
+        if notation:
+            found.append((row, notation))
+        elif text and not re.fullmatch(f"{_NUMBER}|{_NOTHING}", text):
+            return  # a column of texts, of which some look like numbers
+    if found:
+        row, notation = found[0]
+        _refuse(
+            path,
+            f"line {row.line}, {name}: {short_repr(row.cells[at])} has {notation}, which no number has here",
+            f"write it like 1.5 or 1.5e-3; or, to keep texts, declare them: from_file(..., types={{{name!r}: str}})",
+        )
 
 
 def _values(column: ParameterType, texts: Sequence[str]) -> Sequence[Value]:
     return [column.read(text) if text.strip() else None for text in texts]
+
+
+def _read_if_filled(path: Path, row: _Row, column: ParameterType, text: str) -> Value:
+    return _read(path, row, column, text) if text.strip() or str in column.types else None
+
+
+def _refuse_unknown(path: Path, declared: Mapping[str, ParameterType], names: Sequence[str]) -> None:
+    unknown = [name for name in declared if name not in names]
+    if unknown:
+        _refuse(path, f"types: no column is called {join_names(unknown)}", f"there are: {join_names(names)}")
 
 
 def _refuse_columns(path: Path, names: Sequence[str], columns: Mapping[str, ParameterType], where: str = "") -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from hera_k8s_utils.errors import OptionsError
+from hera_k8s_utils.paths import expand_path
 from hera_k8s_utils.trust.ownership import objection_to_any, open_to_all
 from hera_k8s_utils.trust.user_files import read_own, user_directory, write_own
 
@@ -37,7 +38,7 @@ def is_allowed(directory: Path, environ: Mapping[str, str] = os.environ) -> bool
 def _from_variable(environ: Mapping[str, str]) -> Iterator[str]:
     for text in environ.get(SAFE, "").split(os.pathsep):
         if text.strip():
-            yield text.strip() if text.strip() == "*" else str(Path(text.strip()).expanduser().resolve())
+            yield text.strip() if text.strip() == "*" else str(expand_path(text.strip()).resolve())
 
 
 def allowed_directories(environ: Mapping[str, str] = os.environ) -> list[str]:
@@ -77,7 +78,7 @@ def own_lines(name: str, environ: Mapping[str, str] = os.environ) -> list[str]:
     if directory is None:
         return []
     try:
-        return read_own(directory / name).splitlines()
+        return [line for line in read_own(directory / name).split("\n") if line]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

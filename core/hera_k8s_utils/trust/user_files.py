@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from hera_k8s_utils.paths import home_directory
 from hera_k8s_utils.trust.ownership import objection
 
 _LARGEST: Final = 1 << 20
@@ -28,10 +29,8 @@ def user_directory(environ: Mapping[str, str] = os.environ) -> Path | None:
         stated = environ.get("APPDATA", "")
     if stated and Path(stated).is_absolute():
         return Path(stated) / "hera-k8s"
-    try:
-        return Path.home() / ".config" / "hera-k8s"
-    except RuntimeError:
-        return None
+    home = home_directory()
+    return home / ".config" / "hera-k8s" if home else None
 
 
 def read_own(path: Path, *, private: bool = False) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hera_k8s_utils.container.session import Session
 from hera_k8s_utils.errors import OptionsError
+from hera_k8s_utils.paths import expand_path
 from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def run(session: Session) -> int:
 def _directory(stated: str) -> Path:
     if not stated:
         raise OptionsError("which directory is trusted?", hint="hera-k8s trust DIR, for this one: hera-k8s trust .")
-    directory = Path(stated).expanduser().resolve()
+    directory = expand_path(stated).resolve()
     if not directory.is_dir():
         raise OptionsError(f"{stated} is not a directory", hint="hera-k8s trust DIR")
     return directory

@@ -16,6 +16,7 @@ from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, OptionsError, PlatformError, WorkflowFailed
 from hera_k8s_utils.experiment.run_ids import short_id
 from hera_k8s_utils.names import is_dns_label
+from hera_k8s_utils.paths import expand_path, expand_paths
 from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Platform
 from hera_k8s_utils.redaction import secrets_in
 from hera_k8s_utils.runs.records import RunRecord, RunStore
@@ -103,7 +104,7 @@ def _not_there(target: RunHandle) -> HeraK8sError:
 def runs_of(session: Session) -> RunStore:
     """The records below `--runs-dir`."""
     core = session.options.of(CoreSettings)
-    return RunStore(Path(core.runs_dir), session.options.secrets)
+    return RunStore(core.runs_dir, session.options.secrets)
 
 
 def select_run(session: Session, text: str) -> RunHandle:
@@ -211,7 +212,7 @@ def _plain(each: ResolvedOption) -> Any:
     """A value as JSON holds it; paths are absolute, since whoever comes back may be in another directory."""
     value = each.value
     if isinstance(value, Path):
-        return str(value.expanduser().resolve())
+        return str(expand_path(value).resolve())
     if value and each.spec.kind is OptionType.TEXT and each.spec.info.metavar.startswith(_PATHS):
-        return os.pathsep.join(os.path.abspath(Path(part).expanduser()) for part in value.split(os.pathsep) if part)
+        return os.pathsep.join(os.path.abspath(part) for part in expand_paths(value))
     return list(value) if isinstance(value, tuple) else value

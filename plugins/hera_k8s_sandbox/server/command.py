@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(session: Any) -> int:
     """Serve in the foreground, or show or stop the server of the directory."""
     settings = session.options.of(SandboxSettings)
-    directory = Path(settings.sandbox_dir)
+    directory = settings.sandbox_dir
     address = _find(directory)
     if session.arguments.stop:
         return _stop(session, directory)
@@ -122,7 +122,7 @@ def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
         port=session.arguments.port,
         runner_kind=settings.sandbox_mounts,
         concurrency=settings.sandbox_tasks or two_for_each_processor(),
-        images=Path(settings.sandbox_images) if settings.sandbox_images else None,
+        images=settings.sandbox_images,
     )
     try:
         asyncio.run(serve(options, ready))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import math
 import os
+import runpy
 import subprocess
 import sys
 import threading
@@ -24,6 +26,7 @@ from hera_k8s_utils.reading import (
     parse_json,
     parse_yaml,
     read_file,
+    read_python,
     read_text,
     require_file,
     run_command,
@@ -49,7 +52,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
 def test_a_text_has_plain_ends_of_lines_and_no_mark(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_bytes("\ufeffa\r\nb\u2028c\n".encode())
-    assert read_text(file, encoding="utf-8-sig") == "a\nb\u2028c\n"
+    assert read_text(file) == "a\nb\u2028c\n"
 
 
 @posix
@@ -222,3 +225,80 @@ def test_points_of_a_device_and_of_deep_json_are_refused(tmp_path: Path) -> None
     (tmp_path / "points.json").write_text(nested(100_000))
     with pytest.raises(BuildError, match="nested in more than 128 levels"):
         Inputs.from_file(tmp_path / "points.json")
+
+
+# --- encodings -------------------------------------------------------------------------------------------------
+
+TEXT = "seed,city\n1,Saint-Étienne\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_text_is_read_in_every_encoding_that_announces_itself(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "x"
+    file.write_text(TEXT, encoding=encoding)
+    assert read_text(file) == TEXT
+
+
+def test_big_endian_texts_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    for mark, encoding in ((codecs.BOM_UTF16_BE, "utf-16-be"), (codecs.BOM_UTF32_BE, "utf-32-be")):
+        file.write_bytes(mark + TEXT.encode(encoding))
+        assert read_text(file) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (TEXT.encode("latin-1"), "not text in UTF-8: byte 0xc9 in line 2; save it as UTF-8"),
+        (b"a\r\rb\r\n\xff", "byte 0xff in line 4"),
+        (TEXT.encode("utf-16")[:-1], "not text in UTF-16: byte 0x0a in line 2"),
+        (TEXT.encode("utf-16-le"), "it is not text in UTF-8: byte 0xc9 in line 2"),
+        (b"one\ntwo\0\n", "not a text file: line 2 has a null byte"),
+    ],
+)
+def test_what_is_no_text_is_refused_with_its_line(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(content)
+    with pytest.raises(FileRefused) as caught:
+        read_text(file)
+    assert says in str(caught.value.strerror)
+
+
+SOURCE = "city = 'Saint-Étienne'\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SOURCE.encode(),
+        SOURCE.encode("utf-8-sig"),
+        b"# -*- coding: latin-1 -*-\n" + SOURCE.encode("latin-1"),
+        b"#!/usr/bin/env python3\n# vim: set fileencoding=cp1252 :\r\n" + SOURCE.encode("cp1252"),
+    ],
+)
+def test_python_is_read_as_the_interpreter_reads_it(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "x.py"
+    file.write_bytes(content)
+    assert read_python(file).endswith(SOURCE)
+    assert runpy.run_path(str(file))["city"] == "Saint-Étienne"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (
+            b"x = 1\ny = 2\ncity = '\xc9'\n",
+            "byte 0xc9 in line 3; save it as UTF-8, or begin it with #",
+        ),
+        (b"# coding: klingon\n", "unknown encoding: klingon"),
+        (SOURCE.encode("utf-16"), "not text in UTF-8"),
+    ],
+)
+def test_python_that_the_interpreter_cannot_read_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "x.py"
+    file.write_bytes(content)
+    with pytest.raises(FileRefused) as caught:
+        read_python(file)
+    assert says in str(caught.value.strerror)
+    with pytest.raises((SyntaxError, ValueError)):  # ValueError for null bytes, before Python 3.11.4
+        runpy.run_path(str(file))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hera_k8s_utils import MIB, OptionsError, parse_json, read_text
+from hera_k8s_utils import MIB, OptionsError, expand_path, parse_json, read_text
 
 Json = dict[str, Any]
 
@@ -23,7 +23,7 @@ def docker_config(credentials_file: str, registry: str, region: str) -> Json | N
     """
     if not credentials_file:
         return None
-    path = Path(credentials_file).expanduser()
+    path = expand_path(credentials_file)
     host = registry.partition("://")[2] or registry
     if host.endswith(".amazonaws.com"):
         return _auths(host, *_login_of_ecr(path, region))
@@ -68,8 +68,6 @@ def _content(path: Path) -> Mapping[str, Any]:
         text = read_text(path, most=MIB)
     except OSError as error:
         raise _unusable(path, (error.strerror or str(error)).lower()) from None
-    except UnicodeDecodeError:
-        raise _unusable(path, "it is no text") from None
     try:
         content: Any = parse_json(text) if text.lstrip().startswith("{") else toml.loads(text)
     except (ValueError, IndexError):  # toml raises the latter for some texts

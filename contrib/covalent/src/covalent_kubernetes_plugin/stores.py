@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from hera_k8s_utils import OptionsError, is_dns_subdomain
+from hera_k8s_utils import OptionsError, expand_path, is_dns_subdomain
 
 Json = dict[str, Any]
 
@@ -88,7 +88,7 @@ def _claim(data_store: str) -> tuple[str, str, Path]:
     directory = (directory or "").strip("/")
     if not is_dns_subdomain(claim) or any(part in ("", ".", "..") for part in directory.split("/") if directory):
         raise _unreadable(data_store)
-    return claim, directory, Path(here).expanduser()
+    return claim, directory, expand_path(here)
 
 
 def _claim_volume(claim: str) -> Json:
@@ -100,8 +100,8 @@ def _path(data_store: str) -> tuple[Path, Path]:
     matched = re.fullmatch(r"([/~].*?)(?:@([/~].*))?", data_store)
     if matched is None:
         raise _unreadable(data_store)
-    there = Path(matched[1]).expanduser()
-    return there, Path(matched[2]).expanduser() if matched[2] else there
+    there = expand_path(matched[1])
+    return there, expand_path(matched[2]) if matched[2] else there
 
 
 def _host_volume(there: Path) -> Json:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
-from hera_k8s_utils import LARGEST_DOCUMENT, OptionsError, read_file
+from hera_k8s_utils import LARGEST_DOCUMENT, OptionsError, expand_path, read_text
 
 _MAX_LENGTH: Final = 63
 _PREFIX: Final = "shj-"
@@ -96,8 +96,8 @@ def _text(file: str, stdin: TextIO) -> str:
             raise OptionsError("standard input cannot be read", found="it is larger than 64 MiB")
         return text
     try:
-        return read_file(Path(file).expanduser(), most=LARGEST_DOCUMENT, pipe=True).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(expand_path(file), most=LARGEST_DOCUMENT, pipe=True)
+    except OSError as error:
         raise OptionsError(f"{file} cannot be read", found=getattr(error, "strerror", "") or str(error)) from None
 
 

@@ -201,3 +201,50 @@ def test_a_command_line_that_was_parsed_is_taken_as_it_is(work: Path) -> None:
     assert (found.of(Mine).who, found.of(Own).steps) == ("me", 3)
     with pytest.raises(OptionsError, match="--steps is unknown"):
         resolve([SettingsOwner(Mine)], argv=line.flags, environ={})
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])
+def test_a_value_ends_at_the_end_of_its_line_only(odd: str) -> None:
+    text = f"label = one{odd}two\nlist = [a, b{odd}c]\n"
+    theirs = configargparse.DefaultConfigFileParser().parse(io.StringIO(text))
+    assert entries(text) == {"label": theirs["label"], "list": tuple(theirs["list"])}
+    assert entries(text)["label"] == f"one{odd}two"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_files_that_windows_editors_write_are_read(work: Path, encoding: str) -> None:
+    Path("hera.config").write_bytes("argo_namespace = université\r\n".encode(encoding))
+    (file,) = read_config_files(None, {})
+    assert [entry.value for entry in file.entries] == ["université"]
+
+
+# --- paths -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    place: Path = option(Path("."), help="a directory")
+
+
+@pytest.mark.parametrize("source", ["flag", "variable", "file", "keyword"])
+def test_a_tilde_stands_for_the_home_directory_in_every_source(work: Path, source: str) -> None:
+    owner = SettingsOwner(Places, "places")
+
+    def place(text: str) -> Path:
+        Path("hera.config").write_text(f"places_place = {text}\n" if source == "file" else "")
+        found = resolve(
+            [owner],
+            argv=[f"--places-place={text}"] if source == "flag" else [],
+            environ={"HERA_K8S_PLACES_PLACE": text} if source == "variable" else {},
+            keywords={"places_place": text} if source == "keyword" else {},
+        )
+        return found.of(Places).place
+
+    assert place("~/x y") == Path.home() / "x y"
+    assert place("~") == Path.home()
+    assert place("runs/~x") == Path("runs/~x")
+    assert place("~root/x") == Path("~root/x").expanduser()
+    with pytest.raises(OptionsError) as caught:
+        place("~nobody-at-all/x")
+    assert "there is no user nobody-at-all on this machine" in str(caught.value)
+    assert "write the whole path" in caught.value.hint

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from datetime import date, datetime
 from pathlib import Path
@@ -121,6 +123,94 @@ def test_a_file_that_does_not_fit_the_parameters_is_refused(
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
-    for name, says in (("none.csv", "No such file"), ("binary.csv", "not UTF-8"), (".", "directory")):
+    for name, says in (("none.csv", "No such file"), ("binary.csv", "not text in UTF-16"), (".", "directory")):
         with pytest.raises(BuildError, match=says):
             Inputs.from_file(tmp_path / name)
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"])
+def test_a_row_of_csv_is_one_point_whatever_its_cells_hold(tmp_path: Path, odd: str) -> None:
+    file = write(tmp_path, "p.csv", f"seed,label\n1,one{odd}two\n2,x\n")
+    with open(file, encoding="utf-8", newline="") as lines:
+        expected = [{"seed": int(row["seed"]), "label": row["label"]} for row in csv.DictReader(lines)]
+    assert [dict(point) for point in Inputs.from_file(file)] == expected
+    assert len(expected) == 2
+
+
+@pytest.mark.parametrize("text", ['a,b\n1,"x\ny"\n2,z\n', 'a,b\r\n1,"x\r\ny"\r\n2,z\r\n', 'a,b\r1,"x\ry"\r2,z\r'])
+def test_a_line_break_in_quotes_stays_as_the_csv_module_reads_it(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "p.csv"
+    file.write_bytes(text.encode("utf-16"))
+    expected = [row["b"] for row in csv.DictReader(io.StringIO(text, newline=""))]
+    assert [point.b for point in Inputs.from_file(file)] == expected
+
+
+def test_a_sign_is_part_of_a_number(tmp_path: Path) -> None:
+    found = Inputs.from_file(write(tmp_path, "p.csv", "x,n\n+1.5,+3\n-2,4\n+.5e+3,-0\n"))
+    assert [(point.x, point.n) for point in found] == [(1.5, 3), (-2.0, 4), (500.0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (["2.5", "1,5"], "line 3, x: '1,5' has a decimal comma"),
+        (["1.234,5"], "a decimal comma"),
+        (["1.5D-3", "2.0D+00"], "line 2, x: '1.5D-3' has Fortran's exponent"),
+        (["1d0", ""], "Fortran's exponent"),
+        (["12'500"], "a separator of thousands"),
+        (["1_000", "20"], "underscores"),
+        (["\u22121.5"], "U+2212"),
+        (["n/a", "1,5"], "line 3, x: '1,5' has a decimal comma"),
+    ],
+)
+def test_numbers_in_another_notation_do_not_become_texts(tmp_path: Path, cells: list[str], says: str) -> None:
+    text = "\n".join(["seed;x", *(f"1;{cell}" for cell in cells)])
+    with pytest.raises(BuildError) as caught:
+        Inputs.from_file(write(tmp_path, "p.csv", text))
+    assert says in str(caught.value)
+    assert "types={'x': str}" in caught.value.hint
+    declared = Inputs.from_file(write(tmp_path, "p.csv", text), types={"x": str})
+    assert [point.x for point in declared] == cells
+
+
+def test_a_column_of_words_may_hold_what_looks_like_a_number(tmp_path: Path) -> None:
+    found = Inputs.from_file(write(tmp_path, "p.csv", 'address\n"Main St 1,5"\n"1,5"\nplate 1D2\n'))
+    assert [point.address for point in found] == ["Main St 1,5", "1,5", "plate 1D2"]
+
+
+def test_declared_types_are_taken_instead_of_those_that_cells_look_like(tmp_path: Path) -> None:
+    types = {"code": str, "rate": float}
+    for name, text in (
+        ("p.csv", "code,rate\n12,3\n7,\n"),
+        ("p.jsonl", '{"code": "12", "rate": 3}\n{"code": "7", "rate": null}'),
+    ):
+        found = Inputs.from_file(write(tmp_path, name, text), types=types)
+        assert [(point.code, point.rate) for point in found] == [("12", 3.0), ("7", None)]
+    with pytest.raises(BuildError, match="no column is called cod"):
+        Inputs.from_file(write(tmp_path, "p.csv", "code\n1\n"), types={"cod": str})
+    with pytest.raises(BuildError, match="types: code cannot be"):
+        Inputs.from_file(write(tmp_path, "p.csv", "code\n1\n"), types={"code": list})
+
+
+@pytest.mark.parametrize("name", ["p.jsonl", "p.ndjson", "P.JSONL"])
+def test_json_lines_are_read_as_such(tmp_path: Path, declared: Inputs, name: str) -> None:
+    points = [{"code": "a\u2028b", "rate": 1.5}, {"code": "c", "rate": 2}]
+    file = write(tmp_path, name, "\n".join(json.dumps(point, ensure_ascii=False) for point in points) + "\n\n")
+    assert [dict(point) for point in Inputs.from_file(file)] == points
+    assert [dict(point) for point in declared.with_points(file)] == points
+    with pytest.raises(BuildError, match="line 2 is not JSON"):
+        Inputs.from_file(write(tmp_path, name, '{"a": 1}\n{"a": 2\n'))
+
+
+def test_tabs_separate_the_cells_of_a_tsv_file(tmp_path: Path) -> None:
+    found = Inputs.from_file(write(tmp_path, "p.tsv", "a\tb\n1\t1, 5\n"))
+    assert dict(found[0]) == {"a": 1, "b": "1, 5"}
+
+
+@pytest.mark.parametrize("name", ["p.yaml", "p.yml", "p.xlsx", "p.parquet", "p.csv.gz"])
+def test_files_of_other_types_are_refused_by_name(tmp_path: Path, declared: Inputs, name: str) -> None:
+    file = write(tmp_path, name, "code,rate\na,1\n")
+    for read in (Inputs.from_file, declared.with_points):
+        with pytest.raises(BuildError, match=f"files of type {Path(name).suffix} are not read") as caught:
+            read(file)
+        assert ".jsonl" in caught.value.hint
