@@ -6,15 +6,17 @@ import base64
 import logging
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_kube import kubeconfig
+from hera_k8s_kube.auth_providers import token_of_provider
 from hera_k8s_kube.certificates import can_read_certificates, has_certificate, read_certificate
 from hera_k8s_kube.exec_plugin import run_plugin
 from hera_k8s_kube.known_secrets import remember_user
-from hera_k8s_kube.kubeconfig import SelectedContext
+from hera_k8s_kube.kubeconfig import Entry, SelectedContext
 from hera_k8s_kube.session import KubeconfigHandle, guard_token, token_of
 from hera_k8s_kube.settings import InClusterSettings, KubeSettings
 from hera_k8s_utils import Context, Credential, CredentialError, HeraK8sError, Json, NotApplicable, parse_timestamp
@@ -68,6 +70,7 @@ def credential_of(selected: SelectedContext, *, exec_timeout: float) -> Credenti
         remember_user(selected.user.body)
     for key in ("server", "proxy-url"):
         remember_address(str(selected.cluster.body.get(key) or ""))
+    selected = _with_scheme(selected)
     user, expires_at = _user(selected, exec_timeout)
     _require_password(selected, user)
     configuration = _configuration(selected, user)
@@ -103,13 +106,40 @@ def credential_of(selected: SelectedContext, *, exec_timeout: float) -> Credenti
     )
 
 
+def _with_scheme(selected: SelectedContext) -> SelectedContext:
+    """The context with a whole URL of its server: `HOST:PORT` is http for kubectl, which then ignores all credentials.
+
+    Where there are any, or an authority, https was meant: this is an error.
+    """
+    cluster = selected.cluster
+    server = str(cluster.body["server"])
+    if "://" in server:
+        return selected
+    if any(cluster.body.get(key) for key in _SIGNS_OF_TLS) or (selected.user and selected.user.body):
+        raise CredentialError(
+            f"the server of context {selected.name} has no scheme",
+            found="kubectl uses http:// then, and sends no credentials",
+            hint=f"write https:// before it in {cluster.file}",
+        )
+    return replace(selected, cluster=Entry({**cluster.body, "server": f"http://{server}"}, cluster.file))
+
+
+_SIGNS_OF_TLS: Final = ("certificate-authority", "certificate-authority-data", "insecure-skip-tls-verify")
+
+
 def _user(selected: SelectedContext, exec_timeout: float) -> tuple[Json, datetime | None]:
     """The user's entry with the answer of its exec plugin in the plugin's place, and when that ends."""
     if selected.user is None:
         return {}, None
     user = dict(selected.user.body)
-    spec = user.pop("exec", None)
-    if not isinstance(spec, dict) or user.get("token") or user.get("tokenFile"):
+    spec, provider = user.pop("exec", None), user.pop("auth-provider", None)
+    if user.get("tokenFile"):
+        user["token"] = _token_in_file(selected, user)
+    if user.get("token"):
+        return user, None
+    if provider and not spec:
+        return {**user, "token": token_of_provider(provider, selected.name)}, None
+    if not isinstance(spec, dict):
         return user, None
     status = run_plugin(spec, selected.cluster.body, selected.user.file.absolute().parent, timeout=exec_timeout)
     if status.get("token"):
@@ -118,6 +148,21 @@ def _user(selected: SelectedContext, exec_timeout: float) -> tuple[Json, datetim
         user["client-certificate-data"] = _encoded(status["clientCertificateData"])
         user["client-key-data"] = _encoded(status.get("clientKeyData") or "")
     return user, parse_timestamp(str(status.get("expirationTimestamp") or ""))
+
+
+def _token_in_file(selected: SelectedContext, user: Json) -> str:
+    """The token of `tokenFile`, which counts more than `token`, as for kubectl; that one if the file cannot be read."""
+    file = str(user.pop("tokenFile"))
+    try:
+        return read_text(file, most=LARGEST_TOKEN).strip()
+    except OSError as error:
+        if user.get("token"):
+            return str(user["token"])
+        raise CredentialError(
+            f"context {selected.name} of the kubeconfig {selected.cluster.file} cannot be used",
+            found=f"{file}: {(error.strerror or 'cannot be read').lower()}",
+            hint="ask the cluster's administrators for a new one",
+        ) from None
 
 
 def _require_password(selected: SelectedContext, user: Json) -> None:
@@ -143,7 +188,7 @@ def _configuration(selected: SelectedContext, user: Json) -> Configuration:
     }
     configuration = Configuration(proxy="", no_proxy="")
     try:
-        _require_files(selected)
+        _require_files(selected, user)
         load: Any = official.load_kube_config_from_dict
         load(config, client_configuration=configuration, persist_config=False)
     except HeraK8sError:
@@ -159,10 +204,10 @@ def _configuration(selected: SelectedContext, user: Json) -> Configuration:
     return configuration
 
 
-def _require_files(selected: SelectedContext) -> None:
+def _require_files(selected: SelectedContext, user: Json) -> None:
     """What the official client and TLS read: regular files of a reasonable size. Raises `OSError`."""
-    for entry, keys in ((selected.cluster, kubeconfig.FILES["cluster"]), (selected.user, kubeconfig.FILES["user"])):
-        for path in [entry.body.get(key) for key in keys] if entry else ():
+    for body, keys in ((selected.cluster.body, kubeconfig.FILES["cluster"]), (user, kubeconfig.FILES["user"])):
+        for path in [body.get(key) for key in keys]:
             if isinstance(path, str) and path:
                 require_file(path, most=LARGEST_AUTHORITIES)
 

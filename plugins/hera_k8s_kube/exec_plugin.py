@@ -5,16 +5,17 @@ The official client (37.0) logs the failure of such a command and continues with
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hera_k8s_kube.known_secrets import remember_answer
 from hera_k8s_utils import CredentialError, Json
-from hera_k8s_utils.reading import MIB, parse_json, run_command
+from hera_k8s_utils.reading import LARGEST_AUTHORITIES, MIB, parse_json, read_file, run_command
 from hera_k8s_utils.redaction import environment_for_children, redact_words
 
 _GROUP: Final = "client.authentication.k8s.io/"
@@ -69,22 +70,49 @@ def _command(spec: Json, directory: Path) -> list[str]:
     if not isinstance(arguments, list):
         raise _failed(spec, "its args are not a list")
     has_path = "/" in name or os.sep in name
-    return [str(directory / name) if has_path else name, *map(str, arguments)]
+    return [str(directory / name) if has_path else name, *map(_word, arguments)]
 
 
 def _environment(spec: Json, cluster: Json, *, interactive: bool) -> dict[str, str]:
     asked: Json = {"interactive": interactive}
     if spec.get("provideClusterInfo"):
-        asked["cluster"] = _cluster_info(cluster)
+        asked["cluster"] = _cluster_info(spec, cluster)
     info = {"apiVersion": spec.get("apiVersion"), "kind": "ExecCredential", "spec": asked}
-    added = {str(each.get("name")): str(each.get("value")) for each in spec.get("env") or () if isinstance(each, dict)}
+    variables = [each for each in spec.get("env") or () if isinstance(each, dict) and each.get("name")]
+    added = {str(each["name"]): _word(each.get("value")) for each in variables}
     return {**environment_for_children(os.environ, proxies=True), **added, "KUBERNETES_EXEC_INFO": json.dumps(info)}
 
 
-def _cluster_info(cluster: Json) -> Json:
-    info = {key: value for key, value in cluster.items() if key not in ("extensions", "certificate-authority")}
+def _word(value: Any) -> str:
+    """A value of YAML as the text that kubectl makes of it: nothing is the empty text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+_CLUSTER_FIELDS: Final = (
+    "tls-server-name",
+    "insecure-skip-tls-verify",
+    "certificate-authority-data",
+    "proxy-url",
+    "disable-compression",
+)
+
+
+def _cluster_info(spec: Json, cluster: Json) -> Json:
+    """The fields of `ExecCredential.spec.cluster`, as client-go fills them in: an authority is always data."""
+    info: Json = {"server": cluster.get("server")}
+    info |= {key: cluster[key] for key in _CLUSTER_FIELDS if cluster.get(key)}
+    file = cluster.get("certificate-authority")
+    if file and "certificate-authority-data" not in info:
+        try:
+            content = read_file(str(file), most=LARGEST_AUTHORITIES)
+        except OSError as error:
+            found = f"the certificate authority {file} cannot be read: {(error.strerror or 'an error').lower()}"
+            raise _failed(spec, found, "is the path right, and may you read it?") from None
+        info["certificate-authority-data"] = base64.b64encode(content).decode()
     for extension in cluster.get("extensions") or ():
-        if extension.get("name") == f"{_GROUP}exec":
+        if isinstance(extension, dict) and extension.get("name") == f"{_GROUP}exec":
             info["config"] = extension.get("extension")
     return info
 

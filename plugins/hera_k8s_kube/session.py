@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from hera_k8s_utils.network import (
     NetworkSettings,
     bearer_token,
     proxy_for,
+    require_proxy,
     require_sendable,
     silence_unverified,
     tls_context,
@@ -86,7 +88,8 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     guard_token(configuration, credential.source)
     own = handle.proxy if isinstance(handle, KubeconfigHandle) else ""
     remember_address(own)
-    proxy = own or proxy_for(configuration.host)
+    proxy = _with_remote_names(own) or proxy_for(configuration.host)
+    require_proxy(proxy)
     _apply_policy(configuration, network, proxy, width)
     api: Any = ApiClient(configuration)
     limit_connections(api.rest_client.pool_manager)
@@ -95,6 +98,11 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
         require_sendable("Impersonate-User", handle.impersonate, origin=credential.source or "the credential")
         api.set_default_header("Impersonate-User", handle.impersonate)
     return Session(credential, api, shown_address(configuration.host), shown_address(proxy))
+
+
+def _with_remote_names(proxy: str) -> str:
+    """A kubeconfig's `proxy-url` for urllib3: kubectl lets a `socks5` proxy resolve names, as `socks5h` does."""
+    return re.sub(r"^socks5://", "socks5h://", proxy)
 
 
 def guard_token(configuration: Configuration, origin: str) -> None:

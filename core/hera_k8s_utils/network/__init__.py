@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     )
     from hera_k8s_utils.network.jwt import TokenClaims, decode_claims, expires_within, read_claims
     from hera_k8s_utils.network.limits import LARGEST_ANSWER, LARGEST_OBJECT, ListLimits, RequestLimits
-    from hera_k8s_utils.network.proxies import is_loopback, proxy_for
+    from hera_k8s_utils.network.proxies import is_loopback, proxy_for, require_proxy
     from hera_k8s_utils.network.retry import FailureBudget, RetryPolicy
 
 __getattr__ = names_of(
@@ -60,7 +60,7 @@ __getattr__ = names_of(
             "tls_context",
         ],
         "limits": ["LARGEST_ANSWER", "LARGEST_OBJECT", "ListLimits", "RequestLimits"],
-        "proxies": ["is_loopback", "proxy_for"],
+        "proxies": ["is_loopback", "proxy_for", "require_proxy"],
         "retry": ["FailureBudget", "RetryPolicy"],
     },
 )
@@ -101,6 +101,7 @@ __all__ = [
     "read_whole",
     "redirect_found",
     "require_basic_auth",
+    "require_proxy",
     "require_sendable",
     "safe_retry",
     "send_with_renewal",

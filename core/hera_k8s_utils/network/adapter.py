@@ -149,7 +149,8 @@ def classify_error(error: BaseException, *, url: str, proxy: str, wait: float) -
         return _untrusted(verification.verify_message)
     if (tls := _first(chain, ssl.SSLError)) is not None and _first(chain, TimeoutError) is None:
         return _tls_failure(tls, url)
-    if _first(chain, requests.exceptions.ProxyError) or _first(chain, urllib3.exceptions.ProxyError):
+    is_socks = proxy.startswith("socks") and _first(chain, NewConnectionError) is not None
+    if is_socks or _first(chain, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
         return ErrorKind.UNREACHABLE, f"the proxy {proxy} did not connect to it", "HTTPS_PROXY and NO_PROXY decide"
     if _first(chain, urllib3.exceptions.NameResolutionError) or _first(chain, socket.gaierror):
         return ErrorKind.UNREACHABLE, f"no address is known for {urlsplit(url).hostname}", "is the server's name right?"

@@ -19,7 +19,7 @@ from hera_k8s_utils.config.options import option
 from hera_k8s_utils.errors import ErrorKind, HeraK8sError, NotApplicable, OptionsError, PlatformError
 from hera_k8s_utils.network.headers import bearer_token, require_basic_auth, sendable
 from hera_k8s_utils.network.limits import RequestLimits
-from hera_k8s_utils.network.proxies import proxy_for
+from hera_k8s_utils.network.proxies import proxy_for, require_proxy
 from hera_k8s_utils.reading import LARGEST_AUTHORITIES, FileRefused, TooComplex, parse_json, require_file
 from hera_k8s_utils.redaction import redact, remember_address, shown_address
 
@@ -416,6 +416,7 @@ def silence_unverified() -> None:
 
 def _require_sendable_proxy(proxy: str) -> None:
     remember_address(proxy)
+    require_proxy(proxy)
     user, _, password = urlsplit(proxy).netloc.rpartition("@")[0].partition(":")
     require_basic_auth("", unquote(user + password), origin=f"the proxy {shown_address(proxy)}")
 

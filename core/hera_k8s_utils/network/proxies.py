@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Final
 from urllib.parse import urlsplit
 
-from hera_k8s_utils.redaction import remember_address
+from hera_k8s_utils.errors import OptionsError
+from hera_k8s_utils.redaction import remember_address, shown_address
 
 
 def proxy_for(url: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -22,6 +25,23 @@ def proxy_for(url: str, environ: Mapping[str, str] = os.environ) -> str:
     proxy = _variable(environ, f"{parts.scheme}_proxy") or _variable(environ, "all_proxy")
     remember_address(proxy)
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def require_proxy(proxy: str) -> None:
+    """Raise `OptionsError` for a proxy that cannot be used: of another kind, or SOCKS without the package for it."""
+    scheme = proxy.partition("://")[0].lower() if "://" in proxy else "http"
+    if not proxy or scheme in ("http", "https"):
+        return
+    wanted = f"the proxy {shown_address(proxy)} cannot be used"
+    if scheme not in _SOCKS:
+        hint = f"write one of http://, https://, {', '.join(f'{each}://' for each in _SOCKS)}"
+        raise OptionsError(wanted, found=f"{scheme}:// is not the scheme of a proxy", hint=hint)
+    if find_spec("socks") is None:
+        hint = "pip install 'hera-k8s-utils[socks]'"
+        raise OptionsError(wanted, found="SOCKS needs the package PySocks, which is not installed", hint=hint)
+
+
+_SOCKS: Final = ("socks5", "socks5h", "socks4", "socks4a")
 
 
 def is_loopback(host: str) -> bool:

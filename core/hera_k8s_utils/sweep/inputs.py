@@ -278,7 +278,21 @@ def _axis(name: str, values: Iterable[Any]) -> Sequence[Value]:
 
 def _refuse_shape(what: str, given: object) -> None:
     if given is not None and not isinstance(given, Mapping):
-        raise BuildError(f"the {what} of inputs need a mapping of names", found=short_repr(given))
+        hint = _as_mappings(given, "points={}")
+        raise BuildError(f"the {what} of inputs need a mapping of names", found=_outline(given), hint=hint)
+
+
+def _as_mappings(given: object, form: str) -> str:
+    """What turns a table or a row of another library into mappings, or nothing."""
+    ways = (("to_dicts", "{}.to_dicts()"), ("iterrows", '{}.to_dict("records")'), ("_asdict", "{}._asdict()"))
+    way = next((text for method, text in ways if hasattr(given, method)), "")
+    name = "row" if way.endswith("_asdict()") else "table"
+    return form.format(way.format(name)) if way else ""
+
+
+def _outline(given: object) -> str:
+    """A value in a message; a table by its type alone, since it has many lines."""
+    return f"a {type(given).__name__}" if hasattr(given, "columns") else short_repr(given)
 
 
 def _refuse_shapeless(name: str, values: object) -> None:
@@ -297,13 +311,15 @@ def _refuse_shapeless(name: str, values: object) -> None:
 
 
 def _rows(points: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tuple[tuple[Value, ...], ...]]:
-    if isinstance(points, str) or not isinstance(points, Iterable):
-        raise BuildError("points of inputs need a list of mappings", found=short_repr(points))
+    if isinstance(points, (str, Mapping)) or not isinstance(points, Iterable) or hasattr(points, "columns"):
+        hint = _as_mappings(points, "points={}")
+        raise BuildError("points of inputs need a list of mappings", found=_outline(points), hint=hint)
     names: tuple[str, ...] | None = None
     rows: list[tuple[Value, ...]] = []
     for number, point in enumerate(points, 1):
         if not isinstance(point, Mapping):
-            raise BuildError(f"point {number} is no mapping of names to values", found=short_repr(point))
+            hint = _as_mappings(point, "points=[{} for row in table]")
+            raise BuildError(f"point {number} is no mapping of names to values", found=short_repr(point), hint=hint)
         if names is None:
             names = tuple(point)
         elif point.keys() != set(names):

@@ -18,10 +18,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
+from enum import Enum
 from types import NoneType
 from typing import Any, Final
 
@@ -41,7 +44,7 @@ class Placeholder(str):
 
 
 def coerce(raw: object, where: str) -> Value:
-    """A Python value that a point can hold; numpy's scalars become Python's.
+    """A Python value that a point can hold; numpy's scalars, timestamps of pandas and Enums of texts become Python's.
 
     where: what the value belongs to, as a message names it.
 
@@ -88,22 +91,81 @@ def _moment(raw: datetime) -> datetime:
 
 
 def _converted(raw: object, where: str) -> Value:
+    """A value of a type that stands for one of ours without loss: an Enum of texts, a timestamp, a numpy scalar."""
+    found: object = raw
+    if isinstance(raw, Enum) and isinstance(raw, (str, int, float)):
+        found = raw.value
+    elif isinstance(raw, date):
+        found = _plain_date(raw)
+    elif type(raw).__name__ == "datetime64":
+        found = _from_datetime64(raw)
+    elif type(raw).__name__ != "timedelta64":  # in nanoseconds its item() is a bare int
+        item = getattr(raw, "item", None)
+        with suppress(TypeError, ValueError):  # an array of several elements
+            found = item() if callable(item) else raw
+    if type(found) in TYPES:
+        return coerce(found, where)
     kind = type(raw)
-    item = getattr(raw, "item", None)
-    if callable(item):
-        try:
-            found = item()
-        except (TypeError, ValueError):  # an array of several elements
-            found = raw
-        # numpy's datetime64 in nanoseconds turns into a bare int, which would lose what it means
-        lost = isinstance(found, int) and kind.__name__ in ("datetime64", "timedelta64")
-        if type(found) in TYPES and not lost:
-            return coerce(found, where)
     raise BuildError(
         f"{where} cannot be of type {kind.__module__}.{kind.__qualname__}".replace("builtins.", ""),
         found=short_repr(raw),
-        hint="values are str, int, float, bool, None, date or datetime",
+        hint=_way_out(raw),
     )
+
+
+def _plain_date(raw: date) -> object:
+    """The date or time that a derived class holds, such as a Timestamp of pandas; itself where that would lose some."""
+    if raw != raw or getattr(raw, "nanosecond", 0):  # NaT, and what `datetime` cannot hold
+        return raw
+    if not isinstance(raw, datetime):
+        return date(raw.year, raw.month, raw.day)
+    day, clock = (raw.year, raw.month, raw.day), (raw.hour, raw.minute, raw.second, raw.microsecond)
+    return datetime(*day, *clock, tzinfo=raw.tzinfo, fold=raw.fold)
+
+
+def _from_datetime64(raw: Any) -> object:
+    """numpy's datetime64: one in nanoseconds, as pandas has it, is a time if it has whole microseconds."""
+    if raw != raw:  # NaT
+        return raw
+    moment = raw.item()
+    if not isinstance(moment, int):
+        return moment
+    if not hasattr(raw, "astype"):
+        return raw
+    rounded = raw.astype("datetime64[us]")
+    return rounded.item() if rounded == raw else raw
+
+
+_WAYS_OUT: Final[Mapping[str, str]] = {
+    "NaTType": "None says: no value",
+    "NAType": "None says: no value",
+    "Timestamp": "its nanoseconds are too fine: .floor('us') drops them, str(...) keeps them",
+    "datetime64": "None says: no value; whole microseconds: .astype('datetime64[us]'); str(...) keeps all digits",
+    "Period": "its start as a time: .start_time; or str(...)",
+    "Decimal": "str(...) keeps its digits, float(...) makes it a number",
+    "Fraction": "float(...) makes it a number; or two parameters, numerator and denominator",
+    "complex": "two parameters, .real and .imag",
+    "complex64": "two parameters, .real and .imag",
+    "complex128": "two parameters, .real and .imag",
+    "longdouble": "float(...) makes it a number",
+    "timedelta": "its seconds as a number: .total_seconds()",
+    "Timedelta": "its seconds as a number: .total_seconds()",
+    "timedelta64": "its seconds as a number: value / numpy.timedelta64(1, 's')",
+    "time": "its text: .isoformat()",
+    "bytes": "its text: .decode()",
+    "UUID": "its text: str(...)",
+}
+"""What to write instead of a value, by the name of its type: libraries are not imported to recognise theirs."""
+
+
+def _way_out(raw: object) -> str:
+    if isinstance(raw, Enum):
+        return "its value or its name: .value, .name"
+    if isinstance(raw, os.PathLike):
+        return "its text: str(...)"
+    names = (kind.__name__ for kind in type(raw).__mro__)
+    fitting = (_WAYS_OUT[name] for name in names if name in _WAYS_OUT)
+    return next(fitting, "values are str, int, float, bool, None, date or datetime")
 
 
 def short_repr(value: object, *, most: int = 80) -> str:
