@@ -62,10 +62,19 @@ def _main(argv: Sequence[str] | None) -> int:
     try:
         _prepare_streams()
         common, rest = extract_global_flags(words)
+        _require_working_directory()
         with logging_to_stderr(common.verbosity, tracebacks=common.debug):
             return _guarded(common, rest)
     except HeraK8sError as error:
         return _report_error(error, common)
+
+
+def _require_working_directory() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        found = "it was deleted" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        raise OptionsError("there is no working directory", found=found, hint="cd to another directory") from None
 
 
 def _guarded(common: GlobalFlags, words: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils.config.conversion import parse_pairs
 from hera_k8s_utils.config.options import ResolvedOptions, SourcePriority
@@ -40,7 +40,19 @@ def make_inputs(experiment: Experiment, core: CoreSettings) -> Inputs:
     inputs = experiment.inputs
     if core.points:
         inputs = inputs.with_points(core.points)
-    return inputs.override(parse_overrides(core.set)) if core.set else inputs
+    if core.set:
+        inputs = inputs.override(parse_overrides(core.set))
+    if len(inputs) > _MOST_POINTS:
+        raise BuildError(
+            f"{experiment.name} has too many points for one run",
+            found=f"{len(inputs):,}; at most {_MOST_POINTS:,} are possible",
+            hint="give each task a range of points, or split the sweep into several runs: --set NAME=V1,V2",
+        )
+    return inputs
+
+
+_MOST_POINTS: Final = 1_000_000
+"""Points of one run. Neither a Workflow of 1 MiB nor a Job, which has at most 100,000 indexes, holds more."""
 
 
 def make_environment(

@@ -13,6 +13,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from hera_k8s_utils.errors import BuildError, join_names
+from hera_k8s_utils.experiment.annotations import resolve_annotations
+from hera_k8s_utils.experiment.manifest_files import is_manifest_file, read_manifest
 from hera_k8s_utils.experiment.model import Environment, Experiment, slugify
 from hera_k8s_utils.experiment.workload_kinds import recognise
 from hera_k8s_utils.names import nearest
@@ -22,6 +24,7 @@ from hera_k8s_utils.paths import expand_path
 from hera_k8s_utils.reading import read_python
 from hera_k8s_utils.sweep.inputs import Inputs
 from hera_k8s_utils.sweep.layout import Layout
+from hera_k8s_utils.sweep.values import short_repr
 
 _APPENDED: Final[set[str]] = set()
 """Directories of experiments that are at the end of `sys.path` because an experiment was loaded."""
@@ -46,16 +49,23 @@ class LoadedExperiment:
 def load_experiment(target: str | Path, guards: Sequence[RequestGuard]) -> LoadedExperiment:
     """The experiment that FILE[:NAME] names: an `Experiment`, or any Hera Workflow or the dict of one, or of a Job.
 
+    A manifest (`.yaml`, `.yml`, `.json`) is an experiment without inputs.
+
     guards: how the requests of each library are held back meanwhile.
 
     Raises `BuildError` when there is no such file, it does not parse, would submit something when it is imported, fails
     while it is imported, or holds no experiment or more than one without a NAME.
     """
     path, name = _split(str(target))
+    if is_manifest_file(path):
+        source = f"{path}:{name}" if name else str(path)
+        return LoadedExperiment(as_experiment(read_manifest(path, name), fallback=path.stem), source)
     text = _read(path)
     tree = _parse(text, path)
     with offline(_code_of(path), guards):
         module = _import(path)
+        if _future(tree):
+            resolve_annotations(module)
         found = _named(module, name, path) if name else _only(module, path)
     source = f"{path}:{name}" if name else str(path)
     return LoadedExperiment(as_experiment(found, fallback=path.stem), source, _future(tree), path.resolve().parent)
@@ -97,7 +107,8 @@ def _workflow_name(found: Any) -> str:
 def _split(target: str) -> tuple[Path, str]:
     """FILE[:NAME]; the colon of a Windows drive is not one of ours."""
     head, colon, name = target.rpartition(":")
-    if colon and name.isidentifier() and len(head) > 1:
+    is_name = name.isidentifier() or is_manifest_file(Path(head))
+    if colon and is_name and len(head) > 1:
         return expand_path(head), name
     return expand_path(target), ""
 
@@ -116,7 +127,7 @@ def _read(path: Path) -> str:
     except IsADirectoryError:
         raise BuildError(f"{path} is a directory", hint=f"name the file: {path / 'experiment.py'}") from None
     except OSError as error:
-        raise BuildError(f"{path} cannot be read", found=error.strerror or str(error)) from None
+        raise BuildError(f"{short_repr(str(path))} cannot be read", found=error.strerror or str(error)) from None
 
 
 def _parse(text: str, path: Path) -> ast.Module:

@@ -192,6 +192,11 @@ class Experiment:
                 found="names are lower-case letters, digits and dashes, at most 40, and begin and end with no dash",
                 hint=f"name={slugify(self.name)!r}",
             )
+        for what in ("image", "layout", "results"):
+            if not isinstance(getattr(self, what), str):
+                found = f"{what} is a {type(getattr(self, what)).__name__}, and must be a text"
+                hint = f'{what}="python:3.12-slim", or leave it out' if what == "image" else f"{what}=NAME"
+                raise BuildError(f"the experiment {self.name} cannot be used", found=found, hint=hint)
         self._refuse_repeated_roles()
 
     def _refuse_repeated_roles(self) -> None:

@@ -97,7 +97,7 @@ def test_dev_null_means_none(hera: CommandLine, monkeypatch: pytest.MonkeyPatch)
 FILES: dict[str, tuple[bytes | None, str]] = {
     "missing": (None, "no such file"),
     "empty": (b"", "it is empty"),
-    "binary": (bytes(range(256)), "binary"),
+    "binary": (bytes(range(256)), "not text in UTF-8"),
     "not YAML": (f"users:\n  - {{token: {SECRET}\n :".encode(), "not YAML"),
     "another document": (b"- one\n- two\n", "kubeconfig"),
 }
