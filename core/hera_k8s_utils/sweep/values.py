@@ -115,12 +115,12 @@ def _converted(raw: object, where: str) -> Value:
 
 def _plain_date(raw: date) -> object:
     """The date or time that a derived class holds, such as a Timestamp of pandas; itself where that would lose some."""
-    if raw != raw or getattr(raw, "nanosecond", 0):  # NaT, and what `datetime` cannot hold
+    if raw != raw or getattr(raw, "nanosecond", 0) != 0:  # NaT, and what `datetime` cannot hold
         return raw
     if not isinstance(raw, datetime):
         return date(raw.year, raw.month, raw.day)
-    day, clock = (raw.year, raw.month, raw.day), (raw.hour, raw.minute, raw.second, raw.microsecond)
-    return datetime(*day, *clock, tzinfo=raw.tzinfo, fold=raw.fold)
+    whole = datetime(raw.year, raw.month, raw.day, raw.hour, raw.minute, raw.second, raw.microsecond)
+    return whole.replace(tzinfo=raw.tzinfo, fold=raw.fold)
 
 
 def _from_datetime64(raw: Any) -> object:
