@@ -96,7 +96,7 @@ def _text(file: str, stdin: TextIO) -> str:
             raise OptionsError("standard input cannot be read", found="it is larger than 64 MiB")
         return text
     try:
-        return read_text(expand_path(file), most=LARGEST_DOCUMENT, pipe=True)
+        return read_text(expand_path(file), most=LARGEST_DOCUMENT, pipe=True, keep_line_ends=True)
     except OSError as error:
         raise OptionsError(f"{file} cannot be read", found=getattr(error, "strerror", "") or str(error)) from None
 
