@@ -25,7 +25,7 @@ from hera_k8s_utils.experiment.workload import Unresolved
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.plugins.records import Engine, ExecutionEngine, ResourceChecker
 from hera_k8s_utils.redaction import shown_address
-from hera_k8s_utils.results import CheckResult, Verdict, ok, unknown, warn
+from hera_k8s_utils.results import CheckResult, Finding, Verdict, ok, unknown, warn
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.settings import CoreSettings
@@ -214,6 +214,9 @@ def _requirement(wanted: RequiredResource, context: Context, platforms: Platform
         said = unknown(f"named by {requirement.text} in {requirement.where}, which is known only when it runs")
         return Check(ENVIRONMENT, checker.kind if checker else "reference", lambda: said)
     assert checker is not None  # only unresolved references have none
+    rejected = rejected_requirements([requirement])
+    if rejected:
+        return Check(ENVIRONMENT, requirement.title, lambda: rejected)
     settings = platforms.settings(checker)
 
     def look() -> CheckResult:
@@ -224,6 +227,12 @@ def _requirement(wanted: RequiredResource, context: Context, platforms: Platform
         return result
 
     return Check(ENVIRONMENT, requirement.title, look)
+
+
+def rejected_requirements(wanted: Iterable[Requirement | Unresolved]) -> list[Finding]:
+    """Those that every API server would reject, which is known without asking one."""
+    found = [(each.title, each.problem()) for each in wanted if isinstance(each, Requirement)]
+    return [Finding(title, result) for title, result in found if result is not None]
 
 
 def offline_checks(built: BuiltExperiment) -> Iterable[Check]:

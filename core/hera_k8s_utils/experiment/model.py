@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from hera_k8s_utils.errors import BuildError, OptionsError
 from hera_k8s_utils.names import is_dns_label, nearest
+from hera_k8s_utils.results import CheckResult
 from hera_k8s_utils.sweep.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -74,6 +75,25 @@ class Requirement:
     def workflow_fields(self) -> Mapping[str, Any]:
         """What the workflow's spec needs in order to use it, such as `imagePullSecrets`; plain data."""
         return {}
+
+    @property
+    def declared_keys(self) -> frozenset[str]:
+        """Keys of its data whose values are declared: `provision` replaces another value on the cluster by them.
+
+        Any other key is added where it is missing, and its value is never replaced.
+        """
+        return frozenset()
+
+    def problem(self) -> CheckResult | None:
+        """Why every API server would reject it, such as an invalid name; None when nothing is known against it.
+
+        No server is asked.
+        """
+        return None
+
+    def record(self) -> Mapping[str, Any]:
+        """What the record of a run holds of it, as plain data without secrets."""
+        return requirement_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)
