@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -256,6 +257,19 @@ class BuiltExperiment:
     workflow: Workflow
     manifest: Manifest
     source: str = ""
+
+    def require_run(self) -> None:
+        """Raises `OptionsError` for an object that is created rather than run, such as a CronWorkflow."""
+        kind = self.manifest.workload_kind
+        ways = kind.how_to_create(self.manifest.name or self.name, self.environment.namespace or "")
+        if not ways:
+            return
+        file = f" {shlex.quote(self.source)}" if self.source else ""
+        piped, *after = ways.split("\n")
+        raise OptionsError(
+            f"{self.source or self.name} is a {self.manifest.kind}, which is created and not run",
+            hint="\n".join([f"hera-k8s render{file} | {piped}", *after]),
+        )
 
 
 def bind_requirements(

@@ -49,6 +49,7 @@ def run(session: Session) -> int:
         try:
             built = container.experiment()
             container.plugins().notify("built", workflow=built.name, experiment=built.experiment.name)
+            built.require_run()
             if session.arguments.dry_run:
                 return dry_run(built, container, console)
             report = _checked(session, container, console)
