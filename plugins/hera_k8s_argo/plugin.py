@@ -85,8 +85,7 @@ def workload_kinds() -> Iterator[WorkloadKind]:
     yield replace(template, name="Workflow", is_runnable=True, for_run=lazy.name_run)
     yield replace(template, how_to_create=lazy.how_to_create_template)
     yield replace(template, name="ClusterWorkflowTemplate", how_to_create=lazy.how_to_create_cluster_template)
-    cron = {"with_spec": lazy.with_cron_spec, "how_to_create": lazy.how_to_create_cron}
-    yield replace(template, name="CronWorkflow", **cron)
+    yield replace(template, name="CronWorkflow", with_spec=lazy.with_cron_spec, how_to_create=lazy.how_to_create_cron)
 
 
 @hookimpl

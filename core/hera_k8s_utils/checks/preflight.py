@@ -169,6 +169,7 @@ def check_all(
     access = _open_remaining_platforms(platforms, context, declaration, lenient=bool(core.engine))
     checks = [
         *access,
+        *_inspections(platforms, context),
         *(_requirement(w, context, platforms) for w in wanted),
         *offline_checks(built),
         Check(WORKFLOW, f"{declaration.name} accepts it", lambda: running.preflight(built)),
@@ -206,6 +207,14 @@ def _probe(platforms: PlatformRegistry, context: Context, name: str) -> list[Che
     if declared.probe is None:
         return []
     return [Check(ACCESS, name, partial(declared.probe, platforms.settings(declared), context))]
+
+
+def _inspections(platforms: PlatformRegistry, context: Context) -> Iterable[Check]:
+    """What the providers of the credentials in use find out besides, such as the sandbox about images."""
+    for name in platforms.opened:
+        inspect = platforms.credential(name, context).inspect
+        if inspect is not None:
+            yield Check(ENVIRONMENT, name, partial(inspect, context))
 
 
 def _requirement(wanted: RequiredResource, context: Context, platforms: PlatformRegistry) -> Check:

@@ -31,6 +31,7 @@ from hera_k8s_utils.engines import (
     SubmissionTarget,
     dry_run_result,
     log_of_pod,
+    log_permission_result,
     submit_once,
 )
 from hera_k8s_utils.network import RetryPolicy
@@ -83,6 +84,9 @@ class KubernetesEngine:
         body = self._prepared(built)
         dry_run = partial(self.kubernetes.create, API, resource, body, scope=scope, dry_run=True)
         yield Finding("kubernetes accepts it", dry_run_result(dry_run, resource=resource))
+        logs = log_permission_result(self.kubernetes)
+        if logs is not None:
+            yield Finding("logs", logs)
 
     def follow(self, name: str) -> Iterator[RunUpdate]:
         """Updates as they come, until a final phase."""
