@@ -82,6 +82,15 @@ def close_argo(client: ArgoClient) -> None:
     client.close()
 
 
+_LINTED: Final = {
+    "Workflow": ("workflows", "workflow"),
+    "WorkflowTemplate": ("workflow-templates", "template"),
+    "ClusterWorkflowTemplate": ("cluster-workflow-templates", "template"),
+    "CronWorkflow": ("cron-workflows", "cronWorkflow"),
+}
+"""The path and the field under which the server lints objects of a kind (Argo 4.0, pkg/apiclient)."""
+
+
 class ArgoClient:
     """The client of `hera_k8s_utils.Argo`; safe to share between threads.
 
@@ -131,10 +140,12 @@ class ArgoClient:
         return created
 
     def lint(self, workflow: Json, *, namespace: str | None = None) -> Json:
-        """Let the server judge a workflow by its own rules alone."""
+        """Let the server judge a workflow, a template or a CronWorkflow by its own rules alone."""
         where = self._where(namespace)
-        body = {"namespace": where, "workflow": workflow}
-        linted: Json = self._http.post(self._path(where, "lint"), json=body).json()
+        plural, field = _LINTED[str(workflow.get("kind") or "Workflow")]
+        place = "" if plural == "cluster-workflow-templates" else f"/{quote(where, safe='')}"
+        body = {"namespace": where, field: workflow} if place else {field: workflow}
+        linted: Json = self._http.post(f"api/v1/{plural}{place}/lint", json=body).json()
         return linted
 
     def get(self, name: str, *, namespace: str | None = None, fields: str = "") -> Json:

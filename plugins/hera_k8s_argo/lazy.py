@@ -103,6 +103,27 @@ def lint_workflow(*arguments: Any) -> Any:
     return lint(*arguments)
 
 
+def how_to_create_cron(*arguments: Any) -> Any:
+    """`how_to_create_cron` of `hera_k8s_argo.workflow.kind`."""
+    from hera_k8s_argo.workflow.kind import how_to_create_cron
+
+    return how_to_create_cron(*arguments)
+
+
+def how_to_create_template(*arguments: Any) -> Any:
+    """`how_to_create_template` of `hera_k8s_argo.workflow.kind`."""
+    from hera_k8s_argo.workflow.kind import how_to_create_template
+
+    return how_to_create_template(*arguments)
+
+
+def how_to_create_cluster_template(*arguments: Any) -> Any:
+    """`how_to_create_cluster_template` of `hera_k8s_argo.workflow.kind`."""
+    from hera_k8s_argo.workflow.kind import how_to_create_cluster_template
+
+    return how_to_create_cluster_template(*arguments)
+
+
 def resume_command(*arguments: Any) -> Any:
     """`resume_command` of `hera_k8s_argo.workflow.kind`."""
     from hera_k8s_argo.workflow.kind import resume_command

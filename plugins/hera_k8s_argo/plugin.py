@@ -67,9 +67,10 @@ def execution_engines() -> Iterator[ExecutionEngine]:
 
 @hookimpl
 def workload_kinds() -> Iterator[WorkloadKind]:
-    """`Workflow` runs; the templates and the CronWorkflow are only created."""
+    """`Workflow` runs; the templates and the CronWorkflow are checked and rendered, and created by other programs."""
     template = WorkloadKind(
         name="WorkflowTemplate",
+        engine_kind="Workflow",
         noun="workflow",
         validate=lazy.workflow_error,
         validates_models=False,
@@ -82,9 +83,9 @@ def workload_kinds() -> Iterator[WorkloadKind]:
         when_terminated="without its exit handlers",
     )
     yield replace(template, name="Workflow", is_runnable=True, for_run=lazy.name_run)
-    yield template
-    yield replace(template, name="ClusterWorkflowTemplate")
-    yield replace(template, name="CronWorkflow", with_spec=lazy.with_cron_spec)
+    yield replace(template, how_to_create=lazy.how_to_create_template)
+    yield replace(template, name="ClusterWorkflowTemplate", how_to_create=lazy.how_to_create_cluster_template)
+    yield replace(template, name="CronWorkflow", with_spec=lazy.with_cron_spec, how_to_create=lazy.how_to_create_cron)
 
 
 @hookimpl

@@ -31,4 +31,6 @@ def prepared(built: BuiltExperiment, namespace: str, *, instance: str = "") -> J
         labels[INSTANCE] = instance
     metadata = {**manifest.metadata, "name": built.name, "namespace": namespace, "labels": labels}
     metadata.pop("generateName", None)
+    if manifest.kind == "ClusterWorkflowTemplate":
+        del metadata["namespace"]
     return {"apiVersion": "argoproj.io/v1alpha1", **manifest.body, "metadata": metadata}

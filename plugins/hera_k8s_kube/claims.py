@@ -63,6 +63,9 @@ def _misfit(wanted: PersistentVolumeClaim, found: Json, context: Context) -> Che
         )
     if wanted.access_mode and wanted.access_mode not in modes:
         return warn(f"{wanted.label}{', '.join(modes)}, not {wanted.access_mode}", hint=rebind)
+    storage_class = _class_of(found)
+    if wanted.storage_class and storage_class and storage_class != wanted.storage_class:
+        return warn(f"{wanted.label}storage class {storage_class}, not {wanted.storage_class}", hint=rebind)
     return None
 
 

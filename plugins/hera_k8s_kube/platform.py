@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from hera_k8s_kube.certificates import EXTRA, can_read_certificates
 from hera_k8s_kube.client import KubernetesClient
+from hera_k8s_kube.cluster_objects import check_namespace
+from hera_k8s_kube.requirements import Namespace
 from hera_k8s_kube.session import KubeconfigHandle
 from hera_k8s_utils import (
     KUBERNETES,
@@ -18,10 +21,13 @@ from hera_k8s_utils import (
     ErrorKind,
     Finding,
     PlatformError,
+    Verdict,
     ok,
     warn,
 )
 from hera_k8s_utils.network import NetworkSettings
+
+log = logging.getLogger(__name__)
 
 _SOON: Final = timedelta(minutes=15)
 """A token that ends within this time is worth a warning."""
@@ -51,6 +57,19 @@ def probe(settings: None, context: Context) -> Iterable[Finding]:
     if name:
         client.identity = name
     yield Finding("kubernetes", credential_result(version, context.platforms.credential(KUBERNETES.name)))
+    yield from _namespace_findings(context)
+
+
+def _namespace_findings(context: Context) -> Iterator[Finding]:
+    """What is wrong with the namespace at hand, where the caller may read it; most users of a namespace may not."""
+    wanted = Namespace(context.kubernetes.namespace)
+    try:
+        result = check_namespace(None, context, wanted)
+    except PlatformError as error:
+        log.debug("namespace %s was not checked: %s", wanted.name, error)
+        return
+    if result.verdict is not Verdict.PASSED:
+        yield Finding(wanted.title, result)
 
 
 def who_am_i(context: Context) -> str:

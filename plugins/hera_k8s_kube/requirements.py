@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
-from hera_k8s_utils import BuildError, Requirement
+from hera_k8s_utils import BuildError, CheckResult, Requirement
 from hera_k8s_utils._moved import forward, renamed
 
 K = TypeVar("K", bound="KubeRequirement")
 Keyed = TypeVar("Keyed", bound="KeyValueRequirement")
 
+DIFFERENCES = ("fail", "warn", "ignore")
+"""What a check does about declared data that has other values on the cluster."""
+_RECORDED = 64 * 1024
+"""Characters of declared data that the record of a run holds as they are."""
 ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
 
 
@@ -34,6 +39,12 @@ class KubeRequirement(Requirement):
     def subject(self) -> str:
         """`NAME `, as the subject of a sentence; empty when the name on the cluster is the role."""
         return "" if self.name == self.role else f"{self.name} "
+
+    def problem(self) -> CheckResult | None:
+        """Why every API server would reject it, such as an invalid name; None when nothing is known against it."""
+        from hera_k8s_kube.validation import problem_of
+
+        return problem_of(self)
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,9 @@ class KeyValueRequirement(KubeRequirement):
 
     role: the experiment's name for the object; configuration binds it to a name on the cluster.
     keys: keys that must be present, in addition to those of `data` and `variables`; default none.
-    data: key -> value, for `hera-k8s provision` to create the object with; default none.
+    data: key -> value; `hera-k8s provision` creates the object and updates values that differ; default none.
+    when_different: the result of a check when the cluster has other values: `fail` (default) or `warn`; with `ignore`,
+        `data` are only initial values, which are neither compared nor updated.
     variables: name of an environment variable -> key; when given, only these variables are set.
     prefix: prefix of the names of environment variables; default none.
     mount_path: absolute path at which tasks see the keys as files; empty (default): as environment variables.
@@ -121,6 +134,7 @@ class KeyValueRequirement(KubeRequirement):
     variables: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
     prefix: str = field(default="", kw_only=True)
     mount_path: str = field(default="", kw_only=True)
+    when_different: str = field(default="fail", kw_only=True)
 
     def __post_init__(self) -> None:
         if isinstance(self.keys, str):
@@ -129,6 +143,8 @@ class KeyValueRequirement(KubeRequirement):
         wrong = sorted(str(key) for key, value in self.data.items() if not isinstance(value, str))
         if wrong:
             raise _wrong(self, f"data whose values are not strings ({', '.join(wrong)})", 'strings: "1000" for 1000')
+        if self.when_different not in DIFFERENCES:
+            raise _wrong(self, f"when_different={self.when_different!r}", f"one of {', '.join(DIFFERENCES)}")
         if self.mount_path and not self.mount_path.startswith("/"):
             raise _wrong(self, f"mount_path={self.mount_path!r}", f"an absolute path, such as /{self.mount_path}")
 
@@ -136,6 +152,11 @@ class KeyValueRequirement(KubeRequirement):
     def wanted_keys(self) -> frozenset[str]:
         """Every key that must be present."""
         return frozenset((*self.keys, *self.data, *self.variables.values()))
+
+    @property
+    def declared_keys(self) -> frozenset[str]:
+        """The keys of `data`, unless another value is to be ignored."""
+        return frozenset() if self.when_different == "ignore" else frozenset(self.data)
 
     def _pod_fields(self, source: str, volume: Mapping[str, Any]) -> Mapping[str, Sequence[Any]]:
         """The keys as environment variables or files. source: `configMap` or `secret`, as fields' names begin."""
@@ -167,7 +188,9 @@ class ConfigMap(KeyValueRequirement):
 
     role: the experiment's name for the config map; configuration binds it to a name on the cluster.
     keys: keys that must be present, in addition to those of `data` and `variables`; default none.
-    data: key -> value, for `hera-k8s provision` to create the config map with; default none.
+    data: key -> value; `hera-k8s provision` creates the config map and updates values that differ; default none.
+    when_different: the result of a check when the cluster has other values: `fail` (default) or `warn`; with `ignore`,
+        `data` are only initial values, which are neither compared nor updated.
     variables: name of an environment variable -> key; when given, only these variables are set.
     prefix: prefix of the names of environment variables; default none.
     mount_path: absolute path at which tasks see the keys as files; empty (default): as environment variables.
@@ -198,6 +221,14 @@ class ConfigMap(KeyValueRequirement):
         """The keys as environment variables or files."""
         return self._pod_fields("configMap", {"name": self.name})
 
+    def record(self) -> Mapping[str, Any]:
+        """Its fields and its declared data; of data beyond 64 KiB, size and digest of each value."""
+        if not self.data:
+            return super().record()
+        if sum(len(key) + len(value) for key, value in self.data.items()) <= _RECORDED:
+            return {**super().record(), "data": dict(self.data)}
+        return {**super().record(), "data_digests": {key: _digest(value) for key, value in self.data.items()}}
+
 
 @dataclass(frozen=True)
 class Secret(KeyValueRequirement):
@@ -207,7 +238,9 @@ class Secret(KeyValueRequirement):
 
     role: the experiment's name for the secret; configuration binds it to a name on the cluster.
     keys: keys that must be present, in addition to those of `data`, `generate` and `variables`; default none.
-    data: key -> value, for `hera-k8s provision` to create the secret with; default none.
+    data: key -> value; `hera-k8s provision` creates the secret and updates values that differ; default none.
+    when_different: the result of a check when the cluster has other values: `fail` (default) or `warn`; with `ignore`,
+        `data` are only initial values, which are neither compared nor updated.
     variables: name of an environment variable -> key; when given, only these variables are set.
     prefix: prefix of the names of environment variables; default none.
     mount_path: absolute path at which tasks see the keys as files; empty (default): as environment variables.
@@ -252,6 +285,13 @@ class Secret(KeyValueRequirement):
     def pod_fields(self) -> Mapping[str, Sequence[Any]]:
         """The keys as environment variables or files."""
         return self._pod_fields("secret", {"secretName": self.name})
+
+    def record(self) -> Mapping[str, Any]:
+        """Its fields, and a fingerprint of each declared value, which shows whether it is the one of another run."""
+        from hera_k8s_utils.trust import fingerprint
+
+        prints = {key: fingerprint(value) for key, value in self.data.items()}
+        return {**super().record(), **({"data_fingerprints": prints} if prints else {})}
 
 
 @dataclass(frozen=True)
@@ -442,6 +482,11 @@ class WorkflowTemplate(KubeRequirement):
 def volume_name(role: str) -> str:
     """The volume name for a role: a DNS label, without the dots that a role may contain, of at most 63 characters."""
     return role.replace(".", "-").replace("_", "-").lower()[:63].strip("-") or "volume"
+
+
+def _digest(value: str) -> Mapping[str, Any]:
+    content = value.encode(errors="surrogatepass")
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _volume(kind: Any, **fields: Any) -> Any:

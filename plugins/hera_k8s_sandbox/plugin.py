@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_sandbox.server.command import COMMAND
 from hera_k8s_sandbox.settings import SandboxSettings
-from hera_k8s_utils import Command, Context, Credential, CredentialError, CredentialProvider, NotApplicable, hookimpl
+from hera_k8s_utils import (
+    Command,
+    Context,
+    Credential,
+    CredentialError,
+    CredentialProvider,
+    Finding,
+    NotApplicable,
+    hookimpl,
+    warn,
+)
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.server.launch import Address
@@ -32,11 +45,33 @@ def credential(settings: SandboxSettings, context: Context) -> Credential:
     )
 
 
+def inspecting_credential(settings: SandboxSettings, context: Context) -> Credential:
+    """The same, which also finds images that the sandbox cannot run."""
+    return replace(credential(settings, context), inspect=partial(_inspect, settings.sandbox_dir))
+
+
+def _inspect(directory: Path, context: Context) -> Iterator[Finding]:
+    """What the running server would make of the experiment's images. directory: its state."""
+    from hera_k8s_sandbox.foundation.files import read_server
+    from hera_k8s_sandbox.kubelet.image_checks import image_findings
+    from hera_k8s_sandbox.kubelet.images import Images
+
+    server = read_server(directory.resolve())
+    if context.experiment is None or server is None:
+        return
+    try:
+        images = Images(Path(server.images) if server.images else None)
+    except (OSError, ValueError) as error:
+        yield Finding("images", warn(f"{server.images} cannot be read: {error}"))
+        return
+    yield from image_findings(images, context.experiment.manifest)
+
+
 @hookimpl
 def credential_providers() -> Iterator[CredentialProvider]:
     """One for each platform: a single server is both."""
-    for target in ("kubernetes", "argo"):
-        yield CredentialProvider(name="sandbox", target=target, load=credential, settings=SandboxSettings)
+    for target, load in (("kubernetes", inspecting_credential), ("argo", credential)):
+        yield CredentialProvider(name="sandbox", target=target, load=load, settings=SandboxSettings)
 
 
 @hookimpl

@@ -43,6 +43,23 @@ def test_what_is_missing_is_named_provisioned_and_then_found(
     assert again.code == 0, again.text
 
 
+def test_declared_data_is_compared_and_updated(
+    each_cluster: ClusterSpace, hera: Callable[..., Hera], trial: Path
+) -> None:
+    at = hera(each_cluster)
+    provision(each_cluster, at)
+    salt = each_cluster.kube.get("{ns}/secrets/salt")["data"]
+    trial.write_text(trial.read_text().replace('"STEPS": "3"', '"STEPS": "5"'))
+    before = at("check", *KUBERNETES)
+    assert before.code == 5
+    assert 'STEPS is "3", declared "5"' in before.text
+    updated = at("provision", "--yes")
+    assert updated.code == 0, updated.text
+    assert each_cluster.kube.get("{ns}/configmaps/settings")["data"] == {"STEPS": "5"}
+    assert each_cluster.kube.get("{ns}/secrets/salt")["data"] == salt, "generated values stay"
+    assert at("check", *KUBERNETES).code == 0
+
+
 def test_an_experiment_is_rendered_as_the_server_will_keep_it(
     each_cluster: ClusterSpace, hera: Callable[..., Hera], trial: Path
 ) -> None:

@@ -25,7 +25,7 @@ from hera_k8s_utils.experiment.workload import Unresolved
 from hera_k8s_utils.plugins.context import Context
 from hera_k8s_utils.plugins.records import Engine, ExecutionEngine, ResourceChecker
 from hera_k8s_utils.redaction import shown_address
-from hera_k8s_utils.results import CheckResult, Verdict, ok, unknown, warn
+from hera_k8s_utils.results import CheckResult, Finding, Verdict, ok, unknown, warn
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.settings import CoreSettings
@@ -169,6 +169,7 @@ def check_all(
     access = _open_remaining_platforms(platforms, context, declaration, lenient=bool(core.engine))
     checks = [
         *access,
+        *_inspections(platforms, context),
         *(_requirement(w, context, platforms) for w in wanted),
         *offline_checks(built),
         Check(WORKFLOW, f"{declaration.name} accepts it", lambda: running.preflight(built)),
@@ -208,12 +209,23 @@ def _probe(platforms: PlatformRegistry, context: Context, name: str) -> list[Che
     return [Check(ACCESS, name, partial(declared.probe, platforms.settings(declared), context))]
 
 
+def _inspections(platforms: PlatformRegistry, context: Context) -> Iterable[Check]:
+    """What the providers of the credentials in use find out besides, such as the sandbox about images."""
+    for name in platforms.opened:
+        inspect = platforms.credential(name, context).inspect
+        if inspect is not None:
+            yield Check(ENVIRONMENT, name, partial(inspect, context))
+
+
 def _requirement(wanted: RequiredResource, context: Context, platforms: PlatformRegistry) -> Check:
     requirement, checker = wanted.requirement, wanted.checker
     if isinstance(requirement, Unresolved):
         said = unknown(f"named by {requirement.text} in {requirement.where}, which is known only when it runs")
         return Check(ENVIRONMENT, checker.kind if checker else "reference", lambda: said)
     assert checker is not None  # only unresolved references have none
+    rejected = rejected_requirements([requirement])
+    if rejected:
+        return Check(ENVIRONMENT, requirement.title, lambda: rejected)
     settings = platforms.settings(checker)
 
     def look() -> CheckResult:
@@ -224,6 +236,12 @@ def _requirement(wanted: RequiredResource, context: Context, platforms: Platform
         return result
 
     return Check(ENVIRONMENT, requirement.title, look)
+
+
+def rejected_requirements(wanted: Iterable[Requirement | Unresolved]) -> list[Finding]:
+    """Those that every API server would reject, which is known without asking one."""
+    found = [(each.title, each.problem()) for each in wanted if isinstance(each, Requirement)]
+    return [Finding(title, result) for title, result in found if result is not None]
 
 
 def offline_checks(built: BuiltExperiment) -> Iterable[Check]:

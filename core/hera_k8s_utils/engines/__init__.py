@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from hera_k8s_utils._public import names_of
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.engines.pod_logs import by_creation, log_of_pod, skip_missing, started_pods, stream_logs
+    from hera_k8s_utils.engines.pod_logs import (
+        by_creation,
+        log_of_pod,
+        log_permission_result,
+        skip_missing,
+        started_pods,
+        stream_logs,
+    )
     from hera_k8s_utils.engines.pod_status import describe_wait
     from hera_k8s_utils.engines.pump import Pump
     from hera_k8s_utils.engines.reconnecting import (
@@ -42,7 +49,15 @@ __getattr__ = names_of(
         ],
         "pump": ["Pump"],
         "pod_status": ["describe_wait"],
-        "pod_logs": ["by_creation", "log_of_pod", "started_pods", "stream_logs", "skip_missing"],
+        "pod_logs": [
+            "by_creation",
+            "log_of_pod",
+            "log_permission_result",
+            "log_permission_result",
+            "skip_missing",
+            "started_pods",
+            "stream_logs",
+        ],
         "submission": ["CONFIRMING", "SETTLED", "SubmissionTarget", "dry_run_result", "spread", "submit_once", "taken"],
     },
 )
@@ -62,6 +77,7 @@ __all__ = [
     "dry_run_result",
     "is_permanent",
     "log_of_pod",
+    "log_permission_result",
     "skip_missing",
     "spread",
     "started_pods",

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import queue
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_utils.engines.pump import Pump
 from hera_k8s_utils.errors import ErrorKind, PlatformError
 from hera_k8s_utils.experiment.run_state import LogLine, RunUpdate
+from hera_k8s_utils.results import CheckResult, warn
 
 if TYPE_CHECKING:
     from hera_k8s_utils.plugins.clients import Kubernetes
 
+log = logging.getLogger(__name__)
+
+_REVIEWS: Final = "authorization.k8s.io/v1"
+_LOG_RIGHTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "list pods": {"verb": "list", "resource": "pods"},
+    "get pods/log": {"verb": "get", "resource": "pods", "subresource": "log"},
+}
+"""What a user needs to read the logs of a run's pods."""
 _WIDTH: Final = 20
 """Logs that are read at once: each holds a connection."""
 _PENDING: Final = 1000
@@ -108,3 +118,27 @@ class LogMultiplexer:
                 failure = error
         if failure is not None:
             raise failure
+
+
+def log_permission_result(kubernetes: Kubernetes) -> CheckResult | None:
+    """A warning when the caller may not read the logs of pods; None when it may, or that cannot be found out."""
+    denied = [words for words, attributes in _LOG_RIGHTS.items() if not _may(kubernetes, attributes)]
+    if not denied:
+        return None
+    return warn(
+        f"may not {' and '.join(denied)}: `hera-k8s logs` cannot show what tasks print",
+        hint="ask those who run the cluster for that right",
+    )
+
+
+def _may(kubernetes: Kubernetes, attributes: Mapping[str, str]) -> bool:
+    """Whether the server permits it; True when it does not say."""
+    spec = {"resourceAttributes": {"namespace": kubernetes.namespace, **attributes}}
+    body = {"apiVersion": _REVIEWS, "kind": "SelfSubjectAccessReview", "spec": spec}
+    try:
+        answer = kubernetes.create(_REVIEWS, "selfsubjectaccessreviews", body, scope="cluster")
+    except PlatformError as error:
+        log.debug("the right to read logs was not checked: %s", error)
+        return True
+    status = answer.get("status")
+    return not isinstance(status, dict) or status.get("allowed") is not False

@@ -6,6 +6,7 @@ And trying it out before, without keeping it.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from hera_k8s_utils.results import CheckResult, fail, ok, unknown, warn
 
 log = logging.getLogger(__name__)
 
+_NO_NAMESPACE: Final = re.compile(r'namespaces "([^"]+)" not found')
+"""What the API server answers to an object for a namespace that does not exist."""
 _PAUSES: Final = (0.0, 1.0, 2.0, 4.0)
 """Seconds before each try."""
 _TRYING: Final = 60.0
@@ -308,6 +311,10 @@ def dry_run_result(create: Callable[[], Any], *, resource: str = "workflows") ->
         if error.kind is ErrorKind.CONFLICT:
             return warn(f"said of a dry run: {said}", hint="submitting tells whether it is the same run or another one")
         if error.kind is ErrorKind.MISSING:
+            namespace = _NO_NAMESPACE.search(said)
+            if namespace:
+                hint = f"kubectl create namespace {namespace[1]}    or  -n NAME"
+                return fail(f"namespace {namespace[1]} does not exist", hint=hint)
             return unknown(f"a dry run is not served: {said}")
         raise
     return ok("dry run accepted")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from hera_k8s_utils.errors import BuildError, OptionsError
 from hera_k8s_utils.names import is_dns_label, nearest
+from hera_k8s_utils.results import CheckResult
 from hera_k8s_utils.sweep.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -74,6 +76,25 @@ class Requirement:
     def workflow_fields(self) -> Mapping[str, Any]:
         """What the workflow's spec needs in order to use it, such as `imagePullSecrets`; plain data."""
         return {}
+
+    @property
+    def declared_keys(self) -> frozenset[str]:
+        """Keys of its data whose values are declared: `provision` replaces another value on the cluster by them.
+
+        Any other key is added where it is missing, and its value is never replaced.
+        """
+        return frozenset()
+
+    def problem(self) -> CheckResult | None:
+        """Why every API server would reject it, such as an invalid name; None when nothing is known against it.
+
+        No server is asked.
+        """
+        return None
+
+    def record(self) -> Mapping[str, Any]:
+        """What the record of a run holds of it, as plain data without secrets."""
+        return requirement_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +262,19 @@ class BuiltExperiment:
     workflow: Workflow
     manifest: Manifest
     source: str = ""
+
+    def require_run(self) -> None:
+        """Raises `OptionsError` for an object that is created rather than run, such as a CronWorkflow."""
+        kind = self.manifest.workload_kind
+        ways = kind.how_to_create(self.manifest.name or self.name, self.environment.namespace or "")
+        if not ways:
+            return
+        file = f" {shlex.quote(self.source)}" if self.source else ""
+        piped, *after = ways.split("\n")
+        raise OptionsError(
+            f"{self.source or self.name} is a {self.manifest.kind}, which is created and not run",
+            hint="\n".join([f"hera-k8s render{file} | {piped}", *after]),
+        )
 
 
 def bind_requirements(

@@ -159,7 +159,7 @@ def _no_plan(_body: Mapping[str, Any]) -> RunPlan:
     return RunPlan()
 
 
-def _no_resume(_name: str, _namespace: str) -> str:
+def _no_command(_name: str, _namespace: str) -> str:
     return ""
 
 
@@ -183,6 +183,8 @@ class WorkloadKind:
     with_spec: (body, fields) -> the body with further fields in its spec; lists are joined, scalars stay.
     plan: (body) -> `RunPlan`, for the view of a run. The body comes from a record and may be damaged.
     lint: (workload) -> findings, at least one; None when the kind is not checked.
+    how_to_create: (name, namespace) -> what a user types to create it from what `hera-k8s render` writes, and to start
+        its runs, a line for each; for kinds that `hera-k8s run` does not run. Default: nothing, it is submitted.
     resume_command: (name, namespace) -> what a user types to resume a suspended run; empty where there is nothing.
     when_stopped: what becomes of a stopped run, `its exit handlers still run`; default: the message leaves it out.
     when_terminated: the same for `--terminate`.
@@ -203,7 +205,8 @@ class WorkloadKind:
     with_spec: Callable[[Json, Json], Json] = _with_spec
     plan: Callable[[Mapping[str, Any]], RunPlan] = _no_plan
     lint: Callable[[Any], Iterable[Finding]] | None = None
-    resume_command: Callable[[str, str], str] = _no_resume
+    how_to_create: Callable[[str, str], str] = _no_command
+    resume_command: Callable[[str, str], str] = _no_command
     when_stopped: str = ""
     when_terminated: str = ""
 

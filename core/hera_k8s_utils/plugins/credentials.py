@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hera_k8s_utils._moved import renamed
+
+if TYPE_CHECKING:
+    from hera_k8s_utils.plugins.context import Context
+    from hera_k8s_utils.results import Finding
 
 
 @renamed(provisions="auto_provision")
@@ -23,6 +28,8 @@ class Credential:
     expires_at: timezone-aware; None when unknown.
     source: where it was found, as the user would say it: `kubeconfig, context lyon`.
     auto_provision: the platform is the user's own (the sandbox): missing resources are created without asking.
+    inspect: (context) -> findings about the experiment that hold on this server alone, such as images that it cannot
+        run; nothing when there is nothing to say. None (default): there is nothing to inspect.
     """
 
     secret: str = field(default="", repr=False)
@@ -34,3 +41,4 @@ class Credential:
     expires_at: datetime | None = None
     source: str = ""
     auto_provision: bool = False
+    inspect: Callable[[Context], Iterable[Finding]] | None = field(default=None, repr=False, compare=False)

@@ -1,7 +1,7 @@
 """The record of each run: what was submitted, from which sources, what was checked, what happened, how it ended.
 
 runs/20261120-1042-k3f9/
-    run.json         names, server, digest, versions, git commit
+    run.json         names, server, digest, requirements with their declared data, versions, git commit
     manifest.json    what was submitted
     submission.json  what the server answered; submission_failed.json in its place when that is not, or not yet, known
     inputs.json      parameters, constants or points
@@ -440,6 +440,7 @@ def _fill(record: RunRecord, built: BuiltExperiment, report: Report | None, deta
             "inputs": built.inputs.describe(),
             "points": len(built.inputs),
             "layout": built.layout.strategy,
+            "requirements": [dict(each.record()) for each in built.environment.requirements],
             "versions": versions(),
             "git": git_state(Path(built.source).parent if built.source else Path()),
             **details,

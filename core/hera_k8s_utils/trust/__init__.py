@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         refuse_foreign_experiment,
     )
     from hera_k8s_utils.trust.ownership import objection
-    from hera_k8s_utils.trust.seals import is_sealed, sealed
+    from hera_k8s_utils.trust.seals import fingerprint, is_sealed, sealed
     from hera_k8s_utils.trust.user_files import user_directory
 
 __getattr__ = names_of(
@@ -24,7 +24,7 @@ __getattr__ = names_of(
         "consequences": ["Consequence", "sends"],
         "directories": ["SAFE", "allow", "allowed_directories", "disallow", "is_allowed", "refuse_foreign_experiment"],
         "ownership": ["objection"],
-        "seals": ["is_sealed", "sealed"],
+        "seals": ["fingerprint", "is_sealed", "sealed"],
         "user_files": ["user_directory"],
     },
 )
@@ -35,6 +35,7 @@ __all__ = [
     "allow",
     "allowed_directories",
     "disallow",
+    "fingerprint",
     "is_allowed",
     "is_sealed",
     "objection",

@@ -46,6 +46,19 @@ def is_sealed(document: Mapping[str, Any], *, of: str) -> bool:
     return hmac.compare_digest(str(stated), _digest(bare, of, key))
 
 
+def fingerprint(text: str) -> str:
+    """A digest by which this user can tell whether two secrets are the same, 16 hex digits; empty without a key.
+
+    It needs the user's key, so that nobody who reads it can find a short secret by trying.
+    """
+    key = _key(make=True)
+    return (
+        hmac.new(key, b"fingerprint " + text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:16]
+        if key
+        else ""
+    )
+
+
 def _digest(document: Mapping[str, Any], of: str, key: bytes) -> str:
     text = json.dumps([of, document], sort_keys=True, separators=(",", ":"))
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

@@ -31,16 +31,24 @@ from hera_k8s_utils.engines import (
     SubmissionTarget,
     dry_run_result,
     log_of_pod,
+    log_permission_result,
     submit_once,
 )
 from hera_k8s_utils.network import RetryPolicy
 
 if TYPE_CHECKING:
     from hera_k8s_utils import BuiltExperiment
+    from hera_k8s_utils.plugins import Scope
 
 
 API: Final = "argoproj.io/v1alpha1"
 WORKFLOWS: Final = "workflows"
+_RESOURCES: Final = {
+    "Workflow": WORKFLOWS,
+    "WorkflowTemplate": "workflowtemplates",
+    "ClusterWorkflowTemplate": "clusterworkflowtemplates",
+    "CronWorkflow": "cronworkflows",
+}
 _PAGE: Final = 50
 """Workflows that are fetched at once: each comes whole, with all of its nodes."""
 
@@ -58,7 +66,8 @@ class KubernetesEngine:
     confirming: float = CONFIRMING
 
     def submit(self, built: BuiltExperiment) -> Submission:
-        """Exactly once; raises `SubmitError`."""
+        """Exactly once; raises `SubmitError`, and `OptionsError` for what is created and not run."""
+        built.require_run()
         target = SubmissionTarget(
             self.kubernetes.namespace,
             create=partial(self.kubernetes.create, API, WORKFLOWS),
@@ -70,8 +79,14 @@ class KubernetesEngine:
 
     def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
         """Let the API server admit it without keeping it; the controller's own rules are tried only when it runs."""
-        dry_run = partial(self.kubernetes.create, API, WORKFLOWS, self._prepared(built), dry_run=True)
-        yield Finding("kubernetes accepts it", dry_run_result(dry_run))
+        resource = _RESOURCES[built.manifest.kind]
+        scope: Scope = "cluster" if built.manifest.kind == "ClusterWorkflowTemplate" else "namespace"
+        body = self._prepared(built)
+        dry_run = partial(self.kubernetes.create, API, resource, body, scope=scope, dry_run=True)
+        yield Finding("kubernetes accepts it", dry_run_result(dry_run, resource=resource))
+        logs = log_permission_result(self.kubernetes)
+        if logs is not None:
+            yield Finding("logs", logs)
 
     def follow(self, name: str) -> Iterator[RunUpdate]:
         """Updates as they come, until a final phase."""

@@ -25,6 +25,8 @@ from hera_k8s_utils import (
     RunSummary,
     RunUpdate,
     Submission,
+    Verdict,
+    ok,
 )
 from hera_k8s_utils.engines import CONFIRMING, SubmissionTarget, dry_run_result, submit_once
 from hera_k8s_utils.network import RetryPolicy
@@ -54,7 +56,8 @@ class ArgoEngine:
     confirming: float = CONFIRMING
 
     def submit(self, built: BuiltExperiment) -> Submission:
-        """Exactly once; raises `SubmitError`."""
+        """Exactly once; raises `SubmitError`, and `OptionsError` for what is created and not run."""
+        built.require_run()
         workflow = prepared(built, self.argo.namespace, instance=self.instance)
         target = SubmissionTarget(
             self.argo.namespace,
@@ -67,8 +70,15 @@ class ArgoEngine:
         return submit_once(workflow, target)
 
     def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
-        """Let the server create it without keeping it: its rules, admission and the right to create are all tried."""
+        """Let the server create it without keeping it: its rules, admission and the right to create are all tried.
+
+        Of templates and CronWorkflows, which another program creates, only Argo's rules are tried.
+        """
         workflow = prepared(built, self.argo.namespace, instance=self.instance)
+        if built.manifest.kind != "Workflow":
+            result = dry_run_result(partial(self.argo.lint, workflow))
+            yield Finding("argo accepts it", ok("linted") if result.verdict is Verdict.PASSED else result)
+            return
         yield Finding("argo accepts it", dry_run_result(partial(self.argo.create, workflow, dry_run=True)))
 
     def follow(self, name: str) -> Iterator[RunUpdate]:

@@ -43,6 +43,27 @@ def lint(workflow: Workload) -> Iterable[Finding]:
     return lint_workflow(workflow.analysis, workflow.sources, workflow.size)
 
 
+def how_to_create_cron(name: str, namespace: str) -> str:
+    """What a user types to create a CronWorkflow, and to start a run of it now."""
+    return (
+        f"kubectl apply{_in(namespace)} -f -\nargo submit{_in(namespace)} --from cronwf/{name}    starts a run at once"
+    )
+
+
+def how_to_create_template(name: str, namespace: str) -> str:
+    """What a user types to create a WorkflowTemplate, and to run it."""
+    return f"kubectl apply{_in(namespace)} -f -\nargo submit{_in(namespace)} --from workflowtemplate/{name}"
+
+
+def how_to_create_cluster_template(name: str, namespace: str) -> str:
+    """What a user types to create a ClusterWorkflowTemplate, and to run it."""
+    return f"kubectl apply -f -\nargo submit{_in(namespace)} --from clusterworkflowtemplate/{name}"
+
+
+def _in(namespace: str) -> str:
+    return f" -n {namespace}" if namespace else ""
+
+
 def resume_command(name: str, namespace: str) -> str:
     """What a user types to resume a suspended workflow."""
     return f"argo resume {name} -n {namespace}"

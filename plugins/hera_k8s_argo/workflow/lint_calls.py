@@ -73,6 +73,8 @@ class _Calls:
         self._tags = {name: _all_tags(template) for name, template in self._templates.items()}
         self._outer = "workflowTemplateRef" in self._spec
         """The templates and the parameters of the workflow are, in part, those of an object on the cluster."""
+        self._knows_parameters = self._workflow.kind in RUNNABLE_KINDS and not self._outer
+        """Whoever submits a workflow from a template may give it further parameters."""
         self._parameters = frozenset(_names((self._spec.get("arguments") or {}).get("parameters") or ()))
 
     # --- the workflow itself ---
@@ -127,7 +129,7 @@ class _Calls:
         for target in str((template.get("dag") or {}).get("target") or "").split():
             if target not in tasks and "{{" not in target:
                 yield lint_error(f"target {target} of {name} is not a task", hint=lint_suggestion(target, tasks))
-        yield from _fail_fast(name, template)
+        yield from _retried(name, template)
         yield from self._reads(name, "tasks", tasks, graph)
 
     def steps(self, name: str, template: Json) -> Iterator[Problem]:
@@ -226,7 +228,7 @@ class _Calls:
         elif kind == "inputs.artifacts" and last and parts[2] not in signature.artifacts:
             hint = lint_suggestion(parts[2], signature.artifacts)
             yield lint_error(f"{name} reads {{{{{tag}}}}}, which is not one of its inputs", hint=hint)
-        elif kind == "workflow.parameters" and last and last not in self._parameters and not self._outer:
+        elif kind == "workflow.parameters" and last and last not in self._parameters and self._knows_parameters:
             hint = lint_suggestion(last, self._parameters) or f"Workflow(arguments={{{last!r}: ...}})"
             yield lint_error(f"{name} reads {{{{{tag}}}}}, which the workflow does not have", hint=hint)
         elif root not in _ROOTS and len(parts) > 1 and (near := nearest(root, _ROOTS)):
@@ -372,16 +374,6 @@ def _item(where: str, call: Mapping[str, Any], tag: str) -> Iterator[Problem]:
             yield lint_error(
                 f"{where} reads {{{{{tag}}}}}, which item {shown} does not have", hint=lint_suggestion(key, keys)
             )
-
-
-def _fail_fast(name: str, template: Json) -> Iterator[Problem]:
-    """Argo stops a dag at the first failure unless `failFast` is false."""
-    repeated = [str(task.get("name")) for task in calls(template) if not REPEATS.isdisjoint(task)]
-    if repeated and (template.get("dag") or {}).get("failFast") is not False:
-        yield lint_warning(
-            f"one failed point of {repeated[0]} stops all of dag {name}", hint="DAG(..., fail_fast=False)"
-        )
-    yield from _retried(name, template)
 
 
 def _retried(name: str, template: Json) -> Iterator[Problem]:

@@ -64,7 +64,8 @@ def _object_name(workflow: WorkflowAnalysis) -> Iterator[Problem]:
     if name and not is_dns_subdomain(name, longest=longest):
         rule = f"lower-case letters, digits, dashes and dots, at most {longest}"
         yield lint_error(f"a {workflow.kind} cannot be called {name!r}", hint=rule)
-    if prefix and not name and not is_dns_subdomain(prefix + "x" * _RANDOM, longest=longest):
+    generated = prefix[: _LONGEST - _RANDOM] + "x" * _RANDOM  # the API server cuts the prefix
+    if prefix and not name and not is_dns_subdomain(generated, longest=longest):
         rule = f"lower-case letters, digits, dashes and dots, at most {longest - _RANDOM} before the random part"
         yield lint_error(f"generateName cannot be {prefix!r}", hint=rule)
     if not name and not prefix:

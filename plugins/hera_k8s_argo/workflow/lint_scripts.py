@@ -88,25 +88,25 @@ def python_source(template: Json) -> str | None:
 
 def _source_problems(name: str, written: str, function: Source | None) -> Iterator[Problem]:
     source = _VARIABLE.sub("0", written)
-    parameter = _unnamable_parameter(source, written)
-    if parameter is None:
+    line = _unreadable_line(source, written)
+    if not _VARIABLE.search(line):
         yield from source_problems(name, source, function, written=written)
-        return
-    yield lint_error(
-        f"script {name}: parameter {parameter} cannot become a Python name",
-        hint="name it as Python does, with underscores, or read it from an env variable",
-    )
+    elif line.startswith(("try:", "except:")):  # a line of Hera's, for a parameter that is no Python identifier
+        parameter = line.partition(":")[2].partition("=")[0].strip()
+        yield lint_error(
+            f"script {name}: parameter {parameter} cannot become a Python name",
+            hint="name it as Python does, with underscores, or read it from an env variable",
+        )
+    # any other variable may stand for an operator or a whole statement: whether it is Python is seen when it runs
 
 
-def _unnamable_parameter(source: str, written: str) -> str | None:
-    """A parameter whose name is not a Python identifier, so that Hera's line for it cannot be parsed; else None."""
+def _unreadable_line(source: str, written: str) -> str:
+    """The line, as it is written, at which the program cannot be parsed; empty when it can."""
     try:
         ast.parse(source)
     except (SyntaxError, ValueError) as error:
-        line = line_of(written, error)
-        if "{{inputs.parameters." in line and line.startswith(("try:", "except:")):
-            return line.partition(":")[2].partition("=")[0].strip()
-    return None
+        return line_of(written, error)
+    return ""
 
 
 # --- arguments ---

@@ -1,4 +1,4 @@
-"""`hera-k8s provision`: show what an experiment declares and the cluster lacks, then create it."""
+"""`hera-k8s provision`: show what an experiment declares and the cluster lacks, then create or update it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from collections.abc import Sequence
 
     from hera_k8s_cli.terminal.console import Console
     from hera_k8s_utils.checks.provisioning import Plan, Step
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 def arguments(parser: ArgumentParser) -> None:
     """What for, and whether to ask."""
     experiment_argument(parser)
-    parser.add_argument("--yes", "-y", action="store_true", help="create without asking")
-    parser.add_argument("--dry-run", action="store_true", help="only show what would be created")
+    parser.add_argument("--yes", "-y", action="store_true", help="create and update without asking")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
 
 
 def run(session: Session) -> int:
-    """Show, ask, create. The exit code is 5 when something that is missing cannot be made."""
+    """Show, ask, create and update. The exit code is 5 when something that is missing cannot be made."""
     from hera_k8s_cli.terminal.console import console_of
     from hera_k8s_utils.checks.provisioning import plan
 
@@ -63,29 +64,52 @@ def _show(planned: Plan, container: ExperimentContainer, console: Console) -> No
 
 def _create(planned: Plan, session: Session, container: ExperimentContainer, console: Console) -> list[Step]:
     from hera_k8s_utils.checks.provisioning import apply, auto_provisions
-    from hera_k8s_utils.formatting import pluralize
 
-    todo = len(planned.changes)
-    if not todo:
-        console.info("nothing to create")
+    if not planned.changes:
+        console.info("nothing to create or update")
         return []
     if session.arguments.dry_run:
-        console.info("nothing was created: --dry-run")
+        console.info("nothing was changed: --dry-run")
         return []
     agreed = session.arguments.yes or auto_provisions(container.platforms(), container.context())
-    if not agreed and not _asked(console, f"create {pluralize(todo, 'object')} in {planned.namespace}?"):
-        console.info("nothing was created")
+    if not agreed and not _asked(console, f"{_question(planned.changes)} in {planned.namespace}?"):
+        console.info("nothing was changed")
         return []
     done = apply(planned, container.context())
     container.plugins().notify("provisioned", steps=[step.to_json() for step in done])
-    console.success(f"created {', '.join(step.title for step in done)} in {planned.namespace}")
+    console.success(done_sentence(done, planned.namespace))
     return done
+
+
+def _question(steps: Sequence[Step]) -> str:
+    """`create 2 objects and update 1 object`."""
+    from hera_k8s_utils.formatting import pluralize
+
+    created, updated = _by_action(steps)
+    parts = (("create", created), ("update", updated))
+    return " and ".join(f"{verb} {pluralize(len(some), 'object')}" for verb, some in parts if some)
+
+
+def done_sentence(steps: Sequence[Step], namespace: str) -> str:
+    """`created claim results, updated config map settings in vcity`."""
+    created, updated = _by_action(steps)
+    parts = (("created", created), ("updated", updated))
+    said = "; ".join(f"{verb} {', '.join(step.title for step in some)}" for verb, some in parts if some)
+    return f"{said} in {namespace}"
+
+
+def _by_action(steps: Sequence[Step]) -> tuple[list[Step], list[Step]]:
+    """The steps that create an object or complete one, and those that update values."""
+    updated = [step for step in steps if step.action == "update"]
+    return [step for step in steps if step.action != "update"], updated
 
 
 def _asked(console: Console, question: str) -> bool:
     if not console.can_ask:
         raise OptionsError(
-            "provision asks before it creates", found="there is no terminal to ask on", hint="--yes, or --dry-run"
+            "provision asks before it changes anything",
+            found="there is no terminal to ask on",
+            hint="--yes, or --dry-run",
         )
     return console.confirm(question)
 
@@ -93,7 +117,7 @@ def _asked(console: Console, question: str) -> bool:
 COMMAND = Command(
     name="provision",
     run=run,
-    summary="create missing resources of an experiment",
+    summary="create missing resources, update declared data",
     example="hera-k8s provision\nhera-k8s provision --dry-run\nhera-k8s provision --yes --output json",
     arguments=arguments,
 )

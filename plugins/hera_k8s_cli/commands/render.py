@@ -22,11 +22,15 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Write the manifest as YAML, or as JSON."""
+    from hera_k8s_utils.checks.preflight import rejected_requirements
+
     console = session.console()
     with session.container(session.file) as container:
         manifest = container.manifest()
         if container.inputs().names:
             container.layout().verify()  # what would overwrite itself is not written for another program to submit
+        for each in rejected_requirements(container.environment().requirements):
+            console.warning(f"{each.title}: {each.result.detail}")
         as_json = console.json or session.arguments.format == "json"
         text = manifest.to_json(indent=2) + "\n" if as_json else manifest.to_yaml()
         console.write(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hera_k8s_cli.commands.follow import see_through, timeout_argument
@@ -28,7 +29,9 @@ def arguments(parser: ArgumentParser) -> None:
     experiment_argument(parser)
     parser.add_argument("--detach", action="store_true", help="submit and exit, without following")
     parser.add_argument("--dry-run", action="store_true", help="build and lint locally; contact no server")
-    parser.add_argument("--provision", action="store_true", help="create missing resources of the experiment first")
+    parser.add_argument(
+        "--provision", action="store_true", help="create missing resources and update declared data first"
+    )
     parser.add_argument("--strict", action="store_true", help="treat unknown (forbidden) checks as failures")
     timeout_argument(parser)
 
@@ -46,6 +49,7 @@ def run(session: Session) -> int:
         try:
             built = container.experiment()
             container.plugins().notify("built", workflow=built.name, experiment=built.experiment.name)
+            built.require_run()
             if session.arguments.dry_run:
                 return dry_run(built, container, console)
             report = _checked(session, container, console)
@@ -86,7 +90,8 @@ def _checked(session: Session, container: ExperimentContainer, console: Console)
 
 
 def _provision(session: Session, container: ExperimentContainer, console: Console) -> None:
-    """Create what is missing, when that was asked for, or where the cluster is the user's own."""
+    """Create or update what is not as declared, when that was asked for, or where the cluster is the user's own."""
+    from hera_k8s_cli.commands.provision import done_sentence
     from hera_k8s_utils.checks.provisioning import apply, auto_provisions, plan
 
     asked = session.arguments.provision
@@ -106,7 +111,7 @@ def _provision(session: Session, container: ExperimentContainer, console: Consol
     if console.json:
         console.record({"event": "provisioned", "steps": [step.to_json() for step in done]})
     else:
-        console.success(f"created {', '.join(step.title for step in done)} in {planned.namespace}")
+        console.success(done_sentence(done, planned.namespace))
 
 
 def show_report(
@@ -123,11 +128,13 @@ def show_report(
 
 def dry_run(built: BuiltExperiment, container: ExperimentContainer, console: Console) -> int:
     """Everything that can be told without a server: lint, layout, what would be required and submitted."""
-    from hera_k8s_utils.checks.preflight import offline_checks
-    from hera_k8s_utils.checks.runner import run_checks
+    from hera_k8s_utils.checks.preflight import offline_checks, rejected_requirements
+    from hera_k8s_utils.checks.runner import ENVIRONMENT, Check, run_checks
 
     wanted = container.requirements()
-    report = run_checks(list(offline_checks(built)))
+    rejected = rejected_requirements(each.requirement for each in wanted)
+    checks = [Check(ENVIRONMENT, each.title, partial(list, [each])) for each in rejected]
+    report = run_checks([*checks, *offline_checks(built)])
     failed = bool(report.failures())
     if console.json:
         console.document(

@@ -16,6 +16,7 @@ from hera_k8s_kube.jobs.points import lines_of, of_annotation, parsed
 from hera_k8s_kube.jobs.run_state import Point, RunState, SeenPod, complete, missing, run_of
 from hera_k8s_kube.jobs.watch import ListWatch, WatchEvent
 from hera_k8s_utils import (
+    CheckResult,
     Context,
     ErrorKind,
     Finding,
@@ -30,7 +31,15 @@ from hera_k8s_utils import (
     Verdict,
     ok,
 )
-from hera_k8s_utils.engines import Pump, SubmissionTarget, dry_run_result, started_pods, stream_logs, submit_once
+from hera_k8s_utils.engines import (
+    Pump,
+    SubmissionTarget,
+    dry_run_result,
+    log_permission_result,
+    started_pods,
+    stream_logs,
+    submit_once,
+)
 from hera_k8s_utils.labels import DIGEST_LABEL, JOBS_LABEL, POINT_ANNOTATION, POINTS_LABEL, TASK_LABEL
 
 if TYPE_CHECKING:
@@ -73,15 +82,20 @@ class JobsEngine:
 
     def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
         """Let the API server admit the Jobs without keeping them; of many, the first few."""
+        yield Finding("jobs accepts it", self._dry_run(built))
+        logs = log_permission_result(self.jobs.kubernetes)
+        if logs is not None:
+            yield Finding("logs", logs)
+
+    def _dry_run(self, built: BuiltExperiment) -> CheckResult:
         objects = [each for each in self._prepared(built) if each["kind"] == JOB]
         few = objects[:_TRIED]
         for job in few:
             result = dry_run_result(partial(self.jobs.dry_run, job), resource="jobs")
             if result.verdict is not Verdict.PASSED:
-                yield Finding("jobs accepts it", result)
-                return
+                return result
         said = "dry run accepted" if len(few) == len(objects) else f"dry run of {len(few)} of {len(objects)} accepted"
-        yield Finding("jobs accepts it", ok(said))
+        return ok(said)
 
     def _prepared(self, built: BuiltExperiment) -> list[Json]:
         """The objects of a run, each with the digest of the whole."""

@@ -87,6 +87,7 @@ LARGEST_DATA: Final = 1 << 20  # bytes in a ConfigMap or Secret
 TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105  the name of a type
 
 _DATA_KEY: Final = r"[-._a-zA-Z0-9]+"
+_LONGEST_DATA_KEY: Final = 253
 
 _DATA_KEY_RULE: Final = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
@@ -167,13 +168,24 @@ def _validate_data(obj: Json, fields: tuple[str, ...]) -> Iterator[Cause]:
     size = 0
     for field in fields:
         for key, value in (obj.get(field) or {}).items():
-            size += len(value or "")
+            size += _data_size(value or "", encoded=field != "data" or fields == ("data",))
+            if len(key) > _LONGEST_DATA_KEY:
+                yield invalid_value(f"{field}[{key}]", key, f"must be no more than {_LONGEST_DATA_KEY} characters")
+            if not re.fullmatch(_DATA_KEY, key):
+                yield invalid_value(f"{field}[{key}]", key, _DATA_KEY_RULE)
             if key in (".", ".."):
                 yield invalid_value(f"{field}[{key}]", key, f"must not be '{key}'")
-            elif not re.fullmatch(_DATA_KEY, key):
-                yield invalid_value(f"{field}[{key}]", key, _DATA_KEY_RULE)
+            elif key.startswith(".."):
+                yield invalid_value(f"{field}[{key}]", key, "must not start with '..'")
     if size > LARGEST_DATA:
         yield Cause("[]", f"Too long: may not be more than {LARGEST_DATA} bytes", "FieldValueTooLong")
+
+
+def _data_size(value: str, *, encoded: bool) -> int:
+    """Bytes of a value as the API server counts them. encoded: it is base64, as in a Secret and in binaryData."""
+    if not encoded:
+        return len(value.encode(errors="surrogatepass"))
+    return len(value) * 3 // 4 - value.count("=", -2)
 
 
 def _validate_config_map(obj: Json) -> Iterator[Cause]:

@@ -43,11 +43,13 @@ class ServerFile:
     """What a running server writes about itself, as far as launchers need it: servers of other versions write more.
 
     mounts: how tasks see their mounts: `bubblewrap`, `rewrite`, or empty when the server does not say.
+    images: the file that maps more images to local commands, or empty.
     """
 
     url: str
     pid: int
     mounts: str = ""
+    images: str = ""
 
 
 class ForeignStateError(OSError):
@@ -135,9 +137,15 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def write_server(directory: Path, url: str, mounts: str) -> None:
+def write_server(directory: Path, url: str, mounts: str, images: Path | None) -> None:
     """Publish the address of the server; the last step of a start."""
-    server = {"url": url, "pid": os.getpid(), "admin_token": str(directory / ADMIN_TOKEN), "mounts": mounts}
+    server = {
+        "url": url,
+        "pid": os.getpid(),
+        "admin_token": str(directory / ADMIN_TOKEN),
+        "mounts": mounts,
+        "images": str(images or ""),
+    }
     write_private(directory / SERVER, json.dumps(server) + "\n")
 
 
@@ -145,7 +153,8 @@ def read_server(directory: Path) -> ServerFile | None:
     """The address that the last server published; None when there is none, or it cannot be read."""
     try:
         server = json.loads((directory / SERVER).read_text(encoding="utf-8"))
-        return ServerFile(str(server["url"]), int(server["pid"]), str(server.get("mounts") or ""))
+        more = [str(server.get(name) or "") for name in ("mounts", "images")]
+        return ServerFile(str(server["url"]), int(server["pid"]), *more)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

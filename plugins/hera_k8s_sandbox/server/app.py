@@ -190,7 +190,7 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
             site = web.TCPSite(runner, "127.0.0.1", options.port)
             await site.start()
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            files.write_server(options.directory, url, app[CONTROLLER].mounts)
+            files.write_server(options.directory, url, app[CONTROLLER].mounts, options.images)
             if ready is not None:
                 ready(url)
             await _until_over(options, activity, app, stopping)

@@ -83,7 +83,7 @@ def test_other_kinds_are_not_looked_into() -> None:
         ({"name": "Upper"}, "Workflow", "cannot be called 'Upper'"),
         ({"name": "a" * 64}, "Workflow", "cannot be called"),
         ({"name": "a" * 53}, "CronWorkflow", "cannot be called"),
-        ({"generateName": "a" * 60}, "Workflow", "generateName cannot be"),
+        ({"generateName": "A-"}, "Workflow", "generateName cannot be"),
         ({}, "Workflow", "has no name"),
         ({"name": "w", "namespace": "a.b"}, "Workflow", "a namespace cannot be called 'a.b'"),
     ],
@@ -293,11 +293,39 @@ def test_templates_and_parameters_of_a_referenced_workflow_are_not_missed() -> N
     assert only(body)[0] is Verdict.PASSED
 
 
-def test_a_fan_out_that_stops_at_the_first_failure_is_a_warning() -> None:
+def test_parameters_of_a_template_may_come_from_whoever_submits_it() -> None:
+    body = workflow(leaf("main", container={"image": "x", "args": ["{{workflow.parameters.given}}"]}))
+    assert only(body)[0] is Verdict.FAILED
+    for kind in ("WorkflowTemplate", "ClusterWorkflowTemplate"):
+        assert only({**body, "kind": kind})[0] is Verdict.PASSED
+
+
+@pytest.mark.parametrize("operator", ["+", "-"])
+def test_a_variable_in_a_script_may_be_an_operator(operator: str) -> None:
+    source = "print({{inputs.parameters.a}} {{inputs.parameters.op}} 2)"
+    given = {"a": "1", "op": operator}
+    script = {"image": "x", "command": ["python"], "source": source}
+    calc = {"name": "leaf", "inputs": {"parameters": [{"name": "a"}, {"name": "op"}]}, "script": script}
+    assert only(workflow(dag(task(arguments=given)), calc), SCRIPTS)[0] is Verdict.PASSED
+    calc["script"] = {**script, "source": f"{source}\nprint('end'"}
+    assert only(workflow(dag(task(arguments=given)), calc), SCRIPTS)[0] is Verdict.PASSED
+    calc["script"] = {**script, "source": f"print('begin'\nx = 1\n{source}"}
+    assert only(workflow(dag(task(arguments=given)), calc), SCRIPTS)[0] is Verdict.FAILED
+
+
+def test_a_long_prefix_is_cut_by_the_server() -> None:
+    body = workflow(leaf("main"))
+    body["metadata"] = {"generateName": "a" * 61 + "-"}
+    assert only(body)[0] is Verdict.PASSED
+
+
+@pytest.mark.parametrize("fail_fast", [None, True, False])
+def test_a_fan_out_of_a_dag_is_no_warning_whatever_fail_fast_says(*, fail_fast: bool | None) -> None:
+    """Argo goes on with the other points of a fan-out in each case."""
     body = workflow({"name": "main", "dag": {"tasks": [task("a", withItems=[1, 2])]}}, leaf())
-    verdict, detail, hint = only(body)
-    assert (verdict, hint) == (Verdict.WARNING, "DAG(..., fail_fast=False)")
-    assert "stops all of dag main" in detail
+    if fail_fast is not None:
+        body["spec"]["templates"][0]["dag"]["failFast"] = fail_fast
+    assert only(body)[0] is Verdict.PASSED
 
 
 def test_a_retry_of_a_whole_dag_is_a_warning() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,12 +79,12 @@ def peer() -> Iterator[SecretsPeer]:
         yield peer
 
 
-def provisioned(peer: SecretsPeer, directory: Path, *keys: str) -> list[str]:
+def provisioned(peer: SecretsPeer, directory: Path, *keys: str, data: dict[str, str] | None = None) -> list[str]:
     """Provision an experiment that wants a Secret with these generated keys; what was done."""
     file = directory / "kubeconfig"
     file.write_text(json.dumps(kubeconfig(peer.url, namespace="vcity")))
     file.chmod(0o600)
-    requires: list[Requirement] = [Secret("salt", generate=list(keys))]
+    requires: list[Requirement] = [Secret("salt", generate=list(keys), data=data or {})]
     workflow = {
         "kind": "Workflow",
         "metadata": {"name": "hello"},
@@ -153,3 +154,52 @@ def test_a_creation_that_is_refused_is_told(peer: SecretsPeer, tmp_path: Path) -
     peer.on("POST", SECRETS, status(403, "Forbidden"))
     with pytest.raises(PlatformError, match="Forbidden"):
         provisioned(peer, tmp_path, "A")
+
+
+# --- declared values --------------------------------------------------------------------------------------------
+
+
+def coded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def overtaken(peer: SecretsPeer, key: str, value: str) -> Answer:
+    """Another client changes the Secret just before the request arrives."""
+
+    def answer(request: Request, handler: Any) -> None:
+        found = peer.kept["salt"]
+        found["data"][key] = coded(value)
+        found["metadata"]["resourceVersion"] = str(int(found["metadata"]["resourceVersion"]) + 1)
+        peer.patch(request, handler)
+
+    return answer
+
+
+def test_an_update_is_made_anew_after_a_change_by_another_client(peer: SecretsPeer, tmp_path: Path) -> None:
+    provisioned(peer, tmp_path, "A", data={"USER": "jane"})
+    generated = peer.values["A"]
+    peer.on("PATCH", SALT, overtaken(peer, "OTHER", "1"), peer.patch)
+    assert provisioned(peer, tmp_path, "A", data={"USER": "john"}) == ["update"]
+    assert peer.values == {"A": generated, "USER": coded("john"), "OTHER": coded("1")}
+
+
+def test_an_update_that_another_client_has_made_needs_no_other(peer: SecretsPeer, tmp_path: Path) -> None:
+    provisioned(peer, tmp_path, data={"USER": "jane"})
+    peer.on("PATCH", SALT, overtaken(peer, "USER", "john"))
+    assert provisioned(peer, tmp_path, data={"USER": "john"}) == ["update"]
+    assert len(peer.asked("PATCH")) == 1
+
+
+def test_a_value_that_never_stops_changing_is_told(peer: SecretsPeer, tmp_path: Path) -> None:
+    provisioned(peer, tmp_path, data={"USER": "jane"})
+    peer.on("PATCH", SALT, overtaken(peer, "USER", "jack"))
+    with pytest.raises(PlatformError, match="Secret salt was not changed: another client changed it 5 times"):
+        provisioned(peer, tmp_path, data={"USER": "john"})
+
+
+@pytest.mark.parametrize("lost", [cut, late_502], ids=["cut", "502"])
+def test_an_update_whose_answer_was_lost_is_recognised(peer: SecretsPeer, tmp_path: Path, lost: Any) -> None:
+    provisioned(peer, tmp_path, data={"USER": "jane"})
+    peer.on("PATCH", SALT, lost(peer.change), peer.patch)
+    assert provisioned(peer, tmp_path, data={"USER": "john"}) == ["update"]
+    assert peer.values == {"USER": coded("john")}

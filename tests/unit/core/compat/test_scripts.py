@@ -217,6 +217,17 @@ def test_what_is_missing_ends_the_script(
     assert hint in told.lines[1]
 
 
+def test_a_namespace_that_does_not_exist_ends_the_script_without_a_traceback(
+    script: Any, sandbox: Any, work: Path
+) -> None:
+    write_config(work / "hera.config", **whole(sandbox, argo_namespace="nowhere"))
+    told = script("my_environment")
+    assert told.code == 1
+    assert told.lines[0] == "namespace nowhere cannot be used: not found"
+    assert "kubectl create namespace nowhere" in told.lines[1]
+    assert "Traceback" not in told.out + told.err
+
+
 CAUGHT = """
 from hera_k8s_utils import HeraK8sError, k8s_cluster, parser
 cluster = k8s_cluster(parser().parse_args())

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hera_k8s_utils import HeraK8sError, Inputs, Manifest, NodeState, OptionsError, RunUpdate, Submission
+from hera_k8s_utils import Environment, HeraK8sError, Inputs, Manifest, NodeState, OptionsError, RunUpdate, Submission
 from hera_k8s_utils.checks.runner import ACCESS, Report, Row
 from hera_k8s_utils.experiment.run_ids import new_run_id, short_id, workflow_name
 from hera_k8s_utils.redaction import register_secrets
@@ -36,6 +36,7 @@ def built(run_id: str, *, seed: int = 1, source: str = "") -> Any:
         experiment=SimpleNamespace(name="trial"),
         inputs=Inputs(parameters={"seed": [seed, seed + 1]}),
         layout=SimpleNamespace(strategy="hive"),
+        environment=Environment(),
         manifest=Manifest.of(body),
         source=source,
     )
