@@ -48,9 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def give_children_their_signals_back() -> None:
     """Undo what children would inherit from a script's background job, from `nohup` or from a careless CI runner.
 
-    A signal that was ignored or blocked when pytest started would be so in every program that a test starts. SIGHUP
-    and SIGQUIT get a handler that does nothing: pytest itself survives them as before, and a program that it starts has the default
-    action, for handlers end with `exec`. SIGPIPE and SIGXFSZ are ignored by Python itself, which restores them in its children.
+    A signal that was ignored or blocked when pytest started would be so in every program that a test starts. Some get
+    a handler that does nothing: pytest itself survives them as before, and what it starts has the default action,
+    for handlers end with `exec`. SIGPIPE and SIGXFSZ are ignored by Python itself, which restores them in children.
     """
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
     again = {
