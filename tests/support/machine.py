@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -52,16 +52,15 @@ def give_children_their_signals_back() -> None:
     a handler that does nothing: pytest itself survives them as before, and what it starts has the default action,
     for handlers end with `exec`. SIGPIPE and SIGXFSZ are ignored by Python itself, which restores them in children.
     """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        return
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
-    again = {
+    again: dict[signal.Signals, Any] = {
         signal.SIGINT: signal.default_int_handler,
         signal.SIGTERM: signal.SIG_DFL,
         signal.SIGCHLD: signal.SIG_DFL,  # ignored, it hides the exit codes of children
-        signal.SIGHUP: _do_nothing,
-        signal.SIGQUIT: _do_nothing,
-        signal.SIGUSR1: _do_nothing,
-        signal.SIGUSR2: _do_nothing,
         signal.SIGALRM: signal.SIG_DFL,  # pytest-timeout sets its own
+        **dict.fromkeys((signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2), _do_nothing),
     }
     for number, handler in again.items():
         if signal.getsignal(number) is signal.SIG_IGN:

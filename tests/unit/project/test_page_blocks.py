@@ -121,6 +121,15 @@ def test_commands_are_run_on_pages_that_this_file_knows() -> None:
     assert {block.page for block in here("console")} == {"README.md"}
 
 
+def test_what_installs_shows_its_progress() -> None:
+    """pip is silent for minutes where it is asked to be."""
+    typed = "".join(block.text for block in all_blocks() if block.language == "bash")
+    assert not re.search(r"pip install[^\n]* (-q|--quiet)", typed)
+    sessions = (REPOSITORY / "noxfile.py").read_text("utf-8")
+    assert re.findall(r"session\.install\((?!.*silent=False)", sessions) == ["session.install("]  # the project alone
+    assert '"-q"' not in sessions
+
+
 # --- Python ----------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +217,8 @@ class Terminal:
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    if os.name != "posix":
+        pytest.skip("the sandbox is for POSIX systems")
     directory = tmp_path / "work"
     directory.mkdir()
     yield Terminal(directory)
