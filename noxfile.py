@@ -78,9 +78,9 @@ def contrib(session: nox.Session, name: str) -> None:
     """
     directory, wheels = Path("contrib", name), Path(session.create_tmp(), "wheels")
     shutil.rmtree(wheels, ignore_errors=True)
-    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(wheels), ".", str(directory))
+    session.run("python", "-m", "pip", "wheel", "--no-deps", "-w", str(wheels), ".", str(directory))
     groups = nox.project.load_toml(directory / "pyproject.toml").get("dependency-groups", {})
-    session.install(*map(str, wheels.glob("*.whl")), *TEST_TOOLS, *groups.get("test", ()))
+    session.install(*map(str, wheels.glob("*.whl")), *TEST_TOOLS, *groups.get("test", ()), silent=False)
     session.run("pytest", str(directory / "tests"), *session.posargs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Final
@@ -139,3 +140,58 @@ _WIDEST: Final = 100
 def terminal_width() -> int:
     """Columns for help: those of the terminal, within reason."""
     return max(50, min(shutil.get_terminal_size().columns - 2, _WIDEST))
+
+
+# --- lines that are too long for a terminal --------------------------------------------------------------------
+
+_SIGN: Final = re.compile(r"\s*(?:->|[^\w\s]|\w+:(?= ))? *")
+_WIDEST_COLUMN: Final = 40
+
+
+def cell_width(text: str) -> int:
+    """Columns that a text takes on a terminal."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
+
+
+def line_breaks(line: str, width: int) -> tuple[list[int], int]:
+    """Where to break a line that is wider than the terminal, and how far to indent what follows.
+
+    Words, such as addresses and paths, are never broken. Further lines begin below the text that follows a glyph or an
+    arrow, or below the second column of a table.
+    """
+    if cell_width(line) <= width:
+        return [], 0
+    hang = _hanging_indent(line, width)
+    breaks: list[int] = []
+    start = indent = 0
+    for word in re.finditer(r"\S+", line):
+        fits = indent + cell_width(line[start : word.end()]) <= width
+        if not fits and word.start() > max(start, 0 if breaks else hang):
+            breaks.append(word.start())
+            start, indent = word.start(), hang
+    return breaks, hang
+
+
+def _hanging_indent(line: str, width: int) -> int:
+    sign = _SIGN.match(line)
+    lead = sign.end() if sign else 0
+    if line[:lead].rstrip().endswith("->"):
+        return lead
+    column = re.compile(r"\S {2,}(?=\S)").search(line, lead)
+    if column is None or column.end() > _WIDEST_COLUMN:
+        return lead
+    longest = max(cell_width(word) for word in line[column.end() :].split())
+    return column.end() if column.end() + longest <= width else lead
+
+
+def wrapped(text: str, width: int) -> str:
+    """A text with its long lines broken as `line_breaks` says."""
+    return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
+
+
+def _wrapped_line(line: str, width: int) -> str:
+    breaks, hang = line_breaks(line, width)
+    ends = [*breaks, len(line)]
+    parts = [line[start:end].rstrip() for start, end in zip([0, *breaks], ends, strict=True)]
+    return ("\n" + " " * hang).join(parts) if breaks else line

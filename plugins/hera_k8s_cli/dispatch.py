@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from hera_k8s_cli.help import command_help, command_parser
+from hera_k8s_cli.help import command_help, command_parser, essential
 from hera_k8s_utils.config.arguments import ParsedArguments, unknown_words
-from hera_k8s_utils.config.declared import all_specs
-from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, GlobalFlags, is_flag
-from hera_k8s_utils.config.options import ParsedFlags
+from hera_k8s_utils.config.declared import all_specs, owner_title
+from hera_k8s_utils.config.global_flags import HELP, HELP_ALL, PYTHON_FILE, GlobalFlags, is_flag
+from hera_k8s_utils.config.options import ParsedFlags, specs_of
 from hera_k8s_utils.config.resolution import resolve
 from hera_k8s_utils.container.request import ContainerRequest, resolve_for
 from hera_k8s_utils.container.session import TAKES_EXPERIMENT, DefaultFile, Session
 from hera_k8s_utils.errors import HeraK8sError, PluginError
+from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.output.streams import show
 from hera_k8s_utils.plugins.manager import ThirdPartyPluginError, is_builtin
 from hera_k8s_utils.plugins.plugin_options import owners_of, unloaded_plugins
 from hera_k8s_utils.trust.directories import refuse_foreign_experiment
 
 if TYPE_CHECKING:
+    from hera_k8s_utils.config.arguments import CommandParser
     from hera_k8s_utils.config.options import OptionSpec, ResolvedOptions
+    from hera_k8s_utils.experiment.model import Experiment
     from hera_k8s_utils.plugins.manager import PluginManager, Registration
     from hera_k8s_utils.plugins.records import Command
+
+log = logging.getLogger(__name__)
 
 _HIGHEST_EXIT_CODE: Final = 255
 """A shell sees the rest of a division by 256: 256 would be 0."""
@@ -39,7 +45,7 @@ def run_command(
     specs = _specs_for(command, plugins)
     parser = command_parser(declared, specs)
     if _asks_for_help(words):
-        show(command_help(parser))
+        show(_help(declared, parser, specs, words, plugins))
         return 0
     line = parser.read(words)
     tolerant = bool(line.arguments.__dict__.pop(TAKES_EXPERIMENT, False))
@@ -106,6 +112,41 @@ def _specs_for(command: Command, plugins: PluginManager) -> list[OptionSpec]:
 def _asks_for_help(words: Sequence[str]) -> bool:
     before = words[: words.index("--")] if "--" in words else words
     return any(word in HELP for word in before)
+
+
+def _help(
+    declared: Registration[Command],
+    parser: CommandParser,
+    specs: Sequence[OptionSpec],
+    words: Sequence[str],
+    plugins: PluginManager,
+) -> str:
+    """The help of a command: its own options, or all; and those of an experiment, if its file stands on the line."""
+    shown = specs if HELP_ALL in words else [spec for spec in specs if essential(declared, parser, spec)]
+    shorter = command_parser(declared, shown)
+    experiment = _named_experiment(parser, [word for word in words if word not in HELP], plugins)
+    if experiment is not None and experiment.options is not None:
+        owner = owners_of(plugins, experiment)[-1]
+        shorter.add_options(owner_title(owner), specs_of(owner))
+    return command_help(shorter, [spec for spec in specs if spec not in shown])
+
+
+def _named_experiment(parser: CommandParser, words: Sequence[str], plugins: PluginManager) -> Experiment | None:
+    """The experiment whose file was typed; its file is imported, with requests held back. A failure is a warning."""
+    file = None
+    try:
+        line = parser.read(words)
+        line = _with_experiment_file(line) if parser.get_default(TAKES_EXPERIMENT) else line
+        file = getattr(line.arguments, "file", None)
+        if not parser.get_default(TAKES_EXPERIMENT) or isinstance(file, DefaultFile) or not _is_there(file):
+            return None
+        from hera_k8s_utils.experiment.loading import load_experiment  # for this help alone
+
+        return load_experiment(str(file), plugins.records("request_guards", RequestGuard)).experiment
+    except HeraK8sError as error:
+        if file is not None:
+            log.warning("the options of %s are not shown: %s", file, error.wanted)
+        return None
 
 
 def _with_experiment_file(line: ParsedArguments) -> ParsedArguments:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from hera_k8s_utils._version import __version__
 from hera_k8s_utils.config.declared import owner_title
-from hera_k8s_utils.config.global_flags import COMMON_HELP, RESERVED
+from hera_k8s_utils.config.global_flags import COMMON_HELP, HELP_ALL, RESERVED
 from hera_k8s_utils.container.session import TAKES_EXPERIMENT
-from hera_k8s_utils.errors import PluginError
+from hera_k8s_utils.errors import PluginError, join_names
 from hera_k8s_utils.formatting import terminal_width
 from hera_k8s_utils.plugins.manager import is_builtin
 
@@ -46,7 +46,7 @@ $ARGOCONFIG, ./hera.config, ~/hera.config. `hera-k8s config` shows values and th
 _PURPOSE: Final = "write a numerical experiment once, run it on any cluster with Argo Workflows"
 _VERSION: Final = ("--version", "show the version")
 _JSON: Final = "With --output json, the last line on stderr is a JSON object."
-_EXPERIMENT: Final = "\n       (options of the experiment are flags too, after FILE)"
+_EXPERIMENT: Final = "\n       (options of the experiment are flags too: FILE --help shows them)"
 _EXAMPLES: Final = (
     ("hera-k8s run --sandbox", "run ./experiment.py on this machine"),
     ("hera-k8s check script.py:w", "check the Hera Workflow w on the cluster"),
@@ -122,12 +122,30 @@ def command_parser(declared: Registration[Command], specs: Sequence[OptionSpec])
     return parser
 
 
-def command_help(parser: CommandParser) -> str:
-    """The help of one command."""
+def command_help(parser: CommandParser, hidden: Sequence[OptionSpec] = ()) -> str:
+    """The help of one command.
+
+    hidden: options that the parser does not show; without any, the sources of options and exit codes are shown too.
+    """
     common = "flags of every command:\n" + table(COMMON_HELP)
     usage = " ".join(["usage:", parser.prog, *parser.positional_words(), "[flags]"])
     note = _EXPERIMENT if parser.get_default(TAKES_EXPERIMENT) else ""
-    return "\n\n".join(filter(None, [usage + note, parser.format_help().strip(), common, epilog()]))
+    last = _more(parser, hidden) if hidden else epilog()
+    return "\n\n".join(filter(None, [usage + note, parser.format_help().strip(), common, last]))
+
+
+def essential(declared: Registration[Command], parser: CommandParser, spec: OptionSpec) -> bool:
+    """Whether `--help` shows an option: the command's own, and those about experiments where it is about one."""
+    from hera_k8s_utils.config.settings import CoreSettings
+
+    own = spec.owner.command == declared.record.name or spec.owner.settings is declared.record.settings
+    about_experiments = spec.owner.settings is CoreSettings and bool(parser.get_default(TAKES_EXPERIMENT))
+    return own or about_experiments
+
+
+def _more(parser: CommandParser, hidden: Sequence[OptionSpec]) -> str:
+    owners = join_names(list(dict.fromkeys(spec.owner.plugin or "hera-k8s-utils" for spec in hidden)))
+    return _filled("more", f"`{parser.prog} {HELP_ALL}` also lists {len(hidden)} options of {owners}, and exit codes.")
 
 
 def _description(command: Command) -> str:
@@ -184,5 +202,6 @@ def table(rows: Iterable[tuple[str, str]]) -> str:
     for name, text in rows:
         head = f"  {name.ljust(left)}  "
         first = head if len(name) <= left else f"  {name}\n{indent}"
-        lines.append(first + textwrap.fill(text, max(20, terminal_width() - len(indent)), subsequent_indent=indent))
+        filled = textwrap.wrap(text, max(20, terminal_width() - len(indent)), break_on_hyphens=False)
+        lines.append(first + f"\n{indent}".join(filled))
     return "\n".join(lines)

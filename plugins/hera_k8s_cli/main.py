@@ -19,7 +19,7 @@ from hera_k8s_utils.config.global_flags import HELP, PYTHON_FILE, GlobalFlags, e
 from hera_k8s_utils.errors import HeraK8sError, OptionsError, OutputError, ScriptExit
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.output.stderr_logging import logging_to_stderr
-from hera_k8s_utils.output.streams import show, write, writing
+from hera_k8s_utils.output.streams import fitted, show, write, writing
 from hera_k8s_utils.plugins.manager import PluginManager, ThirdPartyPluginError
 from hera_k8s_utils.redaction import redact
 from hera_k8s_utils.sanitize import quoted, visible
@@ -211,7 +211,7 @@ def _print_error(text: str, common: GlobalFlags) -> None:
 def _write_error(kind: str, wanted: str, found: str, hint: str, code: int) -> None:
     fields: dict[str, Any] = {"type": kind, "wanted": wanted, "found": found, "hint": hint}
     shown = {name: redact(text) for name, text in fields.items()}
-    _write(json.dumps({"error": {**shown, "exit_code": code}}).replace("\x7f", r"\u007f") + "\n")
+    _write(json.dumps({"error": {**shown, "exit_code": code}}).replace("\x7f", r"\u007f") + "\n", wrap=False)
 
 
 def _write_traceback(error: BaseException) -> None:
@@ -219,9 +219,9 @@ def _write_traceback(error: BaseException) -> None:
     _write(quoted(redact(lines)) + "\n")
 
 
-def _write(text: str) -> None:
+def _write(text: str, *, wrap: bool = True) -> None:
     with suppress(OutputError, BrokenPipeError):  # nobody listens any more
-        write(sys.stderr, visible(text))
+        write(sys.stderr, fitted(visible(text), sys.stderr) if wrap else visible(text))
 
 
 def _exit_code(leaving: SystemExit) -> int:

@@ -1,4 +1,4 @@
-"""The machine that tests run on: what it may lack, and a signal that it may ignore.
+"""The machine that tests run on: what it may lack, and signals that it may ignore.
 
     @pytest.mark.needs("kubectl")            # skipped where kubectl is not installed, and the reason names it
 
@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -40,10 +40,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let Ctrl-C reach the children of tests where it is ignored, as in a background job of a script."""
+    """Describe the marker, and let signals reach the children of tests."""
     config.addinivalue_line("markers", "needs(tool): skipped where the tool is missing; see tests/support/machine.py")
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # which children would inherit
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    give_children_their_signals_back()
+
+
+def give_children_their_signals_back() -> None:
+    """Undo what children would inherit from a script's background job, from `nohup` or from a careless CI runner.
+
+    A signal that was ignored or blocked when pytest started would be so in every program that a test starts. Some get
+    a handler that does nothing: pytest itself survives them as before, and what it starts has the default action,
+    for handlers end with `exec`. SIGPIPE and SIGXFSZ are ignored by Python itself, which restores them in children.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        return
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+    again: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGCHLD: signal.SIG_DFL,  # ignored, it hides the exit codes of children
+        signal.SIGALRM: signal.SIG_DFL,  # pytest-timeout sets its own
+        **dict.fromkeys((signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2), _do_nothing),
+    }
+    for number, handler in again.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _do_nothing(*_: object) -> None:
+    """Handle a signal that pytest ignored."""
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -85,6 +86,19 @@ def test_a_script_of_0_2_submits_to_the_server(
     spec = api.get(f"/apis/argoproj.io/v1alpha1/namespaces/argo/workflows/{name}")["spec"]
     assert spec["templates"][0]["container"]["command"] == ["echo", "salut"]
     assert spec["serviceAccountName"] == "default"
+
+
+def test_the_readme_s_script_submits(script: Any, configured: Path, api: Api) -> None:
+    page = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    told = script(source, "--greeting", "salut")
+    assert told.code == 0, told.err
+    (made,) = [
+        each
+        for each in api.get("/apis/argoproj.io/v1alpha1/namespaces/argo/workflows")["items"]
+        if each["metadata"]["name"].startswith("greet-")
+    ]
+    assert made["spec"]["templates"][0]["container"]["command"] == ["echo", "salut"]
 
 
 def test_without_arguments_the_command_line_is_parsed(script: Any, sandbox: Any) -> None:

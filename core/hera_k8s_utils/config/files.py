@@ -24,6 +24,8 @@ _LARGEST: Final = 1 << 20
 _KEY: Final = re.compile(r"-{0,2}([A-Za-z_][\w.-]{0,63})$")
 _SEPARATORS: Final = re.compile(r"[:=;#\s]")
 _COMMENT: Final = re.compile(r"(^|\s)[#;]")
+_ORNAMENT: Final = re.compile(r"(\[[^\[\]]*\]|-{3,})\s*([#;].*)?$")
+"""A section head or a line of dashes."""
 
 Value = str | tuple[str, ...] | None
 
@@ -57,10 +59,19 @@ class ConfigFile:
     named: bool = False
     found: bool = False
 
-    @cached_property
+    @property
     def entries(self) -> Sequence[Entry]:
         """Its keys. Raises `OptionsError` when it cannot be read."""
-        return tuple(parse_config(read_config(self.path, self.shown, pipe=self.named), self.shown))
+        return self._parsed[0]
+
+    @property
+    def ignored(self) -> Sequence[int]:
+        """The numbers of the lines that are ignored although they are neither comments nor section heads."""
+        return self._parsed[1]
+
+    @cached_property
+    def _parsed(self) -> tuple[Sequence[Entry], Sequence[int]]:
+        return _parse(read_config(self.path, self.shown, pipe=self.named), self.shown)
 
     @property
     def name(self) -> str:
@@ -152,19 +163,29 @@ def parse_config(text: str, shown: str) -> Iterator[Entry]:
         key = value     key: value     key value     key      --key value
         key = "quoted"  key = [a, "b, c"]  # a list may span lines; `#` and `;` begin comments
 
-    Section heads (`[name]`) and lines of dashes are ignored. Raises `OptionsError` with the number of the line, but
-    never its content, which may be a secret.
+    Lines that begin with `[` or `---` are ignored. Raises `OptionsError` with the number of the line, but never its
+    content, which may be a secret.
     """
+    yield from _parse(text, shown)[0]
+
+
+def _parse(text: str, shown: str) -> tuple[tuple[Entry, ...], list[int]]:
+    """The keys, and the numbers of ignored lines that look like neither a section head nor a line of dashes."""
+    entries: list[Entry] = []
+    ignored: list[int] = []
     lines = text.split("\n")  # splitlines() also splits at form feeds and U+2028
     number = 0
     while number < len(lines):
         start, line = number, lines[number].strip()
         number += 1
-        if not line or line[0] in "#;[" or line.startswith("---"):
+        if not line or line[0] in "#;":
+            continue
+        if line.startswith(("[", "---")):
+            ignored += [] if _ORNAMENT.match(line) else [number]
             continue
         key, rest = _split(line, shown, start + 1)
         if rest is None or not rest.startswith("["):
-            yield Entry(key, None if rest is None else _scalar(rest), start + 1)
+            entries.append(Entry(key, None if rest is None else _scalar(rest), start + 1))
             continue
         rest = _without_comment(rest)
         while not rest.endswith("]") and number < len(lines):
@@ -172,7 +193,8 @@ def parse_config(text: str, shown: str) -> Iterator[Entry]:
             number += 1
         if not rest.endswith("]"):
             raise OptionsError(f"{shown}, line {start + 1}", found=f"the list of {key} is not closed by a ]")
-        yield Entry(key, split_list(rest), start + 1)
+        entries.append(Entry(key, split_list(rest), start + 1))
+    return tuple(entries), ignored
 
 
 def _split(line: str, shown: str, number: int) -> tuple[str, str | None]:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from hera_k8s_utils.errors import OptionsError
 
-HELP: Final = ("-h", "--help")
+HELP_ALL: Final = "--help-all"
+HELP: Final = ("-h", "--help", HELP_ALL)
 PYTHON_FILE: Final = re.compile(r"\.py(:\w+)?$")
 """Recognises FILE[:NAME] of an experiment among other words."""
 _NEGATIVE_NUMBER: Final = re.compile(r"-\.?\d")
@@ -42,11 +43,12 @@ COMMON_HELP: Final = (
     ("--strict-plugins", "fail if a plugin cannot be used, instead of skipping it"),
     ("-v, -vv", "more output; -vv for debug output"),
     ("--debug", "show tracebacks of errors"),
-    ("-h, --help", "show this help"),
+    ("-h, --help", "show help"),
+    (HELP_ALL, "show help with the options of servers and plugins"),
 )
 
 RESERVED: Final = frozenset(
-    {"--config", "--no-plugin", "--strict-plugins", "--debug", "--verbose", "-v", "--help", "-h", "--version"}
+    {"--config", "--no-plugin", "--strict-plugins", "--debug", "--verbose", "-v", "-h", "--help", HELP_ALL, "--version"}
 )
 """Flags that a command cannot declare. It can declare `--output` with values other than text and json."""
 

@@ -190,8 +190,9 @@ class _Sources:
         """Raise `OptionsError` for unknown keywords and misspelt keys, warn of the rest."""
         known = {name for spec in self.specs for name in spec.names}
         self._report_unknown_keywords(known)
-        for file, _ in self.read.files:
+        for file, keys in self.read.files:
             self._report_unknown_file(file, known, unloaded)
+            self._warn_of_lines_without_effect(file, keys)
         for site, defaults in self.sites.items():
             self._report_unknown_site(site, defaults, known, unloaded)
         self._report_unknown_variables()
@@ -232,6 +233,16 @@ class _Sources:
             ignored.append(entry)
         if ignored:
             log.warning("%s: unknown keys ignored: %s", file.shown, join_names([_place(entry) for entry in ignored]))
+
+    def _warn_of_lines_without_effect(self, file: ConfigFile, keys: Mapping[str, Sequence[Entry]]) -> None:
+        """Warn of ignored lines, and of values that a later line of the same file replaces."""
+        for number in file.ignored:
+            log.warning("%s, line %d is ignored: it is neither key = value nor a section [name]", file.shown, number)
+        for spec in self.specs:
+            entries = sorted((each for name in spec.names for each in keys.get(name, ())), key=lambda each: each.line)
+            for key, replaced, last in _replaced(spec, entries):
+                lines = ("line " if len(replaced) == 1 else "lines ") + join_names(list(map(str, replaced)))
+                log.warning("%s, %s: %s has no effect; line %d sets it again", file.shown, lines, key, last)
 
     def _report_unknown_site(
         self,
@@ -289,6 +300,27 @@ def nearest_key(name: str, known: Iterable[str]) -> str | None:
 def _place(entry: Entry) -> str:
     # A key that stands alone may be the end of a value that was broken over two lines.
     return entry.key if entry.value is not None and _PLAIN_KEY.match(entry.key) else f"line {entry.line}"
+
+
+def _replaced(spec: OptionSpec, entries: Sequence[Entry]) -> Iterator[tuple[str, list[int], int]]:
+    """What one file sets more than once to different values: the key, the earlier lines, and the line that counts."""
+    seen: dict[str, list[tuple[str, int]]] = {}
+    for entry in entries:
+        if spec.kind is not OptionType.LIST:
+            seen.setdefault(entries[-1].key, []).append((str(entry.value), entry.line))
+        elif spec.info.mapping:
+            for text in texts_of(entry.value):
+                seen.setdefault(_name_of(entry.key, text), []).append((text, entry.line))
+    for key, values in seen.items():
+        earlier = list(dict.fromkeys(line for text, line in values if text != values[-1][0]))
+        if earlier:
+            yield key, earlier, values[-1][1]
+
+
+def _name_of(key: str, text: str) -> str:
+    """`bind results` of `results=mine`: a value may be a secret, its name is not."""
+    name = text.partition("=")[0].strip()
+    return f"{key} {name}" if _PLAIN_KEY.match(name) else key
 
 
 def _joined(entries: Sequence[Entry]) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final, TextIO
 
+from hera_k8s_utils.output.streams import fitted
 from hera_k8s_utils.redaction import redact
 from hera_k8s_utils.sanitize import quoted
 
@@ -45,6 +46,19 @@ class _Terse(logging.Formatter):
         return quoted(super().format(shown))
 
 
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:
+    _StreamHandler = logging.StreamHandler  # subscriptable from Python 3.11 on
+
+
+class _Handler(_StreamHandler):
+    """Wraps messages to the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return fitted(super().format(record), self.stream)
+
+
 _SAID_ONCE: Final = (
     "hera_k8s_utils.config.resolution",
     "hera_k8s_utils.plugins.option_admission",
@@ -77,7 +91,7 @@ def logging_to_stderr(verbosity: int = 0, *, tracebacks: bool = False) -> Iterat
     Libraries stay at what is being done even then: kubernetes (37) logs whole response bodies, secrets included,
     when it is asked for everything.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(RedactingFormatter(_Terse(names=verbosity > 1, tracebacks=tracebacks or verbosity > 1)))
     handler.addFilter(_Once())
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG)

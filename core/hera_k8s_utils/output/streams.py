@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 from hera_k8s_utils.errors import OutputError
+from hera_k8s_utils.formatting import wrapped
 from hera_k8s_utils.sanitize import visible
 
 
@@ -25,7 +27,17 @@ def show(text: str = "") -> None:
 
 def tell(text: str) -> None:
     """Print a text of one or more lines on stderr."""
-    write(sys.stderr, f"{visible(text)}\n")
+    write(sys.stderr, f"{fitted(visible(text), sys.stderr)}\n")
+
+
+def fitted(text: str, file: TextIO | None) -> str:
+    """A message with its lines wrapped to the terminal that a stream is; unchanged for files and pipes."""
+    try:
+        if file is None or not file.isatty():
+            return text
+    except (AttributeError, ValueError):
+        return text
+    return wrapped(text, max(20, shutil.get_terminal_size().columns))
 
 
 def write(file: TextIO | None, text: str) -> None:

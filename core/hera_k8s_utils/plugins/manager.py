@@ -80,7 +80,7 @@ class PluginInfo:
     module: what the entry point names.
     state: `loaded`, `disabled`, `broken`, `refused` or `declares nothing`.
     reason: why it is not loaded.
-    declares: names of records by hook.
+    declares: names of records by hook, of every hook that it implements; none for hooks that return no records.
     """
 
     name: str
@@ -265,10 +265,15 @@ class PluginManager:
     def _accept(self, info: PluginInfo, declared: dict[str, list[Any]]) -> None:
         for hook, records in declared.items():
             self._declared[hook] += [Registration(record, info.name, info.distribution) for record in records]
-        names = {hook: [record_name(record) for record in records] for hook, records in declared.items() if records}
-        silent = not names and not self._implements(info.name, _CALLBACKS)
-        if silent:
+        names = {
+            hook: [record_name(record) for record in declared.get(hook, ())]
+            for hook in (*RECORDS, *_CALLBACKS)
+            if self._implements(info.name, hook)
+        }
+        if not names:
             info = replace(info, state="declares nothing", reason="no function of it is marked with @hookimpl")
+        elif not any(names.values()) and names.keys().isdisjoint(_CALLBACKS):
+            info = replace(info, state="declares nothing", reason=f"it returned nothing from {join_names(list(names))}")
         self._infos.append(replace(info, declares=names))
 
     def _load(self, found: _Candidate, timeout: float) -> dict[str, list[Any]]:
@@ -298,9 +303,8 @@ class PluginManager:
                 raise _Refused(f"{hook} returned a {type(record).__name__}, not a {kind.__name__}")
         return records
 
-    def _implements(self, plugin: str, hooks: Iterable[str]) -> bool:
-        callers = (getattr(self._manager.hook, hook) for hook in hooks)
-        return any(impl.plugin_name == plugin for caller in callers for impl in caller.get_hookimpls())
+    def _implements(self, plugin: str, hook: str) -> bool:
+        return any(impl.plugin_name == plugin for impl in getattr(self._manager.hook, hook).get_hookimpls())
 
     def _callers(self, hook: str) -> list[tuple[str, Any]]:
         implementations = reversed(getattr(self._manager.hook, hook).get_hookimpls())

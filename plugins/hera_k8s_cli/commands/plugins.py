@@ -52,7 +52,7 @@ def _show(console: Console, info: PluginInfo, widest: int) -> None:
     if info.reason:
         console.result(indent, info.reason)
     for hook, names in info.declares.items():
-        console.result(indent, Span(hook.replace("_", " "), "dim"), f": {', '.join(names)}")
+        console.result(indent, Span(hook.replace("_", " "), "dim"), f": {', '.join(names)}" if names else "")
 
 
 COMMAND = Command(

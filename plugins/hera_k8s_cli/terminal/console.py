@@ -128,12 +128,12 @@ class Console:
         """
         stderr = _renamed_talk(stderr, talk)
         stream = self.err if stderr else self.out
-        self._lines(section_lines(report, stream.glyphs, stream.width), stderr=stderr)
+        self._lines(section_lines(report, stream.glyphs), stderr=stderr)
         self._lines([[report_summary(report) + (f" {closing}" if closing else "")]], stderr=stderr)
 
     def remarks(self, report: Report) -> None:
         """Only the checks that did not pass, on stderr."""
-        self._lines(remark_lines(report, self.err.glyphs, self.err.width), stderr=True)
+        self._lines(remark_lines(report, self.err.glyphs), stderr=True)
 
     def _lines(self, lines: Iterable[Sequence[Piece]], *, stderr: bool) -> None:
         write = self.info if stderr else self.result

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_cli.terminal.stream import Glyphs, Piece, Span, Style
 from hera_k8s_utils.formatting import align_columns, format_duration, pluralize
-from hera_k8s_utils.redaction import redact
 from hera_k8s_utils.results import Verdict
 from hera_k8s_utils.sanitize import one_line
 
@@ -35,36 +33,28 @@ def identity_table(lines: Iterable[Sequence[str]]) -> Iterator[list[Piece]]:
         yield [Span(f"{name}  ", "strong"), rest]
 
 
-def section_lines(report: Report, glyphs: Glyphs, width: int | None) -> Iterator[list[Piece]]:
+def section_lines(report: Report, glyphs: Glyphs) -> Iterator[list[Piece]]:
     """All checks of a report, by sections, and an empty line."""
     for section, rows in _sections(report.rows):
         yield [Span(section, "strong")]
-        yield from report_lines(rows, glyphs, _title_width(report.rows), width)
+        yield from report_lines(rows, glyphs, _title_width(report.rows))
     if report.rows:
         yield []
 
 
-def remark_lines(report: Report, glyphs: Glyphs, width: int | None) -> Iterator[list[Piece]]:
+def remark_lines(report: Report, glyphs: Glyphs) -> Iterator[list[Piece]]:
     """The checks of a report that did not pass."""
     rows = [row for row in report.rows if row.result.verdict is not Verdict.PASSED]
-    return report_lines(rows, glyphs, _title_width(rows), width)
+    return report_lines(rows, glyphs, _title_width(rows))
 
 
-def report_lines(
-    rows: Iterable[Row], glyphs: Glyphs, title_width: int, width: int | None = None
-) -> Iterator[list[Piece]]:
-    """The lines of some checks: glyph, title and detail, then the hints.
-
-    width: columns of the terminal, in which details are wrapped; None leaves each in one line, for grep.
-    """
+def report_lines(rows: Iterable[Row], glyphs: Glyphs, title_width: int) -> Iterator[list[Piece]]:
+    """The lines of some checks: glyph, title and detail, then the hints."""
     column = 4 + title_width + 1
     for row in rows:
         style = _STYLE_OF_VERDICT[row.result.verdict]
-        details = _wrapped(redact(row.result.detail), None if width is None else width - column)
         title = one_line(row.title).ljust(title_width)
-        yield ["  ", Span(_glyph(glyphs, row.result.verdict), style), f" {title} ", details[0]]
-        for line in details[1:]:
-            yield [" " * column, line]
+        yield ["  ", Span(_glyph(glyphs, row.result.verdict), style), f" {title} ", row.result.detail]
         for line in row.result.hint.split("\n") if row.result.hint else ():
             yield [" " * column, Span("-> ", "dim"), Span(line, "hint")]
         if row.result.url:
@@ -124,12 +114,4 @@ def _sections(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
 
 def _title_width(rows: Iterable[Row]) -> int:
     narrowest, widest = _TITLE_WIDTH
-    return max(narrowest, min(widest, max((len(row.title) for row in rows), default=0)))
-
-
-def _wrapped(text: str, width: int | None) -> list[str]:
-    """A text in one line, or in lines of this width."""
-    line = one_line(text)
-    if width is None or width < 20:
-        return [line]
-    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+    return max(narrowest, min(widest, max((len(row.title) + 1 for row in rows), default=0)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
 from hera_k8s_utils.errors import OutputError
+from hera_k8s_utils.formatting import line_breaks
 from hera_k8s_utils.output.streams import encodable, write, writing
 from hera_k8s_utils.redaction import mask_known, redact
 from hera_k8s_utils.sanitize import one_line, visible
@@ -100,11 +101,14 @@ class Stream:
         warnings.warn("signs is now glyphs; signs works until version 0.3", DeprecationWarning, stacklevel=2)
         return self.glyphs
 
-    def line(self, pieces: Sequence[Piece]) -> None:
-        """Write one line, with secrets masked and escapes for characters that the encoding lacks."""
+    def line(self, pieces: Sequence[Piece], *, wrap: bool = True) -> None:
+        """Write one line, with secrets masked and escapes for characters that the encoding lacks.
+
+        wrap: break it between words, with a hanging indent, where a terminal is narrower.
+        """
         spans = [_made_visible(piece) for piece in pieces]
         if self.colour or self.terminal:
-            self._styled(spans)
+            self._styled(spans, wrap=wrap)
         else:
             self.write("".join(span.text for span in spans) + "\n")
 
@@ -125,7 +129,7 @@ class Stream:
 
             self._print(Text.assemble((head, "dim"), Text.from_ansi(text)))
         else:
-            self.line([Span(head, "dim"), text])
+            self.line([Span(head, "dim"), text], wrap=False)
 
     def _faithful(self, head: str, line: LogLine) -> None:
         buffer, text = getattr(self.file, "buffer", None), mask_known(line.text)
@@ -137,10 +141,15 @@ class Stream:
             buffer.write(line.raw + b"\n")
             buffer.flush()
 
-    def _styled(self, spans: Sequence[Span]) -> None:
+    def _styled(self, spans: Sequence[Span], *, wrap: bool) -> None:
         from rich.text import Text
 
-        self._print(Text.assemble(*((encodable(span.text, self.file), _RICH_STYLE[span.style]) for span in spans)))
+        text = Text.assemble(*((encodable(span.text, self.file), _RICH_STYLE[span.style]) for span in spans))
+        breaks, hang = line_breaks(text.plain, self.width) if wrap and self.width else ([], 0)
+        parts = list(text.divide(breaks))
+        for part in parts[:-1]:
+            part.rstrip()
+        self._print(Text("\n" + " " * hang).join(parts))
 
     def _print(self, text: Text) -> None:
         with self._tolerant(), writing():

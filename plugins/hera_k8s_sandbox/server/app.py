@@ -28,6 +28,7 @@ from hera_k8s_sandbox.foundation.reading import LARGEST_BODY
 from hera_k8s_sandbox.foundation.resource_types import EVENTS
 from hera_k8s_sandbox.operations.bootstrap import bootstrap
 from hera_k8s_sandbox.rbac.authorizer import Authorizer, admin, read_users
+from hera_k8s_sandbox.server.browser_page import show_browsers_a_page
 from hera_k8s_sandbox.server.clock_routes import ClockApi
 from hera_k8s_sandbox.server.shutdown import stop_event
 from hera_k8s_sandbox.state import SandboxState, two_for_each_processor
@@ -123,7 +124,7 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
         with counted.request():
             return await handler(request)
 
-    app = web.Application(middlewares=[count], client_max_size=LARGEST_BODY)
+    app = web.Application(middlewares=[count, show_browsers_a_page], client_max_size=LARGEST_BODY)
     controller = Controller(state)
     jobs = JobController(state)
     cron = CronController(state)

@@ -167,8 +167,8 @@ def _print_address(session: Any, address: Address, directory: Path) -> None:
     console.passed(f"sandbox at {address.url}, state in {directory}")
     console.result("  hera-k8s run --sandbox")
     token = f'"Bearer $(cat {shlex.quote(str(token_file))})"'
-    console.result(f"  export KUBECONFIG={shlex.quote(str(kubeconfig))}")
-    console.result(f"  export ARGO_SERVER={host} ARGO_SECURE=false ARGO_TOKEN={token}")
+    console.write(f"  export KUBECONFIG={shlex.quote(str(kubeconfig))}\n")  # to be copied: never wrapped
+    console.write(f"  export ARGO_SERVER={host} ARGO_SECURE=false ARGO_TOKEN={token}\n")
     console.say(f"  {MOUNTS.get(mounts, '')}")
     if ahead:
         console.say(f"  Its clock is {_length(ahead)} ahead.")

@@ -8,12 +8,14 @@ import subprocess
 import sys
 
 import pytest
+from rich.text import Text
 
 from hera_k8s_cli.terminal.console import Console
 from hera_k8s_cli.terminal.report import describe_platform, report_brief, report_summary
 from hera_k8s_cli.terminal.stream import Span
 from hera_k8s_utils import fail, ok, unknown, warn
 from hera_k8s_utils.checks.runner import ACCESS, ENVIRONMENT, WORKFLOW, Report, Row
+from hera_k8s_utils.experiment.run_state import LogLine
 
 
 class Terminal(io.StringIO):
@@ -161,6 +163,35 @@ def test_long_details_wrap_below_themselves_on_a_terminal(monkeypatch: pytest.Mo
     lines = out.getvalue().splitlines()
     assert len(lines[2]) <= 60
     assert lines[2].startswith(" " * 25 + "word")
+
+
+def test_lines_of_every_kind_fit_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    url = "https://argo.univ.example:2746/workflows/vcity/logistic-map-20261201-1042-k3f9?tab=workflow&nodeId=logistic-map"
+    out, err = Terminal(), Terminal()
+    console = Console(out=out, err=err, environ={"NO_COLOR": "1"})
+    console.head([("kubernetes", "rancher.univ.example, namespace vcity, as u-x7k2", "kubeconfig, context lyon")])
+    console.hint("kubectl -n vcity get secrets --field-selector type=kubernetes.io/service-account-token")
+    console.success("submitted logistic-map-k3f9   ", url)
+    head = Text.from_ansi(out.getvalue()).plain.splitlines()
+    assert head == [
+        "kubernetes     rancher.univ.example, namespace vcity, as u-x7k2   kubeconfig,",
+        "               context lyon",
+    ]
+    hint, rest, submitted, address = Text.from_ansi(err.getvalue()).plain.splitlines()
+    assert max(map(len, (hint, rest, submitted))) <= 80
+    assert (hint[:5], rest[:5].strip()) == ("  -> ", "")
+    assert address == f"  {url}"
+
+
+def test_lines_that_pods_print_and_files_are_not_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    out = Terminal()
+    Console(out=out, err=io.StringIO(), environ={"NO_COLOR": "1"}).log_line(LogLine(text="word " * 20, pod="a"))
+    assert out.getvalue() == "word " * 20 + "\n"
+    piped = io.StringIO()
+    console_with(piped).result("word " * 20)
+    assert piped.getvalue() == "word " * 20 + "\n"
 
 
 def test_the_head_says_as_whom_and_where() -> None:

@@ -190,6 +190,65 @@ def test_help_is_as_wide_as_the_terminal_within_reason(run: Run, monkeypatch: py
 
 
 @pytest.mark.parametrize("words", [["acme", "show", "--help"], ["help", "acme", "show"], ["acme", "show", "x", "-h"]])
+def test_the_help_of_a_command_is_about_its_own_flags(run: Run, acme: Path, words: list[str]) -> None:
+    shown = run(*words).out
+    assert "options of plugin acme (acme-hera-k8s 1.2):" in shown
+    assert "`hera-k8s acme show --help-all` also lists" in " ".join(shown.split())
+    assert "--argo-server" not in shown
+
+
+@pytest.mark.parametrize(("command", "lines"), [("login", 55), ("logs", 75), ("runs", 75), ("run", 95)])
+def test_help_fits_on_few_screens(run: Run, monkeypatch: pytest.MonkeyPatch, command: str, lines: int) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = run(command, "--help").out.splitlines()
+    assert len(shown) <= lines
+    assert all(len(line) <= 80 for line in shown)
+    assert len(run(command, "--help-all").out.splitlines()) > len(shown)
+
+
+OPTIONS = """
+from dataclasses import dataclass
+from hera.workflows import Workflow
+from hera_k8s_utils import Experiment, Inputs, option
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    solver: str = option("euler", help="which integrator", choices=("euler", "rk4"))
+
+experiment = Experiment(
+    name="pendulum", workflow=lambda *_: Workflow(), options=Options, inputs=Inputs(parameters={"a": [1]})
+)
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "swing.py", "--help"],
+        ["help", "check", "swing.py:experiment"],
+        ["run", "--solver", "rk4", "swing.py", "-h"],
+    ],
+)
+def test_the_help_of_a_command_with_a_file_shows_the_experiment_s_options(run: Run, words: list[str]) -> None:
+    Path("swing.py").write_text(OPTIONS)
+    done = run(*words)
+    assert (done.code, done.err) == (0, "")
+    assert "options of the experiment pendulum:\n  --solver euler|rk4 " in done.out
+
+
+def test_help_imports_no_file_that_was_not_named(run: Run) -> None:
+    Path("experiment.py").write_text("raise SystemExit('imported')")
+    assert run("run", "--help").err == ""
+    done = run("run", "experiment.py", "--help")
+    assert done.code == 0
+    assert "usage: hera-k8s run" in done.out
+    assert "warning: the options of experiment.py are not shown" in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["acme", "show", "--help-all"], ["help", "acme", "show", "--help-all"], ["acme", "show", "x", "--help-all"]],
+)
 def test_the_help_of_a_command(run: Run, acme: Path, words: list[str]) -> None:
     done = run(*words)
     assert done.code == 0

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hera_k8s_utils import OptionsError, formatting
+from hera_k8s_utils.formatting import cell_width, wrapped
 
 
 @pytest.mark.parametrize(
@@ -85,3 +88,30 @@ def test_columns_are_aligned() -> None:
 )
 def test_a_run_takes_whole_seconds_by_its_servers_clock(seconds: float, said: str) -> None:
     assert formatting.run_time(seconds) == said
+
+
+# --- lines that are too long for a terminal --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        ("fits", ["fits"]),
+        ("-> hera-k8s provision   or --bind", ["-> hera-k8s provision", "   or --bind"]),
+        ("! lost connection to a-k3f9; it goes on", ["! lost connection to", "  a-k3f9; it goes on"]),
+        ("argo    one, namespace two, three", ["argo    one, namespace", "        two, three"]),
+        ("✔ ok   https://argo.example/workflows/a", ["✔ ok", "  https://argo.example/workflows/a"]),
+        ("warning: the file is read by all", ["warning: the file is", "         read by all"]),
+        ("名前 名前 名前 名前 名前 名前", ["名前 名前 名前 名前 名前", "名前"]),
+        ("https://argo.example/workflows/a-b-c", ["https://argo.example/workflows/a-b-c"]),
+    ],
+)
+def test_a_long_line_continues_below_its_text(line: str, lines: list[str]) -> None:
+    assert wrapped(line, 24).split("\n") == lines
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]) | st.just(" ")), st.integers(20, 90))
+def test_wrapping_loses_no_word_and_is_done_once(line: str, width: int) -> None:
+    broken = wrapped(line, width)
+    assert broken.split() == line.split()
+    assert all(cell_width(each) <= width or len(each.split()) <= 2 for each in broken.split("\n"))

@@ -477,7 +477,7 @@ def test_the_page_quotes_nothing_else() -> None:
 
 def test_the_options_on_the_page_are_there(stage: Stage) -> None:
     page = re.sub(r"^```console\n.*?^```$", "", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    help_of = stage.type("run", "--help").out + stage.type("login", "--help").out
+    help_of = stage.type("run", "--help-all").out + stage.type("login", "--help-all").out
     help_of = re.sub(r"--\[no-\]([\w-]+)", r"--\1 --no-\1", help_of)
     flags = set(re.findall(r"(?<![\w-])--[a-z][\w-]+", page))
     assert flags <= set(re.findall(r"--[a-z][\w-]+", help_of))

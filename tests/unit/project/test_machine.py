@@ -16,12 +16,27 @@ import pytest
 def test_something():
     pass
 """
-INTERRUPTED = """
+SIGNALLED = """
 import signal, subprocess, sys
 
-def test_a_child_is_interrupted():
+import pytest
+
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP", "PIPE", "QUIT", "USR1", "ALRM"])
+def test_a_signal_ends_a_child(name):
+    number = getattr(signal, f"SIG{name}")
+    child = subprocess.run(["sh", "-c", f"kill -{name} $$; exit 3"], timeout=20)
+    assert child.returncode == -number
+
+def test_a_child_of_python_can_be_interrupted():
     code = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "True\\n"
+
+def test_the_exit_code_of_a_child_is_seen():
+    assert subprocess.run(["sh", "-c", "exit 7"]).returncode == 7
+
+def test_pytest_itself_outlives_what_it_ignored():
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
+        signal.raise_signal(signal.SIGHUP)
 """
 
 
@@ -61,7 +76,20 @@ def test_a_missing_tool_is_named(tmp_path: Path, words: tuple[str, ...], code: i
     assert told in done.stdout
 
 
-def test_children_can_be_interrupted_where_the_signal_was_ignored(tmp_path: Path) -> None:
-    """As in a background job of a script."""
-    done = pytest_on(tmp_path, INTERRUPTED, before="trap '' INT; ")
+BLOCK = "import os, signal, sys; signal.pthread_sigmask(0, signal.valid_signals()); os.execv(sys.argv[1], sys.argv[1:])"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "trap '' INT; ",
+        "trap '' INT QUIT TERM HUP PIPE CHLD USR1 ALRM; ",
+        "trap '' HUP; ",  # what nohup does
+        f'set -- {sys.executable} -c "{BLOCK}" "$@"; ',
+    ],
+    ids=["as usual", "a background job", "all", "nohup", "blocked"],
+)
+def test_signals_reach_the_children_of_tests(tmp_path: Path, before: str) -> None:
+    done = pytest_on(tmp_path, SIGNALLED, before=before)
     assert done.returncode == 0, done.stdout

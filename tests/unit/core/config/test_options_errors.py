@@ -139,6 +139,35 @@ def test_a_key_of_something_else_is_a_warning(caplog: pytest.LogCaptureFixture) 
     assert VALUE not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        (
+            f"argo_token = {VALUE}\n\nargo_token = b\n",
+            "./hera.config, line 1: argo_token has no effect; line 3 sets it again",
+        ),
+        ("argo_retries = 1\nargo_retries: 2\n--argo-retries 3\n", "lines 1, 2: argo-retries has no effect; line 3"),
+        ("namespace = a\nargo_namespace = b\n", "line 1: argo_namespace has no effect; line 2 sets it again"),
+        ("bind = [results=a]\nbind = [x=y, results=b]\n", "line 1: bind results has no effect; line 2 sets it again"),
+        (f"[x {VALUE}\n", "./hera.config, line 1 is ignored: it is neither key = value nor a section [name]"),
+        (f"--- {VALUE} = 1\n", "./hera.config, line 1 is ignored"),
+        (f"argo_retries = 1\n[name] argo_token = {VALUE}\n", "./hera.config, line 2 is ignored"),
+    ],
+)
+def test_a_line_without_effect_is_a_warning(caplog: pytest.LogCaptureFixture, text: str, warning: str) -> None:
+    Path("hera.config").write_text(text)
+    resolve([SettingsOwner(Server, "argo"), SettingsOwner(CoreSettings, "core")], environ={})
+    assert warning in caplog.text
+    assert VALUE not in caplog.text
+
+
+def test_lines_that_say_the_same_or_add_to_a_list_are_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    text = "[a section]  # of ours\n-----\nargo_retries = 1\nargo_retries = 1\nbind = a=b\nbind = [c=d, a=b]\n"
+    Path("hera.config").write_text(text)
+    resolve([SettingsOwner(Server, "argo"), SettingsOwner(CoreSettings, "core")], environ={})
+    assert caplog.text == ""
+
+
 def test_a_tolerant_resolution_leaves_unknown_things_for_later(caplog: pytest.LogCaptureFixture) -> None:
     Path("hera.config").write_text(f"argo_tokn = {VALUE}", encoding="utf-8")
     resolve([SettingsOwner(Server, "argo")], argv=["--my-own", "1", "--other"], environ={}, ignore_unknown=True)

@@ -57,6 +57,8 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Site:
         "raising-stranger": ("raising", HOOK + "@hookimpl\ndef sites():\n    raise RuntimeError('no site today')\n"),
         "hanging-stranger": ("hanging", "import threading\nthreading.Event().wait()\n"),
         "typo-stranger": ("typo", HOOK + "@hookimpl\ndef layout_strategy():\n    return []\n"),
+        "empty-stranger": ("empty", HOOK + "@hookimpl\ndef layout_strategies():\n    return []\n"),
+        "watching-stranger": ("watching", HOOK + "@hookimpl\ndef on_event(event):\n    pass\n"),
         "unmarked-stranger": ("unmarked", "def layout_strategies():\n    return []\n"),
         "future-stranger": ("future", "hera_k8s_hook_api = (2, 0)\n" + LAYOUT.format("future")),
         "mistyped-stranger": ("mistyped", HOOK + "@hookimpl\ndef layout_strategies():\n    return ['hive']\n"),
@@ -126,6 +128,13 @@ def test_the_good_one_works_beside_the_bad(listed: dict) -> None:
     assert listed["kube"]["state"] == "loaded"
 
 
+def test_hooks_that_return_no_records_are_listed(acme: Site, bad: Site, listed: dict, work: Path) -> None:
+    assert (listed["watching"]["state"], listed["watching"]["declares"]) == ("loaded", {"on_event": []})
+    assert "on_event" in acme.plugins(cwd=work)["acme"]["declares"]
+    shown = bad.run("plugins", cwd=work, HERA_K8S_PLUGIN_TIMEOUT="2").stdout
+    assert "watching-stranger 1.0\n          on event\n" in shown
+
+
 @pytest.mark.parametrize(
     ("name", "state", "words"),
     [
@@ -134,6 +143,7 @@ def test_the_good_one_works_beside_the_bad(listed: dict) -> None:
         ("hanging", "broken", ["still loading after 2 s"]),
         ("typo", "refused", ["layout_strategy", "did you mean layout_strategies?"]),
         ("unmarked", "declares nothing", ["@hookimpl"]),
+        ("empty", "declares nothing", ["it returned nothing from layout_strategies"]),
         ("future", "refused", ["version 2", "this is version 1"]),
         ("mistyped", "refused", ["layout_strategies returned a str"]),
     ],
