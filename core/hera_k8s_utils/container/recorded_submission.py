@@ -17,6 +17,7 @@ from hera_k8s_utils.experiment.run_state import RunSummary, Submission
 from hera_k8s_utils.formatting import now
 from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.plugins.records import Engine
+from hera_k8s_utils.plugins.return_types import require_submission
 from hera_k8s_utils.runs.records import Attempt, RunRecord, Submitted
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def submit(built: BuiltExperiment, record: RunRecord, container: ExperimentConta
     try:
         try:
             submission = engine.submit(built)
+            require_submission(submission, container.running().declaration.name)
         except HeraK8sError as error:
             submission = _of_earlier(error, earlier, record, container)
     except HeraK8sError as error:

@@ -16,6 +16,7 @@ from hera_k8s_utils.experiment.run_state import LogLine, NodeState, RunSummary, 
 from hera_k8s_utils.experiment.workload_kinds import plan_of
 from hera_k8s_utils.formatting import parse_timestamp
 from hera_k8s_utils.plugins.records import Engine
+from hera_k8s_utils.plugins.return_types import require_update
 from hera_k8s_utils.results import Finding
 from hera_k8s_utils.runs.outcome import Outcome, Sweep, summarize
 from hera_k8s_utils.runs.records import RunRecord
@@ -61,6 +62,7 @@ class RecordingEngine:
         """Updates as they come; with the last one, the outcome is known and recorded."""
         seen = _Seen(name, self._records.get(name) or self._container.runs().of_workflow(name))
         for update in self.wrapped.follow(name):
+            require_update(update, self._container.running().declaration.name)
             seen.take(update)
             if update.finished:
                 self._outcomes[name] = seen.conclude(update, self.wrapped)

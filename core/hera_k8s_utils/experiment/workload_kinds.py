@@ -163,6 +163,10 @@ def _no_resume(_name: str, _namespace: str) -> str:
     return ""
 
 
+def _nothing_known(_body: Mapping[str, Any]) -> str:
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class WorkloadKind:
     """A kind of object that a builder may return, and the functions that read it. They make no request.
@@ -184,6 +188,8 @@ class WorkloadKind:
     plan: (body) -> `RunPlan`, for the view of a run. The body comes from a record and may be damaged.
     lint: (workload) -> findings, at least one; None when the kind is not checked.
     resume_command: (name, namespace) -> what a user types to resume a suspended run; empty where there is nothing.
+    why_pods_go: (body) -> why pods of a run may be gone, and where their logs may be, in one line; empty where nothing
+        is known. The body comes from a record and may be damaged.
     when_stopped: what becomes of a stopped run, `its exit handlers still run`; default: the message leaves it out.
     when_terminated: the same for `--terminate`.
     """
@@ -204,6 +210,7 @@ class WorkloadKind:
     plan: Callable[[Mapping[str, Any]], RunPlan] = _no_plan
     lint: Callable[[Any], Iterable[Finding]] | None = None
     resume_command: Callable[[str, str], str] = _no_resume
+    why_pods_go: Callable[[Mapping[str, Any]], str] = _nothing_known
     when_stopped: str = ""
     when_terminated: str = ""
 

@@ -113,7 +113,8 @@ class Outcome:
     """How a run ended.
 
     seconds: by the server's clock where it tells.
-    total: points of the sweep, or tasks where they cannot be told apart; `unit` says which.
+    total: points of the sweep, or tasks where they cannot be told apart; `unit` says which. A task whose condition does
+        not hold is not one of them.
     counts: how many of them came to what. retried: those that succeeded after more than one attempt.
     failed: the points that failed, and other tasks that did. causes: why, the commonest first.
     gone: its object was deleted before it ended.
@@ -288,7 +289,7 @@ def summarize(
         seconds=seconds,
         started_at=update.started_at,
         finished_at=update.finished_at,
-        total=sum(counts.values()),
+        total=sum(counts.values()) - (0 if points.templates else counts[PointState.SKIPPED]),
         unit="point" if points.templates else "task",
         counts=counts,
         retried=sum(node.retries > 0 for node in decisive if state_of(node) is PointState.SUCCEEDED),

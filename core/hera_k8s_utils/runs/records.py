@@ -33,6 +33,7 @@ from hera_k8s_utils.errors import (
     HeraK8sError,
     OptionsError,
     PlatformError,
+    RecordError,
     SubmissionOutcomeUnknown,
     SubmittedInPart,
     join_names,
@@ -337,22 +338,28 @@ class RunStore:
 
         details: more for `run.json`: engine, namespace, plugins, options that lead back to the server.
         A run that is already recorded is taken up again when its manifest is the same; raises `OptionsError` when it
-        is another one: a record is never overwritten.
+        is another one: a record is never overwritten. Raises `RecordError` when it cannot be written.
         """
         record = RunRecord(self.directory / _require_safe(built.run_id))
-        if record.path.exists() or record.path.is_symlink():
-            return _taken_up(record, built, report, details or {})
-        fresh = RunRecord(self.directory / f".{built.run_id}.{random.token_hex(4)}.new", id=built.run_id)
         try:
-            fresh.path.mkdir(parents=True)
-            _fill(fresh, built, report, details or {})
-            fresh.path.rename(record.path)
+            if os.path.lexists(record.path):
+                return _taken_up(record, built, report, details or {})
+            return self._fresh(record, built, report, details or {})
         except OSError as error:
-            raise HeraK8sError(
+            raise RecordError(
                 f"the run cannot be recorded in {record.path}",
                 found=error.strerror or str(error),
                 hint="--runs-dir DIR names another directory; nothing was submitted",
             ) from error
+
+    def _fresh(
+        self, record: RunRecord, built: BuiltExperiment, report: Report | None, details: Mapping[str, Any]
+    ) -> RunRecord:
+        fresh = RunRecord(self.directory / f".{built.run_id}.{random.token_hex(4)}.new", id=built.run_id)
+        try:
+            fresh.path.mkdir(parents=True)
+            _fill(fresh, built, report, details)
+            fresh.path.rename(record.path)
         finally:
             shutil.rmtree(fresh.path, ignore_errors=True)  # whatever kept it from its name, Ctrl-C too
         return record

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hera_k8s_utils.container.session import Session
-from hera_k8s_utils.errors import HeraK8sError, WorkflowFailed
+from hera_k8s_utils.errors import FollowTimeout, HeraK8sError
 from hera_k8s_utils.experiment.run_state import RunUpdate
 from hera_k8s_utils.plugins.records import Command
 
@@ -47,7 +47,7 @@ def timeout_argument(parser: ArgumentParser) -> None:
         "--timeout",
         default="",
         metavar="TIME",
-        help="stop following after so many seconds, or 10m, 1h30m; the run goes on, the exit code is 8",
+        help="stop following after so many seconds, or 10m, 1h30m; the run goes on, the exit code is 12",
     )
 
 
@@ -153,7 +153,7 @@ def _gave_up(target: RunHandle, console: Console, seconds: float) -> int:
         console.record({"event": "timeout", "workflow": target.name, "seconds": seconds, **_where(target)})
     console.warning(timeout_message(target.name, seconds))
     console.hint(f"{target.come_back} comes back, {target.stop} ends it")
-    return WorkflowFailed.exit_code
+    return FollowTimeout.exit_code
 
 
 def _where(target: RunHandle) -> dict[str, object]:

@@ -120,7 +120,7 @@ class History:
 
     def _hurried(self, container: Any) -> Any:
         """The engine, whose pauses take no time but the gateway's."""
-        engine = container.engine()
+        engine = container.running().engine
         patience = RetryPolicy(sleep=self.gateway.pass_time)
         if isinstance(engine, JobsEngine):
             return JobsEngine(replace(engine.jobs, patience=patience))

@@ -79,6 +79,12 @@ def test_without_a_sweep_tasks_are_counted() -> None:
     assert outcome.sentence() == "w failed after under 1 s: 1 of 1 task"
 
 
+def test_a_task_whose_condition_does_not_hold_is_no_task_that_is_missing() -> None:
+    tasks = [node(0, "Succeeded", template="flip"), node(0, "Skipped", template="tails")]
+    outcome = summarize("w", RunUpdate(phase="Succeeded"), tasks, Sweep())
+    assert outcome.sentence() == "succeeded in under 1 s: 1 of 1 task, 1 skipped"
+
+
 def test_an_error_is_not_called_a_failure() -> None:
     assert "ended in an error after" in ended("Error").sentence()
 
