@@ -10,12 +10,10 @@ from typing import Any, Final
 from hera_k8s_utils.errors import PluginError
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.run_state import RunUpdate, Submission
-from hera_k8s_utils.plugins.credentials import Credential
-from hera_k8s_utils.plugins.records import CredentialProvider, Platform, ResourceChecker, Site
+from hera_k8s_utils.plugins.records import Platform, ResourceChecker, Site
 from hera_k8s_utils.results import CheckResult, Finding
 
 _MUST: Final[Mapping[type, Mapping[str, tuple[type | tuple[type, ...], str]]]] = {
-    CredentialProvider: {"load": (Credential, "a Credential, or raise NotApplicable")},
     ResourceChecker: {
         "check": (CheckResult, "a CheckResult, such as ok(...) or fail(...)"),
         "references": (Iterable, "requirements, in a list or by yield"),
@@ -90,5 +88,5 @@ def _checked(
 
 
 def _noun(record: Any) -> str:
-    nouns = {CredentialProvider: "credential provider", ResourceChecker: "checker", Platform: "platform", Site: "site"}
+    nouns = {ResourceChecker: "checker", Platform: "platform", Site: "site"}
     return nouns.get(type(record), "record")
