@@ -56,9 +56,9 @@ def test_a_checker_that_returns_no_result_is_an_error_that_names_its_plugin(retu
 def test_a_site_that_forgets_to_return_the_manifest_is_named() -> None:
     experiment = Experiment(name="one", workflow=lambda *_: JOB)
     plugins = PluginManager.load(extra={"acme": Acme(None)})
-    with build_container(experiment, plugins=plugins, environ={}) as container:
-        with pytest.raises(PluginError, match="site acme of plugin acme .* its amend returned None"):
-            container.manifest()
+    named = pytest.raises(PluginError, match=r"site acme of plugin acme .*: its amend returned None")
+    with build_container(experiment, plugins=plugins, environ={}) as container, named:
+        container.manifest()
 
 
 @pytest.mark.parametrize("returned", [True, "site", 3])
