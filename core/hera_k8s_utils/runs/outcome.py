@@ -77,8 +77,10 @@ class PointOutcome:
     def to_json(self) -> Json:
         """The outcome as plain data."""
         said: Json = {name: value for name, value in asdict(self).items() if value not in ("", None)}
-        texts = {name: redact(said[name]) for name in ("cause", "log") if name in said}
-        return {**said, **texts, "state": self.state.value}
+        for name in ("cause", "log"):
+            if name in said:
+                said[name] = redact(said[name])
+        return {**said, "state": self.state.value}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PointOutcome:

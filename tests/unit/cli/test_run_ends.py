@@ -173,3 +173,19 @@ def test_a_run_of_a_script_is_recorded_as_one_of_the_command(hera: Hera, work: P
     assert by_hand == [name for name in by_command if name != "report.json"]
     assert "2 of 3 points, 1 failed" in hera("follow", "by-hand").out
     assert {row["run"] for row in json.loads(hera("runs", "--output", "json").out)} == {"by-hand", "by-command"}
+
+
+def test_a_missing_kubeconfig_is_explained_once(
+    hera: Hera, work: Path, sandbox: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An Argo token alone: nothing that Kubernetes holds can be checked, for one reason."""
+    sweep(work)
+    text = (work / "experiment.py").read_text()
+    needs = 'requires=[ConfigMap("a"), Secret("b")], workflow=workflow)'
+    text = text.replace("workflow=workflow)", needs)
+    (work / "experiment.py").write_text(f"from hera_k8s_kube import ConfigMap, Secret\n{text}")
+    monkeypatch.setenv("ARGO_SERVER", sandbox.url)
+    monkeypatch.setenv("ARGO_TOKEN", f"Bearer {sandbox.token}")
+    said = CommandLine(capsys)("check").text
+    assert said.count("not looked at: no credential for Kubernetes") >= 3
+    assert said.count("set KUBECONFIG") == 1
