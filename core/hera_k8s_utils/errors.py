@@ -191,6 +191,18 @@ class OutputError(HeraK8sError):
     exit_code = 11
 
 
+class FollowTimeout(HeraK8sError):
+    """The time to follow a run was up; the run goes on."""
+
+    exit_code = 12
+
+
+class RecordError(HeraK8sError):
+    """A run cannot be recorded: the directory of records cannot be written to, or its disk is full."""
+
+    exit_code = 13
+
+
 class NotApplicable(Exception):
     """Raised by a credential provider that has nothing to offer here; the reason is shown in the trace."""
 

@@ -279,7 +279,7 @@ class ArgoClient:
     def _items(self, page: Json, path: str) -> Any:
         """The items of a list, empty where there are none; an object that is no list is not taken for an empty one."""
         items = page.get("items") or []
-        if not are_objects(items) or page.keys().isdisjoint(("items", "metadata")):
+        if not _is_list(page) or not are_objects(items):
             raise PlatformError(
                 f"GET {self.server}/{path}",
                 found="the answer is not a list of workflows",
@@ -305,6 +305,12 @@ def split_timestamp(content: str) -> tuple[str, str]:
     moment, blank, text = content.partition(" ")
     timed = bool(blank) and len(moment) >= 20 and moment[:4].isdigit() and moment[10] == "T"
     return (moment, text) if timed else ("", content)
+
+
+def _is_list(page: Json) -> bool:
+    """Whether an object has the metadata of a list, as the server (4.1) gives even an empty one, and is no item."""
+    metadata = page.get("metadata")
+    return isinstance(metadata, dict) and metadata.keys().isdisjoint(("name", "uid"))
 
 
 def _nothing_to_none(query: Mapping[str, str]) -> Mapping[str, str] | None:

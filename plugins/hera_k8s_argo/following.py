@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from hera_k8s_argo.nodes import NodeTree
 from hera_k8s_utils import ErrorKind, Json, NodeState, PlatformError, RunAlreadyFinished, RunUpdate
 from hera_k8s_utils.engines import StreamAttempt, is_permanent
 from hera_k8s_utils.network import FailureBudget, RetryPolicy
-from hera_k8s_utils.reading import LARGEST_DOCUMENT, gunzip, parse_json
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +19,7 @@ FIELDS: Final = (
     "metadata.uid",
     "metadata.annotations.workflows.argoproj.io/pod-name-format",
     "spec.suspend",
+    "spec.shutdown",
     "status.phase",
     "status.message",
     "status.progress",
@@ -115,7 +115,7 @@ class _State:
         first, self.known, self.uid = not self.known, True, uid or self.uid
         status = workflow.get("status") or {}
         summary = self._summarised(status)
-        nodes = self._changed(workflow, status)
+        nodes = self._changed(workflow)
         lost = deleted and summary[0] not in FINAL
         self.ended = lost or summary[0] in FINAL
         suspended = bool((workflow.get("spec") or {}).get("suspend"))
@@ -133,13 +133,14 @@ class _State:
         phase, *rest = (str(status.get(key) or "") for key in _SUMMARY)
         return (phase or self._summary[0] or "Pending", *rest)
 
-    def _changed(self, workflow: Json, status: Json) -> list[NodeState]:
+    def _changed(self, workflow: Json) -> list[NodeState]:
         changed = []
-        for key, node in nodes_of(status).items():
-            mark = _mark(node)
+        tree = NodeTree(workflow)
+        for key in tree.nodes:
+            mark = tree.mark(key)
             if self._nodes.get(key) != mark:
                 self._nodes[key] = mark
-                changed.append(node_state(key, node, workflow))
+                changed.append(tree.state(key))
         return changed
 
 
@@ -158,10 +159,6 @@ def _update(summary: tuple[str, ...], nodes: list[NodeState], *, gone: bool, sus
         gone=gone,
         suspended=suspended,
     )
-
-
-def _mark(node: Json) -> tuple[Any, ...]:
-    return (node.get("phase"), node.get("message"), node.get("startedAt"), node.get("finishedAt"), _retries(node))
 
 
 def require_going_on(name: str, workflow: Json) -> None:
@@ -198,70 +195,3 @@ def _perhaps_stopped(name: str, error: PlatformError) -> PlatformError:
         status=error.status,
         conclusive=False,
     )
-
-
-def nodes_of(status: Json) -> Mapping[str, Json]:
-    """The nodes of a workflow's status; the controller compresses them when the object grows large.
-
-    The Argo server unpacks them itself; those that the controller offloads to a database are only to be had there.
-    """
-    packed = status.get("compressedNodes")
-    if not packed:
-        return status.get("nodes") or {}
-    try:
-        nodes = parse_json(gunzip(base64.b64decode(packed), most=LARGEST_DOCUMENT))
-    except (ValueError, OSError, EOFError):
-        log.warning("the compressed nodes of the workflow cannot be read")
-        return {}
-    return nodes if isinstance(nodes, dict) else {}
-
-
-def node_state(key: str, node: Json, workflow: Json) -> NodeState:
-    """A node of `status.nodes` as the core knows it."""
-    parameters = (node.get("inputs") or {}).get("parameters") or ()
-    return NodeState(
-        id=key,
-        name=str(node.get("name") or ""),
-        display_name=str(node.get("displayName") or ""),
-        type=str(node.get("type") or ""),
-        template=_template(node),
-        phase=str(node.get("phase") or ""),
-        message=str(node.get("message") or ""),
-        pod=pod_name(key, node, workflow) if node.get("type") == "Pod" else "",
-        started_at=str(node.get("startedAt") or ""),
-        finished_at=str(node.get("finishedAt") or ""),
-        retries=_retries(node),
-        inputs={str(p["name"]): str(p.get("value", "")) for p in parameters if isinstance(p, dict) and p.get("name")},
-    )
-
-
-def _template(node: Json) -> str:
-    return str(node.get("templateName") or (node.get("templateRef") or {}).get("template") or "")
-
-
-def _retries(node: Json) -> int:
-    """A Retry node's children are its tries."""
-    return max(0, len(node.get("children") or ()) - 1) if node.get("type") == "Retry" else 0
-
-
-def pod_name(key: str, node: Json, workflow: Json) -> str:
-    """The name that the controller (4.1) gives to a node's pod: the workflow, the template, and a hash of the node."""
-    metadata = workflow.get("metadata") or {}
-    if (metadata.get("annotations") or {}).get("workflows.argoproj.io/pod-name-format") == "v1":
-        return key
-    owner, name = str(metadata.get("name") or ""), str(node.get("name") or "")
-    if name == owner:
-        return owner
-    prefix = owner if ".inline" in name else f"{owner}-{_template(node)}"
-    return f"{prefix[:_LONGEST_PREFIX]}-{_fnv32a(name.encode())}"
-
-
-_LONGEST_PREFIX: Final = 253 - 10 - 1
-"""A pod's name has at most 253 characters, of which a hash takes 10 and the dash one."""
-
-
-def _fnv32a(data: bytes) -> int:
-    value = 0x811C9DC5
-    for byte in data:
-        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
-    return value

@@ -129,3 +129,10 @@ def resume_command(*arguments: Any) -> Any:
     from hera_k8s_argo.workflow.kind import resume_command
 
     return resume_command(*arguments)
+
+
+def why_pods_go(*arguments: Any) -> Any:
+    """`why_pods_go` of `hera_k8s_argo.workflow.kind`."""
+    from hera_k8s_argo.workflow.kind import why_pods_go
+
+    return why_pods_go(*arguments)

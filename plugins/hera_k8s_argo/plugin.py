@@ -79,6 +79,7 @@ def workload_kinds() -> Iterator[WorkloadKind]:
         plan=lazy.plan_workflow,
         lint=lazy.lint_workflow,
         resume_command=lazy.resume_command,
+        why_pods_go=lazy.why_pods_go,
         when_stopped="its exit handlers still run",
         when_terminated="without its exit handlers",
     )

@@ -150,7 +150,7 @@ class KubernetesClient:
             limits.take(size)
             kind = str(answer.get("kind") or "").removesuffix("List")
             items = answer.get("items") or []
-            is_list = "items" in answer or str(answer.get("kind") or "").endswith("List")
+            is_list = str(answer.get("kind") or "").endswith("List") and answer.get("apiVersion") == api_version
             if not is_list or not are_objects(items):
                 raise PlatformError(
                     f"list {resource}",

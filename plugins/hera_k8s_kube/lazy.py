@@ -290,3 +290,10 @@ def lint_jobs(*arguments: Any) -> Any:
     from hera_k8s_kube.jobs.kind import lint
 
     return lint(*arguments)
+
+
+def why_pods_go(*arguments: Any) -> Any:
+    """`why_pods_go` of `hera_k8s_kube.jobs.kind`."""
+    from hera_k8s_kube.jobs.kind import why_pods_go
+
+    return why_pods_go(*arguments)

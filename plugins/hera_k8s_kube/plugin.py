@@ -90,6 +90,7 @@ def workload_kinds() -> Iterable[WorkloadKind]:
         with_spec=lazy.with_pod_spec,
         plan=lazy.plan_jobs,
         lint=lazy.lint_jobs,
+        why_pods_go=lazy.why_pods_go,
         when_stopped="its Jobs end as failed",
         when_terminated="its Jobs are deleted",
     )

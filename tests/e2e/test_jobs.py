@@ -13,6 +13,8 @@ from command_line import Told, record
 
 from clusters import ClusterSpace, provision
 
+pytestmark = pytest.mark.usefixtures("work")  # runs are recorded in the working directory
+
 Json = dict[str, Any]
 Hera = Callable[..., Told]
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "jobs" / "experiment.py"

@@ -21,6 +21,8 @@ WAITING = """
 from hera_k8s_kube.jobs import plain_job
 from hera_k8s_utils import Experiment
 
+pytestmark = pytest.mark.usefixtures("work")  # runs are recorded in the working directory
+
 experiment = Experiment(name="waiting", image="busybox", workflow=lambda e, i, y: plain_job(e, "true"))
 """
 

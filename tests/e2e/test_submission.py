@@ -17,6 +17,8 @@ from command_line import Told, record
 
 from clusters import ClusterSpace, provision
 
+pytestmark = pytest.mark.usefixtures("work")  # runs are recorded in the working directory
+
 Json = dict[str, Any]
 Hera = Callable[..., Told]
 KUBERNETES = ("--engine", "kubernetes")

@@ -175,7 +175,8 @@ def check_all(
         Check(WORKFLOW, f"{declaration.name} accepts it", lambda: running.preflight(built)),
     ]
     report = run_checks(checks, max_workers=core.concurrency, timeout=core.check_timeout, on_row=on_row)
-    return replace(report, rows=_suppress_repeated_failures(report.rows), identities=head(platforms, context))
+    rows = _hint_once(_suppress_repeated_failures(report.rows))
+    return replace(report, rows=rows, identities=head(platforms, context))
 
 
 def _open_remaining_platforms(
@@ -264,6 +265,18 @@ def _suppress_repeated_failures(rows: Sequence[Row]) -> list[Row]:
     echoes = {*_BLINDING, *troubles.intersection(_SAID_ONCE)}
     told = unknown("not looked at: see Access")
     return [replace(row, result=told) if row.section != ACCESS and row.kind in echoes else row for row in rows]
+
+
+def _hint_once(rows: Sequence[Row]) -> list[Row]:
+    """What could not be looked at for one reason, such as a missing credential, needs its hint once."""
+    told: set[tuple[str, str]] = set()
+    kept = []
+    for row in rows:
+        said = (row.result.detail, row.result.hint)
+        again = row.result.verdict is Verdict.UNKNOWN and said in told
+        kept.append(replace(row, result=replace(row.result, hint="")) if again else row)
+        told.add(said)
+    return kept
 
 
 def head(platforms: PlatformRegistry, context: Context) -> list[dict[str, str]]:

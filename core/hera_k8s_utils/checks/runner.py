@@ -14,7 +14,7 @@ from typing import Final
 
 from hera_k8s_utils._moved import renamed
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.errors import ChecksFailed, ErrorKind, HeraK8sError, PlatformError
+from hera_k8s_utils.errors import ChecksFailed, ErrorKind, HeraK8sError, PlatformError, PluginError
 from hera_k8s_utils.results import CheckResult, Finding, Verdict, fail, unknown
 
 log = logging.getLogger(__name__)
@@ -215,13 +215,15 @@ def _rows(check: Check) -> list[Row]:
     kind: ErrorKind | None = None
     try:
         answer = check.run()
-        findings = [Finding(check.title, answer)] if isinstance(answer, CheckResult) else list(answer)
+        findings = [Finding(check.title, answer)] if isinstance(answer, CheckResult) else _listed(answer)
         wrong = [f for f in findings if not isinstance(f, Finding) or not isinstance(f.result, CheckResult)]
         if wrong:
             findings = [Finding(check.title, _crashed(TypeError(f"it returned a {type(wrong[0]).__name__}")))]
     except PlatformError as error:
         kind = error.kind
         findings = [Finding(check.title, result_from_error(error))]
+    except PluginError as error:
+        findings = [Finding(check.title, CheckResult(Verdict.ERROR, _sentence(error), hint=error.hint))]
     except HeraK8sError as error:
         findings = [Finding(check.title, fail(_sentence(error), hint=error.hint))]
     except BaseException as error:  # SystemExit too, which would end the thread without a word
@@ -229,6 +231,12 @@ def _rows(check: Check) -> list[Row]:
         findings = [Finding(check.title, _crashed(error))]
     seconds = time.monotonic() - began
     return [Row(check.section, finding.title, finding.result, seconds, kind) for finding in findings]
+
+
+def _listed(answer: object) -> list[Finding]:
+    if not isinstance(answer, Iterable) or isinstance(answer, str):
+        raise TypeError(f"it returned a {type(answer).__name__}, not a CheckResult or findings")
+    return list(answer)
 
 
 def result_from_error(error: PlatformError) -> CheckResult:

@@ -17,6 +17,7 @@ from hera_k8s_utils.config.conversion import parse_pairs
 from hera_k8s_utils.config.options import ParsedFlags, ResolvedOptions
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.container import building
+from hera_k8s_utils.container.recording import RecordingEngine
 from hera_k8s_utils.container.request import ContainerRequest, resolve_for
 from hera_k8s_utils.errors import BuildError, attribute_errors_to
 from hera_k8s_utils.experiment.loading import LoadedExperiment, as_experiment, failure, load_experiment
@@ -61,6 +62,7 @@ class ExperimentContainer(containers.DeclarativeContainer):
     Each provider can be overridden, in a test or by a plugin's `configure_container`.
     """
 
+    __self__: providers.Self[Any] = providers.Self()
     request: providers.Dependency[ContainerRequest] = providers.Dependency(instance_of=ContainerRequest)
     plugins: providers.Dependency[PluginManager] = providers.Dependency(instance_of=PluginManager)
 
@@ -115,7 +117,9 @@ class ExperimentContainer(containers.DeclarativeContainer):
     running: providers.Singleton[OpenEngine] = providers.Singleton(
         lambda *a: _running(*a), plugins, core, platforms, context, definition, manifest.provider
     )
-    engine: providers.Singleton[Engine] = providers.Singleton(lambda running: running.engine, running)
+    engine: providers.Singleton[Engine] = providers.Singleton(
+        lambda running, container: RecordingEngine(running.engine, container), running, __self__
+    )
     report: providers.Factory[Report] = providers.Factory(
         lambda *a, **k: _report(*a, **k), experiment, requirements, running, platforms, context, core
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import queue
+import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -142,3 +144,33 @@ def _may(kubernetes: Kubernetes, attributes: Mapping[str, str]) -> bool:
         return True
     status = answer.get("status")
     return not isinstance(status, dict) or status.get("allowed") is not False
+
+
+# --- how a log ends --------------------------------------------------------------------------------------------
+
+_ABOUT_EXIT: Final = re.compile(r"(?:Error: )?exit(?:ed)?(?: with)? (?:status|code):? -?\d+\.?", re.IGNORECASE)
+"""What wrappers of a program add of its end, such as Argo's executor: the exit code is known."""
+_OF_WRAPPER: Final = re.compile(r"\blevel=(?:info|debug)\b", re.IGNORECASE)
+"""A structured line that is not about a failure."""
+_ERROR: Final = re.compile(r"[\w.]*(?:Error|Exception|Interrupt)\b.*|(?:error|fatal|panic)\b.*", re.IGNORECASE)
+"""How a line begins that names an error: `ValueError: ...`, `numpy.linalg.LinAlgError: ...`, `fatal: ...`."""
+_NEAR_THE_END: Final = 50
+"""Lines at the end of a log among which an error is looked for."""
+_MOST_LINES: Final = 100_000
+"""Lines of a log after which its end is not waited for."""
+
+
+def last_words(lines: Iterable[LogLine]) -> str:
+    """The line in which a log says why its program failed, near its end; without one, the last that says something.
+
+    Programs write errors at once and results when their buffers are full, so that the error may come before.
+    Empty for a log without such a line, and for one that is too long to read through.
+    """
+    last: deque[str] = deque(maxlen=_NEAR_THE_END)
+    for number, line in enumerate(lines):
+        if number >= _MOST_LINES:
+            return ""
+        text = line.text.strip()
+        if any(map(str.isalnum, text)) and not _ABOUT_EXIT.fullmatch(text) and not _OF_WRAPPER.search(text):
+            last.append(text)
+    return next((text for text in reversed(last) if _ERROR.match(text)), last[-1] if last else "")

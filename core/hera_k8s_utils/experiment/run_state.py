@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
+
+TASK: Final = "task"
+ATTEMPT: Final = "attempt"
+GROUP: Final = "group"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,8 +16,14 @@ class NodeState:
     """The last known state of one task of a run.
 
     name: of the node, unique in the run; display_name: what people call it. pod: empty where it has none.
+    phase: Pending, Running, Succeeded, Failed, Error, Skipped, Omitted (its turn never came), or Stopped (it was ended
+        with the run, by hand). A task whose next attempt has not started yet is Pending.
+    message: why it waits, or why it failed: `exit code 3`, `OOMKilled, exit code 137`.
     started_at, finished_at: as the server writes them (RFC 3339), empty while there is none.
     retries: further attempts after the first. inputs: its parameters.
+    role: `task`, counted once however often it is tried; `attempt`, one try of a task that is reported too; `group`,
+        which only holds others.
+    exit_code: of its container; None where it is not known.
     """
 
     id: str
@@ -27,6 +38,8 @@ class NodeState:
     finished_at: str = ""
     retries: int = 0
     inputs: Mapping[str, str] = field(default_factory=dict)
+    role: str = TASK
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -163,6 +163,10 @@ def _no_command(_name: str, _namespace: str) -> str:
     return ""
 
 
+def _nothing_known(_body: Mapping[str, Any]) -> str:
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class WorkloadKind:
     """A kind of object that a builder may return, and the functions that read it. They make no request.
@@ -186,6 +190,8 @@ class WorkloadKind:
     how_to_create: (name, namespace) -> what a user types to create it from what `hera-k8s render` writes, and to start
         its runs, a line for each; for kinds that `hera-k8s run` does not run. Default: nothing, it is submitted.
     resume_command: (name, namespace) -> what a user types to resume a suspended run; empty where there is nothing.
+    why_pods_go: (body) -> why pods of a run may be gone, and where their logs may be, in one line; empty where nothing
+        is known. The body comes from a record and may be damaged.
     when_stopped: what becomes of a stopped run, `its exit handlers still run`; default: the message leaves it out.
     when_terminated: the same for `--terminate`.
     """
@@ -207,6 +213,7 @@ class WorkloadKind:
     lint: Callable[[Any], Iterable[Finding]] | None = None
     how_to_create: Callable[[str, str], str] = _no_command
     resume_command: Callable[[str, str], str] = _no_command
+    why_pods_go: Callable[[Mapping[str, Any]], str] = _nothing_known
     when_stopped: str = ""
     when_terminated: str = ""
 

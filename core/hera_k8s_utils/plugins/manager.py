@@ -33,6 +33,7 @@ from hera_k8s_utils.plugins.records import (
     Site,
     WorkloadKind,
 )
+from hera_k8s_utils.plugins.return_types import with_return_types
 from hera_k8s_utils.sweep.path_encoder import LayoutStrategy
 
 T = TypeVar("T")
@@ -126,6 +127,7 @@ class PluginManager:
         self._infos: list[PluginInfo] = []
         self._declared: dict[str, list[Registration[Any]]] = {hook: [] for hook in RECORDS}
         self._clashes: list[str] = []
+        self._observers_failed: set[tuple[str, str]] = set()
 
     @classmethod
     def load(
@@ -237,8 +239,16 @@ class PluginManager:
                 caller(event=event)
             except KeyboardInterrupt:
                 raise
-            except BaseException:  # SystemExit too: an observer does not end the run
-                log.warning("plugin %s failed on the event %s", plugin, name, exc_info=log.isEnabledFor(logging.DEBUG))
+            except BaseException as error:  # SystemExit too: an observer does not end the run
+                self._report_observer(plugin, name, error)
+
+    def _report_observer(self, plugin: str, event: str, error: BaseException) -> None:
+        """Log why an observer failed: an error that comes again, such as at each update, once."""
+        why = f"{type(error).__name__}: {error}".rstrip(": ")
+        level = logging.DEBUG if (plugin, why) in self._observers_failed else logging.WARNING
+        self._observers_failed.add((plugin, why))
+        details = log.isEnabledFor(logging.DEBUG)
+        log.log(level, "plugin %s failed on the event %s: %s", plugin, event, why, exc_info=details)
 
     # --- loading -----------------------------------------------------------------------------------------------
 
@@ -264,7 +274,9 @@ class PluginManager:
 
     def _accept(self, info: PluginInfo, declared: dict[str, list[Any]]) -> None:
         for hook, records in declared.items():
-            self._declared[hook] += [Registration(record, info.name, info.distribution) for record in records]
+            own = is_builtin(info.distribution)
+            kept = [record if own else with_return_types(record, info.display_name) for record in records]
+            self._declared[hook] += [Registration(record, info.name, info.distribution) for record in kept]
         names = {
             hook: [record_name(record) for record in declared.get(hook, ())]
             for hook in (*RECORDS, *_CALLBACKS)
@@ -297,7 +309,7 @@ class PluginManager:
         records: list[Any] = []
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             if implementation.plugin_name == plugin:
-                records += list(implementation.function() or ())
+                records += _listed(implementation.function(), hook, kind)
         for record in records:
             if not isinstance(record, kind):
                 raise _Refused(f"{hook} returned a {type(record).__name__}, not a {kind.__name__}")
@@ -338,6 +350,15 @@ class PluginManager:
 
     def _unusable(self) -> list[PluginInfo]:
         return [info for info in self.listing() if info.state != "loaded"]
+
+
+def _listed(returned: Any, hook: str, kind: type) -> list[Any]:
+    """What a hook returned, as a list; nothing at all is no record."""
+    if returned is None:
+        return []
+    if not isinstance(returned, Iterable) or isinstance(returned, str):
+        raise _Refused(f"{hook} returned a {type(returned).__name__}; it must yield {kind.__name__} records")
+    return list(returned)
 
 
 def record_name(record: Any) -> str:

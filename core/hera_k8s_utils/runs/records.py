@@ -33,6 +33,7 @@ from hera_k8s_utils.errors import (
     HeraK8sError,
     OptionsError,
     PlatformError,
+    RecordError,
     SubmissionOutcomeUnknown,
     SubmittedInPart,
     join_names,
@@ -54,6 +55,10 @@ log = logging.getLogger(__name__)
 _SEALED: Final = frozenset({"run", "submission"})
 """Documents that lead back to a server; they count only with the seal of the user who reads them."""
 _NODE_FIELDS: Final = tuple(f.name for f in fields(NodeState))
+_NODE_DEFAULTS: Final[Mapping[str, tuple[Any, ...]]] = {
+    f.name: ({}, "") if f.name == "inputs" else (f.default, "") for f in fields(NodeState)
+}
+"""Values that need not be written."""
 
 
 # --- names -----------------------------------------------------------------------------------------------------
@@ -292,12 +297,21 @@ def _mappings(value: Any) -> list[Mapping[str, Any]]:
 
 def _node_to_json(node: NodeState) -> Json:
     pairs = ((name, getattr(node, name)) for name in _NODE_FIELDS)
-    said = {name: dict(value) if isinstance(value, Mapping) else value for name, value in pairs if value}
+    told = ((name, value) for name, value in pairs if value not in _NODE_DEFAULTS[name])
+    said = {name: dict(value) if isinstance(value, Mapping) else value for name, value in told}
     return {**said, "message": redact(node.message)} if node.message else said
 
 
 def _node_from_json(data: Mapping[str, Any]) -> NodeState:
-    return NodeState(**{"id": "", "name": "", **{k: v for k, v in data.items() if k in _NODE_FIELDS}})
+    told = {name: value for name, value in data.items() if name in _NODE_FIELDS and _has_type(name, value)}
+    return NodeState(**{"id": "", "name": "", **told})
+
+
+def _has_type(name: str, value: Any) -> bool:
+    """Whether a damaged record gives a field of a node a value of its type."""
+    if name == "inputs":
+        return isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())
+    return isinstance(value, int if name in ("retries", "exit_code") else str)
 
 
 # --- all records -----------------------------------------------------------------------------------------------
@@ -324,22 +338,28 @@ class RunStore:
 
         details: more for `run.json`: engine, namespace, plugins, options that lead back to the server.
         A run that is already recorded is taken up again when its manifest is the same; raises `OptionsError` when it
-        is another one: a record is never overwritten.
+        is another one: a record is never overwritten. Raises `RecordError` when it cannot be written.
         """
         record = RunRecord(self.directory / _require_safe(built.run_id))
-        if record.path.exists() or record.path.is_symlink():
-            return _taken_up(record, built, report, details or {})
-        fresh = RunRecord(self.directory / f".{built.run_id}.{random.token_hex(4)}.new", id=built.run_id)
         try:
-            fresh.path.mkdir(parents=True)
-            _fill(fresh, built, report, details or {})
-            fresh.path.rename(record.path)
+            if os.path.lexists(record.path):
+                return _taken_up(record, built, report, details or {})
+            return self._fresh(record, built, report, details or {})
         except OSError as error:
-            raise HeraK8sError(
+            raise RecordError(
                 f"the run cannot be recorded in {record.path}",
                 found=error.strerror or str(error),
                 hint="--runs-dir DIR names another directory; nothing was submitted",
             ) from error
+
+    def _fresh(
+        self, record: RunRecord, built: BuiltExperiment, report: Report | None, details: Mapping[str, Any]
+    ) -> RunRecord:
+        fresh = RunRecord(self.directory / f".{built.run_id}.{random.token_hex(4)}.new", id=built.run_id)
+        try:
+            fresh.path.mkdir(parents=True)
+            _fill(fresh, built, report, details)
+            fresh.path.rename(record.path)
         finally:
             shutil.rmtree(fresh.path, ignore_errors=True)  # whatever kept it from its name, Ctrl-C too
         return record
@@ -380,6 +400,10 @@ class RunStore:
         if exact:
             return exact
         return [r for r in records if any(n.startswith(wanted) or n.endswith(wanted) for n in (r.id, r.name))]
+
+    def of_workflow(self, name: str) -> RunRecord | None:
+        """The newest record of the run whose workflow has exactly this name; None without one."""
+        return next((record for record in self.all() if record.name == name), None)
 
     def _nothing(self, text: str) -> OptionsError:
         latest = [short_id(record.id) for record in self.all()[:5]]

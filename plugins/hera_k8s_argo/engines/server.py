@@ -9,8 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_argo.client import ArgoClient
-from hera_k8s_argo.following import FIELDS, Source, follow, nodes_of, pod_name, require_stopping
+from hera_k8s_argo.following import FIELDS, Source, follow, require_stopping
 from hera_k8s_argo.logs import resume_stream
+from hera_k8s_argo.nodes import nodes_of, pod_name
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.submission import prepared
 from hera_k8s_argo.summaries import summary

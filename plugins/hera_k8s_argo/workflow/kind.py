@@ -67,3 +67,13 @@ def _in(namespace: str) -> str:
 def resume_command(name: str, namespace: str) -> str:
     """What a user types to resume a suspended workflow."""
     return f"argo resume {name} -n {namespace}"
+
+
+def why_pods_go(body: Mapping[str, Any]) -> str:
+    """Whether the workflow deletes its pods, and whether Argo keeps their logs."""
+    spec = body.get("spec")
+    spec = spec if isinstance(spec, Mapping) else {}
+    collector = spec.get("podGC")
+    strategy = collector.get("strategy") if isinstance(collector, Mapping) else None
+    why = f"the workflow deletes its pods (podGC: {strategy}); " if strategy else ""
+    return f"{why}logs that Argo archived (archiveLogs) are read with --engine argo"

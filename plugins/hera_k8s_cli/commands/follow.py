@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hera_k8s_utils.container.session import Session
-from hera_k8s_utils.errors import HeraK8sError, WorkflowFailed
+from hera_k8s_utils.errors import FollowTimeout, HeraK8sError
 from hera_k8s_utils.experiment.run_state import RunUpdate
 from hera_k8s_utils.plugins.records import Command
 
@@ -47,7 +47,7 @@ def timeout_argument(parser: ArgumentParser) -> None:
         "--timeout",
         default="",
         metavar="TIME",
-        help="stop following after so many seconds, or 10m, 1h30m; the run goes on, the exit code is 8",
+        help="stop following after so many seconds, or 10m, 1h30m; the run goes on, the exit code is 12",
     )
 
 
@@ -88,21 +88,21 @@ def see_through(
     target: RunHandle, console: Console, container: ExperimentContainer, timeout: float | None = None
 ) -> int:
     """Follow a run to its end, record the outcome, and show it. Returns the exit code."""
-    from hera_k8s_cli.runs.follower import Follower, elapsed_seconds
-    from hera_k8s_cli.runs.outcome import show, summarize
+    from hera_k8s_cli.runs.follower import Follower
+    from hera_k8s_cli.runs.outcome import show
     from hera_k8s_cli.runs.progress import TaskProgress
+    from hera_k8s_utils.container.recording import recording_engine
     from hera_k8s_utils.experiment.workload_kinds import plan_of
 
     plan = plan_of(target.manifest)
     tally = TaskProgress(plan.tasks)
     tally.restore(target.record.nodes.values() if target.record else ())
-    began = time.monotonic()
+    engine = recording_engine(container)
     follower = Follower(
-        engine=container.engine(),
+        engine=engine,
         name=target.name,
         console=console,
         tally=tally,
-        record=target.record,
         timeout=timeout,
         explain=_explainer(container),
         related=_related(target),
@@ -115,13 +115,9 @@ def see_through(
     ended = follower.run()
     if ended.timed_out:
         return _gave_up(target, console, timeout or 0.0)
-    if not ended.update.finished:
+    outcome = engine.outcome(target.name)
+    if outcome is None:
         raise HeraK8sError(f"the event stream ended before {target.name} finished", hint=follower.come_back)
-    points = int(target.record.metadata.get("points", 0)) if target.record else 0
-    seconds = elapsed_seconds(ended.update, time.monotonic() - began)
-    outcome = summarize(target.name, ended.update, tally, points=points, seconds=seconds)
-    if target.record is not None:
-        target.record.ended(outcome.to_json())
     container.plugins().notify("finished", **outcome.to_json())
     if console.json:
         console.record({"event": "finished", **outcome.to_json(), **_where(target)})
@@ -140,13 +136,14 @@ def _resume_command(target: RunHandle, container: ExperimentContainer) -> str:
 
 def tell_recorded(recorded: dict[str, object], target: RunHandle, console: Console) -> int:
     """Show an outcome that is recorded already. Returns its exit code."""
-    from hera_k8s_cli.runs.outcome import from_json, show
+    from hera_k8s_cli.runs.outcome import show
+    from hera_k8s_utils.runs.outcome import outcome_from_json
 
-    outcome = from_json(recorded, target.name)
+    outcome = outcome_from_json(recorded, target.name)
     if console.json:
         console.record({"event": "finished", **outcome.to_json(), **_where(target)})
     show(outcome, target, console)
-    return 0 if outcome.succeeded else WorkflowFailed.exit_code
+    return outcome.exit_code
 
 
 def _gave_up(target: RunHandle, console: Console, seconds: float) -> int:
@@ -156,7 +153,7 @@ def _gave_up(target: RunHandle, console: Console, seconds: float) -> int:
         console.record({"event": "timeout", "workflow": target.name, "seconds": seconds, **_where(target)})
     console.warning(timeout_message(target.name, seconds))
     console.hint(f"{target.come_back} comes back, {target.stop} ends it")
-    return WorkflowFailed.exit_code
+    return FollowTimeout.exit_code
 
 
 def _where(target: RunHandle) -> dict[str, object]:

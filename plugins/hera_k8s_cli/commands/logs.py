@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_cli.commands.follow import run_argument
 from hera_k8s_utils.container.session import Session
-from hera_k8s_utils.errors import OptionsError, join_names
+from hera_k8s_utils.errors import ErrorKind, HeraK8sError, OptionsError, PlatformError, join_names
+from hera_k8s_utils.experiment.run_state import ATTEMPT
+from hera_k8s_utils.experiment.workload_kinds import workload_kind
+from hera_k8s_utils.formatting import pluralize
 from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
@@ -16,11 +19,15 @@ if TYPE_CHECKING:
 
     from hera_k8s_cli.runs.selection import RunHandle
     from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_utils.container.container import ExperimentContainer
     from hera_k8s_utils.experiment.run_state import LogLine, NodeState
     from hera_k8s_utils.plugins.records import Engine
 
 _FAILED: Final = ("Failed", "Error")
+_BEGUN: Final = ("Running", "Succeeded", "Failed", "Error", "Stopped")
 _MOST_MESSAGES: Final = 8
+_MOST_ASKED: Final = 50
+"""Pods that printed nothing, of which it is asked whether they are there."""
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -52,20 +59,20 @@ def run(session: Session) -> int:
 
     console = console_of(session)
     target, task = _target(session)
-    with session.container(None, **target.settings) as container, explain_missing_run(target):
-        engine = container.engine()
-        settle(target, container, in_part=True)
-        if not task and not session.arguments.failed:
-            _print_all(engine, target, console, session.arguments)
-            return 0
-        chosen = _chosen(_nodes(engine, target), task, failed=session.arguments.failed)
-        _require_some(chosen, task, target)
-        printed = 0
-        for node in chosen:
-            printed += _print_one(engine, target, node, console, session.arguments, named=len(chosen) > 1)
-    if not printed:
-        _tell_silence(chosen, console)
-    return 0
+    with session.container(None, **target.settings) as container:
+        with explain_missing_run(target):
+            engine = container.engine()
+            settle(target, container, in_part=True)
+            reader = _Reader(engine, target, console, session.arguments, container)
+            everything = not task and not session.arguments.failed
+            chosen = _chosen(_nodes(engine, target), task, failed=session.arguments.failed)
+            if everything:
+                reader.print_all(chosen)
+            else:
+                _require_some(chosen, task, target)
+                for node in chosen:
+                    reader.print_one(node, named=len(chosen) > 1)
+        return reader.close(chosen)
 
 
 def _target(session: Session) -> tuple[RunHandle, str]:
@@ -80,13 +87,17 @@ def _target(session: Session) -> tuple[RunHandle, str]:
 
 
 def _nodes(engine: Engine, target: RunHandle) -> list[NodeState]:
-    """The tasks of a run, as recorded and, where that is not all, as the server tells now."""
+    """The tasks and attempts of a run that have a pod, as recorded and, where that is not all, as the server tells."""
     recorded = dict(target.record.nodes) if target.record else {}
     if target.record is None or target.record.outcome is None:
         for update in engine.follow(target.name):
             recorded.update({node.id: node for node in update.nodes})
             break
-    return [node for node in recorded.values() if node.type in ("Pod", "") and node.pod]
+    by_pod: dict[str, NodeState] = {}
+    for node in recorded.values():
+        if node.pod and (node.pod not in by_pod or node.role == ATTEMPT):  # a task goes by the pod of its last attempt
+            by_pod[node.pod] = node
+    return list(by_pod.values())
 
 
 def _chosen(nodes: Sequence[NodeState], task: str, *, failed: bool) -> list[NodeState]:
@@ -109,27 +120,92 @@ def _require_some(chosen: Sequence[NodeState], task: str, target: RunHandle) -> 
         raise OptionsError(what, hint=f"hera-k8s logs {target.short} prints all")
 
 
-def _print_all(engine: Engine, target: RunHandle, console: Console, wanted: Namespace) -> None:
-    names = {node.pod: node.display_name for node in target.record.nodes.values()} if target.record else {}
-    for line in engine.logs(target.name, follow=wanted.follow):
-        _print(console, line, names.get(line.pod, line.pod), named=True, colours=wanted.colour)
+class _Reader:
+    """Prints logs, and keeps account of pods that are gone."""
+
+    def __init__(
+        self, engine: Engine, target: RunHandle, console: Console, wanted: Namespace, container: ExperimentContainer
+    ) -> None:
+        self._engine = engine
+        self._target = target
+        self._console = console
+        self._wanted = wanted
+        self._container = container
+        self._printed: set[str] = set()
+        self._gone: dict[str, NodeState] = {}
+        self._none: PlatformError | None = None
+
+    def print_all(self, nodes: Sequence[NodeState]) -> None:
+        """Print what all tasks printed."""
+        names = {node.pod: node.display_name for node in nodes}
+        try:
+            for line in self._engine.logs(self._target.name, follow=self._wanted.follow):
+                self._print(line, names.get(line.pod, line.pod), named=True)
+        except PlatformError as error:
+            if not error.says_absent or not nodes:
+                raise
+            self._none = error
+
+    def print_one(self, node: NodeState, *, named: bool) -> None:
+        """Print what one task printed."""
+        try:
+            for line in self._engine.logs(self._target.name, pod=node.pod, follow=self._wanted.follow):
+                self._print(replace(line, pod=node.pod), node.display_name or node.name, named=named)
+        except PlatformError as error:
+            if not error.says_absent:
+                raise
+            self._gone[node.pod] = node
+
+    def _print(self, line: LogLine, task: str, *, named: bool) -> None:
+        self._printed.add(line.pod)
+        _print(self._console, line, task, named=named, colours=self._wanted.colour)
+
+    def close(self, nodes: Sequence[NodeState]) -> int:
+        """Say which tasks printed nothing, and whose pods are gone; raises when nothing could be printed for that."""
+        silent = [node for node in nodes if node.pod not in self._printed and node.phase in _BEGUN]
+        for node in silent[:_MOST_ASKED]:
+            if node.pod not in self._gone and self._is_gone(node.pod):
+                self._gone[node.pod] = node
+        if self._gone and not self._printed:
+            raise PlatformError(
+                f"no log of {self._target.name} can be printed",
+                found=f"{pluralize(len(self._gone), 'pod is', 'pods are')} gone: {_names(self._gone.values())}",
+                hint=self._why(),
+                kind=ErrorKind.MISSING,
+                status=404,
+            )
+        if self._gone:
+            self._console.warning(f"without the pods that are gone: {_names(self._gone.values())}")
+            if self._why():
+                self._console.hint(self._why())
+        elif self._none is not None and not self._printed:
+            raise self._none
+        elif not self._printed and nodes:
+            _tell_silence(nodes, self._console)
+        return 0
+
+    def _is_gone(self, pod: str) -> bool:
+        """Whether Kubernetes says so; where it cannot be asked, a pod that printed nothing may be there."""
+        try:
+            self._container.context().kubernetes.get("v1", "pods", pod)
+        except PlatformError as error:
+            return error.says_absent
+        except HeraK8sError:
+            return False
+        return False
+
+    def _why(self) -> str:
+        kinds = self._container.running().declaration.runs
+        return next(filter(None, (workload_kind(kind).why_pods_go(self._target.manifest) for kind in kinds)), "")
 
 
-def _print_one(
-    engine: Engine, target: RunHandle, node: NodeState, console: Console, wanted: Namespace, *, named: bool
-) -> int:
-    """Print what one task printed. Returns how many lines that were."""
-    count = 0
-    for line in engine.logs(target.name, pod=node.pod, follow=wanted.follow):
-        mine = replace(line, pod=node.pod)
-        _print(console, mine, node.display_name or node.name, named=named, colours=wanted.colour)
-        count += 1
-    return count
+def _names(nodes: Iterable[NodeState]) -> str:
+    return join_names([node.display_name or node.name for node in nodes])
 
 
 def _tell_silence(chosen: Sequence[NodeState], console: Console) -> None:
     """Say that the tasks printed nothing, and how those that failed did: an empty answer says too little."""
-    console.info(f"{join_names([node.display_name or node.name for node in chosen])} printed nothing")
+    console.info(f"{_names(chosen)} printed nothing")
     for node in chosen[:_MOST_MESSAGES]:
         if node.phase in _FAILED and node.message:
             console.info(f"  {node.display_name or node.name}: {node.message}")

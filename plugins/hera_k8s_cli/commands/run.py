@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hera_k8s_cli.commands.follow import see_through, timeout_argument
 from hera_k8s_cli.hints import with_typed_hints
 from hera_k8s_utils.container.session import Session, experiment_argument
-from hera_k8s_utils.errors import ChecksFailed, HeraK8sError, Interrupted, PlatformError
+from hera_k8s_utils.errors import ChecksFailed, Interrupted, PlatformError
 from hera_k8s_utils.plugins.records import Command
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ def run(session: Session) -> int:
     from hera_k8s_cli.runs.follower import left_running
     from hera_k8s_cli.runs.selection import RunHandle
     from hera_k8s_cli.terminal.console import console_of
+    from hera_k8s_utils.container.recording import recording_engine
     from hera_k8s_utils.formatting import parse_duration
 
     console = console_of(session)
@@ -55,7 +55,7 @@ def run(session: Session) -> int:
             report = _checked(session, container, console)
             if report is None:
                 return ChecksFailed.exit_code
-            record = container.runs().start(built, report, details=_details(container))
+            record = recording_engine(container).record(built, report)
         except KeyboardInterrupt:
             raise Interrupted("stopped; nothing was submitted") from None
         submission = _submit(built, record, container)
@@ -166,46 +166,11 @@ def requirement_line(requirement: Any) -> str:
     return f"{requirement.title}{bound}{f', at {mounted}' if mounted else ''}"
 
 
-def _details(container: ExperimentContainer) -> dict[str, Any]:
-    """What a record holds besides the experiment: where it went, and what leads back there."""
-    from hera_k8s_cli.runs.selection import connection_options
-    from hera_k8s_utils.checks.preflight import head
-
-    plugins = container.plugins()
-    return {
-        "engine": container.running().declaration.name,
-        "platforms": head(container.platforms(), container.context()),
-        "plugins": {info.name: info.distribution for info in plugins.listing() if info.state == "loaded"},
-        "back": connection_options(container.settings(), plugins),
-        "results": results_of(container),
-    }
-
-
-def results_of(container: ExperimentContainer) -> Mapping[str, str]:
-    """Where the results will lie: the claim, the path in the pod, and the directory on this disk where there is one."""
-    built = container.experiment()
-    declared = built.experiment.results_requirement
-    if declared is None:
-        return {}
-    requirement = built.environment[declared.role]
-    mount = str(getattr(requirement, "mount_path", "")).rstrip("/")
-    path = built.layout.root
-    found = {"title": f"{requirement.word or requirement.kind} {requirement.name}", "path": path}
-    checker = next((c for c in container.checkers() if isinstance(requirement, c.requirement)), None)
-    if checker is None or checker.locate is None:
-        return found
-    try:
-        local = checker.locate(container.platforms().settings(checker), container.context(), requirement)
-    except HeraK8sError:  # a courtesy: not knowing it stops nothing
-        return found
-    return {**found, "local": local.rstrip("/") + path[len(mount) :]} if local else found
-
-
 # --- submission and after --------------------------------------------------------------------------------------
 
 
 def _submit(built: BuiltExperiment, record: RunRecord, container: ExperimentContainer) -> Submission:
-    from hera_k8s_cli.runs.settling import submit
+    from hera_k8s_utils.container.recorded_submission import submit
 
     try:
         return submit(built, record, container)

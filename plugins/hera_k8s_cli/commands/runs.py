@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hera_k8s_cli.commands.follow import whereabouts
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.container.session import Session
+from hera_k8s_utils.errors import CredentialError, HeraK8sError, NoCredential, PlatformError, attribute_errors_to
 from hera_k8s_utils.labels import EXPERIMENT_LABEL, RUN_LABEL
-from hera_k8s_utils.plugins.records import Command
+from hera_k8s_utils.plugins.records import Command, Engine, ExecutionEngine
 from hera_k8s_utils.runs.records import Submitted
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
     from hera_k8s_cli.terminal.console import Console
+    from hera_k8s_utils.container.container import ExperimentContainer
+    from hera_k8s_utils.experiment.run_state import RunSummary
     from hera_k8s_utils.runs.records import RunRecord
 
 _UNACCEPTED = {
@@ -87,23 +92,62 @@ def _last_heard(record: RunRecord) -> str:
 
 def _on_server(session: Session, experiment: str, limit: int, console: Console) -> list[Json]:
     selector = f"{EXPERIMENT_LABEL}={experiment}" if experiment else RUN_LABEL
+    rows: list[Json] = []
     with session.container(None) as container:
-        container.engine()
+        default = container.running().declaration.name
         console.info(whereabouts(container))
-        found = list(container.engine().runs(label_selector=selector, limit=limit))
-    rows = [
-        {
-            "run": summary.labels.get(RUN_LABEL, ""),
-            "workflow": summary.name,
-            "experiment": summary.labels.get(EXPERIMENT_LABEL, ""),
-            "phase": summary.phase,
-            "progress": summary.progress,
-            "created_at": summary.started_at,
-            "finished_at": summary.finished_at,
-        }
-        for summary in found
-    ]
+        failures: list[tuple[str, HeraK8sError]] = []
+        answered = False
+        for name, open_engine in _engines(container):
+            try:
+                found = list(open_engine().runs(label_selector=selector, limit=limit))
+            except NoCredential:
+                continue
+            except (CredentialError, PlatformError) as error:
+                failures.append((name, error))
+                continue
+            answered = True
+            rows += [_summary_row(summary, "" if name == default else name) for summary in found]
+        if not answered:
+            raise failures[0][1]
+        for name, failure in failures:
+            console.warning(f"runs of the engine {name} are not listed: {failure.wanted}: {failure.found}".rstrip(": "))
     return sorted(rows, key=lambda row: str(row["created_at"]), reverse=True)[:limit]
+
+
+def _engines(container: ExperimentContainer) -> Iterator[tuple[str, Callable[[], Engine]]]:
+    """The engine in use, and one for each further kind of object that runs consist of, unless `--engine` names one."""
+    running = container.running()
+    yield running.declaration.name, container.engine
+    if container.core().engine:
+        return
+    covered = set(running.declaration.runs)
+    for each in sorted(container.plugins().records("execution_engines", ExecutionEngine), key=lambda e: -e.priority):
+        if not covered.issuperset(each.runs):
+            covered.update(each.runs)
+            yield each.name, partial(_open, each, container)
+
+
+def _open(declared: ExecutionEngine, container: ExperimentContainer) -> Engine:
+    platforms, context = container.platforms(), container.context()
+    for name in declared.platforms:
+        platforms.open(name, context)
+    with attribute_errors_to(f"the execution engine {declared.name}"):
+        return declared.open(platforms.settings(declared), context)
+
+
+def _summary_row(summary: RunSummary, engine: str) -> Json:
+    """A run of the server's as a listing shows it. engine: the one that it needs `--engine` for, or empty."""
+    return {
+        "run": summary.labels.get(RUN_LABEL, ""),
+        "workflow": summary.name,
+        "experiment": summary.labels.get(EXPERIMENT_LABEL, ""),
+        "phase": summary.phase,
+        "progress": summary.progress,
+        "created_at": summary.started_at,
+        "finished_at": summary.finished_at,
+        "engine": engine,
+    }
 
 
 def _table(rows: list[Json], console: Console, *, server: bool) -> None:
@@ -111,7 +155,8 @@ def _table(rows: list[Json], console: Console, *, server: bool) -> None:
 
     if not rows:
         console.info("no run" + (" on the server" if server else " is recorded here"))
-        console.hint("hera-k8s runs --server" if not server else "hera-k8s run")
+        elsewhere = "hera-k8s runs lists those recorded here; -n NAMESPACE looks in another namespace"
+        console.hint(elsewhere if server else "hera-k8s runs --server")
         return
     head = ("RUN", "EXPERIMENT", "PHASE", "DONE", "WHEN", "TOOK")
     cells = [head]
@@ -129,6 +174,9 @@ def _table(rows: list[Json], console: Console, *, server: bool) -> None:
         )
     for line in align_columns(cells, gap=3):
         console.result(line)
+    other = next((row for row in rows if row.get("engine")), None)
+    if other is not None:
+        console.hint(f"hera-k8s follow {other['workflow']} --engine {other['engine']}, if it is not recorded here")
 
 
 COMMAND = Command(

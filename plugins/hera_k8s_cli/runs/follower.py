@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hera_k8s_cli.runs.pending import ExplainPod, PendingTracker, Reason
 from hera_k8s_cli.runs.progress import LiveTable, ProgressLines, TaskProgress
@@ -18,11 +18,8 @@ from hera_k8s_cli.terminal.console import Console
 from hera_k8s_utils.engines.pump import Pump
 from hera_k8s_utils.errors import ErrorKind, HeraK8sError, Interrupted, PlatformError
 from hera_k8s_utils.experiment.run_state import RunUpdate
-from hera_k8s_utils.formatting import format_duration, parse_timestamp
+from hera_k8s_utils.formatting import format_duration
 from hera_k8s_utils.plugins.records import Engine
-
-if TYPE_CHECKING:
-    from hera_k8s_utils.runs.records import RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +42,10 @@ class Follower:
     """Follows one run.
 
     engine: read in a thread of its own, so that the clock and Ctrl-C are heard while nothing comes.
-    record: where changes are kept, if anywhere. timeout: seconds; None waits for as long as it takes.
+    timeout: seconds; None waits for as long as it takes.
     explain: looks up why a pod does not start, where the task itself does not say.
     related: what the checks before the run said of the thing that a reason names, empty for nothing.
-    on_update: told of each update, after it was recorded and counted.
+    on_update: told of each update, after it was counted.
     come_back: what brings one back to this run; stop: what ends it; resume: what lets it go on when it is suspended.
     suspend_templates: those of its plan, each with the time that it waits by itself.
     """
@@ -57,7 +54,6 @@ class Follower:
     name: str
     console: Console
     tally: TaskProgress
-    record: RunRecord | None = None
     timeout: float | None = None
     explain: ExplainPod | None = None
     related: Callable[[str], str] | None = None
@@ -127,8 +123,6 @@ class Follower:
 
     def _took(self, update: RunUpdate, last: RunUpdate) -> RunUpdate:
         self.tally.apply(update)
-        if self.record is not None:
-            self.record.append(update)
         if self.on_update is not None:
             self.on_update(update)
         if update.gone and not update.phase:
@@ -158,12 +152,6 @@ def left_running(name: str, come_back: str, stop: str) -> Interrupted:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, lambda _signum, _frame: os._exit(Interrupted.exit_code))
     return Interrupted(f"stopped following; {name} goes on", hint=f"{come_back} comes back, {stop} ends it")
-
-
-def elapsed_seconds(update: RunUpdate, fallback: float) -> float:
-    """Seconds that a run took by its server's clock, which tells whole ones, else by ours."""
-    started, finished = parse_timestamp(update.started_at), parse_timestamp(update.finished_at)
-    return (finished - started).total_seconds() or fallback if started and finished else fallback
 
 
 def timeout_message(name: str, seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.experiment.run_state import NodeState, RunUpdate
+from hera_k8s_utils.experiment.run_state import TASK, NodeState, RunUpdate
 from hera_k8s_utils.experiment.workload import PlannedTasks
 from hera_k8s_utils.formatting import format_elapsed, now, parse_timestamp
 from hera_k8s_utils.sanitize import one_line
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
     from rich.console import ConsoleOptions
     from rich.table import Table
 
-_LEAVES: Final = frozenset({"", "Pod", "Retry", "Suspend", "HTTP", "Plugin", "Skipped"})
-"""Types of Argo's nodes that stand for work; the others only hold them together."""
-_ATTEMPT: Final = re.compile(r"(.+)\(\d+\)")
-"""A pod under a Retry node is called `task(0)`, `task(1)`; a fan-out's always have a colon: `task(0:item)`."""
 _FAILED: Final = ("Failed", "Error")
 _SKIPPED: Final = ("Skipped", "Omitted")
 _BAR, _BESIDE_BAR = 34, 64
@@ -50,6 +45,7 @@ class TemplateProgress:
     pending: int = 0
     failed: int = 0
     skipped: int = 0
+    stopped: int = 0
     waits_for: tuple[str, ...] = ()
     started: datetime | None = None
     finished: datetime | None = None
@@ -57,12 +53,12 @@ class TemplateProgress:
     @property
     def seen(self) -> int:
         """Tasks that exist."""
-        return self.succeeded + self.running + self.pending + self.failed + self.skipped
+        return self.running + self.pending + self.done
 
     @property
     def done(self) -> int:
         """Tasks that need no more waiting."""
-        return self.succeeded + self.failed + self.skipped
+        return self.succeeded + self.failed + self.skipped + self.stopped
 
     @property
     def begun(self) -> bool:
@@ -90,6 +86,7 @@ class TemplateProgress:
             f"{self.running} running" if not self.complete else "",
             f"{self.pending} pending" if self.pending else "",
             f"{self.failed} failed",
+            f"{self.stopped} stopped" if self.stopped else "",
             f"{self.skipped} skipped" if self.skipped else "",
         ]
         return ", ".join(part for part in said if part)
@@ -105,7 +102,6 @@ class TaskProgress:
         self._counts: dict[str, Counter[str]] = {name: Counter() for name in self._planned}
         self._started: dict[str, datetime] = {}
         self._finished: dict[str, datetime] = {}
-        self._again: set[str] = set()
         self.phase = ""
         self.is_suspended = False
 
@@ -124,13 +120,10 @@ class TaskProgress:
                 self._take(node)
 
     def _take(self, node: NodeState) -> None:
-        attempt = _ATTEMPT.fullmatch(node.name) if node.type == "Pod" else None
-        if attempt and not node.name.endswith("(0)"):
-            self._again.add(attempt[1])
-        if attempt or not self._is_work(node):
+        if node.role != TASK or (self._planned and node.template not in self._planned):
+            if self._nodes.pop(node.id, None) is not None:  # its attempt as a whole is made again
+                self._recount()
             return
-        if node.retries:
-            self._again.add(node.name)
         before = self._nodes.get(node.id)
         counts = self._counts.setdefault(node.template, Counter())
         if before is not None:
@@ -139,8 +132,10 @@ class TaskProgress:
         self._nodes[node.id] = node
         self._note_times(node)
 
-    def _is_work(self, node: NodeState) -> bool:
-        return node.type in _LEAVES and (not self._planned or node.template in self._planned)
+    def _recount(self) -> None:
+        self._counts = {name: Counter() for name in self._planned}
+        for node in self._nodes.values():
+            self._counts.setdefault(node.template, Counter())[node.phase] += 1
 
     def _note_times(self, node: NodeState) -> None:
         started, finished = parse_timestamp(node.started_at), parse_timestamp(node.finished_at)
@@ -169,16 +164,11 @@ class TaskProgress:
             pending=counts["Pending"] + counts[""],
             failed=sum(counts[phase] for phase in _FAILED),
             skipped=sum(counts[phase] for phase in _SKIPPED),
+            stopped=counts["Stopped"],
             waits_for=planned.after if planned else (),
             started=self._started.get(name),
             finished=self._finished.get(name),
         )
-
-    def failed(self) -> list[NodeState]:
-        """The tasks that failed, in the order of their ends."""
-        with self._lock:
-            found = [node for node in self._nodes.values() if node.phase in _FAILED]
-        return sorted(found, key=lambda node: (node.finished_at, node.name))
 
     def pending(self) -> list[NodeState]:
         """The tasks that exist and have not started."""
@@ -189,11 +179,6 @@ class TaskProgress:
         """The tasks that wait to be resumed, or for a duration to pass."""
         with self._lock:
             return [node for node in self._nodes.values() if node.type == "Suspend" and node.phase == "Running"]
-
-    def retried(self) -> int:
-        """How many tasks needed more than one attempt."""
-        with self._lock:
-            return len(self._again)
 
     def to_json(self) -> list[Json]:
         """The rows as plain data."""
@@ -206,6 +191,7 @@ class TaskProgress:
                 "pending": row.pending,
                 "failed": row.failed,
                 "skipped": row.skipped,
+                "stopped": row.stopped,
             }
             for row in self.rows()
         ]

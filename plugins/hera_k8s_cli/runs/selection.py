@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils._types import Json
-from hera_k8s_utils.config.options import MISSING, OptionType, ResolvedOption, SourcePriority
+from hera_k8s_utils.config.options import ResolvedOption, SourcePriority
 from hera_k8s_utils.config.settings import CoreSettings
+from hera_k8s_utils.container.run_details import plain_value, settings_of_connection
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, OptionsError, PlatformError, WorkflowFailed
 from hera_k8s_utils.experiment.run_ids import short_id
 from hera_k8s_utils.names import is_dns_label
-from hera_k8s_utils.paths import expand_path, expand_paths
-from hera_k8s_utils.plugins.records import CredentialProvider, ExecutionEngine, Platform
-from hera_k8s_utils.redaction import secrets_in
+from hera_k8s_utils.plugins.records import ExecutionEngine
 from hera_k8s_utils.runs.records import RunRecord, RunStore
 
 if TYPE_CHECKING:
-    from hera_k8s_utils.config.options import ResolvedOptions
     from hera_k8s_utils.container.session import Session
-    from hera_k8s_utils.plugins.manager import PluginManager
 
-_OF_THE_CORE: Final = ("namespace", "credentials")
-"""Options of the framework that say where a run is; those of credentials and platforms all do."""
-_PATHS: Final = ("FILE", "DIR")
-"""How the metavariables of options begin whose texts are paths."""
 _LONGEST: Final = 2000
 """Characters of a record that a message repeats."""
 
@@ -125,7 +116,8 @@ def _settings(record: RunRecord, session: Session, *, own: bool) -> dict[str, An
     """What leads to the server of a record, unless this command line says where to look."""
     about, submission = record.metadata, record.submission or {}
     back = about.get("back") or {}
-    if any(each.origin.rank == SourcePriority.GIVEN for each in _connection_options(session.options, session.plugins)):
+    connection = settings_of_connection(session.options, session.plugins)
+    if any(each.origin.rank == SourcePriority.GIVEN for each in connection):
         engine = str(submission.get("engine") or _intended(about, "engine"))
         return {"engine": engine} if _is_alone(engine, session) else {}
     stated = {
@@ -142,8 +134,8 @@ def _refuse_to_be_led(record: RunRecord, back: Json, stated: Json, session: Sess
 
     Raises `OptionsError` with the flags that would follow it. Names of a namespace and of an engine lead to no server.
     """
-    known = {each.spec.key: each for each in _connection_options(session.options, session.plugins)}
-    asked = {name: value for name, value in back.items() if name in known and _plain(known[name]) != value}
+    known = {each.spec.key: each for each in settings_of_connection(session.options, session.plugins)}
+    asked = {name: value for name, value in back.items() if name in known and plain_value(known[name]) != value}
     namespace = known["namespace"].value
     if namespace and stated.get("namespace", namespace) != namespace:
         asked["namespace"] = stated["namespace"]
@@ -183,36 +175,3 @@ def _is_alone(engine: str, session: Session) -> bool:
     mine = {kind for each in engines if each.name == engine for kind in each.runs}
     others = {kind for each in engines if each.name != engine for kind in each.runs}
     return bool(mine - others) and not session.options.of(CoreSettings).engine
-
-
-def connection_options(resolved: ResolvedOptions, plugins: PluginManager) -> dict[str, Any]:
-    """The options given for this command that led to its server, without secrets, for the record of a run."""
-    return {
-        each.spec.key: _plain(each)
-        for each in _connection_options(resolved, plugins)
-        if each.origin.rank == SourcePriority.GIVEN and not each.spec.info.secret and each.value is not MISSING
-        if not _holds_secret(each)
-    }
-
-
-def _holds_secret(each: ResolvedOption) -> bool:
-    """Whether an address holds one: half of it leads nowhere, so that it must be given again."""
-    return each.spec.info.address and any(secrets_in(str(each.value)))
-
-
-def _connection_options(resolved: ResolvedOptions, plugins: PluginManager) -> Iterator[ResolvedOption]:
-    classes = {record.settings for record in plugins.records("platforms", Platform)}
-    classes |= {record.settings for record in plugins.records("credential_providers", CredentialProvider)}
-    for (settings, name), each in resolved.effective.items():
-        if settings in classes or (settings is CoreSettings and name in _OF_THE_CORE):
-            yield each
-
-
-def _plain(each: ResolvedOption) -> Any:
-    """A value as JSON holds it; paths are absolute, since whoever comes back may be in another directory."""
-    value = each.value
-    if isinstance(value, Path):
-        return str(expand_path(value).resolve())
-    if value and each.spec.kind is OptionType.TEXT and each.spec.info.metavar.startswith(_PATHS):
-        return os.pathsep.join(os.path.abspath(part) for part in expand_paths(value))
-    return list(value) if isinstance(value, tuple) else value

@@ -5,31 +5,35 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hera_k8s_utils.container.building import label_of
+from hera_k8s_utils.container.recorded_submission import (
+    find,
+    is_same_run,
+    repeat_command,
+    seconds_open,
+    submitted_in_part,
+)
 from hera_k8s_utils.engines.submission import SETTLED, spread, taken
 from hera_k8s_utils.errors import (
     ErrorKind,
-    HeraK8sError,
     PlatformError,
     SubmissionOutcomeUnknown,
     SubmitError,
     SubmittedInPart,
     WorkflowFailed,
 )
-from hera_k8s_utils.experiment.run_ids import short_id
 from hera_k8s_utils.experiment.run_state import RunSummary, Submission
 from hera_k8s_utils.experiment.workload_kinds import workload_kind
-from hera_k8s_utils.formatting import format_duration, now
-from hera_k8s_utils.labels import DIGEST_LABEL, RUN_LABEL
+from hera_k8s_utils.formatting import format_duration
+from hera_k8s_utils.labels import RUN_LABEL
 from hera_k8s_utils.plugins.records import Engine
-from hera_k8s_utils.runs.records import Attempt, RunRecord, Submitted
+from hera_k8s_utils.runs.records import RunRecord, Submitted
 
 if TYPE_CHECKING:
     from hera_k8s_cli.runs.selection import RunHandle
     from hera_k8s_utils.container.container import ExperimentContainer
-    from hera_k8s_utils.experiment.model import BuiltExperiment
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +61,7 @@ def settle(
     found = _Unsettled(target, record, container.engine(), pause).looked_for(patience, say)
     _require_same(found, record, container)
     if found.missing and not in_part:
-        raise _kept(record, _in_part(found, record))
+        raise _kept(record, submitted_in_part(found, record))
     if not found.missing:
         _keep(found, record, container)
 
@@ -81,7 +85,7 @@ class _Unsettled:
             found, unseen = self._seen()
             if found is not None:
                 return found
-            left = min(_open(self._attempt), ends - time.monotonic())
+            left = min(seconds_open(self._attempt), ends - time.monotonic())
             if left <= 0:
                 raise self._verdict(unseen)
             if not told:
@@ -102,7 +106,7 @@ class _Unsettled:
             return _nothing_left(self._target, self._record, self._attempt.found)
         if self._attempt.state is not Submitted.UNKNOWN:
             return _never(self._target, self._record, self._attempt.found)  # refused, and seen nowhere since
-        if unseen is None and _open(self._attempt) <= 0:
+        if unseen is None and seconds_open(self._attempt) <= 0:
             error = _never(
                 self._target, self._record, f"{_absent(self._target)}, {format_duration(SETTLED)} and more later"
             )
@@ -113,86 +117,9 @@ class _Unsettled:
         return SubmissionOutcomeUnknown(
             f"it is not known whether {self._target.name} was accepted",
             found=f"{self._attempt.found}; {why}",
-            hint=f"hera-k8s follow {self._target.short} waits for it; {_again(self._record)} finds out, "
+            hint=f"hera-k8s follow {self._target.short} waits for it; {repeat_command(self._record)} finds out, "
             "and never makes a second one",
         )
-
-
-def submit(built: BuiltExperiment, record: RunRecord, container: ExperimentContainer) -> Submission:
-    """Submit a run, and keep in its record what is known of that, before and after.
-
-    A refusal does not deny an earlier attempt of the same run: then what is on the server counts. Raises `SubmitError`.
-    """
-    earlier = record.attempt if record.was_tried else None
-    engine = container.engine()
-    record.submitting()
-    try:
-        try:
-            submission = engine.submit(built)
-        except HeraK8sError as error:
-            submission = _of_earlier(error, earlier, record, container)
-    except HeraK8sError as error:
-        record.refused(error)
-        raise
-    record.submitted(submission, engine=container.running().declaration.name)
-    return submission
-
-
-def _of_earlier(
-    error: HeraK8sError, earlier: Attempt | None, record: RunRecord, container: ExperimentContainer
-) -> Submission:
-    """What an earlier attempt made; raises the error of the latest, or `SubmissionUnknown`."""
-    if isinstance(error, SubmissionOutcomeUnknown) or earlier is None or earlier.state is Submitted.REFUSED:
-        raise error
-    found: RunSummary | None = None
-    try:
-        found = find(container.engine(), record)
-    except HeraK8sError as reading:
-        if not (isinstance(reading, PlatformError) and reading.says_absent):
-            raise _still_unknown(record, error, f"reading it back: {reading.found or reading.wanted}") from error
-    if found is not None and not _is_same(found, record):
-        raise error
-    if found is not None and not found.missing:
-        return Submission(name=found.name, namespace=container.context().namespace, existed=True)
-    if _open(earlier):
-        raise _still_unknown(record, error, "an earlier attempt may be carried out yet") from error
-    raise error if found is None else _in_part(found, record) from error
-
-
-def _still_unknown(record: RunRecord, error: HeraK8sError, why: str) -> SubmissionOutcomeUnknown:
-    return SubmissionOutcomeUnknown(
-        f"it is not known whether {record.name} was accepted",
-        found=f"{error.found or error.wanted}; {why}",
-        hint=f"{_again(record)} finds out, and never makes a second one",
-    )
-
-
-def _open(attempt: Attempt) -> float:
-    """Seconds for which an attempt may be carried out yet."""
-    if attempt.state is not Submitted.UNKNOWN:
-        return 0.0
-    if attempt.at is None:
-        return SETTLED
-    return max(0.0, SETTLED - (now() - attempt.at).total_seconds())
-
-
-def find(engine: Engine, record: RunRecord) -> RunSummary:
-    """The run of a record as the server has it, whoever submitted it; raises `PlatformError` (404) without one.
-
-    Engines of plugins that were written before `Engine.find` are asked for the digest.
-    """
-    by_name: Any = getattr(engine, "find", None)
-    if by_name is not None:
-        found: RunSummary = by_name(record.name)
-        if found.name == record.name:
-            return found
-        raise PlatformError(
-            f"looking for {record.name}", found="the server answered with another object", kind=ErrorKind.PROTOCOL
-        )
-    for run in engine.runs(label_selector=f"{DIGEST_LABEL}={_digest(record)}"):
-        if run.name == record.name:
-            return run
-    raise PlatformError(f"looking for {record.name}", found="it is not there", kind=ErrorKind.MISSING, status=404)
 
 
 def require_same_run(target: RunHandle, engine: Engine) -> None:
@@ -217,16 +144,8 @@ def require_same_run(target: RunHandle, engine: Engine) -> None:
         )
 
 
-def _digest(record: RunRecord) -> str:
-    return str(record.metadata.get("digest") or "")[:40]
-
-
-def _is_same(found: RunSummary, record: RunRecord) -> bool:
-    return found.labels.get(DIGEST_LABEL) == _digest(record)
-
-
 def _require_same(found: RunSummary, record: RunRecord, container: ExperimentContainer) -> None:
-    if _is_same(found, record):
+    if is_same_run(found, record):
         return
     kind = (record.read("manifest") or {}).get("kind")  # it may be damaged
     noun = workload_kind(kind).noun or kind if isinstance(kind, str) else "workflow"
@@ -243,30 +162,17 @@ def _kept(record: RunRecord, error: SubmitError) -> SubmitError:
     return error
 
 
-def _in_part(found: RunSummary, record: RunRecord) -> SubmittedInPart:
-    return SubmittedInPart(
-        f"{record.name} was submitted in part",
-        found=f"{found.missing} of its Jobs are not there",
-        hint=f"{_again(record)} completes it, hera-k8s stop {short_id(record.id)} ends what is there",
-    )
-
-
 def _never(target: RunHandle, record: RunRecord, found: str) -> SubmitError:
-    return SubmitError(f"{target.name} was never submitted", found=found, hint=f"{_again(record)} submits it")
+    return SubmitError(f"{target.name} was never submitted", found=found, hint=f"{repeat_command(record)} submits it")
 
 
 def _nothing_left(target: RunHandle, record: RunRecord, found: str) -> SubmittedInPart:
     return SubmittedInPart(
         f"{target.name} was submitted in part, and none of it is there now",
         found=found,
-        hint=f"{_again(record)} submits it",
+        hint=f"{repeat_command(record)} submits it",
     )
 
 
 def _absent(target: RunHandle) -> str:
     return f"the server knows no {target.name}"
-
-
-def _again(record: RunRecord) -> str:
-    """What submits the same run."""
-    return f"the same `hera-k8s run ...` with --run-id {record.id}"

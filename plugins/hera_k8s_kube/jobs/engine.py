@@ -190,7 +190,7 @@ class JobsEngine:
             return state.take_reason(job, self._why(job)) if job else iter(())
         if isinstance(change.object, Job):
             return state.take_job(change.object, deleted=change.kind == "deleted")
-        return state.take_pod(change.object)
+        return state.take_pod(change.object, deleted=change.kind == "deleted")
 
     def _why(self, job: Job) -> str:
         try:

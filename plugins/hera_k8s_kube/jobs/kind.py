@@ -56,3 +56,8 @@ def lint(jobs: Workload) -> Iterable[Finding]:
     number = len(jobs_of(jobs.body))
     passed = f"{number} Job{'s' * (number != 1)}, {format_size(jobs.size)}"
     return findings_of(NAMES, job_problems(jobs.analysis.objects), passed)
+
+
+def why_pods_go(_body: Mapping[str, Any]) -> str:
+    """When Kubernetes deletes the pods of a Job."""
+    return "Kubernetes deletes the pods of a Job that is stopped, fails or is deleted; it archives no logs"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
@@ -19,6 +19,9 @@ INDEX: Final = "batch.kubernetes.io/job-completion-index"
 _USUAL: Final = ("BackoffLimitExceeded", "FailedIndexes", "")
 """Reasons that say no more than that the pods failed."""
 
+STOPPED: Final = "Stopped"
+"""The phase of a task that ended because its Job was stopped by hand."""
+
 _ON_THEIR_WAY: Final = timedelta(minutes=10)
 """How long after its latest Job a run may get a further one."""
 
@@ -29,7 +32,7 @@ FindPoint = Callable[[Job, int | None], Point]
 
 @dataclass(frozen=True)
 class SeenPod:
-    """What is kept of a pod. index: None where its Job is not indexed."""
+    """What is kept of a pod. index: None where its Job is not indexed. gone: it was deleted."""
 
     name: str
     job: str
@@ -40,6 +43,13 @@ class SeenPod:
     started_at: str = ""
     finished_at: str = ""
     restarts: int = 0
+    exit_code: int | None = None
+    gone: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing of it runs: it has not begun, or it is over and the Job has to make another."""
+        return self.phase in (PENDING, FAILED) or (self.gone and self.phase == RUNNING)
 
     @classmethod
     def of(cls, pod: Json) -> SeenPod:
@@ -60,6 +70,7 @@ class SeenPod:
             started_at=str(status.get("startTime") or ""),
             finished_at=max((str(end.get("finishedAt") or "") for end in ends), default=""),
             restarts=sum(int(each.get("restartCount") or 0) for each in containers),
+            exit_code=next((int(end["exitCode"]) for end in ends if end.get("exitCode")), None),
         )
 
 
@@ -142,8 +153,9 @@ class RunState:
         self._totals.count(job, 1, lost=lost)
         yield from self._news(self._changed(job, None if lost or deleted else before))
 
-    def take_pod(self, pod: SeenPod) -> Iterator[RunUpdate]:
-        """A pod that came or changed; one that went stays as it was."""
+    def take_pod(self, pod: SeenPod, *, deleted: bool = False) -> Iterator[RunUpdate]:
+        """A pod that came, changed or went; what is known of one that went is kept."""
+        pod = replace(pod, gone=True) if deleted else pod
         self._pods.setdefault((pod.job, pod.index), {})[pod.name] = pod
         job = self._jobs.get(pod.job)
         if job is not None:
@@ -252,11 +264,12 @@ class RunState:
     def _node(self, job: Job, index: int | None) -> NodeState:
         pods = sorted(self._pods.get((job.name, index), {}).values(), key=lambda pod: (pod.made_at, pod.name))
         latest = pods[-1] if pods else None
-        phase = self._phase_of(job, index, latest, tries=len(pods))
+        phase = self._phase_of(job, index, latest)
         name = job.name if index is None else f"{job.name}-{index}"
         task = job.labels.get(TASK_LABEL) or job.name
         point = self.find_point(job, index)
-        over = phase in (SUCCEEDED, FAILED)
+        over = phase in (SUCCEEDED, FAILED, STOPPED)
+        failed = next((pod for pod in reversed(pods) if pod.phase == "Failed"), None) if phase == FAILED else None
         return NodeState(
             id=_id(job, index),
             name=name,
@@ -271,9 +284,10 @@ class RunState:
             retries=max(0, len(pods) - 1, job.failed if index is None and phase != FAILED else 0)
             + sum(pod.restarts for pod in pods),
             inputs=dict(point),
+            exit_code=failed.exit_code if failed else None,
         )
 
-    def _phase_of(self, job: Job, index: int | None, latest: SeenPod | None, *, tries: int) -> str:
+    def _phase_of(self, job: Job, index: int | None, latest: SeenPod | None) -> str:
         if index is not None and index in job.completed_indexes:
             return SUCCEEDED
         if index is not None and index in job.failed_indexes:
@@ -281,26 +295,34 @@ class RunState:
         if job.name in self._lost:
             return "Error"
         if job.over:
-            if index is None:
-                return job.phase
-            return FAILED if job.phase == FAILED and latest is not None else "Omitted"
+            return _phase_at_end(job, index, latest)
         if latest is None:
             return RUNNING if job.phase == RUNNING and index is None else PENDING
-        return PENDING if latest.phase == PENDING and tries == 1 else RUNNING
+        return PENDING if latest.waits else RUNNING
 
     def _message_of(self, job: Job, phase: str, pods: list[SeenPod]) -> str:
         if phase == "Error":
             return "the Job was deleted"
+        if phase == STOPPED or (phase == "Omitted" and STOPPED_ANNOTATION in job.annotations):
+            return "stopped by hand"
         if phase == PENDING:
             said = pods[-1].message if pods else self._reasons.get(job.name, "")
             return "suspended" if job.phase == SUSPENDED else said
         if phase != FAILED:
             return ""
-        if STOPPED_ANNOTATION in job.annotations:
-            return "stopped by hand"
         of_pod = next((pod.message for pod in reversed(pods) if pod.phase == "Failed" and pod.message), "")
         of_job = "" if job.reason in _USUAL and of_pod else ": ".join(filter(None, (job.reason, job.message)))
         return "; ".join(filter(None, (of_pod, of_job)))
+
+
+def _phase_at_end(job: Job, index: int | None, latest: SeenPod | None) -> str:
+    """Of a task whose Job is over and does not say how the task ended."""
+    if job.phase != FAILED:
+        return job.phase if index is None else "Omitted"
+    by_hand = STOPPED_ANNOTATION in job.annotations
+    if latest is None and (by_hand or index is not None):
+        return "Omitted"
+    return STOPPED if by_hand else FAILED
 
 
 def _shown(task: str, point: Point, job: Job) -> str:

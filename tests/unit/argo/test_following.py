@@ -27,8 +27,9 @@ from argo_peer import (
 from fault_server import html_login, reply, sse
 
 from hera_k8s_argo.engines.server import ArgoEngine
-from hera_k8s_argo.following import FINAL, Source, follow, pod_name
-from hera_k8s_utils import ErrorKind, PlatformError, RunUpdate
+from hera_k8s_argo.following import FINAL, Source, follow
+from hera_k8s_argo.nodes import pod_name
+from hera_k8s_utils import ErrorKind, NodeState, PlatformError, RunUpdate
 from hera_k8s_utils.network.http import HttpClient
 from hera_k8s_utils.network.retry import RetryPolicy
 
@@ -91,7 +92,8 @@ def test_only_what_is_needed_is_asked_for(peer: ArgoPeer, engine: ArgoEngine) ->
     list(engine.follow("hello"))
     fields = peer.asked("GET", EVENTS)[0].query["fields"].split(",")
     assert {"error", "result.type", "result.object.status.phase", "result.object.status.nodes"} <= set(fields)
-    assert [field for field in fields if field.startswith("result.object.spec")] == ["result.object.spec.suspend"]
+    spec = [field.removeprefix("result.object.spec.") for field in fields if field.startswith("result.object.spec")]
+    assert spec == ["suspend", "shutdown"]
 
 
 def test_the_phase_ends_it_not_the_time_at_which_it_finished(peer: ArgoPeer, engine: ArgoEngine) -> None:
@@ -265,9 +267,87 @@ def test_a_task_tells_its_pod_its_inputs_and_its_retries(peer: ArgoPeer, engine:
     peer.on("GET", EVENTS, sse([event("Succeeded", nodes)]))
     *_, last = engine.follow("hello")
     retry, pod = last.nodes
-    assert (retry.retries, retry.pod) == (1, "")
+    assert (retry.retries, retry.pod) == (1, pod.pod), "the pod of the latest attempt"
+    assert (retry.role, pod.role) == ("task", "attempt")
     assert pod.inputs == {"seed": "1"}
     assert pod.pod.startswith("hello-simulate-")
+
+
+def attempts(*phases: str, retry: str = "Running", message: str = "") -> dict[str, Any]:
+    """A retried task as the controller (4.1) writes it: a Retry node, and a pod for each attempt."""
+    tries = {
+        f"a{n}": node(phase, f"hello.a({n})", templateName="simulate", message="main: Error (exit code 3)")
+        for n, phase in enumerate(phases)
+    }
+    holder = {"name": "hello.a", "type": "Retry", "templateName": "simulate", "phase": retry, "message": message}
+    return {"r": {**holder, "children": list(tries)}, **tries}
+
+
+def last_of(peer: ArgoPeer, engine: ArgoEngine, nodes: dict[str, Any], **spec: Any) -> dict[str, NodeState]:
+    told = event("Failed", nodes)
+    told["result"]["object"]["spec"] = spec
+    peer.on("GET", EVENTS, sse([told]))
+    *_, last = engine.follow("hello")
+    return {each.id: each for each in last.nodes}
+
+
+@pytest.mark.parametrize(
+    ("phases", "expected"),
+    [((), "Pending"), (("Pending",), "Pending"), (("Running",), "Running"), (("Failed",), "Pending")],
+)
+def test_a_retried_task_runs_only_while_an_attempt_of_it_does(
+    peer: ArgoPeer, engine: ArgoEngine, phases: tuple[str, ...], expected: str
+) -> None:
+    assert last_of(peer, engine, attempts(*phases))["r"].phase == expected
+
+
+def test_a_retried_task_fails_for_what_its_last_attempt_says(peer: ArgoPeer, engine: ArgoEngine) -> None:
+    failed = last_of(peer, engine, attempts("Failed", "Failed", retry="Failed", message="No more retries left"))["r"]
+    assert (failed.phase, failed.message, failed.exit_code, failed.retries) == ("Failed", "exit code 3", 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected", "code"),
+    [
+        ("main: Error (exit code 3)", "exit code 3", 3),
+        ("OOMKilled (exit code 137)", "OOMKilled, exit code 137", 137),
+        ("main: Error (exit code 1): no such file: a.csv", "exit code 1: no such file: a.csv", 1),
+        ("wait: Error (exit code 64): artifact not found", "wait: exit code 64: artifact not found", 64),
+        ("The node was low on resource: memory.", "The node was low on resource: memory.", None),
+        ("Pod was active on the node longer than the specified deadline", None, None),
+    ],
+)
+def test_causes_are_worded_as_those_of_other_engines(
+    peer: ArgoPeer, engine: ArgoEngine, message: str, expected: str | None, code: int | None
+) -> None:
+    found = last_of(peer, engine, {"a": node("Failed", "hello.a", message=message)})["a"]
+    assert (found.message, found.exit_code) == (message if expected is None else expected, code)
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["workflow shutdown with strategy:  Stop", "Stopped with strategy 'Terminate'", "main: Error (exit code 143)"],
+)
+def test_what_a_stop_ended_did_not_fail(peer: ArgoPeer, engine: ArgoEngine, message: str) -> None:
+    nodes = {
+        "a": node("Failed", "hello.a", message=message),
+        "b": node("Failed", "hello.b", message="main: Error (exit code 3)"),
+    }
+    found = last_of(peer, engine, nodes, shutdown="Stop")
+    assert (found["a"].phase, found["b"].phase) == ("Stopped", "Failed")
+
+
+def test_tasks_inside_a_dag_that_is_tried_again_are_attempts(peer: ArgoPeer, engine: ArgoEngine) -> None:
+    nodes = {
+        "r": {"name": "hello.a", "type": "Retry", "phase": "Running", "children": ["d0", "d1"]},
+        "d0": {**node("Failed", "hello.a(0)"), "type": "DAG"},
+        "d1": {**node("Running", "hello.a(1)"), "type": "DAG"},
+        "p0": node("Failed", "hello.a(0).b"),
+        "p1": node("Running", "hello.a(1).b"),
+    }
+    found = last_of(peer, engine, nodes)
+    roles = {key: found[key].role for key in nodes}
+    assert roles == {"r": "group", "d0": "group", "d1": "group", "p0": "attempt", "p1": "task"}
 
 
 def test_pods_are_named_as_the_controller_names_them() -> None:

@@ -13,6 +13,8 @@ from hera_k8s_argo.probe import probe_argo
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_utils import ErrorKind, PlatformError, RunAlreadyFinished, SubmitError, Verdict, build_container
 
+pytestmark = pytest.mark.usefixtures("work")  # runs are recorded in the working directory
+
 Open = Callable[..., AbstractContextManager[Any]]
 EXPERIMENT = "hera-k8s-utils/experiment"
 
@@ -140,12 +142,12 @@ def test_runs_are_found_by_their_labels(opened: Open) -> None:
 
 def test_another_experiment_under_the_same_name_is_refused(opened: Open) -> None:
     with opened(hello("taken"), "r1") as container:
-        container.engine().submit(container.experiment())
+        container.running().engine.submit(container.experiment())
     with (
         opened(hello("taken", parallelism=2), "r1") as container,
         pytest.raises(SubmitError, match="taken"),
     ):
-        container.engine().submit(container.experiment())
+        container.running().engine.submit(container.experiment())
 
 
 def test_a_workflow_that_is_not_there_is_told(opened: Open) -> None:

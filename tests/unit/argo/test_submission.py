@@ -11,6 +11,8 @@ from fault_server import cut, hang, html_login, reply
 
 from hera_k8s_utils import ErrorKind, PlatformError, SubmitError, Verdict
 
+pytestmark = pytest.mark.usefixtures("work")  # runs are recorded in the working directory
+
 
 @pytest.fixture
 def peer() -> Iterator[ArgoPeer]:

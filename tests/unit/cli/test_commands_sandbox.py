@@ -267,7 +267,7 @@ def test_failed_tasks_are_named_with_the_way_to_their_logs(
     told = capsys.readouterr()
     assert "trial-bad failed after" in told.out
     assert "2 of 4 points" in told.out
-    assert told.out.count("seed:2") == 2
+    assert told.out.count("seed=2") == 2
     assert "hera-k8s logs bad --failed" in told.err
     assert len(record_of("bad")["outcome"]["failed"]) == 2
     assert main(["logs", "bad", "--failed"]) == 0

@@ -15,6 +15,8 @@ from fault_server import FaultServer, cut, reply, stream
 from hera_k8s_argo.engines.objects import KubernetesEngine
 from hera_k8s_utils import ErrorKind, PlatformError, SubmitError, build_container
 
+pytestmark = pytest.mark.usefixtures("work")  # runs are recorded in the working directory
+
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/vcity/workflows"
 HELLO = f"{WORKFLOWS}/hello-r1"
 POD_LOG = "/api/v1/namespaces/vcity/pods"

@@ -1,71 +1,67 @@
-"""How a run ended, in words and as data."""
+"""How a run ended, on the screen."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from hera_k8s_cli.runs.outcome import failure_lines, from_json, summarize
-from hera_k8s_cli.runs.progress import TaskProgress
+from hera_k8s_cli.runs.outcome import cause_lines
 from hera_k8s_utils import NodeState, PlannedTasks, RunUpdate
 from hera_k8s_utils.checks.provisioning import plural
+from hera_k8s_utils.runs.outcome import Sweep, summarize
 
 
-def node(number: int, phase: str, *, template: str = "simulate", **more: Any) -> NodeState:
-    name = f"w.points({number}:seed:{number})"
-    shown = f"points({number})"
-    return NodeState(id=str(number), name=name, display_name=shown, type="Pod", template=template, phase=phase, **more)
+def shown(*nodes: NodeState, logs: str = "", width: int | None = None, points: int = 30) -> list[str]:
+    sweep = Sweep(planned=[PlannedTasks("simulate", points), PlannedTasks("draw", 1)], points=points, names=("seed",))
+    read_log = (lambda _pod: logs) if logs else None
+    outcome = summarize("trial-k3f9", RunUpdate(phase="Failed"), nodes, sweep, read_log=read_log)
+    return list(cause_lines(outcome, width))
 
 
-def ended(phase: str, *nodes: NodeState, message: str = "", gone: bool = False) -> Any:
-    tally = TaskProgress([PlannedTasks("simulate", 3), PlannedTasks("draw", 1)])
-    tally.apply(RunUpdate(phase="Running", nodes=nodes))
-    return summarize("trial-k3f9", RunUpdate(phase=phase, message=message, gone=gone), tally, points=3, seconds=74)
-
-
-def test_success_counts_points_and_retries() -> None:
-    nodes = [node(n, "Succeeded", retries=int(n == 0)) for n in range(3)]
-    outcome = ended("Succeeded", *nodes, node(9, "Succeeded", template="draw"))
-    assert outcome.sentence() == "succeeded in 1 min 14 s: 3 of 3 points, 1 after a retry"
-    assert outcome.exit_code == 0
-
-
-def test_failure_names_its_tasks() -> None:
-    outcome = ended(
-        "Failed", node(0, "Succeeded"), node(1, "Failed", message="the orbit escaped"), node(2, "Succeeded")
+def failed(seed: int, message: str, **more: int) -> NodeState:
+    return NodeState(
+        id=f"n{seed}",
+        name=f"w.simulate({seed}:seed:{seed})",
+        display_name=f"simulate({seed}:seed:{seed})",
+        template="simulate",
+        phase="Failed",
+        message=message,
+        pod=f"pod-{seed}",
+        finished_at=f"2026-01-01T00:00:{seed:02d}Z",
+        inputs={"seed": str(seed), "output": f"/results/{seed}"},
+        retries=more.get("retries", 0),
     )
-    assert outcome.sentence() == "trial-k3f9 failed after 1 min 14 s: 2 of 3 points"
-    assert outcome.exit_code == 8
-    assert failure_lines(outcome.failed) == [("points(1)", "the orbit escaped")]
 
 
-def test_an_error_is_not_called_a_failure() -> None:
-    assert "ended in an error after" in ended("Error").sentence()
-
-
-def test_a_run_that_was_deleted_is_not_called_failed() -> None:
-    assert (
-        ended("Running", node(0, "Running"), gone=True)
-        .sentence()
-        .startswith("trial-k3f9 was deleted while it was running")
-    )
-    assert ended("", gone=True).exit_code == 8
-
-
-def test_many_tasks_that_failed_for_one_reason_share_a_line() -> None:
-    failed = [node(n, "Failed", message="OOMKilled") for n in range(20)] + [node(99, "Failed", message="other")]
-    assert failure_lines(failed) == [
-        ("20 tasks of simulate, such as points(0)", "OOMKilled"),
-        ("points(99)", "other"),
+def test_points_that_failed_for_one_cause_share_their_lines() -> None:
+    nodes = [*(failed(n, "OOMKilled, exit code 137") for n in range(20)), failed(25, "exit code 1")]
+    assert shown(*nodes) == [
+        "  20 points of simulate: OOMKilled, exit code 137",
+        "    seed=0",
+        "    seed=1",
+        "    seed=2",
+        "    and 17 more",
+        "  1 point of simulate: exit code 1",
+        "    seed=25",
     ]
 
 
-def test_an_outcome_reads_back_from_its_record() -> None:
-    outcome = ended("Failed", node(1, "Failed", message="why"))
-    again = from_json(outcome.to_json(), "trial-k3f9")
-    assert again.to_json() == outcome.to_json()
-    assert again.sentence() == outcome.sentence()
+def test_what_a_failed_point_printed_last_is_below_it() -> None:
+    assert shown(failed(7, "exit code 1", retries=2), logs="ValueError: negative radius") == [
+        "  1 point of simulate: exit code 1 (3 attempts)",
+        "    seed=7",
+        "      ValueError: negative radius",
+    ]
+
+
+def test_a_failed_task_of_no_point_goes_by_its_name() -> None:
+    draw = NodeState(id="d", name="w.draw", display_name="draw", template="draw", phase="Error", inputs={"n": "3"})
+    assert shown(draw) == ["  draw  error"]
+
+
+def test_lines_fit_the_terminal_and_do_not_act_on_it() -> None:
+    lines = shown(failed(7, "exit code 1: " + "x" * 300), logs="\x1b[31m" + "y" * 300, width=80)
+    assert max(map(len, lines)) == 80
+    assert "\x1b" not in "".join(lines)
 
 
 @pytest.mark.parametrize(

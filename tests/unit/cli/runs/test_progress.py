@@ -104,20 +104,30 @@ def test_a_changed_task_is_counted_once() -> None:
     assert (tally.rows()[0].succeeded, tally.rows()[0].running) == (1, 0)
 
 
-def test_attempts_count_as_one_task_that_was_retried() -> None:
+def test_attempts_count_as_one_task() -> None:
     tally = tally_of(
-        pod("w.a(0)", "Failed"),
-        pod("w.a(1)", "Succeeded"),
-        pod("w.a", "Succeeded", type="Retry"),
+        pod("w.a(0)", "Failed", role="attempt"),
+        pod("w.a(1)", "Succeeded", role="attempt"),
+        pod("w.a", "Succeeded", retries=1),
         pod("w.b(0:x)", "Failed"),
     )
     row = tally.rows()[0]
-    assert (row.succeeded, row.failed, tally.retried()) == (1, 1, 1)
-    assert [node.name for node in tally.failed()] == ["w.b(0:x)"]
+    assert (row.succeeded, row.failed, row.seen) == (1, 1, 2)
+
+
+def test_tasks_inside_an_attempt_that_is_made_again_are_counted_no_more() -> None:
+    tally = tally_of(pod("w.a(0).b", "Failed"))
+    tally.apply(RunUpdate(phase="Running", nodes=[pod("w.a(0).b", "Failed", role="attempt"), pod("w.b", "Running")]))
+    assert tally.rows()[0].describe_state() == "1 running, 0 failed"
+
+
+def test_tasks_that_were_stopped_did_not_fail() -> None:
+    tally = tally_of(pod("w.a", "Succeeded"), pod("w.b", "Stopped"), pod("w.c", "Stopped"))
+    assert tally.rows()[0].describe_state() == "0 failed, 2 stopped"
 
 
 def test_nodes_that_only_hold_others_are_not_work() -> None:
-    tally = tally_of(pod("w", "Running", "sweep", type="DAG"), pod("w.points", "Running", "simulate", type="TaskGroup"))
+    tally = tally_of(pod("w", "Running", "sweep", role="group"), pod("w.points", "Running", "simulate", role="group"))
     assert all(row.seen == 0 for row in tally.rows())
 
 

@@ -25,6 +25,8 @@ from hera_k8s_utils import (
     option,
 )
 
+pytestmark = pytest.mark.usefixtures("work")  # runs are recorded in the working directory
+
 
 @pytest.fixture
 def example(repository: Path) -> str:

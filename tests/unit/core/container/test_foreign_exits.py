@@ -269,8 +269,16 @@ def test_output_that_is_lost_is_not_done(work: Path, line: str) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [{"hello": "world"}, {"items": 5}, {"items": [None]}, {"items": ["x"]}, {"items": [{"metadata": 5}]}],
-    ids=["object", "number", "list of null", "list of text", "metadata of a number"],
+    [
+        {"hello": "world"},
+        {"items": 5},
+        {"items": [None]},
+        {"items": ["x"]},
+        {"items": [{"metadata": 5}]},
+        {"items": []},
+        {"metadata": {"name": "one", "uid": "1"}},
+    ],
+    ids=["object", "number", "list of null", "list of text", "metadata of a number", "other list", "one item"],
 )
 def test_an_object_that_is_no_list_is_not_taken_for_no_run(
     hera: CommandLine, monkeypatch: pytest.MonkeyPatch, work: Path, answer: dict[str, object]

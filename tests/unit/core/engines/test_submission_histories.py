@@ -26,9 +26,10 @@ from sandbox_api import Api
 
 from hera_k8s_argo.engines.server import ArgoEngine
 from hera_k8s_cli.runs.selection import RunHandle
-from hera_k8s_cli.runs.settling import settle, submit
+from hera_k8s_cli.runs.settling import settle
 from hera_k8s_kube.jobs.engine import JobsEngine
 from hera_k8s_utils import Experiment, SubmitError, SubmittedInPart, build_container
+from hera_k8s_utils.container.recorded_submission import submit
 from hera_k8s_utils.formatting import format_timestamp, now
 from hera_k8s_utils.network.retry import RetryPolicy
 from hera_k8s_utils.runs.records import RunStore, Submitted
@@ -119,7 +120,7 @@ class History:
 
     def _hurried(self, container: Any) -> Any:
         """The engine, whose pauses take no time but the gateway's."""
-        engine = container.engine()
+        engine = container.running().engine
         patience = RetryPolicy(sleep=self.gateway.pass_time)
         if isinstance(engine, JobsEngine):
             return JobsEngine(replace(engine.jobs, patience=patience))

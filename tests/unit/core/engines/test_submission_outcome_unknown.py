@@ -13,7 +13,6 @@ from command_line import SECRET, SMALL, CommandLine, Told, record
 from fault_server import Answer, Request, bomb, cut, deep_json, html_login, lying_length, refused_port, reply, sse
 
 from hera_k8s_argo.engines.server import ArgoEngine
-from hera_k8s_cli.runs.settling import submit
 from hera_k8s_utils import (
     CredentialError,
     ErrorKind,
@@ -22,6 +21,7 @@ from hera_k8s_utils import (
     SubmissionOutcomeUnknown,
     SubmitError,
 )
+from hera_k8s_utils.container.recorded_submission import submit
 from hera_k8s_utils.engines.submission import SubmissionTarget, submit_once
 from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.network.retry import RetryPolicy

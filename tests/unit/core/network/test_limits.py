@@ -29,7 +29,7 @@ from fault_server import (
     tls_context,
 )
 
-from hera_k8s_argo.following import nodes_of
+from hera_k8s_argo.nodes import nodes_of
 from hera_k8s_argo.sse import frames
 from hera_k8s_kube.certificates import read_certificate
 from hera_k8s_kube.client import KubernetesClient

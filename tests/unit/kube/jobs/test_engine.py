@@ -80,7 +80,7 @@ def test_the_points_that_failed_are_named(hera: Any, results: Path, text: str, r
     assert done.code == 8, done.text
     outcome = record(run)["outcome"]
     assert (outcome["phase"], outcome["done"], outcome["total"], outcome["unit"]) == ("Failed", 6, 8, "point")
-    assert sorted((each["name"], each["message"]) for each in outcome["failed"]) == [
+    assert sorted((each["name"], each["cause"]) for each in outcome["failed"]) == [
         ("halve(number=3, name=1)", "exit code 1"),
         ("halve(number=3, name=it's)", "exit code 1"),
     ]

@@ -53,7 +53,7 @@ def opened(peer: JobsPeer, directory: Path, *returned: Json) -> Iterator[tuple[J
     experiment = Experiment(name="sweep", workflow=lambda *_: list(returned or (job("a"), job("b"))))
     given = {"run_id": "r1", "k8s_config_file": str(file)}
     with build_container(experiment, environ={}, plugins=loaded(), **given) as container:
-        engine = container.engine()
+        engine = container.running().engine
         assert isinstance(engine, JobsEngine)
         yield JobsEngine(replace(engine.jobs, patience=HURRIED)), container.experiment()
 

@@ -118,7 +118,7 @@ def submit(container: ExperimentContainer, subject: Subject, console: Console) -
         console.info(f"{name} already does the same: following it")
         return name
     built = container.experiment()
-    submission = container.engine().submit(built)
+    submission = container.running().engine.submit(built)  # no experiment of a user's: nothing to record
     if console.json:
         console.record({"event": "submitted", "workflow": submission.name, "namespace": submission.namespace})
     console.success(f"submitted {submission.name}{f'   {submission.url}' if submission.url else ''}")
@@ -131,7 +131,7 @@ def follow(container: ExperimentContainer, subject: Subject, name: str, console:
     total = number_of_tasks(subject)
     last = RunUpdate(phase="")
     try:
-        for update in container.engine().follow(name):
+        for update in container.running().engine.follow(name):
             last = update
             for node in update.nodes:
                 _report_task(node, reported, total, console)

@@ -1,0 +1,396 @@
+"""How a run ended: what became of each point of its sweep, why points failed, and how many came to what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import Enum
+from typing import Any, Final
+
+from hera_k8s_utils._types import Json
+from hera_k8s_utils.errors import WorkflowFailed
+from hera_k8s_utils.experiment.run_state import TASK, NodeState, RunUpdate
+from hera_k8s_utils.experiment.workload import PlannedTasks
+from hera_k8s_utils.formatting import pluralize, run_time
+from hera_k8s_utils.redaction import redact
+
+EXAMPLES: Final = 3
+"""Points that stand for all of those that failed for one cause."""
+_MOST_LOGS: Final = 8
+"""Causes, the commonest, for whose examples the logs are read."""
+_MOST_LISTED: Final = 10_000
+"""Failed points that plain data lists one by one; the counts are complete."""
+_LONGEST_CAUSE: Final = 500
+"""Characters of a cause, or of a line of a log, that are kept."""
+
+
+class PointState(str, Enum):
+    """What became of a point, the worst first."""
+
+    FAILED = "failed"
+    STOPPED = "stopped"
+    UNFINISHED = "unfinished"
+    NOT_RUN = "not run"
+    SKIPPED = "skipped"
+    SUCCEEDED = "succeeded"
+
+
+_RANK: Final = {state: rank for rank, state in enumerate(PointState)}
+_STATES: Final = {
+    "Succeeded": PointState.SUCCEEDED,
+    "Failed": PointState.FAILED,
+    "Error": PointState.FAILED,
+    "Stopped": PointState.STOPPED,
+    "Skipped": PointState.SKIPPED,
+    "Omitted": PointState.NOT_RUN,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointOutcome:
+    """What became of one point of a sweep, or of one task where a run has no points.
+
+    parameters: the point's, as texts; of other tasks their inputs, where they tell tasks of one template apart.
+    task: the template of the task that decided it; name: what people call that task.
+    attempts: how often this task was tried.
+    cause: why it failed: `exit code 3`, `OOMKilled, exit code 137`, `Evicted: ...`; empty for one that did not.
+    exit_code: of its container; None where it is not known. pod: of its latest attempt, or empty.
+    log: the last line that says something of what this pod printed; read for the examples of a cause only.
+    """
+
+    task: str
+    name: str
+    state: PointState
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    attempts: int = 1
+    cause: str = ""
+    exit_code: int | None = None
+    pod: str = ""
+    log: str = ""
+
+    @property
+    def title(self) -> str:
+        """`seed=7 samples=2000`, else the task's name."""
+        return " ".join(f"{name}={value}" for name, value in self.parameters.items()) or self.name
+
+    def to_json(self) -> Json:
+        """The outcome as plain data."""
+        said: Json = {name: value for name, value in asdict(self).items() if value not in ("", None)}
+        for name in ("cause", "log"):
+            if name in said:
+                said[name] = redact(said[name])
+        return {**said, "state": self.state.value}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PointOutcome:
+        """An outcome as a record holds it."""
+        known = {each.name: data[each.name] for each in fields(cls) if each.name in data}
+        state = PointState(known["state"]) if known.get("state") in _VALUES else PointState.FAILED
+        parameters = known.get("parameters")
+        texts = parameters if isinstance(parameters, Mapping) else {}
+        return cls(**{"task": "", "name": "", **known, "state": state, "parameters": dict(texts)})
+
+
+_VALUES: Final = frozenset(state.value for state in PointState)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureCause:
+    """One cause, and the points that failed for it. examples: the first few of them."""
+
+    task: str
+    cause: str
+    count: int
+    examples: Sequence[PointOutcome] = ()
+
+    def to_json(self) -> Json:
+        """The cause as plain data."""
+        examples = [each.to_json() for each in self.examples]
+        return {"task": self.task, "cause": redact(self.cause), "count": self.count, "examples": examples}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a run ended.
+
+    seconds: by the server's clock where it tells.
+    total: points of the sweep, or tasks where they cannot be told apart; `unit` says which. A task whose condition does
+        not hold is not one of them.
+    counts: how many of them came to what. retried: those that succeeded after more than one attempt.
+    failed: the points that failed, and other tasks that did. causes: why, the commonest first.
+    gone: its object was deleted before it ended.
+    """
+
+    name: str
+    phase: str
+    message: str = ""
+    seconds: float = 0.0
+    started_at: str = ""
+    finished_at: str = ""
+    total: int = 0
+    unit: str = "task"
+    counts: Mapping[PointState, int] = field(default_factory=dict)
+    retried: int = 0
+    failed: Sequence[PointOutcome] = ()
+    causes: Sequence[FailureCause] = ()
+    gone: bool = False
+
+    @property
+    def done(self) -> int:
+        """How many succeeded."""
+        return self.counts.get(PointState.SUCCEEDED, 0)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the whole workflow did what it was meant to."""
+        return self.phase == "Succeeded"
+
+    @property
+    def exit_code(self) -> int:
+        """0, or that of `WorkflowFailed`."""
+        return 0 if self.succeeded else WorkflowFailed.exit_code
+
+    def sentence(self) -> str:
+        """`succeeded in 1 min 14 s: 152 of 152 points, 1 after a retry`."""
+        if self.gone and not self.phase:
+            return f"{self.name} was deleted while it was followed: {self._amounts()}"
+        if self.gone and self.phase not in ("Succeeded", "Failed", "Error"):
+            return f"{self.name} was deleted while it was {self.phase.lower()}: {self._amounts()}"
+        if self.succeeded:
+            return f"succeeded in {run_time(self.seconds)}: {self._amounts()}"
+        return f"{self.name} {self._verb()} after {run_time(self.seconds)}: {self._amounts()}"
+
+    def _verb(self) -> str:
+        if self.counts.get(PointState.STOPPED) and not self.failed:
+            return "was stopped"
+        verbs = {"Failed": "failed", "Error": "ended in an error"}
+        return verbs.get(self.phase, f"ended as {self.phase or 'nobody knows what'}")
+
+    def _amounts(self) -> str:
+        if not self.total:
+            return "no task ran"
+        others = [f"{self.retried} after a retry"] if self.retried else []
+        others += [f"{self.counts[state]} {state.value}" for state in _RANK if self._is_told(state)]
+        return ", ".join([f"{self.done} of {pluralize(self.total, self.unit)}", *others])
+
+    def _is_told(self, state: PointState) -> bool:
+        return state is not PointState.SUCCEEDED and self.counts.get(state, 0) > 0
+
+    def to_json(self) -> Json:
+        """The outcome as plain data. Counts are complete; of very many failed points, the first are listed."""
+        return {
+            "workflow": self.name,
+            "phase": self.phase,
+            "message": redact(self.message),
+            "seconds": round(self.seconds, 3),
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "done": self.done,
+            "total": self.total,
+            "unit": self.unit,
+            "counts": {state.value: self.counts.get(state, 0) for state in reversed(PointState)},
+            "retried": self.retried,
+            "skipped": self.counts.get(PointState.SKIPPED, 0),
+            "deleted": self.gone,
+            "causes": [each.to_json() for each in self.causes],
+            "failed": [each.to_json() for each in self.failed[:_MOST_LISTED]],
+            "failed_not_listed": max(0, len(self.failed) - _MOST_LISTED),
+        }
+
+
+def outcome_from_json(data: Mapping[str, Any], name: str) -> Outcome:
+    """An outcome as a record holds it, whole or damaged."""
+    counts = data.get("counts")
+    said = counts if isinstance(counts, Mapping) else {"succeeded": data.get("done"), "skipped": data.get("skipped")}
+    failed = tuple(PointOutcome.from_json(each) for each in _mappings(data.get("failed")))
+    causes = [
+        FailureCause(
+            task=str(each.get("task", "")),
+            cause=str(each.get("cause", "")),
+            count=_number(each.get("count")),
+            examples=tuple(PointOutcome.from_json(one) for one in _mappings(each.get("examples"))),
+        )
+        for each in _mappings(data.get("causes"))
+    ]
+    return Outcome(
+        name=name,
+        phase=str(data.get("phase", "")),
+        message=str(data.get("message", "")),
+        seconds=float(_number(data.get("seconds"))),
+        started_at=str(data.get("started_at", "")),
+        finished_at=str(data.get("finished_at", "")),
+        total=_number(data.get("total")),
+        unit=str(data.get("unit") or "task"),
+        counts={state: _number(said.get(state.value)) for state in PointState},
+        retried=_number(data.get("retried")),
+        failed=failed,
+        causes=causes,
+        gone=bool(data.get("deleted")),
+    )
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
+def _number(value: Any) -> Any:
+    return value if isinstance(value, (int, float)) else 0
+
+
+# --- from the last state of the tasks ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What a record says of the tasks that are to come.
+
+    planned: the tasks of each template, none where nothing is recorded. points: how many the sweep has.
+    names: of its parameters.
+    """
+
+    planned: Sequence[PlannedTasks] = ()
+    points: int = 0
+    names: Sequence[str] = ()
+
+    def counts(self, node: NodeState) -> bool:
+        """Whether a node is a task of this run, rather than an attempt, a group, or an exit handler's."""
+        return node.role == TASK and (not self.planned or node.template in {each.template for each in self.planned})
+
+    def key(self, node: NodeState) -> tuple[str, ...] | None:
+        """The point of a task; None where its inputs do not name one."""
+        if not self.names or any(name not in node.inputs for name in self.names):
+            return None
+        return tuple(node.inputs[name] for name in self.names)
+
+
+def summarize(
+    name: str,
+    update: RunUpdate,
+    nodes: Iterable[NodeState],
+    sweep: Sweep,
+    *,
+    seconds: float = 0.0,
+    read_log: Callable[[str], str] | None = None,
+) -> Outcome:
+    """What the last update and the last states of all nodes come to.
+
+    read_log: the name of a pod -> the last line of its log that says something, empty for none; called for examples.
+    """
+    tasks = [node for node in nodes if sweep.counts(node)]
+    points = _Points(sweep, tasks)
+    decisive, counts = points.outcomes(tasks)
+    failed = [each for each in decisive if state_of(each) is PointState.FAILED]
+    others = [node for node in tasks if node.template not in points.templates and state_of(node) is PointState.FAILED]
+    in_order = sorted([*failed, *(others if points.templates else ())], key=lambda node: (node.finished_at, node.name))
+    listed = [_point(node, sweep, points) for node in in_order]
+    return Outcome(
+        name=name,
+        phase=update.phase,
+        message=update.message,
+        seconds=seconds,
+        started_at=update.started_at,
+        finished_at=update.finished_at,
+        total=sum(counts.values()) - (0 if points.templates else counts[PointState.SKIPPED]),
+        unit="point" if points.templates else "task",
+        counts=counts,
+        retried=sum(node.retries > 0 for node in decisive if state_of(node) is PointState.SUCCEEDED),
+        failed=listed,
+        causes=_causes(listed, read_log),
+        gone=update.gone,
+    )
+
+
+def state_of(node: NodeState) -> PointState:
+    """What became of a task."""
+    return _STATES.get(node.phase, PointState.UNFINISHED)
+
+
+class _Points:
+    """Which tasks belong to which point. templates: those that run once a point; none without a sweep."""
+
+    def __init__(self, sweep: Sweep, tasks: Sequence[NodeState]) -> None:
+        self._sweep = sweep
+        planned = {each.template for each in sweep.planned if each.total == sweep.points}
+        named = {node.template for node in tasks if sweep.key(node) is not None}
+        self.templates = planned | named if sweep.points > 1 else set()
+        self.seen = Counter(node.template for node in tasks)
+
+    def outcomes(self, tasks: Sequence[NodeState]) -> tuple[list[NodeState], dict[PointState, int]]:
+        """For each point the task that decided it, and how many points came to what; without points, of tasks."""
+        if not self.templates:
+            return list(tasks), self._completed(Counter(map(state_of, tasks)), self._planned_tasks())
+        of_points = [node for node in tasks if node.template in self.templates]
+        by_point: dict[object, list[NodeState]] = {}
+        for node in of_points:
+            by_point.setdefault(self._sweep.key(node) or node.id, []).append(node)
+        if len(by_point) > self._sweep.points:  # inputs under other names: points cannot be told apart
+            slowest = min(self.templates, key=lambda name: self._succeeded(of_points, name))
+            by_point = {node.id: [node] for node in of_points if node.template == slowest}
+            wanted = 1
+        else:
+            wanted = len(self.templates)
+        decisive = [min(each, key=lambda node: _RANK[state_of(node)]) for each in by_point.values()]
+        counts = Counter(
+            self._state(state_of(node), each, wanted) for node, each in zip(decisive, by_point.values(), strict=True)
+        )
+        return decisive, self._completed(counts, self._sweep.points)
+
+    @staticmethod
+    def _state(worst: PointState, tasks: Sequence[NodeState], wanted: int) -> PointState:
+        begun = len({node.template for node in tasks})
+        return PointState.NOT_RUN if worst is PointState.SUCCEEDED and begun < wanted else worst
+
+    @staticmethod
+    def _succeeded(tasks: Sequence[NodeState], template: str) -> int:
+        return sum(node.template == template and state_of(node) is PointState.SUCCEEDED for node in tasks)
+
+    def _planned_tasks(self) -> int:
+        totals = {each.template: each.total or 0 for each in self._sweep.planned}
+        return sum(max(totals.get(name, 0), self.seen[name]) for name in {*totals, *self.seen})
+
+    @staticmethod
+    def _completed(counts: Mapping[PointState, int], total: int) -> dict[PointState, int]:
+        """The counts with what never came to be."""
+        absent = max(0, total - sum(counts.values()))
+        found = {**counts, PointState.NOT_RUN: counts.get(PointState.NOT_RUN, 0) + absent}
+        return {state: found.get(state, 0) for state in PointState}
+
+
+def _point(node: NodeState, sweep: Sweep, points: _Points) -> PointOutcome:
+    if node.template in points.templates or points.seen[node.template] > 1:
+        of_sweep = {name: node.inputs[name] for name in sweep.names if name in node.inputs}
+        parameters = of_sweep or dict(node.inputs)
+    else:
+        parameters = {}
+    return PointOutcome(
+        task=node.template,
+        name=node.display_name or node.name,
+        state=state_of(node),
+        parameters=parameters,
+        attempts=node.retries + 1,
+        cause=_cause(node),
+        exit_code=node.exit_code,
+        pod=node.pod,
+    )
+
+
+def _cause(node: NodeState) -> str:
+    code = f"exit code {node.exit_code}" if node.exit_code is not None else ""
+    said = " ".join(node.message.split()) or code or node.phase.lower()
+    return (said.replace(node.pod, "POD") if node.pod else said)[:_LONGEST_CAUSE]
+
+
+def _causes(failed: list[PointOutcome], read_log: Callable[[str], str] | None) -> list[FailureCause]:
+    """The causes, the commonest first; the examples of the first few get the last line of their log, in place."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for number, each in enumerate(failed):
+        groups.setdefault((each.task, each.cause), []).append(number)
+    causes = []
+    for rank, ((task, cause), numbers) in enumerate(sorted(groups.items(), key=lambda group: -len(group[1]))):
+        for number in numbers[:EXAMPLES] if read_log is not None and rank < _MOST_LOGS else ():
+            if failed[number].pod and read_log is not None:
+                failed[number] = replace(failed[number], log=read_log(failed[number].pod)[:_LONGEST_CAUSE])
+        examples = tuple(failed[number] for number in numbers[:EXAMPLES])
+        causes.append(FailureCause(task=task, cause=cause, count=len(numbers), examples=examples))
+    return causes

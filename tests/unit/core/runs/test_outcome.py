@@ -1,0 +1,149 @@
+"""What became of the points of a run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hera_k8s_utils import LogLine, NodeState, PlannedTasks, RunUpdate
+from hera_k8s_utils.engines.pod_logs import last_words
+from hera_k8s_utils.runs.outcome import Outcome, PointState, Sweep, outcome_from_json, summarize
+
+
+def node(number: int, phase: str, *, template: str = "simulate", **more: Any) -> NodeState:
+    inputs = {"seed": str(number), "output": f"/results/{number}"} if template != "draw" else {"expected": "3"}
+    return NodeState(
+        id=f"{template}{number}",
+        name=f"w.{template}({number}:seed:{number})",
+        display_name=f"{template}({number}:seed:{number})",
+        template=template,
+        phase=phase,
+        **{"inputs": inputs, **more},
+    )
+
+
+def ended(phase: str, *nodes: NodeState, message: str = "", gone: bool = False, **sweep: Any) -> Outcome:
+    planned = sweep.pop("planned", [PlannedTasks("simulate", 3), PlannedTasks("draw", 1)])
+    known = Sweep(planned=planned, points=3, **{"names": ("seed",), **sweep})
+    return summarize("trial-k3f9", RunUpdate(phase=phase, message=message, gone=gone), nodes, known, seconds=74)
+
+
+def test_success_counts_points_and_retries() -> None:
+    nodes = [node(n, "Succeeded", retries=int(n == 0)) for n in range(3)]
+    outcome = ended("Succeeded", *nodes, node(9, "Succeeded", template="draw", retries=1))
+    assert outcome.sentence() == "succeeded in 1 min 14 s: 3 of 3 points, 1 after a retry"
+    assert outcome.exit_code == 0
+
+
+def test_a_point_that_failed_after_its_retries_is_no_success_after_a_retry() -> None:
+    outcome = ended("Failed", node(0, "Succeeded"), node(1, "Failed", retries=3), node(2, "Succeeded", retries=1))
+    assert outcome.sentence() == "trial-k3f9 failed after 1 min 14 s: 2 of 3 points, 1 after a retry, 1 failed"
+    assert outcome.exit_code == 8
+
+
+def test_a_failed_point_is_known_by_its_parameters() -> None:
+    (point,) = ended("Failed", node(1, "Failed", message="exit code 3", exit_code=3, pod="p", retries=1)).failed
+    assert (point.parameters, point.cause, point.exit_code, point.attempts) == ({"seed": "1"}, "exit code 3", 3, 2)
+
+
+def test_points_that_a_stop_kept_from_running_did_not_fail() -> None:
+    outcome = ended("Failed", node(0, "Succeeded"), node(1, "Stopped"), message="stopped by hand")
+    assert outcome.sentence() == "trial-k3f9 was stopped after 1 min 14 s: 1 of 3 points, 1 stopped, 1 not run"
+    assert outcome.failed == []
+
+
+def test_a_point_needs_all_of_its_tasks() -> None:
+    """Two tasks a point: one failed in the first, one in the second, one did both."""
+    planned = [PlannedTasks("simulate", 3), PlannedTasks("analyse", 3)]
+    nodes = [
+        *(node(n, phase) for n, phase in enumerate(("Succeeded", "Failed", "Succeeded"))),
+        *(node(n, phase, template="analyse") for n, phase in enumerate(("Failed", "Omitted", "Succeeded"))),
+    ]
+    outcome = ended("Failed", *nodes, planned=planned)
+    assert (outcome.done, outcome.total, outcome.counts[PointState.FAILED]) == (1, 3, 2)
+    assert {(each.task, each.title) for each in outcome.failed} == {("simulate", "seed=1"), ("analyse", "seed=0")}
+
+
+def test_points_under_other_names_are_counted_and_shown_by_what_their_tasks_were_given() -> None:
+    nodes = [node(n, "Failed" if n else "Succeeded", inputs={"r": str(n)}) for n in range(3)]
+    outcome = ended("Failed", *nodes)
+    assert (outcome.done, outcome.total, outcome.unit) == (1, 3, "point")
+    assert [each.title for each in outcome.failed] == ["r=1", "r=2"]
+
+
+def test_without_a_sweep_tasks_are_counted() -> None:
+    tasks = [NodeState(id=n, name=f"w.{n}", display_name=n, template=n, phase=p) for n, p in (("a", "Succeeded"),)]
+    outcome = summarize("w", RunUpdate(phase="Failed"), tasks, Sweep(planned=[PlannedTasks("a", 1)]))
+    assert outcome.sentence() == "w failed after under 1 s: 1 of 1 task"
+
+
+def test_a_task_whose_condition_does_not_hold_is_no_task_that_is_missing() -> None:
+    tasks = [node(0, "Succeeded", template="flip"), node(0, "Skipped", template="tails")]
+    outcome = summarize("w", RunUpdate(phase="Succeeded"), tasks, Sweep())
+    assert outcome.sentence() == "succeeded in under 1 s: 1 of 1 task, 1 skipped"
+
+
+def test_an_error_is_not_called_a_failure() -> None:
+    assert "ended in an error after" in ended("Error").sentence()
+
+
+def test_a_run_that_was_deleted_is_not_called_failed() -> None:
+    said = ended("Running", node(0, "Running"), gone=True).sentence()
+    assert said == "trial-k3f9 was deleted while it was running: 0 of 3 points, 1 unfinished, 2 not run"
+    assert ended("", gone=True).exit_code == 8
+
+
+def test_an_outcome_reads_back_from_its_record() -> None:
+    outcome = ended("Failed", node(1, "Failed", message="why", retries=1), node(2, "Stopped"))
+    again = outcome_from_json(json.loads(json.dumps(outcome.to_json())), "trial-k3f9")
+    assert again.to_json() == outcome.to_json()
+    assert again.sentence() == outcome.sentence()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {},
+        {"phase": 3, "counts": [], "failed": {"a": 1}, "causes": [1, {"examples": "x", "count": "many"}]},
+        {"failed": [{"state": "exploded", "parameters": 7, "surprise": 1}], "done": "all", "seconds": None},
+    ],
+)
+def test_a_damaged_outcome_is_read_as_far_as_it_goes(damaged: dict[str, Any]) -> None:
+    assert outcome_from_json(damaged, "trial-k3f9").exit_code == 8
+
+
+def test_very_many_failures_are_counted_and_not_all_listed() -> None:
+    nodes = [node(n, "Failed", message="exit code 1") for n in range(12_000)]
+    planned = [PlannedTasks("simulate", 12_000)]
+    outcome = summarize("w", RunUpdate(phase="Failed"), nodes, Sweep(planned=planned, points=12_000, names=("seed",)))
+    said = outcome.to_json()
+    assert (said["counts"]["failed"], said["causes"][0]["count"]) == (12_000, 12_000)
+    assert (len(said["failed"]), said["failed_not_listed"], len(said["causes"][0]["examples"])) == (10_000, 2_000, 3)
+
+
+def test_a_cause_that_names_a_pod_is_one_cause() -> None:
+    nodes = [node(n, "Failed", pod=f"w-{n}x", message=f'pod "w-{n}x" was evicted') for n in range(3)]
+    assert [each.count for each in ended("Failed", *nodes).causes] == [3]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            ["step 1", "Traceback (most recent call last):", "  x = 1", "ValueError: no", "flushed late"],
+            "ValueError: no",
+        ),
+        (["loading", "killed soon", ""], "killed soon"),
+        (
+            ["numpy.linalg.LinAlgError: Singular matrix", "Error: exit status 1"],
+            "numpy.linalg.LinAlgError: Singular matrix",
+        ),
+        (["bad input", 'time="2026" level=info msg="sub-process exited" argo=true'], "bad input"),
+        (["", "-----"], ""),
+        ([], ""),
+    ],
+)
+def test_the_line_that_says_why_is_found_at_the_end_of_a_log(lines: list[str], expected: str) -> None:
+    assert last_words(LogLine("p", line) for line in lines) == expected
