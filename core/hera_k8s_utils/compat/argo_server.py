@@ -20,7 +20,7 @@ class argo_server:
     Without arguments the command line of the script is parsed. They are left as they are.
     server: its address, as a URL. namespace: where workflows go. service_account: as what their pods run, or None.
     argo_server_configured_value: the address as it was configured. k8s_cluster: the cluster that was given, or None.
-    service_namespace: None, as in 0.2.
+    service_namespace: None, as in 0.2. latest: the one that Hera's objects submit to, None without one.
 
     Every failure is a `ScriptExit`. From here on, and only here, Hera's global configuration is set.
     """
@@ -28,6 +28,7 @@ class argo_server:
     arguments: ClassVar[type[parser]] = parser
 
     service_namespace: ClassVar[None] = None
+    latest: ClassVar[argo_server | None] = None
 
     def __init__(self, k8s_cluster: Any = None, args: Any = None) -> None:
         self.k8s_cluster = k8s_cluster if isinstance(k8s_cluster, KubernetesCluster) else None
@@ -74,6 +75,7 @@ class argo_server:
         """Make Hera's objects submit to this server, again if something else was set meanwhile."""
         with exiting_on_error():
             self._servers.activate("argo")
+        argo_server.latest = self
 
     def define_argo_server_part_of_environment(self) -> None:
         """The same as `configure_hera()`, by its older name."""
