@@ -78,7 +78,7 @@ def _move_sources(name: str, keywords: dict[str, Any]) -> None:
         return
     sources = [each for each in env if isinstance(each, (ConfigMapEnvFrom, SecretEnvFrom))]
     if sources:
-        _warn(f"{name}(env=[{type(sources[0]).__name__}(...)]): Hera 7 takes it in env_from=", stacklevel=4)
+        _warn(f"{name}(env=[{type(sources[0]).__name__}(...)]): Hera 7 takes it in env_from=")
         keywords["env"] = [each for each in env if each not in sources] or None
         present = keywords.get("env_from") or []
         keywords["env_from"] = [*(present if isinstance(present, list) else [present]), *sources]
@@ -88,6 +88,14 @@ def _letters(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _warn(text: str, *, stacklevel: int = 3) -> None:
+def _warn(text: str) -> None:
     """A warning at the line of the script; unlike a DeprecationWarning it is shown for modules of scripts too."""
-    warnings.warn(text, FutureWarning, stacklevel=stacklevel)
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, FutureWarning, stacklevel=level)
+
+
+def _is_ours(module: str) -> bool:
+    """Whether a module is this one or Hera's, whose decorators construct objects for a script."""
+    return module == __name__ or module.partition(".")[0] == "hera"

@@ -152,10 +152,14 @@ def test_the_warning_names_the_line_of_the_script_and_the_new_keyword(tmp_path: 
     script.write_text(
         "from hera_k8s_argo.hera_5 import accept_hera_5\naccept_hera_5()\n"
         'from hera.workflows import SecretVolume\nSecretVolume(name="s", secretName="login", mount_path="/s")\n'
+        "from hera.workflows import Steps, Workflow, script\n"
+        '@script(imagePullPolicy="Always")\ndef one():\n    pass\n'
+        'with Workflow(name="w", entrypoint="m"), Steps(name="m"): one(name="a")\n'
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert f"{script}:4: FutureWarning: SecretVolume(secretName=...): Hera 7 calls it secret_name=" in done.stderr
+    assert f"{script}:6: FutureWarning: Script(imagePullPolicy=...): Hera 7 calls it image_pull_policy=" in done.stderr
 
 
 @pytest.mark.parametrize("words", ["nosuch=1", 'name="a", config_map_name="b"'])
