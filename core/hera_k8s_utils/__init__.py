@@ -60,6 +60,7 @@ from hera_k8s_utils.plugins.records import (
 )
 from hera_k8s_utils.results import CheckResult, Finding, Verdict, fail, ok, unknown, warn
 from hera_k8s_utils.sweep.path_encoder import LayoutStrategy, PathEncoder
+from hera_k8s_utils.version import version
 
 if TYPE_CHECKING:
     from hera_k8s_utils.config.options import OptionRow
@@ -83,6 +84,8 @@ if TYPE_CHECKING:
     from hera_k8s_utils.sanitize import one_line
     from hera_k8s_utils.sweep.inputs import Inputs, Point, linspace
     from hera_k8s_utils.sweep.layout import Layout
+
+__title__ = "hera_k8s_utils"
 
 _LATER = {
     "Session": "hera_k8s_utils.container.session",
@@ -232,6 +235,7 @@ __all__ = [
     "Workload",
     "WorkloadAnalysis",
     "WorkloadKind",
+    "__title__",
     "__version__",
     "argo_server",
     "build_container",
@@ -263,5 +267,6 @@ __all__ = [
     "read_text",
     "submit_once",
     "unknown",
+    "version",
     "warn",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hera_k8s_argo.hera_5 import accept_hera_5
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_utils import ARGO, Context, CoreSettings
 from hera_k8s_utils.network import NetworkSettings
@@ -10,10 +11,12 @@ from hera_k8s_utils.network import NetworkSettings
 def configure_hera(context: Context) -> None:
     """Make Hera's authoring objects submit to the Argo server of a context, in its namespace and with its account.
 
-    The token is given by a function, so that a renewed one is sent and that no `repr` of Hera's shows it.
+    The token is given by a function, so that a renewed one is sent and that no `repr` of Hera's shows it. From then on
+    Hera's classes take the keywords of Hera 5 as well, for which most of these scripts were written.
     """
     from hera.shared import global_config
 
+    accept_hera_5()
     credential = context.platforms.credential(ARGO.name)
     authority = credential.certificate_authority or context.options.of(NetworkSettings).ca_file
     settings = context.options.of(ArgoSettings)

@@ -47,6 +47,13 @@ def probe(*arguments: Any) -> Any:
     return probe(*arguments)
 
 
+def configure_official_client(*arguments: Any) -> Any:
+    """`configure_official_client` of `hera_k8s_kube.official_client`."""
+    from hera_k8s_kube.official_client import configure_official_client
+
+    return configure_official_client(*arguments)
+
+
 def open_jobs_engine(*arguments: Any) -> Any:
     """`open_jobs_engine` of `hera_k8s_kube.jobs.engine`."""
     from hera_k8s_kube.jobs.engine import open_jobs_engine

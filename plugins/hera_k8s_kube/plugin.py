@@ -61,6 +61,7 @@ def platforms() -> Iterable[Platform]:
         open=lazy.open_client,
         close=lazy.close_client,
         probe=lazy.probe,
+        activate=lazy.configure_official_client,
     )
 
 

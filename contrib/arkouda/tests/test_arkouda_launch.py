@@ -111,7 +111,7 @@ def scratch(tmp_path: Path) -> Path:
     token.mkdir(parents=True)
     (token / "token").write_text(TOKEN, encoding="ascii")
     programs = {"sudo": SUDO, "install": INSTALL, "python3": PYTHON, "sleep": SLEEP, "ssh": SSH, "sed": SED}
-    programs |= dict.fromkeys(("service", "groupadd", "useradd"), RECORD)
+    programs |= dict.fromkeys(("service", "groupadd", "useradd", "usermod"), RECORD)
     for name, text in programs.items():
         write_program(tmp_path / "scratch" / "bin" / name, text)
     (tmp_path / "scratch" / "sshd_config").write_text(SSHD_CONFIG, encoding="ascii")
@@ -156,13 +156,15 @@ def test_a_locale_lets_the_server_in_and_then_says_that_it_is_ready(run: Run, sc
     said = calls(scratch)
     assert said.index("service ssh start") < said.index("groupadd --gid 1019 bears")
     assert "useradd --create-home --uid 1009 --gid 1019 --shell /bin/bash bearsrus" in said
+    user_group = ["groupadd bearsrus", "usermod --append --groups bearsrus bearsrus"]
+    assert [line for line in said if line in user_group] == user_group
 
 
 @pytest.mark.needs("bwrap")
 def test_the_user_of_the_image_is_not_made_again(run: Run, scratch: Path) -> None:
     done = run(launch.LOCALE, ARKOUDA_USER="ubuntu", ARKOUDA_GROUP="ubuntu", TMPDIR="/home")
     assert done.returncode == 0, done.stderr
-    assert not [line for line in calls(scratch) if line.startswith(("useradd", "groupadd"))]
+    assert not [line for line in calls(scratch) if line.startswith(("useradd", "groupadd", "usermod"))]
     assert (scratch / "home" / "ubuntu" / ".ssh" / "id_rsa").exists()
 
 

@@ -73,7 +73,7 @@ def test_the_variables_of_the_shell_scripts_are_read(rendered: Rendered) -> None
         ("ARKOUDA_UID", "1009", "arkouda-uid"),
         ("ARKOUDA_GROUP", "bearsrus-arkouda-users", "arkouda-group"),
         ("ARKOUDA_GID", "1019", "arkouda-gid"),
-        ("ARKOUDA_LOG_LEVEL", "LogLevel.DEBUG", "arkouda-log-level"),
+        ("ARKOUDA_LOG_LEVEL", "LogLevel.ERROR", "arkouda-log-level"),
     ],
 )
 def test_each_spelling_of_a_variable_is_read(rendered: Rendered, variable: str, value: str, parameter: str) -> None:

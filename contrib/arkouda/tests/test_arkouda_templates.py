@@ -385,3 +385,39 @@ def test_manifests_survive_being_read_and_written_again(templates: dict[str, Jso
     for body in templates.values():
         text = Manifest.of(body).to_yaml()
         assert yaml.safe_load(text) == body
+
+
+UPSTREAM = {
+    "deploy-arkouda-on-kubernetes": """
+        create-locale-launch-script-config-map deploy-arkouda-locale create-locale-headless-service
+        create-locale-ssh-service create-pod-role create-pod-role-binding create-service-role
+        create-service-role-binding create-servicemonitor-role create-servicemonitor-role-binding
+        create-server-launch-script-config-map create-server-headless-service create-server-ssh-service
+        deploy-arkouda-server create-metrics-exporter-service create-servicemonitor""",
+    "delete-arkouda-on-kubernetes": """
+        delete-arkouda-locale delete-locale-headless-service delete-locale-ssh-service delete-arkouda-server
+        delete-server-headless-service delete-server-ssh-service delete-arkouda-service
+        delete-arkouda-metrics-service delete-arkouda-server-launch-script delete-pod-role delete-pod-role-binding
+        delete-service-role delete-service-role-binding delete-servicemonitor-role
+        delete-servicemonitor-role-binding delete-metrics-exporter-service
+        delete-metrics-exporter-servicemonitor""",
+    "deploy-prometheus-arkouda-exporter": """
+        prometheus-arkouda-exporter create-prometheus-arkouda-exporter-service
+        create-prometheus-arkouda-servicemonitor""",
+    "delete-prometheus-arkouda-exporter": """
+        delete-prometheus-arkouda-exporter delete-prometheus-arkouda-exporter-service
+        delete-prometheus-arkouda-exporter-servicemonitor""",
+}
+"""The tasks of Bears-R-Us/arkouda-contrib, arkouda_workflows, at 762189d, 1944a2a, 9bf9497 and 7f859e6."""
+
+
+@pytest.mark.parametrize("name", UPSTREAM)
+def test_tasks_keep_the_names_of_the_yaml_files(name: str) -> None:
+    missing = set(UPSTREAM[name].split()) - set(tasks(template_bodies()[name]))
+    assert not missing
+
+
+def test_the_log_level_is_what_the_shell_scripts_passed() -> None:
+    from hera_k8s_arkouda.settings import ArkoudaSettings
+
+    assert DEPLOYMENT.log_level == ArkoudaSettings().log_level == "LogLevel.DEBUG"

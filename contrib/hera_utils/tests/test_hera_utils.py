@@ -1,4 +1,4 @@
-"""Scripts written for hera_utils 0.2, unmodified, with the distribution installed as its users install it."""
+"""Scripts written for hera_utils 0.1 and 0.2, unmodified, with the distribution installed as its users install it."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_a_refused_token_ends_the_check_without_being_shown(script: Any) -> None
     assert "ARGO_TOKEN" in told.err
 
 
-@pytest.mark.parametrize("name", ["hello_world_container", "coin_flip"])
+@pytest.mark.parametrize("name", ["hello_world_container", "hera_coin_flip"])
 def test_examples_run(script: Any, configured: Path, api: Api, name: str) -> None:
     told = script(module=f"hera_utils.examples.{name}")
     assert told.code == 0, told.err
@@ -184,22 +184,29 @@ def test_versions_are_those_of_hera(script: Any) -> None:
     source = """
 import hera_utils
 hera_utils.print_version()
-print([hera_utils.check_version(v) for v in ("5.6.0", "7", "7.0", "99.1", "100.0.0rc1")])
-hera_utils.assert_version("5.6.0")
+import hera._version
+print([hera_utils.check_version(v) for v in ("5.6.0", "7", "99.1", hera._version.version)])
+print([hera_utils.assert_version(v) for v in ("5.6.0", "7", "7.0", hera._version.version)])
 hera_utils.assert_version("99.1")
 """
     told = script(source)
-    printed, checked = told.out.splitlines()
+    printed, checked, asserted = told.out.splitlines()
     assert printed.startswith("hera ")
-    assert checked == "[True, True, True, False, False]"
+    assert checked == "[False, False, False, True]"
+    assert asserted == "[True, True, True, True]"
     assert told.code == 1
     assert told.lines[0].startswith("this script needs Hera 99.1: ")
 
 
-@pytest.mark.parametrize("through", ["argo_server", "k8s_cluster"])
+@pytest.mark.parametrize("through", ["argo_server", "k8s_cluster", "nothing"])
 def test_a_workflow_template_is_cleared_when_it_is_there(
     script: Any, configured: Path, api: Api, sandbox: Any, work: Path, through: str
 ) -> None:
+    made, given = {
+        "argo_server": ("argo_server", "server"),
+        "k8s_cluster": ("k8s_cluster", "server"),
+        "nothing": ("argo_server", "None"),  # what was passed was not looked at
+    }[through]
     make_namespace(api, f"of-{through.replace('_', '-')}")
     where = f"/apis/argoproj.io/v1alpha1/namespaces/of-{through.replace('_', '-')}/workflowtemplates"
     (work / "config").write_text(kubeconfig(sandbox))
@@ -209,14 +216,129 @@ def test_a_workflow_template_is_cleared_when_it_is_there(
     api.create(where, template)
     source = f"""
 import hera_utils
-server = hera_utils.{through}(hera_utils.parse_arguments())
-hera_utils.clear_workflow_template(server, "shared")
-hera_utils.clear_workflow_template(server, "shared")
+server = hera_utils.{made}(hera_utils.parse_arguments())
+hera_utils.clear_workflow_template({given}, "shared")
+hera_utils.clear_workflow_template({given}, workflow_template_name="shared")
 print("cleared")
 """
     told = script(source, "--argo_namespace", f"of-{through.replace('_', '-')}", KUBECONFIG="config")
-    assert (told.code, told.out) == (0, "cleared\n"), told.err
+    assert (told.code, told.out) == (0, "Deleting shared WorkflowTemplate.\ncleared\n"), told.err
     assert api.get(where)["items"] == []
+
+
+def test_without_a_server_no_workflow_template_is_cleared(script: Any) -> None:
+    told = script("import hera_utils\nhera_utils.clear_workflow_template(None, 'shared')")
+    assert told.code == 1
+    assert "argo_server(args)" in told.err
+
+
+SIGNATURES = {
+    # 0.2, at a3dcf3b
+    "hera_utils.parser:parser": "existing_parser logger",
+    "hera_utils.parser:parser.get_config_files": "",
+    "hera_utils.parser:parser.parse_args": "",
+    "hera_utils.parser:parser.get_parser": "",
+    "hera_utils.argo_server:argo_server.configure_hera": "",
+    "hera_utils.argo_server:argo_server.check_server_availability": "",
+    "hera_utils.argo_server:argo_server.print_config": "",
+    "hera_utils.utils:print_version": "",
+    "hera_utils.utils:check_version": "version_to_check",
+    "hera_utils.utils:assert_version": "version_to_check",
+    "hera_utils.utils:clear_workflow_template": "cluster workflow_template_name",
+    "hera_utils.version:version.upper": "",
+    "hera_utils.examples.check_server_availability:main": "",
+    "hera_utils.examples.hera_coin_flip:flip": "",
+    "hera_utils.examples.hello_world_container:main": "",
+    # between the two, at 1613f38
+    "hera_utils.define_parser:define_parser": "existing_parser logger",
+    # 0.1, at 055701f and 20f90f7
+    "hera_utils.hera:clear_workflow_template": "cluster workflow_template_name",
+    "hera_utils.argo_server:argo_server": "k8s_cluster args",
+    "hera_utils.argo_server:argo_server.define_argo_server_part_of_environment": "",
+    "hera_utils.k8s_cluster:k8s_cluster": "args",
+    "hera_utils.k8s_cluster:k8s_cluster.assert_volume_claim": "k8s_volume_claim_name",
+    "hera_utils.k8s_cluster:k8s_cluster.assert_configmap": "k8s_configmap_name",
+    "hera_utils.num_exp_environment:num_exp_environment": "args verbose",
+    "hera_utils.num_exp_environment:Struct.toJSON": "",
+    "hera_utils.parse_arguments:define_parser": "logger",
+    "hera_utils.parse_arguments:verify_args": "args logger",
+    "hera_utils.parse_arguments:parse_arguments": "logger",
+}
+"""module:name -> the parameters that callers of VCityTeam/hera_utils could give, read from its sources."""
+NAMES = (
+    "argo_server assert_version check_version clear_workflow_template define_parser k8s_cluster num_exp_environment "
+    "parse_arguments parser print_version Struct verify_args version __version__ __title__"
+)
+
+INSPECTS = """
+import importlib, inspect, sys, types
+import hera_utils
+for path, parameters in SIGNATURES.items():
+    module, _, name = path.partition(":")
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    taken = inspect.signature(found).parameters
+    missing = set(parameters.split()) - set(taken)
+    assert not missing, (path, missing)
+    for each in taken.values():
+        given = each.name in ("self", *parameters.split()) or each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
+        assert given or each.default is not each.empty, (path, each)
+for name in NAMES.split():
+    assert not isinstance(getattr(hera_utils, name), types.ModuleType), name
+print("all there")
+"""
+
+
+def test_every_name_of_0_1_and_0_2_is_there(script: Any) -> None:
+    told = script(INSPECTS.replace("SIGNATURES", repr(SIGNATURES)).replace("NAMES", repr(NAMES)))
+    assert (told.code, told.out, told.err) == (0, "all there\n", "")
+
+
+OF_0_1 = """
+import json, logging, sys
+import hera_utils
+from hera_utils import Struct, num_exp_environment
+
+def parse_arguments(logger=logging.getLogger(__name__)):
+    parser = hera_utils.define_parser(logger)
+    parser.add("--k8s_volume_claim_name", type=str, default="data")
+    args = parser.parse_args()
+    if not hera_utils.verify_args(args):
+        parser.print_help()
+        sys.exit(3)
+    return args
+
+class environment(num_exp_environment):
+    def __init__(self, args, verbose=False):
+        num_exp_environment.__init__(self, args, verbose)
+        self.volume = Struct()
+        self.volume.claim_name = args.k8s_volume_claim_name
+
+made = environment(parse_arguments())
+print(made.volume.toJSON().split(), made.cluster.docker_registry, json.dumps(vars(made.cluster)))
+names = vars(hera_utils.parse_arguments(logging.getLogger("mine")))
+print(names["k8s_configmap_name"], names["k8s_volume_claim_name"])
+"""
+
+
+def test_a_script_of_0_1_makes_its_environment(script: Any, configured: Path, sandbox: Any, work: Path) -> None:
+    (work / "config").write_text(kubeconfig(sandbox))
+    variables = {"KUBECONFIG": "config", "KUBECONFIGMAP": "proxy"}
+    told = script(OF_0_1, **variables, HERA_K8S_REGISTRY="harbor.example")
+    assert (told.code, told.err) == (0, ""), told.err
+    first, second = told.out.splitlines()
+    registry = "harbor.example/"
+    assert first == f"""['{{', '"claim_name":', '"data"', '}}'] {registry} {{"docker_registry": "{registry}"}}"""
+    assert second == "proxy None"
+
+
+def test_arguments_that_are_not_complete_are_told_to_the_logger(script: Any, configured: Path) -> None:
+    configured.unlink()
+    told = script(OF_0_1)
+    assert told.code == 3
+    assert "--k8s_config_file" in told.out  # the help
+    assert "KUBECONFIG" in told.err
 
 
 def test_importing_it_imports_nothing_heavy(script: Any) -> None:

@@ -241,6 +241,11 @@ def test_a_missing_claim_is_said_and_nothing_is_submitted(
     assert refused.code == 5, refused.text
     assert "ntuples-claim" in refused.err
     assert "Nothing was submitted" in refused.err
+    assert "-> --provision    or  --k8s-volume-claim NAME" in refused.err
+    assert "hera-k8s provision" not in refused.err
+    other = hera("jobs", *words, "--k8s-volume-claim", "elsewhere", "--output", "json")
+    assert other.code == 5, other.text
+    assert '"--provision    or  --k8s-volume-claim NAME"' in other.out
     made = hera("jobs", *words, "--provision", "--wait")
     assert made.code == 0, made.text
 

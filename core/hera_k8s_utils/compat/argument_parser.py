@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TextIO
 
 from hera_k8s_utils.compat.known_options import KnownOption
-from hera_k8s_utils.compat.servers import exiting_on_error
+from hera_k8s_utils.compat.servers import exiting_on_error, script_environment
 from hera_k8s_utils.config.arguments import unknown_words, without_values
 from hera_k8s_utils.config.conversion import switch
 from hera_k8s_utils.config.files import Entry, parse_config, read_config, read_config_files
@@ -43,8 +43,8 @@ _DESCRIPTION: Final = (
 
 
 def config_paths() -> list[str]:
-    """The configuration files that exist, the weakest first. Raises `OptionsError` for a bad `$ARGOCONFIG`."""
-    return [str(file.path) for file in reversed(read_config_files(None, os.environ))]
+    """The configuration files that exist, the weakest first. Raises `OptionsError` for one that cannot be read."""
+    return [str(file.path) for file in reversed(read_config_files(None, script_environment()))]
 
 
 class ScriptParser(ArgumentParser):
@@ -240,7 +240,7 @@ def extended(existing: ArgumentParser, options: Sequence[KnownOption], logger: l
         if f"--{option.name}" not in existing._option_string_actions:
             _add(existing, option)
     said: dict[str, Any] = {}
-    for file in reversed(read_config_files(None, os.environ)):
+    for file in reversed(read_config_files(None, script_environment())):
         said.update(known_keys(existing, file.entries, file.shown, logger))
     said.update({o.name: os.environ[o.variable] for o in options if os.environ.get(o.variable)})
     for name, value in said.items():

@@ -21,24 +21,40 @@ class Struct:
     def __init__(self, **fields: Any) -> None:
         self.__dict__.update(fields)
 
+    def toJSON(self) -> str:
+        """All its attributes, and theirs in turn, as JSON; secrets are redacted."""
+        return json.dumps(self._plain(), indent=4, sort_keys=True, ensure_ascii=False)
+
+    def _plain(self) -> dict[str, Any]:
+        plain: dict[str, Any] = _as_plain(_public(self), (id(self),))
+        return plain
+
     def __repr__(self) -> str:
+        from hera_k8s_utils.redaction import redact
+
         fields = ", ".join(f"{name}={value!r}" for name, value in _public(self).items())
-        return f"{type(self).__name__}({fields})"
+        return redact(f"{type(self).__name__}({fields})")
 
 
 class ClusterStruct(Struct):
-    """A free namespace for what the workflow needs of the cluster; what it does not have is looked up on `k8s`."""
+    """A free namespace for what the workflow needs of the cluster; what it does not have is looked up on `k8s`.
 
-    def __init__(self, k8s: k8s_cluster) -> None:
-        super().__init__(_k8s=k8s)
+    `vars()` of it is what was put into it, as it was in 0.1.
+    """
+
+    __slots__ = ("_k8s",)
+
+    def __init__(self, k8s: k8s_cluster | None = None) -> None:
+        super().__init__()
+        self._k8s = k8s
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
+        if name.startswith("_") or self._k8s is None:
+            raise AttributeError(f"the environment's cluster has no {name}")
         return getattr(self._k8s, name)
 
 
-class num_exp_environment:
+class num_exp_environment(Struct):
     """The environment of execution; making one asserts that the Argo server and then the cluster can be used.
 
         class environment(num_exp_environment):
@@ -57,35 +73,42 @@ class num_exp_environment:
 
     k8s: k8s_cluster
     cluster: Any
+    _argo: argo_server | None = None
 
     def __init__(self, args: Any = None, verbose: bool = False) -> None:
+        super().__init__()
+        self.assert_k8s_and_argo_servers(args, verbose)
+        self.cluster = ClusterStruct(getattr(self, "k8s", None))  # a subclass may assert otherwise, and have none
+
+    def assert_k8s_and_argo_servers(self, args: Any, verbose: bool = False) -> None:
+        """Assert that both servers can be used, point Hera at the first, and keep the second as `k8s`.
+
+        verbose: print what was found.
+        """
         with exiting_on_error():
             servers = ScriptConnection.of(args)
             servers.require(servers.access("argo"), servers.access("kubernetes"))
             self.k8s = k8s_cluster.over(servers)
-            self.cluster = ClusterStruct(self.k8s)
             self._argo = argo_server.over(servers)
-            if verbose:
-                self._argo.print_config()
-                self.k8s.print_config()
+        if verbose:
+            self._print_servers()
 
-    def toJSON(self) -> str:
-        """The environment with all that a subclass put into it, as JSON; secrets are redacted."""
-        return json.dumps(self._plain(), indent=4, sort_keys=True, ensure_ascii=False)
+    def _print_servers(self) -> None:
+        for server in (self._argo, getattr(self, "k8s", None)):
+            if server is not None:
+                server.print_config()
 
     def print_config(self) -> None:
         """Print the servers and all that a subclass put into the environment; no secret is printed."""
         with exiting_on_error():
-            self._argo.print_config()
-            self.k8s.print_config()
+            self._print_servers()
             own = {name: value for name, value in self._plain().items() if name not in ("argo", "k8s") and value}
             if own:
                 show("Environment:")
                 show(json.dumps(own, indent=2, sort_keys=True, ensure_ascii=False))
 
     def _plain(self) -> dict[str, Any]:
-        plain: dict[str, Any] = _as_plain({"argo": self._argo, **_public(self)}, (id(self),))
-        return plain
+        return {"argo": _as_plain(self._argo, ()), **super()._plain()} if self._argo else super()._plain()
 
 
 def _public(thing: Any) -> dict[str, Any]:

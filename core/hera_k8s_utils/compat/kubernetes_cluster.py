@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from hera_k8s_utils.compat.servers import ScriptConnection, exiting_on_error
 from hera_k8s_utils.output.streams import show
@@ -19,6 +19,8 @@ class k8s_cluster:
 
     Only named objects are looked at: no right to list anything, and none of the cluster's own, is needed. What may
     not be looked at is warned of. Every failure is a `ScriptExit`.
+
+    From here on the official client uses this cluster, so that `kubernetes.client.BatchV1Api()` needs no argument.
     """
 
     def __init__(self, args: Any = None) -> None:
@@ -36,6 +38,7 @@ class k8s_cluster:
 
     def _use(self, servers: ScriptConnection) -> None:
         client = servers.open("kubernetes")
+        servers.activate("kubernetes")
         self._servers = servers
         self.namespace = str(client.namespace)
         self.server = str(client.server)
@@ -52,21 +55,26 @@ class k8s_cluster:
         with exiting_on_error():
             return self._servers.open("kubernetes").core_v1()
 
-    def assert_cluster(self) -> None:
-        """Assert that the cluster answers and knows us."""
-        self._require(self._servers.access("kubernetes"))
+    def assert_cluster(self) -> Literal[True]:
+        """Assert that the cluster answers and knows us; True, or a `ScriptExit`."""
+        with exiting_on_error():
+            self._servers.require(self._servers.access("kubernetes"))
+        return True
 
-    def assert_namespace(self) -> None:
-        """Assert that the namespace is there."""
-        self._assert("Namespace", self.namespace)
+    def assert_namespace(self) -> Literal[True]:
+        """Assert that the namespace is there; True, or a `ScriptExit`."""
+        return self._assert("Namespace", self.namespace)
 
-    def assert_volume_claim(self, name: str) -> None:
-        """Assert that a persistent volume claim is there and can be mounted."""
-        self._assert("PersistentVolumeClaim", name)
+    def assert_volume_claim(self, k8s_volume_claim_name: str) -> Literal[True]:
+        """Assert that a persistent volume claim is there; True, or a `ScriptExit`.
 
-    def assert_configmap(self, name: str) -> None:
-        """Assert that a config map is there."""
-        self._assert("ConfigMap", name)
+        A claim that has no volume yet is warned of: in 0.1 it was no failure.
+        """
+        return self._assert("PersistentVolumeClaim", k8s_volume_claim_name)
+
+    def assert_configmap(self, k8s_configmap_name: str) -> Literal[True]:
+        """Assert that a config map is there; True, or a `ScriptExit`."""
+        return self._assert("ConfigMap", k8s_configmap_name)
 
     def print_config(self) -> None:
         """Print where the cluster is, and as whom it is used; no secret is printed."""
@@ -82,15 +90,12 @@ class k8s_cluster:
     def __repr__(self) -> str:
         return f"k8s_cluster({self.server!r}, namespace={self.namespace!r})"
 
-    def _assert(self, kind: str, name: str) -> None:
+    def _assert(self, kind: str, name: str) -> Literal[True]:
         with exiting_on_error():
             if not isinstance(name, str) or not name:
                 raise _unnamed(kind)
             self._servers.require(self._servers.resource(kind, name))
-
-    def _require(self, check: Any) -> None:
-        with exiting_on_error():
-            self._servers.require(check)
+        return True
 
 
 cluster = k8s_cluster

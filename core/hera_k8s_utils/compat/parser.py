@@ -19,6 +19,7 @@ class parser:
     """The parser that scripts extend: `parser().parser.add("--my_parameter", type=int, default=10)`.
 
     existing_parser: a parser that gets the options as well, and is the one that is extended from then on.
+    hera_utils_parser: the same, by its name in 0.1.
     logger: told of what is odd but no reason to fail, instead of the logger of this module.
 
     A flag beats its variable, which beats `hera.config` at `$ARGOCONFIG`, in the working directory or in the home
@@ -27,7 +28,13 @@ class parser:
 
     options: ClassVar[Sequence[KnownOption]] = (*ARGO_OPTIONS, *KUBERNETES_OPTIONS)
 
-    def __init__(self, existing_parser: ArgumentParser | None = None, logger: logging.Logger | None = _LOG) -> None:
+    def __init__(
+        self,
+        existing_parser: ArgumentParser | None = None,
+        logger: logging.Logger | None = _LOG,
+        *,
+        hera_utils_parser: ArgumentParser | None = None,
+    ) -> None:
         with exiting_on_error():
             from hera_k8s_utils.compat.argument_parser import (  # ConfigArgParse patches argparse: only now
                 ScriptParser,
@@ -35,10 +42,11 @@ class parser:
             )
 
             logger = logger or _LOG
-            if existing_parser is None:
+            existing = existing_parser if hera_utils_parser is None else hera_utils_parser
+            if existing is None:
                 self.parser: Any = ScriptParser(self.options, logger)
             else:
-                self.parser = extended(existing_parser, self.options, logger)
+                self.parser = extended(existing, self.options, logger)
 
     def get_parser(self) -> Any:
         """The ConfigArgParse parser itself."""
@@ -52,6 +60,11 @@ class parser:
         with exiting_on_error():
             parsed: Namespace = self.parser.parse_args(args)
             return parsed
+
+    @property
+    def default_config_files(self) -> list[str]:
+        """The same as `get_config_files()`."""
+        return self.get_config_files()
 
     def get_config_files(self) -> list[str]:
         """The configuration files that are read, in the order of ConfigArgParse: a later one beats an earlier one."""

@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
-from hera_k8s_utils.errors import HeraK8sError, NoCredential, ScriptExit
+from hera_k8s_utils.config.files import FILE_VARIABLE
+from hera_k8s_utils.errors import HeraK8sError, NoCredential, PlatformError, ScriptExit
+from hera_k8s_utils.sanitize import one_line
 
 if TYPE_CHECKING:
     from hera_k8s_utils.checks.runner import Check, Row
@@ -82,6 +84,20 @@ def _as_key(flag: re.Match[str]) -> str:
     return f"{value} as {name} in hera.config" if value else f"{name} in hera.config"
 
 
+def script_environment() -> Mapping[str, str]:
+    """The environment, without an `$ARGOCONFIG` that names no file: versions 0.1 and 0.2 said so and went on."""
+    named = os.environ.get(FILE_VARIABLE, "").strip()
+    if not named or os.path.lexists(os.path.expanduser(named)):
+        return os.environ
+    _warn_of_missing_file(named)
+    return {name: value for name, value in os.environ.items() if name != FILE_VARIABLE}
+
+
+@cache  # parser, cluster and server each look for it
+def _warn_of_missing_file(named: str) -> None:
+    log.warning("$%s ignored: there is no file %s", FILE_VARIABLE, one_line(named))
+
+
 def given_by(args: Any) -> dict[str, Any]:
     """The options among parsed arguments, as keywords of `connect`; the arguments are left as they are."""
     values = args if isinstance(args, Mapping) else getattr(args, "__dict__", {})
@@ -100,7 +116,7 @@ class ScriptConnection:
         """Reached from parsed arguments; what they leave open comes from variables and files. Asks no server."""
         from hera_k8s_utils.container.container import connect
 
-        connection = connect(tolerant=True, **given_by(args))
+        connection = connect(tolerant=True, environ=script_environment(), **given_by(args))
         for problem in connection.container.plugins().problems:
             log.warning("%s", problem)
         return cls(connection)
@@ -141,6 +157,7 @@ class ScriptConnection:
         """A look at one named object of a kind that some plugin checks."""
         from hera_k8s_utils.checks.runner import ENVIRONMENT, Check
         from hera_k8s_utils.errors import PluginError
+        from hera_k8s_utils.results import Verdict, warn
 
         checker = next((each for each in self.connection.container.checkers() if each.kind == kind), None)
         if checker is None:
@@ -151,9 +168,20 @@ class ScriptConnection:
 
         def look() -> CheckResult:
             result: CheckResult = checker.check(settings, self.context, wanted)
+            if result.verdict is Verdict.FAILED and kind == "PersistentVolumeClaim" and self._is_pending(name):
+                return warn(result.detail, hint=result.hint)
             return result
 
         return Check(ENVIRONMENT, wanted.title, look)
+
+    def _is_pending(self, claim: str) -> bool:
+        """Whether a claim is there and has no volume yet; False where that cannot be told."""
+        try:
+            found = self.context.kubernetes.get("v1", "persistentvolumeclaims", claim)
+        except PlatformError:
+            return False
+        deleted = (found.get("metadata") or {}).get("deletionTimestamp")
+        return not deleted and ((found.get("status") or {}).get("phase") or "Pending") == "Pending"
 
     def require(self, *checks: Check) -> None:
         """Look at everything at once; raises `ScriptExit` with all that is wrong, warns of what may be."""

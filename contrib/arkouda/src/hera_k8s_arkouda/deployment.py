@@ -63,7 +63,7 @@ class ArkoudaDeployment:
     kubernetes_url: str = IN_CLUSTER_URL
     prometheus_match_label: str = ""
     launcher: str = "kubernetes"
-    log_level: str = "LogLevel.INFO"
+    log_level: str = "LogLevel.DEBUG"  # what the shell scripts passed
     image_pull_policy: str = "IfNotPresent"
     mem_track: bool = True
     collect_metrics: bool = True

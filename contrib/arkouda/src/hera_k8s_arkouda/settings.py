@@ -70,7 +70,7 @@ class ArkoudaSettings:
         choices=("Always", "IfNotPresent", "Never"),
     )
     log_level: str = option(
-        "LogLevel.INFO", help="log level of the server: LogLevel.DEBUG, ...", env="ARKOUDA_LOG_LEVEL", metavar="LEVEL"
+        "LogLevel.DEBUG", help="log level of the server: LogLevel.INFO, ...", env="ARKOUDA_LOG_LEVEL", metavar="LEVEL"
     )
     mem_track: bool = option(True, help="whether the server tracks its memory", env="ARKOUDA_MEM_TRACK")
     collect_metrics: bool = option(

@@ -197,7 +197,7 @@ EXPORTER_STEPS: Final = (
         template="create-exporter-service",
     ),
     Step(
-        "create-prometheus-arkouda-exporter-servicemonitor",
+        "create-prometheus-arkouda-servicemonitor",
         objects.exporter_monitor,
         ["prometheus-arkouda-exporter", "create-prometheus-arkouda-exporter-service"],
         template="create-exporter-servicemonitor",

@@ -1,4 +1,4 @@
-"""The interface of hera_utils 0.2: the parser, the Argo server, and a few helpers for Hera.
+"""The interface of hera_utils 0.1 and 0.2: the parser, the Argo server, and a few helpers for Hera.
 
 from hera_utils import argo_server, parser
 
@@ -8,22 +8,32 @@ argo_server(args)  # from now on, Hera's `Workflow.create()` uses this server
 
 from __future__ import annotations
 
-from hera_k8s_utils import k8s_cluster
 from hera_utils.argo_server import argo_server
-from hera_utils.parser import parse_arguments, parser
-from hera_utils.versions import assert_version, check_version, print_version
-from hera_utils.workflow_templates import clear_workflow_template
+from hera_utils.define_parser import define_parser
+from hera_utils.k8s_cluster import k8s_cluster
+from hera_utils.num_exp_environment import Struct, num_exp_environment
+from hera_utils.parse_arguments import parse_arguments, verify_args
+from hera_utils.parser import parser
+from hera_utils.utils import assert_version, check_version, clear_workflow_template, print_version
+from hera_utils.version import version
 
-__version__ = "0.3.0"
+__version__ = version
+__title__ = "hera_utils"
 
 __all__ = [
+    "Struct",
+    "__title__",
     "__version__",
     "argo_server",
     "assert_version",
     "check_version",
     "clear_workflow_template",
+    "define_parser",
     "k8s_cluster",
+    "num_exp_environment",
     "parse_arguments",
     "parser",
     "print_version",
+    "verify_args",
+    "version",
 ]

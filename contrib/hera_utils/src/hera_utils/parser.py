@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from hera_k8s_utils import parse_arguments as parse_all_arguments
 from hera_k8s_utils import parser as full_parser
 from hera_k8s_utils.compat import ARGO_OPTIONS, KnownOption, ScriptConnection, exiting_on_error, verified
-
-if TYPE_CHECKING:
-    from argparse import Namespace
 
 
 class parser(full_parser):
@@ -27,8 +23,3 @@ class parser(full_parser):
         """Raise `ScriptExit` if an option for the Argo server is missing. Sends no request."""
         with exiting_on_error():
             verified(ScriptConnection.of(args), ("argo",))
-
-
-def parse_arguments(args: Sequence[str] | None = None) -> Namespace:
-    """Parse the arguments of a script without options of its own; includes `--k8s_config_file` for `k8s_cluster`."""
-    return parse_all_arguments(args)

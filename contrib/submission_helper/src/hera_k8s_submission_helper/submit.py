@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from hera_k8s_submission_helper.manifests import JobFactory, JobOptions, pod_of,
 from hera_k8s_submission_helper.outputs import clear_finished, find_existing
 from hera_k8s_submission_helper.settings import DEFAULT_SECRET, PodSettings
 from hera_k8s_utils import (
+    CheckResult,
     ChecksFailed,
     ErrorKind,
     Experiment,
@@ -31,6 +33,8 @@ Console = Any
 """The console of `Session.console()`."""
 
 _MAX_SHOWN: Final = 3
+_FLAGS: Final = {"claim": "--k8s-volume-claim NAME", "pull secret": "--k8s-registry-secret NAME"}
+"""What a line of the report is about, and the flag that names another one."""
 
 
 def run(session: Session) -> int:
@@ -102,7 +106,7 @@ def _secret(session: Session, settings: PodSettings, console: Console) -> str:
 
 
 def _checks_pass(container: Any, console: Console) -> bool:
-    report = container.report()
+    report = _with_hints_of_submit(container.report())
     if report.failures():
         if console.json:
             console.record({"event": "checked", "passed": False, **report.to_json()})
@@ -113,6 +117,20 @@ def _checks_pass(container: Any, console: Console) -> bool:
         if row.result.verdict is Verdict.WARNING:
             console.warning(f"{row.title}: {row.result.detail}")
     return True
+
+
+def _with_hints_of_submit(report: Any) -> Any:
+    """The report with the flags of `jobs submit`: there is no experiment that could be bound or provisioned."""
+    return replace(report, rows=[replace(row, result=_with_own_hint(row)) for row in report.rows])
+
+
+def _with_own_hint(row: Any) -> CheckResult:
+    result: CheckResult = row.result
+    flag = next((flag for word, flag in _FLAGS.items() if row.title.startswith(f"{word} ")), "")
+    if not flag or "--bind" not in result.hint:
+        return result
+    made = "--provision    or  " if result.hint.startswith("hera-k8s provision") else ""
+    return replace(result, hint=made + flag)
 
 
 def _pod(container: Any) -> Any:

@@ -199,11 +199,20 @@ def refusal(words: list[str], ours: Any = None) -> str:
     return str(raised.value)
 
 
-def test_a_bad_argoconfig_is_named(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_argoconfig_that_names_no_file_is_warned_of_and_ignored_as_in_0_1(
+    work: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (work / "hera.config").write_text("argo_namespace = here\n")
     monkeypatch.setenv("ARGOCONFIG", "nowhere/hera.config")
-    said = refusal([])
-    assert "nowhere/hera.config ($ARGOCONFIG)" in said
-    assert "there is no such file" in said
+    assert parser().parse_args([]).argo_namespace == "here"
+    assert parser().default_config_files == [str(work / "hera.config")]
+    assert "$ARGOCONFIG ignored: there is no file nowhere/hera.config" in caplog.text
+
+
+def test_an_argoconfig_that_cannot_be_read_is_named(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (work / "directory.config").mkdir()
+    monkeypatch.setenv("ARGOCONFIG", "directory.config")
+    assert "directory.config ($ARGOCONFIG)" in refusal([])
 
 
 def test_help_is_given_whatever_the_configuration(work: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

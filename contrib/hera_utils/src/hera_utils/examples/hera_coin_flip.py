@@ -1,4 +1,4 @@
-"""A coin is flipped until it shows heads: `python -m hera_utils.examples.coin_flip`."""
+"""A coin is flipped until it shows heads: `python -m hera_utils.examples.hera_coin_flip`."""
 
 from hera.workflows import Container, Step, Steps, Workflow, script
 

@@ -1,0 +1,3 @@
+"""The version of the distribution: `from hera_utils.version import version`."""
+
+version = "0.3.0"
