@@ -344,6 +344,6 @@ def test_hera_submits_a_sweep_of_152_points(flows: Workflows, sandbox) -> None:
     w.create()
     found = flows.finish(w.name)
     assert (found["status"]["phase"], found["status"]["progress"]) == ("Succeeded", "153/153")
-    assert nodes(found)["square(0:seed:1,x:2.5)"]["outputs"]["result"] == "6.25 1"
+    assert nodes(found)["square(0:seed:1,x:2.5)"]["outputs"]["result"] == "[6.25, 1]"
     pod = f"{w.name}-count-{nodes(found)['count']['id'].rpartition('-')[2]}"
     assert flows.log(w.name, podName=pod) == ["152"]
