@@ -216,7 +216,7 @@ def _read_output(path: Path) -> str | None:
     """The text of a file; None when it was not written. A pipe would never end, nor would some devices."""
     try:
         found = path.stat()
-        if stat.S_ISDIR(found.st_mode) or found.st_mtime_ns == 0:
+        if stat.S_ISDIR(found.st_mode):
             return None
         if not stat.S_ISREG(found.st_mode):
             raise _Unreadable("not a regular file")

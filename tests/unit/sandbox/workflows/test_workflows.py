@@ -228,7 +228,9 @@ def test_a_command_that_is_not_there(flows: Workflows) -> None:
     found = flows.run(workflow(container("main", "no-such-program")))
     assert found["status"]["phase"] == "Failed"
     assert found["status"]["message"].startswith("main: StartError (exit code 128): ")
-    assert found["status"]["message"].endswith('exec: "no-such-program": executable file not found in $PATH')
+    assert 'exec: "no-such-program": executable file not found in $PATH' in found["status"]["message"]
+    assert "the sandbox pulls no images" in found["status"]["message"]
+    assert "--sandbox-images" in found["status"]["message"]
 
 
 # Trying again
