@@ -236,7 +236,11 @@ def node_state(key: str, node: Json, workflow: Json) -> NodeState:
 
 
 def _template(node: Json) -> str:
-    return str(node.get("templateName") or (node.get("templateRef") or {}).get("template") or "")
+    """The template of a node; where it is written inside the task or step, the name of that."""
+    named = node.get("templateName") or (node.get("templateRef") or {}).get("template")
+    if not named and node.get("type") != "StepGroup":
+        named = str(node.get("displayName") or "").partition("(")[0]
+    return str(named or "")
 
 
 def _retries(node: Json) -> int:
