@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 GREETING = "hello argo"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -53,7 +54,7 @@ def shell(script: str) -> int:
     return subprocess.run(["sh", script], check=False).returncode
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., int]] = {
     "echo": echo,
     "cat": cat,
     "sleep": sleep,
