@@ -153,7 +153,11 @@ def nodes_of(status: Json) -> Mapping[str, Json]:
 
 
 def _template(node: Json) -> str:
-    return str(node.get("templateName") or (node.get("templateRef") or {}).get("template") or "")
+    """The template of a node; where it is written inside the task or step, the name of that."""
+    named = node.get("templateName") or (node.get("templateRef") or {}).get("template")
+    if not named and node.get("type") != "StepGroup":
+        named = str(node.get("displayName") or "").partition("(")[0]
+    return str(named or "")
 
 
 def pod_name(key: str, node: Json, workflow: Json) -> str:

@@ -4,7 +4,7 @@ from hera.workflows import DAG, Workflow, script
 
 
 def square(x: float, seed: int) -> None:
-    print(x * x, seed)
+    print([x * x, seed])
 
 
 def count(results: list) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from hera_k8s_argo.workflow.variables import calls
 from hera_k8s_utils import Json
 from hera_k8s_utils.experiment import PlannedTasks
 
@@ -16,22 +17,37 @@ _TASK_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 def planned_tasks(body: Mapping[str, Any]) -> list[PlannedTasks]:
     """The templates that a workflow runs, in the order of its text, with the number of tasks of each.
 
-    The body may come from a record, and need not be valid.
+    A template that is written inside a task or step has the task's name. The body may come from a record, and need not
+    be valid.
     """
     spec = _spec_of(body)
     templates = {t.get("name"): t for t in spec.get("templates") or () if isinstance(t, dict)}
     planner = _Planner(templates)
-    planner.walk(str(spec.get("entrypoint") or ""), 1, ())
+    entrypoint = str(spec.get("entrypoint") or "")
+    planner.walk(entrypoint, templates.get(entrypoint), 1, ())
     return [PlannedTasks(name, planner.totals[name], tuple(planner.after[name])) for name in planner.totals]
 
 
 def suspend_templates(body: Mapping[str, Any]) -> dict[str, str]:
     """The suspend templates of a workflow, with the time that each waits by itself; empty: until it is resumed."""
     return {
-        str(each.get("name")): str((each["suspend"] or {}).get("duration") or "")
-        for each in _spec_of(body).get("templates") or ()
-        if isinstance(each, dict) and "suspend" in each
+        name: str((each["suspend"] or {}).get("duration") or "")
+        for name, each in _named(_spec_of(body).get("templates") or ())
+        if "suspend" in each
     }
+
+
+def _named(templates: Iterable[Any]) -> Iterator[tuple[str, Json]]:
+    """The templates of a workflow and those written inside its tasks and steps, at any depth, with their names."""
+    waiting = [(str(each.get("name")), each) for each in templates if isinstance(each, dict)]
+    while waiting:
+        name, template = waiting.pop(0)
+        yield name, template
+        waiting += [
+            (str(call.get("name")), call["inline"])
+            for call in calls(template)
+            if isinstance(call, dict) and isinstance(call.get("inline"), dict)
+        ]
 
 
 def _spec_of(body: Mapping[str, Any]) -> Json:
@@ -45,9 +61,8 @@ class _Planner:
         self.totals: dict[str, int | None] = {}
         self.after: dict[str, dict[str, None]] = {}
 
-    def walk(self, name: str, times: int | None, within: tuple[str, ...]) -> set[str]:
+    def walk(self, name: str, template: Json | None, times: int | None, within: tuple[str, ...]) -> set[str]:
         """Count the work below a template that runs so many times; returns the templates of that work."""
-        template = self._templates.get(name)
         if template is None:
             return set()
         if name in within:  # it calls itself: only the run knows how often
@@ -86,9 +101,12 @@ class _Planner:
 
     def _call(self, call: Json, times: int | None, within: tuple[str, ...]) -> set[str]:
         many = _times(call)
-        return self.walk(
-            str(call.get("template") or ""), None if times is None or many is None else times * many, within
-        )
+        inside = None if times is None or many is None else times * many
+        inline = call.get("inline")
+        if isinstance(inline, dict):
+            return self.walk(str(call.get("name") or ""), inline, inside, within)
+        name = str(call.get("template") or "")
+        return self.walk(name, self._templates.get(name), inside, within)
 
     def _order(self, later: Iterable[str], earlier: Iterable[str]) -> None:
         for name in later:

@@ -54,13 +54,17 @@ def inline_name(parent: str, call: Mapping[str, Any]) -> str:
 
 
 def each_template(spec: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
-    """Name and body of each template, those written inside a task or a step as `parent.task`."""
+    """Name and body of each template, those written inside a task or a step as `parent.task`, at any depth."""
     for template in spec.get("templates") or ():
-        name = str(template.get("name") or "")
-        yield name, template
-        for call in calls(template):
-            if "inline" in call and isinstance(call["inline"], dict):
-                yield inline_name(name, call), call["inline"]
+        waiting = [(str(template.get("name") or ""), template)]
+        while waiting:
+            name, body = waiting.pop(0)
+            yield name, body
+            waiting += [
+                (inline_name(name, call), call["inline"])
+                for call in calls(body)
+                if "inline" in call and isinstance(call["inline"], dict)
+            ]
 
 
 def uses(parent: str, body: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Mapping
 
 from hera_k8s_sandbox.foundation.errors import ApiError
-from hera_k8s_sandbox.foundation.labels import CONFIG_MAP_TYPE
-from hera_k8s_sandbox.foundation.resource_types import CLAIMS, CONFIG_MAPS, PODS, Resource
+from hera_k8s_sandbox.foundation.labels import CONFIG_MAP_TYPE, WANTED_CLASS
+from hera_k8s_sandbox.foundation.resource_types import CLAIMS, CONFIG_MAPS, PODS, STORAGE_CLASSES, Resource
 from hera_k8s_sandbox.kubelet.kubelet import Kubelet
 from hera_k8s_sandbox.operations import operations
 from hera_k8s_sandbox.state import SandboxState
@@ -57,7 +57,15 @@ class WorkflowCluster:
         self._state.store.change(CONFIG_MAPS, self._namespace, name, add)
 
     def create_claim(self, claim: Json) -> None:
-        """Add a claim that the workflow owns, unless it has it. Raises ApiError."""
+        """Add a claim that the workflow owns, unless it has it. Raises ApiError.
+
+        A storage class that the sandbox does not have is another cluster's: the default class stands for it.
+        """
+        wanted = claim["spec"].get("storageClassName")
+        if wanted and self._state.store.find(STORAGE_CLASSES, "", wanted) is None:
+            spec = {key: value for key, value in claim["spec"].items() if key != "storageClassName"}
+            annotations = {**(claim["metadata"].get("annotations") or {}), WANTED_CLASS: wanted}
+            claim = {**claim, "spec": spec, "metadata": {**claim["metadata"], "annotations": annotations}}
         self._create(CLAIMS, claim)
 
     def delete_claim(self, name: str) -> None:

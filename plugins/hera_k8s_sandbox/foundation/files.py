@@ -36,6 +36,7 @@ TOKEN_PATH: Final = "bearer"  # noqa: S105
 _STATE: Final = "the state of a sandbox"  # what the seal in OWNER is of
 
 CLOCK_PATH: Final = "/sandbox/clock"  # where the time is read and advanced; no cluster has such a path
+IMAGES_PATH: Final = "/sandbox/images"  # where clients ask whether containers can be started
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Final
+
+_BLANKS: Final = re.compile(r'("(?:\\.|[^"\\])*")|\s+')
 
 
 def text_of(value: Any) -> str:
@@ -22,6 +25,34 @@ def go_json(value: Any) -> str:
     if isinstance(value, float):
         return _go_float(value)
     return json.dumps(value, ensure_ascii=False)
+
+
+def compact(text: str) -> str:
+    """JSON as Go passes it on: without blanks, keys and numbers as they are. Raises ValueError, in Go's words."""
+    try:
+        json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(_problem(text, error.pos)) from None
+    except RecursionError:
+        raise ValueError("exceeded max depth") from None
+    return _BLANKS.sub(lambda found: found[1] or "", text)
+
+
+def _no_constant(name: str) -> None:
+    raise json.JSONDecodeError("a constant of JavaScript", name, 0)
+
+
+def _problem(text: str, position: int) -> str:
+    """What Go says of text that is not JSON, as far as the position of the error shows it."""
+    rest = text[position:].lstrip()
+    if not rest:
+        return "unexpected end of JSON input"
+    shown = json.dumps(rest[0], ensure_ascii=False)[1:-1].replace("'", "\\'").replace('\\"', '"')
+    try:
+        json.JSONDecoder().raw_decode(text.lstrip())
+    except ValueError:
+        return f"invalid character '{shown}' looking for beginning of value"
+    return f"invalid character '{shown}' after top-level value"
 
 
 def _go_float(value: float) -> str:

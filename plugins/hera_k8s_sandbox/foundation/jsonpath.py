@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any, Final
+
+from hera_k8s_sandbox.foundation.jsonpath_filters import Filter, FilterError
 
 Step = tuple[str, Any]
 
 _STEPS: Final = re.compile(
-    r"""\.\.(?P<deep>[\w-]+|\*) | \.(?P<name>(?:\\.|[^.\[\]\s|])+) | \[(?P<bracket>(?:'[^']*'|"[^"]*"|[^\]'"])*)\]""",
+    r"""\.\.(?P<deep>[\w-]+|\*) | \.(?P<name>(?:\\.|[^.\[\]\s|])+) |
+    \[(?P<bracket>(?:'[^']*'|"[^"]*"|\[(?:'[^']*'|"[^"]*"|[^\]'"])*\]|[^\[\]'"])*)\]""",
     re.VERBOSE,
 )
-_FILTER: Final = re.compile(r"\?\(\s*@(?P<path>[^=!<>\s]*)\s*(?:(?P<operator>==|!=|<=|>=|<|>)\s*(?P<value>.+?))?\s*\)")
+_FILTER: Final = re.compile(r"\?\(\s*(?P<text>.+?)\s*\)", re.DOTALL)
+_UNION: Final = re.compile(r"""(?:-?\d+|'[^',]*'|"[^",]*")(?:\s*,\s*(?:-?\d+|'[^',]*'|"[^",]*"))+""")
 _SLICE: Final = re.compile(r"(-?\d*):(-?\d*)(?::(-?\d+))?")
 
 
@@ -43,18 +48,24 @@ def _written(expression: str, value: Any) -> str:
     return " ".join(_text(each) for each in found_at(value, expression))
 
 
-def found_at(value: Any, path: str) -> list[Any]:
-    """All values at a path such as `.status.conditions[?(@.type=="Ready")].status`. Raises JsonPathError."""
-    path = path.strip().removeprefix("$").removeprefix("@")
+def found_at(value: Any, path: str, *, kubectl: bool = True) -> list[Any]:
+    """All values at a path such as `.status.conditions[?(@.type=="Ready")].status`. Raises JsonPathError.
+
+    kubectl: whether its filters are kubectl's, not those of Argo's `jsonpath()`.
+    """
+    path = path.strip()
+    path = path[1:] if path[:1] in ("$", "@") else path
     if path and path[0] not in ".[":
         path = f".{path}"
     found = [value]
     for kind, wanted in _steps(path):
+        if kind == "filter":
+            wanted = _predicate(wanted, value, kubectl=kubectl)
         children = (child for each in found for child in _children(each, kind, wanted))
         following = list(islice(children, _MOST_FOUND + 1))
         if len(following) > _MOST_FOUND:
             raise JsonPathError(f"{path[:100]} leads to more than {_MOST_FOUND} values")
-        if not following and kind == "name":
+        if not following and kind == "name" and (found or kubectl):
             raise JsonPathError(f"{wanted} is not found")
         found = following
     return found
@@ -62,8 +73,8 @@ def found_at(value: Any, path: str) -> list[Any]:
 
 def value_at(value: Any, path: str) -> Any:
     """Argo's `jsonpath()`: one value for a path that leads to one, else a list. Raises JsonPathError."""
-    found = found_at(value, path)
-    if len(found) == 1 and not re.search(r"\[\s*(\*|\?|-?\d*:)|\.\*|\.\.", path):
+    found = found_at(value, path, kubectl=False)
+    if len(found) == 1 and not re.search(r"\[\s*(\*|\?|-?\d*[:,])|\.\*|\.\.", path):
         return found[0]
     return found
 
@@ -197,12 +208,14 @@ def _bracket(text: str) -> Step:
         return "index", int(text)
     if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]:
         return "name", text[1:-1]
+    if _UNION.fullmatch(text):
+        return "union", [_bracket(each.strip()) for each in text.split(",")]
     sliced = _SLICE.fullmatch(text)
     if sliced is not None:
         return "slice", slice(*(int(each) if each else None for each in sliced.groups()))
     filtered = _FILTER.fullmatch(text)
     if filtered is not None:
-        return "filter", filtered
+        return "filter", filtered["text"]
     raise JsonPathError(f"invalid array index or filter: [{text}]")
 
 
@@ -217,10 +230,14 @@ def _children(value: Any, kind: str, wanted: Any) -> Iterator[Any]:
             yield value[wanted]
         elif isinstance(value, list):
             return
+    elif kind == "union":
+        for each in wanted:
+            yield from _children(value, *each)
     elif kind == "slice":
         yield from value[wanted] if isinstance(value, list) else ()
     elif kind == "filter":
-        yield from (each for each in value if _passes(each, wanted)) if isinstance(value, list) else ()
+        items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        yield from (each for each in items if wanted(each))
     else:
         yield from _deep(value, wanted)
 
@@ -236,29 +253,23 @@ def _deep(value: Any, name: str) -> Iterator[Any]:
             yield from _deep(each, name)
 
 
-def _passes(item: Any, filtered: re.Match[str]) -> bool:
+def _predicate(text: str, root: Any, *, kubectl: bool) -> Callable[[Any], bool]:
+    """Whether an item passes a filter; root: the whole document."""
     try:
-        found = found_at(item, filtered["path"]) if filtered["path"] else [item]
-    except JsonPathError:
-        found = []
-    if filtered["operator"] is None:
-        return bool(found)
-    if not found:
-        return False
-    text = filtered["value"].strip()
-    quoted = text[:1] in "'\""
-    left, right = found[0], text[1:-1] if quoted else json.loads(text)
-    if not quoted and isinstance(right, (int, float)) and not isinstance(left, (int, float)):
-        return False
-    comparisons: Mapping[str, Callable[[], bool]] = {
-        "==": lambda: bool(left == right),
-        "!=": lambda: bool(left != right),
-        "<": lambda: bool(left < right),
-        "<=": lambda: bool(left <= right),
-        ">": lambda: bool(left > right),
-        ">=": lambda: bool(left >= right),
-    }
-    return comparisons[filtered["operator"]]()
+        wanted = Filter(text, kubectl=kubectl)
+    except FilterError as error:
+        raise JsonPathError(str(error)) from None
+
+    def find(item: Any, path: str) -> Any:
+        try:
+            found = found_at(item if path.startswith("@") else root, path, kubectl=kubectl)
+        except JsonPathError as error:
+            raise FilterError(str(error)) from None
+        if not found:
+            raise FilterError(f"{path} is not found")
+        return found[0]
+
+    return lambda item: wanted.passes(partial(find, item))
 
 
 def _text(value: Any) -> str:

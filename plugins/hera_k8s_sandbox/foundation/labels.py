@@ -56,3 +56,10 @@ VOLUME_PROTECTION: Final = "kubernetes.io/pv-protection"
 ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
 ACCOUNT_UID: Final = "kubernetes.io/service-account.uid"
 NODE_NOT_READY: Final = "node.kubernetes.io/not-ready"
+
+# The sandbox
+
+REPLACES_OTHER_CLASSES: Final = "hera-k8s-utils/replaces-other-classes"
+"""Of a storage class: claims that a workflow makes get it where they name one that is not there."""
+WANTED_CLASS: Final = "hera-k8s-utils/sandbox-storage-class"
+"""Of a claim that a workflow makes: the storage class that it asks for, where the sandbox does not have it."""

@@ -26,7 +26,7 @@ class MountView(Protocol):
         """`bubblewrap`, `unshare` or `rewrite`."""
 
     def launch(self, task: Task) -> Launch:
-        """Prepare the task's directory and say what to start. Raises Unrewritable."""
+        """Prepare the task's directory and say what to start. Raises TaskRefused."""
 
 
 def choose_view(kind: str, state_directory: Path) -> MountView:

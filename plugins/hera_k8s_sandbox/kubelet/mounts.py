@@ -16,6 +16,10 @@ from hera_k8s_sandbox.kubelet.images import SYSTEM_PATH
 SCRIPT: Final = "/argo/staging/script"  # where a task sees its script
 
 
+class TaskRefused(Exception):
+    """A task cannot be run as it asks to be; the message says why."""
+
+
 @dataclass(frozen=True)
 class Mount:
     """A directory or file of this machine, and where the task sees it.
@@ -73,6 +77,14 @@ def lay_out(task: Task) -> None:
     """Make the directories of a task."""
     for name in ("home", "tmp", *(("outputs",) if task.outputs or task.results else ())):
         (task.directory / name).mkdir(parents=True, exist_ok=True)
+
+
+def write_script(task: Task, text: str) -> Path:
+    """The file with a task's script, which may be executed as it is in Argo: `command: [sh, -c]`."""
+    path = task.directory / "script"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return path
 
 
 def environment(task: Task, *, home: str, tmp: str, programs: str) -> dict[str, str]:

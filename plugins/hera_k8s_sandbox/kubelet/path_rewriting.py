@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from hera_k8s_sandbox.kubelet.mounts import SCRIPT, Launch, Mount, Task, environment, is_below, lay_out, through
+from hera_k8s_sandbox.kubelet.mounts import (
+    SCRIPT,
+    Launch,
+    Mount,
+    Task,
+    TaskRefused,
+    environment,
+    is_below,
+    lay_out,
+    through,
+    write_script,
+)
 
 REWRITE: Final = "rewrite"
 
@@ -29,7 +40,7 @@ _ROOT: Final = re.compile(
 _COMPUTED: Final = re.compile(r"(?:^|(?<=[\s=:;(&|,]))(?:[rf]*[\"']?/[${`]|[\"']/[\"']\s*\+)", re.MULTILINE)
 
 
-class Unrewritable(Exception):
+class Unrewritable(TaskRefused):
     """A task that path rewriting cannot serve: it needs its mounts at their true paths."""
 
     def __init__(self, why: str) -> None:
@@ -55,8 +66,7 @@ class RewritingView:
         rewrite = _Rewriter(mounts)
         command = [rewrite(each) for each in task.command]
         if task.script is not None:
-            source = task.directory / "script"
-            source.write_text(rewrite(task.script), encoding="utf-8")
+            source = write_script(task, rewrite(task.script))
             command = [str(source) if each == SCRIPT else each for each in command]
         own = {name: rewrite(value) for name, value in task.env.items()}
         env = environment(task, home=str(home), tmp=str(tmp), programs=str(task.programs)) | own

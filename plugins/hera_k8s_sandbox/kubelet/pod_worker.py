@@ -28,7 +28,7 @@ from typing import Any, Final
 from hera_k8s_sandbox.kubelet import logs, pod_status
 from hera_k8s_sandbox.kubelet.container import BackOff, ContainerConfig, ContainerRun
 from hera_k8s_sandbox.kubelet.environment import ADDRESS, config_error, environment_of, expand_references
-from hera_k8s_sandbox.kubelet.images import Images, Programs, pull_error
+from hera_k8s_sandbox.kubelet.images import Images, ImageUnknown, Programs, pull_error
 from hera_k8s_sandbox.kubelet.mounts import Launch, Task
 from hera_k8s_sandbox.kubelet.pod_context import PodBlocked, PodContext, Sources, containers_of, look_up
 from hera_k8s_sandbox.kubelet.process_runner import Ended, Runner
@@ -321,30 +321,21 @@ class PodRun:
         if container.get("restartPolicyRules"):
             raise config_error("the sandbox does not support restartPolicyRules", event_message=None)
         env = environment_of(self.pod, container, self._sources)
-        words = [*self._command(container), *(container.get("args") or ())]
+        given = [[str(each) for each in container.get(field) or ()] for field in ("command", "args")]
+        try:
+            words = self._runtime.images.words(image, *given)
+        except ImageUnknown as error:
+            raise config_error(str(error)) from None
         task = Task(
             name=str(self.pod["spec"].get("hostname") or self.pod["metadata"]["name"]),
             directory=self.directory / "containers" / container["name"],
-            command=tuple(expand_references(str(each), env) for each in words),
+            command=tuple(expand_references(each, env) for each in words),
             programs=self._runtime.programs.of(image),
             env=env,
             mounts=mounts_of(container, self._volumes, env),
             working_directory=container.get("workingDir") or "",
         )
         return self._hook.amend(container, task)
-
-    def _command(self, container: Json) -> list[str]:
-        """What the container runs, without its arguments."""
-        if container.get("command"):
-            return [str(each) for each in container["command"]]
-        row = self._runtime.images.find(container["image"])
-        if row is not None and row.command:
-            return list(row.command)
-        message = (
-            f'the sandbox does not know what image "{container["image"]}" runs: give the template a `command`, '
-            "or map the image to one"
-        )
-        raise config_error(message)
 
     async def _retried(self) -> None:
         with contextlib.suppress(asyncio.TimeoutError):

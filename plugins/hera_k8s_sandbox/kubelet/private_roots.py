@@ -14,11 +14,21 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import ClassVar, Final
 
 from hera_k8s_sandbox.kubelet import output_capture
-from hera_k8s_sandbox.kubelet.mounts import SCRIPT, Launch, Mount, Task, environment, is_below, lay_out, through
+from hera_k8s_sandbox.kubelet.mounts import (
+    SCRIPT,
+    Launch,
+    Mount,
+    Task,
+    environment,
+    is_below,
+    lay_out,
+    through,
+    write_script,
+)
 
 BUBBLEWRAP: Final = "bubblewrap"
 UNSHARE: Final = "unshare"
@@ -43,14 +53,14 @@ class PrivateRoot:
     kind: ClassVar[str]
 
     def launch(self, task: Task) -> Launch:
-        """Prepare the task's directory and say what to start."""
+        """Prepare the task's directory and say what to start. Raises TaskRefused."""
         task = replace(task, directory=task.directory.resolve(), programs=task.programs.resolve())
         lay_out(task)
         places = _Places()
         mounts = sorted(task.mounts, key=lambda mount: mount.target.count("/"))
         own = {_HOME: task.directory / "home", "/tmp": task.directory / "tmp"}  # noqa: S108
         caught = output_capture.plan(
-            (_behind_links(path) for path in task.results),
+            (_behind_links(path) for path in (*task.outputs, *task.results)),
             task.directory / "outputs",
             own | {mount.target: mount.source for mount in mounts},
         )
@@ -60,15 +70,15 @@ class PrivateRoot:
             arguments += ["--bind", str(caught.root), "/"]
         arguments += [*self._base, *caught.arguments(_show), *self._own(task)]
         mounts += [Mount(source, target) for target, source in caught.added.items()]
-        outputs = {path: caught.found[_behind_links(path)] for path in task.results}
-        for mount in [*mounts, *_output_mounts(task, mounts, outputs)]:
+        outputs = {path: caught.found[_behind_links(path)] for path in (*task.outputs, *task.results)}
+        for mount in mounts:
             target = _behind_links(mount.target)
             arguments += places.open(target)
             arguments += ["--ro-bind" if mount.read_only else "--bind", os.path.realpath(mount.source), target]
             places.mounted.append(target)
         if task.working_directory and through(mounts, task.working_directory) is None:
             arguments += [*places.open(task.working_directory), "--dir", task.working_directory]
-        arguments += ["--chdir", task.working_directory or _HOME, "--hostname", task.name[:63], "--"]
+        arguments += ["--chdir", task.working_directory or output_capture.ROOT, "--hostname", task.name[:63], "--"]
         env = environment(task, home=_HOME, tmp="/tmp", programs=_PROGRAMS)  # noqa: S108
         return Launch((*arguments, *task.command), env, task.directory, outputs, wrappers=_WRAPPERS)
 
@@ -99,9 +109,7 @@ class PrivateRoot:
             arguments += ["--tmpfs", str(self.masked)]
         arguments += ["--bind", str(task.directory / "home"), _HOME, "--ro-bind", str(task.programs), _PROGRAMS]
         if task.script is not None:
-            source = task.directory / "script"
-            source.write_text(task.script, encoding="utf-8")
-            arguments += ["--ro-bind", str(source), SCRIPT]
+            arguments += ["--ro-bind", str(write_script(task, task.script)), SCRIPT]
         return arguments
 
     @cached_property
@@ -205,26 +213,3 @@ def _show(entry: os.DirEntry[str]) -> list[str]:
     if entry.is_symlink():
         return ["--symlink", os.readlink(entry.path), entry.path]
     return ["--ro-bind-try", entry.path, entry.path]
-
-
-def _output_mounts(task: Task, mounts: list[Mount], outputs: dict[str, Path]) -> Iterator[Mount]:
-    """Mounts that catch the outputs which no volume holds; fills in where each output will be."""
-    for number, path in enumerate(task.outputs):
-        found = through(mounts, path)
-        if found is not None:
-            outputs[path] = found
-        elif is_below(path, "/tmp"):  # noqa: S108
-            outputs[path] = task.directory / "tmp" / PurePosixPath(path).relative_to("/tmp")  # noqa: S108
-        elif os.path.isdir(os.path.dirname(path)):
-            caught = task.directory / "outputs" / str(number)
-            caught.touch()
-            os.utime(caught, ns=(0, 0))  # marks a file that was never written
-            outputs[path] = caught
-            yield Mount(caught, path)
-        else:
-            caught = task.directory / "outputs" / f"{number}.d"
-            caught.mkdir(exist_ok=True)
-            mount = Mount(caught, os.path.dirname(path))
-            mounts.append(mount)
-            outputs[path] = caught / os.path.basename(path)
-            yield mount

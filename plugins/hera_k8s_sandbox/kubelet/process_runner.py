@@ -18,9 +18,9 @@ from typing import IO, Final
 
 from hera_k8s_sandbox.foundation.clock import CLOCK
 from hera_k8s_sandbox.kubelet import watchdog
+from hera_k8s_sandbox.kubelet.images import HINT
 from hera_k8s_sandbox.kubelet.mount_views import MountView
-from hera_k8s_sandbox.kubelet.mounts import Launch, Task
-from hera_k8s_sandbox.kubelet.path_rewriting import Unrewritable
+from hera_k8s_sandbox.kubelet.mounts import Launch, Task, TaskRefused
 from hera_k8s_sandbox.kubelet.private_roots import UNSHARE
 from hera_k8s_sandbox.kubelet.spawning import Spawner, spawner_for
 
@@ -72,7 +72,7 @@ class Runner:
         loop = asyncio.get_running_loop()
         try:
             launch = self.view.launch(task)
-        except Unrewritable as refusal:
+        except TaskRefused as refusal:
             return Ended(_CANNOT_START, str(refusal), finished=CLOCK.now()), None
         problem = _unstartable(launch, task)
         if problem is not None:
@@ -99,7 +99,7 @@ class Runner:
         """
         try:
             launch = self.view.launch(task)
-        except Unrewritable as refusal:
+        except TaskRefused as refusal:
             return _CANNOT_START, str(refusal)
         process = await asyncio.create_subprocess_exec(
             *launch.argv,
@@ -264,7 +264,7 @@ def _unstartable(launch: Launch, task: Task) -> str | None:
     local = path.replace("/.sandbox/bin", str(task.programs))
     if shutil.which(program, path=local) is not None:
         return None
-    return _start_error(program, "executable file not found in $PATH")
+    return _start_error(program, f"executable file not found in $PATH ({HINT})")
 
 
 def _start_error(program: str, why: str) -> str:

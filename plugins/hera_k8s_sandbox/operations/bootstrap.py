@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterator
 from typing import Final
 
-from hera_k8s_sandbox.foundation.labels import IS_DEFAULT_CLASS
+from hera_k8s_sandbox.foundation.labels import IS_DEFAULT_CLASS, REPLACES_OTHER_CLASSES
 from hera_k8s_sandbox.foundation.resource_types import (
     CUSTOM_RESOURCE_DEFINITIONS,
     NAMESPACES,
@@ -63,7 +63,7 @@ def _furniture(*, is_new: bool) -> Iterator[tuple[Resource, Json]]:
 def _storage_class(name: str, binding: str, *, default: bool = False) -> Json:
     meta: Json = {"name": name}
     if default:
-        meta["annotations"] = {IS_DEFAULT_CLASS: "true"}
+        meta["annotations"] = {IS_DEFAULT_CLASS: "true", REPLACES_OTHER_CLASSES: "true"}
     return {"metadata": meta, "provisioner": PROVISIONER, "volumeBindingMode": binding}
 
 

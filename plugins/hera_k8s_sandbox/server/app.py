@@ -30,6 +30,7 @@ from hera_k8s_sandbox.operations.bootstrap import bootstrap
 from hera_k8s_sandbox.rbac.authorizer import Authorizer, admin, read_users
 from hera_k8s_sandbox.server.browser_page import show_browsers_a_page
 from hera_k8s_sandbox.server.clock_routes import ClockApi
+from hera_k8s_sandbox.server.image_routes import ImagesApi
 from hera_k8s_sandbox.server.shutdown import stop_event
 from hera_k8s_sandbox.state import SandboxState, two_for_each_processor
 from hera_k8s_sandbox.store.store import Store, time_text
@@ -135,6 +136,7 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
         jobs.resync()
 
     ClockApi(state, cron, resync).add_routes(app)
+    ImagesApi(state).add_routes(app)
     argo_routes.add_routes(app, state)
     kubernetes_routes.add_routes(app, state)
 

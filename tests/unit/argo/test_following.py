@@ -28,7 +28,7 @@ from fault_server import html_login, reply, sse
 
 from hera_k8s_argo.engines.server import ArgoEngine
 from hera_k8s_argo.following import FINAL, Source, follow
-from hera_k8s_argo.nodes import pod_name
+from hera_k8s_argo.nodes import NodeTree, pod_name
 from hera_k8s_utils import ErrorKind, NodeState, PlatformError, RunUpdate
 from hera_k8s_utils.network.http import HttpClient
 from hera_k8s_utils.network.retry import RetryPolicy
@@ -390,3 +390,11 @@ def test_a_thousand_tasks_are_followed_in_little_memory() -> None:
 
 def test_the_final_phases_are_argos() -> None:
     assert {"Succeeded", "Failed", "Error"} == FINAL
+
+
+def test_a_node_of_a_template_inside_a_task_has_the_name_of_the_task() -> None:
+    named = {"id": "w-1", "name": "w.a(0:x)", "displayName": "a(0:x)", "type": "Pod", "phase": "Running"}
+    group = {"id": "w-2", "name": "w[0]", "displayName": "[0]", "type": "StepGroup", "phase": "Running"}
+    tree = NodeTree({"metadata": {"name": "w"}, "status": {"nodes": {"w-1": named, "w-2": group}}})
+    assert tree.state("w-1").template == "a"
+    assert tree.state("w-2").template == ""

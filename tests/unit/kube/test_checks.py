@@ -107,7 +107,6 @@ def fanned_out(context: Context, tasks: int) -> Context:
         (PullSecret("gone", registry="harbor.example"), "not found", "--docker-server=harbor.example"),
         (ServiceAccount("gone"), "not found", "kubectl -n vcity create serviceaccount gone"),
         (Namespace("gone"), "not found", "kubectl create namespace gone"),
-        (StorageClass("gone"), "not found", "kubectl get storageclass"),
         (CustomResourceDefinition("gones.example.com"), "not found", "operator"),
         (WorkflowTemplate("gone"), "not found in vcity", "argo template -n vcity create FILE"),
     ],
@@ -292,6 +291,19 @@ def test_a_pull_secret_of_another_type_fails(admin: Context) -> None:
 
 
 # --- objects of the cluster ------------------------------------------------------------------------------------
+
+
+def test_a_storage_class_of_another_cluster(admin: Context) -> None:
+    """The sandbox uses its own in its place for the claims that a workflow makes; a cluster does not."""
+    kind = ("storage.k8s.io/v1", "storageclasses", "standard")
+    replaced = look(admin, StorageClass("rook-cephfs"))
+    assert replaced == CheckResult(Verdict.WARNING, "not found; standard is used in its place")
+    mark = "hera-k8s-utils/replaces-other-classes"
+    admin.kubernetes.patch(*kind, {"metadata": {"annotations": {mark: None}}}, scope="cluster")
+    missing = look(admin, StorageClass("rook-cephfs"))
+    assert (missing.verdict, missing.detail) == (Verdict.FAILED, "not found")
+    assert "kubectl get storageclass" in missing.hint
+    admin.kubernetes.patch(*kind, {"metadata": {"annotations": {mark: "true"}}}, scope="cluster")
 
 
 def test_what_the_cluster_has_passes(admin: Context) -> None:

@@ -9,15 +9,16 @@ from hera_k8s_sandbox.workflows.engine import hooks
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.engine.scope import (
     ScopeError,
+    resolve,
     template_outputs,
+    values_of_absent,
     values_of_group,
     values_of_inputs,
     values_of_node,
 )
 from hera_k8s_sandbox.workflows.language.depends import Depends, depends_of
-from hera_k8s_sandbox.workflows.language.substitution import substitute
 from hera_k8s_sandbox.workflows.language.when import ConditionError, holds
-from hera_k8s_sandbox.workflows.model.artifacts import ArtifactError, resolved
+from hera_k8s_sandbox.workflows.model.artifacts import ArtifactError
 from hera_k8s_sandbox.workflows.model.expansion import ExpansionError, expand, expands
 from hera_k8s_sandbox.workflows.model.nodes import (
     COMPLETED,
@@ -66,13 +67,15 @@ def execute(run: RunContext, node: Json, template: Json) -> None:
     phase = _phase(run.nodes, node, plan, template)
     if phase == "Running" or any(_has_open_hooks(run.nodes, node, plan, name) for name in plan.hooked):
         return
-    if phase == "Succeeded":
-        try:
+    try:
+        if phase == "Succeeded":
             values = run.values() | values_of_inputs(node) | _scope(run, node, plan, list(plan.tasks))
             run.take_outputs(node, template_outputs(template, values))
-        except (ArtifactError, ScopeError) as error:
-            run.nodes.mark(node, "Error", str(error))
-            return
+        else:
+            _scope(run, node, plan, _before_targets(run, node, plan))  # Argo reads them for the hooks of the targets
+    except (ArtifactError, ScopeError) as error:
+        run.nodes.mark(node, "Error", str(error))
+        return
     leaving = [target for name in plan.targets if (target := run.nodes.get(f"{node['name']}.{name}"))]
     outbound = [key for target in leaving for key in run.nodes.outbound(target)]
     run.nodes.set(node, outboundNodes=outbound or None)
@@ -109,6 +112,13 @@ def _plan(template: Json) -> _Plan:
         wanted = sorted(name for name in tasks if name not in needed)
     hooked = frozenset(name for name, task in tasks.items() if has_hooks(task))
     return _Plan(tasks, depends, wanted, task_order(tasks, depends, wanted), hooked=hooked)
+
+
+def _before_targets(run: RunContext, boundary: Json, plan: _Plan) -> list[str]:
+    """The ancestors of those targets that have a node."""
+    made = [name for name in plan.targets if run.nodes.get(f"{boundary['name']}.{name}")]
+    needed = [each for name in made for each in plan.depends[name].tasks]
+    return task_order(plan.tasks, plan.depends, needed)
 
 
 def _advance_task(run: RunContext, boundary: Json, plan: _Plan, name: str) -> None:
@@ -214,11 +224,11 @@ def _run(run: RunContext, boundary: Json, plan: _Plan, task: Json, name: str, no
 
 def _advance_hooks(run: RunContext, boundary: Json, plan: _Plan, task: Json, name: str, node: Json) -> bool:
     """Run what hooks of a task its state wants; whether none of them is under way."""
-    values = run.values() | values_of_inputs(boundary) | _scope(run, boundary, plan, plan.order)
-    values |= values_of_node(f"tasks.{name}", node)
     try:
+        values = run.values() | values_of_inputs(boundary) | _scope(run, boundary, plan, plan.order)
+        values |= values_of_node(run, f"tasks.{name}", node)
         return hooks.advance_task(run, boundary, task, node, f"tasks.{name}", values)
-    except NodeError as error:
+    except (NodeError, ScopeError) as error:
         run.nodes.mark(node, "Error", f"task '{node['name']}' errored: {error}")
         plan.settled.add(name)
         return True
@@ -282,12 +292,10 @@ def _resolve(run: RunContext, boundary: Json, plan: _Plan, name: str) -> Json:
         return plan.resolved[name]
     ancestors = task_order(plan.tasks, plan.depends, [name])[:-1]
     values = run.values() | values_of_inputs(boundary) | _scope(run, boundary, plan, ancestors)
-    task: Json = substitute(plan.tasks[name], values)
-    if "arguments" in task:
-        task["arguments"] = resolved(task["arguments"], values)
-    if task.get("when") and not expands(task):
-        holds(str(task["when"]))  # in error already here, as in Argo
-    plan.resolved[name] = task
+    for each in ancestors:
+        if (node := run.nodes.get(f"{boundary['name']}.{each}")) is not None:
+            values |= values_of_absent(run, f"tasks.{each}", node)
+    task = plan.resolved[name] = resolve(plan.tasks[name], values)
     return task
 
 
@@ -298,9 +306,9 @@ def _scope(run: RunContext, boundary: Json, plan: _Plan, names: list[str]) -> di
         if node is None:
             continue
         if node["type"] == "TaskGroup":
-            values |= values_of_group(f"tasks.{name}", node, _members(run.nodes, node))
+            values |= values_of_group(run, f"tasks.{name}", node, _members(run.nodes, node))
         else:
-            values |= values_of_node(f"tasks.{name}", node)
+            values |= values_of_node(run, f"tasks.{name}", node)
     return values
 
 

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from hera_k8s_sandbox.foundation.json_values import seconds_of
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, holds
 from hera_k8s_sandbox.workflows.language.substitution import substitute
@@ -71,8 +70,6 @@ def advance_exit(run: RunContext) -> tuple[Json | None, bool]:
     node = run.nodes.get(name)
     if hook is None or (node is None and run.shutdown == "Terminate"):
         return None, True
-    now = run.now() - seconds_of(run.status["startedAt"])
-    run.globals["workflow.duration"] = f"{now:f}"
     try:
         node = run.execute(name, _holder(hook), hook.get("arguments") or {}, "")
     except ParallelismReached:

@@ -18,8 +18,9 @@ from hera_k8s_sandbox.foundation.labels import NODE_ID
 from hera_k8s_sandbox.store.store import now_text
 from hera_k8s_sandbox.workflows.engine import dag, global_outputs, hooks, retry_nodes, steps, suspend, volume_claims
 from hera_k8s_sandbox.workflows.engine.admission import NodeAdmission
+from hera_k8s_sandbox.workflows.engine.global_values import global_values
 from hera_k8s_sandbox.workflows.engine.pod_manager import PodManager
-from hera_k8s_sandbox.workflows.engine.scope import ScopeError, bind_inputs, global_values
+from hera_k8s_sandbox.workflows.engine.scope import ScopeError, bind_inputs
 from hera_k8s_sandbox.workflows.engine.synchronization import LockError
 from hera_k8s_sandbox.workflows.language.substitution import substitute
 from hera_k8s_sandbox.workflows.limits import DEEPEST, TOO_DEEP, LimitError, require_room_for
@@ -206,6 +207,7 @@ class Operation:
             except (MetadataError, TemplateError) as error:
                 self.end("Error", str(error))
                 return
+        self.globals["workflow.duration"] = f"{self.now() - seconds_of(self.status['startedAt']):f}"
         if self.pods.assess() or "conditions" not in self.status:
             self._set_condition("PodRunning", "True" if self.nodes.active_pods else "False")
         self.pods.control()

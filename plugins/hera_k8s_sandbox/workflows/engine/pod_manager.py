@@ -16,7 +16,7 @@ from hera_k8s_sandbox.workflows.language.substitution import substitute_text
 from hera_k8s_sandbox.workflows.model.naming import node_id, pod_name
 from hera_k8s_sandbox.workflows.model.nodes import FULFILLED, NodeError, fulfilled, is_daemoned, is_to_come
 from hera_k8s_sandbox.workflows.model.pod_phase import assess, container_phases, is_daemon, is_ready
-from hera_k8s_sandbox.workflows.model.pod_spec import PodPatchError, build_pod
+from hera_k8s_sandbox.workflows.model.pod_spec import PodSpecError, build_pod
 from hera_k8s_sandbox.workflows.model.templates import caller_of, template_name
 from hera_k8s_utils._types import Json
 
@@ -69,7 +69,7 @@ class PodManager:
                 values=run.values(),
             )
             made = run.cluster.create(pod)
-        except PodPatchError as error:
+        except PodSpecError as error:
             run.nodes.mark(node, "Error", str(error))
             raise NodeError(str(error)) from None
         except ApiError as error:

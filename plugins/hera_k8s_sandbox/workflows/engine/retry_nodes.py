@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from hera_k8s_sandbox.foundation.durations import duration_of
 from hera_k8s_sandbox.foundation.json_values import seconds_of
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
+from hera_k8s_sandbox.workflows.engine.scope import values_of_inputs
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, holds
+from hera_k8s_sandbox.workflows.language.substitution import substitute
 from hera_k8s_sandbox.workflows.model.nodes import NodeError, failed, fulfilled
 from hera_k8s_utils._types import Json
 
@@ -26,18 +28,19 @@ def execute(
 
     Raises ParallelismReached and NodeError.
     """
-    nodes, strategy = run.nodes, run.retry_strategy(template) or {}
+    nodes = run.nodes
     parent = nodes.get(name)
     if parent is None:
         run.admission.require_room(template, boundary)
         parent = run.add_retry_node(name, template, holder, arguments, boundary, owner)
+    strategy: Json = substitute(run.retry_strategy(template) or {}, run.values() | values_of_inputs(parent))
     while not fulfilled(parent):
         attempts = _attempts(run, parent)
         last = attempts[-1] if attempts else None
         try:
             if last is not None and fulfilled(last) and not _goes_on(run, parent, strategy, attempts):
                 break
-        except ExpressionError as error:
+        except (ExpressionError, ValueError) as error:  # the latter: what a tag stands for is no number or duration
             nodes.mark(parent, "Error", str(error))
             raise NodeError(str(error)) from None
         attempt_name = last["name"] if last is not None and not fulfilled(last) else f"{name}({len(attempts)})"
@@ -113,11 +116,19 @@ def _gives_up(run: RunContext, strategy: Json, attempts: list[Json]) -> str | No
     if not _is_retried(strategy, last):
         return str(last.get("message", ""))
     limit = strategy.get("limit")
-    if limit not in (None, "") and len(attempts) > int(limit):
+    if limit not in (None, "") and len(attempts) > _number(limit):
         return "No more retries left"
-    if strategy.get("expression") and not holds(str(strategy["expression"]), _last_values(attempts)):
+    known = {"retries": str(len(attempts) - 1)} | _last_values(attempts)
+    if strategy.get("expression") and not holds(str(strategy["expression"]), known):
         return "retryStrategy.expression evaluated to false"
     return None
+
+
+def _number(text: Any) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
 def _is_retried(strategy: Json, last: Json) -> bool:
@@ -135,8 +146,8 @@ def _wait(strategy: Json, attempts: list[Json]) -> float | None:
         return None
     wait = duration_of(backoff.get("duration", "0"))
     factor = backoff.get("factor")
-    if factor not in (None, "") and int(factor) > 0:
-        wait *= int(factor) ** (len(attempts) - 1)
+    if factor not in (None, "") and _number(factor) > 0:
+        wait *= _number(factor) ** (len(attempts) - 1)
     return min(wait, duration_of(backoff["cap"])) if backoff.get("cap") else wait
 
 

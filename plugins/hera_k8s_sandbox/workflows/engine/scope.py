@@ -5,59 +5,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from typing import Any, Final
 
-from hera_k8s_sandbox.foundation.json_values import go_json, text_of
-from hera_k8s_sandbox.foundation.labels import SCHEDULED_TIME
+from hera_k8s_sandbox.foundation.json_values import compact, go_json, text_of
+from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.expressions import ExpressionError, evaluate
-from hera_k8s_sandbox.workflows.language.substitution import substitute, substitute_text
+from hera_k8s_sandbox.workflows.language.substitution import substitute, substitute_text, tags
+from hera_k8s_sandbox.workflows.language.when import ConditionError, holds
 from hera_k8s_sandbox.workflows.model import artifacts
 from hera_k8s_sandbox.workflows.model.cluster import NotThere
-from hera_k8s_sandbox.workflows.model.pod_spec import account_of
+from hera_k8s_sandbox.workflows.model.expansion import expands
+from hera_k8s_sandbox.workflows.model.templates import TemplateError
 from hera_k8s_utils._types import Json
 
 Lookup = Callable[[Json], str]
 
 _INDEX: Final = re.compile(r"\((\d+)[:)]")
+_OUTPUT_TAG: Final = re.compile(r"(?:tasks|steps)\.(?!name$)")
 
 
 class ScopeError(ValueError):
     """A value that is needed is not there."""
-
-
-def global_values(workflow: Json, lookup: Lookup) -> dict[str, str]:
-    """What `{{workflow...}}` stands for, except the workflow's outputs.
-
-    lookup: finds the value of a config map's key. Raises ScopeError when it is not there.
-    """
-    meta, spec = workflow["metadata"], workflow["spec"]
-    labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
-    created = datetime.strptime(meta["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
-    parameters = (spec.get("arguments") or {}).get("parameters") or []
-    values = {
-        "workflow.name": meta["name"],
-        "workflow.namespace": meta["namespace"],
-        "workflow.uid": meta["uid"],
-        "workflow.serviceAccountName": account_of(spec, {}),
-        "workflow.mainEntrypoint": spec.get("entrypoint", ""),
-        "workflow.status": "Running",
-        "workflow.creationTimestamp": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "workflow.creationTimestamp.RFC3339": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "workflow.labels.json": go_json(labels),
-        "workflow.annotations.json": go_json(annotations),
-        "workflow.priority": str(spec.get("priority", "")),
-    }
-    values |= {f"workflow.creationTimestamp.{letter}": created.strftime(f"%{letter}") for letter in "YmdHMS"}
-    if SCHEDULED_TIME in annotations:
-        values["workflow.scheduledTime"] = annotations[SCHEDULED_TIME]
-    values |= {f"workflow.labels.{key}": value for key, value in labels.items()}
-    values |= {f"workflow.annotations.{key}": value for key, value in annotations.items()}
-    given = {one["name"]: substitute_text(_argument(one, lookup), values) for one in parameters}
-    values |= {f"workflow.parameters.{name}": value for name, value in given.items()}
-    listed = [{"name": name, "value": value} for name, value in given.items()]
-    values["workflow.parameters"] = values["workflow.parameters.json"] = json.dumps(listed, separators=(",", ":"))
-    return values
 
 
 def bind_inputs(template: Json, arguments: Json, values: Mapping[str, str], lookup: Lookup) -> Json:
@@ -72,8 +40,7 @@ def bind_inputs(template: Json, arguments: Json, values: Mapping[str, str], look
     inputs = {one["name"]: substitute_text(one["value"], values) for one in bound}
     known = dict(values)
     known |= {f"inputs.parameters.{name}": value for name, value in inputs.items()}
-    listed = [{"name": name, "value": value} for name, value in inputs.items()]
-    known["inputs.parameters"] = json.dumps(listed, separators=(",", ":"))
+    known["inputs.parameters"] = listed({**one, "value": inputs[one["name"]]} for one in bound)
     known |= _output_paths(template)
     if bound:
         shown = [one | {"value": inputs[one["name"]]} for one in bound]
@@ -89,21 +56,6 @@ def bind_inputs(template: Json, arguments: Json, values: Mapping[str, str], look
     if (template.get("inputs") or {}).get("artifacts"):
         result["inputs"] = result["inputs"] | {"artifacts": substitute(placed, known)}
     return result
-
-
-def _argument(one: Json, lookup: Lookup) -> str:
-    """The value of one of the workflow's own arguments."""
-    source = one.get("valueFrom") or {}
-    reference = source.get("configMapKeyRef")
-    if not reference:
-        return text_of(one.get("value", ""))
-    try:
-        return lookup(reference)
-    except ValueError as error:
-        if isinstance(error, NotThere) and source.get("default") is not None:
-            return text_of(source["default"])
-        where = f"from configmap with name {reference.get('name')} and key {reference.get('key')}"
-        raise ScopeError(f"failed to set global parameter {one['name']} {where}: {error}") from None
 
 
 def _bound(wanted: Json, given: Json | None, lookup: Lookup) -> Json:
@@ -138,42 +90,112 @@ def _output_paths(template: Json) -> dict[str, str]:
     return found | {f"outputs.artifacts.{one['name']}.path": one["path"] for one in made if one.get("path")}
 
 
-def values_of_node(prefix: str, node: Json) -> dict[str, str]:
+def listed(parameters: Iterable[Json]) -> str:
+    """What `{{workflow.parameters}}` and `{{inputs.parameters}}` stand for: all of them, as Go writes their JSON."""
+    fields = ("name", "default", "value", "valueFrom", "globalName", "enum", "description")
+    found = [{key: one[key] for key in fields if one.get(key) is not None} for one in parameters]
+    return json.dumps(found, separators=(",", ":"), ensure_ascii=False)
+
+
+def values_of_node(run: RunContext, prefix: str, node: Json) -> dict[str, str]:
     """What `{{tasks.NAME...}}` or `{{steps.NAME...}}` stands for once the node has ended."""
+    outputs = node.get("outputs") or {}
+    if node["type"] == "Retry" and (attempts := run.nodes.attempts(node)):
+        node = attempts[-1]
     values = {f"{prefix}.id": node["id"], f"{prefix}.status": node["phase"]}
     if node.get("podIP"):
         values[f"{prefix}.ip"] = node["podIP"]
     for key in ("startedAt", "finishedAt", "hostNodeName"):
         if node.get(key):
             values[f"{prefix}.{key}"] = node[key]
-    outputs = node.get("outputs") or {}
-    for key in ("result", "exitCode"):
-        if key in outputs:
-            values[f"{prefix}.outputs.{key}"] = outputs[key]
+    if "result" in outputs:
+        values[f"{prefix}.outputs.result"] = outputs["result"]
+    if "exitCode" in outputs:
+        values[f"{prefix}.exitCode"] = outputs["exitCode"]
     for one in outputs.get("parameters") or ():
         if one.get("value") is not None:
             values[f"{prefix}.outputs.parameters.{one['name']}"] = text_of(one["value"])
     return values | artifacts.values_of(f"{prefix}.outputs", outputs.get("artifacts"))
 
 
-def values_of_group(prefix: str, group: Json | None, members: Iterable[Json]) -> dict[str, str]:
-    """What they stand for when the task was fanned out: JSON lists, in the order of the items."""
-    results: list[Any] = []
+def values_of_absent(run: RunContext, prefix: str, node: Json) -> dict[str, str]:
+    """The outputs of a node that was skipped or omitted: empty texts, as Argo's documentation of variables has it.
+
+    They are for the tasks and steps that come after it; a template's own outputs have their defaults instead.
+    """
+    if node["phase"] not in ("Skipped", "Omitted") or node.get("outputs"):
+        return {}
+    try:
+        template = run.templates.of(node)
+    except TemplateError:  # the name of the template has tags
+        template = {}
+    declared = (template.get("outputs") or {}).get("parameters") or ()
+    values = {f"{prefix}.outputs.parameters.{one['name']}": "" for one in declared}
+    return values | {f"{prefix}.outputs.result": ""}
+
+
+def values_of_group(run: RunContext, prefix: str, group: Json, members: Iterable[Json]) -> dict[str, str]:
+    """What they stand for when the task was fanned out: JSON lists, in the order of the items.
+
+    group: the node of the task, or the group of the step. Raises ScopeError for a result that is not JSON.
+    """
+    results: list[str] = []
     parameters: list[dict[str, str]] = []
     for member in sorted(members, key=_index):
         outputs = member.get("outputs") or {}
         if member["phase"] != "Succeeded":
             continue
         if "result" in outputs:
-            results.append(_json_or_text(outputs["result"]))
+            try:
+                results.append(compact(outputs["result"]))
+            except ValueError as error:
+                raise ScopeError(str(error)) from None
         if outputs.get("parameters"):
             parameters.append({one["name"]: text_of(one.get("value", "")) for one in outputs["parameters"]})
-    values = {} if group is None else {f"{prefix}.id": group["id"], f"{prefix}.status": group["phase"]}
-    values[f"{prefix}.outputs.result"] = go_json(results)
+    values = values_of_node(run, prefix, group)
+    values[f"{prefix}.outputs.result"] = f"[{','.join(results)}]"
     values[f"{prefix}.outputs.parameters"] = go_json(parameters)
     for name in dict.fromkeys(name for one in parameters for name in one):
-        values[f"{prefix}.outputs.parameters.{name}"] = go_json([one[name] for one in parameters if name in one])
+        texts = [one[name] for one in parameters if name in one]
+        values[f"{prefix}.outputs.parameters.{name}"] = go_json(_structured(texts) or texts)
     return values
+
+
+def _structured(texts: list[str]) -> list[Any] | None:
+    """What the texts stand for, when each of them is a JSON list or object: Argo does not quote these."""
+    try:
+        found = [json.loads(text) for text in texts]
+    except (ValueError, RecursionError):
+        return None
+    return found if all(isinstance(each, (dict, list)) for each in found) else None
+
+
+def resolve(step: Json, values: Mapping[str, str]) -> Json:
+    """A task or step with its tags replaced and its artifacts located, unless its `when` is false already.
+
+    Raises ArtifactError, ConditionError, and ScopeError for an output that is not there: Argo would wait for ever.
+    """
+    called: Json = substitute(step, values)
+    if not _is_wanted(called):
+        return called
+    if "arguments" in called:
+        called["arguments"] = artifacts.resolved(called["arguments"], values)
+    for tag in tags({key: each for key, each in called.items() if key != "hooks"}):
+        if _OUTPUT_TAG.match(tag):
+            raise ScopeError(f"failed to resolve {{{{{tag}}}}}")
+    return called
+
+
+def _is_wanted(step: Json) -> bool:
+    """Whether a task or step runs as far as its `when` shows it; a condition on an item is asked for each item."""
+    if not step.get("when"):
+        return True
+    try:
+        return holds(str(step["when"]))
+    except ConditionError:
+        if expands(step):
+            return True
+        raise
 
 
 def values_of_inputs(node: Json) -> dict[str, str]:
@@ -198,6 +220,8 @@ def template_outputs(template: Json, values: Mapping[str, str]) -> Json | None:
 
 def _taken(declared: Json, values: Mapping[str, str]) -> Json:
     source = declared.get("valueFrom") or {}
+    if not source:
+        raise ScopeError("output parameters must have a valueFrom specified")
     if source.get("expression"):
         return declared | {"value": _of_expression(declared["name"], source, values)}
     tag = str(source.get("parameter", "")).removeprefix("{{").removesuffix("}}").strip()
@@ -224,10 +248,3 @@ def _of_expression(name: str, source: Json, values: Mapping[str, str]) -> str:
 def _index(node: Json) -> int:
     found = _INDEX.search(node["displayName"])
     return int(found[1]) if found else 0
-
-
-def _json_or_text(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -6,14 +6,15 @@ from hera_k8s_sandbox.workflows.engine import hooks
 from hera_k8s_sandbox.workflows.engine.run_context import RunContext
 from hera_k8s_sandbox.workflows.engine.scope import (
     ScopeError,
+    resolve,
     template_outputs,
+    values_of_absent,
     values_of_group,
     values_of_inputs,
     values_of_node,
 )
-from hera_k8s_sandbox.workflows.language.substitution import substitute
 from hera_k8s_sandbox.workflows.language.when import ConditionError, holds
-from hera_k8s_sandbox.workflows.model.artifacts import ArtifactError, resolved
+from hera_k8s_sandbox.workflows.model.artifacts import ArtifactError
 from hera_k8s_sandbox.workflows.model.expansion import ExpansionError, expand, expands
 from hera_k8s_sandbox.workflows.model.nodes import NodeError, Nodes, ParallelismReached, failed, fulfilled
 from hera_k8s_sandbox.workflows.model.spec_fields import has_hooks
@@ -25,18 +26,24 @@ def execute(run: RunContext, node: Json, template: Json) -> None:
     nodes = run.nodes
     groups = template["steps"]
     scope: dict[str, str] = {}
+    absent: dict[str, str] = {}
     for index, group_steps in enumerate(groups):
         group = _group_node(run, node, index)
         if not fulfilled(group):
-            _execute_group(run, node, group, group_steps, scope)
+            _execute_group(run, node, group, group_steps, absent | scope)
         if not fulfilled(group):
             return
         if failed(group):
             _leave(nodes, node, group)
             nodes.mark(node, "Failed", group.get("message", ""))
             return
-        for step in group_steps:
-            scope |= _values_of_step(nodes, group, step)
+        try:
+            for step in group_steps:
+                scope |= _values_of_step(run, group, step)
+                if (skipped := nodes.get(f"{group['name']}.{step['name']}")) is not None:
+                    absent |= values_of_absent(run, f"steps.{step['name']}", skipped)
+        except ScopeError as error:
+            raise NodeError(str(error)) from None
     _leave(nodes, node, nodes.get(f"{node['name']}[{len(groups) - 1}]") or node)
     try:
         values = run.values() | values_of_inputs(node) | scope
@@ -100,9 +107,7 @@ def _members(run: RunContext, group: Json, steps: list[Json], scope: dict[str, s
     found, nodes = [], run.nodes
     values = run.values() | values_of_inputs(run.nodes.by_id[group["boundaryID"]]) | scope
     for step in steps:
-        called = substitute(step, values)
-        if "arguments" in called and not _is_not_wanted(called):
-            called["arguments"] = resolved(called["arguments"], values)
+        called = resolve(step, values)
         expanded = expand(called)
         if not expanded.count:
             more = {**run.caller_fields(step, group["boundaryID"]), "owner": group["id"]}
@@ -115,16 +120,6 @@ def _members(run: RunContext, group: Json, steps: list[Json], scope: dict[str, s
         found.extend(expanded)
     run.plans[group["id"]] = found
     return found
-
-
-def _is_not_wanted(step: Json) -> bool:
-    """Whether a step's `when` is already false: its arguments need not exist then."""
-    if not step.get("when") or expands(step):
-        return False
-    try:
-        return not holds(str(step["when"]))
-    except ConditionError:
-        return False
 
 
 def _start(run: RunContext, boundary: Json, group: Json, step: Json) -> None:
@@ -156,7 +151,7 @@ def _advance_hooks(run: RunContext, boundary: Json, step: Json, node: Json, scop
     if not has_hooks(step):
         return True
     prefix = f"steps.{step['name'].partition('(')[0]}"
-    values = run.values() | values_of_inputs(boundary) | scope | values_of_node(prefix, node)
+    values = run.values() | values_of_inputs(boundary) | scope | values_of_node(run, prefix, node)
     try:
         return hooks.advance_task(run, boundary, step, node, prefix, values)
     except NodeError as error:
@@ -164,15 +159,15 @@ def _advance_hooks(run: RunContext, boundary: Json, step: Json, node: Json, scop
         return True
 
 
-def _values_of_step(nodes: Nodes, group: Json, step: Json) -> dict[str, str]:
+def _values_of_step(run: RunContext, group: Json, step: Json) -> dict[str, str]:
     name, prefix = f"{group['name']}.{step['name']}", f"steps.{step['name']}"
-    node = nodes.get(name)
+    node = run.nodes.get(name)
     if node is not None:
-        return values_of_node(prefix, node)
+        return values_of_node(run, prefix, node)
     if not expands(step):
         return {}
-    members = [child for child in nodes.children(group) if child["name"].startswith(f"{name}(")]
-    return values_of_group(prefix, None, [member for member in members if member["type"] != "Skipped"])
+    members = [child for child in run.nodes.children(group) if child["name"].startswith(f"{name}(")]
+    return values_of_group(run, prefix, group, [member for member in members if member["type"] != "Skipped"])
 
 
 def _leave(nodes: Nodes, node: Json, last: Json) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from hera_k8s_sandbox.artifacts.store import ArtifactMissing, ArtifactStore, set_mode
 from hera_k8s_sandbox.kubelet.mounts import Mount, holder, through
+from hera_k8s_sandbox.workflows.model.artifacts import location_of
 from hera_k8s_utils._types import Json
 
 LOGS: Final = "main-logs"
@@ -48,6 +49,8 @@ class ArtifactFiles:
         A name is no part of a path: who may create pods may write anything into their annotations.
         """
         for number, one in enumerate(self._inputs):
+            if not location_of(one):  # it is optional
+                continue
             base = posixpath.basename(_normal(one["path"]))
             if base in ("", ".", ".."):
                 raise ArtifactRefused(f"the path {one['path']!r} of an input artifact names no file or directory")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from hera_k8s_sandbox.artifacts.store import ArtifactStore
+from hera_k8s_sandbox.foundation.json_values import text_of
 from hera_k8s_sandbox.foundation.labels import NODE_ID, OUTPUTS_ANNOTATION, TEMPLATE_ANNOTATION
 from hera_k8s_sandbox.kubelet import logs
 from hera_k8s_sandbox.kubelet.mounts import Launch, Task
@@ -125,8 +126,9 @@ class WorkflowHook(PodHook):
             self._outputs = outputs_of(self._resource)
             return
         problem = ""
-        if ended.exit_code == 0 and launch is not None:
+        if launch is not None:
             self._outputs, problem = await asyncio.to_thread(_collect, self._template, launch.outputs, self._sandbox)
+            problem = problem if ended.exit_code == 0 else ""
         made, lost = await self._artifacts.keep_logs([output, output.with_name(logs.ERRORS)])
         problem = problem or lost
         if launch is not None:
@@ -159,23 +161,36 @@ def _output_path(output: Json) -> str:
 
 
 def _collect(template: Json, places: Mapping[str, Path], sandbox: Path) -> tuple[Json, str]:
-    """The outputs that a container left in files, and what is wrong with them. sandbox: the state directory."""
+    """The output parameters of a container, and what is wrong with the first that cannot be had.
+
+    sandbox: the state directory.
+    """
     collected, size = [], 0
-    for one in _file_outputs(template):
-        source, path = one["valueFrom"], places[_output_path(one)]
+    for one in (template.get("outputs") or {}).get("parameters") or ():
+        source = one.get("valueFrom") or {}
+        if not source.get("path"):
+            collected.append(one | ({"value": text_of(one["value"])} if "value" in one else {}))
+            continue
+        path = places[_output_path(one)]
         try:
             found = _read_output(path) if _is_its_own(path, sandbox.resolve()) else None
         except (OSError, _Unreadable) as error:
             why = error.strerror if isinstance(error, OSError) else error
-            return {}, f"open {source['path']}: {why}"
+            return _parameters(collected), f"open {source['path']}: {why}"
         value = source.get("default") if found is None else found
         if value is None:
-            return {}, f"open {source['path']}: no such file or directory"
+            return _parameters(collected), f"open {source['path']}: no such file or directory"
         size += len(str(value).encode("utf-8", "surrogateescape"))
         if size > LARGEST_OBJECT:  # of a WorkflowTaskResult
-            return {}, f"the output parameters have more than {LARGEST_OBJECT} bytes: {TOO_LARGE_FOR_ETCD}"
+            return _parameters(
+                collected
+            ), f"the output parameters have more than {LARGEST_OBJECT} bytes: {TOO_LARGE_FOR_ETCD}"
         collected.append(one | {"value": value})
-    return ({"parameters": collected} if collected else {}), ""
+    return _parameters(collected), ""
+
+
+def _parameters(collected: list[Json]) -> Json:
+    return {"parameters": collected} if collected else {}
 
 
 def _is_its_own(path: Path, sandbox: Path) -> bool:
@@ -201,7 +216,7 @@ def _read_output(path: Path) -> str | None:
     """The text of a file; None when it was not written. A pipe would never end, nor would some devices."""
     try:
         found = path.stat()
-        if stat.S_ISDIR(found.st_mode) or found.st_mtime_ns == 0:
+        if stat.S_ISDIR(found.st_mode):
             return None
         if not stat.S_ISREG(found.st_mode):
             raise _Unreadable("not a regular file")

@@ -42,18 +42,22 @@ def resolved(arguments: Json, values: Mapping[str, str]) -> Json:
 
 
 def bound(template: Json, arguments: Json) -> list[Json]:
-    """The input artifacts of a template, each with its place, by what is passed to it. Raises ArtifactError."""
+    """The input artifacts of a template by what is passed to it, each with its place: an optional one may have none.
+
+    Raises ArtifactError.
+    """
     given = {one["name"]: one for one in arguments.get("artifacts") or ()}
     found = []
     for wanted in (template.get("inputs") or {}).get("artifacts") or ():
         passed = given.get(wanted["name"], wanted)
         place = location_of(passed)
-        if place:
+        if place or wanted.get("optional"):
             kept = {key: wanted[key] for key in (*_OF_INPUT, "archive") if key in wanted}
             archive = {"archive": passed["archive"]} if "archive" in passed and "archive" not in kept else {}
             found.append({**kept, **archive, **place})
-        elif not wanted.get("optional"):
-            raise ArtifactError(f"inputs.artifacts.{wanted['name']} was not supplied")
+        else:
+            why = "missing location information" if wanted["name"] in given else "was not supplied"
+            raise ArtifactError(f"inputs.artifacts.{wanted['name']} {why}")
     return found
 
 

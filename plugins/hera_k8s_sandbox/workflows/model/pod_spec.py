@@ -26,10 +26,11 @@ _POD_FIELDS: Final = (
     "hostAliases",
 )
 _WORKFLOW_POD_FIELDS: Final = ("imagePullSecrets", "hostNetwork", "dnsPolicy", "dnsConfig")
+_TAGGED: Final = (*_POD_FIELDS, *_WORKFLOW_POD_FIELDS, "podMetadata", "podSpecPatch", "serviceAccountName", "volumes")
 
 
-class PodPatchError(ValueError):
-    """A podSpecPatch cannot be read."""
+class PodSpecError(ValueError):
+    """The pod cannot be made: a podSpecPatch cannot be read, or a volume is not there."""
 
 
 def build_pod(
@@ -38,12 +39,13 @@ def build_pod(
     """The pod of a node.
 
     template: with its tags replaced; with_result: its standard output is an output; values: what tags of the
-    workflow's own patch stand for. Raises PodPatchError.
+    workflow's own fields stand for. Raises PodSpecError.
     """
     meta, spec = workflow["metadata"], workflow["spec"]
     made = (workflow.get("status") or {}).get("persistentVolumeClaims") or ()
-    if spec.get("volumes") or made:
-        spec = spec | {"volumes": substitute([*(spec.get("volumes") or ()), *made], values)}
+    if made:
+        spec = spec | {"volumes": [*(spec.get("volumes") or ()), *made]}
+    spec = spec | substitute({field: spec[field] for field in _TAGGED if spec.get(field)}, values)
     mains = _main_containers(template, node, with_result=with_result)
     containers = [*mains, *(_beside(one, mains) for one in template.get("sidecars") or ())]
     init = [_beside(one, mains) for one in template.get("initContainers") or ()]
@@ -83,7 +85,7 @@ def build_pod(
             },
             "ownerReferences": [owner_reference(workflow)],
         },
-        "spec": _patched(pod_spec, (substitute(spec.get("podSpecPatch"), values), template.get("podSpecPatch"))),
+        "spec": _patched(pod_spec, (spec.get("podSpecPatch"), template.get("podSpecPatch"))),
     }
 
 
@@ -108,10 +110,10 @@ def _patched(pod_spec: Json, patches: tuple[str | None, ...]) -> Json:
         try:
             documents = read_yaml(text)
         except (ValueError, yaml.YAMLError) as error:
-            raise PodPatchError(f"Failed to merge the workflow PodSpecPatch: {error}") from None
+            raise PodSpecError(f"Failed to merge the workflow PodSpecPatch: {error}") from None
         patch = documents[0] if len(documents) == 1 else None
         if not isinstance(patch, dict):
-            raise PodPatchError("Failed to merge the workflow PodSpecPatch: it is no object")
+            raise PodSpecError("Failed to merge the workflow PodSpecPatch: it is no object")
         pod_spec = strategic_merge({"spec": pod_spec}, {"spec": patch})["spec"]
     return pod_spec
 
@@ -168,7 +170,10 @@ def _volumes(spec: Json, template: Json, containers: list[Json]) -> list[Json]:
     known = {volume["name"]: volume for volume in [*(spec.get("volumes") or ()), *(template.get("volumes") or ())]}
     mounts = [mount for container in containers for mount in container.get("volumeMounts") or ()]
     wanted = dict.fromkeys(mount["name"] for mount in mounts)
-    return [known[name] for name in wanted if name in known]
+    for name in wanted:
+        if name not in known:  # it came from a parameter
+            raise PodSpecError(f"volume '{name}' not found in workflow spec")
+    return [known[name] for name in wanted]
 
 
 def _own(spec: Json, template: Json, field: str) -> Json:

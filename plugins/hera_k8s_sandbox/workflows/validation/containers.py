@@ -23,14 +23,13 @@ def check_containers(where: str, template: Json, kind: str, spec: Json) -> None:
     names |= {one["metadata"]["name"] for one in spec.get("volumeClaimTemplates") or ()}
     if kind == "containerSet":
         _check_set(where, template)
-    elif kind == "script" and not template["script"].get("command") and not template["script"].get("source"):
-        raise WorkflowInvalid(f"{where}.script.source may not be empty")
+    elif not template[kind].get("image"):
+        raise WorkflowInvalid(f"{where}.{kind}.image may not be empty")
     for at, container in _all(where, template, kind):
-        if not container.get("image"):
-            raise WorkflowInvalid(f"{at}.image may not be empty")
         for mount in container.get("volumeMounts") or ():
-            if mount.get("name") not in names:
-                raise WorkflowInvalid(f"{at}.volumeMounts: volume '{mount.get('name')}' not found in workflow spec")
+            name = str(mount.get("name"))
+            if name not in names and "{{" not in name:
+                raise WorkflowInvalid(f"{at}.volumeMounts: volume '{name}' not found in workflow spec")
     _check_beside(where, template)
 
 

@@ -10,13 +10,13 @@ from hera_k8s_sandbox.workflows.model.expansion import expands
 from hera_k8s_sandbox.workflows.validation.calls import check_call, check_step
 from hera_k8s_sandbox.workflows.validation.errors import WorkflowInvalid
 from hera_k8s_sandbox.workflows.validation.hooks import check_hooks, without_hooks
-from hera_k8s_sandbox.workflows.validation.references import check_references
+from hera_k8s_sandbox.workflows.validation.references import Names, check_references, names_of_items, names_of_outputs
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
 from hera_k8s_utils._types import Json
 
 
-def check_dag(where: str, template: Json, scope: Scope, inputs: set[str]) -> None:
-    """Check a DAG template; inputs: the names of its input parameters."""
+def check_dag(where: str, template: Json, scope: Scope, inside: set[str]) -> None:
+    """Check a DAG template; inside: what tags may name because of its own fields."""
     listed = template["dag"].get("tasks") or []
     if not listed:
         raise WorkflowInvalid(f"{where} must have at least one task")
@@ -29,13 +29,18 @@ def check_dag(where: str, template: Json, scope: Scope, inputs: set[str]) -> Non
     for target in str(template["dag"].get("target") or "").split():
         if target not in tasks and "{{" not in target:
             raise WorkflowInvalid(f"{where}.targets target '{target}' is not defined")
+    outputs = {
+        name: names_of_outputs(scope.called(f"{where}.tasks.{name}", task), task) for name, task in tasks.items()
+    }
     for name, task in tasks.items():
         at = f"{where}.tasks.{name}"
         check_call(at, task, scope)
         check_hooks(at, task, scope)
-        before, names = _ancestors(name, depends), set(tasks)
-        check_references(at, without_hooks(task), scope, inputs, before, names, "tasks")
-        check_references(at, task.get("hooks") or {}, scope, inputs, before | {name}, names, "tasks")
+        known = {each: outputs[each] for each in _ancestors(name, depends)}
+        names = Names(inside | names_of_items(task), "tasks", known)
+        check_references(at, without_hooks(task), scope, names)
+        check_references(at, task.get("hooks"), scope, Names(names.exact, "tasks", {**known, name: outputs[name]}))
+    check_references(f"{where}.outputs", template.get("outputs"), scope, Names(inside, "tasks", outputs))
 
 
 def _depends(where: str, task: Json, tasks: Mapping[str, Json]) -> Depends:
@@ -85,19 +90,23 @@ def _ancestors(name: str, depends: Mapping[str, Depends]) -> set[str]:
     return found
 
 
-def check_steps(where: str, template: Json, scope: Scope, inputs: set[str]) -> None:
-    """Check a Steps template; inputs: the names of its input parameters."""
+def check_steps(where: str, template: Json, scope: Scope, inside: set[str]) -> None:
+    """Check a Steps template; inside: what tags may name because of its own fields."""
     seen: dict[str, Json] = {}
-    before: set[str] = set()
-    names = {step.get("name", "") for group in template["steps"] for step in group}
+    before: dict[str, set[str] | None] = {}
     for index, group in enumerate(template["steps"]):
         for number, step in enumerate(group):
             check_step(f"{where}.steps[{index}][{number}]", step, seen)
             seen[step["name"]] = step
+        ended: dict[str, set[str] | None] = {}
         for step in group:
             at = f"{where}.steps[{index}].{step['name']}"
             check_call(at, step, scope)
             check_hooks(at, step, scope)
-            check_references(at, without_hooks(step), scope, inputs, before, names, "steps")
-            check_references(at, step.get("hooks") or {}, scope, inputs, before | {step["name"]}, names, "steps")
-        before |= {step["name"] for step in group}
+            names = Names(inside | names_of_items(step), "steps", before)
+            check_references(at, without_hooks(step), scope, names)
+            own = names_of_outputs(scope.called(at, step), step)
+            check_references(at, step.get("hooks"), scope, Names(names.exact, "steps", {**before, step["name"]: own}))
+            ended[step["name"]] = own
+        before |= ended
+    check_references(f"{where}.outputs", template.get("outputs"), scope, Names(inside, "steps", before))

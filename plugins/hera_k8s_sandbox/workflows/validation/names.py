@@ -10,6 +10,7 @@ from hera_k8s_utils._types import Json
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
 _PARAMETER: Final = re.compile(r"[-a-zA-Z0-9_]+")
+_TAG: Final = re.compile(r"\{\{.*?\}\}")  # what it stands for is known only at run time
 NAME_RULE: Final = (
     "name must consist of alpha-numeric characters or '-', and must start with an alpha-numeric character "
     "(e.g. My-name1-2, 123-NAME)"
@@ -25,7 +26,7 @@ def check_parameter(where: str, name: str, seen: set[str]) -> None:
     """Whether a parameter may be called this; it is added to those seen."""
     if not name:
         raise WorkflowInvalid(f"{where}.name is required")
-    if not _PARAMETER.fullmatch(name):
+    if not _PARAMETER.fullmatch(_TAG.sub("x", name)):
         raise WorkflowInvalid(
             f"{where}.name: '{name}' is invalid: Parameter/Artifact names must consist of alpha-numeric characters, "
             "'_' or '-' e.g. my_param_1, MY-PARAM-1"

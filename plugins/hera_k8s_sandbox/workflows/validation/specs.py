@@ -20,7 +20,7 @@ from hera_k8s_sandbox.workflows.validation.features import (
 )
 from hera_k8s_sandbox.workflows.validation.hooks import check_hooks
 from hera_k8s_sandbox.workflows.validation.names import NAME_RULE, check_enum, check_parameter, is_name
-from hera_k8s_sandbox.workflows.validation.scopes import Scope, find
+from hera_k8s_sandbox.workflows.validation.scopes import Scope, find, variables_of
 from hera_k8s_sandbox.workflows.validation.templates import check_template
 from hera_k8s_utils._types import Json
 
@@ -62,8 +62,7 @@ def _validate(workflow: Json, *, lint: bool, source: Source) -> None:
     _check_pod_gc(spec)
     entrypoint = find(templates, spec["entrypoint"], "")
     check_arguments(f"templates.{entrypoint['name']}", entrypoint, spec.get("arguments") or {}, entry=True)
-    parameters = frozenset(one.get("name", "") for one in (spec.get("arguments") or {}).get("parameters") or ())
-    scope = Scope(spec, templates, parameters, source)
+    scope = Scope(spec, templates, variables_of(workflow.get("metadata") or {}, spec), source)
     check_hooks("", spec, scope)
     _check_templates(scope)
 
@@ -96,9 +95,9 @@ def _validate_template(obj: Json, source: Source) -> None:
     if spec.get("entrypoint"):
         find(templates, spec["entrypoint"], "")
     _check_pod_gc(spec)
-    scope = Scope(spec, templates, None, source)
+    scope = Scope(spec, templates, variables_of(obj.get("metadata") or {}, spec, alone=True), source)
     check_hooks("", spec, scope)
-    _check_templates(scope)  # who refers to it may bring parameters along
+    _check_templates(scope)
 
 
 def _check_templates(scope: Scope) -> None:
@@ -107,7 +106,7 @@ def _check_templates(scope: Scope) -> None:
 
 
 def _check_pod_gc(spec: Json) -> None:
-    if (spec.get("podGC") or {}).get("strategy", "OnPodCompletion") not in _POD_GC:
+    if ((spec.get("podGC") or {}).get("strategy") or "OnPodCompletion") not in _POD_GC:
         raise WorkflowInvalid(f"podGC.strategy unknown strategy '{spec['podGC']['strategy']}'")
 
 

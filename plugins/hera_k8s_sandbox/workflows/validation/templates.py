@@ -17,7 +17,7 @@ from hera_k8s_sandbox.workflows.validation.features import (
 from hera_k8s_sandbox.workflows.validation.graphs import check_dag, check_steps
 from hera_k8s_sandbox.workflows.validation.names import check_parameter
 from hera_k8s_sandbox.workflows.validation.outputs import check_output_parameters
-from hera_k8s_sandbox.workflows.validation.references import check_references
+from hera_k8s_sandbox.workflows.validation.references import Names, check_references, names_inside
 from hera_k8s_sandbox.workflows.validation.resources import check_resource
 from hera_k8s_sandbox.workflows.validation.retry_strategies import check_retries
 from hera_k8s_sandbox.workflows.validation.scopes import Scope
@@ -52,18 +52,15 @@ def check_template(template: Json, scope: Scope) -> None:
     check_timeout(where, template)
     check_daemon(where, template, scope.spec)
     check_retries(where, template.get("retryStrategy", scope.spec.get("retryStrategy")))
-    inputs = {one["name"] for one in (template.get("inputs") or {}).get("parameters") or ()}
-    if leaf:
-        check_containers(where, template, kinds[0], scope.spec)
-        check_references(where, template, scope, inputs, set())
-    elif kinds[0] in ("suspend", "resource"):
-        if kinds[0] == "resource":
-            check_resource(where, template["resource"])
-        check_references(where, template, scope, inputs, set())
-    elif kinds[0] == "dag":
-        check_dag(where, template, scope, inputs)
+    names = names_inside(template)
+    if kinds[0] in ("dag", "steps"):
+        (check_dag if kinds[0] == "dag" else check_steps)(where, template, scope, names)
     else:
-        check_steps(where, template, scope, inputs)
+        if leaf:
+            check_containers(where, template, kinds[0], scope.spec)
+        elif kinds[0] == "resource":
+            check_resource(where, template["resource"])
+        check_references(where, template, scope, Names(names))
     check_output_parameters(where, template, kinds[0])
     check_output_artifacts(where, template, leaf=leaf)
     _other_objects(where, template, scope)

@@ -140,6 +140,13 @@ def test_limits_stand_for_requests_and_starting_containers_do_not_add_up() -> No
     assert (demand.cpu, demand.memory, demand.pods) == (1.5, 4 * 1024**3, 1)
 
 
+def test_templates_inside_tasks_count_at_any_depth() -> None:
+    one = {"name": "c", "inline": pod("", cpu="2")}
+    two = {"name": "d", "inline": pod("", cpu="1"), "withItems": [1, 2, 3]}
+    demand = workflow(dag({"name": "a", "inline": {"steps": [[one, two]]}})).demand()
+    assert (demand.cpu, demand.pods, demand.fan_out) == (5.0, 4, 3)
+
+
 def test_a_native_sidecar_counts_beside_what_starts_after_it_and_what_runs() -> None:
     template = {
         "name": "main",

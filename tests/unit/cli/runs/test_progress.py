@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from hera_k8s_argo.workflow.plan import planned_tasks
+from hera_k8s_argo.workflow.plan import planned_tasks, suspend_templates
 from hera_k8s_cli.runs.progress import LiveTable, ProgressLines, TaskProgress
 from hera_k8s_utils import NodeState, RunUpdate
 
@@ -59,6 +59,30 @@ def test_nested_fan_outs_multiply() -> None:
         }
     }
     assert [(each.template, each.total) for each in planned_tasks(nested)] == [("work", 8)]
+
+
+def test_templates_inside_tasks_have_the_names_of_the_tasks() -> None:
+    inner = {"steps": [[{"name": "c", "inline": {"script": {}}, "withItems": [1, 2]}]]}
+    body = {
+        "spec": {
+            "entrypoint": "main",
+            "templates": [
+                {
+                    "name": "main",
+                    "dag": {
+                        "tasks": [
+                            {"name": "a", "inline": {"container": {}}, "withItems": [1, 2, 3]},
+                            {"name": "b", "inline": inner, "depends": "a"},
+                            {"name": "ask", "inline": {"suspend": {"duration": "5m"}}, "depends": "b"},
+                        ]
+                    },
+                }
+            ],
+        }
+    }
+    planned = {each.template: (each.total, each.after) for each in planned_tasks(body)}
+    assert planned == {"a": (3, ()), "c": (2, ("a",)), "ask": (1, ("c",))}
+    assert suspend_templates(body) == {"ask": "5m"}
 
 
 def test_what_only_the_run_knows_has_no_total() -> None:

@@ -42,6 +42,18 @@ def test_a_workflow_makes_its_claims_and_removes_them_after_a_success(flows: Wor
     assert flows.api.send("GET", f"{CORE}/persistentvolumeclaims/{name}-work").status_code == 404
 
 
+def test_a_claim_may_name_a_storage_class_of_another_cluster(flows: Workflows) -> None:
+    """Published scripts do; a claim that is created by itself stays Pending, as in a cluster."""
+    wanted = {**CLAIM, "spec": {**CLAIM["spec"], "storageClassName": "rook-cephfs"}}
+    write = container("main", "echo kept > /work/x; exit 3;", container=MOUNT)
+    found = flows.run(workflow(write, volumeClaimTemplates=[wanted]))
+    assert found["status"]["message"] == "main: Error (exit code 3)"
+    claim = flows.api.get(f"{CORE}/persistentvolumeclaims/{found['metadata']['name']}-work")
+    assert (claim["spec"]["storageClassName"], claim["status"]["phase"]) == ("standard", "Bound")
+    assert claim["metadata"]["annotations"]["hera-k8s-utils/sandbox-storage-class"] == "rook-cephfs"
+    assert flows.api.send("DELETE", f"{flows.base}/{found['metadata']['name']}").ok
+
+
 @pytest.mark.parametrize(("strategy", "kept"), [("OnWorkflowSuccess", True), ("OnWorkflowCompletion", False)])
 def test_after_a_failure_the_strategy_says_whether_claims_stay(flows: Workflows, strategy: str, kept: bool) -> None:
     found = flows.run(

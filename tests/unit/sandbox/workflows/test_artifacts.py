@@ -172,6 +172,31 @@ def test_an_optional_input_need_not_come(flows: Workflows) -> None:
     assert flows.log(found["metadata"]["name"]) == ["none"]
 
 
+def test_an_optional_input_that_did_not_come_is_passed_on(flows: Workflows) -> None:
+    optional = {"name": "in", "path": "/tmp/in.txt", "optional": True}
+    inner = dag(
+        passing("b", "look", **{"in": "{{inputs.artifacts.x}}"}),
+        name="inner",
+        inputs={"artifacts": [{"name": "x", "optional": True}]},
+    )
+    look = reads("look", "test ! -e {{inputs.artifacts.in.path}} && echo none", optional)
+    found = flows.run(workflow(dag({"name": "a", "template": "inner"}), inner, look))
+    assert found["status"]["phase"] == "Succeeded", nodes(found)
+    assert flows.log(found["metadata"]["name"]) == ["none"]
+    assert nodes(found)["b"]["inputs"]["artifacts"] == [optional]
+
+
+def test_an_input_that_did_not_come_is_missed_by_the_template_that_needs_it(flows: Workflows) -> None:
+    inner = {
+        "name": "inner",
+        "inputs": {"artifacts": [{"name": "x", "optional": True}]},
+        "steps": [[passing("b", "show", **{"in": "{{inputs.artifacts.x}}"})]],
+    }
+    found = flows.run(workflow(dag({"name": "a", "template": "inner"}), inner, SHOW))
+    assert nodes(found)["b"]["phase"] == "Error"
+    assert nodes(found)["b"]["message"] == "inputs.artifacts.in missing location information"
+
+
 def test_an_input_that_was_not_made_is_an_error(flows: Workflows) -> None:
     found = flows.run(
         workflow(

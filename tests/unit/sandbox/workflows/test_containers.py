@@ -236,7 +236,6 @@ def test_heras_container_sets_and_sidecars_work(flows: Workflows, sandbox: Any) 
             together(one("a", "true"), outputs={"parameters": [{"name": "p", "valueFrom": {"path": "/p"}}]}),
         ),
         ("sidecars[0].name 'main' is not unique", container("main", sidecars=[one("main", "true")])),
-        ("sidecars.s.image may not be empty", container("main", sidecars=[{"name": "s"}])),
         ("volume 'v' not found", together(one("a", "true"), set={"volumeMounts": [{"name": "v", "mountPath": "/v"}]})),
         ("only what runs in a pod can be a daemon", dag(task("a", "easy"), daemon=True)),
     ],

@@ -202,6 +202,50 @@ def test_expressions_come_to_what_expr_lang_says(text: str, value: object) -> No
     assert (type(found), found) == (type(value), value)
 
 
+ITEMS = {
+    "items": [
+        {"n": "a", "v": 1, "ok": True},
+        {"n": "b", "v": 2.5, "ok": False, "tags": ["x"]},
+        {"n": "c d", "v": 3, "ok": True},
+        {"n": "3"},
+    ],
+    "wanted": "b",
+    "m": {"x": {"v": 1}, "y": {"v": 9}},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("$.items[?(@.v>1 && @.ok)].n", ["c d"]),
+        ("$.items[?(@.v==1 || @.n=='b')].n", ["a", "b"]),
+        ("$.items[?(@.v==1&&@.n=='a')].n", ["a"]),
+        ("$.items[?(@.n=='c d' && (@.v<2 || @.v>=3))].n", ["c d"]),
+        ("$.items[?(@.n=='a' || @.n=='b' && @.v==99)].n", ["a"]),
+        ("$.items[?(!(@.ok))].n", ["b"]),
+        ("$.items[?(@.ok)].n", ["a", "c d"]),
+        ("$.items[?(@.n=='3' || @.v==1)].n", ["a"]),
+        ("$.items[?(@.tags && @.v>2)].n", []),
+        ("$.items[?(@.n == $.wanted)].n", ["b"]),
+        ("$.items[?(@['v'] == 1)].n", ["a"]),
+        ("$.items[?(@.tags[0]=='x')].n", ["b"]),
+        ("$.items[?(@.n=='x && y')].n", []),
+        ("$.items[?(@.n > 'a')].n", []),
+        ("$.items[0,2].n", ["a", "c d"]),
+        ("$.m[?(@.v>1)].v", [9]),
+    ],
+)
+def test_filters_of_json_paths(path: str, value: object) -> None:
+    """The values are those of evilmonkeyinc/jsonpath 0.8.1, which Argo uses."""
+    assert evaluate(f'jsonpath(doc, "{path}")', {"doc": json.dumps(ITEMS)}) == value
+
+
+@pytest.mark.parametrize("text", ["@.n=~/a/", "@.v+1 == 2", "@.v ==", "(@.v", "@.n in ['a']"])
+def test_filters_that_are_not_supported_are_named(text: str) -> None:
+    with pytest.raises(ExpressionError, match="filter"):
+        evaluate(f'jsonpath(doc, "$.items[?({text})]")', {"doc": json.dumps(ITEMS)})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

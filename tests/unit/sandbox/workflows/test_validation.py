@@ -38,6 +38,74 @@ GOOD = {
         podPriorityClassName="high",
         priority=3,
     ),
+    "an expression of a retry with tags": workflow(
+        container(
+            "main",
+            "true",
+            inputs={"parameters": [{"name": "n", "value": "2"}]},
+            retryStrategy={
+                "limit": "{{inputs.parameters.n}}",
+                "expression": "asInt(lastRetry.exitCode) < {{inputs.parameters.n}}",
+                "backoff": {"duration": "{{inputs.parameters.n}}"},
+            },
+        )
+    ),
+    "a volume that a parameter names": workflow(
+        container(
+            "main",
+            "true",
+            inputs={"parameters": [{"name": "v", "value": "data"}]},
+            container={"volumeMounts": [{"name": "{{inputs.parameters.v}}", "mountPath": "/v"}]},
+        ),
+        volumes=[{"name": "data", "emptyDir": {}}],
+    ),
+    "a script without source": workflow({"name": "main", "script": {"image": "busybox", "command": ["sh"]}}),
+    "a sidecar without image": workflow(container("main", "true", sidecars=[{"name": "beside"}])),
+    "tags of another language": workflow(dag(task("a", "leaf", {"x": "{{ .Values.x }} {{other.name}}"})), LEAF),
+    "all variables of the workflow": {
+        "metadata": {"labels": {"team": "x"}, "annotations": {"note": "y"}},
+        **workflow(
+            container(
+                "main",
+                "echo",
+                *[
+                    f"{{{{workflow.{name}}}}}"
+                    for name in (
+                        *("name", "namespace", "uid", "status", "duration", "priority", "failures", "scheduledTime"),
+                        *("mainEntrypoint", "serviceAccountName", "creationTimestamp", "creationTimestamp.s"),
+                        *("parameters", "parameters.json", "parameters.p", "outputs.parameters.made"),
+                        *("labels", "labels.json", "labels.given", "labels.computed"),
+                        *("annotations", "annotations.json"),
+                    )
+                ],
+                outputs={"parameters": [{"name": "o", "value": 1, "globalName": "made"}]},
+            ),
+            priority=1,
+            onExit="main",
+            arguments={"parameters": [{"name": "p", "value": 1}]},
+            workflowMetadata={"labels": {"given": "x"}, "labelsFrom": {"computed": {"expression": "'x'"}}},
+        ),
+    },
+    "all variables of a task": workflow(
+        dag(
+            task("a", "made", withItems=[1]),
+            *[
+                task(f"b{number}", "leaf", {"x": f"{{{{tasks.a.{name}}}}}"}, depends="a")
+                for number, name in enumerate(
+                    (
+                        *("id", "status", "startedAt", "finishedAt", "hostNodeName", "exitCode", "outputs.result"),
+                        *("outputs.parameters", "outputs.parameters.o", "outputs.artifacts.f"),
+                    )
+                )
+            ],
+        ),
+        container(
+            "made",
+            "true",
+            outputs={"parameters": [{"name": "o", "value": 1}], "artifacts": [{"name": "f", "path": "/tmp/f"}]},
+        ),
+        LEAF,
+    ),
     "harmless fields": workflow(
         container("main", "true", nodeSelector={"a": "b"}, tolerations=[{}], retryStrategy={"limit": "2"}),
         imagePullSecrets=[{"name": "p"}],
@@ -68,6 +136,31 @@ INVALID = {
     ),
     "failed to resolve {{steps.b.outputs.result}}": workflow(
         steps([task("a", "leaf", {"x": "{{steps.b.outputs.result}}"})], [task("b", "easy")]), EASY, LEAF
+    ),
+    **{
+        f"failed to resolve {{{{{tag}}}}}": workflow(container("main", "echo", f"{{{{{tag}}}}}"))
+        for tag in (
+            *("workflow.nosuch", "workflow.labels.nosuch", "workflow.annotations.nosuch", "workflow.priority"),
+            *("workflow.outputs.parameters.nosuch", "workflow.failures", "workflow.parameters", "workflow.Name"),
+            *("inputs.parameters", "inputs.artifacts.nosuch.path", "item.nosuch", "steps.a.outputs.result", "pod.ip"),
+        )
+    },
+    **{
+        f"failed to resolve {{{{tasks.a.{name}}}}}": workflow(
+            dag(task("a", "easy"), task("b", "leaf", {"x": f"{{{{tasks.a.{name}}}}}"}, depends="a")), EASY, LEAF
+        )
+        for name in ("outputs.exitCode", "outputs.parameters.nosuch", "outputs.artifacts.nosuch", "ip", "nosuch")
+    },
+    "templates.main: failed to resolve {{workflow.nosuch}}": workflow(
+        {"name": "main", "script": {"image": "python", "command": ["python"], "source": "print('{{workflow.nosuch}}')"}}
+    ),
+    "failed to resolve {{item.z}}": workflow(dag(task("a", "leaf", {"x": "{{item.z}}"}, withItems=[{"v": 1}])), LEAF),
+    "templates.main.outputs: failed to resolve {{tasks.a.outputs.parameters.p}}": workflow(
+        dag(
+            task("a", "easy"),
+            outputs={"parameters": [{"name": "o", "valueFrom": {"parameter": "{{tasks.a.outputs.parameters.p}}"}}]},
+        ),
+        EASY,
     ),
     "name 'a' is not unique": workflow(dag(task("a", "easy"), task("a", "easy")), EASY),
     "'no.good' is invalid": workflow(container("no.good")),

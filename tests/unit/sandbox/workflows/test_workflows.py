@@ -228,7 +228,9 @@ def test_a_command_that_is_not_there(flows: Workflows) -> None:
     found = flows.run(workflow(container("main", "no-such-program")))
     assert found["status"]["phase"] == "Failed"
     assert found["status"]["message"].startswith("main: StartError (exit code 128): ")
-    assert found["status"]["message"].endswith('exec: "no-such-program": executable file not found in $PATH')
+    assert 'exec: "no-such-program": executable file not found in $PATH' in found["status"]["message"]
+    assert "the sandbox pulls no images" in found["status"]["message"]
+    assert "--sandbox-images" in found["status"]["message"]
 
 
 # Trying again
@@ -344,6 +346,6 @@ def test_hera_submits_a_sweep_of_152_points(flows: Workflows, sandbox) -> None:
     w.create()
     found = flows.finish(w.name)
     assert (found["status"]["phase"], found["status"]["progress"]) == ("Succeeded", "153/153")
-    assert nodes(found)["square(0:seed:1,x:2.5)"]["outputs"]["result"] == "6.25 1"
+    assert nodes(found)["square(0:seed:1,x:2.5)"]["outputs"]["result"] == "[6.25, 1]"
     pod = f"{w.name}-count-{nodes(found)['count']['id'].rpartition('-')[2]}"
     assert flows.log(w.name, podName=pod) == ["152"]

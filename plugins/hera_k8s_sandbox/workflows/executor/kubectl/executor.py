@@ -52,7 +52,7 @@ def _execute(task: Json) -> Json:
     latest = found[-1] if found else None
     if latest is not None:
         latest = _await(client, latest, resource)
-    return {"parameters": [_output(one, latest) for one in task["outputs"] if one.get("valueFrom")]}
+    return {"parameters": [_output(one, latest) if one.get("valueFrom") else one for one in task["outputs"]]}
 
 
 def _documents(manifest: str, owner: Json | None) -> list[Any]:
