@@ -10,7 +10,7 @@ from typing import Any, Final
 from hera_k8s_utils.errors import OptionsError
 
 HELP: Final = ("-h", "--help")
-PYTHON_FILE: Final = re.compile(r"\.py(:\w+)?$")
+PYTHON_FILE: Final = re.compile(r"\.py(:[\w.-]+)?$")
 """Recognises FILE[:NAME] of an experiment among other words."""
 _NEGATIVE_NUMBER: Final = re.compile(r"-\.?\d")
 

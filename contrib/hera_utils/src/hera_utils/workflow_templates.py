@@ -29,7 +29,7 @@ def clear_workflow_template(cluster: Any, name: str) -> None:
 
 def _delete(cluster: Any, name: str) -> None:
     if isinstance(cluster, k8s_cluster):
-        api = cluster.servers.context.kubernetes
+        api = cluster.servers.open("kubernetes")
         api.delete("argoproj.io/v1alpha1", "workflowtemplates", name, namespace=cluster.namespace)
     elif isinstance(cluster, argo_server):
         cluster.servers.open("argo").delete_template(name, namespace=cluster.namespace)
