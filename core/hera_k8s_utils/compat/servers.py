@@ -109,8 +109,8 @@ class UnaskedServer:
 
     @property
     def identity(self) -> str:
-        """Empty: nobody was asked."""
-        return ""
+        """Unknown, since nobody was asked."""
+        return "not asked"
 
     def core_v1(self) -> Any:
         """The official client, which refuses to read."""

@@ -39,12 +39,14 @@ class UserFile:
     path: absolute.
     name: of its module, `package.module`.
     places: directories that its imports are looked up in first.
+    package: that the module belongs to, empty for none.
     runs_main: it has code that runs only as a program, below `if __name__ == "__main__":`.
     """
 
     path: Path
     name: str
     places: tuple[str, ...]
+    package: str = ""
     runs_main: bool = False
     _modules: dict[str, ModuleType] = field(default_factory=dict, repr=False, compare=False)
 
@@ -56,10 +58,11 @@ class UserFile:
         neighbours = _imports_neighbours(tree, here)
         in_package = root != here and (_imports_relatively(tree) or not neighbours)
         if not in_package or _is_taken(full.relative_to(root).parts[0], root):
-            return cls(full, full.stem, (str(here),), _has_main(tree))
+            return cls(full, full.stem, (str(here),), runs_main=_has_main(tree))
         parts = full.relative_to(root).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        return cls(full, name, (str(root), str(here)) if neighbours else (str(root),), _has_main(tree))
+        names = parts[:-1] if parts[-1] == "__init__" else parts
+        places = (str(root), str(here)) if neighbours else (str(root),)
+        return cls(full, ".".join(names), places, ".".join(names[:-1]), _has_main(tree))
 
     @property
     def directory(self) -> Path:
@@ -105,16 +108,14 @@ class UserFile:
         if _MAIN in self._modules:
             return self._modules[_MAIN]
         module = ModuleType(_MAIN)
-        package = self.name.rpartition(".")[0]
-        spec = ModuleSpec(self.name, None, origin=str(self.path)) if package else None
-        vars(module).update(__file__=str(self.path), __spec__=spec, __package__=package or None)
+        spec = ModuleSpec(self.name, None, origin=str(self.path)) if self.package else None
+        vars(module).update(__file__=str(self.path), __spec__=spec, __package__=self.package or None)
         self._modules[_MAIN] = module
         return module
 
     def _import_parents(self) -> None:
-        package = self.name.rpartition(".")[0]
-        if package:
-            importlib.import_module(package)
+        if self.package:
+            importlib.import_module(self.package)
 
     def _enter(self, name: str, module: ModuleType) -> None:
         """Make a module of the file known, unless the name is taken by one that is not a user's."""
