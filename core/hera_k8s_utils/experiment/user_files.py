@@ -15,7 +15,7 @@ import ast
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -223,11 +223,20 @@ def _is_elsewhere(top: str, places: tuple[str, ...]) -> bool:
 
 @contextmanager
 def _first_on_path(places: tuple[str, ...]) -> Iterator[None]:
-    """Search these directories first; afterwards last, unless others put them into `sys.path`."""
+    """Search these directories first; afterwards last, unless others put them into `sys.path`.
+
+    Those of the file before are not searched any more: they belong to another experiment.
+    """
     ours = [place for place in places if place not in sys.path or place in _APPENDED]
+    _set_path(lambda others: [*ours, *others])
     _APPENDED.update(ours)
-    sys.path[:] = [*ours, *(each for each in sys.path if each not in ours)]
     try:
         yield
     finally:
-        sys.path[:] = [*(each for each in sys.path if each not in ours), *ours]
+        _set_path(lambda others: [*others, *ours])
+        _APPENDED.update(ours)
+
+
+def _set_path(arranged: Callable[[list[str]], list[str]]) -> None:
+    sys.path[:] = arranged([place for place in sys.path if place not in _APPENDED])
+    _APPENDED.clear()
