@@ -196,7 +196,6 @@ def _only(script: Script) -> Any:
         names = step()
         experiment = _single(script, names, Experiment)
         if experiment is not None:
-            script.refuse_changes()
             return experiment
         if script.submissions:
             return script.only_submission()

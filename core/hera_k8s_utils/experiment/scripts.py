@@ -48,7 +48,6 @@ class Script:
         self._line = [str(path), *arguments]
         self._requests: list[HeldRequest] = []
         self._requirements: list[Any] = []
-        self._chosen: CapturedSubmission | None = None
         self._during = "when it is imported"
 
     # --- what runs it ---
@@ -75,7 +74,7 @@ class Script:
         returned = self._attempt(f"failed in {name}()", lambda: _result(function()))
         submitted = submissions_of(self._requests[before:])
         if submitted:
-            return self._choose(only_submission(submitted, self.file.path, Path(f"{self.path}:{name}")))
+            return only_submission(submitted, self.file.path, self.path).manifest
         self.refuse_changes()
         if returned is None:
             raise BuildError(
@@ -95,16 +94,16 @@ class Script:
     def submission(self, name: str) -> Manifest | None:
         """The object that NAME means, None for none."""
         found = named_submission(self.submissions, name)
-        return self._choose(found) if found else None
+        return found.manifest if found else None
 
     def submission_of(self, value: Any) -> Manifest | None:
         """The object as which a workflow of the file was submitted; None unless it was, once."""
         found = submission_of(self.submissions, value)
-        return self._choose(found) if found else None
+        return found.manifest if found else None
 
     def only_submission(self) -> Manifest:
         """The only object. Raises `BuildError` where there are several."""
-        return self._choose(only_submission(self.submissions, self.file.path, self.path))
+        return only_submission(self.submissions, self.file.path, self.path).manifest
 
     def refuse_changes(self) -> None:
         """Raise `BuildError` if it would have changed something on a server."""
@@ -113,18 +112,19 @@ class Script:
         refuse_changes(code, self._requests)
 
     def experiment(self, loaded: Experiment) -> Experiment:
-        """The experiment that was made of what was found, with what the script asked the cluster for."""
-        if self._chosen is not None:
-            others = other_changes(self._requests)
-            if others:
-                log.warning("%s would also %s; this is left out", self.path, describe_others(others, self.file.path))
-        if not self._requirements or loaded in self.names.values():
+        """The experiment that was made of what was found, with what the script asked the cluster for.
+
+        Raises `BuildError` for an `Experiment` whose file changes something besides: it may mean to submit it.
+        """
+        if any(loaded is each for each in self.names.values()):
+            self.refuse_changes()
+            return loaded
+        others = other_changes(self._requests)
+        if others:
+            log.warning("%s would also %s; this is left out", self.path, describe_others(others, self.file.path))
+        if not self._requirements:
             return loaded
         return replace(loaded, requires=_with_roles(self._requirements))
-
-    def _choose(self, found: CapturedSubmission) -> Manifest:
-        self._chosen = found
-        return found.manifest
 
     # --- how it ends ---
 

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -102,14 +102,15 @@ class OfflineError(BuildError):
         self.request = request
 
 
-class ScriptStopped(BaseException):
+class ScriptStopped(SystemExit):
     """Ends a script that asks a server after its submission was captured: nothing was submitted that could answer.
 
-    Not an `Exception`: a script that repeats a question until it is answered must end too. `request`: the question.
+    No `Exception`: a script that repeats a question until it is answered must end too. In a thread it ends the thread.
+    request: the question.
     """
 
     def __init__(self, request: HeldRequest) -> None:
-        super().__init__(f"{request.method} {request.path}")
+        super().__init__(0)
         self.request = request
 
 
@@ -295,7 +296,8 @@ def _start_within(phase: OfflinePhase, thread: threading.Thread, start: Callable
 
     def run_within() -> None:
         try:
-            context.run(run)
+            with suppress(ScriptStopped):
+                context.run(run)
         finally:
             _REPLACEMENTS.release(phase.guards)
 

@@ -88,6 +88,12 @@ async def main():
     created = await w.async_create(wait=True)
 asyncio.run(main())
 """,
+    "in a thread": """
+import threading
+thread = threading.Thread(target=made().create, kwargs={"wait": True, "poll_interval": 0})
+thread.start()
+thread.join()
+""",
     "in a pool": """
 from concurrent.futures import ThreadPoolExecutor
 with ThreadPoolExecutor() as pool:
@@ -212,6 +218,14 @@ def test_other_changes_of_a_script_are_left_out_and_named(hera: CommandLine, pee
     assert told.code == 0
     assert "would also delete a WorkflowTemplate" in told.err
     assert [each.method for each in peer.requests if each.method == "DELETE"] == []
+
+
+def test_an_experiment_that_submits_something_besides_is_refused(hera: CommandLine, peer: ArgoPeer) -> None:
+    write("from hera_k8s_utils import Experiment\nexperiment = Experiment(name='e', workflow=made)\nmade().create()")
+    for target in ("script.py", "script.py:experiment"):
+        told = hera("run", target)
+        assert (told.code, peer.workflows) == (6, {})
+        assert "would submit a workflow when it is imported" in told.err
 
 
 def test_a_template_and_its_workflow_are_two_submissions(hera: CommandLine) -> None:
