@@ -15,6 +15,8 @@ from hera_k8s_utils import HeldRequest, Json, OfflinePhase, Replacement, Request
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _REVIEWS: Final = ("authentication.k8s.io", "authorization.k8s.io")
 """Groups whose objects are questions: POST asks, and keeps nothing."""
+_CONNECTIONS: Final = ("exec", "attach", "portforward", "proxy")
+"""Subresources that a GET does not only read."""
 _KINDS: Final = {"jobs": "Job", "cronjobs": "CronJob", "pods": "Pod"}
 """Kinds that the client's models leave out: the path says what they are."""
 
@@ -98,7 +100,8 @@ def _hold(phase: OfflinePhase, library: str, method: str, url: str, body: Any, v
     """Record a request; return what the server would answer where that is known: the object itself, or its end."""
     path = urlsplit(url).path
     place = _Place.of(path)
-    verb = verb or place.subresource or _VERBS.get(method.upper(), "get")
+    reads = method.upper() == "GET" and place.subresource.partition("/")[0] not in _CONNECTIONS
+    verb = verb or (place.subresource if not reads else "") or _VERBS.get(method.upper(), "get")
     sent = _plain(body)
     if verb == "create" and sent is not None and not sent.get("kind") and place.resource in _KINDS:
         sent = {"apiVersion": place.api_version, "kind": _KINDS[place.resource], **sent}

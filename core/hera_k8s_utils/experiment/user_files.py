@@ -217,7 +217,7 @@ def _home_of(module: ModuleType) -> str:
 
 def _is_elsewhere(top: str, places: tuple[str, ...]) -> bool:
     """Whether other code that imports this name means another module."""
-    others = [entry for entry in sys.path if entry not in places]
+    others = [entry for entry in sys.path if str(Path(entry or ".").resolve()) not in places]
     return top in sys.stdlib_module_names or PathFinder.find_spec(top, others) is not None
 
 

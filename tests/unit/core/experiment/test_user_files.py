@@ -112,6 +112,22 @@ def test_experiments_of_one_name_keep_their_own_neighbours(work: Path) -> None:
         assert one.workflow()["metadata"]["name"] == "one"
 
 
+@pytest.mark.parametrize("first", ["", "."])
+def test_annotations_of_options_are_found_after_loading(
+    work: Path, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [first, *sys.path])  # as `python -c` and `python -m` have it
+    write(
+        "n.py",
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom enum import Enum\n"
+        "from hera_k8s_utils import Experiment, option\nWhole = int\n"
+        "@dataclass(frozen=True)\nclass Mine:\n    steps: Whole = option(3, help='x')\n"
+        "experiment = Experiment(name='n', workflow=lambda *a: {}, options=Mine)\n",
+    )
+    with build_container("n.py", environ={}, steps=5) as container:
+        assert container.environment().options.steps == 5
+
+
 def test_a_changed_file_and_a_changed_neighbour_are_loaded_again(work: Path) -> None:
     source = "import neighbour\nfrom hera_k8s_utils import Experiment\nexperiment = Experiment(name=neighbour.NAME, {})"
     for name in ("first", "second-time"):
