@@ -319,6 +319,16 @@ def test_what_a_script_of_0_1_asserts_is_required_and_no_server_is_asked(hera: C
     assert "script.py -- --k8s_configmap_name NAME" in told.err
 
 
+def test_a_secret_among_the_arguments_of_the_script_is_not_shown(hera: CommandLine, work: Path) -> None:
+    write(OLD)
+    box = ("--sandbox", "--sandbox-dir", str(work / "box"))
+    told = hera("check", "script.py", *box, "--", "--k8s_configmap_name", "proxy", "--argo_token", SECRET)
+    assert told.code == 5
+    assert "config map proxy" in told.out
+    assert "claim data" in told.out
+    assert hera("sandbox", "--stop", "--sandbox-dir", str(work / "box")).code == 0
+
+
 def test_a_script_of_0_1_runs_on_the_sandbox(hera: CommandLine, work: Path) -> None:
     write(OLD.replace('k8s.assert_volume_claim("data")', "pass").replace("k8s.assert_configmap(", "print("))
     told = hera("run", "script.py", "--sandbox", "--sandbox-dir", str(work / "box"))
