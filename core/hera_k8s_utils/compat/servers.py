@@ -131,7 +131,7 @@ class UnaskedServer:
                 method="DELETE",
                 path=path,
                 verb="delete",
-                kind=resource,
+                kind={"workflowtemplates": "WorkflowTemplate"}.get(resource, resource),
                 namespace=namespace,
             ),
             {},
