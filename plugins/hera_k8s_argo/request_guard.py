@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
 from types import ModuleType
@@ -80,34 +81,50 @@ def replace_creation(module: ModuleType) -> Iterable[Replacement]:
         if inspect.isclass(each) and each.__module__ == module.__name__:
             for name in ("create", "async_create"):
                 if name in vars(each):
-                    yield Replacement(each, name, _with_namespace(vars(each)[name]))
+                    yield Replacement(each, name, _remembered(vars(each)[name]))
 
 
-def _with_namespace(create: Callable[..., Any]) -> Callable[..., Any]:
+@dataclass(frozen=True)
+class _Creation:
+    """A Hera object that is being created; `made_up`: its namespace is only there for the request to be made."""
+
+    workflow: Any
+    made_up: bool
+
+
+_CREATION: ContextVar[_Creation | None] = ContextVar("hera_creation", default=None)
+
+
+def _remembered(create: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(create)
     def synchronous(workflow: Any, *arguments: Any, **keywords: Any) -> Any:
-        with _some_namespace(workflow):
+        with _creating(workflow):
             return create(workflow, *arguments, **keywords)
 
     @wraps(create)
     async def asynchronous(workflow: Any, *arguments: Any, **keywords: Any) -> Any:
-        with _some_namespace(workflow):
+        with _creating(workflow):
             return await create(workflow, *arguments, **keywords)
 
     return asynchronous if inspect.iscoroutinefunction(create) else synchronous
 
 
 @contextmanager
-def _some_namespace(workflow: Any) -> Iterator[None]:
-    """A namespace for an object that has none, while its request is held back."""
-    if offline_phase() is None or workflow.namespace:
+def _creating(workflow: Any) -> Iterator[None]:
+    """The object of a request that is held back; one without a namespace has some meanwhile."""
+    if offline_phase() is None:
         yield
         return
-    workflow.namespace = "default"
+    creation = _Creation(workflow, made_up=not workflow.namespace)
+    token = _CREATION.set(creation)
+    if creation.made_up:
+        workflow.namespace = "default"
     try:
         yield
     finally:
-        workflow.namespace = None
+        _CREATION.reset(token)
+        if creation.made_up:
+            workflow.namespace = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +191,11 @@ def _held(phase: OfflinePhase, method: str, path: str, sent: Json | None) -> Jso
     found = (sent or {}).get(field) if field else sent
     body = found if isinstance(found, dict) else sent
     verb = "send" if collection == "events" else _verb(method, rest)
+    if verb == "submit" and (made := _from_template(sent or {})) is not None:
+        verb, body = "create", made
+    creation = _CREATION.get()
+    if creation is not None and creation.made_up and body is not None:
+        namespace, body = "", _without_namespace(body)
     request = HeldRequest(
         library="hera",
         method=method,
@@ -181,8 +203,9 @@ def _held(phase: OfflinePhase, method: str, path: str, sent: Json | None) -> Jso
         changes=method not in ("GET", "HEAD", "OPTIONS") and verb != "lint",
         verb=verb,
         kind=kind,
-        namespace=namespace,
+        namespace="" if namespace == "None" else namespace,  # as Hera writes that it has none
         body=body,
+        origin=creation.workflow if creation is not None else None,
     )
     return phase.hold(request, _answer(request))
 
@@ -192,6 +215,41 @@ def _answer(request: HeldRequest) -> Json | None:
     if request.verb in ("create", "update"):
         return request.body
     return {} if request.verb in ("delete", "send") else None
+
+
+def _without_namespace(body: Json) -> Json:
+    metadata = {key: value for key, value in (body.get("metadata") or {}).items() if key != "namespace"}
+    return {**body, "metadata": metadata}
+
+
+def _from_template(sent: Json) -> Json | None:
+    """The Workflow that the server makes when a template is submitted; None for a CronWorkflow, which it would read.
+
+    As Argo's `NewWorkflowFromWorkflowTemplate` and `ApplySubmitOpts` (util/workflow.go, 3.6).
+    """
+    kind = str(sent.get("resourceKind") or "").lower()
+    name = str(sent.get("resourceName") or "")
+    references = {
+        ("workflowtemplate", "workflowtemplates", "workflow-template", "wftmpl"): {"name": name},
+        ("clusterworkflowtemplate", "clusterworkflowtemplates", "cwft"): {"name": name, "clusterScope": True},
+    }
+    reference = next((value for kinds, value in references.items() if kind in kinds), None)
+    if reference is None or not name:
+        return None
+    options = sent.get("submitOptions") or {}
+    named = {key: options[key] for key in ("name", "generateName") if options.get(key)}
+    spec: Json = {"workflowTemplateRef": reference}
+    for option, field in (("entryPoint", "entrypoint"), ("serviceAccount", "serviceAccountName")):
+        if options.get(option):
+            spec[field] = options[option]
+    parameters = [str(each).partition("=") for each in options.get("parameters") or ()]
+    if parameters:
+        spec["arguments"] = {"parameters": [{"name": key, "value": value} for key, _, value in parameters]}
+    metadata = {**(named or {"generateName": f"{name}-"})}
+    for option in ("labels", "annotations"):
+        if options.get(option):
+            metadata[option] = dict(pair.split("=", 1) for pair in str(options[option]).split(",") if "=" in pair)
+    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata, "spec": spec}
 
 
 def _parts(path: str) -> tuple[str, str, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import NoneType
@@ -47,6 +48,7 @@ def run_command(
     if _asks_for_help(words):
         show(_help(declared, parser, specs, words, plugins))
         return 0
+    words, script_arguments = _without_script_arguments(words) if parser.get_default(TAKES_EXPERIMENT) else (words, ())
     line = parser.read(words)
     tolerant = bool(line.arguments.__dict__.pop(TAKES_EXPERIMENT, False))
     line = _with_experiment_file(line) if tolerant else line
@@ -57,7 +59,21 @@ def run_command(
         raise unknown_words(unknown, parser.flags(), unloaded_plugins(plugins), help=f"{parser.prog} --help")
     tolerant = tolerant and line.arguments.file is not None
     session = _session(declared, line, plugins, common, _options(command, line, plugins, common, tolerant=tolerant))
-    return _exit_code(_run(declared, session), declared)
+    return _exit_code(_run(declared, replace(session, script_arguments=script_arguments)), declared)
+
+
+def _without_script_arguments(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """A command line without the words after `--`, and these: they are the script's.
+
+    A first word that is a file is FILE nevertheless, unless FILE comes before: `check -- script.py`.
+    """
+    if "--" not in words:
+        return words, ()
+    before, after = words[: words.index("--")], words[words.index("--") + 1 :]
+    named = any(PYTHON_FILE.search(word) for word in before)
+    if after and not named and _is_there(after[0]):
+        return [*before, "--", after[0]], after[1:]
+    return before, after
 
 
 def _run(declared: Registration[Command], session: Session) -> Any:

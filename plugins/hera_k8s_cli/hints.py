@@ -29,6 +29,8 @@ def with_typed_hints(report: Report, session: Session, container: ExperimentCont
     words = [] if isinstance(file, DefaultFile) else [str(file)]
     for each in container.settings().effective.values():
         words += _given(each)
+    if session.script_arguments:
+        words += ["--", "..."]  # not repeated: they may hold secrets
     if not words:
         return report
     rest = f" {shlex.join(words)}".replace("\\", r"\\")

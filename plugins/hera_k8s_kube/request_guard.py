@@ -15,6 +15,10 @@ from hera_k8s_utils import HeldRequest, Json, OfflinePhase, Replacement, Request
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _REVIEWS: Final = ("authentication.k8s.io", "authorization.k8s.io")
 """Groups whose objects are questions: POST asks, and keeps nothing."""
+_CONNECTIONS: Final = ("exec", "attach", "portforward", "proxy")
+"""Subresources that a GET does not only read."""
+_KINDS: Final = {"jobs": "Job", "cronjobs": "CronJob", "pods": "Pod"}
+"""Kinds that the client's models leave out: the path says what they are."""
 
 
 def replace_requests(module: ModuleType) -> Iterable[Replacement]:
@@ -96,8 +100,11 @@ def _hold(phase: OfflinePhase, library: str, method: str, url: str, body: Any, v
     """Record a request; return what the server would answer where that is known: the object itself, or its end."""
     path = urlsplit(url).path
     place = _Place.of(path)
-    verb = verb or place.subresource or _VERBS.get(method.upper(), "get")
+    reads = method.upper() == "GET" and place.subresource.partition("/")[0] not in _CONNECTIONS
+    verb = verb or (place.subresource if not reads else "") or _VERBS.get(method.upper(), "get")
     sent = _plain(body)
+    if verb == "create" and sent is not None and not sent.get("kind") and place.resource in _KINDS:
+        sent = {"apiVersion": place.api_version, "kind": _KINDS[place.resource], **sent}
     request = HeldRequest(
         library=library,
         method=method.upper(),
@@ -136,9 +143,14 @@ class _Place:
     """What a path of the API server names."""
 
     group: str
+    version: str
     namespace: str
     resource: str
     subresource: str
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
 
     @classmethod
     def of(cls, path: str) -> _Place:
@@ -150,7 +162,8 @@ class _Place:
         namespace = ""
         if len(rest) > 2 and rest[0] == "namespaces":
             namespace, rest = rest[1], rest[2:]
-        return cls(group, namespace, rest[0] if rest else "", "/".join(rest[2:]))
+        version = words[start + (2 if group else 1)] if len(words) > start + (2 if group else 1) else ""
+        return cls(group, version, namespace, rest[0] if rest else "", "/".join(rest[2:]))
 
 
 GUARD: Final = RequestGuard(

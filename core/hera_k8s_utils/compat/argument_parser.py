@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -280,11 +281,17 @@ def _opened(path: str, mode: str = "r") -> IO[str]:
 
 
 def _words(args: Any) -> list[str]:
-    import sys
-
     if args is None:
-        return sys.argv[1:]
+        return [] if _is_of_kernel(sys.argv[1:]) else sys.argv[1:]
     return args.split() if isinstance(args, str) else list(args)
+
+
+def _is_of_kernel(words: Sequence[str]) -> bool:
+    """Whether words are the command line of a notebook's kernel, `-f FILE` and more, and so not the script's."""
+    kernels = sys.modules.get("ipykernel.kernelapp")
+    if kernels is None or not kernels.IPKernelApp.initialized():
+        return False
+    return list(words) == list(kernels.IPKernelApp.instance().argv)
 
 
 def _asks_for_help(args: Any) -> bool:

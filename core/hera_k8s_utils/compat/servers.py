@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils.config.files import FILE_VARIABLE
 from hera_k8s_utils.errors import HeraK8sError, NoCredential, PlatformError, ScriptExit
+from hera_k8s_utils.offline.phase import HeldRequest, OfflineError, offline_phase
 from hera_k8s_utils.sanitize import one_line
 
 if TYPE_CHECKING:
@@ -106,6 +107,60 @@ def given_by(args: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class UnaskedServer:
+    """Stands for a server while a script is captured: it has an address and a namespace, and answers nothing.
+
+    platform: `argo` or `kubernetes`.
+    namespace: as options say, else `default`.
+    """
+
+    platform: str
+    namespace: str
+    stated: Credential
+
+    @property
+    def server(self) -> str:
+        """Its address, as far as options name it."""
+        return self.stated.server
+
+    @property
+    def identity(self) -> str:
+        """Unknown, since nobody was asked."""
+        return "not asked"
+
+    def core_v1(self) -> Any:
+        """The official client, which refuses to read."""
+        raise OfflineError(HeldRequest(library="kubernetes", method="GET", path="/api/v1", changes=False))
+
+    def delete_template(self, name: str, *, namespace: str = "") -> None:
+        """Record that a workflow template would be deleted."""
+        self.delete("argoproj.io/v1alpha1", "workflowtemplates", name, namespace=namespace)
+
+    def delete(self, version: str, resource: str, name: str, *, namespace: str = "") -> None:
+        """Record that an object would be deleted."""
+        phase = offline_phase()
+        assert phase is not None
+        path = f"/apis/{version}/namespaces/{namespace or self.namespace}/{resource}/{name}"
+        phase.hold(
+            HeldRequest(
+                library="hera_k8s_utils",
+                method="DELETE",
+                path=path,
+                verb="delete",
+                kind={"workflowtemplates": "WorkflowTemplate"}.get(resource, resource),
+                namespace=namespace,
+            ),
+            {},
+        )
+
+
+def _no_credential(server: str) -> Credential:
+    from hera_k8s_utils.plugins.credentials import Credential
+
+    return Credential(server=server, source="not asked")
+
+
+@dataclass(frozen=True)
 class ScriptConnection:
     """The Kubernetes cluster and the Argo server that parsed arguments name."""
 
@@ -132,15 +187,24 @@ class ScriptConnection:
         return self.context.options.by_name(name)
 
     def credential(self, platform: str) -> Credential:
-        """The credential in use for a platform."""
+        """The credential in use for a platform; while a script is captured, one that opens nothing."""
+        if offline_phase() is not None:
+            return _no_credential(str(self.option(f"{platform}_server") or ""))
         return self.context.platforms.credential(platform)
 
     def open(self, platform: str) -> Any:
         """The client of a platform; raises `CredentialError` when nothing opens it."""
+        if offline_phase() is not None:
+            return UnaskedServer(platform, str(self.option("argo_namespace") or "default"), self.credential(platform))
         return self.connection.container.platforms().open(platform, self.context)
 
     def activate(self, platform: str) -> None:
-        """Point the client library of a platform at it, as the platform's plugin declares."""
+        """Point the client library of a platform at it, as the platform's plugin declares.
+
+        Not while a script is captured: the command, not the script, decides where its workflow goes.
+        """
+        if offline_phase() is not None:
+            return
         self.connection.container.platforms().activate(platform, self.context)
 
     def access(self, platform: str) -> Check:
@@ -164,6 +228,9 @@ class ScriptConnection:
             raise PluginError(f"no plugin checks a {kind}", hint="hera-k8s plugins")
         self.open("kubernetes")
         wanted = checker.requirement(name)
+        phase = offline_phase()
+        if phase is not None:
+            phase.require(wanted)
         settings = self.connection.container.platforms().settings(checker)
 
         def look() -> CheckResult:
@@ -184,7 +251,12 @@ class ScriptConnection:
         return not deleted and ((found.get("status") or {}).get("phase") or "Pending") == "Pending"
 
     def require(self, *checks: Check) -> None:
-        """Look at everything at once; raises `ScriptExit` with all that is wrong, warns of what may be."""
+        """Look at everything at once; raises `ScriptExit` with all that is wrong, warns of what may be.
+
+        While a script is captured, nothing is looked at: the command checks both servers and what the script requires.
+        """
+        if offline_phase() is not None:
+            return
         from hera_k8s_utils.checks.runner import run_checks
         from hera_k8s_utils.config.settings import CoreSettings
         from hera_k8s_utils.redaction import redact

@@ -11,7 +11,7 @@ from hera_k8s_utils.errors import OptionsError
 
 HELP_ALL: Final = "--help-all"
 HELP: Final = ("-h", "--help", HELP_ALL)
-PYTHON_FILE: Final = re.compile(r"\.py(:\w+)?$")
+PYTHON_FILE: Final = re.compile(r"\.py(:[\w.-]+)?$")
 """Recognises FILE[:NAME] of an experiment among other words."""
 _NEGATIVE_NUMBER: Final = re.compile(r"-\.?\d")
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils.config.conversion import parse_pairs
 from hera_k8s_utils.config.options import ResolvedOptions, SourcePriority
 from hera_k8s_utils.config.settings import CoreSettings
 from hera_k8s_utils.errors import BuildError, HeraK8sError
-from hera_k8s_utils.experiment.loading import LoadedExperiment, failure, neighbours_first
+from hera_k8s_utils.experiment.loading import LoadedExperiment
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import (
     BuiltExperiment,
@@ -22,6 +22,7 @@ from hera_k8s_utils.experiment.model import (
     qualify_image,
 )
 from hera_k8s_utils.experiment.run_ids import workflow_name
+from hera_k8s_utils.experiment.scripts import failure
 from hera_k8s_utils.labels import DIGEST_LABEL, EXPERIMENT_LABEL, RUN_LABEL
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
@@ -95,8 +96,7 @@ def make_workflow(
 ) -> Workflow:
     """What the experiment's own function returns; its failure is told with the line of the user's file."""
     try:
-        neighbours = neighbours_first(loaded.directory) if loaded.directory else nullcontext()
-        with neighbours, offline(_builder(loaded.experiment), guards):
+        with _imports_of(loaded), offline(_builder(loaded.experiment), guards):
             found = loaded.experiment.workflow(environment, inputs, layout)
             return list(found) if isinstance(found, Iterator) else found  # a builder may yield Jobs
     except (HeraK8sError, KeyboardInterrupt):
@@ -111,7 +111,7 @@ def make_workflow(
 
 def make_manifest(
     workflow: Workflow,
-    experiment: Experiment,
+    loaded: LoadedExperiment,
     environment: Environment,
     run_id: str,
     sites: Sequence[Site],
@@ -119,7 +119,8 @@ def make_manifest(
     guards: Sequence[RequestGuard],
 ) -> Manifest:
     """The workflow as plain data, named, labelled and amended by the sites; the digest label comes last."""
-    with offline(_builder(experiment), guards):  # Hera builds its objects now, and calls the user's hooks
+    experiment = loaded.experiment
+    with _imports_of(loaded), offline(_builder(experiment), guards):  # Hera builds now, and calls the user's hooks
         manifest = Manifest.of(workflow)
     labels = {EXPERIMENT_LABEL: experiment.name, RUN_LABEL: label_of(run_id)}
     name = workflow_name(experiment.name, run_id) if manifest.is_runnable else ""
@@ -163,6 +164,10 @@ def _spec_additions(environment: Environment) -> dict[str, Any]:
         for key, value in requirement.workflow_fields().items():
             additions[key] = [*additions.get(key, []), *value] if isinstance(value, list) else value
     return additions
+
+
+def _imports_of(loaded: LoadedExperiment) -> AbstractContextManager[None]:
+    return loaded.file.importing() if loaded.file else nullcontext()
 
 
 def _builder(experiment: Experiment) -> ForeignCode:

@@ -20,10 +20,11 @@ from hera_k8s_utils.container import building
 from hera_k8s_utils.container.recording import RecordingEngine
 from hera_k8s_utils.container.request import ContainerRequest, resolve_for
 from hera_k8s_utils.errors import BuildError, attribute_errors_to
-from hera_k8s_utils.experiment.loading import LoadedExperiment, as_experiment, failure, load_experiment
+from hera_k8s_utils.experiment.loading import LoadedExperiment, as_experiment, load_experiment
 from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.model import BuiltExperiment, Environment, Experiment, Workflow
 from hera_k8s_utils.experiment.run_ids import new_run_id
+from hera_k8s_utils.experiment.scripts import failure
 from hera_k8s_utils.offline.guards import RequestGuard
 from hera_k8s_utils.offline.phase import ForeignCode, offline
 from hera_k8s_utils.plugins.context import Context
@@ -99,7 +100,7 @@ class ExperimentContainer(containers.DeclarativeContainer):
         building.make_workflow, definition, environment, inputs, layout, guards
     )
     manifest: providers.Singleton[Manifest] = providers.Singleton(
-        building.make_manifest, workflow, described, environment, run_id, sites, offline.provider, guards
+        building.make_manifest, workflow, definition, environment, run_id, sites, offline.provider, guards
     )
     experiment: providers.Singleton[BuiltExperiment] = providers.Singleton(
         building.build, definition, run_id, inputs, layout, environment, workflow, manifest
@@ -133,6 +134,7 @@ def build_container(
     environ: Mapping[str, str] | None = None,
     config: Path | str | None = None,
     plugins: PluginManager | None = None,
+    script_arguments: Sequence[str] = (),
     **settings: Any,
 ) -> Iterator[ExperimentContainer]:
     """A container for one experiment; what it opened is closed at the end of the `with` block.
@@ -144,6 +146,7 @@ def build_container(
 
     experiment: FILE[:NAME], an `Experiment`, a Hera Workflow, or None for a container that only talks to servers.
     argv: flags, as on a command line; `sys.argv` is never read.
+    script_arguments: words of the command line that a script in FILE sees, after its name.
     environ: variables, by default the process's own.
     config: a configuration file, stronger than those found.
     plugins: loaded already; by default all are loaded now.
@@ -151,7 +154,15 @@ def build_container(
 
     Raises `PluginError`, `OptionsError` or `BuildError`, here or when a provider is first called.
     """
-    connected = connect(experiment, argv=argv, environ=environ, config=config, plugins=plugins, **settings)
+    connected = connect(
+        experiment,
+        argv=argv,
+        environ=environ,
+        config=config,
+        plugins=plugins,
+        script_arguments=script_arguments,
+        **settings,
+    )
     try:
         yield connected.container
     finally:
@@ -179,6 +190,7 @@ def connect(
     environ: Mapping[str, str] | None = None,
     config: Path | str | None = None,
     plugins: PluginManager | None = None,
+    script_arguments: Sequence[str] = (),
     tolerant: bool = False,
     **settings: Any,
 ) -> Connection:
@@ -195,6 +207,7 @@ def connect(
         environ=environ,
         config=config,
         keywords=settings,
+        script_arguments=tuple(script_arguments),
         ignore_unknown=tolerant,
     )
     container = ExperimentContainer(
@@ -222,7 +235,7 @@ def _definition(request: ContainerRequest, guards: Sequence[RequestGuard]) -> Lo
     if target is None:
         return None
     if isinstance(target, (str, Path)):
-        return load_experiment(target, guards)
+        return load_experiment(target, guards, request.script_arguments)
     return LoadedExperiment(as_experiment(target), source="")
 
 

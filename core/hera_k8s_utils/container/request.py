@@ -26,6 +26,7 @@ class ContainerRequest:
     environ: environment variables; None for the process's own.
     config: a configuration file; overrides those that are found.
     keywords: options by name, as strong as flags.
+    script_arguments: words of the command line that a script sees, after its name.
     ignore_unknown: accept unknown flags and keys, for callers whose own options stand in the same places.
     """
 
@@ -35,6 +36,7 @@ class ContainerRequest:
     environ: Mapping[str, str] | None = field(default=None, repr=False)
     config: Path | str | None = None
     keywords: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    script_arguments: Sequence[str] = field(default=(), repr=False)
     ignore_unknown: bool = False
 
 

@@ -32,6 +32,7 @@ class Session:
     arguments: its own positionals and flags, as its `arguments` function added them.
     options: the effective options; those that only an experiment declares are known to its container, not here.
     plugins: the loaded plugins.
+    script_arguments: the words after `--`, which are the script's in FILE.
     flags: the flags of options that were given, also those that only an experiment knows.
     environ: environment variables, by default the process's own.
     config: the file named by `--config`.
@@ -46,6 +47,7 @@ class Session:
     options: ResolvedOptions
     plugins: PluginManager
     flags: ParsedFlags = field(default_factory=ParsedFlags, repr=False)
+    script_arguments: Sequence[str] = field(default=(), repr=False)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     config: str | None = None
     output: Literal["text", "json"] = "text"
@@ -88,6 +90,7 @@ class Session:
             environ=self.environ,
             config=self.config,
             plugins=self.plugins,
+            script_arguments=self.script_arguments,
             **settings,
         )
 
@@ -103,7 +106,7 @@ def experiment_argument(parser: ArgumentParser, *, default: str | None = EXPERIM
         nargs="?",
         default=DefaultFile(default) if default else None,
         metavar="FILE[:NAME]",
-        help=f"experiment, or any script with a Hera Workflow called NAME{shown}",
+        help=f"experiment, or any script that builds or submits a Hera workflow; -- ARGUMENTS are the script's{shown}",
     )
     parser.set_defaults(**{TAKES_EXPERIMENT: True})
     return action

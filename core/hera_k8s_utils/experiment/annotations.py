@@ -4,6 +4,7 @@ Hera (7.1) reads the annotations of a script's parameters as types, and fails if
 """
 
 from __future__ import annotations
+import __future__
 
 import inspect
 import typing
@@ -12,7 +13,12 @@ from types import FunctionType, ModuleType
 
 
 def resolve_annotations(module: ModuleType) -> None:
-    """Replace the texts among the annotations of a module's own functions, as far as their names are known."""
+    """Replace the texts among the annotations of a module's own functions, as far as their names are known.
+
+    Does nothing to a module without that import.
+    """
+    if vars(module).get("annotations") is not __future__.annotations:
+        return
     for value in list(vars(module).values()):
         function = inspect.unwrap(value) if callable(value) else None
         if not isinstance(function, FunctionType) or function.__module__ != module.__name__:

@@ -1,33 +1,34 @@
-"""Experiment files: FILE[:NAME] is read and imported; what importing it would send to a server is held back."""
+"""Experiment files: FILE[:NAME] is read and imported, and run where only that builds its workflow.
+
+What it would send to a server is held back. A script that submits a workflow is captured: the workflow is what the
+commands work on.
+"""
 
 from __future__ import annotations
 
 import ast
-import importlib.util
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
 from hera_k8s_utils.errors import BuildError, join_names
-from hera_k8s_utils.experiment.annotations import resolve_annotations
+from hera_k8s_utils.experiment.manifest import Manifest
 from hera_k8s_utils.experiment.manifest_files import is_manifest_file, read_manifest
 from hera_k8s_utils.experiment.model import Environment, Experiment, slugify
+from hera_k8s_utils.experiment.scripts import Script
+from hera_k8s_utils.experiment.user_files import UserFile
 from hera_k8s_utils.experiment.workload_kinds import recognise
 from hera_k8s_utils.names import nearest
 from hera_k8s_utils.offline.guards import RequestGuard
-from hera_k8s_utils.offline.phase import ForeignCode, offline
 from hera_k8s_utils.paths import expand_path
 from hera_k8s_utils.reading import read_python
 from hera_k8s_utils.sweep.inputs import Inputs
 from hera_k8s_utils.sweep.layout import Layout
 from hera_k8s_utils.sweep.values import short_repr
 
-_APPENDED: Final[set[str]] = set()
-"""Directories of experiments that are at the end of `sys.path` because an experiment was loaded."""
+_MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -37,24 +38,29 @@ class LoadedExperiment:
     experiment: the experiment itself, or one made of a workflow.
     source: FILE[:NAME]; empty for an object that a program passed.
     future_annotations: the file has `from __future__ import annotations`, which breaks Hera's typed `@script` (7.1).
-    directory: where the file's neighbours are; None without a file.
+    file: the file itself; None for an object that a program passed.
     """
 
     experiment: Experiment
     source: str
     future_annotations: bool = False
-    directory: Path | None = None
+    file: UserFile | None = None
 
 
-def load_experiment(target: str | Path, guards: Sequence[RequestGuard]) -> LoadedExperiment:
-    """The experiment that FILE[:NAME] names: an `Experiment`, or any Hera Workflow or the dict of one, or of a Job.
+def load_experiment(
+    target: str | Path, guards: Sequence[RequestGuard], arguments: Sequence[str] = ()
+) -> LoadedExperiment:
+    """The experiment that FILE[:NAME] names, or the only one of FILE.
+
+    That is an `Experiment`, a Hera Workflow or the dict of one, or of a Job; a function without parameters that returns
+    or submits one; or what the file submits when it is imported, or run as a program.
 
     A manifest (`.yaml`, `.yml`, `.json`) is an experiment without inputs.
 
     guards: how the requests of each library are held back meanwhile.
+    arguments: words of the script's command line, after its name.
 
-    Raises `BuildError` when there is no such file, it does not parse, would submit something when it is imported, fails
-    while it is imported, or holds no experiment or more than one without a NAME.
+    Raises `BuildError` when there is no such file, it does not parse, fails, or holds no experiment or several.
     """
     path, name = _split(str(target))
     if is_manifest_file(path):
@@ -62,18 +68,13 @@ def load_experiment(target: str | Path, guards: Sequence[RequestGuard]) -> Loade
         return LoadedExperiment(as_experiment(read_manifest(path, name), fallback=path.stem), source)
     text = _read(path)
     tree = _parse(text, path)
-    with offline(_code_of(path), guards):
-        module = _import(path)
-        if _future(tree):
-            resolve_annotations(module)
-        found = _named(module, name, path) if name else _only(module, path)
+    file = UserFile.of(path, tree)
+    script = Script(file, path, guards, arguments)
+    with file.importing():
+        found = _named(script, name) if name else _only(script)
     source = f"{path}:{name}" if name else str(path)
-    return LoadedExperiment(as_experiment(found, fallback=path.stem), source, _future(tree), path.resolve().parent)
-
-
-def _code_of(path: Path) -> ForeignCode:
-    hint = "move it below `if __name__ == '__main__':`"
-    return ForeignCode(str(path), "when it is imported", file=path.resolve(), hint=hint)
+    experiment = script.experiment(as_experiment(found, fallback=path.stem))
+    return LoadedExperiment(experiment, source, _future(tree), file)
 
 
 def as_experiment(found: Any, *, fallback: str = "workflow") -> Experiment:
@@ -96,6 +97,7 @@ def is_workflow(value: Any) -> bool:
 
 
 def _workflow_name(found: Any) -> str:
+    found = found.body if isinstance(found, Manifest) else found
     if isinstance(found, Mapping):
         metadata = found.get("metadata") or {}
         name = metadata.get("name") or metadata.get("generateName")
@@ -105,9 +107,10 @@ def _workflow_name(found: Any) -> str:
 
 
 def _split(target: str) -> tuple[Path, str]:
-    """FILE[:NAME]; the colon of a Windows drive is not one of ours."""
+    """FILE[:NAME]; the colon of a Windows drive is not one of ours. Names of submissions may have dashes and dots."""
     head, colon, name = target.rpartition(":")
-    is_name = name.isidentifier() or is_manifest_file(Path(head))
+    of_python = head.endswith(".py") and re.fullmatch(r"[\w.-]+", name)
+    is_name = name.isidentifier() or of_python or is_manifest_file(Path(head))
     if colon and is_name and len(head) > 1:
         return expand_path(head), name
     return expand_path(target), ""
@@ -155,122 +158,105 @@ def _future(tree: ast.Module) -> bool:
     )
 
 
-# --- import ----------------------------------------------------------------------------------------------------
-
-
-def _import(path: Path) -> ModuleType:
-    full = path.resolve()
-    name = f"hera_k8s_experiment_{full.stem}"
-    spec = importlib.util.spec_from_file_location(name, full)
-    if spec is None or spec.loader is None:
-        raise BuildError(f"{path} cannot be imported", found="its name does not end in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and inspect look their module up there
-    try:
-        with neighbours_first(full.parent):
-            spec.loader.exec_module(module)
-    except BuildError:
-        raise
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # SystemExit too: a script that ends itself when imported
-        raise BuildError(
-            f"{path} failed while it was imported", found=failure(error, full), hint="--debug shows the traceback"
-        ) from error
-    return module
-
-
-@contextmanager
-def neighbours_first(directory: Path) -> Iterator[None]:
-    """Let the user's file find its neighbours first, as `python FILE` does, while it is imported or builds.
-
-    Afterwards they are found last: a neighbour called requests.py is not what our own later imports mean.
-    """
-    place = str(directory)
-    if place in sys.path and place not in _APPENDED:  # whoever put it there decided where
-        yield
-        return
-    _APPENDED.add(place)
-    _move(place, to_front=True)
-    try:
-        yield
-    finally:
-        _move(place, to_front=False)
-
-
-def _move(place: str, *, to_front: bool) -> None:
-    others = [each for each in sys.path if each != place]
-    sys.path[:] = [place, *others] if to_front else [*others, place]
-
-
-def failure(error: BaseException, path: Path | None = None) -> str:
-    """An exception in one line, with the last line of the user's file that it passed through."""
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    line = 0
-    trace = error.__traceback__
-    while trace is not None:
-        if path is not None and trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f"line {line}: {what}" if line else what
-
-
 # --- what the file holds ---------------------------------------------------------------------------------------
 
 
-def _named(module: ModuleType, name: str, path: Path) -> Any:
-    names = [n for n, value in vars(module).items() if _is_candidate(value)]
-    try:
-        found = getattr(module, name)
-    except AttributeError:
-        near = nearest(name, names)
+def _named(script: Script, name: str) -> Any:
+    """What FILE:NAME means: a name of the file, a function to call, or a submission."""
+    found = script.imported().get(name, _MISSING)
+    if found is _MISSING and script.submission(name) is None and script.file.runs_main:
+        found = script.run().get(name, _MISSING)
+    if found is _MISSING:
+        submitted = script.submission(name)
+        if submitted is None:
+            raise _unknown(script, name)
+        return submitted
+    built = is_builder(found)
+    if built:
+        found = script.called(name, found)
+    elif (submitted := script.submission_of(found)) is not None:
+        return submitted
+    if not _is_candidate(found) and not _is_workload(found, several=built):
         raise BuildError(
-            f"{path} holds no {name}",
-            found=f"experiments and workflows in it: {join_names(names) or 'none'}",
-            hint=f"did you mean {path}:{near}?" if near else "",
-        ) from None
-    if not _is_candidate(found) and not _is_one_object(found):
-        raise BuildError(
-            f"{path}:{name} is not an experiment",
+            f"{script.path}:{name} is not an experiment",
             found=f"it is a {type(found).__name__}; "
-            f"experiments and workflows in the file: {join_names(names) or 'none'}",
+            f"experiments and workflows in the file: {join_names(_candidates(script)) or 'none'}",
         )
     return found
 
 
-def _only(module: ModuleType, path: Path) -> Any:
-    for chosen in (_is_experiment, is_workflow):
-        found = {id(value): (name, value) for name, value in vars(module).items() if chosen(value)}
-        if len(found) == 1:
-            return next(iter(found.values()))[1]
-        if found:
-            names = [name for name, _ in found.values()]
-            raise BuildError(
-                f"{path} holds more than one experiment",
-                found=join_names(names),
-                hint=f"say which: {path}:{names[0]}",
-            )
+def _unknown(script: Script, name: str) -> BuildError:
+    names = [*_candidates(script), *(each.name for each in script.submissions)]
+    near = nearest(name, names) or (names[0] if len(names) == 1 else "")
+    return BuildError(
+        f"{script.path} holds no {name}",
+        found=f"experiments and workflows in it: {join_names(names) or 'none'}",
+        hint=f"did you mean {script.path}:{near}?" if near else "",
+    )
+
+
+def _only(script: Script) -> Any:
+    """What FILE means: its only experiment, else what it submits, else its only workflow."""
+    for step in (script.imported, script.run):
+        if step == script.run and not script.file.runs_main:
+            break
+        names = step()
+        experiment = _single(script, names, Experiment)
+        if experiment is not None:
+            return experiment
+        if script.submissions:
+            return script.only_submission()
+        script.refuse_changes()
+        workflow = _single(script, names, None)
+        if workflow is not None:
+            return workflow
+    ran = ", and nothing is submitted when it is run" if script.file.runs_main else ""
     raise BuildError(
-        f"{path} holds no experiment",
-        found="no Experiment and no Hera workflow among the names of the file",
+        f"{script.path} holds no experiment",
+        found=f"no Experiment and no Hera workflow among the names of the file{ran}",
         hint="experiment = Experiment(name=..., workflow=...), or name one: FILE:NAME",
     )
 
 
-def _is_experiment(value: Any) -> bool:
-    return isinstance(value, Experiment)
+def _single(script: Script, names: Mapping[str, Any], kind: type | None) -> Any:
+    """The only experiment (or workflow) among names; None where there is none. Raises `BuildError` for several."""
+    chosen = {
+        id(value): (name, value)
+        for name, value in names.items()
+        if (isinstance(value, kind) if kind else is_workflow(value))
+    }
+    if len(chosen) > 1:
+        several = [name for name, _ in chosen.values()]
+        raise BuildError(
+            f"{script.path} holds more than one experiment",
+            found=join_names(several),
+            hint=f"say which: {script.path}:{several[0]}",
+        )
+    return next(iter(chosen.values()))[1] if chosen else None
+
+
+def _candidates(script: Script) -> list[str]:
+    return [name for name, value in script.names.items() if _is_candidate(value)]
+
+
+def is_builder(value: Any) -> bool:
+    """Whether a value is a function of the user's that can be called for a workflow; one of Hera's templates is not."""
+    if isinstance(value, type) or not callable(value) or _is_candidate(value):
+        return False
+    home = getattr(value, "__globals__", {}).get("__name__", "") or type(value).__module__
+    return str(home).partition(".")[0] != "hera"
 
 
 def _is_candidate(value: Any) -> bool:
     return isinstance(value, Experiment) or is_workflow(value)
 
 
-def _is_one_object(value: Any) -> bool:
-    """Whether a value is a workload without being Hera's: the dict of one, or a model that a workload kind reads.
+def _is_workload(value: Any, *, several: bool) -> bool:
+    """Whether a value is a workload without being Hera's: the dict of one, or what a workload kind reads.
 
-    Several objects are what a builder returns; a file names them through an `Experiment`.
+    several: it may be an iterable of objects, as functions return it; a list of the file's is something else.
     """
     if isinstance(value, Mapping):
         return "spec" in value
     kind = recognise(value)
-    return kind is not None and not kind.engine_kind
+    return isinstance(value, Manifest) or (kind is not None and (several or not kind.engine_kind))

@@ -307,7 +307,7 @@ def _bound(
         return requirement.bind(bindings[requirement.role])
     given = named.get(requirement.binding_option, "") if requirement.binding_option else ""
     alone = sum(type(other) is type(requirement) for other in all_of_them) == 1
-    return requirement.bind(given) if given and alone else requirement
+    return requirement.bind(given) if given and alone and requirement.bound is None else requirement
 
 
 def slugify(text: str) -> str:

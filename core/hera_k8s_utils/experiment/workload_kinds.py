@@ -283,6 +283,11 @@ def workload_kind(name: str) -> WorkloadKind:
     return _REGISTRY.known().get(name) or WorkloadKind(name=name, validates_models=False)
 
 
+def is_declared(name: str) -> bool:
+    """Whether a plugin declares the kind of this name."""
+    return name in _REGISTRY.known()
+
+
 def recognise(value: Any) -> WorkloadKind | None:
     """The kind that reads a value which is no mapping; None when no kind recognises it."""
     return next((kind for kind in _REGISTRY.known().values() if kind.recognises(value)), None)

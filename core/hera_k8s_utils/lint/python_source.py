@@ -115,35 +115,53 @@ def _bring(outside: str, function: Source | None) -> str:
 
 def _local_imports(name: str, tree: ast.Module, function: Source | None) -> Iterator[Problem]:
     """Modules that are files of the user's: Hera sends none of them."""
-    near = _directory(function)
-    for module in dict.fromkeys(_imported(tree)):
+    for module, used in _imported(tree).items():
         if not module:
             yield lint_error(f"script {name} imports relatively, and is in no package in the pod")
-        elif path := _local_file(module, near):
+        elif path := _local_file(module, used, _file_of(function)):
             yield lint_warning(
                 f"script {name} imports {module}, a file of this machine ({path})",
                 hint=f"put {module} into the image, or its code into the function",
             )
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
+def _imported(tree: ast.Module) -> dict[str, set[str]]:
+    """The top-level modules that a program imports, with the names that it takes from each; empty for its own package.
+
+    What it takes is the name in `from module import name`, in `import module.name` and in `module.name`.
+    """
+    found: dict[str, set[str]] = {}
+    known_as: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
+            for alias in node.names:
+                module, _, rest = alias.name.partition(".")
+                found.setdefault(module, set()).update(filter(None, [rest.partition(".")[0]]))
+                known_as[alias.asname if alias.asname and not rest else module] = module
         elif isinstance(node, ast.ImportFrom):
-            yield "" if node.level else (node.module or "").partition(".")[0]
+            module, _, rest = ("" if node.level else node.module or "").partition(".")
+            taken = [rest.partition(".")[0]] if rest else [alias.name for alias in node.names]
+            found.setdefault(module, set()).update(taken)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known_as:
+            found[known_as[node.value.id]].add(node.attr)
+    return found
 
 
-def _directory(function: Source | None) -> str:
+def _file_of(function: Source | None) -> Path | None:
     code = getattr(function, "__code__", None)
-    return str(Path(code.co_filename).parent) if code is not None else ""
+    return Path(code.co_filename) if code is not None else None
 
 
-def _local_file(module: str, near: str) -> str:
-    """The file or directory that a module is, when it belongs neither to Python nor to an installed distribution."""
+def _local_file(module: str, used: set[str], script: Path | None) -> str:
+    """The file or directory that a module is, when it belongs neither to Python nor to an installed distribution.
+
+    A file that is only called like the module that is meant, such as the script itself, has none of the names used;
+    a directory that is only called like it holds no Python.
+    """
     if module in sys.stdlib_module_names:
         return ""
-    places = [*([near] if near else []), *(place or "." for place in sys.path)]
+    places = [*([str(script.parent)] if script else []), *(place or "." for place in sys.path)]
     found = PathFinder.find_spec(module, places)
     if found is None:
         return ""
@@ -151,7 +169,29 @@ def _local_file(module: str, near: str) -> str:
     if not origins or _is_installed(origins[0]) or _is_distribution(module):
         return ""
     origin = Path(origins[0])
+    if not _may_be_meant(origin, used, certain=origin != script):
+        return ""
     return str(origin.parent if origin.name == "__init__.py" else origin)
+
+
+def _may_be_meant(origin: Path, used: set[str], *, certain: bool) -> bool:
+    """Whether a file, or a directory of files, has any of the names that a program takes from a module.
+
+    certain: what is assumed when the program takes none, or the file cannot be read.
+    """
+    if origin.is_dir():
+        return any(origin.rglob("*.py"))
+    if origin.name == "__init__.py":
+        return True
+    if not used or used == {"*"}:
+        return certain
+    try:
+        table = symtable.symtable(origin.read_text(encoding="utf-8"), str(origin), "exec")
+    except (OSError, SyntaxError, ValueError):
+        return certain
+    names = {each.get_name() for each in table.get_symbols() if each.is_assigned() or each.is_imported()}
+    names |= {each.get_name() for each in table.get_symbols() if each.is_namespace()}
+    return bool(used & names) or "__getattr__" in names
 
 
 def _is_installed(path: str) -> bool:

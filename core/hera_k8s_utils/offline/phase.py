@@ -11,12 +11,12 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Final
+from typing import Any, Final
 
 from hera_k8s_utils._types import Json
 from hera_k8s_utils.errors import BuildError
@@ -64,6 +64,7 @@ class HeldRequest:
     kind: of the object, `Workflow`.
     namespace: empty for what belongs to the whole cluster.
     body: the object as plain JSON, None where the request carries none.
+    origin: the library's object that the body was made of, where that is known.
     site: where in the user's code it was asked for.
     """
 
@@ -75,6 +76,7 @@ class HeldRequest:
     kind: str = ""
     namespace: str = ""
     body: Json | None = field(default=None, repr=False)
+    origin: Any = field(default=None, repr=False, compare=False)
     site: CallSite = CallSite()
 
     @property
@@ -100,13 +102,30 @@ class OfflineError(BuildError):
         self.request = request
 
 
-class OfflinePhase:
-    """One offline phase, from the first line of a file or a builder to the last, and what was held back in it."""
+class ScriptStopped(SystemExit):
+    """Ends a script that asks a server after its submission was captured: nothing was submitted that could answer.
 
-    def __init__(self, guards: Sequence[RequestGuard]) -> None:
+    No `Exception`: a script that repeats a question until it is answered must end too. In a thread it ends the thread.
+    request: the question.
+    """
+
+    def __init__(self, request: HeldRequest) -> None:
+        super().__init__(0)
+        self.request = request
+
+
+class OfflinePhase:
+    """One offline phase, from the first line of a file or a builder to the last, and what was held back in it.
+
+    captures: what the code would submit is wanted, so that the code may end where it asks for what became of it.
+    """
+
+    def __init__(self, guards: Sequence[RequestGuard], *, captures: bool = False) -> None:
         self.guards = (*guards, _THREADS)
         self.open = True
+        self._captures = captures
         self._held: list[HeldRequest] = []
+        self._required: dict[tuple[str, str], Any] = {}
         self._process = os.getpid()
 
     @property
@@ -119,11 +138,20 @@ class OfflinePhase:
         """What would have changed something on a server."""
         return tuple(request for request in self._held if request.changes)
 
+    @property
+    def requirements(self) -> Sequence[Any]:
+        """What the code asked to be there, in its order; each once."""
+        return tuple(self._required.values())
+
+    def require(self, requirement: Any) -> None:
+        """Record a requirement that code would have checked on a server; the checks of the command look at it."""
+        self._required.setdefault((requirement.kind, requirement.role), requirement)
+
     def hold(self, request: HeldRequest, answer: Json | None = None) -> Json:
         """Record a request and return `answer`, so that the code that made it goes on.
 
-        Raises `OfflineError` where there is none, and where nobody would learn of the record: in a child process, or in
-        a thread or a task that goes on after the phase.
+        Raises `OfflineError` where there is none (`ScriptStopped` after a captured submission), and where nobody would
+        learn of the record: in a child process, or in a thread or a task that goes on after the phase.
         """
         request = replace(request, site=_call_site(request.library))
         self._held.append(request)
@@ -131,20 +159,14 @@ class OfflinePhase:
             log.warning("held back after the experiment was built: %s %s", request.method, request.path)
             raise OfflineError(request)
         if answer is None:
+            if self._captures and any(each.verb == CREATE for each in self._held):
+                raise ScriptStopped(request)
             raise OfflineError(request)
         return _named(answer, len(self._held))
 
     def refuse(self, code: ForeignCode, cause: BaseException | None = None) -> None:
         """Raise `BuildError` if anything would have been changed, whether or not the code took note of it."""
-        if not self.changes:
-            return
-        first = self.changes[0]
-        more = f" (and {len(self.changes) - 1} more)" if len(self.changes) > 1 else ""
-        raise BuildError(
-            " ".join(part for part in (code.name, "would", first.deed, code.during) if part),
-            found=(first.site.within(code.file) or f"{first.method} {first.path}") + more,
-            hint=f"{code.hint}; nothing was sent",
-        ) from cause
+        refuse_changes(code, self.requests, cause)
 
 
 @dataclass(frozen=True)
@@ -161,6 +183,20 @@ class ForeignCode:
     during: str = ""
     file: str | Path | None = None
     hint: str = "remove the call"
+
+
+def refuse_changes(code: ForeignCode, held: Sequence[HeldRequest], cause: BaseException | None = None) -> None:
+    """Raise `BuildError` if any of the requests that code made would have changed something on a server."""
+    changes = [request for request in held if request.changes]
+    if not changes:
+        return
+    first = changes[0]
+    more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
+    raise BuildError(
+        " ".join(part for part in (code.name, "would", first.deed, code.during) if part),
+        found=(first.site.within(code.file) or f"{first.method} {first.path}") + more,
+        hint=f"{code.hint}; nothing was sent",
+    ) from cause
 
 
 _PHASE: ContextVar[OfflinePhase | None] = ContextVar("offline_phase", default=None)
@@ -191,19 +227,42 @@ def offline(code: ForeignCode, guards: Sequence[RequestGuard]) -> Iterator[None]
             yield
         return
     phase = OfflinePhase(guards)
+    try:
+        with _entered(phase):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        phase.refuse(code, error)
+        raise
+    phase.refuse(code)
+
+
+@contextmanager
+def capturing(guards: Sequence[RequestGuard]) -> Iterator[OfflinePhase]:
+    """Run a script for what it would submit: nothing is sent, and the caller decides what becomes of `changes`.
+
+    Within another phase, such as that of a builder that loads a script, it is the other one, which is then refused.
+    """
+    outer = offline_phase()
+    if outer is not None and outer.open:
+        with _REPLACEMENTS.using(guards):
+            yield outer
+        return
+    phase = OfflinePhase(guards, captures=True)
+    with _entered(phase):
+        yield phase
+
+
+@contextmanager
+def _entered(phase: OfflinePhase) -> Iterator[None]:
     with _REPLACEMENTS.using(phase.guards):
         token = _PHASE.set(phase)
         try:
             yield
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            phase.refuse(code, error)
-            raise
         finally:
             phase.open = False
             _PHASE.reset(token)
-    phase.refuse(code)
 
 
 def _named(answer: Json, number: int) -> Json:
@@ -237,7 +296,8 @@ def _start_within(phase: OfflinePhase, thread: threading.Thread, start: Callable
 
     def run_within() -> None:
         try:
-            context.run(run)
+            with suppress(ScriptStopped):
+                context.run(run)
         finally:
             _REPLACEMENTS.release(phase.guards)
 
@@ -292,7 +352,12 @@ def _frames() -> Iterator[FrameType]:
 
 
 def _package(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    """The package that a frame's code belongs to; empty for a user's file that is only called like one."""
+    name = str(frame.f_globals.get("__name__", ""))
+    module = sys.modules.get(name)
+    if "." not in name and (module is None or vars(module) is not frame.f_globals):
+        return ""
+    return name.partition(".")[0]
 
 
 def _users_frames(library: str) -> Iterator[FrameType]:
@@ -308,7 +373,7 @@ def _users_frames(library: str) -> Iterator[FrameType]:
 
 
 def _is_plugin(package: str) -> bool:
-    return package.startswith("hera_k8s_") and not package.startswith("hera_k8s_experiment_")
+    return package.startswith("hera_k8s_") and hasattr(sys.modules.get(package), "__path__")
 
 
 def _is_installed(frame: FrameType) -> bool:

@@ -55,7 +55,7 @@ def clear_workflow_template(cluster: Any, workflow_template_name: str) -> None:
 
 def _delete(cluster: Any, name: str) -> None:
     if isinstance(cluster, k8s_cluster):
-        api = cluster.servers.context.kubernetes
+        api = cluster.servers.open("kubernetes")
         api.delete("argoproj.io/v1alpha1", "workflowtemplates", name, namespace=cluster.namespace)
         return
     server = cluster if isinstance(cluster, argo_server) else argo_server.latest

@@ -75,9 +75,9 @@ FILES: dict[str, tuple[str, str, str]] = {
     ),
     "it fails on import": ("import numpy_that_nobody_has\n", "line 1: ModuleNotFoundError", "--debug"),
     "it ends the program": ("import sys\nsys.exit(3)\n", "SystemExit", "--debug"),
-    "it would submit on import": (
-        "from hera.workflows import Workflow\nimport os\nWorkflow(name='w').create()\n",
-        "would submit a workflow when it is imported: line 3: Workflow(name='w').create()",
+    "it would delete on import": (
+        "from hera.workflows import WorkflowsService\n\nWorkflowsService(namespace='n').delete_workflow('w')\n",
+        "would delete a Workflow when it is imported: line 3: WorkflowsService(namespace='n').delete_workflow('w')",
         "`if __name__ == '__main__':`; nothing was sent",
     ),
     "a parameter without values": (

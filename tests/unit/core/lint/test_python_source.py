@@ -299,3 +299,71 @@ def test_functions_are_taken_from_the_hera_object_when_the_manifest_lost_them() 
     bare = Manifest(Manifest.of(workflow).body)
     assert [f.result.verdict for f in lint(bare) if f.title == SCRIPTS] == [Verdict.PASSED]
     assert [f.result.verdict for f in lint(bare, source=workflow) if f.title == SCRIPTS] == [Verdict.WARNING]
+
+
+CALLS_ITSELF_DASK = """
+from hera.workflows import DAG, Workflow, script
+
+HELPER = 1
+
+@script(image="daskdev/dask")
+def point():
+    import dask
+    import dask.array as arrays
+    from dask.distributed import Client
+
+    print(dask.config, arrays, Client)
+
+with Workflow(name="w", entrypoint="main") as w:
+    with DAG(name="main"):
+        point()
+"""
+
+
+def rendered_warnings(file: Path) -> list[str]:
+    """The warnings about scripts of the only workflow of a file."""
+    from hera_k8s_utils import build_container
+
+    with build_container(file, environ={}) as container:
+        findings = lint(container.manifest())
+    return [each.result.detail for each in findings if each.title == SCRIPTS and each.result.verdict is Verdict.WARNING]
+
+
+def test_a_script_may_be_called_like_the_module_that_it_imports(work: Path) -> None:
+    (work / "dask.py").write_text(CALLS_ITSELF_DASK)
+    assert rendered_warnings(work / "dask.py") == []
+
+
+@pytest.mark.parametrize("use", ["import dask\n    print(dask.HELPER)", "from dask import HELPER"])
+def test_a_script_that_imports_its_own_file_is_a_warning(work: Path, use: str) -> None:
+    before, _, after = CALLS_ITSELF_DASK.partition("    import dask\n")
+    (work / "dask.py").write_text(f"{before}    {use}\n" + after[after.index("\nwith Workflow") :])
+    assert rendered_warnings(work / "dask.py") == [
+        f"script point imports dask, a file of this machine ({work / 'dask.py'})"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "content", "warned"),
+    [
+        ("solverlib.py", "def solve(): ...\n", True),
+        ("solverlib.py", "import math\n", False),  # not the module that has `solve`
+        ("solverlib/__init__.py", "", True),
+        ("solverlib/core.py", "", True),  # a namespace package
+        ("solverlib/notes.txt", "", False),  # only a directory
+        ("json.py", "def loads(): ...\n", False),
+        ("math.py", "", False),
+    ],
+)
+def test_neighbours_are_judged_by_what_is_taken_from_them(
+    work: Path, neighbour: str, content: str, warned: bool
+) -> None:
+    (work / neighbour).parent.mkdir(exist_ok=True)
+    (work / neighbour).write_text(content)
+    source = CALLS_ITSELF_DASK.replace(
+        "    import dask\n", "    import json, math, solverlib\n\n    print(json.loads, math.pi, solverlib.solve)\n"
+    )
+    (work / "experiment.py").write_text(source)
+    told = rendered_warnings(work / "experiment.py")
+    assert [each for each in told if "solverlib" in each] == (told if warned else [])
+    assert bool(told) is warned
