@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hera_k8s_argo.client import ArgoClient
 from hera_k8s_argo.following import FIELDS, Source, follow, nodes_of, pod_name, require_stopping
 from hera_k8s_argo.logs import resume_stream
+from hera_k8s_argo.pod_logs import without_executor_lines
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.submission import prepared
 from hera_k8s_argo.summaries import summary
@@ -85,6 +86,9 @@ class ArgoEngine:
 
         For pods that are gone, the logs that Argo archived (`archiveLogs`), if any.
         """
+        return without_executor_lines(self._all_logs(name, pod=pod, follow=follow))
+
+    def _all_logs(self, name: str, *, pod: str, follow: bool) -> Iterator[LogLine]:
         stream = partial(self.argo.timed_logs, name, pod=pod, follow=follow, timestamps=True)
         missing: PlatformError | None = None
         heard = False
