@@ -1,7 +1,8 @@
 """A kubelet for tests on a real API server: one node, whose containers are processes of this machine.
 
 It registers the node and keeps its lease, binds pending pods (there is no scheduler), runs them, writes their status
-and events, serves their logs to the API server, and provides volumes for claims of the classes `standard` and `wait`.
+and events, serves their logs to the API server, passes signals on, and provides volumes for claims of the classes
+`standard` and `wait`.
 Jobs, Deployments and whatever else the controllers make pods of so truly run.
 
 Pods are run by the sandbox's own `PodRun`: likeness of execution is shared with the sandbox, not shown by comparing
@@ -26,6 +27,7 @@ from typing import Any, Final
 from aiohttp import ClientError, web
 from kube_watch import Json, Key, KubeApi, Reflection, Refused
 from kubelet_claims import Provisioner
+from kubelet_exec import Doorman, signal_container
 from kubelet_logs import application, secured
 from kubelet_pod import NODE, ClusterHook, OverHttp
 from kubelet_scheduling import LABELS, Scheduler, capacity, is_over
@@ -78,7 +80,9 @@ class Kubelet:
         """Serve and work until cancelled; says `ready` once it does."""
         runner = web.AppRunner(application(self.find, self.directory_of), access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls).start()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Doorman(self._made_by(runner), self._signal), "127.0.0.1", port, ssl=tls
+        )
         await self._claims.start()
         await self._register(port)
         work = [self._pods.run(), *self._claims.work(), self._schedule(), self._sample_logs(), self._renew_lease()]
@@ -91,8 +95,21 @@ class Kubelet:
         finally:
             for run in self._runs.values():
                 run.close()
+            server.close()
             await self._runtime.runner.close()
             await runner.cleanup()
+
+    def _signal(self, namespace: str, pod: str, container: str, number: int) -> str:
+        found = self.find((namespace, pod))
+        if found is None:
+            return f"there is no pod {pod}"
+        return signal_container(self.directory_of(found), container, number)
+
+    @staticmethod
+    def _made_by(runner: web.AppRunner) -> Any:
+        """What makes aiohttp's protocol for a connection."""
+        assert runner.server is not None
+        return runner.server
 
     # Pods
 
