@@ -169,7 +169,12 @@ def _start(stack: contextlib.ExitStack, plane: controlplane.ControlPlane, progra
     port = free_port()
     serve = ["server", *flags, "--auth-mode=client", "--secure=false", f"--port={port}"]
     server = stack.enter_context(
-        start_process(plane.directory, "argo-server", leashed([str(programs / "argo"), *serve]), env=_environment())
+        start_process(
+            plane.directory,
+            "argo-server",
+            leashed([str(programs / "argo"), *serve]),
+            env=_environment() | {"KUBECONFIG": str(plane.kubeconfig)},  # the flag is not for its clients' requests
+        )
     )
     url = f"http://127.0.0.1:{port}"
     wait_for(server, "Argo's server to be ready", lambda: _answers(url, admin))
