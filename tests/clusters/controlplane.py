@@ -22,7 +22,7 @@ from typing import Any, Final
 import requests
 from argo_kinds import ARGO, argo_definitions
 from go_programs import ETCD, KUBE, PROGRAMS, ControlPlaneError, build, build_seconds, built, missing
-from processes import LOG_TAIL, free_port, start_process, wait_for
+from processes import LOG_TAIL, READY_TIMEOUT, free_port, start_process, wait_for
 
 __all__ = ["PROGRAMS", "ControlPlane", "ControlPlaneError", "build", "build_seconds", "built", "missing", "running"]
 
@@ -135,7 +135,7 @@ def _found(api: requests.Session, url: str) -> bool:
 
 
 def _create(api: requests.Session, url: str, obj: Json) -> None:
-    answer = api.post(url, json=obj, timeout=10)
+    answer = api.post(url, json=obj, timeout=READY_TIMEOUT)
     if answer.status_code != 201:
         raise ControlPlaneError(f"{obj['metadata']['name']}: {answer.text}")
 

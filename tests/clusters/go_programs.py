@@ -70,7 +70,7 @@ ARGO: Final = Program(
         ("index.html", f"{_ARGO}/ui/dist/app/index.html"),
         ("signal_linux.go", f"{_ARGO}/workflow/executor/osspecific/signal_linux.go"),
     ),
-    data=("examples", "manifests/base/crds/full", "test/e2e/images/argosay/v2"),
+    data=("examples", "manifests/base/crds/minimal", "test/e2e/images/argosay/v2"),
     edits=(
         (f"{_ARGO}/server/apiserver/argoserver.go", 'fmt.Sprintf(":%d", port)', 'fmt.Sprintf("127.0.0.1:%d", port)'),
         (f"{_ARGO}/cmd/workflow-controller/main.go", 'ListenAndServe(":6060"', 'ListenAndServe("127.0.0.1:0"'),

@@ -13,7 +13,7 @@ from typing import IO, Final
 
 from go_programs import ControlPlaneError
 
-READY_TIMEOUT: Final = 60.0  # seconds; 3 to 8 are usual
+READY_TIMEOUT: Final = 180.0  # seconds; 3 to 8 are usual
 LOG_TAIL: Final = 3000  # characters
 _PAUSE: Final = 0.05  # seconds between two looks at a condition
 # Ends its command when its standard input closes, for programs that do not look at theirs.
@@ -61,7 +61,7 @@ def _start(
 
 
 def wait_for(process: Process, what: str, condition: Callable[[], bool]) -> None:
-    """Wait for something that a process brings about. Raises ControlPlaneError when it ends, or after a minute."""
+    """Wait for something that a process brings about. Raises ControlPlaneError when it ends, or after three minutes."""
     ends_at = time.monotonic() + READY_TIMEOUT
     while not condition():
         ended = process.child.poll()
