@@ -30,13 +30,26 @@ func Kill(pid int, signal syscall.Signal) error {
 }
 
 // Wait returns how a process ended: nil, or an error that holds its exit code.
+//
+// The process is released first: the executor cancels the context of its command at SIGTERM, and a process that is not
+// released would be killed then, before it has answered the signal. In the file for macOS it is released, too.
 func Wait(process *os.Process) error {
-	state, err := process.Wait()
-	if err != nil {
+	pid := process.Pid
+	if err := process.Release(); err != nil {
 		return err
 	}
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return errors.NewExitErr(128 + int(status.Signal()))
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(pid, &status, 0, nil)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if status.Signaled() {
+			return errors.NewExitErr(128 + int(status.Signal()))
+		}
+		return errors.NewExitErr(status.ExitStatus())
 	}
-	return errors.NewExitErr(state.ExitCode())
 }
