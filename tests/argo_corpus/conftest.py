@@ -25,7 +25,26 @@ from real_argo import image_rows, is_built
 from clusters import Server, wants_real
 
 Json = dict[str, Any]
-AT_ONCE = 3
+AT_ONCE = 6
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the outcomes are kept as they come: a run over all examples takes some time."""
+    parser.getgroup("corpus").addoption("--corpus-report", metavar="FILE", type=Path, help="add each outcome, as JSON")
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Callable[[str, str, list[str]], None]:
+    """`note(example, verdict, lines)`: for the table, and for the report."""
+
+    def keep(name: str, verdict: str, lines: list[str]) -> None:
+        OUTCOMES[name] = verdict, lines
+        report = request.config.getoption("--corpus-report")
+        if report is not None:
+            with report.open("a", encoding="utf-8") as file:
+                print(json.dumps({"example": name, "verdict": verdict, "differs": lines}), file=file)
+
+    return keep
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -87,6 +106,3 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     counts = [verdict for verdict, _ in OUTCOMES.values()]
     told = ", ".join(f"{counts.count(verdict)} {verdict}" for verdict in sorted(set(counts)))
     terminalreporter.write_line(told)
-    report = os.environ.get("CORPUS_REPORT")
-    if report:
-        Path(report).write_text(json.dumps(OUTCOMES, indent=1), encoding="utf-8")
