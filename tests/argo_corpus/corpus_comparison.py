@@ -10,7 +10,7 @@ from typing import Any, Final
 
 Json = dict[str, Any]
 
-EQUAL, REJECTED, LIMIT, DIFFERENT = "equal", "rejected", "limit", "DIFFERENT"
+EQUAL, REJECTED, LIMIT, OPEN, DIFFERENT = "equal", "rejected", "limit", "open", "DIFFERENT"
 OUTCOMES: Final[dict[str, tuple[str, list[str]]]] = {}
 """Of each example that was compared: the verdict, and what differs."""
 FINAL: Final = ("Succeeded", "Failed", "Error")

@@ -14,7 +14,7 @@ from real_argo import RealArgo
 
 Json = dict[str, Any]
 
-PATIENCE: Final = 60.0  # seconds for one workflow
+PATIENCE: Final = 90.0  # seconds for one workflow
 _PAUSE: Final = 0.3  # seconds between two looks
 _RULES: Final = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
 _RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import corpus_comparison
 import pytest
 from corpus_comparison import DIFFERENT, EQUAL, LIMIT, REJECTED, differences, is_rejected
 from corpus_documents import Document
-from corpus_limits import LIMITS
+from corpus_limits import LIMITS, OPEN
 
 Json = dict[str, Any]
 
@@ -32,4 +33,6 @@ def _verdict(name: str, real: Json, sandbox: Json) -> tuple[str, list[str]]:
     found = [f"Argo does not accept it: {real['rejected']}"] if real.get("rejected") else differences(real, sandbox)
     if not found:
         return EQUAL, []
-    return (LIMIT, [LIMITS[name]]) if name in LIMITS else (DIFFERENT, found)
+    if name in LIMITS:
+        return LIMIT, [LIMITS[name]]
+    return (corpus_comparison.OPEN, [OPEN[name], *found]) if name in OPEN else (DIFFERENT, found)
