@@ -69,6 +69,13 @@ def e2e(session: nox.Session) -> None:
     session.run("pytest", "tests/e2e", *(session.posargs or ["--real"]))
 
 
+@nox.session
+def corpus(session: nox.Session) -> None:
+    """Run Argo's own examples on a real Argo Workflows and on the sandbox, and print what differs."""
+    install(session)
+    session.run("pytest", "tests/argo_corpus", *(session.posargs or ["--real"]))
+
+
 @nox.session(reuse_venv=False)
 @nox.parametrize("name", CONTRIB, ids=CONTRIB)
 def contrib(session: nox.Session, name: str) -> None:

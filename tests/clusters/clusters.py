@@ -13,8 +13,9 @@ plain requests (`kube`), accounts with rights of their own (`account`), and what
         kubeconfig = real_cluster.account("runner", rules)          # a file; its context names the namespace
 
 On the control plane that is built here pods run as they do in the sandbox (see `kubelet.py`), claims of the class
-`standard` are bound, and Jobs and Deployments are the real controllers' work. There is no Argo controller.
-The server is started once for all tests of a run, in about five seconds; each test has a namespace of its own.
+`standard` are bound, Jobs and Deployments are the real controllers' work, and workflows are a real Argo's
+(`real_argo.py`), where bubblewrap or user namespaces let its executor run; the reason is given where they do not.
+The servers are started once for all tests of a run, in about ten seconds; each test has a namespace of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import real_argo
 from cluster_access import Access, Kube, access_of, make_account, wait_until, write_kubeconfig
+from real_argo import RealArgo
 
 import controlplane
 
@@ -57,7 +60,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--argo-server", metavar="URL", help="the Argo server of --kubeconfig's cluster; its token: $ARGO_TOKEN"
     )
     group.addoption(
-        "--require-controlplane", action="store_true", help="--real, and fail, not skip, when it cannot be had"
+        "--require-controlplane",
+        action="store_true",
+        help="--real, and fail, not skip, when it or its Argo Workflows cannot be had",
     )
     group.addoption(
         "--floor", metavar="SERVER=N", action="append", default=[], help="fail when fewer than N tests of a server pass"
@@ -86,11 +91,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     ours = (
         config.getoption("--real") or config.getoption("--require-controlplane") or config.getoption("--record", None)
     )
-    if not ours or config.option.collectonly or controlplane.built() or controlplane.missing():
+    if not ours or config.option.collectonly:
         return
-    print("building the control plane from Go modules: some minutes, this once")
-    for program in controlplane.PROGRAMS:
-        controlplane.build(program)
+    if not controlplane.built() and not controlplane.missing():
+        print("building the control plane from Go modules: some minutes, this once")
+        for program in controlplane.PROGRAMS:
+            controlplane.build(program)
+    if not real_argo.is_built() and not real_argo.missing():
+        print("building Argo Workflows from its Go module: some minutes, this once")
+        real_argo.build_all()
 
 
 def wants_real(config: pytest.Config) -> bool:
@@ -105,6 +114,14 @@ def require_controlplane(config: pytest.Config) -> None:
         pytest.fail(f"no control plane: {lacking}", pytrace=False)
     if lacking:
         pytest.skip(f"no control plane: {lacking}")
+
+
+def _lacks_argo(config: pytest.Config) -> str:
+    """Why Argo cannot run beside the control plane that is built here; fails where it must."""
+    lacking = real_argo.missing()
+    if lacking and config.getoption("--require-controlplane"):
+        pytest.fail(f"no Argo Workflows: {lacking}", pytrace=False)
+    return lacking
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -157,7 +174,8 @@ class Server:
     """A cluster that is there for all tests.
 
     name: `sandbox` or `real`. own: started by the tests, so that nobody else uses it. claims: below it are the
-    directories of claims, where they are on this machine.
+    directories of claims, where they are on this machine. real_argo: the processes of Argo, where they are ours.
+    lacks_argo: why they are not there.
     """
 
     name: str
@@ -165,12 +183,16 @@ class Server:
     own: bool
     argo: Argo | None = None
     claims: Path | None = None
+    real_argo: RealArgo | None = None
+    lacks_argo: str = ""
 
     @cached_property
     def without_controller(self) -> str:
         """Why no workflow would run here; empty when a controller is there."""
-        if is_sandbox(self.access):
+        if self.real_argo is not None or is_sandbox(self.access):
             return ""
+        if self.lacks_argo:
+            return self.lacks_argo
         kube = Kube(self.access, "default")
         if kube.find(_DEFINITION) is None:
             return "Argo Workflows is not installed on this cluster"
@@ -246,8 +268,15 @@ def real_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     users = tmp_path_factory.mktemp("users") / "tokens.csv"
     users.touch(mode=0o600)
     users.write_text(f"{token},admin,admin-uid,system:masters\n", encoding="ascii")
-    with controlplane.running(users, kubelet=True) as plane:
-        yield Server("real", Access(plane.url, str(plane.ca), token), own=True, claims=plane.claims)
+    lacking = _lacks_argo(config)
+    if lacking:
+        with controlplane.running(users, kubelet=True) as plane:
+            access = Access(plane.url, str(plane.ca), token)
+            yield Server("real", access, own=True, claims=plane.claims, lacks_argo=lacking)
+        return
+    with real_argo.running(users) as running:
+        access, argo = Access(running.plane.url, str(running.plane.ca), token), Argo(running.url, token)
+        yield Server("real", access, own=True, argo=argo, claims=running.plane.claims, real_argo=running)
 
 
 @pytest.fixture(scope="session")
@@ -288,7 +317,10 @@ def _space(server: Server, directory: Path) -> Iterator[ClusterSpace]:
     kube.create("/api/v1/namespaces", {"metadata": {"name": space.namespace}})
     try:
         wait_until(lambda: kube.find("{ns}/serviceaccounts/default") is not None, "the default account")
-        _let_run_workflows(kube)
+        if server.real_argo is None:
+            _let_run_workflows(kube)
+        else:
+            server.real_argo.prepare(kube)
         yield space
     finally:
         kube.delete(f"/api/v1/namespaces/{space.namespace}")

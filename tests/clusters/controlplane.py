@@ -11,28 +11,25 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import requests
-from argo_kinds import ARGO, ARGO_KINDS, argo_definitions
+from argo_kinds import ARGO, argo_definitions
 from go_programs import ETCD, KUBE, PROGRAMS, ControlPlaneError, build, build_seconds, built, missing
+from processes import LOG_TAIL, READY_TIMEOUT, free_port, start_process, wait_for
 
 __all__ = ["PROGRAMS", "ControlPlane", "ControlPlaneError", "build", "build_seconds", "built", "missing", "running"]
 
 Json = dict[str, Any]
 
-READY_TIMEOUT: Final = 60.0  # seconds; 3 to 8 are usual
 _END_TIMEOUT: Final = 10.0  # seconds for the kubelet to end what it runs
-_LOG_TAIL: Final = 3000  # characters
-_PAUSE: Final = 0.05  # seconds between two looks at a condition
+IMAGE_PROGRAMS: Final = "/.image"  # where containers see them; as in kubelet.py
 _KUBELET: Final = Path(__file__).resolve().parents[1] / "kubelet" / "kubelet.py"
 
 
@@ -43,24 +40,36 @@ _KUBELET: Final = Path(__file__).resolve().parents[1] / "kubelet" / "kubelet.py"
 class ControlPlane:
     """A control plane that runs: where, and the file of the certificate authority that it is to be trusted by.
 
-    kubeconfig: the administrator's. claims: below it are the directories of claims, where a kubelet runs.
+    directory: with the logs of the processes, NAME.log. kubeconfig: the administrator's. claims: below it are the
+    directories of claims, where a kubelet runs.
     """
 
     url: str
     ca: Path
     seconds_to_ready: float
+    directory: Path
     kubeconfig: Path
     claims: Path | None = None
 
 
 @contextlib.contextmanager
-def running(users: Path, *, kubelet: bool = False) -> Iterator[ControlPlane]:
+def running(
+    users: Path,
+    *,
+    kubelet: bool = False,
+    definitions: Iterable[Json] | None = None,
+    images: Mapping[str, Json] | None = None,
+    image_programs: Path | None = None,
+) -> Iterator[ControlPlane]:
     """A control plane of our own for as long as the block lasts.
 
     users: a token file (`token,user,uid,"group1,group2"` a line); its first line must be of `system:masters`, as
     whom the controllers work. kubelet: whether pods run and claims of the class `standard` are bound; without it they
-    wait, as what conformance is about does. Raises ControlPlaneError.
+    wait, as what conformance is about does. definitions: of custom resources; by default of Argo's kinds without a
+    schema. images: further rows of the kubelet's table of images. image_programs: a directory that each container
+    sees at `IMAGE_PROGRAMS`, for these rows. Raises ControlPlaneError.
     """
+    definitions = list(argo_definitions() if definitions is None else definitions)
     binaries = {program: build(program) for program in PROGRAMS}
     admin = users.read_text(encoding="ascii").split(",", 1)[0]
     with contextlib.ExitStack() as stack:
@@ -68,34 +77,41 @@ def running(users: Path, *, kubelet: bool = False) -> Iterator[ControlPlane]:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hk8s-", ignore_cleanup_errors=True)))
         began = time.monotonic()
         keys = _make_keys(directory)
-        etcd = stack.enter_context(_process(directory, "etcd", [str(binaries[ETCD]), *_etcd_flags(directory)]))
-        _wait(etcd, "etcd to be ready", lambda: b"ready" in etcd.log.read_bytes())
-        url = f"https://127.0.0.1:{_free_port()}"
+        etcd = stack.enter_context(start_process(directory, "etcd", [str(binaries[ETCD]), *_etcd_flags(directory)]))
+        wait_for(etcd, "etcd to be ready", lambda: b"ready" in etcd.log.read_bytes())
+        url = f"https://127.0.0.1:{free_port()}"
         apiserver = [str(binaries[KUBE]), "apiserver", *_apiserver_flags(directory, keys, url, users)]
-        server = stack.enter_context(_process(directory, "apiserver", apiserver))
+        server = stack.enter_context(start_process(directory, "apiserver", apiserver))
         api = stack.enter_context(requests.Session())
         api.trust_env = False
         api.verify = str(keys.ca)
         api.headers["Authorization"] = f"Bearer {admin}"
-        _wait(server, "the API server to be ready", lambda: _found(api, f"{url}/readyz"))
+        wait_for(server, "the API server to be ready", lambda: _found(api, f"{url}/readyz"))
         config = _write_kubeconfig(directory, keys, url, admin)
         manager = [str(binaries[KUBE]), "controller-manager", *_manager_flags(config, keys)]
-        controllers = stack.enter_context(_process(directory, "controller-manager", manager))
+        controllers = stack.enter_context(start_process(directory, "controller-manager", manager))
         account = f"{url}/api/v1/namespaces/default/serviceaccounts/default"
-        _wait(controllers, "the controllers to be ready", lambda: _found(api, account))
-        for definition in argo_definitions():
+        wait_for(controllers, "the controllers to be ready", lambda: _found(api, account))
+        for definition in definitions:
             _create(api, f"{url}/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
-        for plural in ARGO_KINDS:
-            _wait(server, f"{plural} to be served", lambda plural=plural: _found(api, f"{url}/apis/{ARGO}/{plural}"))
+        for definition in definitions:
+            served = f"{url}/apis/{ARGO}/{definition['spec']['names']['plural']}"
+            wait_for(server, f"{served} to be served", lambda served=served: _found(api, served))
         claims = node = None
         if kubelet:
             claims = directory / "kubelet" / "claims"
             command = [sys.executable, str(_KUBELET), *_kubelet_flags(directory, keys, config)]
-            node = stack.enter_context(_process(directory, "kubelet", command, seconds_to_end=_END_TIMEOUT))
-            _wait(node, "the kubelet to be ready", lambda: b"ready" in node.log.read_bytes())
-        yield ControlPlane(url, keys.ca, time.monotonic() - began, config, claims)
+            if images:
+                table = directory / "images.json"
+                table.write_text(json.dumps(images), encoding="utf-8")
+                command.append(f"--images={table}")
+            if image_programs is not None:
+                command.append(f"--image-programs={image_programs}")
+            node = stack.enter_context(start_process(directory, "kubelet", command, seconds_to_end=_END_TIMEOUT))
+            wait_for(node, "the kubelet to be ready", lambda: b"ready" in node.log.read_bytes())
+        yield ControlPlane(url, keys.ca, time.monotonic() - began, directory, config, claims)
         if node is not None and node.child.poll() is not None:
-            tail = node.log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:]
+            tail = node.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:]
             raise ControlPlaneError(f"the kubelet ended with code {node.child.returncode} before its time\n{tail}")
 
 
@@ -111,49 +127,6 @@ class Keys:
     accounts: Path
 
 
-@dataclass(frozen=True)
-class Process:
-    """A child and where it writes."""
-
-    name: str
-    child: subprocess.Popen[bytes]
-    log: Path
-
-
-@contextlib.contextmanager
-def _process(directory: Path, name: str, command: list[str], *, seconds_to_end: float = 0) -> Iterator[Process]:
-    log = directory / f"{name}.log"
-    with log.open("wb") as written:
-        child = _start(command, directory, written)
-    try:
-        yield Process(name, child, log)
-    finally:
-        assert child.stdin is not None
-        child.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            if seconds_to_end:
-                child.wait(seconds_to_end)
-        child.kill()  # after SIGTERM an API server keeps its port for minutes
-        child.wait()
-
-
-def _start(command: list[str], directory: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command, cwd=directory, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
-    )
-
-
-def _wait(process: Process, what: str, condition: Callable[[], bool]) -> None:
-    ends_at = time.monotonic() + READY_TIMEOUT
-    while not condition():
-        ended = process.child.poll()
-        if ended is not None or time.monotonic() > ends_at:
-            why = f"{process.name} ended with code {ended}" if ended is not None else f"not after {READY_TIMEOUT:g} s"
-            tail = process.log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:]
-            raise ControlPlaneError(f"waiting for {what}: {why}\n{tail}")
-        time.sleep(_PAUSE)
-
-
 def _found(api: requests.Session, url: str) -> bool:
     try:
         return api.get(url, timeout=5).status_code == 200
@@ -162,15 +135,9 @@ def _found(api: requests.Session, url: str) -> bool:
 
 
 def _create(api: requests.Session, url: str, obj: Json) -> None:
-    answer = api.post(url, json=obj, timeout=10)
+    answer = api.post(url, json=obj, timeout=READY_TIMEOUT)
     if answer.status_code != 201:
         raise ControlPlaneError(f"{obj['metadata']['name']}: {answer.text}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _make_keys(directory: Path) -> Keys:
@@ -247,7 +214,7 @@ def _kubelet_flags(directory: Path, keys: Keys, config: Path) -> list[str]:
     return [
         f"--kubeconfig={config}",
         f"--directory={directory / 'kubelet'}",
-        f"--port={_free_port()}",
+        f"--port={free_port()}",
         f"--certificate={keys.kubelet}",
         f"--key={keys.kubelet_key}",
         f"--client-ca={keys.ca}",

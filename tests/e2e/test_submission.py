@@ -33,11 +33,18 @@ def workflows(space: ClusterSpace) -> str:
 
 
 @pytest.fixture
-def unattended(real_cluster: ClusterSpace) -> ClusterSpace:
+def unattended(real_cluster: ClusterSpace) -> Iterator[ClusterSpace]:
     """A real cluster on which nobody but the test moves workflows."""
+    argo = real_cluster.server.real_argo
+    if argo is not None:
+        with argo.paused():
+            yield real_cluster
+            for workflow in real_cluster.kube.get(workflows(real_cluster))["items"]:
+                real_cluster.kube.delete(f"{workflows(real_cluster)}/{workflow['metadata']['name']}")
+        return
     if not real_cluster.server.without_controller:
         pytest.skip("an Argo controller is at work on this cluster: the test plays its part")
-    return real_cluster
+    yield real_cluster
 
 
 def submit(space: ClusterSpace, hera: Callable[..., Hera], run_id: str) -> tuple[Hera, str]:

@@ -1,8 +1,8 @@
 """A kubelet for tests on a real API server: one node, whose containers are processes of this machine.
 
 It registers the node and keeps its lease, binds pending pods (there is no scheduler), runs them, writes their status
-and events, serves their logs to the API server, and provides volumes for claims of the classes `standard` and `wait`.
-For pods of Argo's controller it plays the executor's part, too (`kubelet_results.py`).
+and events, serves their logs to the API server, passes signals on, and provides volumes for claims of the classes
+`standard` and `wait`.
 Jobs, Deployments and whatever else the controllers make pods of so truly run.
 
 Pods are run by the sandbox's own `PodRun`: likeness of execution is shared with the sandbox, not shown by comparing
@@ -27,15 +27,15 @@ from typing import Any, Final
 from aiohttp import ClientError, web
 from kube_watch import Json, Key, KubeApi, Reflection, Refused
 from kubelet_claims import Provisioner
+from kubelet_exec import Doorman, signal_container
 from kubelet_logs import application, secured
 from kubelet_pod import NODE, ClusterHook, OverHttp
-from kubelet_results import ResultsHook, is_of_argo, without_executor
 from kubelet_scheduling import LABELS, Scheduler, capacity, is_over
 
 from hera_k8s_sandbox.kubelet.images import Images, Programs
 from hera_k8s_sandbox.kubelet.mount_views import choose_view
 from hera_k8s_sandbox.kubelet.pod_context import PodBlocked
-from hera_k8s_sandbox.kubelet.pod_worker import NodeRuntime, PodHook, PodRun
+from hera_k8s_sandbox.kubelet.pod_worker import SCRATCH, NodeRuntime, PodRun
 from hera_k8s_sandbox.kubelet.process_runner import Runner
 
 _LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
@@ -48,11 +48,15 @@ _VERSION: Final = "v1.36.2"
 class Kubelet:
     """All pods of the node."""
 
-    def __init__(self, api: KubeApi, directory: Path) -> None:
+    def __init__(
+        self, api: KubeApi, directory: Path, extra_images: Path | None = None, image_programs: Path | None = None
+    ) -> None:
+        """extra_images: a table as the sandbox takes it. image_programs: see `controlplane.running`."""
         self._api = api
+        self._image_programs = image_programs
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        images = Images()
+        images = Images(extra_images)
         runner = Runner(choose_view("auto", directory))
         self._runtime = NodeRuntime(runner, images, Programs(images, directory / "programs"))
         self._look = asyncio.Event()
@@ -76,7 +80,9 @@ class Kubelet:
         """Serve and work until cancelled; says `ready` once it does."""
         runner = web.AppRunner(application(self.find, self.directory_of), access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls).start()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Doorman(self._made_by(runner), self._signal), "127.0.0.1", port, ssl=tls
+        )
         await self._claims.start()
         await self._register(port)
         work = [self._pods.run(), *self._claims.work(), self._schedule(), self._sample_logs(), self._renew_lease()]
@@ -89,8 +95,21 @@ class Kubelet:
         finally:
             for run in self._runs.values():
                 run.close()
+            server.close()
             await self._runtime.runner.close()
             await runner.cleanup()
+
+    def _signal(self, namespace: str, pod: str, container: str, number: int) -> str:
+        found = self.find((namespace, pod))
+        if found is None:
+            return f"there is no pod {pod}"
+        return signal_container(self.directory_of(found), container, number)
+
+    @staticmethod
+    def _made_by(runner: web.AppRunner) -> Any:
+        """What makes aiohttp's protocol for a connection."""
+        assert runner.server is not None
+        return runner.server
 
     # Pods
 
@@ -118,12 +137,8 @@ class Kubelet:
             self._start(self._run(run, context))
 
     def _run_of(self, pod: Json, context: OverHttp) -> PodRun:
-        directory = self.directory_of(pod)
-        hook: PodHook = ClusterHook(self._api.url)
-        if is_of_argo(pod):
-            pod = without_executor(pod)
-            hook = ResultsHook(self._api, context, pod, self._directory, self._runtime.runner.view.kind)
-        return PodRun(pod, directory, context, self._runtime, hook)
+        hook = ClusterHook(self._api.url, self._image_programs)
+        return PodRun(pod, self.directory_of(pod), context, self._runtime, hook)
 
     def _context(self, pod: Json) -> OverHttp:
         context = OverHttp(self._api, self._claims, pod)
@@ -150,8 +165,8 @@ class Kubelet:
             self._over.add(meta["uid"])  # which its last report, still under way, will say
             found = self.find((meta["namespace"], meta["name"]))
             there = found is not None and found["metadata"]["uid"] == meta["uid"]
-            if not there:
-                shutil.rmtree(run.directory, ignore_errors=True)
+            for name in SCRATCH if there else ("",):  # logs stay for as long as the pod
+                shutil.rmtree(run.directory / name, ignore_errors=True)
         if there:
             await context.flush()
             if run.stopping and not run.overdue:
@@ -253,7 +268,7 @@ async def _main(arguments: argparse.Namespace) -> None:
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
     async with KubeApi(arguments.kubeconfig) as api:
-        kubelet = Kubelet(api, arguments.directory)
+        kubelet = Kubelet(api, arguments.directory, arguments.images, arguments.image_programs)
         tls = secured(arguments.certificate, arguments.key, arguments.client_ca)
         work = asyncio.ensure_future(kubelet.run(arguments.port, tls))
         await asyncio.wait([work, asyncio.ensure_future(ending.wait())], return_when=asyncio.FIRST_COMPLETED)
@@ -267,6 +282,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("kubeconfig", "directory", "certificate", "key", "client-ca"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("images", "image-programs"):
+        parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--port", type=int, required=True)
     asyncio.run(_main(parser.parse_args()))
 

@@ -21,7 +21,7 @@ from hera_k8s_sandbox.kubelet import logs
 
 FindPod = Callable[[Key], Json | None]
 
-_UNSUPPORTED: Final = ("exec", "attach", "portForward", "run", "cp")
+_UNSUPPORTED: Final = ("attach", "portForward", "run", "cp")
 
 
 def application(find: FindPod, directory_of: Callable[[Json], Path]) -> web.Application:

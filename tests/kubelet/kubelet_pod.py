@@ -14,10 +14,11 @@ import aiohttp
 from kube_watch import Json, KubeApi, Refused
 from kubelet_claims import Provisioner
 
-from hera_k8s_sandbox.kubelet.mounts import Task
+from hera_k8s_sandbox.kubelet.mounts import Mount, Task
 from hera_k8s_sandbox.kubelet.pod_context import PodBlocked
 from hera_k8s_sandbox.kubelet.pod_worker import PodHook
 
+IMAGE_PROGRAMS: Final = "/.image"
 NODE: Final = "test-node"
 _PLURALS: Final = {"ConfigMap": "configmaps", "Secret": "secrets"}
 _TRIES: Final = 5
@@ -156,14 +157,15 @@ class _Recorded:
 
 
 class ClusterHook(PodHook):
-    """What every pod of a cluster finds in its environment: where the API server is."""
+    """What every pod of a cluster finds: in its environment where the API server is, and the programs of images."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, image_programs: Path | None = None) -> None:
         super().__init__()
         host, _, port = url.removeprefix("https://").rpartition(":")
         service = {"HOST": host, "PORT": port, "PORT_HTTPS": port}
         self._service = {f"KUBERNETES_SERVICE_{name}": value for name, value in service.items()}
+        self._mounts = () if image_programs is None else (Mount(image_programs, IMAGE_PROGRAMS, read_only=True),)
 
     def amend(self, container: Json, task: Task) -> Task:
         """The task of a container, which knows the API server unless it says otherwise."""
-        return replace(task, env=self._service | dict(task.env))
+        return replace(task, env=self._service | dict(task.env), mounts=(*task.mounts, *self._mounts))

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_argo.following import Source, follow, require_going_on, require_stopping
-from hera_k8s_argo.pod_logs import followed_logs, logs_of_workflow
+from hera_k8s_argo.pod_logs import followed_logs, logs_of_workflow, without_executor_lines
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.submission import INSTANCE, prepared
 from hera_k8s_argo.summaries import summary
@@ -95,10 +95,12 @@ class KubernetesEngine:
     def logs(self, name: str, *, pod: str = "", follow: bool = False) -> Iterator[LogLine]:
         """What the tasks' pods printed, as far as the pods are still there; with `follow` until the workflow ends."""
         if pod:
-            return log_of_pod(self.kubernetes, pod, follow=follow)
-        if follow:
-            return followed_logs(self.kubernetes, self.follow(name))
-        return logs_of_workflow(self.kubernetes, name)
+            lines = log_of_pod(self.kubernetes, pod, follow=follow)
+        elif follow:
+            lines = followed_logs(self.kubernetes, self.follow(name))
+        else:
+            lines = logs_of_workflow(self.kubernetes, name)
+        return without_executor_lines(lines)
 
     def stop(self, name: str, *, terminate: bool = False) -> None:
         """Stop with exit handlers, or terminate without; raises `RunAlreadyFinished` for a workflow that has ended."""

@@ -12,6 +12,7 @@ from hera_k8s_argo.client import ArgoClient
 from hera_k8s_argo.following import FIELDS, Source, follow, require_stopping
 from hera_k8s_argo.logs import resume_stream
 from hera_k8s_argo.nodes import nodes_of, pod_name
+from hera_k8s_argo.pod_logs import without_executor_lines
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.submission import prepared
 from hera_k8s_argo.summaries import summary
@@ -96,6 +97,9 @@ class ArgoEngine:
 
         For pods that are gone, the logs that Argo archived (`archiveLogs`), if any.
         """
+        return without_executor_lines(self._all_logs(name, pod=pod, follow=follow))
+
+    def _all_logs(self, name: str, *, pod: str, follow: bool) -> Iterator[LogLine]:
         stream = partial(self.argo.timed_logs, name, pod=pod, follow=follow, timestamps=True)
         missing: PlatformError | None = None
         heard = False
