@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Final
 
+from hera_k8s_kube.cluster_objects import usable_class
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.pod_usage import resolved, used_pods
 from hera_k8s_kube.requirements import PersistentVolumeClaim
@@ -168,7 +169,7 @@ def build_claim(settings: None, context: Context, wanted: PersistentVolumeClaim)
         "resources": {"requests": {"storage": wanted.size}},
     }
     if wanted.storage_class:
-        spec["storageClassName"] = wanted.storage_class
+        spec["storageClassName"] = usable_class(context, wanted.storage_class)
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",

@@ -7,7 +7,7 @@ from typing import Final
 
 from hera_k8s_kube.lookups import find, is_deleting, kubectl_command, missing_result
 from hera_k8s_kube.requirements import CustomResourceDefinition, Namespace, StorageClass, WorkflowTemplate
-from hera_k8s_utils import CheckResult, Context, Json, fail, join_names, ok, warn
+from hera_k8s_utils import CheckResult, Context, ErrorKind, Json, PlatformError, fail, join_names, ok, warn
 from hera_k8s_utils.experiment import Manifest, Unresolved
 
 _ARGO: Final = "argoproj.io/v1alpha1"
@@ -40,8 +40,19 @@ def check_storage_class(settings: None, context: Context, wanted: StorageClass) 
     return ok(f"{wanted.label}{found.get('volumeBindingMode') or 'Immediate'}{default}")
 
 
+def usable_class(context: Context, name: str) -> str:
+    """The class that a new claim names: the sandbox's own in place of one that is not there, else the same."""
+    try:
+        is_missing = find(context, _STORAGE, "storageclasses", name, scope="cluster") is None
+        return _SANDBOX_CLASS if is_missing and _is_replaced(context) else name
+    except PlatformError as error:
+        if error.kind is not ErrorKind.FORBIDDEN:
+            raise
+        return name
+
+
 def _is_replaced(context: Context) -> bool:
-    """Whether claims that a workflow makes may name classes of other clusters, as in the embedded sandbox."""
+    """Whether an experiment may name classes of other clusters, as in the embedded sandbox."""
     found = find(context, _STORAGE, "storageclasses", _SANDBOX_CLASS, scope="cluster") or {}
     return ((found.get("metadata") or {}).get("annotations") or {}).get(_REPLACES_OTHERS) == "true"
 

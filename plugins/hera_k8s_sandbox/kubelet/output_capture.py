@@ -1,7 +1,8 @@
 """Catches: places for what a task may leave at a path, a file or a directory, so that it is there when it has ended.
 
 In a private root, what a task writes beside its volumes is gone with its file system. So the directory around the path
-is one of the task's own, which shows what this machine's directory holds, and takes what the task puts there.
+is one of the task's own, which shows what this machine's directory holds, and takes what the task puts there. A file of
+this machine at the path is copied. A directory starts empty: its files are this machine's, and no result of the task.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Final
 from hera_k8s_sandbox.kubelet.mounts import TaskRefused
 
 ROOT: Final = "/"
-_MOST_COPIED: Final = 64 << 20  # bytes
+_LARGEST: Final = 16 << 20  # bytes of a file that is copied; the server waits for it
+_NEEDED: Final = ("/usr/bin", "/usr/lib")  # without them no task starts
 
 
 @dataclass
@@ -42,7 +44,7 @@ class OutputCapture:
         arguments: list[str] = []
         for place in sorted(self.shown, key=lambda each: each.count("/")):
             arguments += ["--bind", str(self.shown[place]), place]
-            with os.scandir(place) as entries:
+            with contextlib.suppress(PermissionError), os.scandir(place) as entries:
                 for entry in entries:
                     if entry.path not in self.without:
                         arguments += show(entry)
@@ -52,34 +54,31 @@ class OutputCapture:
 def plan(paths: Iterable[str], directory: Path, known: Mapping[str, Path]) -> OutputCapture:
     """Places below `directory` for paths; known: directories that the task writes to anyway, by where it sees them.
 
-    What this machine holds at a path is copied to its place: an image's files are there until the task changes them.
-    Raises TaskRefused when that is too much.
+    Raises TaskRefused for too large a file of this machine, and for a directory without which no task starts.
     """
     planned = OutputCapture()
     for number, path in enumerate(sorted(dict.fromkeys(paths), key=lambda each: each.count("/"))):
-        if (volume := _inside(known, path)) is not None:
-            planned.found[path] = volume
-            continue
-        found = _inside({**planned.added, **planned.shown}, path)
+        found = _inside(known, path)
         if found is None:
-            found = _place(planned, path, directory, directory / f"a{number}.d")
+            found = _inside(planned.added, path) or _place(planned, path, directory, directory / f"a{number}.d")
+            _fill(path, found)
         planned.found[path] = found
-        planned.without.add(path)
-        _copy(path, found)
     return planned
 
 
 def _place(planned: OutputCapture, path: str, directory: Path, own: Path) -> Path:
     """A place for a path that none holds: its nearest directory that is there becomes one of the task's own."""
     if os.path.isdir(path):
-        planned.added[path] = _made(own / os.path.basename(path))
+        planned.added[path] = own / os.path.basename(path)
         return planned.added[path]
     around = next(str(parent) for parent in PurePosixPath(path).parents if os.path.isdir(parent))
+    planned.without.add(path)
     if around == ROOT:
         planned.root = _made(directory / "root")
         return planned.root / path.lstrip("/")
-    planned.shown[around] = _made(own)
-    return own / PurePosixPath(path).relative_to(around)
+    if around not in planned.shown:
+        planned.shown[around] = _made(own)
+    return planned.shown[around] / PurePosixPath(path).relative_to(around)
 
 
 def _inside(places: Mapping[str, Path], path: str) -> Path | None:
@@ -92,22 +91,23 @@ def _inside(places: Mapping[str, Path], path: str) -> Path | None:
     return None
 
 
-def _copy(path: str, place: Path) -> None:
-    """Copy what this machine holds at a path, if anything; what a probe's command finds copied stays."""
-    source = Path(path)
-    if source.is_dir() and not any(place.iterdir()):
-        left = _MOST_COPIED
-        for parent, _, names in os.walk(source):
-            sizes = (os.lstat(os.path.join(parent, name)).st_size for name in names)
-            left -= sum(sizes)
-            if left < 0:
-                raise TaskRefused(f"the sandbox does not take {path} for an output: it holds more than 64 MiB already")
-        with contextlib.suppress(shutil.Error):  # what may not be read
-            shutil.copytree(source, place, symlinks=True, dirs_exist_ok=True)
-    elif source.is_file() and not place.exists() and source.stat().st_size <= _MOST_COPIED:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(PermissionError):
-            shutil.copy(source, place)
+def _fill(path: str, place: Path) -> None:
+    """Put into a place what the task is to find there; what a probe's command finds put there stays."""
+    refused = f"the sandbox does not take {path} for an output"
+    if os.path.isdir(path):
+        if any(PurePosixPath(needed).is_relative_to(path) for needed in _NEEDED):
+            raise TaskRefused(f"{refused}: it holds programs of this machine")
+        _made(place)
+    elif os.path.isfile(path) and not place.exists():
+        if os.path.getsize(path) > _LARGEST:
+            raise TaskRefused(f"{refused}: this machine's file exceeds {_LARGEST >> 20} MiB")
+        _made(place.parent)
+        try:
+            shutil.copy(path, place)
+        except PermissionError:
+            return  # a file that may not be read is as good as none
+        except OSError as error:
+            raise TaskRefused(f"{refused}: this machine's file cannot be copied: {error.strerror}") from error
 
 
 def _made(directory: Path) -> Path:

@@ -57,7 +57,7 @@ class PrivateRoot:
         task = replace(task, directory=task.directory.resolve(), programs=task.programs.resolve())
         lay_out(task)
         places = _Places()
-        mounts = sorted(task.mounts, key=lambda mount: mount.target.count("/"))
+        mounts = list(task.mounts)
         own = {_HOME: task.directory / "home", "/tmp": task.directory / "tmp"}  # noqa: S108
         caught = output_capture.plan(
             (_behind_links(path) for path in (*task.outputs, *task.results)),
@@ -70,6 +70,7 @@ class PrivateRoot:
             arguments += ["--bind", str(caught.root), "/"]
         arguments += [*self._base, *caught.arguments(_show), *self._own(task)]
         mounts += [Mount(source, target) for target, source in caught.added.items()]
+        mounts.sort(key=lambda mount: mount.target.count("/"))
         outputs = {path: caught.found[_behind_links(path)] for path in (*task.outputs, *task.results)}
         for mount in mounts:
             target = _behind_links(mount.target)

@@ -16,7 +16,7 @@ from hera_k8s_cli.main import main
 
 EXPERIMENT = """
 from hera.workflows import Container, Workflow
-from hera_k8s_kube import ConfigMap, PersistentVolumeClaim, Secret
+from hera_k8s_kube import ConfigMap, PersistentVolumeClaim, Secret, StorageClass
 from hera_k8s_utils import Experiment
 
 
@@ -242,6 +242,17 @@ def test_a_claim_of_another_class_is_a_warning(jane: Researcher) -> None:
     found = jane.check("claim out")
     assert found["verdict"] == "warning"
     assert "storage class standard, not fast" in found["detail"]
+
+
+@pytest.mark.parametrize("with_class", [False, True])
+def test_a_claim_of_another_clusters_class_is_bound_on_the_sandbox(jane: Researcher, with_class: bool) -> None:
+    wanted = ['PersistentVolumeClaim("out", mount_path="/out", size="1Gi", storage_class="longhorn")']
+    jane.writes(*wanted, *(['StorageClass("longhorn")'] if with_class else []))
+    told = " ".join(jane.types("run", "--provision", "--run-id", "one").split())
+    assert "storage class standard, not longhorn" in told
+    assert ("longhorn not found; standard is used in its place" in told) is with_class
+    claim = jane.core.read_namespaced_persistent_volume_claim("out", jane.namespace)
+    assert (claim.spec.storage_class_name, claim.status.phase) == ("standard", "Bound")
 
 
 # --- what no server takes --------------------------------------------------------------------------------------

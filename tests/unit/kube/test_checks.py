@@ -294,7 +294,7 @@ def test_a_pull_secret_of_another_type_fails(admin: Context) -> None:
 
 
 def test_a_storage_class_of_another_cluster(admin: Context) -> None:
-    """The sandbox uses its own in its place for the claims that a workflow makes; a cluster does not."""
+    """The sandbox uses its own in its place for claims of workflows and of `provision`; a cluster does not."""
     kind = ("storage.k8s.io/v1", "storageclasses", "standard")
     replaced = look(admin, StorageClass("rook-cephfs"))
     assert replaced == CheckResult(Verdict.WARNING, "not found; standard is used in its place")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -71,16 +72,52 @@ def test_an_output_that_the_image_holds_already(flows: Workflows) -> None:
     assert Path(path).read_text(encoding="utf-8").removesuffix("\n") == kept
 
 
-def test_an_artifact_of_a_directory_that_the_image_holds_already(flows: Workflows) -> None:
-    main = script("touch /etc/skel/new") | {"outputs": {"artifacts": [{"name": "a", "path": "/etc/skel"}]}}
-    name = flows.run(workflow(main))["metadata"]["name"]
+def artifact(flows: Workflows, source: str, path: str, *parameters: str) -> set[str]:
+    """The names in the artifact of a path, after a script."""
+    main = script(source, *parameters)
+    found = flows.run(workflow(main | {"outputs": main["outputs"] | {"artifacts": [{"name": "a", "path": path}]}}))
+    assert found["status"]["phase"] == "Succeeded", nodes(found)
+    name = found["metadata"]["name"]
     packed = flows.api.send("GET", f"/artifacts/default/{name}/{name}/a").content
     with tarfile.open(fileobj=BytesIO(packed), mode="r:gz") as archive:
-        found = {Path(each).name for each in archive.getnames()} - {"skel"}
-    assert found == {"new", *(each.name for each in Path("/etc/skel").iterdir())}
+        return {each.partition("/")[2] for each in archive.getnames()} - {""}
 
 
-def test_a_directory_that_holds_too_much_is_refused(flows: Workflows) -> None:
-    main = script("true") | {"outputs": {"artifacts": [{"name": "a", "path": "/usr"}]}}
+@pytest.mark.parametrize("path", ["/etc/skel", "/etc/ssl", "/etc", "/usr/share", "/opt"])
+def test_an_artifact_of_a_directory_holds_no_files_of_this_machine(flows: Workflows, path: str) -> None:
+    before = sorted(Path(path).iterdir())
+    assert artifact(flows, f"echo mine > {path}/mine", path) == {"mine"}
+    assert sorted(Path(path).iterdir()) == before
+
+
+def test_outputs_beside_and_within_each_other(flows: Workflows) -> None:
+    source = "echo 1 > /etc/foo.txt; echo 2 > /etc/ssl/x; test -e /etc/passwd"
+    assert artifact(flows, source, "/etc/ssl", "/etc/foo.txt") == {"x"}
+    source = "mkdir /etc/ssl; echo 1 > /etc/ssl/foo.txt; echo 2 > /etc/x"
+    assert artifact(flows, source, "/etc", "/etc/ssl/foo.txt") == {"ssl", "ssl/foo.txt", "x"}
+    found = flows.run(workflow(script("echo 1 > /etc/a; echo 2 > /etc/ssl/b", "/etc/a", "/etc/ssl/b")))
+    assert outputs(found) == ["1", "2"]
+
+
+def test_a_volume_within_an_output(flows: Workflows) -> None:
+    volume = {"volumes": [{"name": "v", "emptyDir": {}}]}
+    mounts = {"volumeMounts": [{"name": "v", "mountPath": "/srv/data"}]}
+    main = script("echo 1 > /srv/mine; echo 2 > /srv/data/x; cat /srv/data/x", script=mounts) | volume
+    found = flows.run(workflow(main | {"outputs": {"artifacts": [{"name": "a", "path": "/srv"}]}}))
+    assert found["status"]["phase"] == "Succeeded", nodes(found)
+    assert flows.log(found["metadata"]["name"]) == ["2"]
+
+
+@pytest.mark.parametrize("path", ["/usr", "/usr/bin"])
+def test_a_directory_of_programs_is_refused(flows: Workflows, path: str) -> None:
+    main = script("true") | {"outputs": {"artifacts": [{"name": "a", "path": path}]}}
     found = flows.run(workflow(main))
-    assert "does not take /usr for an output: it holds more than 64 MiB already" in found["status"]["message"]
+    assert f"does not take {path} for an output: it holds programs of this machine" in found["status"]["message"]
+
+
+def test_a_large_file_of_this_machine_is_refused(flows: Workflows) -> None:
+    with tempfile.NamedTemporaryFile(dir="/var/tmp") as large:
+        large.truncate((16 << 20) + 1)
+        found = flows.run(workflow(script("true", large.name)))
+    told = f"does not take {large.name} for an output: this machine's file exceeds 16 MiB"
+    assert told in found["status"]["message"]
