@@ -151,18 +151,20 @@ def _user(selected: SelectedContext, exec_timeout: float) -> tuple[Json, datetim
 
 
 def _token_in_file(selected: SelectedContext, user: Json) -> str:
-    """The token of `tokenFile`, which counts more than `token`, as for kubectl; that one if the file cannot be read."""
+    """The token of `tokenFile`, which counts more than `token`, as for kubectl; that one if the file gives none."""
     file = str(user.pop("tokenFile"))
     try:
-        return read_text(file, most=LARGEST_TOKEN).strip()
+        token, found = read_text(file, most=LARGEST_TOKEN).strip(), "it is empty"
     except OSError as error:
-        if user.get("token"):
-            return str(user["token"])
+        token, found = "", (error.strerror or "cannot be read").lower()
+    token = token or str(user.get("token") or "").strip()
+    if not token:
         raise CredentialError(
             f"context {selected.name} of the kubeconfig {selected.cluster.file} cannot be used",
-            found=f"{file}: {(error.strerror or 'cannot be read').lower()}",
+            found=f"{file}: {found}",
             hint="ask the cluster's administrators for a new one",
-        ) from None
+        )
+    return token
 
 
 def _require_password(selected: SelectedContext, user: Json) -> None:
