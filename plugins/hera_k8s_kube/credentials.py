@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -138,7 +139,8 @@ def _user(selected: SelectedContext, exec_timeout: float) -> tuple[Json, datetim
     if user.get("token"):
         return user, None
     if provider and not spec:
-        return {**user, "token": token_of_provider(provider, selected.name)}, None
+        keep = partial(kubeconfig.keep_settings, selected.user.file, selected.user_name)
+        return {**user, "token": token_of_provider(provider, selected.name, keep, exec_timeout)}, None
     if not isinstance(spec, dict):
         return user, None
     status = run_plugin(spec, selected.cluster.body, selected.user.file.absolute().parent, timeout=exec_timeout)
