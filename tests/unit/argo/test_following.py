@@ -366,7 +366,7 @@ def test_steps_that_are_tried_again_are_attempts(peer: ArgoPeer, engine: ArgoEng
 
 
 def test_pods_are_named_as_the_controller_names_them() -> None:
-    """Argo 4.0.5: workflow, template, and the 32-bit FNV-1a hash of the node's full name (that of "a" is well known)."""
+    """Argo 4.0.5: workflow, template, and the 32-bit FNV-1a hash of the full name (that of "a" is well known)."""
     workflow = {"metadata": {"name": "hello"}}
     assert pod_name("hello", {"name": "hello", "templateName": "main"}, workflow) == "hello"
     assert pod_name("id", {"name": "a", "templateName": "t"}, workflow) == "hello-t-3826002220"
