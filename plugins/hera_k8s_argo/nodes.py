@@ -48,7 +48,8 @@ class NodeTree:
             for key in tries[:-1]:
                 attempt = self.nodes.get(key) or {}
                 if attempt.get("type", "") not in _WORK:
-                    yield f"{attempt.get('name')}."
+                    yield f"{attempt.get('name')}."  # a task of a DAG
+                    yield f"{attempt.get('name')}["  # a group of steps, and each step in it
 
     def _last(self, key: str) -> Json:
         tries = self._attempts.get(key)
@@ -154,21 +155,30 @@ def nodes_of(status: Json) -> Mapping[str, Json]:
 
 def _template(node: Json) -> str:
     """The template of a node; where it is written inside the task or step, the name of that."""
-    named = node.get("templateName") or (node.get("templateRef") or {}).get("template")
+    named = _named_template(node)
     if not named and node.get("type") != "StepGroup":
-        named = str(node.get("displayName") or "").partition("(")[0]
-    return str(named or "")
+        return str(node.get("displayName") or "").partition("(")[0]
+    return named
+
+
+def _named_template(node: Json) -> str:
+    """The template that a node names; empty where it is written inside the task or step."""
+    return str((node.get("templateRef") or {}).get("template") or node.get("templateName") or "")
 
 
 def pod_name(key: str, node: Json, workflow: Json) -> str:
-    """The name that the controller (4.1) gives to a node's pod: the workflow, the template, and a hash of the node."""
+    """The name that the controller (4.0.5) gives to a node's pod: the workflow, the template, a hash of the node.
+
+    A template that is written inside a task or step has no name, and adds none.
+    """
     metadata = workflow.get("metadata") or {}
     if (metadata.get("annotations") or {}).get("workflows.argoproj.io/pod-name-format") == "v1":
         return key
     owner, name = str(metadata.get("name") or ""), str(node.get("name") or "")
     if name == owner:
         return owner
-    prefix = owner if ".inline" in name else f"{owner}-{_template(node)}"
+    template = _named_template(node)
+    prefix = f"{owner}-{template}" if template else owner
     return f"{prefix[:_LONGEST_PREFIX]}-{_fnv32a(name.encode())}"
 
 

@@ -43,7 +43,7 @@ def run_command(
 ) -> int:
     """Read the words after a command's name and run it; returns its exit code."""
     command = declared.record
-    specs = _specs_for(command, plugins)
+    specs = specs_for(command, plugins)
     parser = command_parser(declared, specs)
     if _asks_for_help(words):
         show(_help(declared, parser, specs, words, plugins))
@@ -114,7 +114,8 @@ def _where(error: BaseException) -> str:
     return f" at {Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}" if trace else ""
 
 
-def _specs_for(command: Command, plugins: PluginManager) -> list[OptionSpec]:
+def specs_for(command: Command, plugins: PluginManager) -> list[OptionSpec]:
+    """The options that a command takes besides its own arguments."""
     every = all_specs(owners_of(plugins))
     return [
         spec

@@ -110,7 +110,7 @@ def _run(common: GlobalFlags, words: Sequence[str]) -> int:
         _warn_of_problems(plugins)
         show(overview(commands))
         return 0
-    declared, rest = _find(commands, words)
+    declared, rest = find_command(commands, words)
     if declared is None:
         return _group(commands, words)
     if declared.record.name != "plugins":
@@ -130,7 +130,7 @@ def _warn_of_problems(plugins: PluginManager) -> None:
 # --- which command ---------------------------------------------------------------------------------------------
 
 
-def _find(
+def find_command(
     commands: Sequence[Registration[Command]], words: Sequence[str]
 ) -> tuple[Registration[Command] | None, Sequence[str]]:
     """The command with the longest name that the line begins with, and the words after it."""

@@ -6,12 +6,18 @@ ignores providers that it does not know, and then sends no credential; here they
 
 from __future__ import annotations
 
+import base64
 import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
-from hera_k8s_utils import CredentialError, Json, parse_timestamp
-from hera_k8s_utils.network import expires_within, read_claims
+from hera_k8s_utils import CredentialError, HeraK8sError, Json, parse_timestamp
+from hera_k8s_utils.network import HttpClient, NetworkSettings, expires_within, read_claims
 from hera_k8s_utils.redaction import shown_address
 
 log = logging.getLogger(__name__)
@@ -23,16 +29,20 @@ _REMOVED: Final = {
 """The providers that Kubernetes 1.26 removed, and how a kubeconfig gets an exec plugin instead."""
 
 
-def token_of_provider(provider: Any, context: str) -> str:
+def token_of_provider(provider: Any, context: str, keep: Callable[[Json], None], timeout: float) -> str:
     """The token that a provider gives; renews that of `oidc` if it has expired.
 
-    context: name of the context, for messages. Raises `CredentialError`, whose words hold no secret.
+    context: name of the context, for messages.
+    keep: (settings) -> stores new settings of the provider: an issuer may accept a refresh token only once.
+    timeout: seconds for each answer of the issuer; no more than 30 are waited.
+
+    Raises `CredentialError`, whose words hold no secret.
     """
     body: Json = provider if isinstance(provider, dict) else {}
     name, config = str(body.get("name") or ""), body.get("config")
     settings: Json = config if isinstance(config, dict) else {}
     if name == "oidc":
-        return _of_oidc(settings, context)
+        return _of_oidc(settings, context, keep, timeout)
     if name in _REMOVED:
         return _of_removed(name, settings, context)
     raise _unusable(
@@ -52,7 +62,7 @@ def _of_removed(name: str, config: Json, context: str) -> str:
     raise _unusable(context, found, _REMOVED[name])
 
 
-def _of_oidc(config: Json, context: str) -> str:
+def _of_oidc(config: Json, context: str, keep: Callable[[Json], None], timeout: float) -> str:
     token = str(config.get("id-token") or "")
     end = read_claims(token).expires_at
     if token and end is not None and not _is_over(end):
@@ -62,50 +72,77 @@ def _of_oidc(config: Json, context: str) -> str:
     missing = [key for key in ("refresh-token", "idp-issuer-url", "client-id") if not config.get(key)]
     if missing:
         raise _unusable(context, f"{why}, and it has no {missing[0]} to get another", _LOG_IN)
-    return _renewed(config, context, why)
+    return _renewed(config, context, why, keep, timeout)
 
 
-_EXPIRED: Final = "e30.eyJleHAiOjB9.e30"
-"""A JWT with the claim `"exp": 0`."""
+_PATIENCE: Final = 30.0
+"""Seconds for an answer of an issuer."""
 _LOG_IN: Final = "log in to your cluster again, or get a fresh kubeconfig"
 
 
-def _renewed(config: Json, context: str, why: str) -> str:
-    """The token that the official client gets from the issuer, whose certificate is verified."""
-    from kubernetes.client import Configuration
-    from kubernetes.config import load_kube_config_from_dict
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH
-
-    # without an authority, the client would not verify the issuer's certificate; it renews only an expired token
-    defaults = {"client-secret": "", "idp-certificate-authority": DEFAULT_CA_BUNDLE_PATH}
-    verified = {**defaults, **config, "id-token": _EXPIRED}
-    entry = {"auth-provider": {"name": "oidc", "config": verified}}
-    kubeconfig = {
-        "current-context": "it",
-        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-        "clusters": [{"name": "it", "cluster": {"server": "https://127.0.0.1"}}],
-        "users": [{"name": "it", "user": entry}],
-    }
-    configuration: Any = Configuration()
-    load: Any = load_kube_config_from_dict
+def _renewed(config: Json, context: str, why: str, keep: Callable[[Json], None], timeout: float) -> str:
+    """The token that the issuer gives for the refresh token; the issuer's certificate is verified."""
     issuer = shown_address(str(config["idp-issuer-url"]))
     try:
-        load(kubeconfig, client_configuration=configuration, persist_config=False)
-    except Exception as error:  # of several libraries, whose texts hold addresses and tokens
+        found = _asked(config, NetworkSettings(http_timeout=min(timeout, _PATIENCE), http_retries=1))
+    except (HeraK8sError, ValueError, OSError) as error:
         log.debug("no new OIDC token: %s", type(error).__name__)
         raise _unusable(context, f"{why}, and {issuer} gave no new one ({_cause(error)})", _LOG_IN) from None
-    token = str(configuration.api_key.get("BearerToken") or "").removeprefix("Bearer ")
+    token = str(found.get("id_token") or "")
     if not token or _is_over(read_claims(token).expires_at):
         raise _unusable(context, f"{why}, and {issuer} gave no new one", _LOG_IN)
+    keep({"id-token": token, "refresh-token": str(found.get("refresh_token") or config["refresh-token"])})
     return token
 
 
+def _asked(config: Json, network: NetworkSettings) -> Json:
+    """What the issuer's token endpoint answers to the refresh token (OpenID Connect Core 1.0, section 12)."""
+    identity, secret = str(config["client-id"]), str(config.get("client-secret") or "")
+    form = {"grant_type": "refresh_token", "refresh_token": str(config["refresh-token"]), "client_id": identity}
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    with _authority_of(config) as authority:
+        discovered = _mapping(_got(str(config["idp-issuer-url"]), network, authority))
+        methods = discovered.get("token_endpoint_auth_methods_supported") or ("client_secret_basic",)
+        if secret and "client_secret_basic" in methods:
+            pair = f"{quote(identity, safe='')}:{quote(secret, safe='')}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        elif secret:
+            form["client_secret"] = secret
+        client = HttpClient(str(discovered.get("token_endpoint") or ""), network, ca_file=authority)
+        with closing(client):
+            return _mapping(client.post("", data=urlencode(form), headers=headers).json())
+
+
+def _got(issuer: str, network: NetworkSettings, authority: str) -> Any:
+    with closing(HttpClient(issuer, network, ca_file=authority)) as client:
+        return client.get("/.well-known/openid-configuration").json()
+
+
+@contextmanager
+def _authority_of(config: Json) -> Iterator[str]:
+    """The file of the authority that signed the issuer's certificate; empty for those that the system trusts."""
+    data = config.get("idp-certificate-authority-data")
+    if not data:
+        yield str(config.get("idp-certificate-authority") or "")
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "authority.pem"
+        file.write_bytes(base64.b64decode(str(data)))
+        yield str(file)
+
+
+def _mapping(answer: Any) -> Json:
+    if not isinstance(answer, dict):
+        raise ValueError("no JSON object")
+    return answer
+
+
 def _cause(error: Exception) -> str:
-    """The last cause of an error, by the name of its type: `ConnectionRefusedError`."""
-    found: BaseException = getattr(error, "reason", None) or error
-    while isinstance(inner := found.__cause__ or found.__context__, Exception):
-        found = inner
-    return type(found).__name__
+    """Why there is no answer; what a server says in an error may hold secrets."""
+    if not isinstance(error, HeraK8sError):
+        return type(error).__name__
+    status = getattr(error, "status", None)
+    return f"answered {status}" if status else error.found or error.wanted
 
 
 def _is_over(end: datetime | None) -> bool:

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -138,7 +139,8 @@ def _user(selected: SelectedContext, exec_timeout: float) -> tuple[Json, datetim
     if user.get("token"):
         return user, None
     if provider and not spec:
-        return {**user, "token": token_of_provider(provider, selected.name)}, None
+        keep = partial(kubeconfig.keep_settings, selected.user.file, selected.user_name)
+        return {**user, "token": token_of_provider(provider, selected.name, keep, exec_timeout)}, None
     if not isinstance(spec, dict):
         return user, None
     status = run_plugin(spec, selected.cluster.body, selected.user.file.absolute().parent, timeout=exec_timeout)
@@ -151,18 +153,20 @@ def _user(selected: SelectedContext, exec_timeout: float) -> tuple[Json, datetim
 
 
 def _token_in_file(selected: SelectedContext, user: Json) -> str:
-    """The token of `tokenFile`, which counts more than `token`, as for kubectl; that one if the file cannot be read."""
+    """The token of `tokenFile`, which counts more than `token`, as for kubectl; that one if the file gives none."""
     file = str(user.pop("tokenFile"))
     try:
-        return read_text(file, most=LARGEST_TOKEN).strip()
+        token, found = read_text(file, most=LARGEST_TOKEN).strip(), "it is empty"
     except OSError as error:
-        if user.get("token"):
-            return str(user["token"])
+        token, found = "", (error.strerror or "cannot be read").lower()
+    token = token or str(user.get("token") or "").strip()
+    if not token:
         raise CredentialError(
             f"context {selected.name} of the kubeconfig {selected.cluster.file} cannot be used",
-            found=f"{file}: {(error.strerror or 'cannot be read').lower()}",
+            found=f"{file}: {found}",
             hint="ask the cluster's administrators for a new one",
-        ) from None
+        )
+    return token
 
 
 def _require_password(selected: SelectedContext, user: Json) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from hera_k8s_utils import CredentialError, Json, NotApplicable, join_names, nearest
+from hera_k8s_utils import CredentialError, HeraK8sError, Json, NotApplicable, join_names, nearest
 from hera_k8s_utils._moved import forward
 from hera_k8s_utils.paths import expand_path, expand_paths, home_directory
 from hera_k8s_utils.reading import FileRefused, TooComplex, parse_yaml, read_text
+from hera_k8s_utils.trust.user_files import write_own
+
+log = logging.getLogger(__name__)
 
 _GET_AGAIN: Final = "ask the cluster's administrators for a new one"
 _LARGEST: Final = 16 * 1024 * 1024
@@ -227,6 +233,38 @@ def _absolute(entry: Entry, key: str) -> Entry:
         if isinstance(body.get(each), str) and body[each]:
             body[each] = str(entry.file.absolute().parent / expand_path(body[each]))
     return Entry(body, entry.file)
+
+
+def keep_settings(file: Path, user: str, settings: Json) -> None:
+    """Write new settings of a user's auth provider into the kubeconfig, as kubectl does. Logs a warning if it cannot.
+
+    Comments in the file are lost, as with kubectl.
+    """
+    import yaml
+
+    try:
+        with _locked(file):
+            body = _load(file)
+            for name, entry in _named(body.get("users"), "user", file):
+                if name == user:
+                    entry["auth-provider"]["config"].update(settings)
+            write_own(file.resolve(), yaml.safe_dump(body, sort_keys=False))
+    except (HeraK8sError, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        log.warning("the new token is not kept in %s (%s): you may have to log in again", file, (why or "").lower())
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """While it lasts, no kubectl changes the file: kubectl makes the same lock."""
+    if not file.is_file():
+        raise FileNotFoundError(errno.ENOENT, "it is not a regular file", str(file))
+    lock = f"{file}.lock"
+    os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    try:
+        yield
+    finally:
+        os.unlink(lock)
 
 
 def _unusable(config: Kubeconfig, found: str) -> CredentialError:

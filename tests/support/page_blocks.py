@@ -11,6 +11,7 @@ A block that cannot run says why in a comment before it, which readers of the so
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -52,6 +53,34 @@ class Block:
         return [line[2:] for line in self.text.splitlines() if line.startswith("$ ")]
 
     @property
+    def typed(self) -> list[str]:
+        """The lines that a reader types; a line that a backslash ends goes on in the next."""
+        lines = re.sub(r"\\\n *", " ", self.text).splitlines()
+        if self.language == "console":
+            return [line[2:] for line in lines if line.startswith("$ ")]
+        return lines if self.language == "bash" else []
+
+    @property
+    def hera_k8s(self) -> list[list[str]]:
+        """The words after `hera-k8s`, of each command line that is typed."""
+        found = []
+        for line in self.typed:
+            lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
+            lexer.whitespace_split = True
+            words = list(lexer)
+            while any(map(_is_program, words)):
+                words = words[next(at for at, word in enumerate(words) if _is_program(word)) + 1 :]
+                end = next((at for at, word in enumerate(words) if set(word) <= set("|&;<>")), len(words))
+                found.append(words[:end])
+        return found
+
+    @property
+    def mentioned(self) -> list[list[str]]:
+        """The words after each `hera-k8s`, typed or printed or in a synopsis, up to what ends a command."""
+        texts = re.findall(r"(?<![\w-])hera-k8s +([a-z](?:(?!hera-k8s |   |[#|;&<>`]).)*)", self.text)
+        return [[word.strip("[],.:'\"") for word in text.split()] for text in texts]
+
+    @property
     def shown(self) -> str:
         """What a console block shows of the output."""
         return "".join(f"{line}\n" for line in self.text.splitlines() if not line.startswith("$ "))
@@ -85,6 +114,16 @@ def blocks_of(page: str, text: str) -> Iterator[Block]:
         before = _REASON.match(lines[start - 2].strip()) if start > 1 else None
         code = textwrap.dedent("".join(f"{line}\n" for line in lines[start:end]))
         yield Block(page, start, opened["language"].strip(), code, before[1] if before else "")
+
+
+def the_block(page: str, text: str) -> Block:
+    """The only block of a page that holds a text."""
+    (block,) = [each for each in all_blocks([page]) if text in each.text]
+    return block
+
+
+def _is_program(word: str) -> bool:
+    return word == "hera-k8s" or word.endswith("/hera-k8s")
 
 
 def differs(shown: str, printed: str) -> str:

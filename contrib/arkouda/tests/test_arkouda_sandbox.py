@@ -23,6 +23,7 @@ from arkouda_cluster import (
     needs_mounts,
 )
 from arkouda_support import Command, Told
+from page_blocks import the_block
 
 from hera_k8s_utils import Kubernetes, PlatformError
 
@@ -143,6 +144,16 @@ def test_a_whole_life_of_an_instance(run: Command, kubernetes: Kubernetes) -> No
     assert once_more.code == 0
     assert f"nothing of {INSTANCE} in {NAMESPACE} exists" in once_more.out
     assert run("status").code == 5
+
+
+@pytest.mark.usefixtures("clean")
+def test_the_readme_s_commands_deploy_and_delete(run: Command) -> None:
+    lines = the_block("contrib/arkouda/README.md", "arkouda deploy").hera_k8s
+    assert [words[:2] for words in lines] == [["arkouda", each] for each in ("install", "deploy", "status", "delete")]
+    for _, *words in lines:
+        nobody_answers = ["--yes"] if words[0] == "delete" else []
+        told = run(*words, *nobody_answers)
+        assert told.code == 0, told.err
 
 
 @pytest.mark.usefixtures("clean")

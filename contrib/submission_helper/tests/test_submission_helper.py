@@ -21,6 +21,7 @@ import pytest
 from command_line import CommandLine, Told, kubeconfig, write_kubeconfig
 from fault_server import reply
 from jobs_peer import JOBS, PODS, JobsPeer, ended, job, status
+from page_blocks import the_block
 from sandbox_api import Api, claim, make_namespace
 from strangers import Site
 
@@ -123,6 +124,16 @@ def test_each_line_is_a_job_with_what_was_asked_for(helper: Helper, api: Api) ->
     assert main["command"][:2] == ["bash", "-cl"]
     assert main["env"][0] == {"name": "SUBMISSION_HELPER_COMMAND", "value": "echo second"}
     assert spec["template"]["metadata"]["labels"]["app"] == "submission-helper"
+
+
+def test_the_readme_s_command_runs_each_line(helper: Helper) -> None:
+    ((_, *words),) = the_block("contrib/submission_helper/README.md", "jobs submit").hera_k8s
+    words[words.index("--k8s-image") + 1] = "debian:stable-slim"  # the sandbox has this one
+    helper.lines("echo first", "echo second")
+    told = helper(*words)
+    assert "2" in told.text
+    logs = [file.read_text() for file in sorted((helper.work / "logs").glob("shj-lines-*.log"))]
+    assert logs == ["first\n", "second\n"]
 
 
 def test_a_line_reaches_bash_as_it_is_written(helper: Helper) -> None:

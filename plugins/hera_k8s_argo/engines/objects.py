@@ -24,6 +24,7 @@ from hera_k8s_utils import (
     RunUpdate,
     Submission,
 )
+from hera_k8s_utils.checks import plural
 from hera_k8s_utils.engines import (
     CONFIRMING,
     STREAM_SECONDS,
@@ -43,12 +44,6 @@ if TYPE_CHECKING:
 
 API: Final = "argoproj.io/v1alpha1"
 WORKFLOWS: Final = "workflows"
-_RESOURCES: Final = {
-    "Workflow": WORKFLOWS,
-    "WorkflowTemplate": "workflowtemplates",
-    "ClusterWorkflowTemplate": "clusterworkflowtemplates",
-    "CronWorkflow": "cronworkflows",
-}
 _PAGE: Final = 50
 """Workflows that are fetched at once: each comes whole, with all of its nodes."""
 
@@ -79,10 +74,10 @@ class KubernetesEngine:
 
     def preflight(self, built: BuiltExperiment) -> Iterable[Finding]:
         """Let the API server admit it without keeping it; the controller's own rules are tried only when it runs."""
-        resource = _RESOURCES[built.manifest.kind]
-        scope: Scope = "cluster" if built.manifest.kind == "ClusterWorkflowTemplate" else "namespace"
         body = self._prepared(built)
-        dry_run = partial(self.kubernetes.create, API, resource, body, scope=scope, dry_run=True)
+        api, resource = str(body.get("apiVersion") or API), plural(built.manifest.kind)
+        scope: Scope = "cluster" if built.manifest.kind == "ClusterWorkflowTemplate" else "namespace"
+        dry_run = partial(self.kubernetes.create, api, resource, body, scope=scope, dry_run=True)
         yield Finding("kubernetes accepts it", dry_run_result(dry_run, resource=resource))
         logs = log_permission_result(self.kubernetes)
         if logs is not None:

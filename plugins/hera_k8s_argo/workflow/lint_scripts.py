@@ -11,9 +11,9 @@ import json
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -87,26 +87,70 @@ def python_source(template: Json) -> str | None:
 
 
 def _source_problems(name: str, written: str, function: Source | None) -> Iterator[Problem]:
-    source = _VARIABLE.sub("0", written)
-    line = _unreadable_line(source, written)
-    if not _VARIABLE.search(line):
-        yield from source_problems(name, source, function, written=written)
-    elif line.startswith(("try:", "except:")):  # a line of Hera's, for a parameter that is no Python identifier
-        parameter = line.partition(":")[2].partition("=")[0].strip()
+    plain = _VARIABLE.sub("0", written)
+    source = _filled_in(written)
+    error = _error_of(source)
+    parameter = _HERAS_LINE.match(line_of(written, error)) if error else None
+    if parameter and not parameter[1].isidentifier():
         yield lint_error(
-            f"script {name}: parameter {parameter} cannot become a Python name",
+            f"script {name}: parameter {parameter[1]} cannot become a Python name",
             hint="name it as Python does, with underscores, or read it from an env variable",
         )
-    # any other variable may stand for an operator or a whole statement: whether it is Python is seen when it runs
+    elif error or source == plain:  # names that stand in for variables are no names of the program's
+        yield from source_problems(name, source, function, written=written)
 
 
-def _unreadable_line(source: str, written: str) -> str:
-    """The line, as it is written, at which the program cannot be parsed; empty when it can."""
+_HERAS_LINE: Final = re.compile(r"(?:try|except): *([^=]*?) *= *.*\{\{inputs\.")
+"""How Hera reads a parameter, whatever its name is."""
+_STAND_INS: Final = ("0", "x", "", "==", "pass")
+"""What a variable may stand for: a value, a name, nothing, an operator, a statement."""
+_MOST_TOGETHER: Final = 3
+"""Variables at one place for which all combinations are tried."""
+
+
+def _filled_in(written: str) -> str:
+    """A program with stand-ins for its variables with which it can be parsed, or as far as with any."""
+    text = written
+    while error := _error_of(_VARIABLE.sub("0", text)):
+        first, last = _lines_of(error)
+        lines = text.split("\n")
+        before, here, after = lines[: first - 1], "\n".join(lines[first - 1 : last]), lines[last:]
+        variables = len(_VARIABLE.findall(here))
+        if variables > _MOST_TOGETHER:
+            return ""  # whether it is Python is seen when it runs
+        tries = product(_STAND_INS, repeat=variables) if variables else ()
+        texts = ("\n".join([*before, _with(here, words), *after]) for words in tries)
+        readable = next((each for each in texts if _is_readable_until(each, last)), None)
+        if readable is None:
+            break
+        text = readable
+    return _VARIABLE.sub("0", text)
+
+
+def _with(text: str, words: Iterable[str]) -> str:
+    """A text with the words in place of its variables."""
+    rest = iter(words)
+    return _VARIABLE.sub(lambda _: next(rest), text)
+
+
+def _is_readable_until(text: str, line: int) -> bool:
+    error = _error_of(_VARIABLE.sub("0", text))
+    return error is None or _lines_of(error)[0] > line
+
+
+def _lines_of(error: Exception) -> tuple[int, int]:
+    """The first and the last line of what cannot be parsed, from 1."""
+    first = getattr(error, "lineno", None) or 1
+    return first, max(first, getattr(error, "end_lineno", None) or first)
+
+
+def _error_of(source: str) -> Exception | None:
+    """Why a program cannot be parsed; None when it can."""
     try:
         ast.parse(source)
     except (SyntaxError, ValueError) as error:
-        return line_of(written, error)
-    return ""
+        return error
+    return None
 
 
 # --- arguments ---

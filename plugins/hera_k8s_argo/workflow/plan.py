@@ -23,8 +23,7 @@ def planned_tasks(body: Mapping[str, Any]) -> list[PlannedTasks]:
     spec = _spec_of(body)
     templates = {t.get("name"): t for t in spec.get("templates") or () if isinstance(t, dict)}
     planner = _Planner(templates)
-    entrypoint = str(spec.get("entrypoint") or "")
-    planner.walk(entrypoint, templates.get(entrypoint), 1, ())
+    planner.walk(str(spec.get("entrypoint") or ""), 1, ())
     return [PlannedTasks(name, planner.totals[name], tuple(planner.after[name])) for name in planner.totals]
 
 
@@ -61,19 +60,23 @@ class _Planner:
         self.totals: dict[str, int | None] = {}
         self.after: dict[str, dict[str, None]] = {}
 
-    def walk(self, name: str, template: Json | None, times: int | None, within: tuple[str, ...]) -> set[str]:
-        """Count the work below a template that runs so many times; returns the templates of that work."""
-        if template is None:
-            return set()
+    def walk(self, name: str, times: int | None, within: tuple[str, ...]) -> set[str]:
+        """Count the work below a template of the workflow that runs so many times, inside the templates named.
+
+        Returns the templates of that work.
+        """
         if name in within:  # it calls itself: only the run knows how often
             self.totals.update(dict.fromkeys(self.totals, None))
             return set()
+        template = self._templates.get(name)
+        return set() if template is None else self._walk(name, template, times, (*within, name))
+
+    def _walk(self, name: str, template: Json, times: int | None, within: tuple[str, ...]) -> set[str]:
         if not any(template.get(inner) for inner in _INNER):
             before = self.totals.get(name, 0)
             self.totals[name] = None if times is None or before is None else before + times
             self.after.setdefault(name, {})
             return {name}
-        within = (*within, name)
         if template.get("dag"):
             return self._dag(template["dag"].get("tasks") or (), times, within)
         return self._steps(template.get("steps") or (), times, within)
@@ -104,9 +107,8 @@ class _Planner:
         inside = None if times is None or many is None else times * many
         inline = call.get("inline")
         if isinstance(inline, dict):
-            return self.walk(str(call.get("name") or ""), inline, inside, within)
-        name = str(call.get("template") or "")
-        return self.walk(name, self._templates.get(name), inside, within)
+            return self._walk(str(call.get("name") or ""), inline, inside, within)
+        return self.walk(str(call.get("template") or ""), inside, within)
 
     def _order(self, later: Iterable[str], earlier: Iterable[str]) -> None:
         for name in later:

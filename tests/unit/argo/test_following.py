@@ -350,13 +350,38 @@ def test_tasks_inside_a_dag_that_is_tried_again_are_attempts(peer: ArgoPeer, eng
     assert roles == {"r": "group", "d0": "group", "d1": "group", "p0": "attempt", "p1": "task"}
 
 
+def test_steps_that_are_tried_again_are_attempts(peer: ArgoPeer, engine: ArgoEngine) -> None:
+    nodes = {
+        "r": {"name": "hello[0].g", "type": "Retry", "phase": "Succeeded", "children": ["s0", "s1"]},
+        "s0": {**node("Failed", "hello[0].g(0)"), "type": "Steps"},
+        "s1": {**node("Succeeded", "hello[0].g(1)"), "type": "Steps"},
+        "g0": {**node("Failed", "hello[0].g(0)[0]"), "type": "StepGroup"},
+        "g1": {**node("Succeeded", "hello[0].g(1)[0]"), "type": "StepGroup"},
+        "p0": node("Failed", "hello[0].g(0)[0].a"),
+        "p1": node("Succeeded", "hello[0].g(1)[0].a"),
+    }
+    found = last_of(peer, engine, nodes)
+    assert {key: found[key].role for key in ("p0", "p1")} == {"p0": "attempt", "p1": "task"}
+    assert {found[key].role for key in ("r", "s0", "s1", "g0", "g1")} == {"group"}
+
+
 def test_pods_are_named_as_the_controller_names_them() -> None:
-    """Argo 4.1: workflow, template, and the 32-bit FNV-1a hash of the node's full name (that of "a" is well known)."""
+    """Argo 4.0.5: workflow, template, and the 32-bit FNV-1a hash of the full name (that of "a" is well known)."""
     workflow = {"metadata": {"name": "hello"}}
     assert pod_name("hello", {"name": "hello", "templateName": "main"}, workflow) == "hello"
     assert pod_name("id", {"name": "a", "templateName": "t"}, workflow) == "hello-t-3826002220"
     old = {"metadata": {"name": "hello", "annotations": {"workflows.argoproj.io/pod-name-format": "v1"}}}
     assert pod_name("hello-123", {"name": "hello.a", "templateName": "t"}, old) == "hello-123"
+
+
+def test_a_template_without_a_name_is_not_in_the_names_of_pods() -> None:
+    """`GeneratePodName("wf", "wf.a", "", ...)` of Argo 4.0.5 gives wf-2962115457."""
+    workflow = {"metadata": {"name": "wf"}}
+    assert pod_name("id", {"name": "wf.a", "displayName": "a", "type": "Pod"}, workflow) == "wf-2962115457"
+    named = {"name": "wf.inline", "displayName": "inline", "templateName": "t"}
+    assert pod_name("id", named, workflow) == f"wf-t-{pod_name('id', {'name': 'wf.inline'}, workflow)[3:]}"
+    elsewhere = {"name": "wf.a", "templateRef": {"name": "other", "template": "t"}}
+    assert pod_name("id", elsewhere, workflow) == "wf-t-2962115457"
 
 
 def test_nodes_that_the_controller_compressed_are_read() -> None:

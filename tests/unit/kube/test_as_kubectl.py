@@ -146,3 +146,19 @@ def test_a_token_file_counts_more_than_a_token(tmp_path: Path) -> None:
     assert load(path).secret == "tok-of-the-file"
     (tmp_path / "tok").unlink()
     assert load(path).secret == TOKEN
+
+
+@needs_kubectl
+@pytest.mark.parametrize("content", ["", "\n", " \r\n\t"])
+def test_nothing_is_sent_without_the_token_that_a_file_should_hold(tmp_path: Path, content: str) -> None:
+    (tmp_path / "tok").write_text(content, encoding="utf-8")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with FaultServer(tls=tls_context(authority)) as server:
+        cluster = {"server": server.url, "certificate-authority": "ca.pem"}
+        path = kubeconfig(tmp_path, cluster, {"tokenFile": "tok", "as": "u"})
+        kubectl(path, "get", "--raw", "/version")
+        with pytest.raises(CredentialError, match=r"tok: it is empty"):
+            version(path)
+        assert server.requests == []
+    assert load(kubeconfig(tmp_path, cluster, {"token": TOKEN, "tokenFile": "tok"})).secret == TOKEN

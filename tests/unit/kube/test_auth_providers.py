@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import trustme
-from fault_server import FaultServer, reply, tls_context
+import yaml
+from fault_server import FaultServer, hang, reply, tls_context
 
 from hera_k8s_kube.credentials import from_kubeconfig
 from hera_k8s_kube.settings import KubeSettings
@@ -44,13 +47,13 @@ def kubeconfig(directory: Path, provider: dict[str, Any], **user: Any) -> Path:
     return path
 
 
-def load(path: Path) -> Credential:
-    return from_kubeconfig(KubeSettings(config_file=str(path)), NO_CONTEXT)
+def load(path: Path, **settings: Any) -> Credential:
+    return from_kubeconfig(KubeSettings(config_file=str(path), **settings), NO_CONTEXT)
 
 
-def refused(path: Path) -> str:
+def refused(path: Path, **settings: Any) -> str:
     with pytest.raises(CredentialError) as caught:
-        load(path)
+        load(path, **settings)
     said = str(caught.value)
     assert len(said) < 500
     assert not [secret for secret in (SECRET, EXPIRED, VALID) if secret in said]
@@ -90,10 +93,78 @@ def test_an_expired_token_of_oidc_is_renewed_at_its_issuer_whose_certificate_is_
         server.on("GET", "/.well-known/openid-configuration", reply(200, {"token_endpoint": f"{server.url}/token"}))
         answer = {"id_token": VALID, "refresh_token": "r-2", "access_token": "a", "token_type": "Bearer"}
         server.on("POST", "/token", reply(200, answer))
-        config = {"id-token": EXPIRED, "idp-certificate-authority": str(tmp_path / "ca.pem")}
-        assert load(kubeconfig(tmp_path, oidc(server.url, **config))).secret == VALID
-        assert "gave no new one (SSL" in refused(kubeconfig(tmp_path, oidc(server.url, **{"id-token": EXPIRED})))
-        assert len(server.asked("POST")) == 1
+        pem = base64.b64encode((tmp_path / "ca.pem").read_bytes()).decode()
+        for trusted in ({"-authority": str(tmp_path / "ca.pem")}, {"-authority-data": pem}):
+            config = {"id-token": EXPIRED, **{f"idp-certificate{key}": value for key, value in trusted.items()}}
+            assert load(kubeconfig(tmp_path, oidc(server.url, **config))).secret == VALID
+        said = refused(kubeconfig(tmp_path, oidc(server.url, **{"id-token": EXPIRED})))
+        assert "gave no new one (its certificate is not trusted" in said
+        assert len(server.asked("POST")) == 2
+
+
+@pytest.fixture
+def issuer() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        server.on("GET", "/.well-known/openid-configuration", reply(200, {"token_endpoint": f"{server.url}/token"}))
+        server.on("POST", "/token", reply(200, {"id_token": VALID, "refresh_token": "r-2", "access_token": "a"}))
+        yield server
+
+
+def test_what_the_issuer_gives_is_kept_in_the_kubeconfig_as_kubectl_does(tmp_path: Path, issuer: FaultServer) -> None:
+    """An issuer that rotates refresh tokens takes each but once."""
+    path = kubeconfig(tmp_path, oidc(issuer.url, **{"id-token": EXPIRED}))
+    before = json.loads(path.read_text())
+    assert load(path).secret == VALID
+    assert load(path).secret == VALID
+    (asked,) = issuer.asked("POST")
+    form = {"grant_type": ["refresh_token"], "refresh_token": ["r-77aa"], "client_id": ["k"]}
+    assert parse_qs(asked.body.decode()) == form
+    assert base64.b64decode(asked.headers["authorization"].removeprefix("Basic ")).decode() == f"k:{SECRET}"
+    after = yaml.safe_load(path.read_text())
+    before["users"][0]["user"]["auth-provider"]["config"].update({"id-token": VALID, "refresh-token": "r-2"})
+    assert after == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["config"]
+
+
+def test_a_kubeconfig_that_another_program_changes_is_left_alone(
+    tmp_path: Path, issuer: FaultServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = kubeconfig(tmp_path, oidc(issuer.url, **{"id-token": EXPIRED}))
+    before = path.read_text()
+    (tmp_path / "config.lock").touch()
+    assert load(path).secret == VALID
+    assert path.read_text() == before
+    assert "the new token is not kept" in caplog.text
+    assert (tmp_path / "config.lock").exists()
+
+
+def test_a_secret_is_sent_in_the_form_to_an_issuer_that_wants_it_there(tmp_path: Path, issuer: FaultServer) -> None:
+    methods = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
+    known = {"token_endpoint": f"{issuer.url}/token", **methods}
+    issuer.on("GET", "/.well-known/openid-configuration", reply(200, known))
+    assert load(kubeconfig(tmp_path, oidc(issuer.url, **{"id-token": EXPIRED}))).secret == VALID
+    (asked,) = issuer.asked("POST")
+    assert parse_qs(asked.body.decode())["client_secret"] == [SECRET]
+    assert "authorization" not in asked.headers
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (reply(400, {"error": "invalid_grant", "error_description": SECRET}), "gave no new one (answered 400)"),
+        (reply(200, ["id_token"]), "gave no new one (ValueError)"),
+        (reply(200, {"id_token": EXPIRED}), "gave no new one"),
+        (hang(), "gave no new one ("),
+    ],
+)
+def test_an_issuer_that_gives_no_token_is_told_in_time(
+    tmp_path: Path, issuer: FaultServer, answer: Any, words: str
+) -> None:
+    issuer.on("POST", "/token", answer)
+    path = kubeconfig(tmp_path, oidc(issuer.url, **{"id-token": EXPIRED}))
+    before = path.read_text()
+    assert words in refused(path, exec_timeout=1.0)
+    assert path.read_text() == before
 
 
 @pytest.mark.parametrize(

@@ -11,19 +11,25 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import yaml
 from machine import lacking
-from page_blocks import REPOSITORY, Block, all_blocks, differs
+from page_blocks import REPOSITORY, Block, all_blocks, blocks_of, differs
 
+from hera_k8s_cli.dispatch import specs_for
+from hera_k8s_cli.help import command_parser
+from hera_k8s_cli.main import find_command
 from hera_k8s_sandbox.server import launch
+from hera_k8s_utils.config.arguments import CommandParser
+from hera_k8s_utils.config.global_flags import HELP, extract_global_flags
 from hera_k8s_utils.plugins.manager import PluginManager
 
-MOST_NOT_RUN = 11
-"""Blocks that cannot run here. Lower it when there are fewer."""
+NOT_RUN = 11
+"""Blocks that cannot run here."""
 
 LANGUAGES = {"bash", "console", "ini", "mermaid", "python", "text", "toml", "yaml"}
 
@@ -52,12 +58,11 @@ ELSEWHERE = {
         "test_the_config_map_s_proxy_is_the_one_that_pip_uses",
     },
     "contrib/arkouda/README.md": {
-        "arkouda deploy": "contrib/arkouda/tests/test_arkouda_sandbox.py::test_a_whole_life_of_an_instance",
+        "arkouda deploy": "contrib/arkouda/tests/test_arkouda_sandbox.py::test_the_readme_s_commands_deploy_and_delete",
         "print(workflow(": "contrib/arkouda/tests/test_arkouda_readme.py::test_what_the_readme_says_in_python_runs",
     },
     "contrib/covalent/README.md": {
         "ct.lattice": "contrib/covalent/tests/test_lattices.py::test_the_readmes_lattice",
-        "covalent start": "contrib/covalent/tests/test_lattices.py::test_an_executor_by_its_name",
     },
     "contrib/hera_utils/README.md": {
         "argo_server(args)": "contrib/hera_utils/tests/test_hera_utils.py::test_the_readme_s_script_submits",
@@ -65,7 +70,7 @@ ELSEWHERE = {
     },
     "contrib/submission_helper/README.md": {
         "jobs submit": "contrib/submission_helper/tests/test_submission_helper.py::"
-        "test_each_line_is_a_job_with_what_was_asked_for",
+        "test_the_readme_s_command_runs_each_line",
     },
 }
 
@@ -101,7 +106,67 @@ def test_a_block_has_a_language_that_decides_what_is_done_with_it(block: Block) 
 
 
 def test_few_blocks_are_not_run_and_each_says_why() -> None:
-    assert len([block for block in all_blocks() if block.not_run]) <= MOST_NOT_RUN
+    assert len([block for block in all_blocks() if block.not_run]) == NOT_RUN
+
+
+def test_commands_in_a_block_of_text_say_why_they_are_not_run() -> None:
+    """A block is not spared by the language that it is given."""
+    programs = {line.split()[0] for block in all_blocks() for line in block.typed if re.match(r"[a-z][\w-]* ", line)}
+    assert {"hera-k8s", "kubectl", "pip", "python"} <= programs
+    for block in all_blocks():
+        begins = {line.removeprefix("$ ").partition(" ")[0] for line in block.text.splitlines()}
+        assert block.language != "text" or block.not_run or not begins & programs, block
+
+
+# --- command lines of hera-k8s -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def plugins() -> Iterator[PluginManager]:
+    """The plugins of this distribution and of those in contrib."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in CONTRIB.values():
+            patch.syspath_prepend(str(REPOSITORY / "contrib" / name / "src"))
+        found = PluginManager.load()
+        there = {each.name for each in found.listing()}
+        extra = {plugin: import_module(f"hera_k8s_{name}.plugin") for plugin, name in CONTRIB.items()}
+        yield PluginManager.load(extra={name: module for name, module in extra.items() if name not in there})
+
+
+CONTRIB = {"arkouda": "arkouda", "submission-helper": "submission_helper"}
+
+
+def parsed(plugins: PluginManager, words: list[str]) -> tuple[CommandParser, list[str]]:
+    """The parser of a command line, and the words after the command."""
+    _, rest = extract_global_flags(words)
+    declared, rest_of_command = find_command(plugins.all("commands"), rest)
+    assert declared is not None, words
+    return command_parser(declared, specs_for(declared.record, plugins)), list(rest_of_command)
+
+
+@pytest.mark.parametrize("block", [each for each in all_blocks() if each.hera_k8s], ids=str)
+def test_what_is_typed_is_a_command_line_of_hera_k8s(block: Block, plugins: PluginManager) -> None:
+    for words in block.hera_k8s:
+        parser, rest = parsed(plugins, words)
+        assert not parser.read(rest).flags.unknown, words
+
+
+@pytest.mark.parametrize("block", [each for each in all_blocks() if each.mentioned], ids=str)
+def test_flags_on_a_page_exist(block: Block, plugins: PluginManager) -> None:
+    """Also in synopses, in hints that are printed, and in comments."""
+    for words in block.mentioned:
+        parser, rest = parsed(plugins, words)
+        flags = {word.partition("=")[0] for word in rest if re.match(r"--?[a-zA-Z]", word)}
+        assert flags <= {*parser.flags(), *HELP}, words
+
+
+@pytest.mark.parametrize("line", ["hera-k8s jobs submit x --nonexistent", "hera-k8s arkouda deploy --nonexistent"])
+def test_a_flag_that_does_not_exist_is_found(line: str, plugins: PluginManager) -> None:
+    (block,) = blocks_of("page.md", f"```bash\nA=1 {line} && true\n```")
+    (words,) = block.hera_k8s
+    parser, rest = parsed(plugins, words)
+    assert parser.read(rest).flags.unknown == ("--nonexistent",)
+    assert block.mentioned == block.hera_k8s
 
 
 @pytest.mark.parametrize("test", sorted({test for tests in ELSEWHERE.values() for test in tests.values()}))

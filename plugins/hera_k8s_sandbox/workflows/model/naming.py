@@ -25,5 +25,5 @@ def pod_name(workflow: str, node_name: str, template: str) -> str:
     """The name of a node's pod (Argo's POD_NAMES=v2)."""
     if node_name == workflow:
         return workflow
-    prefix = workflow if ".inline" in node_name else f"{workflow}-{template}"
+    prefix = f"{workflow}-{template}" if template else workflow
     return f"{prefix[: _LONGEST_POD_NAME - _HASH_ROOM - 1]}-{fnv1a(node_name)}"

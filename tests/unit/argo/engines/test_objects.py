@@ -13,7 +13,8 @@ from argo_peer import HURRIED, hello, loaded, node, state
 from fault_server import FaultServer, cut, reply, stream
 
 from hera_k8s_argo.engines.objects import KubernetesEngine
-from hera_k8s_utils import ErrorKind, PlatformError, SubmitError, build_container
+from hera_k8s_utils import ErrorKind, PlatformError, SubmitError, Verdict, WorkloadKind, build_container, hookimpl
+from hera_k8s_utils.plugins.manager import PluginManager
 
 pytestmark = pytest.mark.usefixtures("work")  # runs are recorded in the working directory
 
@@ -90,6 +91,35 @@ def test_a_taken_name_is_told_from_a_quota(api: FaultServer, container: Any, eng
     api.on("GET", HELLO, api.otherwise)
     with pytest.raises(SubmitError, match="resourcequotas"):
         engine.submit(container.experiment())
+
+
+@pytest.mark.parametrize(
+    ("kind", "api_version", "place"),
+    [
+        ("Workflow", "argoproj.io/v1alpha1", WORKFLOWS),
+        ("CronWorkflow", "argoproj.io/v1alpha1", "/apis/argoproj.io/v1alpha1/namespaces/vcity/cronworkflows"),
+        ("ClusterWorkflowTemplate", "argoproj.io/v1alpha1", "/apis/argoproj.io/v1alpha1/clusterworkflowtemplates"),
+        ("SweepOfAcme", "acme.example/v1", "/apis/acme.example/v1/namespaces/vcity/sweepofacmes"),
+    ],
+)
+def test_a_dry_run_goes_to_the_resource_of_the_kind(
+    api: FaultServer, tmp_path: Path, kind: str, api_version: str, place: str
+) -> None:
+    """Also of a kind of a plugin whose objects Argo is to run."""
+
+    class Acme:
+        @hookimpl
+        def workload_kinds(self) -> Iterator[WorkloadKind]:
+            yield WorkloadKind(name="SweepOfAcme", engine_kind="Workflow")
+
+    PluginManager.load(environ={}, extra={"acme": Acme()})
+    spec = {"workflowSpec": hello()["spec"], "schedules": ["@daily"]} if kind == "CronWorkflow" else hello()["spec"]
+    api.on("POST", place, lambda request, handler: reply(201, request.json())(request, handler))
+    body = {**hello(), "apiVersion": api_version, "kind": kind, "spec": spec}
+    with opened(api, tmp_path, body) as container:
+        found, *_ = container.engine().preflight(container.experiment())
+    assert found.result.verdict is Verdict.PASSED, found
+    assert api.asked("POST")[0].path == place
 
 
 def test_an_object_that_is_refused_is_told_in_the_servers_words(

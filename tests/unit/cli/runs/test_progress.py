@@ -85,6 +85,26 @@ def test_templates_inside_tasks_have_the_names_of_the_tasks() -> None:
     assert suspend_templates(body) == {"ask": "5m"}
 
 
+@pytest.mark.parametrize("inner", [{"container": {}}, {"steps": [[{"name": "main", "inline": {"container": {}}}]]}])
+def test_a_template_inside_a_task_may_be_named_like_one_around_it(inner: dict[str, Any]) -> None:
+    tasks = [{"name": "main", "inline": inner}, {"name": "b", "template": "t", "depends": "main"}]
+    templates = [{"name": "main", "dag": {"tasks": tasks}}, {"name": "t", "container": {}}]
+    body = {"spec": {"entrypoint": "main", "templates": templates}}
+    assert [(each.template, each.total, each.after) for each in planned_tasks(body)] == [
+        ("main", 1, ()),
+        ("t", 1, ("main",)),
+    ]
+
+
+def test_a_template_that_calls_itself_from_inside_a_task_ends_the_count() -> None:
+    again = {"steps": [[{"name": "toss", "template": "toss"}], [{"name": "again", "template": "flip"}]]}
+    templates = [
+        {"name": "flip", "steps": [[{"name": "flip", "inline": again}]]},
+        {"name": "toss", "container": {}},
+    ]
+    assert planned_tasks({"spec": {"entrypoint": "flip", "templates": templates}})[0].total is None
+
+
 def test_what_only_the_run_knows_has_no_total() -> None:
     for several in ({"withParam": "{{steps.list.outputs.result}}"}, {"withSequence": {"count": "{{n}}"}}):
         body = {

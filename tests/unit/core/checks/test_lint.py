@@ -307,10 +307,53 @@ def test_a_variable_in_a_script_may_be_an_operator(operator: str) -> None:
     script = {"image": "x", "command": ["python"], "source": source}
     calc = {"name": "leaf", "inputs": {"parameters": [{"name": "a"}, {"name": "op"}]}, "script": script}
     assert only(workflow(dag(task(arguments=given)), calc), SCRIPTS)[0] is Verdict.PASSED
-    calc["script"] = {**script, "source": f"{source}\nprint('end'"}
-    assert only(workflow(dag(task(arguments=given)), calc), SCRIPTS)[0] is Verdict.PASSED
-    calc["script"] = {**script, "source": f"print('begin'\nx = 1\n{source}"}
-    assert only(workflow(dag(task(arguments=given)), calc), SCRIPTS)[0] is Verdict.FAILED
+    for broken in (f"{source}\nprint('end'", f"print('begin'\nx = 1\n{source}"):
+        calc["script"] = {**script, "source": broken}
+        assert only(workflow(dag(task(arguments=given)), calc), SCRIPTS)[0] is Verdict.FAILED
+
+
+X, OP, Y, Z, LAST = (f"{{{{workflow.parameters.{name}}}}}" for name in ("x", "op", "y", "z", "last"))
+
+
+def verdict_of_script(source: str) -> tuple[Verdict, str]:
+    script = {"image": "x", "command": ["python"], "source": source}
+    body = workflow({"name": "main", "script": script})
+    body["spec"]["arguments"] = {"parameters": [{"name": name, "value": "1"} for name in ("x", "op", "y", "z", "last")]}
+    verdict, detail, *_ = only(body, SCRIPTS)
+    return verdict, detail
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (f"print({X}\nprint(2)", "'(' was never closed: print("),
+        (f"for i in range({X})\n    print(i)", "expected ':': for i in range("),
+        (f"a = {X} {OP} {Y})", "unmatched ')': a = "),
+        (f"print({X} {OP} {Y})\nprint('end'", "'(' was never closed: print('end'"),
+        (f"if {X}:\nprint(1)", "expected an indented block after 'if' statement on line 1: print(1)"),
+    ],
+)
+def test_a_syntax_error_beside_a_variable_is_one_whatever_the_variable_is(source: str, said: str) -> None:
+    verdict, detail = verdict_of_script(source)
+    assert verdict is Verdict.FAILED
+    assert said in detail
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"def {X}():\n    return {Y}\nprint({X}())",
+        f"import {X}\nprint({X}.{Y})",
+        f"print(1 {OP} 2)\nprint({X} {OP} {Y} {OP} {Z})",
+        f"print('a'{LAST})",
+        f"if 1 {OP} 2:\n    {X}\nelse: {Y}",
+        f"print(\n    {X},\n    1 {OP} 2,\n)",
+        f"print({X} +\n    1 {OP} 2)",
+        f"print({X} {OP} {Y} {OP} {Z} {OP} {LAST})",
+    ],
+)
+def test_a_variable_may_be_whatever_makes_the_script_python(source: str) -> None:
+    assert verdict_of_script(source)[0] is Verdict.PASSED
 
 
 def test_a_long_prefix_is_cut_by_the_server() -> None:

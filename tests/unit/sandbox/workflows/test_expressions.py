@@ -443,6 +443,8 @@ def test_names_are_hashed_with_fnv_1a() -> None:
     assert node_id("wf", "wf.a") == f"wf-{fnv1a('wf.a')}"
     assert pod_name("wf", "wf.a", "simulate") == f"wf-simulate-{fnv1a('wf.a')}"
     assert pod_name("wf", "wf", "simulate") == "wf"
+    assert pod_name("wf", "wf.inline", "t") == f"wf-t-{fnv1a('wf.inline')}"  # as Argo 4.0.5
+    assert pod_name("wf", "wf.a", "") == "wf-2962115457"
     assert len(pod_name("w" * 63, "x", "t" * 250)) <= 253
 
 
