@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from datetime import datetime
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from hera_k8s_argo.address import Address
 from hera_k8s_argo.settings import ArgoSettings
 from hera_k8s_argo.token_store import TokenStore, user_logins
 from hera_k8s_utils import Command, CredentialError, NotApplicable, OptionsError
 from hera_k8s_utils.network import TokenClaims, bearer_token, expires_within, read_claims
+
+if TYPE_CHECKING:
+    from hera_k8s_utils import Session
 
 _LONGEST: Final = 256 * 1024
 """Characters that are read of standard input: no header holds a longer token."""
@@ -22,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--remove", action="store_true", help="remove the stored token for this server")
 
 
-def login(session: Any) -> int:
+def login(session: Session) -> int:
     """Read a token from the terminal without echo, or from standard input, and store it for the server."""
     address = session.options.of(ArgoSettings).address
     if address is None:
@@ -67,7 +70,7 @@ def read_token(address: Address, stdin: TextIO) -> str:
         return ""
 
 
-def _saved(session: Any, address: Address, claims: TokenClaims, path: str) -> int:
+def _saved(session: Session, address: Address, claims: TokenClaims, path: str) -> int:
     console = session.console()
     expires = claims.expires_at.isoformat() if claims.expires_at else None
     if session.json:
@@ -80,7 +83,7 @@ def _saved(session: Any, address: Address, claims: TokenClaims, path: str) -> in
     return 0
 
 
-def _removed(session: Any, address: Address, there_was_one: bool) -> int:
+def _removed(session: Session, address: Address, there_was_one: bool) -> int:
     console = session.console()
     if session.json:
         console.document({"server": str(address), "removed": there_was_one})

@@ -35,6 +35,8 @@ EXIT_CODES: Final = (
     (9, "server error"),
     (10, "submission outcome unknown"),
     (11, "output could not be written"),
+    (12, "no longer following"),
+    (13, "run cannot be recorded"),
     (130, "interrupted"),
 )
 

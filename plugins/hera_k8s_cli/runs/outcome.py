@@ -62,8 +62,9 @@ def _why(cause: FailureCause, one: PointOutcome | None) -> str:
 
 
 def _log_line(each: PointOutcome, width: int | None) -> Iterator[str]:
+    """The line of the log, quoted: a task may print what looks like a line of ours."""
     if each.log:
-        yield _cut(f"      {each.log}", width)
+        yield _cut(f"      | {each.log}", width)
 
 
 def _cut(text: str, width: int | None) -> str:

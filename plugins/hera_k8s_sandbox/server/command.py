@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from hera_k8s_sandbox.settings import SandboxSettings
@@ -13,6 +13,7 @@ from hera_k8s_utils import Command, HeraK8sError, OptionsError
 
 if TYPE_CHECKING:
     from hera_k8s_sandbox.server.launch import Address
+    from hera_k8s_utils import Session
 
 WHAT_IT_IS_NOT: Final = (
     "Not a cluster: tasks are processes of this machine, with your rights; they are not isolated from it.",
@@ -40,7 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="loopback port (default: any free one)")
 
 
-def run(session: Any) -> int:
+def run(session: Session) -> int:
     """Serve in the foreground, or show or stop the server of the directory."""
     settings = session.options.of(SandboxSettings)
     directory = settings.sandbox_dir
@@ -74,7 +75,7 @@ def _seconds(text: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _advance(session: Any, address: Address | None, seconds: float) -> int:
+def _advance(session: Session, address: Address | None, seconds: float) -> int:
     from hera_k8s_sandbox.server.launch import LaunchError
 
     if address is None:
@@ -88,7 +89,7 @@ def _advance(session: Any, address: Address | None, seconds: float) -> int:
     if session.json:
         session.console().document({"now": now.isoformat(), "ahead": ahead})
     else:
-        session.console().passed(f"it is {now:%Y-%m-%d %H:%M:%S} UTC in the sandbox now, {_length(ahead)} ahead")
+        session.console().success(f"it is {now:%Y-%m-%d %H:%M:%S} UTC in the sandbox now, {_length(ahead)} ahead")
     return 0
 
 
@@ -103,7 +104,7 @@ def _length(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
+def _serve(session: Session, settings: SandboxSettings, directory: Path) -> int:
     import asyncio
 
     from hera_k8s_sandbox.foundation import files
@@ -114,8 +115,8 @@ def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
         address = launch.Address(url, launch.read_token(directory), directory.resolve())
         _print_address(session, address, directory)
         if not session.json:
-            session.console().say()
-            session.console().say("  Ctrl-C ends it; what it holds is there again at the next start.")
+            session.console().info()
+            session.console().info("  Ctrl-C ends it; what it holds is there again at the next start.")
 
     options = Options(
         directory=directory.resolve(),
@@ -137,7 +138,7 @@ def _serve(session: Any, settings: SandboxSettings, directory: Path) -> int:
     return 0
 
 
-def _print_address(session: Any, address: Address, directory: Path) -> None:
+def _print_address(session: Session, address: Address, directory: Path) -> None:
     import shlex
 
     from hera_k8s_sandbox.foundation import files
@@ -164,19 +165,19 @@ def _print_address(session: Any, address: Address, directory: Path) -> None:
             }
         )
         return
-    console.passed(f"sandbox at {address.url}, state in {directory}")
+    console.success(f"sandbox at {address.url}, state in {directory}")
     console.result("  hera-k8s run --sandbox")
     token = f'"Bearer $(cat {shlex.quote(str(token_file))})"'
     console.write(f"  export KUBECONFIG={shlex.quote(str(kubeconfig))}\n")  # to be copied: never wrapped
     console.write(f"  export ARGO_SERVER={host} ARGO_SECURE=false ARGO_TOKEN={token}\n")
-    console.say(f"  {MOUNTS.get(mounts, '')}")
+    console.info(f"  {MOUNTS.get(mounts, '')}")
     if ahead:
-        console.say(f"  Its clock is {_length(ahead)} ahead.")
+        console.info(f"  Its clock is {_length(ahead)} ahead.")
     for sentence in WHAT_IT_IS_NOT:
-        console.say(f"  {sentence}")
+        console.info(f"  {sentence}")
 
 
-def _tell_nothing(session: Any, directory: Path) -> int:
+def _tell_nothing(session: Session, directory: Path) -> int:
     console = session.console()
     if session.json:
         console.document({"running": False, "directory": str(directory.resolve())})
@@ -185,7 +186,7 @@ def _tell_nothing(session: Any, directory: Path) -> int:
     return 0
 
 
-def _stop(session: Any, directory: Path) -> int:
+def _stop(session: Session, directory: Path) -> int:
     from hera_k8s_sandbox.server import launch
 
     try:
@@ -196,9 +197,9 @@ def _stop(session: Any, directory: Path) -> int:
     if session.json:
         console.document({"running": False, "stopped": was_running, "directory": str(directory.resolve())})
     elif was_running:
-        console.passed(f"ended the sandbox in {directory}; its state stays there")
+        console.success(f"ended the sandbox in {directory}; its state stays there")
     else:
-        console.say(f"no sandbox runs in {directory}")
+        console.info(f"no sandbox runs in {directory}")
     return 0
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from sandbox_api import Api
 
 from hera_k8s_cli.main import main
 
@@ -70,6 +71,25 @@ experiment = Experiment(
 )
 """
 
+IMAGE_KNOWN_LATE = """
+from hera.workflows import Container, Parameter, Steps, Workflow, script
+
+
+@script(image="python:3.12-slim")
+def pick():
+    print("unknown.invalid/nothing:1")
+
+
+with Workflow(name="late", entrypoint="main") as w:
+    simulate = Container(
+        name="simulate", inputs=[Parameter(name="image")], image="{{inputs.parameters.image}}", command=["true"]
+    )
+    with Steps(name="main"):
+        picked = pick(name="pick")
+        simulate(name="simulate", arguments={"image": picked.result})
+"""
+"""An image that no check can refuse: a task says which, when the run has begun."""
+
 
 class Cluster(NamedTuple):
     """A cluster as its users see it: the official client, and the namespace that is theirs."""
@@ -86,17 +106,30 @@ def experiment(work: Path) -> Path:
 
 
 @pytest.fixture
-def on_sandbox(experiment: Path, sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every command of the test talks to the shared sandbox, which provisions by itself."""
-    monkeypatch.setenv("HERA_K8S_SANDBOX", "true")
-    monkeypatch.setenv("HERA_K8S_SANDBOX_DIR", str(sandbox.directory))
+def emptied_sandbox(sandbox: Any) -> Iterator[Any]:
+    """The shared sandbox; what the test leaves there is removed, so that no task keeps others waiting for a place."""
+    yield sandbox
+    api = Api(sandbox.url, sandbox.token)
+    for group, resource in (("apis/argoproj.io/v1alpha1", "workflows"), ("apis/batch/v1", "jobs"), ("api/v1", "pods")):
+        for each in api.get(f"/{group}/{resource}")["items"]:
+            path = f"/{group}/namespaces/{each['metadata']['namespace']}/{resource}/{each['metadata']['name']}"
+            answer = api.send("DELETE", f"{path}?propagationPolicy=Background&gracePeriodSeconds=0")
+            assert answer.ok or answer.status_code == 404, answer.text
 
 
 @pytest.fixture
-def on_cluster(experiment: Path, sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+def on_sandbox(experiment: Path, emptied_sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command of the test talks to the shared sandbox, which provisions by itself."""
+    monkeypatch.setenv("HERA_K8S_SANDBOX", "true")
+    monkeypatch.setenv("HERA_K8S_SANDBOX_DIR", str(emptied_sandbox.directory))
+
+
+@pytest.fixture
+def on_cluster(experiment: Path, emptied_sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     """The same server reached as a cluster is, in a namespace of the test's own."""
     from kubernetes import client, config
 
+    sandbox = emptied_sandbox
     kubeconfig = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -219,8 +252,10 @@ def test_a_detached_run_is_come_back_to(on_sandbox: None, capsys: pytest.Capture
     assert "4 of 4 points" in capsys.readouterr().out, "told from the record"
 
 
-def test_a_record_leads_back_to_its_server(experiment: Path, sandbox: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    where = ["--sandbox", "--sandbox-dir", str(sandbox.directory)]
+def test_a_record_leads_back_to_its_server(
+    experiment: Path, emptied_sandbox: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--sandbox", "--sandbox-dir", str(emptied_sandbox.directory)]
     assert main(["run", "--run-id", "back", "--detach", *where]) == 0
     assert main(["follow", "back"]) == 0
     assert "4 of 4 points" in capsys.readouterr().out
@@ -293,7 +328,7 @@ def test_failed_tasks_that_printed_nothing_are_said_to_have(
 
 
 def test_patience_ends_with_its_own_words(on_sandbox: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--run-id", "slow", "--set", "mode=wait", "--timeout", "0.5s"]) == 8
+    assert main(["run", "--run-id", "slow", "--set", "mode=wait", "--timeout", "0.5s"]) == 12
     told = capsys.readouterr()
     assert "no longer following trial-slow" in told.err
     assert "it goes on" in told.err
@@ -350,7 +385,8 @@ def test_ctrl_c_during_the_checks_says_that_nothing_was_submitted(
 
 
 def test_a_task_that_cannot_start_is_explained(on_sandbox: None, start: Callable[..., subprocess.Popen[str]]) -> None:
-    process = start("run", "--run-id", "stuck", "--image", "unknown.invalid/nothing:1")
+    Path("experiment.py").write_text(IMAGE_KNOWN_LATE)
+    process = start("run", "--run-id", "stuck")
     lines = wait_for_line(process, "wait")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

@@ -269,9 +269,8 @@ def test_bytes_of_a_pod_that_are_no_text_reach_a_file_unchanged(
         if path.endswith("/log"):
             reply(200, printed + b"\n")(request, handler)
         elif "/pods" in path:
-            reply(200, {"items": [{"metadata": {"name": "hello-pod", "creationTimestamp": "2026-11-20T12:00:00Z"}}]})(
-                request, handler
-            )
+            pod = {"metadata": {"name": "hello-pod", "creationTimestamp": "2026-11-20T12:00:00Z"}}
+            reply(200, {"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": [pod]})(request, handler)
         else:
             found = {**hello("hello-1"), **state("Succeeded", name="hello-1")}
             reply(200, found)(request, handler)

@@ -49,7 +49,7 @@ def test_what_a_failed_point_printed_last_is_below_it() -> None:
     assert shown(failed(7, "exit code 1", retries=2), logs="ValueError: negative radius") == [
         "  1 point of simulate: exit code 1 (3 attempts)",
         "    seed=7",
-        "      ValueError: negative radius",
+        "      | ValueError: negative radius",
     ]
 
 

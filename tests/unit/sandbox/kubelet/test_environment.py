@@ -185,9 +185,16 @@ def test_python_is_the_interpreter_of_the_sandbox(flows: Workflows) -> None:
         assert said(flows, workflow(container("main", *command))) == [f"{sys.executable} ['a b']"]
 
 
-def test_an_image_of_the_table_runs_its_own_command(flows: Workflows) -> None:
-    main = {"name": "main", "container": {"image": "python:3.12-slim", "args": ["-c", "print(6 * 7)"]}}
+def test_arguments_are_the_command_of_an_image_that_has_no_entrypoint(flows: Workflows) -> None:
+    """As of the published `python`, which says `CMD ["python3"]`."""
+    main = {"name": "main", "container": {"image": "python:3.12-slim", "args": ["python3", "-c", "print(6 * 7)"]}}
     assert said(flows, workflow(main)) == ["42"]
+
+
+def test_an_image_of_the_table_runs_its_own_command(flows: Workflows) -> None:
+    main = {"name": "main", "container": {"image": "hello-world"}}
+    (line,) = said(flows, workflow(main))
+    assert line.startswith("Hello from Docker!")
 
 
 def test_the_working_directory(flows: Workflows) -> None:

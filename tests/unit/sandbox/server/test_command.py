@@ -39,7 +39,7 @@ def test_without_the_flag_it_has_nothing_to_offer() -> None:
 
 
 def test_the_flag_opens_both_platforms_on_one_server_that_is_started(directory: Path) -> None:
-    settings = SandboxSettings(sandbox=True, sandbox_dir=".hera-k8s/sandbox")
+    settings = SandboxSettings(sandbox=True, sandbox_dir=Path(".hera-k8s/sandbox"))
     found = {provider.target: provider.load(settings, None) for provider in plugin.credential_providers()}
     assert found["kubernetes"] == found["argo"]
     credential = found["argo"]
