@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hera_k8s_utils.container.recorded_submission import submit
 from hera_k8s_utils.container.run_details import run_details
-from hera_k8s_utils.engines.pod_logs import last_words
+from hera_k8s_utils.engines.pod_logs import last_words, lines_before
 from hera_k8s_utils.errors import HeraK8sError
 from hera_k8s_utils.experiment.run_state import LogLine, NodeState, RunSummary, RunUpdate, Submission
 from hera_k8s_utils.experiment.workload_kinds import plan_of
 from hera_k8s_utils.formatting import parse_timestamp
+from hera_k8s_utils.offline.phase import offline_phase
 from hera_k8s_utils.plugins.records import Engine
 from hera_k8s_utils.plugins.return_types import require_update
 from hera_k8s_utils.results import Finding
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOOKING: Final = 10.0
-"""Seconds after which no further log is read for the outcome of a run."""
+"""Seconds for which logs are read for the outcome of a run."""
 
 
 class RecordingEngine:
@@ -54,7 +55,12 @@ class RecordingEngine:
         return found
 
     def submit(self, built: BuiltExperiment) -> Submission:
-        """Exactly once; raises `SubmitError`."""
+        """Exactly once; raises `SubmitError`.
+
+        Nothing is recorded while an experiment is loaded or built, when nothing is sent.
+        """
+        if offline_phase() is not None:
+            return self.wrapped.submit(built)
         record = self._records.get(built.name) or self.record(built)
         return submit(built, record, self._container)
 
@@ -146,7 +152,7 @@ class _LogReader:
         if time.monotonic() >= self._until:
             return ""
         try:
-            return last_words(self._engine.logs(self._run, pod=pod))
+            return last_words(lines_before(self._until, lambda: self._engine.logs(self._run, pod=pod)))
         except HeraK8sError as error:
             log.info("the log of %s cannot be read: %s", pod, error)
             return ""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import queue
 import re
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -75,6 +77,10 @@ def started_pods(updates: Iterable[RunUpdate]) -> Iterator[str]:
                 yield node.pod
 
 
+def _weight(line: LogLine) -> int:
+    return 1 + len(line.text) // _LONG
+
+
 def stream_logs(read: ReadLog, pods: Iterator[str]) -> Iterator[LogLine]:
     """Lines of pods as they come, of those too that begin later, until there are no more pods and all logs have ended.
 
@@ -90,7 +96,7 @@ class LogMultiplexer:
     def __init__(self, read: ReadLog) -> None:
         self._read_log = read
         self._pods: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._pump: Pump[LogLine] = Pump(_PENDING, weigh=lambda line: 1 + len(line.text) // _LONG)
+        self._pump: Pump[LogLine] = Pump(_PENDING, weigh=_weight)
 
     def stream(self, pods: Iterator[str]) -> Iterator[LogLine]:
         """Lines until all pods are found and all their logs have ended; the last failure of any is raised then."""
@@ -158,6 +164,24 @@ _NEAR_THE_END: Final = 50
 """Lines at the end of a log among which an error is looked for."""
 _MOST_LINES: Final = 100_000
 """Lines of a log after which its end is not waited for."""
+_MOST_CHARACTERS: Final = 64 * 1024 * 1024
+"""Characters of a log after which its end is not waited for."""
+_KEPT: Final = 2000
+"""Characters of a line that are kept."""
+
+
+def lines_before(deadline: float, read: Callable[[], Iterable[LogLine]]) -> Iterator[LogLine]:
+    """The lines of a log; raises `PlatformError` (timeout) at a deadline, also while a line is awaited.
+
+    deadline: by `time.monotonic`. read: called in a thread of its own, which stops after the line that it waits for.
+    """
+    pump: Pump[LogLine] = Pump(_PENDING, weigh=_weight)
+    pump.start(lambda: all(map(pump.put, read())), name="log-read")
+    with closing(pump.poll(lambda: max(0.0, deadline - time.monotonic()))) as lines:
+        for line in lines:
+            if line is None or time.monotonic() >= deadline:
+                raise PlatformError("reading a log", found="it has no end in time", kind=ErrorKind.TIMEOUT)
+            yield line
 
 
 def last_words(lines: Iterable[LogLine]) -> str:
@@ -167,10 +191,12 @@ def last_words(lines: Iterable[LogLine]) -> str:
     Empty for a log without such a line, and for one that is too long to read through.
     """
     last: deque[str] = deque(maxlen=_NEAR_THE_END)
+    size = 0
     for number, line in enumerate(lines):
-        if number >= _MOST_LINES:
+        size += len(line.text)
+        if number >= _MOST_LINES or size > _MOST_CHARACTERS:
             return ""
-        text = line.text.strip()
+        text = line.text.strip()[:_KEPT]
         if any(map(str.isalnum, text)) and not _ABOUT_EXIT.fullmatch(text) and not _OF_WRAPPER.search(text):
             last.append(text)
     return next((text for text in reversed(last) if _ERROR.match(text)), last[-1] if last else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -78,7 +78,7 @@ class Pump(Generic[T]):
         if failure is not None:
             raise failure
 
-    def poll(self, seconds: Callable[[], float]) -> Iterator[T | None]:
+    def poll(self, seconds: Callable[[], float]) -> Generator[T | None, None, None]:
         """Items until every producer has ended, and None whenever none came for a while; a failure is raised at once.
 
         seconds: how long to wait for the next item.

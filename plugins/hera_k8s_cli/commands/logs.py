@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hera_k8s_cli.commands.follow import run_argument
+from hera_k8s_utils.container.recorded_submission import find
 from hera_k8s_utils.container.session import Session
 from hera_k8s_utils.errors import ErrorKind, HeraK8sError, OptionsError, PlatformError, join_names
 from hera_k8s_utils.experiment.run_state import ATTEMPT
@@ -90,6 +91,7 @@ def _nodes(engine: Engine, target: RunHandle) -> list[NodeState]:
     """The tasks and attempts of a run that have a pod, as recorded and, where that is not all, as the server tells."""
     recorded = dict(target.record.nodes) if target.record else {}
     if target.record is None or target.record.outcome is None:
+        _require_there(engine, target)
         for update in engine.follow(target.name):
             recorded.update({node.id: node for node in update.nodes})
             break
@@ -98,6 +100,14 @@ def _nodes(engine: Engine, target: RunHandle) -> list[NodeState]:
         if node.pod and (node.pod not in by_pod or node.role == ATTEMPT):  # a task goes by the pod of its last attempt
             by_pod[node.pod] = node
     return list(by_pod.values())
+
+
+def _require_there(engine: Engine, target: RunHandle) -> None:
+    """Raise at once when the server cannot be asked for the run, for which `follow` would try again for minutes."""
+    if target.record is not None:
+        find(engine, target.record)
+    elif hasattr(engine, "find"):  # engines of plugins that were written before it have none
+        engine.find(target.name)
 
 
 def _chosen(nodes: Sequence[NodeState], task: str, *, failed: bool) -> list[NodeState]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,6 +34,8 @@ from hera_k8s_utils._moved import forward, renamed
 from hera_k8s_utils.engines import CONFIRMING, SubmissionTarget, log_of_pod, skip_missing, stream_logs, submit_once
 from hera_k8s_utils.labels import DIGEST_LABEL, STOPPED_ANNOTATION
 from hera_k8s_utils.network import RetryPolicy
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -165,7 +168,7 @@ class Jobs:
                 return update.job
         raise JobTimeout(
             f"{name} did not end within {timeout:g} s" if timeout is not None else f"{name} did not end",
-            found=self.why_pending(name),
+            found=self._reason(name),
             hint=f"it is still running: kubectl -n {self.namespace} get job {name}",
         )
 
@@ -182,6 +185,14 @@ class Jobs:
             if change.kind == "deleted":
                 return
         raise JobTimeout(f"{name} is still there after {timeout:g} s" if timeout is not None else f"{name} stays")
+
+    def _reason(self, name: str) -> str:
+        """Why its pods do not start, if that can be found out: it explains another error."""
+        try:
+            return self.why_pending(name)
+        except PlatformError as error:
+            log.info("why %s did not end cannot be found out: %s", name, error)
+            return ""
 
     def why_pending(self, name: str) -> str:
         """Why its pods do not start; empty when nothing prevents it.

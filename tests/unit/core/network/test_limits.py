@@ -239,7 +239,9 @@ def test_an_event_in_ever_more_lines_has_an_end(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_list_whose_pages_have_no_end_is_given_up(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hera_k8s_utils.network.limits.MOST_PAGES", 3)
-    server.otherwise = reply(200, {"kind": "PodList", "metadata": {"continue": "more"}, "items": [{"metadata": {}}]})
+    metadata = {"continue": "more"}
+    page = {"kind": "PodList", "apiVersion": "v1", "metadata": metadata, "items": [{"metadata": {}}]}
+    server.otherwise = reply(200, page)
     client = KubernetesClient(Credential(server=server.url), network=PATIENT)
     with pytest.raises(PlatformError, match="the list has no end"):
         list(client.list("v1", "pods"))

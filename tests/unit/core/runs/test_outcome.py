@@ -147,3 +147,15 @@ def test_a_cause_that_names_a_pod_is_one_cause() -> None:
 )
 def test_the_line_that_says_why_is_found_at_the_end_of_a_log(lines: list[str], expected: str) -> None:
     assert last_words(LogLine("p", line) for line in lines) == expected
+
+
+@pytest.mark.parametrize(("line", "lines"), [("x", 200_000), ("x" * 1_000_000, 100)], ids=["lines", "bytes"])
+def test_a_log_that_is_too_long_is_not_read_to_its_end(line: str, lines: int) -> None:
+    left = iter([LogLine("p", line)] * lines)
+    assert last_words(left) == ""
+    assert next(left, None) is not None
+
+
+def test_a_long_line_is_kept_in_part() -> None:
+    assert last_words([LogLine("p", "ValueError: " + "x" * 1_000_000)]).startswith("ValueError: xxx")
+    assert len(last_words([LogLine("p", "x" * 1_000_000)])) < 10_000

@@ -14,6 +14,7 @@ from hera_k8s_kube.jobs import Jobs, JobTimeout
 from hera_k8s_utils import Credential, ErrorKind, HeraK8sError, PlatformError, SubmissionOutcomeUnknown, SubmitError
 
 DIGEST = "hera-k8s-utils/digest"
+NO_PODS = {"kind": "PodList", "apiVersion": "v1", "items": []}
 
 
 @pytest.fixture
@@ -262,11 +263,18 @@ def test_what_is_not_ours_to_watch_is_said_at_once(peer: JobsPeer, jobs: Jobs) -
 
 def test_waiting_has_an_end(peer: JobsPeer, jobs: Jobs) -> None:
     peer.keep(job())
-    peer.on("GET", PODS, reply(200, {"kind": "PodList", "items": []}))
+    peer.on("GET", PODS, reply(200, NO_PODS))
     with pytest.raises(JobTimeout, match=r"did not end within 0\.1 s") as caught:
         jobs.wait("hello", timeout=0.1)
     assert isinstance(caught.value, TimeoutError)
     assert isinstance(caught.value, HeraK8sError)
+
+
+def test_waiting_has_an_end_where_the_reason_is_not_ours_to_read(peer: JobsPeer, jobs: Jobs) -> None:
+    peer.keep(job())
+    peer.on("GET", PODS, reply(403, status(403, "Forbidden")))
+    with pytest.raises(JobTimeout, match=r"did not end within 0\.1 s"):
+        jobs.wait("hello", timeout=0.1)
 
 
 def test_waiting_for_a_deleted_job_does_not_last(peer: JobsPeer, jobs: Jobs) -> None:
@@ -291,7 +299,7 @@ def test_not_every_job_of_a_namespace_is_deleted_at_once(peer: JobsPeer, jobs: J
 
 def test_a_warning_about_the_job_says_why_it_has_no_pod(peer: JobsPeer, jobs: Jobs) -> None:
     peer.keep(job())
-    peer.on("GET", PODS, reply(200, {"kind": "PodList", "items": []}))
+    peer.on("GET", PODS, reply(200, NO_PODS))
     quota = {
         "type": "Warning",
         "reason": "FailedCreate",
@@ -299,12 +307,13 @@ def test_a_warning_about_the_job_says_why_it_has_no_pod(peer: JobsPeer, jobs: Jo
         "lastTimestamp": "2026-01-01T00:00:02Z",
     }
     older = {**quota, "message": "older", "lastTimestamp": "2026-01-01T00:00:01Z"}
-    peer.on("GET", "/api/v1/namespaces/vcity/events", reply(200, {"kind": "EventList", "items": [quota, older]}))
+    events = {"kind": "EventList", "apiVersion": "v1", "items": [quota, older]}
+    peer.on("GET", "/api/v1/namespaces/vcity/events", reply(200, events))
     assert jobs.why_pending("hello") == 'FailedCreate: pods "hello-x" is forbidden: exceeded quota'
 
 
 def test_events_that_are_not_ours_to_read_are_no_reason(peer: JobsPeer, jobs: Jobs) -> None:
     peer.keep(job())
-    peer.on("GET", PODS, reply(200, {"kind": "PodList", "items": []}))
+    peer.on("GET", PODS, reply(200, NO_PODS))
     peer.on("GET", "/api/v1/namespaces/vcity/events", reply(403, status(403, "Forbidden")))
     assert jobs.why_pending("hello") == ""
