@@ -78,6 +78,7 @@ def test_the_command_serves_until_interrupted_and_says_how_to_reach_it(directory
     assert "not isolated" in err
     assert status["mounts"] in ("bubblewrap", "unshare", "rewrite")
     assert address.token not in out + err
+    assert "Deprecat" not in err + again.stderr
 
 
 @pytest.mark.needs(PRIVATE_ROOTS)
@@ -103,11 +104,14 @@ def test_how_it_runs_tasks_is_set_by_options(directory: Path) -> None:
 
 def test_the_command_ends_what_runs(directory: Path) -> None:
     launch.ensure_running(directory, lifetime=60)
-    assert hera_k8s("sandbox", "--stop").returncode == 0
+    stopped = hera_k8s("sandbox", "--stop")
+    assert stopped.returncode == 0
+    assert stopped.stderr == "✔ ended the sandbox in .hera-k8s/sandbox; its state stays there\n"
     assert launch.find(directory) is None
     status = json.loads(hera_k8s("sandbox", "--status", "--output", "json").stdout)
     assert status == {"running": False, "directory": str(directory)}
-    assert hera_k8s("sandbox", "--stop").returncode == 0
+    again = hera_k8s("sandbox", "--stop")
+    assert (again.returncode, again.stderr) == (0, "no sandbox runs in .hera-k8s/sandbox\n")
 
 
 def test_its_server_is_given_no_secret_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
