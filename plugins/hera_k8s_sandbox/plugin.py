@@ -47,24 +47,21 @@ def credential(settings: SandboxSettings, context: Context) -> Credential:
 
 def inspecting_credential(settings: SandboxSettings, context: Context) -> Credential:
     """The same, which also finds images that the sandbox cannot run."""
-    return replace(credential(settings, context), inspect=partial(_inspect, settings.sandbox_dir))
+    return replace(credential(settings, context), inspect=partial(_inspect, settings.sandbox_dir.resolve()))
 
 
 def _inspect(directory: Path, context: Context) -> Iterator[Finding]:
     """What the running server would make of the experiment's images. directory: its state."""
-    from hera_k8s_sandbox.foundation.files import read_server
     from hera_k8s_sandbox.kubelet.image_checks import image_findings
-    from hera_k8s_sandbox.kubelet.images import Images
+    from hera_k8s_sandbox.server.launch import LaunchError, find
 
-    server = read_server(directory.resolve())
-    if context.experiment is None or server is None:
+    address = find(directory)
+    if context.experiment is None or address is None:
         return
     try:
-        images = Images(Path(server.images) if server.images else None)
-    except (OSError, ValueError) as error:
-        yield Finding("images", warn(f"{server.images} cannot be read: {error}"))
-        return
-    yield from image_findings(images, context.experiment.manifest)
+        yield from image_findings(address.assess_images, context.experiment.manifest)
+    except LaunchError as error:
+        yield Finding("images", warn(f"they are not checked: {error}", hint="hera-k8s sandbox --stop"))
 
 
 @hookimpl

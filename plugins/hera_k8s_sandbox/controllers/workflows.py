@@ -49,6 +49,7 @@ class Controller:
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
+        self.images = Images(state.images)
         self._store = state.store
         self._kubelet: Kubelet | None = None
         self._running: dict[Key, WorkflowWorker] = {}
@@ -71,8 +72,8 @@ class Controller:
         state = self._state
         view = await asyncio.to_thread(choose_view, state.runner_kind, state.directory)
         self.mounts = view.kind
-        images = Images(state.images)
-        tools = NodeRuntime(Runner(view, state.directory), images, Programs(images, state.directory / "programs"))
+        programs = Programs(self.images, state.directory / "programs")
+        tools = NodeRuntime(Runner(view, state.directory), self.images, programs)
         self._kubelet = Kubelet(state, tools, self._hook_for)
         self._kubelet.start()
         work = (

@@ -37,6 +37,7 @@ _STATE: Final = "the state of a sandbox"  # what the seal in OWNER is of
 
 CLOCK_PATH: Final = "/sandbox/clock"  # where the time is read and advanced; no cluster has such a path
 IMAGES_PATH: Final = "/sandbox/images"  # where clients ask whether containers can be started
+MOST_CONTAINERS: Final = 1000  # of one such request
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,11 @@ class ServerFile:
     """What a running server writes about itself, as far as launchers need it: servers of other versions write more.
 
     mounts: how tasks see their mounts: `bubblewrap`, `rewrite`, or empty when the server does not say.
-    images: the file that maps more images to local commands, or empty.
     """
 
     url: str
     pid: int
     mounts: str = ""
-    images: str = ""
 
 
 class ForeignStateError(OSError):
@@ -138,14 +137,13 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def write_server(directory: Path, url: str, mounts: str, images: Path | None) -> None:
+def write_server(directory: Path, url: str, mounts: str) -> None:
     """Publish the address of the server; the last step of a start."""
     server = {
         "url": url,
         "pid": os.getpid(),
         "admin_token": str(directory / ADMIN_TOKEN),
         "mounts": mounts,
-        "images": str(images or ""),
     }
     write_private(directory / SERVER, json.dumps(server) + "\n")
 
@@ -154,8 +152,7 @@ def read_server(directory: Path) -> ServerFile | None:
     """The address that the last server published; None when there is none, or it cannot be read."""
     try:
         server = json.loads((directory / SERVER).read_text(encoding="utf-8"))
-        more = [str(server.get(name) or "") for name in ("mounts", "images")]
-        return ServerFile(str(server["url"]), int(server["pid"]), *more)
+        return ServerFile(str(server["url"]), int(server["pid"]), str(server.get("mounts") or ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -115,16 +115,35 @@ class Images:
         is_its_own = words[0].startswith("/") and (head or "/") in _BIN and name in self.commands(image)
         return [name if is_its_own else words[0], *words[1:]]
 
-    def problem(self, image: str, command: Sequence[str] = (), args: Sequence[str] = ()) -> str:
-        """Why a container of this image could not be started, and what to do about it; empty when it can be."""
+    def problem(
+        self,
+        image: str,
+        command: Sequence[str] = (),
+        args: Sequence[str] = (),
+        *,
+        mounts: Sequence[str] = (),
+        directory: str = "",
+        sets_path: bool = False,
+    ) -> str:
+        """Why a container of this image could not be started, and what to do about it; empty when it can be.
+
+        mounts: paths of its volumes, whose programs are not known before it runs.
+        directory: its working directory.
+        sets_path: whether it has a PATH of its own, which is not known either.
+        """
         if (why := pull_error(image)) is not None:
             return why
         try:
             program = self.words(image, command, args)[0]
         except ImageUnknown as error:
             return str(error)
+        if "/" in program:
+            program = os.path.normpath(os.path.join(directory or "/", program))
+            is_elsewhere = any(PurePosixPath(program).is_relative_to(mount) for mount in mounts)
+        else:
+            is_elsewhere = sets_path or program in self.commands(image)
         path = f"{Path(sys.executable).parent}:{SYSTEM_PATH}"
-        if "$" in program or "{{" in program or program in self.commands(image) or shutil.which(program, path=path):
+        if "$(" in program or "{{" in program or is_elsewhere or shutil.which(program, path=path):
             return ""
         return f'the program "{program}" of the image "{image}" is not installed ({HINT})'
 
@@ -196,7 +215,10 @@ def write_programs(directory: Path, commands: Mapping[str, Program]) -> None:
 
 
 def _read(path: Path) -> Iterable[Image]:
-    rows = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not JSON: {error}") from error
     if not isinstance(rows, dict):
         raise ValueError(f"{path}: expected an object of image patterns")
     for pattern, row in rows.items():

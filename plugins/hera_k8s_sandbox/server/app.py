@@ -136,7 +136,7 @@ def create_app(state: SandboxState, activity: Activity | None = None) -> web.App
         jobs.resync()
 
     ClockApi(state, cron, resync).add_routes(app)
-    ImagesApi(state).add_routes(app)
+    ImagesApi(state, controller.images).add_routes(app)
     argo_routes.add_routes(app, state)
     kubernetes_routes.add_routes(app, state)
 
@@ -193,7 +193,7 @@ async def serve(options: Options, ready: Callable[[str], None] | None = None) ->
             site = web.TCPSite(runner, "127.0.0.1", options.port)
             await site.start()
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            files.write_server(options.directory, url, app[CONTROLLER].mounts, options.images)
+            files.write_server(options.directory, url, app[CONTROLLER].mounts)
             if ready is not None:
                 ready(url)
             await _until_over(options, activity, app, stopping)

@@ -123,7 +123,7 @@ def _serve(session: Session, settings: SandboxSettings, directory: Path) -> int:
         port=session.arguments.port,
         runner_kind=settings.sandbox_mounts,
         concurrency=settings.sandbox_tasks or two_for_each_processor(),
-        images=settings.sandbox_images,
+        images=settings.sandbox_images.resolve() if settings.sandbox_images else None,
     )
     try:
         asyncio.run(serve(options, ready))

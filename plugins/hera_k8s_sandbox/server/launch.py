@@ -23,7 +23,7 @@ from hera_k8s_utils.redaction import environment_for_children, redact
 BUSY: Final = 75  # exit code of a server whose directory is served already
 START_TIMEOUT: Final = 30.0  # seconds
 STOP_TIMEOUT: Final = 15.0  # seconds
-_CLOCK_TIMEOUT: Final = 300.0  # seconds; each scheduled time on the way is met
+_ANSWER_TIMEOUT: Final = 300.0  # seconds; when the clock is advanced, each scheduled time on the way is met
 _PROBE_TIMEOUT: Final = 2.0  # seconds
 _LOG_TAIL: Final = 2000  # characters
 _SAFE_PATH: Final = ("-P",) if sys.version_info >= (3, 11) else ()  # no modules from the working directory
@@ -47,12 +47,20 @@ class Address:
 
         Each time on the way at which a cron workflow is due is met. Raises LaunchError.
         """
-        answer = _ask_clock(self, "POST", json.dumps({"seconds": seconds}))
+        answer = _ask(self, "POST", files.CLOCK_PATH, {"seconds": seconds})
         return datetime.strptime(answer["now"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
 
     def ahead(self) -> float:
         """The seconds by which the sandbox's clock is ahead of this machine's. Raises LaunchError."""
-        return float(_ask_clock(self, "GET")["ahead"])
+        return float(_ask(self, "GET", files.CLOCK_PATH)["ahead"])
+
+    def assess_images(self, containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Whether containers can be started, an answer for each, see `image_routes`. Raises LaunchError."""
+        answers: list[dict[str, Any]] = []
+        for start in range(0, len(containers), files.MOST_CONTAINERS):
+            part = containers[start : start + files.MOST_CONTAINERS]
+            answers += _ask(self, "POST", files.IMAGES_PATH, {"containers": part})["containers"]
+        return answers
 
 
 def find(directory: Path) -> Address | None:
@@ -216,15 +224,16 @@ def _start(directory: Path, options: dict[str, object]) -> subprocess.Popen[byte
         )
 
 
-def _ask_clock(address: Address, method: str, body: str | None = None) -> dict[str, Any]:
+def _ask(address: Address, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     place = urlsplit(address.url)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=_CLOCK_TIMEOUT)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=_ANSWER_TIMEOUT)
     try:
-        connection.request(method, files.CLOCK_PATH, body, {"Authorization": f"Bearer {address.token}"})
+        text = None if body is None else json.dumps(body)
+        connection.request(method, path, text, {"Authorization": f"Bearer {address.token}"})
         answer = connection.getresponse()
         answered: dict[str, Any] = json.loads(answer.read())
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise LaunchError(f"the sandbox's clock cannot be reached: {error}") from error
+        raise LaunchError(f"the sandbox does not answer at {path}: {error}") from error
     finally:
         connection.close()
     if answer.status != 200:

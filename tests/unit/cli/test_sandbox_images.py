@@ -45,7 +45,7 @@ def test_a_program_that_is_not_here_fails_the_check(capsys: pytest.CaptureFixtur
     assert HINT in hint
     assert main(["run", "solve.py"]) == 5
     told = capsys.readouterr().err
-    assert "the sandbox pulls no images, and this machine has no acme-solve" in " ".join(told.split())
+    assert 'program "acme-solve" of the image "acme/solver:1" is not installed' in " ".join(told.split())
     assert not Path("runs").exists()
 
 
@@ -66,10 +66,66 @@ def test_known_images_are_not_mentioned(engine: str, capsys: pytest.CaptureFixtu
     write(
         "image='python:3.12-slim', command=['python', '-c', 'print(1)']",
         "image='busybox', command=['echo', 'hi']",
-        "image='alpine:3', args=['-c', 'true']",
+        "image='alpine:3', args=['sh', '-c', 'true']",
         "image='busybox', command=['odd'], env=[Env(name='PATH', value='/opt/odd')]",
     )
     assert images(capsys, "--engine", engine) == []
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        "image='hello-world'",
+        "image='busybox'",
+        "image='alpine:3'",
+        "image='debian:12'",
+        "image='bash'",
+        "image='python:3.12'",
+        "image='python:3.12-alpine'",
+        "image='python:3.12', args=['python3', '-c', 'print(1)']",
+        "image='docker/whalesay', args=['cowsay', 'hi']",
+        "image='docker/whalesay', command=['/usr/games/cowsay']",
+        "image='argoproj/argosay:v1', args=['cowsay', 'hi']",
+        "image='argoproj/argosay:v2', args=['echo', 'hi']",
+        "image='argoproj/argosay:v2', command=['/argosay'], args=['echo', 'hi']",
+        "image='busybox', args=['{{workflow.name}}']",
+    ],
+)
+def test_built_in_images_may_say_what_they_run(container: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write(container)
+    assert images(capsys) == []
+
+
+def test_a_built_in_image_without_a_command_runs() -> None:
+    write("image='hello-world'", "image='docker/whalesay', args=['cowsay', 'hi']")
+    assert main(["run", "solve.py", "--run-id", "one"]) == 0
+
+
+def test_arguments_of_a_built_in_image_are_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an entrypoint, as python's, they are the command."""
+    write("image='python:3.12', args=['no-such-program']")
+    assert [verdict for _, verdict, _ in images(capsys)] == ["failed"]
+
+
+def test_programs_on_volumes_are_not_known_before(capsys: pytest.CaptureFixture[str]) -> None:
+    mount = "volume_mounts=[m.VolumeMount(name='v', mount_path='/opt/x')]"
+    write(
+        f"image='busybox', command=['/opt/x/bin/solve'], {mount}",
+        f"image='alpine', command=['bin/solve'], working_dir='/opt/x', {mount}",
+        f"image='debian', command=['/opt/y/solve'], {mount}",
+    )
+    Path("solve.py").write_text(f"from hera.workflows import models as m\n{Path('solve.py').read_text()}")
+    assert [title for title, _, _ in images(capsys)] == ["image debian"]
+
+
+def test_scripts_are_programs_too(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("solve.py").write_text(
+        "from hera.workflows import Workflow, script\n"
+        "@script(image='python:3.12')\n"
+        "def solve():\n    print(1)\n"
+        "with Workflow(name='solve', entrypoint='solve') as w:\n    solve()\n"
+    )
+    assert images(capsys) == []
 
 
 def test_the_worst_use_of_an_image_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,6 +142,8 @@ def test_the_images_of_the_running_sandbox_count(
     try:
         assert images(capsys, "--sandbox-images", "images.json") == []
         assert images(capsys) == [], "the server that runs was started with them"
+        Path("images.json").write_text("edited while the server runs")
+        assert images(capsys) == [], "the server runs with what it has read"
         assert main(["run", "solve.py", "--run-id", "one"]) == 0
     finally:
         stop(work / "own")

@@ -143,6 +143,9 @@ def test_a_file_maps_more_images(tmp_path: Path) -> None:
     table.write_text(json.dumps({"x": {"comand": []}}))
     with pytest.raises(ValueError, match="unknown key 'comand'"):
         Images(table)
+    table.write_text("acme/solver: solve")
+    with pytest.raises(ValueError, match=r"images\.json: not JSON: Expecting value"):
+        Images(table)
 
 
 def test_only_reserved_names_cannot_be_pulled() -> None:

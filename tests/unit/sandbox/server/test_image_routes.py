@@ -31,6 +31,7 @@ def test_what_is_no_list_of_containers_is_rejected(sandbox) -> None:
         {"containers": "x"},
         {"containers": [{"command": ["x"]}]},
         {"containers": [{"image": "x", "args": 1}]},
+        {"containers": [{"image": "x", "env": ["PATH"]}]},
     ):
         assert api.send("POST", "/sandbox/images", body).status_code == 400
 
