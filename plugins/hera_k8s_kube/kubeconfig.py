@@ -15,7 +15,7 @@ from hera_k8s_utils import CredentialError, HeraK8sError, Json, NotApplicable, j
 from hera_k8s_utils._moved import forward
 from hera_k8s_utils.paths import expand_path, expand_paths, home_directory
 from hera_k8s_utils.reading import FileRefused, TooComplex, parse_yaml, read_text
-from hera_k8s_utils.trust.user_files import write_own
+from hera_k8s_utils.trust import write_own
 
 log = logging.getLogger(__name__)
 

@@ -77,7 +77,7 @@ class Block:
     @property
     def mentioned(self) -> list[list[str]]:
         """The words after each `hera-k8s`, typed or printed or in a synopsis, up to what ends a command."""
-        texts = re.findall(r"(?<![\w-])hera-k8s +([a-z](?:(?!hera-k8s |   |[#|;&<>`]).)*)", self.text)
+        texts = re.findall(r"(?<![\w-])hera-k8s +([a-z](?:(?!hera-k8s |[#|;&<>`]).)*)", self.text)
         return [[word.strip("[],.:'\"") for word in text.split()] for text in texts]
 
     @property

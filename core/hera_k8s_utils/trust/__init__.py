@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     )
     from hera_k8s_utils.trust.ownership import objection
     from hera_k8s_utils.trust.seals import fingerprint, is_sealed, sealed
-    from hera_k8s_utils.trust.user_files import user_directory
+    from hera_k8s_utils.trust.user_files import user_directory, write_own
 
 __getattr__ = names_of(
     __name__,
@@ -25,7 +25,7 @@ __getattr__ = names_of(
         "directories": ["SAFE", "allow", "allowed_directories", "disallow", "is_allowed", "refuse_foreign_experiment"],
         "ownership": ["objection"],
         "seals": ["fingerprint", "is_sealed", "sealed"],
-        "user_files": ["user_directory"],
+        "user_files": ["user_directory", "write_own"],
     },
 )
 
@@ -43,4 +43,5 @@ __all__ = [
     "sealed",
     "sends",
     "user_directory",
+    "write_own",
 ]
