@@ -47,7 +47,7 @@ def credential(settings: SandboxSettings, context: Context) -> Credential:
 
 def inspecting_credential(settings: SandboxSettings, context: Context) -> Credential:
     """The same, which also finds images that the sandbox cannot run."""
-    return replace(credential(settings, context), inspect=partial(_inspect, settings.sandbox_dir.resolve()))
+    return replace(credential(settings, context), inspect=partial(_inspect, settings.sandbox_dir))
 
 
 def _inspect(directory: Path, context: Context) -> Iterator[Finding]:
@@ -55,7 +55,7 @@ def _inspect(directory: Path, context: Context) -> Iterator[Finding]:
     from hera_k8s_sandbox.kubelet.image_checks import image_findings
     from hera_k8s_sandbox.server.launch import LaunchError, find
 
-    address = find(directory)
+    address = find(directory.resolve())
     if context.experiment is None or address is None:
         return
     try:
