@@ -145,13 +145,6 @@ def space(each_cluster: ClusterSpace) -> ClusterSpace:
     return each_cluster
 
 
-@pytest.fixture
-def exit_code_of_a_failed_task(request: pytest.FixtureRequest, space: ClusterSpace) -> None:
-    """An open fault of the sandbox: it does not replace the exit code of a task that has failed."""
-    if space.name == "sandbox":
-        request.applymarker(pytest.mark.xfail(reason="the sandbox does not replace the exit code of a failed task"))
-
-
 def path_of(space: ClusterSpace, name: str = "") -> str:
     return f"/apis/argoproj.io/v1alpha1/namespaces/{space.namespace}/workflows" + (f"/{name}" if name else "")
 
@@ -191,7 +184,6 @@ def argo(space: ClusterSpace, *words: str) -> str:
     return done.stdout
 
 
-@pytest.mark.usefixtures("exit_code_of_a_failed_task")
 def test_outputs_and_exit_codes_reach_the_next_task(
     space: ClusterSpace, hera_argo: Callable[..., Hera], work: Path
 ) -> None:
@@ -208,7 +200,6 @@ def test_outputs_and_exit_codes_reach_the_next_task(
     assert nodes["refuse"]["phase"] == "Failed"
 
 
-@pytest.mark.usefixtures("exit_code_of_a_failed_task")
 def test_logs_hold_what_the_task_printed_and_nothing_else(
     space: ClusterSpace, hera_argo: Callable[..., Hera], hera: Callable[..., Hera], work: Path
 ) -> None:

@@ -17,11 +17,11 @@ from hera_k8s_kube.jobs import Jobs, open_jobs
 from hera_k8s_utils import RunAlreadyFinished, build_container
 
 PATIENCE = 60.0
+pytestmark = pytest.mark.usefixtures("work")  # runs are recorded in the working directory
+
 WAITING = """
 from hera_k8s_kube.jobs import plain_job
 from hera_k8s_utils import Experiment
-
-pytestmark = pytest.mark.usefixtures("work")  # runs are recorded in the working directory
 
 experiment = Experiment(name="waiting", image="busybox", workflow=lambda e, i, y: plain_job(e, "true"))
 """
@@ -98,7 +98,7 @@ def test_a_quota_is_why_it_has_no_pod(real_cluster: ClusterSpace, hera: Any, wor
     real_cluster.kube.until(path, lambda found: (found.get("status") or {}).get("hard"))
     Path("experiment.py").write_text(WAITING)
     told = hera(real_cluster)("run", "--run-id", "r1", "--timeout", "20")
-    assert told.code == 8, told.text
+    assert told.code == 12, told.text
     assert "exceeded quota: none" in told.text
     config = str(real_cluster.kubeconfig)
     with build_container(None, environ={}, plugins=loaded(), k8s_config_file=config) as container:

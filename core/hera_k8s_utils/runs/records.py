@@ -20,7 +20,7 @@ import secrets as random
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import Enum
@@ -342,9 +342,10 @@ class RunStore:
         """
         record = RunRecord(self.directory / _require_safe(built.run_id))
         try:
-            if os.path.lexists(record.path):
-                return _taken_up(record, built, report, details or {})
-            return self._fresh(record, built, report, details or {})
+            if not os.path.lexists(record.path):
+                with suppress(FileExistsError):  # another process was first
+                    return self._fresh(record, built, report, details or {})
+            return _taken_up(record, built, report, details or {})
         except OSError as error:
             raise RecordError(
                 f"the run cannot be recorded in {record.path}",
@@ -359,7 +360,7 @@ class RunStore:
         try:
             fresh.path.mkdir(parents=True)
             _fill(fresh, built, report, details)
-            fresh.path.rename(record.path)
+            _rename_new(fresh.path, record.path)
         finally:
             shutil.rmtree(fresh.path, ignore_errors=True)  # whatever kept it from its name, Ctrl-C too
         return record
@@ -445,6 +446,16 @@ def _require_same(record: RunRecord, built: BuiltExperiment) -> None:
         found=f"{record.path} holds digest {str(recorded)[:12]}, this one has {built.manifest.digest[:12]}",
         hint="another --run-id; nothing was submitted and the record is as it was",
     )
+
+
+def _rename_new(path: Path, new: Path) -> None:
+    """Give a directory a name that none has yet; raises `FileExistsError`."""
+    try:
+        path.rename(new)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # POSIX allows both
+            raise FileExistsError(error.errno, error.strerror, str(new)) from error
+        raise
 
 
 def _fill(record: RunRecord, built: BuiltExperiment, report: Report | None, details: Mapping[str, Any]) -> None:
