@@ -74,7 +74,7 @@ def test_a_failed_point_is_told_by_its_parameters_with_the_reason(hera: Hera, wo
     assert "after a retry" not in done.out
     lines = [line.strip() for line in done.out.splitlines()]
     at = lines.index("1 point of simulate: exit code 1 (2 attempts)")
-    assert lines[at + 1 : at + 3] == ["seed=3 method=plain", "ValueError: no orbit for seed 3"]
+    assert lines[at + 1 : at + 3] == ["seed=3 method=plain", "| ValueError: no orbit for seed 3"]
     (failed,) = json.loads((work / "runs" / f"{engine}-points" / "outcome.json").read_text())["failed"]
     assert (failed["parameters"], failed["exit_code"]) == ({"seed": "3", "method": "plain"}, 1)
 
