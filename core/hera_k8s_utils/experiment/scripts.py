@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import inspect
 import logging
@@ -50,6 +51,7 @@ class Script:
         self._requests: list[HeldRequest] = []
         self._requirements: list[Any] = []
         self._during = "when it is imported"
+        self._stopped_in_loop = ""
 
     # --- what runs it ---
 
@@ -77,7 +79,7 @@ class Script:
         returned = self._attempt(f"failed in {name}()", lambda: _result(function()))
         submitted = submissions_of(self._requests[before:])
         if submitted:
-            return only_submission(submitted, self.file.path, self.path).manifest
+            return self._only_of(submitted)
         self.refuse_changes()
         if returned is None:
             raise BuildError(
@@ -105,8 +107,17 @@ class Script:
         return found.manifest if found else None
 
     def only_submission(self) -> Manifest:
-        """The only object. Raises `BuildError` where there are several."""
-        return only_submission(self.submissions, self.file.path, self.path).manifest
+        """The only object. Raises `BuildError` where there are several, or would be."""
+        return self._only_of(self.submissions)
+
+    def _only_of(self, submitted: Sequence[CapturedSubmission]) -> Manifest:
+        if self._stopped_in_loop:
+            raise BuildError(
+                f"{self.path} would submit more objects, one after the other",
+                found=self._stopped_in_loop,
+                hint=f"the first one alone: {self.path}:{submitted[0].name}; or submit all before waiting",
+            )
+        return only_submission(submitted, self.file.path, self.path).manifest
 
     def refuse_changes(self) -> None:
         """Raise `BuildError` if it would have changed something on a server."""
@@ -137,19 +148,33 @@ class Script:
             before = len(phase.requests)
             try:
                 return act()
-            except ScriptStopped:
+            except ScriptStopped as stopped:
+                self._note_stop(stopped.request, submissions_of(phase.requests[before:]))
                 return None
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # SystemExit too: a script that ends itself
-                if not submissions_of(phase.requests[before:]):
+                ended = isinstance(error, SystemExit) and error.code in (0, None)
+                if not ended and not submissions_of(phase.requests[before:]):
                     raise self._failure(failed, error) from error
-                if not isinstance(error, SystemExit) or error.code not in (0, None):
+                if not ended:
                     log.warning("%s %s, after its submission: %s", self.path, failed, self.file_failure(error))
                 return None
             finally:
                 self._requests += phase.requests[before:]
                 self._requirements += phase.requirements
+
+    def _note_stop(self, request: HeldRequest, submitted: Sequence[CapturedSubmission]) -> None:
+        """Say where the script was stopped: what it would do after that is not known. In a loop, it submits more."""
+        where = request.site.within(self.file.path) or f"{request.method} {request.path}"
+        lines = [request.site.line, *(each.request.site.line for each in submitted)]
+        loop = _common_loop(self.file.path, lines) if submitted else 0
+        if loop:
+            self._stopped_in_loop = f"the loop of line {loop} goes on after its wait ({where})"
+        else:
+            log.warning(
+                "%s was stopped where it asks for what it submitted (%s); what follows is left out", self.path, where
+            )
 
     def file_failure(self, error: BaseException) -> str:
         """An exception in one line, with the line of the file."""
@@ -185,6 +210,13 @@ class Script:
                 found=f"{name}({', '.join(required)})",
                 hint=f"give the parameters defaults, or write Experiment(name=..., workflow={name}) for a builder",
             )
+
+
+def _common_loop(path: Path, lines: Sequence[int]) -> int:
+    """The line of the innermost loop of a file that holds all these lines; 0 for none."""
+    loops = (each for each in ast.walk(ast.parse(path.read_bytes())) if isinstance(each, (ast.For, ast.While)))
+    around = (each.lineno for each in loops if all(each.lineno <= line <= (each.end_lineno or 0) for line in lines))
+    return max(around, default=0)
 
 
 def failure(error: BaseException, path: Path | None = None) -> str:
