@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from hera_k8s_utils._moved import forward, renamed
 from hera_k8s_utils.redaction import redact
@@ -30,6 +30,10 @@ class HeraK8sError(Exception):
         self.wanted, self.found, self.hint = redact(wanted), redact(found), redact(hint)
         super().__init__(self.wanted, self.found, self.hint)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with its attributes: an error of a process pool must reach the process that waits for it."""
+        return _error_again, (type(self), self.args), self.__dict__
+
     def __str__(self) -> str:
         said = one_line(self.wanted)
         if self.found.startswith("\n"):  # lines of our own, below
@@ -38,6 +42,10 @@ class HeraK8sError(Exception):
             said += f": {quoted(self.found)}"
         hints = self.hint.split("\n") if self.hint else []
         return "".join([said, *(f"\n  -> {visible(hint)}" for hint in hints)])
+
+
+def _error_again(kind: type[HeraK8sError], args: tuple[Any, ...]) -> HeraK8sError:
+    return kind.__new__(kind, *args)
 
 
 class OptionsError(HeraK8sError):

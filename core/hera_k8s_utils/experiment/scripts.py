@@ -6,6 +6,7 @@ import ast
 import asyncio
 import inspect
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -149,7 +150,7 @@ class Script:
             try:
                 return act()
             except ScriptStopped as stopped:
-                self._note_stop(stopped.request, submissions_of(phase.requests[before:]))
+                self._note_stop(stopped, submissions_of(phase.requests[before:]))
                 return None
             except KeyboardInterrupt:
                 raise
@@ -164,17 +165,17 @@ class Script:
                 self._requests += phase.requests[before:]
                 self._requirements += phase.requirements
 
-    def _note_stop(self, request: HeldRequest, submitted: Sequence[CapturedSubmission]) -> None:
+    def _note_stop(self, stopped: ScriptStopped, submitted: Sequence[CapturedSubmission]) -> None:
         """Say where the script was stopped: what it would do after that is not known. In a loop, it submits more."""
+        request = stopped.request
         where = request.site.within(self.file.path) or f"{request.method} {request.path}"
-        lines = [request.site.line, *(each.request.site.line for each in submitted)]
-        loop = _common_loop(self.file.path, lines) if submitted else 0
+        lines = _lines_of(stopped, self.file.path)
+        loop = _loop_around(self.file.path, lines, [each.request.site.line for each in submitted])
         if loop:
-            self._stopped_in_loop = f"the loop of line {loop} goes on after its wait ({where})"
+            self._stopped_in_loop = f"its loop in line {loop} goes on after the wait in {where}"
         else:
-            log.warning(
-                "%s was stopped where it asks for what it submitted (%s); what follows is left out", self.path, where
-            )
+            said = "%s was stopped where it asks for what it submitted (%s); what it does after that is left out"
+            log.warning(said, self.path, where)
 
     def file_failure(self, error: BaseException) -> str:
         """An exception in one line, with the line of the file."""
@@ -212,23 +213,45 @@ class Script:
             )
 
 
-def _common_loop(path: Path, lines: Sequence[int]) -> int:
-    """The line of the innermost loop of a file that holds all these lines; 0 for none."""
-    loops = (each for each in ast.walk(ast.parse(path.read_bytes())) if isinstance(each, (ast.For, ast.While)))
-    around = (each.lineno for each in loops if all(each.lineno <= line <= (each.end_lineno or 0) for line in lines))
-    return max(around, default=0)
+_LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def _loop_around(path: Path, stopped: Sequence[int], submitted: Sequence[int]) -> int:
+    """The line of the loop of a file that submits, waits and goes on; 0 for none.
+
+    stopped: the lines of the file through which the call that waits was reached, the outermost first.
+    submitted: the lines that submit. Both may be in a function that the loop calls.
+    """
+    nodes = list(ast.walk(ast.parse(path.read_bytes())))
+    loops = [each for each in nodes if isinstance(each, _LOOPS)]
+    functions = [each for each in nodes if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    for line, called in zip(stopped, [*stopped[1:], 0], strict=True):
+        held = [each for each in functions if _holds(each, called)]
+        for loop in loops:
+            if _holds(loop, line) and any(_holds(each, at) for each in (loop, *held[-1:]) for at in submitted):
+                return loop.lineno
+    return 0
+
+
+def _holds(node: ast.expr | ast.stmt, line: int) -> bool:
+    return node.lineno <= line <= (node.end_lineno or 0)
 
 
 def failure(error: BaseException, path: Path | None = None) -> str:
     """An exception in one line, with the last line of the user's file that it passed through."""
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    line = 0
-    trace = error.__traceback__
+    lines = _lines_of(error, path) if path else []
+    return f"line {lines[-1]}: {what}" if lines else what
+
+
+def _lines_of(error: BaseException, path: Path) -> list[int]:
+    """The lines of a file that an exception passed through, the outermost first."""
+    found, trace = [], error.__traceback__
     while trace is not None:
-        if path is not None and trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
+        if trace.tb_frame.f_code.co_filename == str(path):
+            found.append(trace.tb_lineno)
         trace = trace.tb_next
-    return f"line {line}: {what}" if line else what
+    return found
 
 
 def _result(returned: Any) -> Any:
@@ -250,10 +273,11 @@ def _with_roles(requirements: Sequence[Requirement]) -> list[Requirement]:
 
 @contextmanager
 def _command_line(words: Sequence[str]) -> Iterator[None]:
-    """The command line that a script sees."""
-    before = sys.argv
+    """The command line that a script sees; the directory that it changes to is left again."""
+    before, directory = sys.argv, os.getcwd()
     sys.argv = list(words)
     try:
         yield
     finally:
         sys.argv = before
+        os.chdir(directory)

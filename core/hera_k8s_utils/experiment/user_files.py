@@ -14,9 +14,10 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
@@ -30,6 +31,23 @@ _APPENDED: Final[set[str]] = set()
 """Directories that are at the end of `sys.path` because a file was loaded."""
 _LEFT: Final[dict[str, ModuleType]] = {}
 """Modules of users' files that stay in `sys.modules`; a file finds those of another file only if it is imported."""
+
+
+@contextmanager
+def _children_print_to_stderr() -> Iterator[None]:
+    """Programs that a file starts print to stderr; ours keep stdout for the result."""
+    try:
+        kept = os.dup(1)
+    except OSError:  # stdout is closed
+        yield
+        return
+    try:
+        with suppress(OSError):  # stderr is closed
+            os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 @dataclass(frozen=True)
@@ -76,7 +94,7 @@ class UserFile:
         Afterwards its directories are the last to be searched, and a neighbour called like a module of Python's or of
         an installed distribution is not what other code gets. Modules of other users' files are out of the way.
         """
-        with redirect_stdout(sys.stderr), _first_on_path(self.places), self._own_modules():
+        with redirect_stdout(sys.stderr), _children_print_to_stderr(), _first_on_path(self.places), self._own_modules():
             yield
 
     def load(self) -> ModuleType:

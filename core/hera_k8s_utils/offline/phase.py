@@ -157,7 +157,7 @@ class OfflinePhase:
         self._held.append(request)
         if not self.open or os.getpid() != self._process:
             log.warning("held back after the experiment was built: %s %s", request.method, request.path)
-            raise OfflineError(request)
+            raise OfflineError(replace(request, origin=None))  # which another process need not know
         if answer is None:
             if self._captures and any(each.verb == CREATE for each in self._held):
                 raise ScriptStopped(request)

@@ -342,3 +342,64 @@ def test_a_program_may_load_a_script_too(work: Path, capsys: pytest.CaptureFixtu
     with build_container("script.py", script_arguments=["mine-"], environ={}) as container:
         assert container.experiment().name.startswith("mine-")
     assert "mine-" not in sys.argv
+
+
+LOOPS = {
+    "a loop": "for name in NAMES:\n    w = made(name=name, namespace='argo')\n    w.create()\n    w.wait()",
+    "a function in a loop": "def go(name):\n    made(name=name).create(wait=True)\nfor name in NAMES:\n    go(name)",
+    "a comprehension": MAIN + "[made(name=name).create(wait=True) for name in NAMES]",
+}
+
+
+@pytest.mark.parametrize("way", LOOPS)
+def test_a_loop_that_submits_and_waits_is_refused_because_more_would_follow(hera: CommandLine, way: str) -> None:
+    write("NAMES = ('r1', 'r2')\n" + LOOPS[way])
+    told = hera("render", "script.py")
+    assert told.code == 6
+    assert "would submit more objects, one after the other" in told.err
+    assert "script.py:r1" in told.err
+    assert rendered(hera, "script.py:r1")["metadata"]["name"].startswith("r1")
+
+
+def test_the_line_where_a_script_is_stopped_is_said(hera: CommandLine) -> None:
+    write("first = made(name='first', namespace='argo')\nfirst.create()\nfirst.wait()\nmade(name='second').create()")
+    told = hera("render", "script.py")
+    assert told.code == 0
+    assert yaml.safe_load(told.out)["metadata"]["name"].startswith("first")
+    assert "was stopped where it asks for what it submitted (line 11: first.wait())" in told.err
+
+
+def test_a_script_that_ends_with_0_and_submits_nothing_has_not_failed(hera: CommandLine) -> None:
+    Path("script.py").write_text("import sys\n" + MAIN + "sys.exit(0)")
+    told = hera("render", "script.py")
+    assert told.code == 6
+    assert "nothing is submitted when it is run" in told.err
+
+
+def test_a_process_pool_whose_function_submits_ends(hera: CommandLine) -> None:
+    write(
+        "import multiprocessing\ndef go(name):\n    made(name=name).create()\n"
+        + MAIN
+        + "multiprocessing.get_context('fork').Pool(2).map(go, ['a', 'b'])"
+    )
+    told = hera("render", "script.py")
+    assert told.code == 6
+    assert "nothing was sent" in told.err
+
+
+def test_a_script_that_changes_its_directory_leaves_the_record_where_it_was_called(
+    hera: CommandLine, peer: ArgoPeer, tmp_path: Path
+) -> None:
+    write(f"import os\nos.chdir({str(tmp_path)!r})\nmade().create()")
+    assert hera("run", "script.py", "--detach", "--run-id", "r1").code == 0
+    assert records() == ["r1"]
+
+
+def test_what_programs_print_that_a_script_starts_is_not_in_the_manifest(work: Path) -> None:
+    write("import os\nos.system('echo noise')\nmade().create()")
+    told = subprocess.run(
+        [sys.executable, "-m", "hera_k8s_utils", "render", "script.py"], capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stderr
+    assert yaml.safe_load(told.stdout)["kind"] == "Workflow"
+    assert "noise" in told.stderr
