@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
@@ -84,12 +85,20 @@ class PointOutcome:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PointOutcome:
-        """An outcome as a record holds it."""
-        known = {each.name: data[each.name] for each in fields(cls) if each.name in data}
-        state = PointState(known["state"]) if known.get("state") in _VALUES else PointState.FAILED
-        parameters = known.get("parameters")
+        """An outcome as a record holds it, whole or damaged."""
+        state, parameters, code = data.get("state"), data.get("parameters"), data.get("exit_code")
         texts = parameters if isinstance(parameters, Mapping) else {}
-        return cls(**{"task": "", "name": "", **known, "state": state, "parameters": dict(texts)})
+        return cls(
+            task=_text(data.get("task")),
+            name=_text(data.get("name")),
+            state=PointState(state) if isinstance(state, str) and state in _VALUES else PointState.FAILED,
+            parameters={name: str(value) for name, value in texts.items()},
+            attempts=max(1, _count(data.get("attempts"))),
+            cause=_text(data.get("cause")),
+            exit_code=None if code is None else _count(code),
+            pod=_text(data.get("pod")),
+            log=_text(data.get("log")),
+        )
 
 
 _VALUES: Final = frozenset(state.value for state in PointState)
@@ -207,24 +216,24 @@ def outcome_from_json(data: Mapping[str, Any], name: str) -> Outcome:
     failed = tuple(PointOutcome.from_json(each) for each in _mappings(data.get("failed")))
     causes = [
         FailureCause(
-            task=str(each.get("task", "")),
-            cause=str(each.get("cause", "")),
-            count=_number(each.get("count")),
+            task=_text(each.get("task")),
+            cause=_text(each.get("cause")),
+            count=_count(each.get("count")),
             examples=tuple(PointOutcome.from_json(one) for one in _mappings(each.get("examples"))),
         )
         for each in _mappings(data.get("causes"))
     ]
     return Outcome(
         name=name,
-        phase=str(data.get("phase", "")),
-        message=str(data.get("message", "")),
-        seconds=float(_number(data.get("seconds"))),
-        started_at=str(data.get("started_at", "")),
-        finished_at=str(data.get("finished_at", "")),
-        total=_number(data.get("total")),
-        unit=str(data.get("unit") or "task"),
-        counts={state: _number(said.get(state.value)) for state in PointState},
-        retried=_number(data.get("retried")),
+        phase=_text(data.get("phase")),
+        message=_text(data.get("message")),
+        seconds=_finite(data.get("seconds")),
+        started_at=_text(data.get("started_at")),
+        finished_at=_text(data.get("finished_at")),
+        total=_count(data.get("total")),
+        unit=_text(data.get("unit")) or "task",
+        counts={state: _count(said.get(state.value)) for state in PointState},
+        retried=_count(data.get("retried")),
         failed=failed,
         causes=causes,
         gone=bool(data.get("deleted")),
@@ -235,8 +244,21 @@ def _mappings(value: Any) -> list[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
-def _number(value: Any) -> Any:
-    return value if isinstance(value, (int, float)) else 0
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _finite(value: Any) -> float:
+    """A number of a record; 0 for what is none, also for one beyond what a float holds."""
+    try:
+        number = float(value) if isinstance(value, (int, float)) else 0.0
+    except OverflowError:
+        return 0.0
+    return number if math.isfinite(number) else 0.0
+
+
+def _count(value: Any) -> int:
+    return max(0, int(_finite(value)))
 
 
 # --- from the last state of the tasks ------------------------------------------------------------------------------

@@ -145,10 +145,16 @@ def test_an_outcome_reads_back_from_its_record() -> None:
         {},
         {"phase": 3, "counts": [], "failed": {"a": 1}, "causes": [1, {"examples": "x", "count": "many"}]},
         {"failed": [{"state": "exploded", "parameters": 7, "surprise": 1}], "done": "all", "seconds": None},
+        {"phase": "Failed", "failed": [{"state": []}, {"state": {}, "attempts": "x", "exit_code": "y", "log": 1}]},
+        {"phase": None, "seconds": float("inf"), "total": 10**400, "retried": float("nan"), "unit": []},
+        {"failed": [{"cause": ["a"], "name": {"b": 1}, "parameters": {"seed": [1]}}], "message": {"c": 1}},
     ],
 )
 def test_a_damaged_outcome_is_read_as_far_as_it_goes(damaged: dict[str, Any]) -> None:
-    assert outcome_from_json(damaged, "trial-k3f9").exit_code == 8
+    outcome = outcome_from_json(damaged, "trial-k3f9")
+    assert outcome.exit_code == 8
+    assert outcome.sentence().startswith("trial-k3f9 ")
+    json.dumps(outcome.to_json(), allow_nan=False)
 
 
 def test_very_many_failures_are_counted_and_not_all_listed() -> None:
