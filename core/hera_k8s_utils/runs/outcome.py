@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
@@ -53,7 +54,7 @@ class PointOutcome:
 
     parameters: the point's, as texts; of other tasks their inputs, where they tell tasks of one template apart.
     task: the template of the task that decided it; name: what people call that task.
-    attempts: how often this task was tried.
+    attempts: how often it was tried; of a point, the most that one of its tasks was.
     cause: why it failed: `exit code 3`, `OOMKilled, exit code 137`, `Evicted: ...`; empty for one that did not.
     exit_code: of its container; None where it is not known. pod: of its latest attempt, or empty.
     log: the last line that says something of what this pod printed; read for the examples of a cause only.
@@ -84,12 +85,20 @@ class PointOutcome:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PointOutcome:
-        """An outcome as a record holds it."""
-        known = {each.name: data[each.name] for each in fields(cls) if each.name in data}
-        state = PointState(known["state"]) if known.get("state") in _VALUES else PointState.FAILED
-        parameters = known.get("parameters")
+        """An outcome as a record holds it, whole or damaged."""
+        state, parameters, code = data.get("state"), data.get("parameters"), data.get("exit_code")
         texts = parameters if isinstance(parameters, Mapping) else {}
-        return cls(**{"task": "", "name": "", **known, "state": state, "parameters": dict(texts)})
+        return cls(
+            task=_text(data.get("task")),
+            name=_text(data.get("name")),
+            state=PointState(state) if isinstance(state, str) and state in _VALUES else PointState.FAILED,
+            parameters={name: str(value) for name, value in texts.items()},
+            attempts=max(1, _count(data.get("attempts"))),
+            cause=_text(data.get("cause")),
+            exit_code=None if code is None else _count(code),
+            pod=_text(data.get("pod")),
+            log=_text(data.get("log")),
+        )
 
 
 _VALUES: Final = frozenset(state.value for state in PointState)
@@ -117,7 +126,8 @@ class Outcome:
     seconds: by the server's clock where it tells.
     total: points of the sweep, or tasks where they cannot be told apart; `unit` says which. A task whose condition does
         not hold is not one of them.
-    counts: how many of them came to what. retried: those that succeeded after more than one attempt.
+    counts: how many of them came to what. retried: those that succeeded after more than one attempt
+        of a task.
     failed: the points that failed, and other tasks that did. causes: why, the commonest first.
     gone: its object was deleted before it ended.
     """
@@ -206,24 +216,24 @@ def outcome_from_json(data: Mapping[str, Any], name: str) -> Outcome:
     failed = tuple(PointOutcome.from_json(each) for each in _mappings(data.get("failed")))
     causes = [
         FailureCause(
-            task=str(each.get("task", "")),
-            cause=str(each.get("cause", "")),
-            count=_number(each.get("count")),
+            task=_text(each.get("task")),
+            cause=_text(each.get("cause")),
+            count=_count(each.get("count")),
             examples=tuple(PointOutcome.from_json(one) for one in _mappings(each.get("examples"))),
         )
         for each in _mappings(data.get("causes"))
     ]
     return Outcome(
         name=name,
-        phase=str(data.get("phase", "")),
-        message=str(data.get("message", "")),
-        seconds=float(_number(data.get("seconds"))),
-        started_at=str(data.get("started_at", "")),
-        finished_at=str(data.get("finished_at", "")),
-        total=_number(data.get("total")),
-        unit=str(data.get("unit") or "task"),
-        counts={state: _number(said.get(state.value)) for state in PointState},
-        retried=_number(data.get("retried")),
+        phase=_text(data.get("phase")),
+        message=_text(data.get("message")),
+        seconds=_finite(data.get("seconds")),
+        started_at=_text(data.get("started_at")),
+        finished_at=_text(data.get("finished_at")),
+        total=_count(data.get("total")),
+        unit=_text(data.get("unit")) or "task",
+        counts={state: _count(said.get(state.value)) for state in PointState},
+        retried=_count(data.get("retried")),
         failed=failed,
         causes=causes,
         gone=bool(data.get("deleted")),
@@ -234,8 +244,21 @@ def _mappings(value: Any) -> list[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
-def _number(value: Any) -> Any:
-    return value if isinstance(value, (int, float)) else 0
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _finite(value: Any) -> float:
+    """A number of a record; 0 for what is none, also for one beyond what a float holds."""
+    try:
+        number = float(value) if isinstance(value, (int, float)) else 0.0
+    except OverflowError:
+        return 0.0
+    return number if math.isfinite(number) else 0.0
+
+
+def _count(value: Any) -> int:
+    return max(0, int(_finite(value)))
 
 
 # --- from the last state of the tasks ------------------------------------------------------------------------------
@@ -279,11 +302,11 @@ def summarize(
     """
     tasks = [node for node in nodes if sweep.counts(node)]
     points = _Points(sweep, tasks)
-    decisive, counts = points.outcomes(tasks)
-    failed = [each for each in decisive if state_of(each) is PointState.FAILED]
-    others = [node for node in tasks if node.template not in points.templates and state_of(node) is PointState.FAILED]
-    in_order = sorted([*failed, *(others if points.templates else ())], key=lambda node: (node.finished_at, node.name))
-    listed = [_point(node, sweep, points) for node in in_order]
+    results, counts = points.outcomes(tasks)
+    others = [_Result.of([node]) for node in tasks if points.templates and node.template not in points.templates]
+    failed = [each for each in (*results, *others) if each.state is PointState.FAILED]
+    in_order = sorted(failed, key=lambda each: (each.decisive.finished_at, each.decisive.name))
+    listed = [_point(each, sweep, points) for each in in_order]
     return Outcome(
         name=name,
         phase=update.phase,
@@ -294,7 +317,7 @@ def summarize(
         total=sum(counts.values()) - (0 if points.templates else counts[PointState.SKIPPED]),
         unit="point" if points.templates else "task",
         counts=counts,
-        retried=sum(node.retries > 0 for node in decisive if state_of(node) is PointState.SUCCEEDED),
+        retried=sum(each.attempts > 1 for each in results if each.state is PointState.SUCCEEDED),
         failed=listed,
         causes=_causes(listed, read_log),
         gone=update.gone,
@@ -304,6 +327,28 @@ def summarize(
 def state_of(node: NodeState) -> PointState:
     """What became of a task."""
     return _STATES.get(node.phase, PointState.UNFINISHED)
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What became of a point. decisive: the task that decided it; attempts: the most that one of its tasks took."""
+
+    decisive: NodeState
+    state: PointState
+    attempts: int
+
+    @classmethod
+    def of(cls, tasks: Sequence[NodeState], wanted: int = 1) -> _Result:
+        """The worst of a point's tasks decides, but for those whose condition did not hold, unless none did.
+
+        wanted: how many templates have a task of each point; a point that has fewer is not complete.
+        """
+        met = [node for node in tasks if state_of(node) is not PointState.SKIPPED] or tasks
+        decisive = min(met, key=lambda node: _RANK[state_of(node)])
+        state = state_of(decisive)
+        if state is PointState.SUCCEEDED and len({node.template for node in tasks}) < wanted:
+            state = PointState.NOT_RUN
+        return cls(decisive, state, 1 + max(node.retries for node in tasks))
 
 
 class _Points:
@@ -316,48 +361,47 @@ class _Points:
         self.templates = planned | named if sweep.points > 1 else set()
         self.seen = Counter(node.template for node in tasks)
 
-    def outcomes(self, tasks: Sequence[NodeState]) -> tuple[list[NodeState], dict[PointState, int]]:
-        """For each point the task that decided it, and how many points came to what; without points, of tasks."""
+    def outcomes(self, tasks: Sequence[NodeState]) -> tuple[list[_Result], dict[PointState, int]]:
+        """What became of each point, and how many points came to what; without points, of tasks."""
         if not self.templates:
-            return list(tasks), self._completed(Counter(map(state_of, tasks)), self._planned_tasks())
+            results = [_Result.of([node]) for node in tasks]
+            return results, self._completed(results, self._planned_tasks())
         of_points = [node for node in tasks if node.template in self.templates]
         by_point: dict[object, list[NodeState]] = {}
         for node in of_points:
             by_point.setdefault(self._sweep.key(node) or node.id, []).append(node)
+        wanted = len(self.templates)
         if len(by_point) > self._sweep.points:  # inputs under other names: points cannot be told apart
-            slowest = min(self.templates, key=lambda name: self._succeeded(of_points, name))
-            by_point = {node.id: [node] for node in of_points if node.template == slowest}
+            by_template = [[node for node in of_points if node.template == name] for name in sorted(self.templates)]
+            by_point = {node.id: [node] for node in min(by_template, key=self._progress)}
             wanted = 1
-        else:
-            wanted = len(self.templates)
-        decisive = [min(each, key=lambda node: _RANK[state_of(node)]) for each in by_point.values()]
-        counts = Counter(
-            self._state(state_of(node), each, wanted) for node, each in zip(decisive, by_point.values(), strict=True)
-        )
-        return decisive, self._completed(counts, self._sweep.points)
+        results = [_Result.of(each, wanted) for each in by_point.values()]
+        return results, self._completed(results, self._sweep.points)
 
     @staticmethod
-    def _state(worst: PointState, tasks: Sequence[NodeState], wanted: int) -> PointState:
-        begun = len({node.template for node in tasks})
-        return PointState.NOT_RUN if worst is PointState.SUCCEEDED and begun < wanted else worst
+    def _progress(tasks: Sequence[NodeState]) -> tuple[int, int, int]:
+        """How far the tasks of a template are, the least first; of those as far, one with fewer skipped, more retried.
 
-    @staticmethod
-    def _succeeded(tasks: Sequence[NodeState], template: str) -> int:
-        return sum(node.template == template and state_of(node) is PointState.SUCCEEDED for node in tasks)
+        A task whose condition did not hold keeps no point back.
+        """
+        states = Counter(map(state_of, tasks))
+        skipped = states[PointState.SKIPPED]
+        return states[PointState.SUCCEEDED] + skipped, skipped, -sum(node.retries > 0 for node in tasks)
 
     def _planned_tasks(self) -> int:
         totals = {each.template: each.total or 0 for each in self._sweep.planned}
         return sum(max(totals.get(name, 0), self.seen[name]) for name in {*totals, *self.seen})
 
     @staticmethod
-    def _completed(counts: Mapping[PointState, int], total: int) -> dict[PointState, int]:
-        """The counts with what never came to be."""
-        absent = max(0, total - sum(counts.values()))
-        found = {**counts, PointState.NOT_RUN: counts.get(PointState.NOT_RUN, 0) + absent}
-        return {state: found.get(state, 0) for state in PointState}
+    def _completed(results: Sequence[_Result], total: int) -> dict[PointState, int]:
+        """How many came to what, with what never came to be."""
+        counts = Counter(each.state for each in results)
+        counts[PointState.NOT_RUN] += max(0, total - len(results))
+        return {state: counts[state] for state in PointState}
 
 
-def _point(node: NodeState, sweep: Sweep, points: _Points) -> PointOutcome:
+def _point(result: _Result, sweep: Sweep, points: _Points) -> PointOutcome:
+    node = result.decisive
     if node.template in points.templates or points.seen[node.template] > 1:
         of_sweep = {name: node.inputs[name] for name in sweep.names if name in node.inputs}
         parameters = of_sweep or dict(node.inputs)
@@ -366,9 +410,9 @@ def _point(node: NodeState, sweep: Sweep, points: _Points) -> PointOutcome:
     return PointOutcome(
         task=node.template,
         name=node.display_name or node.name,
-        state=state_of(node),
+        state=result.state,
         parameters=parameters,
-        attempts=node.retries + 1,
+        attempts=result.attempts,
         cause=_cause(node),
         exit_code=node.exit_code,
         pod=node.pod,

@@ -12,6 +12,7 @@ from hera_k8s_utils.container.session import Session
 from hera_k8s_utils.errors import CredentialError, HeraK8sError, NoCredential, PlatformError, attribute_errors_to
 from hera_k8s_utils.labels import EXPERIMENT_LABEL, RUN_LABEL
 from hera_k8s_utils.plugins.records import Command, Engine, ExecutionEngine
+from hera_k8s_utils.runs.outcome import outcome_from_json
 from hera_k8s_utils.runs.records import Submitted
 
 if TYPE_CHECKING:
@@ -63,18 +64,19 @@ def _recorded(session: Session, experiment: str, limit: int) -> list[Json]:
 
 def row_of(record: RunRecord) -> Json:
     """A record as a listing shows it."""
-    about, outcome = record.metadata, record.outcome or {}
+    about, recorded = record.metadata, record.outcome
+    outcome, points = outcome_from_json(recorded or {}, record.name), about.get("points")
     return {
         "run": record.id,
         "workflow": record.name,
         "experiment": about.get("experiment", ""),
-        "phase": outcome.get("phase") or _last_heard(record),
-        "done": outcome.get("done"),
-        "total": outcome.get("total") or about.get("points"),
-        "unit": outcome.get("unit") or "point",
+        "phase": outcome.phase or _last_heard(record),
+        "done": outcome.done if recorded is not None else None,
+        "total": outcome.total or (points if isinstance(points, int) else None),
+        "unit": outcome.unit if recorded is not None else "point",
         "submission": record.attempt.state.value,
         "created_at": about.get("created_at", ""),
-        "seconds": outcome.get("seconds"),
+        "seconds": outcome.seconds or None,
         "record": str(record.path),
     }
 

@@ -77,7 +77,8 @@ def result_locations(target: RunHandle) -> list[str]:
     if target.record is None:
         return []
     lines = []
-    results: Mapping[str, Any] = target.record.metadata.get("results") or {}
+    stated = target.record.metadata.get("results")
+    results: Mapping[str, Any] = stated if isinstance(stated, Mapping) else {}
     if results.get("path"):
         lines.append(f"  results  {results.get('title', '')}: {results['path']}")
     if results.get("local"):

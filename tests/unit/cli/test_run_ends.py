@@ -51,6 +51,35 @@ def workflow(environment, inputs, layout):
 
 experiment = Experiment(name="indexed", inputs=Inputs(parameters={"seed": [1, 2]}), image="python:3", workflow=workflow)
 """
+STAGES = """
+from hera.workflows import DAG, Container, Parameter, RetryStrategy, Workflow, script
+from hera_k8s_utils import Experiment, Inputs
+
+def simulate(seed: int) -> None:
+    print("done")
+
+def plot(seed: int) -> None:
+    print("drawn")
+
+def workflow(environment, inputs, layout):
+    first, last = script(**environment.task)(simulate), script(**environment.task)(plot)
+    with Workflow(entrypoint="sweep", parallelism=2) as w:
+        second = Container(
+            name="analyse",
+            inputs=[Parameter(name="seed")],
+            command=["sh", "-c", "test {{inputs.parameters.seed}} = 1 || test {{retries}} = 1"],
+            retry_strategy=RetryStrategy(limit=2),
+            **environment.task,
+        )
+        with DAG(name="sweep"):
+            one = first(name="simulate", **inputs.fan_out())
+            one >> second(name="analyse", **inputs.fan_out())
+            one >> last(name="plot", when="false", **inputs.fan_out())
+    return w
+
+inputs = Inputs(parameters={"seed": [1, 2]})
+experiment = Experiment(name="stages", inputs=inputs, image="python:3", workflow=workflow)
+"""
 Hera = Callable[..., Told]
 
 
@@ -77,6 +106,40 @@ def test_a_failed_point_is_told_by_its_parameters_with_the_reason(hera: Hera, wo
     assert lines[at + 1 : at + 3] == ["seed=3 method=plain", "| ValueError: no orbit for seed 3"]
     (failed,) = json.loads((work / "runs" / f"{engine}-points" / "outcome.json").read_text())["failed"]
     assert (failed["parameters"], failed["exit_code"]) == ({"seed": "3", "method": "plain"}, 1)
+
+
+def test_a_later_stage_that_was_retried_and_an_optional_one_that_was_skipped(hera: Hera, work: Path) -> None:
+    (work / "experiment.py").write_text(STAGES)
+    done = hera("run", "--run-id", "stages")
+    assert done.code == 0, done.text
+    assert ": 2 of 2 points, 1 after a retry\n" in done.out
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        '{"phase": "Failed", "failed": [{"state": []}], "causes": [{"count": {}, "examples": [{"attempts": "x"}]}]}',
+        '{"phase": "Succeeded", "seconds": 1e999, "total": 1e999, "counts": {"succeeded": NaN}}',
+        '{"phase": ["Failed"], "seconds": "x", "done": [], "total": {}, "unit": 3}',
+        '{"phase": "Failed", "seconds": 1%s, "retried": -1e999}' % ("0" * 400),
+    ],
+    ids=["failed", "infinite", "words", "huge"],
+)
+def test_a_damaged_outcome_hides_neither_its_run_nor_others(hera: Hera, work: Path, damaged: str) -> None:
+    sound = '{"phase": "Succeeded", "seconds": 3.0, "total": 2, "unit": "point", "counts": {"succeeded": 2}}'
+    for run, outcome in (("sound", sound), ("harmed", damaged)):
+        (work / "runs" / run).mkdir(parents=True)
+        about = {"workflow": f"trial-{run}", "created_at": "2026-01-01T00:00:00Z", "results": [run], "points": 2}
+        (work / "runs" / run / "run.json").write_text(json.dumps(about))
+        (work / "runs" / run / "submission.json").write_text("{}")
+        (work / "runs" / run / "outcome.json").write_text(outcome)
+    followed, listed = hera("follow", "harmed"), hera("runs")
+    assert followed.code in (0, 8), followed.text
+    assert "unexpected" not in followed.text
+    assert sorted(line.split()[0] for line in listed.out.splitlines()) == ["RUN", "harmed", "sound"], listed.text
+    assert next(line for line in listed.out.splitlines() if line.startswith("sound")).endswith("3 s")
+    rows = json.loads(hera("runs", "--output", "json").out)
+    assert {(row["run"], row["total"]) for row in rows} == {("harmed", 2), ("sound", 2)}
 
 
 def test_points_of_a_stopped_run_did_not_fail(hera: Hera, work: Path) -> None:

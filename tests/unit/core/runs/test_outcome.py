@@ -66,6 +66,43 @@ def test_a_point_needs_all_of_its_tasks() -> None:
     assert {(each.task, each.title) for each in outcome.failed} == {("simulate", "seed=1"), ("analyse", "seed=0")}
 
 
+STAGES = [PlannedTasks("simulate", 3), PlannedTasks("plot", 3)]
+
+
+@pytest.mark.parametrize("names", [("seed",), ("known to no task",)])
+def test_a_retry_of_any_stage_of_a_point_counts(names: tuple[str, ...]) -> None:
+    plots = [node(n, "Succeeded", template="plot", retries=n) for n in range(3)]
+    outcome = ended("Succeeded", *(node(n, "Succeeded") for n in range(3)), *plots, planned=STAGES, names=names)
+    assert outcome.sentence() == "succeeded in 1 min 14 s: 3 of 3 points, 2 after a retry"
+
+
+def test_the_attempts_of_a_failed_point_are_the_most_of_its_tasks() -> None:
+    stages = [node(0, "Succeeded", retries=2), node(0, "Failed", template="plot", retries=1)]
+    (point,) = ended("Failed", *stages, planned=STAGES).failed
+    assert (point.task, point.attempts) == ("plot", 3)
+
+
+def test_a_point_that_did_not_get_to_its_end_is_no_success_after_a_retry() -> None:
+    outcome = ended("Failed", node(0, "Succeeded", retries=1), planned=STAGES)
+    assert outcome.sentence() == "trial-k3f9 failed after 1 min 14 s: 0 of 3 points, 3 not run"
+
+
+@pytest.mark.parametrize("names", [("seed",), ("known to no task",)])
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_optional_task_that_is_skipped_does_not_skip_its_point(names: tuple[str, ...], order: int) -> None:
+    plots = [node(n, "Succeeded" if n == 2 else "Skipped", template="plot") for n in range(3)]
+    nodes = [*(node(n, "Succeeded") for n in range(3)), *plots][::order]
+    outcome = ended("Succeeded", *nodes, planned=STAGES, names=names)
+    assert outcome.sentence() == "succeeded in 1 min 14 s: 3 of 3 points"
+
+
+def test_a_point_all_of_whose_tasks_were_skipped_was_skipped() -> None:
+    skipped = [node(2, "Skipped"), node(2, "Skipped", template="plot")]
+    ran = [node(n, "Succeeded", template=template) for n in range(2) for template in ("simulate", "plot")]
+    outcome = ended("Succeeded", *ran, *skipped, planned=STAGES)
+    assert outcome.sentence() == "succeeded in 1 min 14 s: 2 of 3 points, 1 skipped"
+
+
 def test_points_under_other_names_are_counted_and_shown_by_what_their_tasks_were_given() -> None:
     nodes = [node(n, "Failed" if n else "Succeeded", inputs={"r": str(n)}) for n in range(3)]
     outcome = ended("Failed", *nodes)
@@ -108,10 +145,16 @@ def test_an_outcome_reads_back_from_its_record() -> None:
         {},
         {"phase": 3, "counts": [], "failed": {"a": 1}, "causes": [1, {"examples": "x", "count": "many"}]},
         {"failed": [{"state": "exploded", "parameters": 7, "surprise": 1}], "done": "all", "seconds": None},
+        {"phase": "Failed", "failed": [{"state": []}, {"state": {}, "attempts": "x", "exit_code": "y", "log": 1}]},
+        {"phase": None, "seconds": float("inf"), "total": 10**400, "retried": float("nan"), "unit": []},
+        {"failed": [{"cause": ["a"], "name": {"b": 1}, "parameters": {"seed": [1]}}], "message": {"c": 1}},
     ],
 )
 def test_a_damaged_outcome_is_read_as_far_as_it_goes(damaged: dict[str, Any]) -> None:
-    assert outcome_from_json(damaged, "trial-k3f9").exit_code == 8
+    outcome = outcome_from_json(damaged, "trial-k3f9")
+    assert outcome.exit_code == 8
+    assert outcome.sentence().startswith("trial-k3f9 ")
+    json.dumps(outcome.to_json(), allow_nan=False)
 
 
 def test_very_many_failures_are_counted_and_not_all_listed() -> None:
