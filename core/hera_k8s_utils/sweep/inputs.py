@@ -218,8 +218,8 @@ class Inputs(Sequence[Point]):
     ) -> Inputs:
         """Points from a file, whose suffix says what it holds.
 
-        `.csv`, `.tsv`, `.txt`: a header, then a point a row; `.json`: a list of objects, or an object with
-        `parameters` or `points`, and `constants`; `.jsonl`, `.ndjson`: an object a line.
+        `.json`: a list of objects, or an object with `parameters` or `points`, and `constants`; `.jsonl`, `.ndjson`: an
+        object a line; any other but those of other formats, such as `.xlsx`: CSV, a header, then a point a row.
 
         The cells of a CSV column are integers, numbers, booleans, dates or times where all of them look so, an empty
         one among those is None; else they are texts. `with_points` takes the types that were declared instead.
@@ -227,12 +227,16 @@ class Inputs(Sequence[Point]):
         types: of columns, where they are not to be told from the cells: `{"code": str}`.
 
         Raises `BuildError` with the line or point that cannot be used, also for numbers in another notation, such as
-        `1,5` and Fortran's `1.5D-3`, which would become texts.
+        `1,5` and Fortran's `1.5D-3`, which would become texts, and for `1,000`, which may be 1 or 1000.
         """
         from hera_k8s_utils.sweep.point_files import read_inputs
 
         found = read_inputs(expand_path(path), types)
-        return cls(found.parameters, {**(found.constants or {}), **(constants or {})}, found.points)
+        try:
+            return cls(found.parameters, {**(found.constants or {}), **(constants or {})}, found.points)
+        except BuildError as error:
+            reason = ": ".join(part for part in (error.wanted, error.found) if part)
+            raise BuildError(f"cannot read points from {path}", found=reason, hint=error.hint) from None
 
     def with_points(self, path: str | Path) -> Inputs:
         """These inputs over the points of a file; constants stay, values are typed like the declared ones.

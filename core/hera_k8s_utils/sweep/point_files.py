@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -23,6 +24,12 @@ class FileInputs:
     parameters: Mapping[str, Any] | None = None
     constants: Mapping[str, Any] | None = None
     points: Sequence[Mapping[str, Any]] | None = None
+    places: Sequence[str] = ()
+
+    def placed(self) -> Iterator[tuple[str, Any]]:
+        """Each point with the place in the file that a message names: `line 3`, or `point 2` where no lines count."""
+        for number, point in enumerate(self.points or (), 1):
+            yield self.places[number - 1] if self.places else f"point {number}", point
 
 
 def read_inputs(path: Path, types: Mapping[str, type] | None = None) -> FileInputs:
@@ -38,17 +45,17 @@ def read_inputs(path: Path, types: Mapping[str, type] | None = None) -> FileInpu
         return found
     if not isinstance(found.points, list):
         _refuse(path, "types are for points", "write a list of objects")
-    points = [_as_declared(path, number, point, declared) for number, point in enumerate(found.points, 1)]
+    points = [_as_declared(path, place, point, declared) for place, point in found.placed()]
     return FileInputs(constants=found.constants, points=points)
 
 
 def read_typed_points(path: Path, columns: Mapping[str, ParameterType]) -> list[Mapping[str, Any]]:
     """The points of a file, typed like the declared parameters, which must be its columns."""
     if _format(path) == "json":
-        points = _of_json(path).points
-        if points is None:
-            _refuse(path, "it holds parameters; points are wanted", "write a list of objects")
-        return [_accepted(path, number, point, columns) for number, point in enumerate(points, 1)]
+        found = _of_json(path)
+        if not isinstance(found.points, list):
+            _refuse(path, "it holds no list of points", "write a list of objects")
+        return [_accepted(path, place, point, columns) for place, point in found.placed()]
     names, rows = _table(path)
     _refuse_columns(path, names, columns)
     return [
@@ -57,20 +64,19 @@ def read_typed_points(path: Path, columns: Mapping[str, ParameterType]) -> list[
     ]
 
 
-_FORMATS: Final[Mapping[str, str]] = {
-    ".csv": "csv", ".tsv": "csv", ".txt": "csv", "": "csv",
-    ".json": "json", ".jsonl": "json", ".ndjson": "json",
-}  # fmt: skip
-"""What a file of each suffix holds; a pipe has none."""
 _LINES: Final = (".jsonl", ".ndjson")
+_JSON: Final = (".json", *_LINES)
+_OTHERS: Final = re.compile(r"\.(ya?ml|xlsx?|ods|parquet|feather|gz|zip|bz2|xz|np[yz]|h5|pkl)")
+"""Suffixes of files that are neither CSV nor JSON, whatever they hold."""
 
 
 def _format(path: Path) -> str:
+    """What a file holds, by its suffix: CSV under any name but those of other formats."""
     suffix = path.suffix.lower()
-    if suffix not in _FORMATS:
+    if _OTHERS.fullmatch(suffix):
         hint = "save it as CSV (.csv, .tsv, .txt), JSON (.json) or JSON lines (.jsonl, .ndjson)"
         _refuse(path, f"files of type {suffix} are not read", hint)
-    return _FORMATS[suffix]
+    return "json" if suffix in _JSON else "csv"
 
 
 def _declared(path: Path, name: str, kind: type) -> ParameterType:
@@ -94,12 +100,11 @@ def _text(path: Path, *, keep_line_ends: bool = False) -> str:
 
 
 def _of_json(path: Path) -> FileInputs:
-    found: Any
     if path.suffix.lower() in _LINES:
-        lines = enumerate(_text(path).split("\n"), 1)
-        found = [_json(path, line, f"line {number} is not JSON") for number, line in lines if line.strip()]
-    else:
-        found = _json(path, _text(path), "not JSON")
+        lines = [(f"line {n}", line) for n, line in enumerate(_text(path).split("\n"), 1) if line.strip()]
+        points = [_json(path, line, f"{place} is not JSON") for place, line in lines]
+        return FileInputs(points=points, places=[place for place, _ in lines])
+    found = _json(path, _text(path), "not JSON")
     if isinstance(found, list):
         return FileInputs(points=found)
     if not isinstance(found, dict):
@@ -117,31 +122,34 @@ def _json(path: Path, text: str, otherwise: str) -> Any:
         _refuse(path, f"{otherwise}: {error}")
 
 
-def _as_declared(path: Path, number: int, point: Any, declared: Mapping[str, ParameterType]) -> dict[str, Any]:
+def _as_declared(path: Path, place: str, point: Any, declared: Mapping[str, ParameterType]) -> dict[str, Any]:
     if not isinstance(point, Mapping):
-        _refuse(path, f"point {number} is no object")
+        _refuse(path, f"{place} is no object")
     _refuse_unknown(path, declared, list(point))
     return {
-        name: _from_json(declared[name], value) if name in declared and value is not None else value
+        name: _from_json(path, place, declared[name], value) if name in declared and value is not None else value
         for name, value in point.items()
     }
 
 
-def _accepted(path: Path, number: int, point: Any, columns: Mapping[str, ParameterType]) -> dict[str, Value]:
+def _accepted(path: Path, place: str, point: Any, columns: Mapping[str, ParameterType]) -> dict[str, Value]:
     if not isinstance(point, Mapping):
-        _refuse(path, f"point {number} is no object")
-    _refuse_columns(path, list(point), columns, where=f"point {number} ")
-    return {name: _from_json(columns[name], value) for name, value in point.items()}
+        _refuse(path, f"{place} is no object")
+    _refuse_columns(path, list(point), columns, where=f"{place}: ")
+    return {name: _from_json(path, place, columns[name], value) for name, value in point.items()}
 
 
-def _from_json(column: ParameterType, value: Any) -> Value:
+def _from_json(path: Path, place: str, column: ParameterType, value: Any) -> Value:
     """JSON has no dates: a text is read as one where dates are declared."""
     if isinstance(value, str) and str not in column.types:
         try:
             return column.read(value)
         except ValueError:
             pass
-    return column.accept(value)
+    try:
+        return column.accept(value)
+    except BuildError as error:
+        _refuse(path, f"{place}: {': '.join(part for part in (error.wanted, error.found) if part)}", error.hint)
 
 
 # --- CSV -------------------------------------------------------------------------------------------------------
@@ -207,14 +215,19 @@ _GUESSES: Final[Sequence[tuple[str, type]]] = (
     (_TIME, datetime),
 )
 """What all cells of a column look like, and their type then. `007` is no integer: codes of places begin with zeros."""
+_AMBIGUOUS: Final = r"[+-]?[1-9][0-9]{0,2},[0-9]{3}"
 _FOREIGN_NUMBERS: Final[Sequence[tuple[str, str]]] = (
     (r"[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?|[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+", "a decimal comma"),
     (r"[+-]?[0-9]{1,3}([,' \u2019\u00a0\u202f][0-9]{3})+(\.[0-9]+)?", "a separator of thousands"),
-    (r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[dDqQ][+-]?[0-9]+", "Fortran's exponent"),
-    (r"[+-]?[0-9]+(_[0-9]+)+(\.[0-9_]*)?", "underscores"),
+    (
+        r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+)[dDqQ][+-]?[0-9]+|[+-]?[0-9]+[dDqQ][+-][0-9]+|[+-][0-9]+[dDqQ][0-9]+",
+        "Fortran's exponent",
+    ),
     (rf"\u2212({_NUMBER})", "a minus sign that is not ASCII (U+2212)"),
 )
-"""Numbers of other notations, which `float` does not read, and what tells them apart."""
+"""Numbers of other notations, which `float` does not read, and what tells them apart. `1D3` and `2023_01` may be names:
+they are numbers only beside others."""
+_PERHAPS_FORTRAN: Final = r"[0-9]+[dDqQ][0-9]+"
 _NOTHING: Final = r"(?i:n/?a|null|none|-)"
 
 
@@ -239,18 +252,38 @@ def _refuse_foreign_numbers(path: Path, name: str, at: int, rows: Sequence[_Row]
     found: list[tuple[_Row, str]] = []
     for row in rows:
         text = row.cells[at].strip()
-        notation = next((what for shape, what in _FOREIGN_NUMBERS if re.fullmatch(shape, text)), "")
+        notation = _foreign(text)
         if notation:
             found.append((row, notation))
-        elif text and not re.fullmatch(f"{_NUMBER}|{_NOTHING}", text):
+        elif text and not re.fullmatch(f"{_NUMBER}|{_NOTHING}|{_PERHAPS_FORTRAN}", text):
             return  # a column of texts, of which some look like numbers
-    if found:
-        row, notation = found[0]
-        _refuse(
-            path,
-            f"line {row.line}, {name}: {short_repr(row.cells[at])} has {notation}, which no number has here",
-            f"write it like 1.5 or 1.5e-3; or, to keep texts, declare them: from_file(..., types={{{name!r}: str}})",
-        )
+    if not found:
+        return
+    clear = [each for each in found if not re.fullmatch(_AMBIGUOUS, each[0].cells[at].strip())]
+    row, notation = (clear or found)[0]
+    text = row.cells[at].strip()
+    what, instead = f"has {notation}, which no number has here", "write it like 1.5 or 1.5e-3"
+    if not clear:
+        point, whole = float(text.replace(",", ".")), text.replace(",", "")
+        what, instead = f"is ambiguous: {point} or {whole}", f"write {point} or {whole}"
+    elif notation == _TOO_LARGE:
+        what, instead = f"is {notation}", "write a smaller one"
+    _refuse(
+        path,
+        f"line {row.line}, {name}: {short_repr(row.cells[at])} {what}",
+        f"{instead}; to keep texts: from_file(..., types={{{name!r}: str}}); for --points, "
+        f"declare {name} as text in the experiment's Inputs, or use a JSON file",
+    )
+
+
+_TOO_LARGE: Final = "a number beyond 1.8e308"
+
+
+def _foreign(text: str) -> str:
+    """What makes a text a number that is not read here; empty for anything else."""
+    if re.fullmatch(_NUMBER, text) and "inf" not in text.lower() and math.isinf(float(text)):
+        return _TOO_LARGE
+    return next((what for shape, what in _FOREIGN_NUMBERS if re.fullmatch(shape, text)), "")
 
 
 def _values(column: ParameterType, texts: Sequence[str]) -> Sequence[Value]:

@@ -247,7 +247,10 @@ def _read_int(text: str) -> int:
 def _read_float(text: str) -> float:
     if not text.isascii() or "_" in text:
         raise ValueError(text)
-    return float(text)
+    number = float(text)
+    if math.isinf(number) and "inf" not in text.lower():  # 1e400
+        raise ValueError(text)
+    return number
 
 
 def _read_date(text: str) -> date:

@@ -156,9 +156,12 @@ def test_a_sign_is_part_of_a_number(tmp_path: Path) -> None:
         (["2.5", "1,5"], "line 3, x: '1,5' has a decimal comma"),
         (["1.234,5"], "a decimal comma"),
         (["1.5D-3", "2.0D+00"], "line 2, x: '1.5D-3' has Fortran's exponent"),
-        (["1d0", ""], "Fortran's exponent"),
+        (["1d0", "1.5d-3"], "line 3, x: '1.5d-3' has Fortran's exponent"),
+        (["1,000"], "line 2, x: '1,000' is ambiguous: 1.0 or 1000"),
+        (["1,000", "2,5"], "line 3, x: '2,5' has a decimal comma"),
+        (["1", "7" * 5000], "is a number beyond 1.8e308"),
+        (["1e400"], "'1e400' is a number beyond 1.8e308"),
         (["12'500"], "a separator of thousands"),
-        (["1_000", "20"], "underscores"),
         (["\u22121.5"], "U+2212"),
         (["n/a", "1,5"], "line 3, x: '1,5' has a decimal comma"),
     ],
@@ -169,6 +172,9 @@ def test_numbers_in_another_notation_do_not_become_texts(tmp_path: Path, cells: 
         Inputs.from_file(write(tmp_path, "p.csv", text))
     assert says in str(caught.value)
     assert "types={'x': str}" in caught.value.hint
+    assert "for --points, declare x as text in the experiment's Inputs" in caught.value.hint
+    typed = Inputs(parameters={"seed": [1], "x": ["text"]}).with_points(write(tmp_path, "p.csv", text))
+    assert [point.x for point in typed] == cells
     declared = Inputs.from_file(write(tmp_path, "p.csv", text), types={"x": str})
     assert [point.x for point in declared] == cells
 
@@ -176,6 +182,42 @@ def test_numbers_in_another_notation_do_not_become_texts(tmp_path: Path, cells: 
 def test_a_column_of_words_may_hold_what_looks_like_a_number(tmp_path: Path) -> None:
     found = Inputs.from_file(write(tmp_path, "p.csv", 'address\n"Main St 1,5"\n"1,5"\nplate 1D2\n'))
     assert [point.address for point in found] == ["Main St 1,5", "1,5", "plate 1D2"]
+
+
+@pytest.mark.parametrize("cells", [["2023_01", "2023_02"], ["1D3", "4D2"], ["1_000", "20"], ["3Q20"]])
+def test_names_that_consist_of_digits_and_one_letter_or_underscore_are_texts(tmp_path: Path, cells: list[str]) -> None:
+    found = Inputs.from_file(write(tmp_path, "p.csv", "\n".join(["sample", *cells])))
+    assert [point.sample for point in found] == cells
+
+
+@pytest.mark.parametrize("name", ["p.dat", "p.input", "p.CSV", "points.2024"])
+def test_a_file_of_any_other_suffix_is_csv(tmp_path: Path, declared: Inputs, name: str) -> None:
+    file = write(tmp_path, name, "code,rate\na,1\n")
+    assert [dict(point) for point in Inputs.from_file(file)] == [{"code": "a", "rate": 1}]
+    assert [dict(point) for point in declared.with_points(file)] == [{"code": "a", "rate": 1.0}]
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        ('{"code": "a", "rate": "x"}', "line 3: parameter rate cannot be 'x': its values are a number"),
+        ('{"rate": 1}', "line 3: code is missing"),
+        ("3", "line 3 is no object"),
+    ],
+)
+def test_a_point_of_json_lines_is_named_by_its_line(tmp_path: Path, declared: Inputs, second: str, says: str) -> None:
+    file = write(tmp_path, "p.jsonl", '{"code": "a", "rate": 1}\n\n' + second)
+    with pytest.raises(BuildError) as caught:
+        declared.with_points(file)
+    assert str(caught.value).startswith(f"cannot read points from {file}: {says}")
+
+
+def test_a_point_of_json_is_named_by_its_number(tmp_path: Path, declared: Inputs) -> None:
+    file = write(tmp_path, "p.json", '[{"code": "a", "rate": 1}, {"rate": 1}]')
+    with pytest.raises(BuildError, match=r"p\.json: point 2: code is missing"):
+        declared.with_points(file)
+    with pytest.raises(BuildError, match=r"cannot read points from .*q\.json: point 1, a, cannot be of type list"):
+        Inputs.from_file(write(tmp_path, "q.json", '[{"a": [1]}]'))
 
 
 def test_declared_types_are_taken_instead_of_those_that_cells_look_like(tmp_path: Path) -> None:
