@@ -52,7 +52,8 @@ def _shells() -> Mapping[str, Program]:
     for words in (("busybox", "sh"), ("bash", "--posix")):
         found = shutil.which(words[0])
         if found is not None:
-            return {"sh": (found, *words[1:]), "ash": (found, *words[1:])}
+            program = os.path.realpath(found)  # a link in a home directory is not visible in every task
+            return {"sh": (program, *words[1:]), "ash": (program, *words[1:])}
     return {}
 
 
