@@ -21,7 +21,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Final
 
 from hera_k8s_utils.errors import BuildError
@@ -31,6 +31,14 @@ _APPENDED: Final[set[str]] = set()
 """Directories that are at the end of `sys.path` because a file was loaded."""
 _LEFT: Final[dict[str, ModuleType]] = {}
 """Modules of users' files that stay in `sys.modules`; a file finds those of another file only if it is imported."""
+
+
+class _SourceLoader(SourceFileLoader):
+    """Reads the file itself: Python takes cached bytecode for current if the second of the last change is the same."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
 
 
 @contextmanager
@@ -100,7 +108,8 @@ class UserFile:
     def load(self) -> ModuleType:
         """Import it. Within `importing`."""
         self._import_parents()
-        spec = importlib.util.spec_from_file_location(self.name, self.path)
+        loader = _SourceLoader(self.name, str(self.path))
+        spec = importlib.util.spec_from_file_location(self.name, self.path, loader=loader)
         if spec is None or spec.loader is None:
             raise BuildError(f"{self.path} cannot be imported", found="its name does not end in .py")
         module = importlib.util.module_from_spec(spec)
@@ -118,7 +127,7 @@ class UserFile:
         module = self.main_module()
         self._import_parents()
         sys.modules[_MAIN] = module
-        SourceFileLoader(_MAIN, str(self.path)).exec_module(module)
+        _SourceLoader(_MAIN, str(self.path)).exec_module(module)
         return module
 
     def main_module(self) -> ModuleType:

@@ -206,3 +206,19 @@ def test_what_a_file_prints_is_on_stderr(hera: CommandLine) -> None:
     told = hera("render", "n.py")
     assert told.out.startswith("apiVersion")
     assert "while it is imported" in told.err
+
+
+def test_a_change_within_a_second_that_keeps_the_size_is_seen(
+    work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    text = (
+        "from hera.workflows import Container, Workflow\n"
+        "with Workflow(name='NAME', entrypoint='a') as w:\n    Container(name='a', image='busybox')\n"
+    )
+    for name in ("one", "two"):
+        Path("n.py").write_text(text.replace("NAME", name))
+        os.utime("n.py", (1_700_000_000, 1_700_000_000))
+        told = CommandLine(capsys)("render", "n.py", "--run-id", "r1")
+        assert told.code == 0, told.err
+        assert f"name: {name}-r1" in told.out
