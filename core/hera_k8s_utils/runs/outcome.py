@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
+from itertools import chain, islice
 from typing import Any, Final
 
 from hera_k8s_utils._types import Json
@@ -18,12 +20,27 @@ from hera_k8s_utils.redaction import redact
 
 EXAMPLES: Final = 3
 """Points that stand for all of those that failed for one cause."""
-_MOST_LOGS: Final = 8
-"""Causes, the commonest, for whose examples the logs are read."""
+_MOST_LOGS: Final = 24
+"""Failed points whose logs are read, the examples of the commonest causes first."""
 _MOST_LISTED: Final = 10_000
 """Failed points that plain data lists one by one; the counts are complete."""
 _LONGEST_CAUSE: Final = 500
 """Characters of a cause, or of a line of a log, that are kept."""
+_BY_SIGNAL: Final = 128
+"""What shells and container runtimes add to a signal's number for the exit code of a program that it ended."""
+_SIGNALS: Final = {
+    4: "SIGILL",
+    6: "SIGABRT",
+    7: "SIGBUS",
+    8: "SIGFPE",
+    9: "SIGKILL",
+    11: "SIGSEGV",
+    13: "SIGPIPE",
+    15: "SIGTERM",
+    24: "SIGXCPU",
+    25: "SIGXFSZ",
+}
+"""Signals by their numbers on Linux, where pods run; the numbers of this machine may be others."""
 
 
 class PointState(str, Enum):
@@ -55,9 +72,10 @@ class PointOutcome:
     parameters: the point's, as texts; of other tasks their inputs, where they tell tasks of one template apart.
     task: the template of the task that decided it; name: what people call that task.
     attempts: how often it was tried; of a point, the most that one of its tasks was.
-    cause: why it failed: `exit code 3`, `OOMKilled, exit code 137`, `Evicted: ...`; empty for one that did not.
+    cause: why it failed: `exit code 3`, `exit code 139 (SIGSEGV)`, `OOMKilled, exit code 137`,
+        `Evicted: ...`; empty for one that did not.
     exit_code: of its container; None where it is not known. pod: of its latest attempt, or empty.
-    log: the last line that says something of what this pod printed; read for the examples of a cause only.
+    log: the last line that says something of what this pod printed; read for some of those that failed.
     """
 
     task: str
@@ -298,7 +316,7 @@ def summarize(
 ) -> Outcome:
     """What the last update and the last states of all nodes come to.
 
-    read_log: the name of a pod -> the last line of its log that says something, empty for none; called for examples.
+    read_log: the name of a pod -> the last line of its log that says something, empty for none; called for some points.
     """
     tasks = [node for node in nodes if sweep.counts(node)]
     points = _Points(sweep, tasks)
@@ -422,19 +440,30 @@ def _point(result: _Result, sweep: Sweep, points: _Points) -> PointOutcome:
 def _cause(node: NodeState) -> str:
     code = f"exit code {node.exit_code}" if node.exit_code is not None else ""
     said = " ".join(node.message.split()) or code or node.phase.lower()
-    return (said.replace(node.pod, "POD") if node.pod else said)[:_LONGEST_CAUSE]
+    said = said.replace(node.pod, "POD") if node.pod else said
+    signal = _SIGNALS.get((node.exit_code or 0) - _BY_SIGNAL)
+    if signal and "OOMKilled" not in said:
+        said = re.sub(rf"\b{code}\b", f"{code} ({signal})", said, count=1)
+    return said[:_LONGEST_CAUSE]
 
 
 def _causes(failed: list[PointOutcome], read_log: Callable[[str], str] | None) -> list[FailureCause]:
-    """The causes, the commonest first; the examples of the first few get the last line of their log, in place."""
+    """The causes, the commonest first; failed points get the last line of their log, in place, as far as it is read."""
     groups: dict[tuple[str, str], list[int]] = {}
     for number, each in enumerate(failed):
         groups.setdefault((each.task, each.cause), []).append(number)
-    causes = []
-    for rank, ((task, cause), numbers) in enumerate(sorted(groups.items(), key=lambda group: -len(group[1]))):
-        for number in numbers[:EXAMPLES] if read_log is not None and rank < _MOST_LOGS else ():
-            if failed[number].pod and read_log is not None:
-                failed[number] = replace(failed[number], log=read_log(failed[number].pod)[:_LONGEST_CAUSE])
-        examples = tuple(failed[number] for number in numbers[:EXAMPLES])
-        causes.append(FailureCause(task=task, cause=cause, count=len(numbers), examples=examples))
-    return causes
+    ranked = sorted(groups.items(), key=lambda group: -len(group[1]))
+    if read_log is not None:
+        for number in _first_to_read([numbers for _, numbers in ranked], failed):
+            failed[number] = replace(failed[number], log=read_log(failed[number].pod)[:_LONGEST_CAUSE])
+    return [
+        FailureCause(task=task, cause=cause, count=len(numbers), examples=tuple(failed[n] for n in numbers[:EXAMPLES]))
+        for (task, cause), numbers in ranked
+    ]
+
+
+def _first_to_read(groups: Sequence[Sequence[int]], failed: Sequence[PointOutcome]) -> Iterator[int]:
+    """The points whose logs are read: the examples of each cause, then the others, as many as are read at most."""
+    examples = (number for numbers in groups for number in numbers[:EXAMPLES])
+    others = (number for numbers in groups for number in numbers[EXAMPLES:])
+    return islice((number for number in chain(examples, others) if failed[number].pod), _MOST_LOGS)

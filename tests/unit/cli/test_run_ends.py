@@ -142,6 +142,17 @@ def test_a_damaged_outcome_hides_neither_its_run_nor_others(hera: Hera, work: Pa
     assert {(row["run"], row["total"]) for row in rows} == {("harmed", 2), ("sound", 2)}
 
 
+def test_the_signal_that_ended_a_point_is_named(hera: Hera, work: Path) -> None:
+    sweep(work)
+    text = (work / "experiment.py").read_text()
+    crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    (work / "experiment.py").write_text(text.replace('raise ValueError("no orbit for seed 3")', crash))
+    done = hera("run", "--run-id", "crash")
+    assert "1 point of simulate: exit code 139 (SIGSEGV) (2 attempts)" in done.out, done.text
+    (failed,) = json.loads((work / "runs/crash/outcome.json").read_text())["failed"]
+    assert (failed["cause"], failed["exit_code"], failed["log"]) == ("exit code 139 (SIGSEGV)", 139, "began")
+
+
 def test_points_of_a_stopped_run_did_not_fail(hera: Hera, work: Path) -> None:
     sweep(work, seconds=60)
     assert hera("run", "--run-id", "halted", "--detach").code == 0

@@ -172,6 +172,43 @@ def test_a_cause_that_names_a_pod_is_one_cause() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "code", "cause"),
+    [
+        ("exit code 139", 139, "exit code 139 (SIGSEGV)"),
+        ("", 134, "exit code 134 (SIGABRT)"),
+        ("exit code 137", 137, "exit code 137 (SIGKILL)"),
+        ("exit code 143: no time left", 143, "exit code 143 (SIGTERM): no time left"),
+        ("sidecar: exit code 139", 139, "sidecar: exit code 139 (SIGSEGV)"),
+        ("OOMKilled, exit code 137", 137, "OOMKilled, exit code 137"),
+        ("exit code 1", 1, "exit code 1"),
+        ("exit code 128", 128, "exit code 128"),
+        ("exit code 255", 255, "exit code 255"),
+        ("Evicted: the node was low on memory", 137, "Evicted: the node was low on memory"),
+    ],
+)
+def test_the_signal_that_ended_a_program_is_named(message: str, code: int, cause: str) -> None:
+    (point,) = ended("Failed", node(1, "Failed", message=message, exit_code=code)).failed
+    assert point.cause == cause
+
+
+def test_every_failed_point_whose_log_is_read_has_its_line() -> None:
+    """Examples of rare causes come before more points of a common one; so many logs are read, and no more."""
+    nodes = [node(n, "Failed", message="exit code 1", pod=f"pod-{n}", finished_at=f"{n:02}") for n in range(30)]
+    nodes += [node(n, "Failed", message="exit code 2", pod=f"pod-{n}", finished_at=f"{n:02}") for n in range(30, 32)]
+    read: list[str] = []
+
+    def read_log(pod: str) -> str:
+        read.append(pod)
+        return f"ValueError: in {pod}"
+
+    sweep = Sweep(planned=[PlannedTasks("simulate", 32)], points=32, names=("seed",))
+    said = summarize("w", RunUpdate(phase="Failed"), nodes, sweep, read_log=read_log).to_json()
+    lines = {each["pod"]: each["log"] for each in said["failed"] if "log" in each}
+    assert lines == {f"pod-{n}": f"ValueError: in pod-{n}" for n in (*range(22), 30, 31)}
+    assert sorted(read) == sorted(lines)
+
+
+@pytest.mark.parametrize(
     ("lines", "expected"),
     [
         (
