@@ -117,6 +117,13 @@ def a_list(*items: object, kind: str = "List") -> dict[str, Any]:
     return {"apiVersion": version, "kind": kind, "metadata": {"resourceVersion": ""}, "items": [*items]}
 
 
+def test_a_file_in_a_directory_called_tilde_is_not_one_in_the_home_directory(hera: CommandLine) -> None:
+    Path("~").mkdir()
+    Path("~/wf.yaml").write_text(WORKFLOW)
+    assert hera("render", "./~/wf.yaml").code == 0
+    assert hera("render", "~/wf.yaml").code == 6
+
+
 def test_of_two_objects_of_one_name_the_kind_tells_which(hera: CommandLine) -> None:
     Path("all.yaml").write_text(yaml.safe_dump_all([body(), body(kind="WorkflowTemplate"), body("b")]))
     told = hera("render", "all.yaml:a")
