@@ -31,8 +31,9 @@ def read_manifest(path: Path, name: str = "") -> Json:
     for each in documents:
         _require_object(path, each)
     if not name and len(documents) == 1 and is_joint_list(documents[0]):
-        return documents[0]
-    objects = [item for each in documents for item in (_flat(items_of(each)) if is_list(each) else [each])]
+        joint: Json = documents[0]
+        return joint
+    objects: list[Json] = [item for each in documents for item in (_flat(items_of(each)) if is_list(each) else [each])]
     for each in objects:
         _require_object(path, each)
     if not objects:
