@@ -24,17 +24,24 @@ def home_directory() -> Path | None:
         return None
 
 
-def expand_path(text: str | os.PathLike[str], *, home: str | None = None) -> Path:
+def expand_path(
+    text: str | os.PathLike[str], *, home: str | None = None, directory: str | os.PathLike[str] = ""
+) -> Path:
     """A path with `~` and `~user` at its beginning replaced; others as they are.
 
+    `./~/x` names a directory called `~`: it becomes absolute, since a `Path` drops the `./` that says so.
+
     home: of this user; by default that of `home_directory`.
+    directory: what a relative path is relative to, and is joined to; by default the working directory, which is not.
 
     Raises `OptionsError` when there is no such directory to put in its place.
     """
     path = Path(text)
     first = path.parts[0] if path.parts else ""
     if not first.startswith("~"):
-        return path
+        return Path(directory, path)
+    if not os.fspath(text).startswith("~"):
+        return Path(os.path.abspath(directory), path)
     own = home or home_directory()
     if first == "~" and own is not None:
         return Path(own, *path.parts[1:])

@@ -410,6 +410,7 @@ class KubernetesClient:
                 error,
                 url=session.server,
                 proxy=session.proxy,
+                proxy_hint=session.proxy_hint,
                 wait=self._network.http_timeout,
                 hints={},
             ),

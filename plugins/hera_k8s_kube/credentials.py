@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from hera_k8s_kube import kubeconfig
 from hera_k8s_kube.auth_providers import token_of_provider
@@ -72,6 +73,7 @@ def credential_of(selected: SelectedContext, *, exec_timeout: float) -> Credenti
     for key in ("server", "proxy-url"):
         remember_address(str(selected.cluster.body.get(key) or ""))
     selected = _with_scheme(selected)
+    _require_proxy_url(selected)
     user, expires_at = _user(selected, exec_timeout)
     _require_password(selected, user)
     configuration = _configuration(selected, user)
@@ -125,6 +127,34 @@ def _with_scheme(selected: SelectedContext) -> SelectedContext:
     return replace(selected, cluster=Entry({**cluster.body, "server": f"http://{server}"}, cluster.file))
 
 
+def _require_proxy_url(selected: SelectedContext) -> None:
+    """Raise `CredentialError` for a `proxy-url` that is no URL of a proxy. It may hold a password, and is not shown."""
+    proxy = str(selected.cluster.body.get("proxy-url") or "")
+    scheme = proxy.partition("://")[0].lower() if "://" in proxy else ""
+    found = ""
+    if proxy and not scheme:
+        found = "it has no scheme"
+    elif proxy and scheme not in _PROXY_SCHEMES:
+        found = f"{scheme}:// is not the scheme of a proxy"
+    elif proxy and not _has_host(proxy):
+        found = "it names no host, or its port is no port"
+    if found:
+        raise CredentialError(
+            f"the proxy-url of context {selected.name} cannot be used",
+            found=found,
+            hint=f"write it as http://HOST:PORT, https:// or socks5:// in {selected.cluster.file}",
+        )
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+_PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h", "socks4", "socks4a")
 _SIGNS_OF_TLS: Final = ("certificate-authority", "certificate-authority-data", "insecure-skip-tls-verify")
 
 

@@ -231,7 +231,7 @@ def _absolute(entry: Entry, key: str) -> Entry:
     body = dict(entry.body)
     for each in FILES[key]:
         if isinstance(body.get(each), str) and body[each]:
-            body[each] = str(entry.file.absolute().parent / expand_path(body[each]))
+            body[each] = str(expand_path(body[each], directory=entry.file.absolute().parent))
     return Entry(body, entry.file)
 
 

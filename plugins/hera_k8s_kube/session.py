@@ -62,12 +62,14 @@ class Session:
     api: the official client's connections.
     server: the server's address without secrets, for messages.
     proxy: the proxy's address without secrets; empty for none.
+    proxy_hint: what decides about the proxy, where that is not the environment.
     """
 
     credential: Credential
     api: ApiClient = field(repr=False)
     server: str
     proxy: str = field(default="", repr=False)
+    proxy_hint: str = ""
 
     @property
     def secret(self) -> str:
@@ -97,7 +99,8 @@ def open_session(credential: Credential, network: NetworkSettings, *, width: int
     if isinstance(handle, KubeconfigHandle) and handle.impersonate:
         require_sendable("Impersonate-User", handle.impersonate, origin=credential.source or "the credential")
         api.set_default_header("Impersonate-User", handle.impersonate)
-    return Session(credential, api, shown_address(configuration.host), shown_address(proxy))
+    hint = f"is the proxy-url of the {credential.source or 'kubeconfig'} right?" if own else ""
+    return Session(credential, api, shown_address(configuration.host), shown_address(proxy), hint)
 
 
 def _with_remote_names(proxy: str) -> str:

@@ -136,7 +136,7 @@ def _candidates(
 
 
 def _expanded(text: str, home: str | None, directory: Path) -> Path:
-    return directory / expand_path(text, home=home)
+    return expand_path(text, home=home, directory=directory)
 
 
 def read_config(path: Path, shown: str, *, pipe: bool) -> str:

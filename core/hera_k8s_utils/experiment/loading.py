@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hera_k8s_utils.errors import BuildError, join_names
-from hera_k8s_utils.experiment.manifest import Manifest
+from hera_k8s_utils.experiment.manifest import Manifest, is_list, sole_workload
 from hera_k8s_utils.experiment.manifest_files import is_manifest_file, read_manifest
 from hera_k8s_utils.experiment.model import Environment, Experiment, slugify
 from hera_k8s_utils.experiment.scripts import Script
@@ -81,6 +81,7 @@ def as_experiment(found: Any, *, fallback: str = "workflow") -> Experiment:
     """An Experiment as it is; a Hera Workflow or a dict as an experiment without inputs that builds just that."""
     if isinstance(found, Experiment):
         return found
+    found = sole_workload(found)
     name = slugify(_workflow_name(found) or fallback)
 
     def _constant_workflow(environment: Environment, inputs: Inputs, layout: Layout) -> Any:
@@ -100,6 +101,12 @@ def _workflow_name(found: Any) -> str:
     found = found.body if isinstance(found, Manifest) else found
     if isinstance(found, Mapping):
         metadata = found.get("metadata") or {}
+        if not isinstance(metadata, Mapping):
+            raise BuildError(
+                f"metadata of the {found.get('kind') or 'workflow'} cannot be {short_repr(metadata)}",
+                found="it is an object with name or generateName",
+                hint="metadata: {name: my-workflow}",
+            )
         name = metadata.get("name") or metadata.get("generateName")
     else:
         name = getattr(found, "name", None) or getattr(found, "generate_name", None)
@@ -176,6 +183,8 @@ def _named(script: Script, name: str) -> Any:
         found = script.called(name, found)
     elif (submitted := script.submission_of(found)) is not None:
         return submitted
+    if built:
+        found = sole_workload(found)
     if not _is_candidate(found) and not _is_workload(found, several=built):
         raise BuildError(
             f"{script.path}:{name} is not an experiment",
@@ -257,6 +266,6 @@ def _is_workload(value: Any, *, several: bool) -> bool:
     several: it may be an iterable of objects, as functions return it; a list of the file's is something else.
     """
     if isinstance(value, Mapping):
-        return "spec" in value
+        return "spec" in value or is_list(value)
     kind = recognise(value)
     return isinstance(value, Manifest) or (kind is not None and (several or not kind.engine_kind))

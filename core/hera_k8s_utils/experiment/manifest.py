@@ -23,7 +23,13 @@ from hera_k8s_utils.experiment.workload import (
     Source,
     Unresolved,
 )
-from hera_k8s_utils.experiment.workload_kinds import WorkloadAnalysis, WorkloadKind, recognise, workload_kind
+from hera_k8s_utils.experiment.workload_kinds import (
+    WorkloadAnalysis,
+    WorkloadKind,
+    is_declared,
+    recognise,
+    workload_kind,
+)
 from hera_k8s_utils.labels import DIGEST_LABEL
 from hera_k8s_utils.yaml_writer import dump_yaml
 
@@ -46,6 +52,7 @@ class Manifest:
         Also of whatever else a workload kind reads, such as the official client's `V1Job` or a list of Jobs.
         Raises `BuildError` when the object cannot be built or holds what JSON cannot say.
         """
+        workload = sole_workload(workload)
         if isinstance(workload, Manifest):
             return workload
         body = to_plain_json(_as_mapping(workload))
@@ -285,6 +292,45 @@ class Manifest:
         """The old name of `containers`."""
         _warn_of_old_name("pod_parts", "containers")
         return self.containers()
+
+
+def is_list(found: Any) -> bool:
+    """Whether an object is a list of others, as `kubectl get -o yaml` prints several: a List, a WorkflowList, ..."""
+    kind = found.get("kind") if isinstance(found, Mapping) else None
+    return isinstance(kind, str) and kind.endswith("List") and isinstance(found.get("items"), list)
+
+
+def items_of(found: Mapping[str, Any]) -> list[Any]:
+    """What a list holds. The items of a `WorkflowList` state no kind of their own: they are Workflows."""
+    kind = str(found["kind"]).removesuffix("List")
+    stated = {"apiVersion": found.get("apiVersion"), "kind": kind} if kind else {}
+    return [{**stated, **each} if isinstance(each, Mapping) else each for each in found["items"]]
+
+
+def is_joint_list(found: Any) -> bool:
+    """Whether a list is one workload, such as a List of Jobs and the config maps that they read."""
+    if not is_list(found) or not workload_kind(str(found["kind"])).engine_kind:
+        return False
+    kinds = {str(each.get("kind")) for each in items_of(found) if isinstance(each, Mapping)}
+    workloads = {kind for kind in kinds if is_declared(kind)}
+    return workloads == {workload_kind(str(found["kind"])).engine_kind}
+
+
+def sole_workload(found: Any) -> Any:
+    """The only workload of a list of one, as functions return it and kubectl prints it; anything else as it is."""
+    if isinstance(found, Iterator):
+        found = list(found)
+    items = items_of(found) if is_list(found) and not is_joint_list(found) else found
+    return items[0] if isinstance(items, (list, tuple)) and len(items) == 1 and _is_workload(items[0]) else found
+
+
+def _is_workload(item: Any) -> bool:
+    """Whether an object is a workload by itself; a config map is only one beside Jobs."""
+    if isinstance(item, Mapping):
+        return is_declared(str(item.get("kind")))
+    if isinstance(item, Manifest):
+        return True
+    return recognise(item) is None and (hasattr(item, "to_dict") or hasattr(item, "model_dump"))
 
 
 def _warn_of_old_name(old: str, new: str) -> None:

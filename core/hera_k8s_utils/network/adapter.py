@@ -135,7 +135,9 @@ def adapter(context: ssl.SSLContext | None, *, retries: int, width: int = 32) ->
     return _Adapter(context, max_retries=safe_retry(retries), pool_connections=4, pool_maxsize=width)
 
 
-def classify_error(error: BaseException, *, url: str, proxy: str, wait: float) -> tuple[ErrorKind, str, str]:
+def classify_error(
+    error: BaseException, *, url: str, proxy: str, wait: float, proxy_hint: str = ""
+) -> tuple[ErrorKind, str, str]:
     """The kind of trouble, what was found, and what to do about an error of requests or urllib3."""
     chain = list(_causes(error))
     host = urlsplit(url).netloc
@@ -151,7 +153,8 @@ def classify_error(error: BaseException, *, url: str, proxy: str, wait: float) -
         return _tls_failure(tls, url)
     is_socks = proxy.startswith("socks") and _first(chain, NewConnectionError) is not None
     if is_socks or _first(chain, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
-        return ErrorKind.UNREACHABLE, f"the proxy {proxy} did not connect to it", "HTTPS_PROXY and NO_PROXY decide"
+        hint = proxy_hint or "HTTPS_PROXY and NO_PROXY decide"
+        return ErrorKind.UNREACHABLE, f"the proxy {proxy} did not connect to it", hint
     if _first(chain, urllib3.exceptions.NameResolutionError) or _first(chain, socket.gaierror):
         return ErrorKind.UNREACHABLE, f"no address is known for {urlsplit(url).hostname}", "is the server's name right?"
     if _first(chain, ConnectionRefusedError):

@@ -112,7 +112,14 @@ def connection_errors_of(describe: Callable[[BaseException], PlatformError], *al
 
 
 def connection_error(
-    wanted: str, error: BaseException, *, url: str, proxy: str, wait: float, hints: Mapping[ErrorKind, str]
+    wanted: str,
+    error: BaseException,
+    *,
+    url: str,
+    proxy: str,
+    wait: float,
+    hints: Mapping[ErrorKind, str],
+    proxy_hint: str = "",
 ) -> PlatformError:
     """The error of a request that got no whole answer.
 
@@ -122,8 +129,9 @@ def connection_error(
     proxy: the proxy's address, without secrets; empty for none.
     wait: seconds that the answer was given.
     hints: what to type for a kind of error, instead of the general hint.
+    proxy_hint: what to do about a proxy that does not connect; by default, the variables that name it.
     """
-    kind, found, hint = classify_error(error, url=url, proxy=proxy, wait=wait)
+    kind, found, hint = classify_error(error, url=url, proxy=proxy, wait=wait, proxy_hint=proxy_hint)
     server = urlsplit(url)
     is_named = not server.hostname or server.hostname in found or server.hostname in wanted
     return PlatformError(

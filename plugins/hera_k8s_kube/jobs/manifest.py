@@ -49,16 +49,20 @@ def _checked(items: list[Json]) -> list[Json]:
     strange = sorted({str(item.get("kind") or "something without a kind") for item in items} - _API.keys())
     if strange or not any(item["kind"] == JOB for item in items):
         raise BuildError(
-            "the objects that were returned cannot be submitted",
-            found=f"not supported: {join_names(strange)}"
+            "these objects cannot be submitted together",
+            found=f"not supported: {join_names(strange)}; there are {join_names([_outline(each) for each in items])}"
             if strange
             else f"{len(items)} objects, and no Job among them",
-            hint="return one workflow, one Job, or several Jobs, with the config maps that they read",
+            hint="choose one of them; only Jobs, with the config maps that they read, may be several",
         )
     twice = _twice(f"{item['kind']} {name_of(item)}" for item in items if name_of(item))
     if twice:
         raise BuildError("two objects of one kind have the same name", found=join_names(twice))
     return items
+
+
+def _outline(item: Mapping[str, Any]) -> str:
+    return f"{item.get('kind') or 'something without a kind'}/{name_of(item) or 'unnamed'}"
 
 
 def _twice(names: Iterable[str]) -> list[str]:

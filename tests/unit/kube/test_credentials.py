@@ -20,7 +20,7 @@ from hera_k8s_kube.certificates import read_certificate
 from hera_k8s_kube.credentials import from_kubeconfig, from_pod
 from hera_k8s_kube.platform import credential_result, probe
 from hera_k8s_kube.settings import InClusterSettings, KubeSettings
-from hera_k8s_utils import Credential, CredentialError, NoCredential, NotApplicable, build_container
+from hera_k8s_utils import Credential, CredentialError, NoCredential, NotApplicable, PlatformError, build_container
 from hera_k8s_utils.formatting import parse_timestamp
 
 TOKEN = "tok-5d2e88aa"
@@ -114,6 +114,39 @@ def test_its_proxy_and_its_authority_are_used(tmp_path: Path) -> None:
         write(path, body)
         with build_container(environ={"KUBECONFIG": str(path)}) as container:
             assert container.context().kubernetes.version() == {"gitVersion": "v1"}
+
+
+@pytest.mark.parametrize(
+    ("proxy", "says"),
+    [
+        ("proxy.univ:3128", "it has no scheme"),
+        ("me:hunter2@proxy.univ:3128", "it has no scheme"),
+        ("ftp://proxy.univ", "ftp:// is not the scheme of a proxy"),
+        ("http://", "it names no host"),
+        ("http://proxy.univ:port", "its port is no port"),
+    ],
+)
+def test_a_proxy_url_that_is_none_is_an_error_of_the_kubeconfig(tmp_path: Path, proxy: str, says: str) -> None:
+    body = config()
+    body["clusters"][0]["cluster"]["proxy-url"] = proxy
+    path = write(tmp_path / "config", body)
+    with pytest.raises(CredentialError, match="the proxy-url of context lyon cannot be used") as caught:
+        load(path)
+    assert (caught.value.exit_code, says in caught.value.found, str(path) in caught.value.hint) == (4, True, True)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_dead_proxy_of_a_kubeconfig_is_not_blamed_on_the_environment(tmp_path: Path) -> None:
+    with FaultServer() as gone:
+        proxy = gone.url
+    body = config(server="https://cluster.example")
+    body["clusters"][0]["cluster"]["proxy-url"] = proxy
+    path = write(tmp_path / "config", body)
+    with build_container(environ={"KUBECONFIG": str(path)}) as container, pytest.raises(PlatformError) as caught:
+        container.context().kubernetes.version()
+    assert proxy in caught.value.found
+    assert "proxy-url" in caught.value.hint
+    assert "HTTPS_PROXY" not in caught.value.hint
 
 
 def test_impersonation_is_honoured(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -105,6 +106,98 @@ def test_of_several_objects_one_is_named(hera: CommandLine) -> None:
     assert told.code == 6
     assert "more than one object: my-wf, hello" in told.err
     assert "did you mean all.yaml:my-wf?" in hera("render", "all.yaml:my-w").err
+
+
+def body(name: str = "a", kind: str = "Workflow") -> dict[str, Any]:
+    return {**yaml.safe_load(WORKFLOW), "kind": kind, "metadata": {"name": name}}
+
+
+def a_list(*items: object, kind: str = "List") -> dict[str, Any]:
+    version = "v1" if kind == "List" else "argoproj.io/v1alpha1"
+    return {"apiVersion": version, "kind": kind, "metadata": {"resourceVersion": ""}, "items": [*items]}
+
+
+def test_a_file_in_a_directory_called_tilde_is_not_one_in_the_home_directory(hera: CommandLine) -> None:
+    Path("~").mkdir()
+    Path("~/wf.yaml").write_text(WORKFLOW)
+    assert hera("render", "./~/wf.yaml").code == 0
+    assert hera("render", "~/wf.yaml").code == 6
+
+
+def test_of_two_objects_of_one_name_the_kind_tells_which(hera: CommandLine) -> None:
+    Path("all.yaml").write_text(yaml.safe_dump_all([body(), body(kind="WorkflowTemplate"), body("b")]))
+    told = hera("render", "all.yaml:a")
+    assert told.code == 6
+    assert "more than one a: Workflow/a, WorkflowTemplate/a" in " ".join(told.err.split())
+    assert "say which: all.yaml:Workflow/a" in " ".join(told.err.split())
+    for kind in ("Workflow", "WorkflowTemplate"):
+        assert yaml.safe_load(hera("render", f"all.yaml:{kind}/a").out)["kind"] == kind
+    Path("twice.yaml").write_text(yaml.safe_dump_all([body(), body()]))
+    for name in ("a", "Workflow/a"):
+        told = hera("render", f"twice.yaml:{name}")
+        assert (told.code, "into a file of its own" in " ".join(told.err.split())) == (6, True)
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        a_list(body()),
+        [body()],
+        a_list({"metadata": {"name": "a"}, "spec": body()["spec"]}, kind="WorkflowList"),
+    ],
+)
+def test_a_list_of_one_workflow_is_that_workflow(hera: CommandLine, printed: object) -> None:
+    Path("wf.yaml").write_text(yaml.safe_dump(printed))
+    Path("wf.py").write_text(f"def build():\n    return {printed!r}\n")
+    for file in ("wf.yaml", "wf.py:build"):
+        told = hera("render", file)
+        assert told.code == 0, told.err
+        rendered = yaml.safe_load(told.out)
+        assert (rendered["apiVersion"], rendered["kind"]) == ("argoproj.io/v1alpha1", "Workflow")
+        assert rendered["metadata"]["name"].startswith("a")
+
+
+@pytest.mark.parametrize("end", ["return [w]", "yield w", "return (w,)"])
+def test_a_function_may_return_a_list_of_one_workflow(hera: CommandLine, end: str) -> None:
+    function = "def build(*_):\n    with Workflow(name='a', entrypoint='m') as w:\n"
+    function += f"        Container(name='m', image='busybox')\n    {end}\n"
+    imports = "from hera.workflows import Container, Workflow\nfrom hera_k8s_utils import Experiment\n"
+    Path("wf.py").write_text(f"{imports}{function}")
+    Path("experiment.py").write_text(f"{imports}{function}experiment = Experiment(name='a', workflow=build)\n")
+    for file in ("wf.py:build", "experiment.py"):
+        told = hera("render", file)
+        assert told.code == 0, told.err
+        assert yaml.safe_load(told.out)["kind"] == "Workflow"
+
+
+def test_of_a_list_of_several_workflows_one_is_chosen(hera: CommandLine) -> None:
+    Path("wf.yaml").write_text(yaml.safe_dump(a_list(body("a"), body("b"))))
+    told = hera("render", "wf.yaml")
+    assert told.code == 6
+    assert "more than one object: a, b" in told.err
+    assert "say which: wf.yaml:a" in told.err
+    assert yaml.safe_load(hera("render", "wf.yaml:b").out)["metadata"]["name"].startswith("b")
+    Path("wf.py").write_text(f"def build():\n    return {[body('a'), body('b')]!r}\n")
+    told = hera("render", "wf.py:build")
+    assert told.code == 6
+    assert "there are Workflow/a, Workflow/b" in " ".join(told.err.split())
+    assert "choose one of them" in told.err
+
+
+def test_a_list_of_jobs_stays_one_workload(hera: CommandLine) -> None:
+    jobs = [{**yaml.safe_load(JOB), "metadata": {"name": name}} for name in ("a", "b")]
+    Path("jobs.yaml").write_text(yaml.safe_dump(a_list(*jobs)))
+    rendered = yaml.safe_load(hera("render", "jobs.yaml").out)
+    assert (rendered["kind"], len(rendered["items"])) == ("List", 2)
+    assert yaml.safe_load(hera("render", "jobs.yaml:b").out)["kind"] == "Job"
+
+
+@pytest.mark.parametrize("metadata", ["[1]", "text", "3"])
+def test_metadata_that_are_no_object_are_named(hera: CommandLine, metadata: str) -> None:
+    Path("wf.yaml").write_text(WORKFLOW.replace("{generateName: hello-}", metadata))
+    told = hera("check", "wf.yaml")
+    assert told.code == 6
+    assert "metadata of the Workflow cannot be" in told.err
 
 
 @pytest.mark.parametrize(

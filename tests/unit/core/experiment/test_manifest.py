@@ -63,7 +63,7 @@ def test_data_that_holds_itself_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "returned", [None, 3, "text", [workflow()], {}, {"kind": 3}, {"kind": "Workflow", "metadata": 1}]
+    "returned", [None, 3, "text", [workflow(), workflow()], {}, {"kind": 3}, {"kind": "Workflow", "metadata": 1}]
 )
 def test_what_is_no_workflow_is_refused(returned: object) -> None:
     with pytest.raises(BuildError):
