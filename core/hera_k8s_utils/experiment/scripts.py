@@ -156,7 +156,8 @@ class Script:
                 raise
             except BaseException as error:  # SystemExit too: a script that ends itself
                 ended = isinstance(error, SystemExit) and error.code in (0, None)
-                if not ended and not submissions_of(phase.requests[before:]):
+                is_program = act == self.file.run
+                if not (ended and is_program) and not submissions_of(phase.requests[before:]):
                     raise self._failure(failed, error) from error
                 if not ended:
                     log.warning("%s %s, after its submission: %s", self.path, failed, self.file_failure(error))
