@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -264,8 +265,12 @@ def test_what_is_used_adds_its_keys_to_what_is_declared() -> None:
 # --- what can be made ------------------------------------------------------------------------------------------
 
 
+HAS_ALL: Any = SimpleNamespace(kubernetes=SimpleNamespace(get=lambda *_, **__: {"metadata": {}}))
+"""A context whose cluster has whatever is looked up, such as a storage class."""
+
+
 def made(requirement: Any) -> Any:
-    return CHECKERS[requirement.kind].provision(None, None, requirement)
+    return CHECKERS[requirement.kind].provision(None, HAS_ALL, requirement)
 
 
 def test_a_claim_is_made_when_its_size_is_said() -> None:
