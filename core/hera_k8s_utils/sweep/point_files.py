@@ -33,7 +33,7 @@ class FileInputs:
 
 
 def read_inputs(path: Path, types: Mapping[str, type] | None = None) -> FileInputs:
-    """The inputs that a file holds; types are told from the texts of a CSV file, and are JSON's own in a JSON file.
+    """The inputs that a file holds; the texts of a CSV file decide its types, and a JSON file has its own.
 
     types: of columns whose types are not to be told from the file.
     """

@@ -31,7 +31,7 @@ ENGINES = {"kubernetes": WORKFLOW, "jobs": JOB}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A sandbox with a user who may create runs in the namespace `lab`, and nothing else."""
+    """A sandbox whose user has one right: to create runs in the namespace `lab`."""
     directory = tmp_path_factory.mktemp("sandbox")
     users = directory / "users.csv"
     users.write_text('token-of-jane,jane,1,"people"\n')

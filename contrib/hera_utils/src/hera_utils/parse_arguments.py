@@ -24,7 +24,7 @@ _RESOURCES: Final = (
 
 
 def verify_args(args: Any, logger: logging.Logger | None = None) -> bool:
-    """Whether the arguments say how to reach both servers; if not, the logger is told what is missing."""
+    """Whether the arguments say how to reach both servers; if not, what is missing is logged."""
     try:
         full_parser.verify_args(args)
     except ScriptExit as missing:

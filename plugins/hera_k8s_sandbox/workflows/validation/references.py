@@ -90,7 +90,7 @@ def check_references(where: str, value: Any, scope: Scope, names: Names) -> None
     """Whether every tag below `value` is known there. Raises WorkflowInvalid and Unsupported."""
     script = value.get("script") if isinstance(value, dict) else None
     for tag in tags(script.get("source") if script else None):
-        if not tag.startswith("="):  # Argo leaves what it cannot evaluate as it is
+        if not tag.startswith("="):  # Argo leaves an expression that fails unchanged
             _check(where, tag, scope, names)
     if script:
         value = value | {"script": {key: each for key, each in script.items() if key != "source"}}

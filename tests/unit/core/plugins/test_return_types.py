@@ -25,7 +25,7 @@ class Quota(Requirement):
 
 
 class Acme:
-    """A plugin whose functions return what they are told to."""
+    """A plugin whose functions return the values that a test sets."""
 
     def __init__(self, returned: Any) -> None:
         self.returned = returned
